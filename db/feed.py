@@ -1,0 +1,67 @@
+"""The change feed: which photos' points changed, and how far each collection has followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, text
+from sqlmodel import Session, col, select
+
+from db.models import Event, FeedCursor, FeedOperation, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FEED_LOCK = 0x10_0C_A1
+"""Key of the PostgreSQL advisory lock that writers of the feed hold until they commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event: the point of `photo_id` must be brought in line with the truth."""
+
+    seq: int
+    operation: FeedOperation
+    photo_id: int
+
+
+def append(session: Session, operation: FeedOperation, photo_ids: Sequence[int]) -> None:
+    """Add one event per photo to the feed, in the caller's transaction.
+
+    On PostgreSQL two transactions could otherwise commit in the opposite order of their sequence numbers, and a
+    follower that has seen the higher one would never see the lower. An advisory lock makes seq order commit order.
+    """
+    if not photo_ids:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FEED_LOCK})
+    now = utc_now()
+    session.execute(
+        insert(Event),
+        [{"operation": operation, "photo_id": photo_id, "created_at": now} for photo_id in photo_ids],
+    )
+
+
+def changes_after(session: Session, seq: int, limit: int) -> list[Change]:
+    """Return up to `limit` events that follow `seq`, oldest first."""
+    rows = session.exec(select(Event).where(col(Event.seq) > seq).order_by(col(Event.seq)).limit(limit)).all()
+    return [Change(row.seq or 0, FeedOperation(row.operation), row.photo_id) for row in rows]
+
+
+def last_seq(session: Session) -> int:
+    """Return the number of the newest event, 0 when there is none."""
+    return session.exec(select(func.max(Event.seq))).one() or 0
+
+
+def cursor_of(session: Session, collection: str) -> int | None:
+    """Return how far `collection` has followed, or None when it never has."""
+    row = session.get(FeedCursor, collection)
+    return None if row is None else row.seq
+
+
+def set_cursor(session: Session, collection: str, seq: int) -> None:
+    """Record that `collection` has durably applied every event up to and with `seq`."""
+    row = session.get(FeedCursor, collection) or FeedCursor(collection=collection, seq=seq)
+    row.seq, row.updated_at = seq, utc_now()
+    session.add(row)

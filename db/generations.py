@@ -1,0 +1,95 @@
+"""Model versions and generations in the truth: which build of the indexes is live, and what made its vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session, col, select
+
+from db.models import Generation, GenerationState, ModelVersion, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """A generation, as it stands in the truth."""
+
+    id: int
+    model_version: str
+    vector_size: int
+    state: GenerationState
+    photos: int
+    created_at: datetime
+    promoted_at: datetime | None
+
+    @property
+    def collection(self) -> str:
+        """The name of this generation's collection, in every engine."""
+        return f"photos_g{self.id}"
+
+
+def register_model(session: Session, version: str, *, path: str, vector_size: int) -> None:
+    """Make a model bundle known, or record that it lies somewhere else now."""
+    session.merge(ModelVersion(version=version, path=path, vector_size=vector_size))
+
+
+def model_path(session: Session, version: str) -> str | None:
+    """Return the folder of a model bundle, or None when the version is unknown."""
+    row = session.get(ModelVersion, version)
+    return None if row is None else row.path
+
+
+def create_generation(session: Session, model_version: str) -> GenerationRecord:
+    """Plan a generation for a registered model version; it is in state `building`."""
+    row = Generation(model_version=model_version)
+    session.add(row)
+    session.flush()
+    return _record(row, session.get_one(ModelVersion, model_version))
+
+
+def promote_generation(session: Session, generation_id: int, *, photos: int) -> None:
+    """Make a generation the live one, and the one that was live `previous`, in the caller's transaction."""
+    for row in session.exec(select(Generation).where(Generation.state == GenerationState.LIVE)):
+        row.state = GenerationState.PREVIOUS
+    session.flush()  # at most one row may be live: the old one steps back first
+    promoted = session.get_one(Generation, generation_id)
+    promoted.state, promoted.photos, promoted.promoted_at = GenerationState.LIVE, photos, utc_now()
+
+
+def fail_generation(session: Session, generation_id: int) -> None:
+    """Record that a build was given up."""
+    session.get_one(Generation, generation_id).state = GenerationState.FAILED
+
+
+def live_generation(session: Session) -> GenerationRecord | None:
+    """Return the generation that searches are answered from, or None before the first one."""
+    return next(iter(_records(session, GenerationState.LIVE)), None)
+
+
+def generations(session: Session) -> Sequence[GenerationRecord]:
+    """Return every generation, newest first."""
+    return _records(session)
+
+
+def _records(session: Session, *states: GenerationState) -> list[GenerationRecord]:
+    query = select(Generation, ModelVersion).join(ModelVersion).order_by(col(Generation.id).desc())
+    if states:
+        query = query.where(col(Generation.state).in_(states))
+    return [_record(row, model) for row, model in session.exec(query)]
+
+
+def _record(row: Generation, model: ModelVersion) -> GenerationRecord:
+    assert row.id is not None, "a row that was flushed has an id"
+    return GenerationRecord(
+        id=row.id,
+        model_version=row.model_version,
+        vector_size=model.vector_size,
+        state=GenerationState(row.state),
+        photos=row.photos,
+        created_at=row.created_at,
+        promoted_at=row.promoted_at,
+    )

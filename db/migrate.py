@@ -1,0 +1,62 @@
+"""Bringing a database's tables to the current revision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from db.session import Database
+
+_MIGRATION_LOCK = 0x10_0C_A2
+"""Key of the PostgreSQL advisory lock that keeps two processes from migrating at once."""
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Apply every migration that is missing, in one transaction.
+
+    Returns:
+        The revision before (None for an empty database) and the one after.
+    """
+    with database.write() as session:
+        connection = session.connection()
+        if database.is_postgresql:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        before = current_revision(connection)
+        config = _config(connection)
+        command.upgrade(config, "head")
+        return before, ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision that the database is at, or None when it has no tables yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(database: Database) -> bool:
+    """Say whether the tables are those that this version of the models needs."""
+    with database.read() as session:
+        connection = session.connection()
+        return current_revision(connection) == ScriptDirectory.from_config(_config(connection)).get_current_head()
+
+
+def new_revision(database: Database, message: str) -> None:
+    """Write a migration file for what the models have and the database lacks (for developers)."""
+    with database.write() as session:
+        command.revision(_config(session.connection()), message=message, autogenerate=True)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

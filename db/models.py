@@ -1,0 +1,246 @@
+"""The tables of the truth. Everything that an index holds can be rebuilt from these rows.
+
+`from __future__ import annotations` would break SQLModel here, so annotations are evaluated.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+"""64-bit ids on both databases: SQLite counts up only a column declared INTEGER (which is 64-bit there)."""
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time on both databases: SQLite drops the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """A `Decimal` of two places kept as a whole number of hundredths: exact on SQLite too, which has no decimals."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int((value * 100).to_integral_exact())
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        return None if value is None else Decimal(value).scaleb(-2)
+
+
+class PhotoState(StrEnum):
+    """Where a photo stands: this column is the work queue."""
+
+    PENDING = "pending"
+    EMBEDDED = "embedded"
+    FAILED = "failed"
+
+
+class FeedOperation(StrEnum):
+    """What a change-feed event asks of an index."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+
+
+class GenerationState(StrEnum):
+    """The life of a generation. At most one is live."""
+
+    BUILDING = "building"
+    LIVE = "live"
+    PREVIOUS = "previous"
+    FAILED = "failed"
+
+
+class JobState(StrEnum):
+    """The life of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Job(SQLModel, table=True):
+    """One run of ingest or reindex, with its counts."""
+
+    __tablename__ = "job"
+
+    id: str = Field(primary_key=True, max_length=32)
+    kind: str = Field(max_length=20)
+    state: JobState = Field(sa_column=Column(Text, nullable=False, index=True), default=JobState.QUEUED)
+    inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), default_factory=dict)
+    counts: dict[str, int] = Field(sa_column=Column(JSON, nullable=False), default_factory=dict)
+    error: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Reject(SQLModel, table=True):
+    """A record or photo that a job did not accept; the columns are those of rejects.csv."""
+
+    __tablename__ = "reject"
+
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    job_id: str = Field(sa_column=Column(ForeignKey("job.id", ondelete="CASCADE"), nullable=False, index=True))
+    file: str = Field(sa_type=Text)
+    line: int = Field(sa_type=BigInteger)
+    record_id: str = Field(sa_type=Text)
+    field: str = Field(max_length=50)
+    reason: str = Field(max_length=50)
+    text: str = Field(sa_type=Text)
+
+
+class Listing(SQLModel, table=True):
+    """An item for sale. `content_hash` tells whether an incoming record changes anything."""
+
+    __tablename__ = "listing"
+
+    id: str = Field(primary_key=True, max_length=200)
+    title: str = Field(sa_type=Text)
+    description: str = Field(sa_type=Text)
+    category: str = Field(index=True, max_length=200)
+    category_path: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    price: Decimal | None = Field(default=None, sa_type=Money)
+    currency: str | None = Field(default=None, max_length=3)
+    location: str = Field(sa_type=Text)
+    region: str = Field(sa_type=Text)
+    flags: list[str] = Field(sa_column=Column(JSON, nullable=False), default_factory=list)
+    content_hash: str = Field(max_length=64)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Photo(SQLModel, table=True):
+    """One image of a listing. Its id is the point id in every index and is never given twice."""
+
+    __tablename__ = "photo"
+    __table_args__ = (
+        UniqueConstraint("listing_id", "external_id"),
+        Index("ix_photo_state_id", "state", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    listing_id: str = Field(sa_column=Column(ForeignKey("listing.id", ondelete="CASCADE"), nullable=False, index=True))
+    external_id: str = Field(max_length=500)
+    source: str = Field(sa_type=Text)
+    sha256: str = Field(max_length=64, index=True)
+    format: str = Field(max_length=10)
+    size_bytes: int
+    width: int
+    height: int
+    perceptual_hash: str | None = Field(default=None, max_length=16)
+    state: PhotoState = Field(sa_column=Column(Text, nullable=False), default=PhotoState.PENDING)
+    attempts: int = 0
+    lease_owner: str | None = Field(default=None, max_length=100)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class ModelVersion(SQLModel, table=True):
+    """A model bundle that embeddings were made with."""
+
+    __tablename__ = "model_version"
+
+    version: str = Field(primary_key=True, max_length=64)
+    path: str = Field(sa_type=Text)
+    vector_size: int
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Embedding(SQLModel, table=True):
+    """A photo's vector by one model version, with the category that the model believes.
+
+    `vector` holds `vector_size` little-endian float16 numbers; the vector is of unit length before rounding.
+    """
+
+    __tablename__ = "embedding"
+
+    model_version: str = Field(sa_column=Column(ForeignKey("model_version.version"), primary_key=True))
+    photo_id: int = Field(sa_column=Column(BigId, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True))
+    vector: bytes = Field(sa_type=LargeBinary)
+    category: str = Field(max_length=200)
+    probability: float
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Event(SQLModel, table=True):
+    """The change feed: photos whose points changed, in commit order. `photo_id` outlives the photo's row."""
+
+    __tablename__ = "event"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    operation: FeedOperation = Field(sa_column=Column(Text, nullable=False))
+    photo_id: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class FeedCursor(SQLModel, table=True):
+    """How far a collection has followed the change feed: events up to and with `seq` are applied and durable."""
+
+    __tablename__ = "feed_cursor"
+
+    collection: str = Field(primary_key=True, max_length=100)
+    seq: int = Field(sa_type=BigInteger)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Generation(SQLModel, table=True):
+    """One physical build of the indexes for one model version."""
+
+    __tablename__ = "generation"
+    __table_args__ = (
+        Index(
+            "uq_generation_live",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'live'"),
+            postgresql_where=text("state = 'live'"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    model_version: str = Field(sa_column=Column(ForeignKey("model_version.version"), nullable=False))
+    state: GenerationState = Field(sa_column=Column(Text, nullable=False), default=GenerationState.BUILDING)
+    photos: int = 0
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    promoted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

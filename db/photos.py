@@ -1,0 +1,163 @@
+"""Photos in the truth. The photo's own state is the work queue: claim, complete, fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, tuple_
+from sqlmodel import Session, col, select
+
+from db import feed
+from db.models import Embedding, FeedOperation, Photo, PhotoState, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+SOLITARY_ATTEMPTS = 2
+"""A photo whose workers died this often is claimed alone, so that only a photo that kills its worker is blamed."""
+
+MAX_ATTEMPTS = 4
+"""A photo whose workers died this often is failed, not tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo whose bytes are in the photo store and whose header was accepted. `width`, `height` as stored."""
+
+    listing_id: str
+    external_id: str
+    source: str
+    sha256: str
+    format: str
+    size_bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedPhoto:
+    """A photo to embed: its id and the key of its bytes in the photo store."""
+
+    photo_id: int
+    sha256: str
+
+
+def register_photos(session: Session, photos: Sequence[StoredPhoto]) -> Counter[str]:
+    """Make each photo known, as `new`, `replaced` (other bytes under the same id) or `unchanged`.
+
+    New and replaced photos are pending. A replaced photo's old point is taken out of the indexes at once.
+    (listing_id, external_id) must be distinct within `photos`, and the listings must exist.
+    """
+    existing = {(row.listing_id, row.external_id): row for row in _by_external_id(session, photos)}
+    outcome: Counter[str] = Counter()
+    replaced: list[int] = []
+    for photo in photos:
+        row = existing.get((photo.listing_id, photo.external_id))
+        if row is None:
+            session.add(Photo(**{name: getattr(photo, name) for name in StoredPhoto.__dataclass_fields__}))
+            outcome["new"] += 1
+        elif row.sha256 != photo.sha256:
+            replaced.append(_replace(row, photo))
+            outcome["replaced"] += 1
+        else:
+            outcome["unchanged"] += 1
+    session.flush()
+    for embedding in session.exec(select(Embedding).where(col(Embedding.photo_id).in_(replaced))):
+        session.delete(embedding)
+    feed.append(session, FeedOperation.DELETE, replaced)
+    return outcome
+
+
+def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list[ClaimedPhoto]:
+    """Lease up to `limit` pending photos to `owner`, lowest ids first.
+
+    A lease that ran out is free to be claimed again; after `MAX_ATTEMPTS` such claims the photo fails. An empty
+    answer means that nothing is left to claim.
+    """
+    now = utc_now()
+    query = (
+        select(Photo)
+        .where(Photo.state == PhotoState.PENDING, or_(col(Photo.lease_until).is_(None), col(Photo.lease_until) < now))
+        .order_by(col(Photo.attempts) >= SOLITARY_ATTEMPTS, col(Photo.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # ignored by SQLite, where the write transaction is exclusive anyway
+    )
+    claimable = []
+    for row in session.exec(query):
+        if row.attempts >= MAX_ATTEMPTS:
+            _fail(row, f"abandoned: {row.attempts} workers stopped while embedding it")
+        else:
+            claimable.append(row)
+    unsuspected = [row for row in claimable if row.attempts < SOLITARY_ATTEMPTS]
+    claimed = unsuspected or claimable[:1]
+    for row in claimed:
+        row.attempts += 1
+        row.lease_owner, row.lease_until = owner, now + lease
+    return [ClaimedPhoto(_id(row), row.sha256) for row in claimed]
+
+
+def fail_photo(session: Session, photo_id: int, error: str) -> None:
+    """Record that the photo cannot be embedded, and why (`reason: message`)."""
+    row = session.get(Photo, photo_id)
+    if row is not None:
+        _fail(row, error)
+
+
+def release(session: Session, owner: str, *, blameless: bool) -> int:
+    """Give back every photo leased to `owner`, and return how many.
+
+    `blameless` (the owner stopped in good order) also takes the attempt back; a dead owner's attempts stand.
+    """
+    rows = session.exec(select(Photo).where(Photo.lease_owner == owner)).all()
+    for row in rows:
+        row.lease_owner = row.lease_until = None
+        row.attempts -= blameless
+    return len(rows)
+
+
+def lease_owners(session: Session) -> list[str]:
+    """Return who holds leases, each once."""
+    owners = session.exec(select(Photo.lease_owner).where(col(Photo.lease_owner).is_not(None)).distinct())
+    return [owner for owner in owners if owner is not None]
+
+
+def state_counts(session: Session) -> dict[PhotoState, int]:
+    """Return the number of photos in each state; states without photos count 0."""
+    rows = session.exec(select(Photo.state, func.count()).group_by(col(Photo.state))).all()
+    return dict.fromkeys(PhotoState, 0) | {PhotoState(state): count for state, count in rows}
+
+
+def photos_of(session: Session, listing_ids: Sequence[str]) -> Sequence[Photo]:
+    """Return all photos of these listings, in id order."""
+    return session.exec(select(Photo).where(col(Photo.listing_id).in_(listing_ids)).order_by(col(Photo.id))).all()
+
+
+def photos_by_id(session: Session, photo_ids: Sequence[int]) -> Sequence[Photo]:
+    """Return the photos with these ids that exist, in id order."""
+    return session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)).order_by(col(Photo.id))).all()
+
+
+def _by_external_id(session: Session, photos: Sequence[StoredPhoto]) -> Sequence[Photo]:
+    keys = [(photo.listing_id, photo.external_id) for photo in photos]
+    return session.exec(select(Photo).where(tuple_(Photo.listing_id, Photo.external_id).in_(keys))).all()
+
+
+def _replace(row: Photo, photo: StoredPhoto) -> int:
+    for name in StoredPhoto.__dataclass_fields__:
+        setattr(row, name, getattr(photo, name))
+    row.state, row.attempts, row.error, row.perceptual_hash = PhotoState.PENDING, 0, None, None
+    row.lease_owner = row.lease_until = None
+    return _id(row)
+
+
+def _fail(row: Photo, error: str) -> None:
+    row.state, row.error = PhotoState.FAILED, error
+    row.lease_owner = row.lease_until = None
+
+
+def _id(row: Photo) -> int:
+    assert row.id is not None, "a row that was read from the database has an id"
+    return row.id

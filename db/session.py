@@ -1,0 +1,79 @@
+"""Opening the database, and the two kinds of transaction: `read` and `write`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlmodel import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WRITES = "lookalike_writes"
+_BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """The truth, on SQLite or PostgreSQL.
+
+    On SQLite a writing transaction begins with BEGIN IMMEDIATE: with the driver's own deferred BEGIN, two
+    transactions that read before they write overwrite each other's updates without an error.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Connect lazily to `url`, for example `sqlite:///data/lookalike.sqlite` or `postgresql+psycopg://...`."""
+        self.engine = _engine(url)
+        self._writing_engine = self.engine.execution_options(**{_WRITES: True})
+        # SQLite's transactions read one snapshot anyway; PostgreSQL must be asked to.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if self.is_postgresql else {}
+        self._reading_engine = self.engine.execution_options(**snapshot)
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL (else it is SQLite)."""
+        return self.engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session on one consistent snapshot; nothing that is changed in it is kept."""
+        with Session(self._reading_engine, autoflush=False, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session whose changes are committed when the block ends, or undone when it raises."""
+        with Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+        event.listen(engine, "connect", _set_sqlite_pragmas)
+        event.listen(engine, "begin", _begin_on_sqlite)
+        return engine
+    return create_engine(url, pool_pre_ping=True)
+
+
+def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN is switched off; `_begin_on_sqlite` sends ours
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_on_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

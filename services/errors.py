@@ -1,0 +1,108 @@
+"""The errors that users of Lookalike see, as one small tree.
+
+    LookalikeError
+    ├── BadInput              what the caller gave cannot be used
+    │   ├── ListingsFileError    a listings file, photo table or column mapping is unreadable
+    │   ├── PhotoRejected        a photo is not an image that we accept
+    │   └── BadQuery             a search parameter makes no sense
+    ├── NotFound              the thing named does not exist
+    ├── Conflict              the thing named is in a state that forbids this
+    └── Unavailable           a part we depend on is missing or not ready
+        ├── ModelMissing         no model bundle is active yet
+        ├── ModelUnusable        a model bundle is gone or damaged
+        └── IndexUnavailable     an index cannot be opened or reached
+
+Each class takes the facts and writes its own message: what was wrong, where, and what to do.
+HTTP status codes live in `services.web`, exit codes in `services.cli`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class LookalikeError(Exception):
+    """The base of every error that is the user's, or the installation's, to mend."""
+
+
+class BadInput(LookalikeError):
+    """What the caller gave cannot be used."""
+
+
+class ListingsFileError(BadInput):
+    """A listings file, photo table, photo archive or column mapping is unreadable."""
+
+    def __init__(self, path: Path | str, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}: {problem}. {remedy}")
+
+
+class MissingColumns(ListingsFileError):
+    """A table lacks columns that the mapping names."""
+
+    def __init__(self, path: Path | str, missing: Iterable[str], present: Iterable[str]) -> None:
+        names = ", ".join(repr(name) for name in missing)
+        there = ", ".join(repr(name) for name in present) or "none"
+        super().__init__(path, f"column {names} is missing; the columns there are {there}", "Map yours with --columns")
+
+
+class PhotoRejected(BadInput):
+    """A photo is not an image that we accept.
+
+    Attributes:
+        reason: the reason code, as it stands in rejects.csv (`not_an_image`, `too_large`, ...).
+    """
+
+    def __init__(self, reason: str, problem: str) -> None:
+        self.reason = reason
+        super().__init__(problem)
+
+
+class BadQuery(BadInput):
+    """A search parameter makes no sense."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {problem}")
+
+
+class NotFound(LookalikeError):
+    """The thing named does not exist."""
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"There is no {kind} {name!r}.")
+
+
+class Conflict(LookalikeError):
+    """The thing named is in a state that forbids what was asked."""
+
+
+class Unavailable(LookalikeError):
+    """A part we depend on is missing or not ready."""
+
+
+class ModelMissing(Unavailable):
+    """No model bundle is active yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no model yet. Run `lookalike train` to make one from the listings at hand, "
+            "or point LOOKALIKE_MODEL at a model bundle."
+        )
+
+
+class ModelUnusable(Unavailable):
+    """A model bundle is gone or damaged."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(f"The model bundle {model} cannot be used: {problem}")
+
+
+class IndexUnavailable(Unavailable):
+    """An index cannot be opened or reached."""
+
+    def __init__(self, engine: str, problem: str) -> None:
+        super().__init__(f"The {engine} index is unavailable: {problem}")

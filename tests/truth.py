@@ -1,0 +1,79 @@
+"""Rows for tests: listings, photos and embeddings with plain values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db import embeddings, generations, listings, photos
+from db.embeddings import NewEmbedding
+from db.photos import StoredPhoto
+from db.records import ListingRecord
+
+if TYPE_CHECKING:
+    from db.session import Database
+    from db.vectors.base import Vector
+
+MODEL = "model-a"
+SIZE = 8
+
+LAMP = ListingRecord(
+    listing_id="lamp",
+    title="Brass lamp",
+    description="Works.",
+    category="Home & Garden",
+    category_path=("Home & Garden", "Lamps"),
+    price=Decimal("12.50"),
+    currency="GBP",
+    location="Delph, Manchester",
+    region="Manchester",
+)
+DRILL = replace(LAMP, listing_id="drill", title="Drill", category="DIY Tools & Materials", price=Decimal(40))
+
+
+def stored_photo(listing_id: str = "lamp", external_id: str = "p1", *, content: bytes = b"one") -> StoredPhoto:
+    """A photo whose bytes were stored."""
+    digest = sha256(content).hexdigest()
+    return StoredPhoto(listing_id, external_id, f"{external_id}.jpg", digest, "JPEG", len(content), 40, 30)
+
+
+def unit_vector(seed: int) -> Vector:
+    """A vector of unit length that depends on the seed alone."""
+    vector = np.random.default_rng(seed).normal(size=SIZE)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def new_embedding(photo_id: int, photo: StoredPhoto, *, seed: int = 0) -> NewEmbedding:
+    """What a model made of the photo."""
+    return NewEmbedding(photo_id, photo.sha256, unit_vector(seed), "Home & Garden", 0.9, 40, 30, "0" * 16)
+
+
+def add_listings(database: Database, *records: ListingRecord) -> listings.UpsertCounts:
+    """Upsert the listings in a transaction of their own."""
+    with database.write() as session:
+        return listings.upsert_listings(session, records)
+
+
+def add_photos(database: Database, *stored: StoredPhoto) -> list[int]:
+    """Register the photos and return the ids of all photos of their listings."""
+    with database.write() as session:
+        photos.register_photos(session, stored)
+        rows = photos.photos_of(session, sorted({photo.listing_id for photo in stored}))
+        return [row.id for row in rows if row.id is not None]
+
+
+def register_model(database: Database, version: str = MODEL) -> None:
+    """Make a model version known."""
+    with database.write() as session:
+        generations.register_model(session, version, path=f"models/{version}", vector_size=SIZE)
+
+
+def embed(database: Database, *new: NewEmbedding, model_version: str = MODEL) -> int:
+    """Save embeddings by the model, which is registered where it is not."""
+    register_model(database, model_version)
+    with database.write() as session:
+        return embeddings.save_embeddings(session, new, model_version=model_version)
