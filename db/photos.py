@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, tuple_
 from sqlmodel import Session, col, select
 
 from db import feed
-from db.models import Embedding, FeedOperation, Photo, PhotoState, utc_now
+from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,16 @@ class ClaimedPhoto:
     """A photo to embed: its id and the key of its bytes in the photo store."""
 
     photo_id: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """A photo and the category that its listing states: what a model is trained on."""
+
+    photo_id: int
+    listing_id: str
+    category: str
     sha256: str
 
 
@@ -138,6 +148,17 @@ def photos_of(session: Session, listing_ids: Sequence[str]) -> Sequence[Photo]:
 def photos_by_id(session: Session, photo_ids: Sequence[int]) -> Sequence[Photo]:
     """Return the photos with these ids that exist, in id order."""
     return session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)).order_by(col(Photo.id))).all()
+
+
+def labelled(session: Session) -> list[LabelledRow]:
+    """Return every photo that is not failed with its listing's category, in id order."""
+    query = (
+        select(Photo.id, Photo.listing_id, Listing.category, Photo.sha256)
+        .join(Listing)
+        .where(Photo.state != PhotoState.FAILED)
+        .order_by(col(Photo.id))
+    )
+    return [LabelledRow(photo_id or 0, *rest) for photo_id, *rest in session.exec(query)]
 
 
 def _by_external_id(session: Session, photos: Sequence[StoredPhoto]) -> Sequence[Photo]:

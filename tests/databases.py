@@ -36,11 +36,20 @@ def new_database_url(kind: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def new_database(kind: str, folder: Path) -> Iterator[Database]:
-    """Yield a new database with the current tables."""
+def migrated_database_url(kind: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of a new database with the current tables."""
     with new_database_url(kind, folder) as url:
         database = Database(url)
         migrate.upgrade(database)
+        database.close()
+        yield url
+
+
+@contextmanager
+def new_database(kind: str, folder: Path) -> Iterator[Database]:
+    """Yield a new database with the current tables."""
+    with migrated_database_url(kind, folder) as url:
+        database = Database(url)
         yield database
         database.close()
 

@@ -14,7 +14,7 @@ import pytest
 
 from ml.bundle import Bundle, BundleError
 from ml.canonical import canonical_photos
-from ml.embedder import OPENVINO_BATCH, OpenVINOEmbedder, TorchEmbedder, open_embedder
+from ml.embedder import OPENVINO_BATCH, OpenVINOEmbedder, open_embedder
 from ml.openvino_runtime import processor_capabilities
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def copied_bundle(tiny_bundle: Bundle, tmp_path: Path) -> Path:
 def test_openvino_in_f32_equals_eager_torch(
     tiny_bundle: Bundle, embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]
 ) -> None:
-    ours, eager = embedder.embed(photos), TorchEmbedder(tiny_bundle, device="cpu").embed(photos)
+    ours, eager = embedder.embed(photos), open_embedder(tiny_bundle, runtime="torch", device="cpu").embed(photos)
     np.testing.assert_allclose(ours.vectors, eager.vectors, atol=1e-3)
     np.testing.assert_allclose(ours.probabilities, eager.probabilities, atol=1e-3)
 
@@ -117,7 +117,7 @@ def test_photos_of_another_shape_are_refused(embedder: OpenVINOEmbedder, shape: 
 
 def test_photos_of_another_type_are_refused(embedder: OpenVINOEmbedder) -> None:
     with pytest.raises(ValueError, match="not float32"):
-        embedder.embed(np.zeros((1, 64, 64, 3), np.float32))  # type: ignore[arg-type]
+        embedder.embed(np.zeros((1, 64, 64, 3), np.float32))
 
 
 def test_a_sound_bundle_opens_in_both_runtimes(tiny_bundle: Bundle) -> None:
@@ -144,7 +144,7 @@ def test_a_manifest_that_states_another_vector_size_is_refused(copied_bundle: Pa
 def test_a_graph_damaged_after_loading_is_refused(copied_bundle: Path) -> None:
     bundle = Bundle.load(copied_bundle)
     bundle.graph_path.write_text("<net/>")
-    with pytest.raises(BundleError, match=r"model\.xml: OpenVINO cannot read it"):
+    with pytest.raises(BundleError, match=r"model\.xml: OpenVINO cannot read it [^\n]*$"):
         open_embedder(bundle, threads=2)
 
 

@@ -1,0 +1,48 @@
+# Every target does its own set-up: a virtual environment with the pinned packages, made once.
+# Another interpreter: make PYTHON=python3.12 test. Another place: make VENV=/some/where demo.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+demo: $(VENV)/.serving ## Render a sample catalogue, train, index and serve it (a second run starts at once)
+	@$(BIN)/lookalike demo $(DEMO)
+
+test: $(VENV)/.developing ## Run the tests that need nothing but the packages
+	@$(BIN)/python -m pytest -m "not shared and not server" $(TESTS)
+
+lint: $(VENV)/.developing ## Check style and the import rules
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: $(VENV)/.developing ## Check types
+	@$(BIN)/mypy
+
+bench: $(VENV)/.serving ## Compare embedding with the plain way, on the demo's photos
+	@$(BIN)/lookalike bench embed
+
+clean: ## Remove the virtual environment, caches and the demo's files
+	rm -rf $(VENV) data/demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Lookalike needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "[1/3] making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "[2/3] installing the packages to serve and train (torch is large: minutes, once)"
+	@$(PIP) --editable '.[train]'
+	@echo "[3/3] ready"
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.serving
+	@echo "installing the packages to test and check"
+	@$(PIP) --editable '.[train,dev]'
+	@touch $@

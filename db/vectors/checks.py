@@ -1,0 +1,62 @@
+"""What every engine refuses before it touches its files, so that all of them refuse the same things."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.vectors.base import check_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from db.vectors.base import Filter, Point, Vector
+
+_LARGEST_ID = 2**63 - 1
+
+
+def checked_query(vector: Vector, vector_size: int, *, k: int, where: Filter) -> Vector:
+    """Return the query as a contiguous float32 array of shape (vector_size,).
+
+    Raises:
+        ValueError: `k` is below 1, the vector is unusable, or a price bound is not finite (JSON cannot carry it).
+    """
+    if k < 1:
+        raise ValueError(f"k is {k}; ask for at least one hit")
+    for bound in (where.price_min, where.price_max):
+        if bound is not None and not math.isfinite(bound):
+            raise ValueError(f"the price bound {bound} is not finite; leave it out instead")
+    query: Vector = np.ascontiguousarray(vector, dtype=np.float32)
+    check_vectors(query[np.newaxis], vector_size)
+    return query
+
+
+def checked_batch(points: Sequence[Point], vector_size: int) -> tuple[list[Point], NDArray[np.float32]]:
+    """Return the points with their vectors, shape (n, vector_size); of several with one photo id only the last.
+
+    Raises:
+        ValueError: one of the points is unusable; nothing may be written then.
+    """
+    for point in points:
+        _check_point(point, vector_size)
+    vectors = np.array([point.vector for point in points], dtype=np.float32).reshape(-1, vector_size)
+    check_vectors(vectors, vector_size)
+    rows = list({point.photo_id: row for row, point in enumerate(points)}.values())
+    return [points[row] for row in rows], vectors[rows]
+
+
+def _check_point(point: Point, vector_size: int) -> None:
+    if not 0 <= point.photo_id <= _LARGEST_ID:
+        raise ValueError(f"photo id {point.photo_id} is not between 0 and {_LARGEST_ID}")
+    if point.vector.shape != (vector_size,):
+        raise ValueError(
+            f"the vector of photo {point.photo_id} has shape {point.vector.shape}; "
+            f"this collection holds vectors of size {vector_size}"
+        )
+    price = point.payload.price
+    if price is not None and not math.isfinite(price):
+        raise ValueError(f"the price of photo {point.photo_id} is {price}; it must be finite, or None for no price")

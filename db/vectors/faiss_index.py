@@ -1,0 +1,189 @@
+"""FAISS as a `VectorIndex`: vectors and payloads in memory, durable by snapshots."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Literal
+
+import faiss
+
+from db.vectors.base import NO_FILTER, Hit, IndexDescription
+from db.vectors.checks import checked_batch, checked_query
+from db.vectors.faiss_vectors import IvfSettings, SlotVectors
+from db.vectors.payload_files import read_payloads, write_payloads
+from db.vectors.payload_table import PayloadTable
+from db.vectors.ranking import best_hits
+from db.vectors.rwlock import ReadWriteLock
+from db.vectors.snapshots import Contents, SnapshotDamaged, read_snapshot, write_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from db.vectors.base import Filter, PhotoIds, Point, Vector
+
+_VECTORS, _PAYLOADS = "vectors.faiss", "payloads.arrow"
+
+
+class FaissIndex:
+    """A `VectorIndex` in this process's memory.
+
+    Searches run in parallel, a write is alone: FAISS allows the first and not the second, and a search must see
+    payloads and vectors of one moment. A lock and not copy-on-write, since a copy of all vectors per batch of
+    writes costs far more than searches waiting a millisecond or two for it.
+
+    Args:
+        kind: `exact` compares with every vector; `ivf` with those in the nearest lists, once there are enough
+            vectors to train the lists (39 per list).
+        collection: the name that `describe` answers with.
+        threads: FAISS's threads for writes and training; a search always uses one.
+        ivf: the lists; only for `ivf`.
+    """
+
+    def __init__(
+        self,
+        vector_size: int,
+        *,
+        kind: Literal["exact", "ivf"] = "exact",
+        collection: str = "photos",
+        threads: int = 1,
+        ivf: IvfSettings | None = None,
+    ) -> None:
+        self._ivf = (ivf or IvfSettings()) if kind == "ivf" else None
+        self._vector_size, self._collection, self._threads = vector_size, collection, threads
+        self._vectors = SlotVectors.empty(vector_size, threads=threads, ivf=self._ivf)
+        self._table = PayloadTable()
+        self._lock = ReadWriteLock()
+        self._one_writer = threading.Lock()  # held while lists are trained or a snapshot is written: searches go on
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> tuple[FaissIndex, int]:
+        """Return the index of the current snapshot in `folder`, and the change-feed position that it contains.
+
+        Raises:
+            FileNotFoundError: there is no snapshot.
+            SnapshotDamaged: the snapshot cannot be used.
+        """
+        return read_snapshot(
+            folder, lambda snapshot, contents: (cls._read(snapshot, contents, threads), contents.cursor)
+        )
+
+    def save(self, folder: Path, *, cursor: int) -> None:
+        """Write a snapshot that contains every event of the change feed up to `cursor`; searches go on meanwhile.
+
+        Raises:
+            OSError: it cannot be written; an earlier snapshot stays usable.
+        """
+        with self._one_writer:
+            contents = Contents(
+                kind=self._kind,
+                collection=self._collection,
+                vector_size=self._vector_size,
+                count=len(self._table),
+                cursor=cursor,
+                parameters=self._parameters(),
+            )
+            write_snapshot(
+                folder,
+                contents,
+                {
+                    _VECTORS: lambda path: _write_vectors(self._vectors.index, path),
+                    _PAYLOADS: lambda path: write_payloads(self._table, path),
+                },
+            )
+
+    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+        """See `VectorIndex`."""
+        query = checked_query(vector, self._vector_size, k=k, where=where)
+        with self._lock.reading():
+            every = where == NO_FILTER and not self._table.has_free_slots
+            among = None if every else self._table.mask(where)
+
+            def fetch(limit: int) -> list[Hit]:
+                slots, scores = self._vectors.nearest(query, limit, among=among, exact=exact)
+                photo_ids = self._table.photo_ids_in(slots)
+                return [Hit(photo_id, float(score)) for photo_id, score in zip(photo_ids, scores, strict=True)]
+
+            return best_hits(fetch, k)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """See `VectorIndex`. Durable with the next `save` only."""
+        latest, vectors = checked_batch(points, self._vector_size)
+        if not latest:
+            return
+        with self._one_writer:
+            with self._lock.writing():
+                self._vectors.put(self._table.put(latest), vectors)
+            self._train_if_due()
+
+    def delete(self, photo_ids: Sequence[int]) -> None:
+        """See `VectorIndex`. Durable with the next `save` only."""
+        with self._one_writer, self._lock.writing():
+            self._table.remove(photo_ids)
+
+    def count(self) -> int:
+        """See `VectorIndex`."""
+        return len(self._table)
+
+    def photo_ids(self) -> PhotoIds:
+        """See `VectorIndex`."""
+        with self._lock.reading():
+            return self._table.photo_ids()
+
+    def describe(self) -> IndexDescription:
+        """See `VectorIndex`."""
+        return IndexDescription(
+            engine="faiss",
+            kind=self._kind,
+            collection=self._collection,
+            vector_size=self._vector_size,
+            count=self.count(),
+            parameters=self._parameters() | {"threads": self._threads},
+        )
+
+    def close(self) -> None:
+        """Nothing to let go of: the index is memory, and `save` alone makes it durable."""
+
+    @property
+    def _kind(self) -> Literal["exact", "ivf"]:
+        return "exact" if self._ivf is None else "ivf"
+
+    def _parameters(self) -> dict[str, int]:
+        if self._ivf is None:
+            return {}
+        return {"lists": self._ivf.lists, "probes": self._ivf.probes, "trained_on": self._vectors.trained_on}
+
+    def _train_if_due(self) -> None:
+        if not self._vectors.is_training_due(len(self._table)):
+            return
+        trained = self._vectors.trained(self._table.mask(NO_FILTER))
+        with self._lock.writing():
+            self._vectors = trained
+
+    @classmethod
+    def _read(cls, snapshot: Path, contents: Contents, threads: int) -> FaissIndex:
+        index = cls(contents.vector_size, collection=contents.collection, threads=threads)
+        try:
+            index._ivf = _lists_of(contents)
+            index._table = read_payloads(snapshot / _PAYLOADS)
+            vectors = faiss.read_index(str(snapshot / _VECTORS))
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            raise SnapshotDamaged(snapshot, f"it cannot be read ({error})") from error
+        if (len(index._table), index._table.slot_count) != (contents.count, vectors.ntotal):
+            raise SnapshotDamaged(snapshot, "its payloads, vectors and manifest do not agree on the number of photos")
+        trained_on = contents.parameters.get("trained_on", 0)
+        index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, trained_on=trained_on)
+        return index
+
+
+def _lists_of(contents: Contents) -> IvfSettings | None:
+    if contents.kind != "ivf":
+        return None
+    return IvfSettings(lists=contents.parameters["lists"], probes=contents.parameters["probes"])
+
+
+def _write_vectors(index: faiss.Index, path: Path) -> None:
+    try:
+        faiss.write_index(index, str(path))
+    except RuntimeError as error:
+        raise OSError(f"{path}: FAISS cannot write it ({error})") from error

@@ -1,0 +1,154 @@
+"""Qdrant's engine inside this process as a `VectorIndex`.
+
+Until `optimise_edge` has run, and for points that came since, a search compares with every point that passes the
+filter; with the graph that it builds, searches without `exact` are approximate. The engine (0.9) holds the GIL during
+every call, which is also what makes calls from several threads safe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import qdrant_edge as edge
+from more_itertools import chunked
+
+from db.vectors.base import NO_FILTER, Hit, IndexDescription
+from db.vectors.checks import checked_batch, checked_query
+from db.vectors.edge_shard import engine_errors, open_shard
+from db.vectors.folder_lock import hold_folder
+from db.vectors.qdrant_filters import AnyOf, Between, conditions
+from db.vectors.qdrant_schema import BATCH, VECTOR_NAME, payload_fields
+from db.vectors.ranking import best_hits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import portalocker
+
+    from db.vectors.base import Filter, PhotoIds, Point, Vector
+
+_PAGE = 10_000
+
+
+class QdrantEdgeIndex:
+    """A `VectorIndex` in a folder that only one process at a time may open. A write that returned survives a kill."""
+
+    def __init__(self, folder: Path, collection: str, vector_size: int, *, lock: portalocker.Lock) -> None:
+        self._folder, self._collection, self._vector_size = folder, collection, vector_size
+        self._lock = lock
+        self._shard = open_shard(folder, vector_size)
+
+    @classmethod
+    def open(cls, folder: Path, collection: str, vector_size: int) -> QdrantEdgeIndex:
+        """Open the collection in `folder`, or make an empty one there.
+
+        Raises:
+            IndexLocked: it is open already, here or in another process.
+            OSError: its files are damaged, or hold vectors of another size.
+        """
+        lock = hold_folder(folder)
+        try:
+            return cls(folder, collection, vector_size, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+        """See `VectorIndex`."""
+        query = edge.Query.Nearest(
+            checked_query(vector, self._vector_size, k=k, where=where).tolist(), using=VECTOR_NAME
+        )
+        filtered_by = _rendered(where)
+        acorn = edge.AcornSearchParams(enable=filtered_by is not None)
+        parameters = edge.SearchParams(exact=exact, acorn=acorn)
+
+        def fetch(limit: int) -> list[Hit]:
+            request = edge.QueryRequest(limit=limit, query=query, filter=filtered_by, params=parameters)
+            return [Hit(_photo_id(found.id), found.score) for found in self._shard.query(request)]
+
+        with engine_errors(self._folder):
+            return best_hits(fetch, k)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """See `VectorIndex`."""
+        latest, vectors = checked_batch(points, self._vector_size)
+        for batch in chunked(zip(latest, vectors, strict=True), BATCH):
+            self._write(
+                edge.UpdateOperation.upsert_points(
+                    [
+                        edge.Point(point.photo_id, {VECTOR_NAME: vector.tolist()}, payload_fields(point.payload))
+                        for point, vector in batch
+                    ]
+                )
+            )
+
+    def delete(self, photo_ids: Sequence[int]) -> None:
+        """See `VectorIndex`."""
+        if photo_ids:
+            self._write(edge.UpdateOperation.delete_points([*photo_ids]))
+
+    def count(self) -> int:
+        """See `VectorIndex`."""
+        with engine_errors(self._folder):
+            return self._shard.count(edge.CountRequest(exact=True))
+
+    def photo_ids(self) -> PhotoIds:
+        """See `VectorIndex`."""
+        ids: list[int] = []
+        offset: edge.PointId | None = None
+        with engine_errors(self._folder):
+            while True:
+                page, offset = self._shard.scroll(
+                    edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=False, with_vector=False)
+                )
+                ids.extend(_photo_id(record.id) for record in page)
+                if offset is None:
+                    return np.sort(np.array(ids, dtype=np.int64))
+
+    def describe(self) -> IndexDescription:
+        """See `VectorIndex`. `indexed_vectors` are those that the graph holds; the others are compared one by one."""
+        with engine_errors(self._folder):
+            indexed = self._shard.info().indexed_vectors_count
+        return IndexDescription(
+            engine="qdrant",
+            kind="hnsw" if indexed else "exact",
+            collection=self._collection,
+            vector_size=self._vector_size,
+            count=self.count(),
+            parameters={"runs_in": "process", "indexed_vectors": indexed},
+        )
+
+    def close(self) -> None:
+        """See `VectorIndex`. Afterwards the folder may be opened again, and every other call raises OSError."""
+        try:
+            self._shard.close()
+        finally:
+            self._lock.release()
+
+    def _write(self, operation: edge.UpdateOperation) -> None:
+        with engine_errors(self._folder):
+            self._shard.update(operation)
+            self._shard.flush()
+
+
+def _rendered(where: Filter) -> edge.Filter | None:
+    found = conditions(where)
+    if found is None:
+        return None
+    return edge.Filter(
+        must=[_condition(condition) for condition in found.must],
+        must_not=[_condition(condition) for condition in found.must_not],
+    )
+
+
+def _condition(condition: AnyOf | Between) -> edge.FieldCondition:
+    if isinstance(condition, AnyOf):
+        return edge.FieldCondition(condition.field, match=edge.MatchAny([*condition.values]))
+    return edge.FieldCondition(condition.field, range=edge.RangeFloat(gte=condition.minimum, lte=condition.maximum))
+
+
+def _photo_id(point_id: edge.PointId) -> int:
+    assert isinstance(point_id, int), "only photo ids are ever written"
+    return point_id

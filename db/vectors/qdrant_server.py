@@ -1,0 +1,152 @@
+"""A collection on a Qdrant server as a `VectorIndex`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from more_itertools import chunked
+from qdrant_client import models
+
+from db.vectors.base import NO_FILTER, Hit, IndexDescription
+from db.vectors.checks import checked_batch, checked_query
+from db.vectors.qdrant_filters import AnyOf, Between, conditions
+from db.vectors.qdrant_schema import BATCH, VECTOR_NAME, payload_fields
+from db.vectors.ranking import best_hits
+from db.vectors.server_collections import drop_collection, ensure_collection, server_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qdrant_client import QdrantClient
+
+    from db.vectors.base import Filter, PhotoIds, Point, Vector
+
+_PAGE = 10_000
+
+
+class QdrantServerIndex:
+    """A `VectorIndex` that a Qdrant server holds. A write that returned is applied, and survives the server's restart.
+
+    Args:
+        client: a client of a server by URL, made with a timeout, which bounds every call (the server, 1.16, refuses
+            a timeout in a write itself). It stays the caller's, who also closes it.
+        collection: made, with its payload indexes, where it is missing.
+
+    Raises:
+        ConnectionError: the server cannot be reached, or refuses.
+        OSError: the collection is there and holds vectors of another size.
+    """
+
+    def __init__(self, client: QdrantClient, collection: str, vector_size: int) -> None:
+        self._client, self._collection, self._vector_size = client, collection, vector_size
+        ensure_collection(client, collection, vector_size)
+
+    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+        """See `VectorIndex`."""
+        query = checked_query(vector, self._vector_size, k=k, where=where).tolist()
+        filtered_by = _rendered(where)
+        acorn = models.AcornSearchParams(enable=filtered_by is not None)
+        parameters = models.SearchParams(exact=exact, acorn=acorn)
+
+        def fetch(limit: int) -> list[Hit]:
+            found = self._client.query_points(
+                self._collection,
+                query=query,
+                using=VECTOR_NAME,
+                query_filter=filtered_by,
+                search_params=parameters,
+                limit=limit,
+                with_payload=False,
+            )
+            return [Hit(_photo_id(point.id), point.score) for point in found.points]
+
+        with server_errors(self._client):
+            return best_hits(fetch, k)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """See `VectorIndex`."""
+        latest, vectors = checked_batch(points, self._vector_size)
+        for batch in chunked(zip(latest, vectors, strict=True), BATCH):
+            structs = [
+                models.PointStruct(
+                    id=point.photo_id, vector={VECTOR_NAME: vector.tolist()}, payload={**payload_fields(point.payload)}
+                )
+                for point, vector in batch
+            ]
+            with server_errors(self._client):
+                self._client.upsert(self._collection, structs, wait=True)
+
+    def delete(self, photo_ids: Sequence[int]) -> None:
+        """See `VectorIndex`."""
+        if photo_ids:
+            with server_errors(self._client):
+                self._client.delete(self._collection, [*photo_ids], wait=True)
+
+    def count(self) -> int:
+        """See `VectorIndex`."""
+        with server_errors(self._client):
+            return self._client.count(self._collection, exact=True).count
+
+    def photo_ids(self) -> PhotoIds:
+        """See `VectorIndex`."""
+        ids: list[int] = []
+        offset: models.ExtendedPointId | None = None
+        with server_errors(self._client):
+            while True:
+                page, offset = self._client.scroll(self._collection, limit=_PAGE, offset=offset, with_payload=False)
+                ids.extend(_photo_id(record.id) for record in page)
+                if offset is None:
+                    return np.sort(np.array(ids, dtype=np.int64))
+
+    def describe(self) -> IndexDescription:
+        """See `VectorIndex`. `indexed_vectors` are those that the graph holds; the others are compared one by one."""
+        with server_errors(self._client):
+            indexed = self._client.get_collection(self._collection).indexed_vectors_count or 0
+        return IndexDescription(
+            engine="qdrant",
+            kind="hnsw" if indexed else "exact",
+            collection=self._collection,
+            vector_size=self._vector_size,
+            count=self.count(),
+            parameters={"runs_in": "server", "indexed_vectors": indexed},
+        )
+
+    def close(self) -> None:
+        """Nothing to let go of: the client is the caller's, and every write was durable when it returned."""
+
+    def promote(self, alias: str) -> None:
+        """Point `alias` at this collection, in one step also where it pointed at another."""
+        create = models.CreateAlias(collection_name=self._collection, alias_name=alias)
+        with server_errors(self._client):
+            self._client.update_collection_aliases(
+                [
+                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)),
+                    models.CreateAliasOperation(create_alias=create),
+                ],
+            )
+
+    def drop(self) -> None:
+        """Delete the collection, and with it every alias on it. This object is of no use afterwards."""
+        drop_collection(self._client, self._collection)
+
+
+def _rendered(where: Filter) -> models.Filter | None:
+    found = conditions(where)
+    if found is None:
+        return None
+    return models.Filter(
+        must=[_condition(condition) for condition in found.must],
+        must_not=[_condition(condition) for condition in found.must_not],
+    )
+
+
+def _condition(condition: AnyOf | Between) -> models.FieldCondition:
+    if isinstance(condition, AnyOf):
+        return models.FieldCondition(key=condition.field, match=models.MatchAny(any=[*condition.values]))
+    return models.FieldCondition(key=condition.field, range=models.Range(gte=condition.minimum, lte=condition.maximum))
+
+
+def _photo_id(point_id: models.ExtendedPointId) -> int:
+    assert isinstance(point_id, int), "only photo ids are ever written"
+    return point_id

@@ -1,0 +1,54 @@
+"""A lock that many readers, or one writer, may hold."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ReadWriteLock:
+    """Readers share, a writer is alone. A waiting writer goes before new readers, so searches cannot starve it.
+
+    Not reentrant: a reader that asks again while a writer waits blocks for ever.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._readers = 0
+        self._writing = False
+        self._waiting_writers = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Hold the lock together with other readers."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._writing or self._waiting_writers))
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._readers -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock alone."""
+        with self._changed:
+            self._waiting_writers += 1
+            try:
+                self._changed.wait_for(lambda: not (self._writing or self._readers))
+                self._writing = True
+            finally:
+                self._waiting_writers -= 1
+                self._changed.notify_all()  # an interrupted writer must not leave readers waiting for it
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()

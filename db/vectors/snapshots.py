@@ -1,0 +1,195 @@
+"""Snapshots on disk: whole or not there at all, checked when read.
+
+    folder/
+      CURRENT              which snapshot counts, and the SHA-256 of its manifest
+      snapshot-<cursor>-<n>/
+        manifest.json      what the snapshot is, and the SHA-256 of each other file
+        ...
+      lock                 held while a snapshot is written
+
+A snapshot's files are never written again, because a reader may have them mapped. CURRENT is replaced by a rename after
+everything that it names is on the disk. The snapshot before it is kept for readers that are still at it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from db.vectors.durability import sync
+from db.vectors.folder_lock import wait_for_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+Value = TypeVar("Value")
+
+FORMAT = 1
+_CURRENT, _MANIFEST = "CURRENT", "manifest.json"
+
+
+class SnapshotDamaged(OSError):
+    """A snapshot cannot be used as it lies on the disk."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}. Delete the snapshot's folder; the index is rebuilt from the database")
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index says of its snapshot. `cursor` is the change-feed position up to which events are in it."""
+
+    kind: str
+    collection: str
+    vector_size: int
+    count: int
+    cursor: int
+    parameters: dict[str, int]
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int
+
+
+class _Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    format: int
+    contents: Contents
+    sha256: dict[str, str]
+
+
+class _Current(msgspec.Struct, frozen=True, kw_only=True):
+    snapshot: str
+    manifest_sha256: str
+
+
+def write_snapshot(folder: Path, contents: Contents, files: Mapping[str, Callable[[Path], None]]) -> None:
+    """Write a snapshot and make it the current one; older ones but for the last current one are deleted.
+
+    Args:
+        files: by name, a function that writes the file at the path given to it.
+
+    Raises:
+        OSError: something cannot be written; the snapshot that was current still is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with wait_for_folder(folder):
+        snapshot = _new_folder(folder, contents.cursor)
+        try:
+            current = _fill(snapshot, contents, files)
+        except BaseException:
+            shutil.rmtree(snapshot, ignore_errors=True)
+            raise
+        kept = {snapshot.name, _current_name(folder)}
+        _replace_current(folder, current)
+        _prune(folder, kept)
+
+
+def read_snapshot(folder: Path, read: Callable[[Path, Contents], Value]) -> Value:
+    """Return what `read` makes of the current snapshot's folder, after comparing every file with its checksum.
+
+    Raises:
+        FileNotFoundError: there is no snapshot.
+        SnapshotDamaged: a file is missing, changed or unreadable, or of a format that is not known here.
+    """
+    pointer = (folder / _CURRENT).read_bytes()
+    try:
+        return read(*_verified(folder, pointer))
+    except SnapshotDamaged:
+        if (folder / _CURRENT).read_bytes() == pointer:
+            raise
+        return read_snapshot(
+            folder, read
+        )  # another process wrote two snapshots meanwhile, and pruned the one read here
+
+
+def _fill(snapshot: Path, contents: Contents, files: Mapping[str, Callable[[Path], None]]) -> _Current:
+    for name, write in files.items():
+        write(snapshot / name)
+        sync(snapshot / name)
+    sha256 = {name: _sha256(snapshot / name) for name in files}
+    manifest = msgspec.json.encode(_Manifest(format=FORMAT, contents=contents, sha256=sha256))
+    _write(snapshot / _MANIFEST, manifest)
+    sync(snapshot)
+    sync(snapshot.parent)
+    return _Current(snapshot=snapshot.name, manifest_sha256=hashlib.sha256(manifest).hexdigest())
+
+
+def _verified(folder: Path, pointer: bytes) -> tuple[Path, Contents]:
+    current = _decoded(pointer, _Current, folder / _CURRENT)
+    path = folder / current.snapshot / _MANIFEST
+    content = _bytes_of(path)
+    if hashlib.sha256(content).hexdigest() != current.manifest_sha256:
+        raise SnapshotDamaged(path, "its checksum is not the one in CURRENT")
+    if (found := _decoded(content, _Format, path).format) != FORMAT:
+        raise SnapshotDamaged(path, f"format {found} is not known to this version, which reads format {FORMAT}")
+    manifest = _decoded(content, _Manifest, path)
+    for name, expected in manifest.sha256.items():
+        _check(path.with_name(name), expected)
+    return path.parent, manifest.contents
+
+
+def _check(path: Path, expected: str) -> None:
+    try:
+        found = _sha256(path)
+    except FileNotFoundError as error:
+        raise SnapshotDamaged(path, "the file is missing") from error
+    if found != expected:
+        raise SnapshotDamaged(path, "its checksum is not the one in the manifest")
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise SnapshotDamaged(path, "the file is missing") from error
+
+
+def _decoded(content: bytes, kind: type[Value], path: Path) -> Value:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise SnapshotDamaged(path, f"it is not what was written there ({error})") from error
+
+
+def _new_folder(folder: Path, cursor: int) -> Path:
+    for number in itertools.count():
+        snapshot = folder / f"snapshot-{cursor}-{number}"
+        with suppress(FileExistsError):
+            snapshot.mkdir()
+            return snapshot
+    raise AssertionError("unreachable")
+
+
+def _replace_current(folder: Path, current: _Current) -> None:
+    fresh = folder / f"{_CURRENT}.new"
+    _write(fresh, msgspec.json.encode(current))
+    fresh.replace(folder / _CURRENT)
+    sync(folder)
+
+
+def _current_name(folder: Path) -> str | None:
+    try:
+        return msgspec.json.decode((folder / _CURRENT).read_bytes(), type=_Current).snapshot
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _prune(folder: Path, kept: set[str | None]) -> None:
+    for snapshot in folder.glob("snapshot-*"):
+        if snapshot.name not in kept:
+            shutil.rmtree(snapshot, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    sync(path)

@@ -1,0 +1,112 @@
+"""Writing a model bundle: whole or not at all, and never over one that is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import msgspec
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from ml.manifest import (
+    ARCHITECTURE,
+    BUNDLE_FILES,
+    FORMAT,
+    MANIFEST,
+    WEIGHTS,
+    BundleError,
+    Manifest,
+    bundle_version,
+    fingerprint,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ml.canonical import CanonicalVectors
+    from ml.preprocess import Preprocessing
+
+
+@contextmanager
+def staged_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder beside `out` that becomes `out`, durably, if the block succeeds, and is removed if it fails.
+
+    Raises:
+        BundleError: `out` exists and is not an empty folder.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise BundleError(out, "exists already, and a bundle is never overwritten", "Name a folder that does not exist")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = out.parent / f".{out.name}.{uuid4().hex[:8]}.partial"
+    folder.mkdir()
+    try:
+        yield folder
+        for written in [*folder.iterdir(), folder]:
+            _fsync(written)
+        folder.rename(out)
+        _fsync(out.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_manifest(
+    folder: Path,
+    *,
+    categories: Sequence[str],
+    vector_size: int,
+    preprocessing: Preprocessing,
+    metrics: Mapping[str, float],
+    record: Mapping[str, Any],
+    canonical: CanonicalVectors,
+) -> None:
+    """Write model.json for the weights and graph that lie in `folder`.
+
+    Raises:
+        BundleError: a weight is NaN or infinite, or a file is missing.
+        ValueError: a metric is NaN or infinite, or there are no categories or the same one twice.
+    """
+    _check_finite(folder / WEIGHTS)
+    if wrong := [name for name, value in metrics.items() if not np.isfinite(value)]:
+        raise ValueError(f"metric {wrong[0]!r} is not a finite number")
+    if not categories or len(set(categories)) != len(categories):
+        raise ValueError(f"categories must be distinct and at least one, not {list(categories)}")
+    files = {name: fingerprint(folder / name) for name in BUNDLE_FILES}
+    manifest = Manifest(
+        format=FORMAT,
+        version=bundle_version(files[WEIGHTS].sha256, preprocessing, categories),
+        architecture=ARCHITECTURE,
+        categories=tuple(categories),
+        vector_size=vector_size,
+        preprocessing=preprocessing.to_json(),
+        metrics={name: float(value) for name, value in metrics.items()},
+        record=dict(record),
+        canonical=canonical,
+        created_at=datetime.now(UTC),
+        files=files,
+    )
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+
+
+def _check_finite(weights: Path) -> None:
+    try:
+        with safe_open(weights, framework="numpy") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - a safetensors file is no mapping
+                if not np.isfinite(tensors.get_tensor(name)).all():
+                    remedy = "The training diverged: train again with a lower learning rate"
+                    raise BundleError(weights, f"tensor {name!r} holds NaN or infinite values", remedy)
+    except (SafetensorError, OSError) as error:
+        raise BundleError(weights, f"is not a readable safetensors file ({error})", "Export the model again") from error
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

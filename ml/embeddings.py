@@ -1,0 +1,83 @@
+"""What an embedder is and gives, whatever runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ml.bundle import Bundle
+
+Photos: TypeAlias = NDArray[np.uint8]
+"""Preprocessed photos: RGB, shape (n, S, S, 3) with S the preprocessing's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """What the network makes of n photos.
+
+    Attributes:
+        vectors: float32, shape (n, d), rows of unit length.
+        probabilities: float32, shape (n, c), rows sum to 1, columns in the order of the bundle's categories.
+    """
+
+    vectors: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """A network ready to embed. `embed` may be called from several threads at once."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model bundle that it runs."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: `bf16` or `f32`. Results are float32 either way."""
+        ...
+
+    def embed(self, photos: Photos) -> Embeddings:
+        """Embed any number of photos, none included.
+
+        Raises:
+            ValueError: the array has another shape or type.
+            ArithmeticError: the network gave a vector that is not finite or has no direction.
+        """
+        ...
+
+
+def embed_in_chunks(
+    photos: Photos, bundle: Bundle, *, chunk: int, infer: Callable[[Photos], tuple[NDArray[np.float32], ...]]
+) -> Embeddings:
+    """Run `infer` on at most `chunk` photos at a time and join what it gives: vectors of any length, probabilities.
+
+    Raises:
+        ValueError, ArithmeticError: see `Embedder.embed`.
+    """
+    _check_photos(photos, bundle.preprocessing.size)
+    vectors = np.empty((len(photos), bundle.vector_size), np.float32)
+    probabilities = np.empty((len(photos), len(bundle.categories)), np.float32)
+    for start in range(0, len(photos), chunk):
+        rows = slice(start, start + chunk)
+        vectors[rows], probabilities[rows] = infer(photos[rows])
+    return Embeddings(_unit(vectors), probabilities)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring the rows to unit length in float32, whatever precision a runtime gave the network's own normalising."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(norms) & (norms > 0)).all():
+        raise ArithmeticError("The network gave a vector that is not finite or has no direction.")
+    return np.asarray(vectors / norms, dtype=np.float32)
+
+
+def _check_photos(photos: Photos, size: int) -> None:
+    if photos.dtype != np.uint8 or photos.ndim != 4 or photos.shape[1:] != (size, size, 3):
+        raise ValueError(f"photos must be uint8 of shape (n, {size}, {size}, 3), not {photos.dtype} of {photos.shape}")

@@ -1,0 +1,101 @@
+"""From a trained network to a model bundle: the training side's last step. Importing this imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from ml.bundle import Bundle, BundleError
+from ml.bundle_writer import staged_folder, write_manifest
+from ml.canonical import canonical_photos, pin
+from ml.embedder import available_cores
+from ml.embeddings import Embeddings
+from ml.manifest import GRAPH, WEIGHTS
+from ml.openvino_runtime import compile_graph, load_openvino
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ml.model import LookalikeNet
+    from ml.preprocess import Preprocessing
+
+TOLERANCE = 1e-3
+"""Largest difference allowed between the graph in f32 and eager torch, in a vector's component or a probability.
+
+The graph's float16 weights account for about 1e-4.
+"""
+
+
+def export_bundle(
+    net: LookalikeNet,
+    *,
+    categories: Sequence[str],
+    preprocessing: Preprocessing,
+    metrics: Mapping[str, float],
+    record: Mapping[str, Any],
+    out: Path,
+) -> Bundle:
+    """Write the network as a model bundle at `out`, whole or not at all, and return the bundle as loaded from there.
+
+    The network is left in evaluation mode on the processor.
+
+    Args:
+        metrics: measured on held-out listings, by name; finite.
+        record: how it was trained; JSON values.
+
+    Raises:
+        BundleError: `out` exists, a weight is not finite, or the graph does not compute what the network computes.
+        ValueError: the categories or metrics cannot be used.
+    """
+    net = net.eval().cpu()
+    with staged_folder(out) as folder:
+        save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, folder / WEIGHTS)
+        photos = canonical_photos(preprocessing.size)
+        expected = _eager(net, photos)
+        _write_graph(net, folder / GRAPH, size=preprocessing.size)
+        write_manifest(
+            folder,
+            categories=categories,
+            vector_size=expected.vectors.shape[1],
+            preprocessing=preprocessing,
+            metrics=metrics,
+            record=record,
+            canonical=pin(expected),
+        )
+        _check_graph(folder / GRAPH, photos, expected)
+    return Bundle.load(out)
+
+
+def _eager(net: LookalikeNet, photos: NDArray[np.uint8]) -> Embeddings:
+    with torch.inference_mode():
+        vectors, probabilities = net(torch.from_numpy(photos))
+    return Embeddings(vectors.numpy(), probabilities.numpy())
+
+
+def _write_graph(net: LookalikeNet, graph: Path, *, size: int) -> None:
+    """Write the network as an OpenVINO graph with float16 weights for any number of photos of `size` pixels."""
+    openvino = load_openvino()
+    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    # dynamo: through torch.export. The default traces with torch.jit, which torch 2.15 calls deprecated.
+    converted = openvino.convert_model(net, example_input=example, input=[-1, size, size, 3], dynamo=True)
+    openvino.save_model(converted, graph, compress_to_fp16=True)
+
+
+def _check_graph(graph: Path, photos: NDArray[np.uint8], expected: Embeddings) -> None:
+    """Raise BundleError unless the graph, read back from its file, computes what the network computed."""
+    request = compile_graph(graph, threads=available_cores(), precision="f32").create_infer_request()
+    request.infer([photos], share_inputs=True)
+    differences = [
+        float(np.abs(request.get_output_tensor(i).data - values).max())
+        for i, values in enumerate((expected.vectors, expected.probabilities))
+    ]
+    if not max(differences) <= TOLERANCE:  # false for NaN too
+        vectors, probabilities = differences
+        problem = f"differs from torch by {vectors:.2g} in vectors and {probabilities:.2g} in probabilities"
+        raise BundleError(graph, f"{problem} (allowed: {TOLERANCE})", "Train again, or report this as a bug")

@@ -1,0 +1,86 @@
+"""The trunk's descriptors of many photos, computed once. Importing this imports torch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from ml.device import mixed_precision
+from ml.model import DESCRIPTOR_SIZE
+from ml.openvino_runtime import compile_graph, load_openvino
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ml.model import LookalikeNet
+
+    Describe: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, 3072)."""
+
+_BATCH = 16
+"""Photos at once. OpenVINO is as fast with 16 as with more, and small batches keep memory small."""
+
+
+def describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) -> Describe:
+    """Return `network.describe` for photos of `size` pixels, as fast as the device of the network allows.
+
+    On a CPU that is OpenVINO in bf16, measured at three times the speed of eager torch in bf16; its graph is written
+    to `graph`, an `.xml` file. The network must be in evaluation mode, and later changes to it are not seen there.
+    """
+    device = network.mean.device
+    if device.type == "cpu":
+        return _openvino_describer(network, size=size, graph=graph, threads=threads)
+
+    def describe(photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode(), mixed_precision(device):
+            found = network.describe(torch.from_numpy(np.ascontiguousarray(photos)).to(device))
+        return found.cpu().numpy()
+
+    return describe
+
+
+def describe_photos(
+    describe: Describe, pixels: NDArray[np.uint8], *, file: Path, progress: Callable[[int, int], None]
+) -> NDArray[np.float32]:
+    """Write the descriptors of `pixels`, (n, S, S, 3), to `file`, a new `.npy`; return them mapped, (n, 3072)."""
+    features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(len(pixels), DESCRIPTOR_SIZE))
+    for start in range(0, len(pixels), _BATCH):
+        features[start : start + _BATCH] = describe(pixels[start : start + _BATCH])
+        progress(min(start + _BATCH, len(pixels)), len(pixels))
+    return features
+
+
+class _Descriptor(nn.Module):
+    """The trunk alone, as a module that OpenVINO can convert."""
+
+    def __init__(self, network: LookalikeNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, photos: Tensor) -> Tensor:
+        return self.network.describe(photos)
+
+
+def _openvino_describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) -> Describe:
+    openvino = load_openvino()
+    example = torch.zeros((1, size, size, 3), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # OpenVINO 2026.4 traces with torch.jit, which torch 2.15 calls deprecated.
+        warnings.filterwarnings("ignore", "`torch.jit.trace", FutureWarning)
+        converted = openvino.convert_model(_Descriptor(network), example_input=example, input=[-1, size, size, 3])
+    openvino.save_model(converted, graph, compress_to_fp16=True)
+    request = compile_graph(graph, threads=threads, precision="auto").create_infer_request()
+
+    def describe(photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        request.infer([np.ascontiguousarray(photos)], share_inputs=True)
+        return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+
+    return describe

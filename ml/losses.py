@@ -1,0 +1,42 @@
+"""What training minimises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def same_listing_loss(vectors: Tensor, listings: Tensor, *, temperature: float) -> Tensor:
+    """Pull photos of one listing together and push all others away.
+
+    The supervised contrastive loss L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2); with two photos per listing
+    it is NT-Xent of Chen et al. 2020 (arXiv:2002.05709, eq. 1). Each photo is an anchor: the softmax over its
+    similarities to all others, divided by `temperature`, should fall on those of its own listing.
+
+    Args:
+        vectors: float (B, d), unit length.
+        listings: int (B,), the listing of each row; rows that are alone in theirs are no anchors.
+
+    Returns:
+        The mean over the anchors, a scalar; 0 when there is none.
+    """
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    positive = (listings[:, None] == listings[None, :]) & ~itself
+    similarity = (vectors @ vectors.T / temperature).masked_fill(itself, -torch.inf)
+    log_share = functional.log_softmax(similarity, dim=1).masked_fill(~positive, 0.0)
+    positives = positive.sum(dim=1)
+    per_anchor = -log_share.sum(dim=1) / positives.clamp(min=1)
+    return per_anchor.sum() / (positives > 0).sum().clamp(min=1)
+
+
+def category_loss(logits: Tensor, categories: Tensor, *, label_smoothing: float) -> Tensor:
+    """Return the cross-entropy of logits (B, c) against classes (B,), with `label_smoothing` spread over all classes.
+
+    Smoothing (Szegedy et al. 2016, arXiv:1512.00567) because sellers file things under the wrong category now and then.
+    """
+    return functional.cross_entropy(logits, categories, label_smoothing=label_smoothing)

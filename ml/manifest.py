@@ -1,0 +1,117 @@
+"""model.json: what a model bundle's manifest holds, and how it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotation
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ml.canonical import CanonicalVectors  # noqa: TC001 - msgspec reads the annotation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ml.preprocess import Preprocessing
+
+FORMAT = 1
+ARCHITECTURE = "resnet50"
+MANIFEST = "model.json"
+WEIGHTS = "weights.safetensors"
+GRAPH = "model.xml"
+GRAPH_WEIGHTS = "model.bin"
+BUNDLE_FILES = (WEIGHTS, GRAPH, GRAPH_WEIGHTS)
+"""The files that the manifest vouches for."""
+
+COPY_AGAIN = "Copy the bundle again from where it was made, or export it again"
+
+
+class BundleError(ValueError):
+    """A folder is not a model bundle that can be used: which file, what is wrong with it, what to do."""
+
+    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}: {problem}. {remedy}.")
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """A file's content: `size` in bytes, `sha256` in hex."""
+
+    sha256: str
+    size: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """model.json, as it stands in the file. The fields are those of `ml.bundle.Bundle`."""
+
+    format: int
+    version: str
+    architecture: str
+    categories: tuple[str, ...]
+    vector_size: int
+    preprocessing: Any
+    metrics: dict[str, float]
+    record: dict[str, Any]
+    canonical: CanonicalVectors
+    created_at: datetime
+    files: dict[str, Fingerprint]
+
+
+class _Format(msgspec.Struct, frozen=True):
+    """The one field that every format version has."""
+
+    format: int
+
+
+def bundle_version(weights_sha256: str, preprocessing: Preprocessing, categories: Sequence[str]) -> str:
+    """Return the version id: the first 12 hex digits of a SHA-256 over what decides an embedding."""
+    content = json.dumps([weights_sha256, preprocessing.to_json(), list(categories)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def fingerprint(file: Path) -> Fingerprint:
+    """Return the file's fingerprint.
+
+    Raises:
+        BundleError: the file cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return Fingerprint(hashlib.file_digest(opened, "sha256").hexdigest(), file.stat().st_size)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return the manifest of the bundle at `path`.
+
+    Raises:
+        BundleError: there is none, it is not valid, or it is of another format version or architecture.
+    """
+    file = path / MANIFEST
+    if not file.is_file():
+        problem = f"is not a model bundle ({MANIFEST} is missing)" if path.is_dir() else "is not a folder"
+        raise BundleError(path, problem, "Name a folder that `lookalike train` or `lookalike export` has written")
+    try:
+        content = file.read_bytes()
+        found = msgspec.json.decode(content, type=_Format).format
+        if found != FORMAT:
+            raise BundleError(
+                file, f"has format version {found}, and this release reads {FORMAT}", "Export the model again"
+            )
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    except msgspec.DecodeError as error:
+        raise BundleError(file, f"is not a valid manifest ({error})", COPY_AGAIN) from error
+    if manifest.architecture != ARCHITECTURE:
+        raise BundleError(
+            file, f"describes the architecture {manifest.architecture!r}", f"This release runs {ARCHITECTURE} only"
+        )
+    return manifest
+
+
+def _unreadable(file: Path, error: OSError) -> BundleError:
+    return BundleError(file, f"cannot be read ({error.strerror})", "Make sure that it is there and may be read")

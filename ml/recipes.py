@@ -1,0 +1,74 @@
+"""How a network is trained: every value that was chosen, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+class TrainingError(ValueError):
+    """A network cannot be trained from this: what is wrong, and what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One way to train; `FROM_SCRATCH` and `FROZEN_TRUNK` give the reasons for their values.
+
+    Attributes:
+        trunk: `random`: the whole network learns, from random weights; `frozen`: ImageNet weights stay as they are, and
+            only the projection and the category head learn.
+        size: side of the square that photos are brought to, in pixels.
+        vector_size: components of a vector.
+        held_out: share of each category's listings that is measured on and never trained on.
+        epochs: passes over the training photos.
+        pairs_per_batch: two photos of one listing each, so a batch has twice as many photos.
+        learning_rate: the peak of the one-cycle schedule.
+        weight_decay: of AdamW; biases and normalisation weights are spared.
+        label_smoothing: in the category loss.
+        contrastive_weight: of the same-listing loss; the category loss weighs 1.
+        contrastive_temperature: in the same-listing loss.
+        whitened_size: components that each layer's features are whitened to before the heads learn (frozen trunk only).
+        gradient_norm: gradients longer than this are shortened to it.
+        seed: of the split, the initial weights, the batches and the augmentation.
+    """
+
+    trunk: Literal["random", "frozen"]
+    size: int
+    epochs: int
+    pairs_per_batch: int
+    learning_rate: float
+    weight_decay: float
+    contrastive_weight: float
+    contrastive_temperature: float
+    vector_size: int = 256
+    held_out: float = 0.2
+    label_smoothing: float = 0.1
+    whitened_size: int = 512
+    gradient_norm: float = 1.0
+    seed: int = 0
+
+
+FROM_SCRATCH = TrainConfig(
+    trunk="random",
+    size=64,
+    epochs=20,
+    pairs_per_batch=32,
+    learning_rate=2e-3,
+    weight_decay=0.05,
+    contrastive_weight=1.0,
+    contrastive_temperature=0.1,
+)
+
+FROZEN_TRUNK = TrainConfig(
+    trunk="frozen",
+    size=224,
+    epochs=20,
+    pairs_per_batch=256,
+    learning_rate=1e-3,
+    weight_decay=0.05,
+    contrastive_weight=1.0,
+    contrastive_temperature=0.1,
+)

@@ -1,0 +1,78 @@
+"""What commands print: progress on standard error, answers on standard output."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.progress import TaskID
+
+console = Console(stderr=True, highlight=False)
+output = Console(highlight=False)
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on standard error and leave with exit code 1."""
+    sys.stderr.write(f"Error: {' '.join(message.split())}\n")
+    sys.exit(1)
+
+
+def print_json(answer: object) -> None:
+    """Print a value object as one JSON document."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as a table."""
+    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    output.print(table)
+
+
+class StageBars:
+    """One progress bar per stage of a long run; an instance is a `services.ingest.progress.Progress`."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Show how far the stage is; a stage ends when the next one begins."""
+        if stage not in self._tasks:
+            self._end_all()
+            self._tasks[stage] = self._bars.add_task(stage, total=total)
+            if not console.is_terminal:
+                console.print(f"  {stage} ...")
+        self._bars.update(self._tasks[stage], completed=done, total=total)
+
+    def _end_all(self) -> None:
+        for task in self._bars.tasks:
+            if task.total is None:
+                self._bars.update(task.id, total=max(task.completed, 1), completed=max(task.completed, 1))
+
+
+@contextmanager
+def stage_bars() -> Iterator[StageBars]:
+    """Show progress bars while the block runs; without a terminal, one line per stage."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        shown = StageBars(bars)
+        yield shown
+        shown._end_all()

@@ -1,0 +1,106 @@
+"""`lookalike reindex`, `verify`, `index list` and `db upgrade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from db import generations, migrate
+from db.session import Database
+from services.cli.console import console, output, print_json, print_table, stage_bars
+from services.cli.opening import open_resources
+from services.errors import LookalikeError
+from services.indexing.consistency import Drift, drift, repair
+from services.ingest.reindex import reindex as run_reindex
+from services.settings import Settings
+
+if TYPE_CHECKING:
+    from services.resources import Resources
+
+index_app = typer.Typer(help="The generations of the indexes.", no_args_is_help=True)
+db_app = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+class DriftFound(LookalikeError):
+    """An index does not hold what the truth says."""
+
+    def __init__(self, drifts: list[Drift]) -> None:
+        engines = ", ".join(found.engine for found in drifts if not found.is_empty)
+        super().__init__(f"The truth and the indexes differ ({engines}). Mend it: lookalike verify --repair")
+
+
+def reindex(
+    model: Annotated[Path | None, typer.Option(help="A model bundle to change to; by default the live one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Build the indexes anew beside the live ones, verify and promote them."""
+    with open_resources() as resources, stage_bars() as progress:
+        version = resources.register_bundle(model).version if model else None
+        generation, run = run_reindex(resources, model_version=version, progress=progress)
+    if json:
+        print_json(generation)
+    else:
+        output.print(
+            f"Generation {generation.id} (model {generation.model_version}) is live; "
+            f"{run.embedded} photos were embedded for it."
+        )
+
+
+def verify(
+    mend: Annotated[bool, typer.Option("--repair", help="Put in what is missing, take out what is too much.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the drift as JSON.")] = False,
+) -> None:
+    """Compare the photo ids of the database, FAISS and Qdrant; differences give exit code 1."""
+    with open_resources() as resources:
+        found = _drifts(resources)
+        if mend and not all(one.is_empty for one in found):
+            _repair(resources, found)
+            found = _drifts(resources)
+    if json:
+        print_json(found)
+    else:
+        rows = [(one.engine, one.expected, one.held, len(one.missing), len(one.extra)) for one in found]
+        print_table("Photos", ["index", "in the database", "in the index", "missing", "extra"], rows)
+    if not all(one.is_empty for one in found):
+        raise DriftFound(found)
+
+
+@index_app.command("list")
+def list_generations(json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False) -> None:
+    """List the generations, newest first."""
+    with open_resources() as resources, resources.database.read() as session:
+        known = generations.generations(session)
+    if json:
+        print_json(known)
+        return
+    rows = [(one.id, one.state, one.model_version, one.photos, f"{one.created_at:%Y-%m-%d %H:%M}") for one in known]
+    print_table("Generations", ["id", "state", "model", "photos", "created"], rows)
+
+
+@db_app.command("upgrade")
+def upgrade() -> None:
+    """Bring the database's tables to this version's."""
+    settings = Settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.sql_url)
+    before, after = migrate.upgrade(database)
+    database.close()
+    console.print(f"The database is at revision {after}." if before == after else f"{before or 'empty'} -> {after}")
+
+
+def _drifts(resources: Resources) -> list[Drift]:
+    live = resources.live.current()
+    resources.live.refresh()
+    for engine, problem in live.unavailable.items():
+        console.print(f"{engine} cannot be compared: {problem}")
+    version = live.generation.model_version
+    return [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
+
+
+def _repair(resources: Resources, found: list[Drift]) -> None:
+    live = resources.live.current()
+    for one in found:
+        repair(resources.database, live.index(one.engine), one, model_version=live.generation.model_version)
+    resources.live.persist()

@@ -1,0 +1,83 @@
+"""`lookalike ingest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from db import jobs
+from services.cli.console import console, output, print_json, print_table, stage_bars
+from services.cli.opening import open_resources
+from services.ingest.columns import Columns
+from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.ingest.rejects import write_rejects
+
+if TYPE_CHECKING:
+    from services.resources import Resources
+
+
+def ingest(
+    listings: Annotated[Path, typer.Argument(help="CSV, TSV, JSON Lines or Parquet; .gz too.")],
+    photos_table: Annotated[Path | None, typer.Option(help="CSV of photo id and listing id.")] = None,
+    photo_dir: Annotated[Path | None, typer.Option(help="Folder with the photos.")] = None,
+    photo_zip: Annotated[Path | None, typer.Option(help="Zip or tar with the photos.")] = None,
+    fetch_photos: Annotated[
+        bool, typer.Option("--fetch-photos", help="Fetch photos that rows name by URL, from any address.")
+    ] = False,
+    columns: Annotated[Path | None, typer.Option(help="TOML file that maps your columns to ours.")] = None,
+    rejects: Annotated[Path, typer.Option(help="Where to write what was not accepted.")] = Path("rejects.csv"),
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Clean listings, store and embed their photos, and update the indexes."""
+    if photo_dir and photo_zip:
+        raise typer.BadParameter("give --photo-dir or --photo-zip, not both")
+    inputs = IngestInputs(
+        listings=listings,
+        photos_table=photos_table,
+        photos=photo_dir or photo_zip,
+        fetch_photos=fetch_photos,
+        columns=Columns.from_toml(columns) if columns else Columns(),
+    )
+    with open_resources() as resources:
+        job_id = create_ingest_job(resources, inputs)
+        with stage_bars() as progress:
+            result = run_ingest(resources, job_id, inputs, progress)
+        save_rejects(resources, job_id, rejects)
+        if json:
+            print_json(result.summary)
+        else:
+            show(result, rejects)
+
+
+def show(result: IngestResult, rejects: Path) -> None:
+    """Print what a run did."""
+    counts = result.summary.counts
+    print_table(
+        "Ingest",
+        ["", "read", "accepted", "rejected", "duplicates", "new", "changed", "unchanged"],
+        [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
+    )
+    if result.summary.reasons:
+        print_table("Not accepted", ["reason", "records"], result.summary.reasons.items())
+        output.print(f"Every one of them, with file, line and reason: {rejects}")
+    if result.run is None:
+        console.print("There is no model yet, so nothing was embedded. Next: lookalike train")
+        return
+    output.print(
+        f"Embedded {result.run.embedded} photos in {result.run.seconds:.1f} s "
+        f"({result.run.photos_per_second:.0f} photos/s from stored file to committed embedding), "
+        f"{len(result.run.failed)} failed."
+    )
+
+
+def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:
+    names = ("read", "accepted", "rejected", "duplicates", "new", changed, "unchanged")
+    return [kind, *(counts[f"{kind}_{name}"] for name in names)]
+
+
+def save_rejects(resources: Resources, job_id: str, path: Path) -> None:
+    """Write what a job did not accept as rejects.csv."""
+    with resources.database.read() as session:
+        write_rejects(path, jobs.rejects_of(session, job_id))

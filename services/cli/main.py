@@ -1,0 +1,43 @@
+"""The `lookalike` command: its sub-commands, and what every one of them does with an error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from services.cli import demo, index, ingest, search, serve, train
+from services.cli.console import console, fail
+from services.errors import LookalikeError
+
+app = typer.Typer(
+    name="lookalike",
+    help="Visual search for marketplaces: clean listings, embed photos, find what looks alike.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.demo)
+app.command("ingest")(ingest.ingest)
+app.command("train")(train.train)
+app.command("serve")(serve.serve)
+app.command("search")(search.search)
+app.command("classify")(search.classify)
+app.command("reindex")(index.reindex)
+app.command("verify")(index.verify)
+app.add_typer(index.index_app, name="index")
+app.add_typer(index.db_app, name="db")
+app.add_typer(train.bench_app, name="bench")
+
+
+def main() -> None:
+    """Run the command; an error of ours becomes one line on standard error and exit code 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except LookalikeError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        console.print("\nStopped. What was done so far is kept; run the same command to go on.")
+        sys.exit(130)

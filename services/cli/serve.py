@@ -1,0 +1,78 @@
+"""`lookalike serve`: both apps on one port, in one process."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import uvicorn
+
+from services.cli.console import console
+from services.cli.opening import open_resources
+from services.errors import LookalikeError
+from services.ingest.app import IngestParts
+from services.search.app import search_routes
+from services.web.app import create_app
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from services.resources import Resources
+
+DEFAULT_PORT = 8000
+
+
+class PortTaken(LookalikeError):
+    """Something else listens on the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"Port {port} on {host} is taken. Port {_next_free(host, port)} is free: use --port.")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
+) -> None:
+    """Serve search and ingest on one port, with the embedded stores or those that the settings name."""
+    check_port(host, port)
+    with open_resources() as resources:
+        run(resources, host=host, port=port)
+
+
+def run(resources: Resources, *, host: str, port: int) -> None:
+    """Serve until stopped."""
+    resources.ensure_generation()
+    console.print(f"Lookalike is at http://{host}:{port} (API: /docs). Stop it with Ctrl-C.")
+    uvicorn.run(build_app(resources), host=host, port=port, log_level="warning", access_log=False)
+
+
+def build_app(resources: Resources) -> Litestar:
+    """Return one app that answers what the search app and the ingest app answer."""
+    ingest = IngestParts(resources)
+    return create_app(
+        resources,
+        title="Lookalike",
+        controllers=[search_routes(resources), ingest.routes],
+        lifespans=[ingest.lifespan],
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortTaken, which names a free port, when `port` cannot be listened on."""
+    if not _is_free(host, port):
+        raise PortTaken(host, port)
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _next_free(host: str, port: int) -> int:
+    return next((candidate for candidate in range(port + 1, port + 200) if _is_free(host, candidate)), port + 200)

@@ -1,0 +1,100 @@
+"""`lookalike train` and `lookalike bench embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from db import photos
+from ml.weights import WeightsError, imagenet_weights
+from services.cli.console import console, output, print_json, print_table, stage_bars
+from services.cli.opening import open_resources
+from services.errors import BadInput
+from services.ingest.training import TrainedModel, train_and_promote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.ingest.progress import Progress
+    from services.resources import Resources
+
+bench_app = typer.Typer(help="Measure speed against named baselines.", no_args_is_help=True)
+
+
+def train(
+    weights: Annotated[
+        str, typer.Option(help="ImageNet weights: a .safetensors or .pth file, `download`, or `none` (small, random).")
+    ] = "download",
+    json: Annotated[bool, typer.Option("--json", help="Print the measured quality as JSON.")] = False,
+) -> None:
+    """Fine-tune ResNet-50 on the ingested listings, embed every photo with it, and make it live."""
+    with open_resources() as resources, stage_bars() as progress:
+        chosen = choose_weights(weights, resources, progress)
+        trained = train_and_promote(resources, weights=chosen, progress=progress)
+    if json:
+        print_json(trained.bundle.metrics)
+    else:
+        show(trained)
+
+
+def choose_weights(choice: str, resources: Resources, progress: Progress) -> Path | None:
+    """Return the weights file that `--weights` names; None means to start from random weights.
+
+    Raises:
+        BadInput: the file is not there, or the download failed.
+    """
+    if choice == "none":
+        return None
+    if choice != "download":
+        if not Path(choice).is_file():
+            raise BadInput(f"--weights {choice}: there is no such file.")
+        return Path(choice)
+    try:
+        return imagenet_weights(
+            resources.settings.data_dir / "cache" / "weights",
+            progress=lambda done, total: progress("download weights", done, total),
+        )
+    except WeightsError as error:
+        raise BadInput(str(error)) from error
+
+
+def show(trained: TrainedModel) -> None:
+    """Print what the model is worth on listings that it has not seen, and what was done with it."""
+    print_quality(trained.bundle.metrics)
+    output.print(
+        f"Model {trained.bundle.version} is live as generation {trained.generation.id}: {trained.run.embedded} photos "
+        f"embedded at {trained.run.photos_per_second:.0f} photos/s."
+    )
+    console.print("Next: lookalike serve")
+
+
+def print_quality(metrics: Mapping[str, float]) -> None:
+    """Print the measured quality on held-out listings."""
+    rows = [
+        (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in metrics.items()
+    ]
+    print_table("On held-out listings", ["", "measured"], rows)
+
+
+@bench_app.command("embed")
+def bench_embed(
+    limit: Annotated[int, typer.Option(help="Number of photos.", min=10)] = 200,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Embed stored photos our way and the plain way (one at a time, eager float32 torch), and print the ratio."""
+    from ml.bench import bench_embed as measure
+    from ml.bench import render
+
+    with open_resources() as resources:
+        with resources.database.read() as session:
+            stored = photos.labelled(session)[:limit]
+        paths = [resources.photo_files.path(row.sha256) for row in stored]
+        if not paths:
+            raise BadInput("There are no photos to measure with. Run `make demo` or `lookalike ingest` first.")
+        benchmark = measure(paths, resources.embedder().bundle, limit=limit)
+    if json:
+        print_json(benchmark)
+    else:
+        output.print(render(benchmark))

@@ -1,0 +1,97 @@
+"""Building a generation of the indexes from the truth, checking it, and making it the live one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from db import embeddings, feed, generations
+from db.models import GenerationState
+from services.errors import Conflict
+from services.indexing.consistency import drift
+from services.indexing.follower import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from db.generations import GenerationRecord
+    from db.session import Database
+    from db.vectors.base import VectorIndex
+    from services.indexing.follower import CursorStore
+    from services.indexing.live import IndexStore
+
+
+def fill(
+    database: Database,
+    index: VectorIndex,
+    cursor: CursorStore,
+    *,
+    model_version: str,
+    progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None,
+) -> None:
+    """Put every point of `model_version` into an empty index, then follow the events that came meanwhile.
+
+    The position is read before the points: an event that falls between is applied again, which changes nothing.
+    """
+    with database.read() as session:
+        start, total, done = feed.last_seq(session), embeddings.embedding_count(session, model_version=model_version), 0
+        for batch in embeddings.all_points(session, model_version=model_version):
+            index.upsert(batch)
+            done += len(batch)
+            progress(f"index {index.describe().engine}", done, total)
+    cursor.write(start)
+    Follower(database, index, cursor, model_version=model_version).catch_up()
+
+
+def build_and_promote(database: Database, stores: Sequence[IndexStore], model_version: str) -> GenerationRecord:
+    """Build a new generation beside the live one in every store, verify it, promote it, and drop outdated ones.
+
+    Raises:
+        Conflict: the new generation's indexes do not hold what the truth says; the live one stays live.
+        OSError: an engine cannot be reached; the live generation stays live.
+    """
+    with database.write() as session:
+        generation = generations.create_generation(session, model_version)
+    try:
+        photos = _build(database, stores, generation)
+    except BaseException:
+        with database.write() as session:
+            generations.fail_generation(session, generation.id)
+        for store in stores:
+            store.drop(generation)
+        raise
+    with database.write() as session:
+        generations.promote_generation(session, generation.id, photos=photos)
+    for store in stores:
+        store.promote(generation)
+    prune(database, stores)
+    return generation
+
+
+def prune(database: Database, stores: Sequence[IndexStore]) -> None:
+    """Drop the collections of failed generations, and of previous ones but for the newest (kept for rollback)."""
+    with database.read() as session:
+        known = generations.generations(session)
+    previous = [generation for generation in known if generation.state == GenerationState.PREVIOUS]
+    failed = [generation for generation in known if generation.state == GenerationState.FAILED]
+    for generation in (*previous[1:], *failed):
+        for store in stores:
+            store.drop(generation)
+
+
+def _build(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> int:
+    held = 0
+    for store in stores:
+        opened = store.open(generation)
+        try:
+            Follower(database, opened.index, opened.cursor, model_version=generation.model_version).catch_up()
+            found = drift(database, opened.index, model_version=generation.model_version)
+            if not found.is_empty:
+                raise Conflict(
+                    f"The new {store.engine} index lacks {len(found.missing)} photos and has {len(found.extra)} too "
+                    "many. The live generation is unchanged; run the reindex again."
+                )
+            store.persist(opened)
+            held = found.held
+        finally:
+            opened.index.close()
+    return held

@@ -1,0 +1,182 @@
+"""The indexes that searches are answered from: those of the live generation, kept in line with the truth."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from db import generations
+from services.errors import IndexUnavailable, ModelMissing
+from services.indexing.follower import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from db.generations import GenerationRecord
+    from db.session import Database
+    from db.vectors.base import VectorIndex
+    from services.indexing.follower import CursorStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """A collection that is open in this process, with its position in the change feed."""
+
+    index: VectorIndex
+    cursor: CursorStore
+
+
+class IndexStore(Protocol):
+    """One engine's collections, one per generation."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name: `faiss` or `qdrant`."""
+        ...
+
+    def open(self, generation: GenerationRecord) -> OpenIndex:
+        """Open the generation's collection, rebuilding it from the truth when it is missing or damaged.
+
+        Raises:
+            OSError: the engine cannot be reached, or another process holds the collection.
+        """
+        ...
+
+    def persist(self, opened: OpenIndex) -> None:
+        """Make what the index has applied durable, where the engine does not do so by itself."""
+        ...
+
+    def promote(self, generation: GenerationRecord) -> None:
+        """Point the engine's own stable name, where it has one, at this generation."""
+        ...
+
+    def drop(self, generation: GenerationRecord) -> None:
+        """Delete the generation's collection; one that is not there is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSet:
+    """The live generation with its open indexes, by engine; `unavailable` says why an engine is not among them."""
+
+    generation: GenerationRecord
+    opened: Mapping[str, OpenIndex]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+    def index(self, engine: str) -> VectorIndex:
+        """Return the index of `engine`.
+
+        Raises:
+            IndexUnavailable: it could not be opened in this process.
+        """
+        if engine not in self.opened:
+            raise IndexUnavailable(engine, self.unavailable.get(engine, "this process does not serve it"))
+        return self.opened[engine].index
+
+
+class LiveIndexes:
+    """Holds the open indexes of the live generation, follows the change feed, and adopts a newly promoted one.
+
+    `refresh` is called by one thread at a time (others wait); `current` is cheap and never waits for it.
+    """
+
+    def __init__(self, database: Database, stores: Sequence[IndexStore]) -> None:
+        self._database, self._stores = database, stores
+        self._current: IndexSet | None = None
+        self._retired: IndexSet | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> IndexSet:
+        """Return the live generation's indexes, opening them at the first call.
+
+        Raises:
+            ModelMissing: no generation is live yet.
+        """
+        current = self._current
+        if current is None:
+            self.refresh()
+            current = self._current
+        if current is None:
+            raise ModelMissing
+        return current
+
+    def refresh(self) -> int:
+        """Adopt the live generation, open what could not be opened before, apply the feed; return events applied."""
+        with self._lock:
+            with self._database.read() as session:
+                live = generations.live_generation(session)
+            if live is None:
+                return 0
+            self._adopt(live)
+            return self._follow()
+
+    def persist(self) -> None:
+        """Make every open index durable at its present position."""
+        with self._lock:
+            for store, opened in self._pairs():
+                store.persist(opened)
+
+    def close(self) -> None:
+        """Close every index; what was not persisted is applied again from the feed at the next start."""
+        with self._lock:
+            for index_set in (self._current, self._retired):
+                _close(index_set)
+            self._current = self._retired = None
+
+    def _adopt(self, live: GenerationRecord) -> None:
+        current = self._current
+        if current is not None and current.generation.id == live.id and not current.unavailable:
+            return
+        kept = current.opened if current is not None and current.generation.id == live.id else {}
+        self._current = self._open(live, kept)
+        if current is not None and not kept:
+            _close(self._retired)  # searches that still use `current` have until the next promotion to finish
+            self._retired = current
+
+    def _open(self, live: GenerationRecord, kept: Mapping[str, OpenIndex]) -> IndexSet:
+        opened, unavailable = dict(kept), {}
+        for store in self._stores:
+            if store.engine in opened:
+                continue
+            try:
+                opened[store.engine] = store.open(live)
+            except OSError as error:
+                log.warning("the %s index cannot be opened: %s", store.engine, error)
+                unavailable[store.engine] = str(error)
+        return IndexSet(live, opened, unavailable)
+
+    def _follow(self) -> int:
+        applied = 0
+        for store, opened in self._pairs():
+            try:
+                applied += self.follower(opened).catch_up()
+            except OSError as error:
+                log.warning("the %s index cannot follow the change feed: %s", store.engine, error)
+        return applied
+
+    def follower(self, opened: OpenIndex) -> Follower:
+        """Return the follower of one of the current indexes."""
+        return Follower(
+            self._database,
+            opened.index,
+            opened.cursor,
+            model_version=self.current().generation.model_version,
+        )
+
+    def _pairs(self) -> list[tuple[IndexStore, OpenIndex]]:
+        if self._current is None:
+            return []
+        return [
+            (store, self._current.opened[store.engine])
+            for store in self._stores
+            if store.engine in self._current.opened
+        ]
+
+
+def _close(index_set: IndexSet | None) -> None:
+    for opened in index_set.opened.values() if index_set else ():
+        opened.index.close()

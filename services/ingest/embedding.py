@@ -1,0 +1,152 @@
+"""From stored photos to embeddings in the truth: claim, decode, embed, save."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from more_itertools import chunked
+
+from db import embeddings, photos
+from db.embeddings import NewEmbedding
+from db.records import RejectedRecord
+from ml.pipeline import embed_all
+from ml.preprocess import PhotoError
+from services.ingest.rejects import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sqlmodel import Session
+
+    from db.photo_files import PhotoFiles
+    from db.photos import ClaimedPhoto
+    from db.session import Database
+    from ml.embedder import Embedder
+    from ml.pipeline import EmbeddedPhoto
+    from ml.preprocess import PhotoLimits
+
+LEASE = timedelta(minutes=5)
+_CLAIM = 256
+_SAVE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRun:
+    """What an embedding run did. `seconds` is the wall time from the first claim to the last commit."""
+
+    embedded: int
+    failed: tuple[RejectedRecord, ...]
+    seconds: float
+
+    @property
+    def photos_per_second(self) -> float:
+        """Committed photos per second, 0 when there were none."""
+        return self.embedded / self.seconds if self.embedded else 0.0
+
+
+class PhotoEmbedder:
+    """Embeds photos of the truth with one model and commits the outcome some hundred at a time."""
+
+    def __init__(self, database: Database, files: PhotoFiles, embedder: Embedder, *, limits: PhotoLimits) -> None:
+        self._database, self._files, self._embedder, self._limits = database, files, embedder, limits
+        self._owner = f"{platform.node()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+    def embed_pending(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
+        """Embed every pending photo that no other worker holds.
+
+        Leases of this machine's dead processes are taken over at once, other workers' when they run out. When this
+        run stops before its end, what it had claimed is pending again.
+        """
+        _release_dead(self._database)
+        try:
+            return self._run(self._claimed(), advance)
+        finally:
+            with self._database.write() as session:
+                photos.release(session, self._owner, blameless=True)
+
+    def embed_missing(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
+        """Embed every photo that this model has not embedded yet, whatever other models have (a model change)."""
+        return self._run(self._missing(), advance)
+
+    def _run(self, claimed: Iterable[ClaimedPhoto], advance: Callable[[int], None]) -> EmbeddingRun:
+        started, embedded = time.monotonic(), 0
+        failed: list[RejectedRecord] = []
+        outcomes = embed_all(self._contents(claimed), self._embedder, limits=self._limits)
+        for batch in chunked(outcomes, _SAVE):
+            with self._database.write() as session:
+                done = [self._embedding(key, outcome) for key, outcome in batch if not isinstance(outcome, PhotoError)]
+                embedded += embeddings.save_embeddings(session, done, model_version=self._embedder.bundle.version)
+                for key, outcome in batch:
+                    if isinstance(outcome, PhotoError):
+                        failed.extend(_fail(session, key, outcome))
+            advance(len(batch))
+        return EmbeddingRun(embedded, tuple(failed), time.monotonic() - started)
+
+    def _claimed(self) -> Iterator[ClaimedPhoto]:
+        while True:
+            with self._database.write() as session:
+                claimed = photos.claim(session, self._owner, limit=_CLAIM, lease=LEASE)
+            if not claimed:
+                return
+            yield from claimed
+
+    def _missing(self) -> Iterator[ClaimedPhoto]:
+        last, version = -1, self._embedder.bundle.version
+        while True:
+            with self._database.read() as session:
+                missing = embeddings.photos_without(session, model_version=version, after=last, limit=_CLAIM)
+            if not missing:
+                return
+            yield from missing
+            last = missing[-1].photo_id
+
+    def _contents(self, claimed: Iterable[ClaimedPhoto]) -> Iterator[tuple[ClaimedPhoto, bytes]]:
+        for photo in claimed:
+            try:
+                content = self._files.read(photo.sha256)
+            except FileNotFoundError:
+                content = b""  # fails as `empty`, with its reject, like any other photo without an image in it
+            yield photo, content
+
+    def _embedding(self, photo: ClaimedPhoto, outcome: EmbeddedPhoto) -> NewEmbedding:
+        best = int(outcome.probabilities.argmax())
+        return NewEmbedding(
+            photo_id=photo.photo_id,
+            sha256=photo.sha256,
+            vector=outcome.vector,
+            category=self._embedder.bundle.categories[best],
+            probability=float(outcome.probabilities[best]),
+            width=outcome.width,
+            height=outcome.height,
+            perceptual_hash=outcome.perceptual_hash,
+        )
+
+
+def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[RejectedRecord]:
+    photos.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
+    for row in photos.photos_by_id(session, [photo.photo_id]):
+        yield RejectedRecord(row.source, 0, row.external_id, "photo", error.reason, shorten(str(error)))
+
+
+def _release_dead(database: Database) -> None:
+    with database.write() as session:
+        for owner in photos.lease_owners(session):
+            host, pid, _run = owner.rsplit(":", 2)
+            if host == platform.node() and not _is_alive(int(pid)):
+                photos.release(session, owner, blameless=False)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

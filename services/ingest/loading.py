@@ -1,0 +1,221 @@
+"""From files to the truth: listings, then the photos that belong to them. Nothing is dropped silently.
+
+Listings are read and cleaned into a spool file first and written to the database after: a file that turns out to be
+unreadable half-way changes nothing, and of records with the same id only the last acceptable one is ever written.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+from more_itertools import chunked
+
+from db import listings, photos
+from db.photos import StoredPhoto
+from db.records import ListingRecord, PhotoRecord, RejectedRecord
+from ml.preprocess import PhotoError, inspect
+from services.errors import PhotoRejected
+from services.ingest.cleaning import check_records, clean_listing
+from services.ingest.readers import read_listings, read_photo_table
+from services.ingest.rejects import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from db.photo_files import PhotoFiles
+    from db.session import Database
+    from ml.preprocess import PhotoLimits
+    from services.ingest.columns import Columns
+    from services.ingest.ledger import Ledger
+    from services.ingest.photos import PhotoSource
+
+_LISTINGS_PER_WRITE = 500
+_PHOTOS_PER_WRITE = 200
+_STORING_THREADS = 8
+
+
+class _Spooled(msgspec.Struct, array_like=True):
+    record: ListingRecord
+    photos: tuple[PhotoRecord, ...]
+    line: int
+
+
+class Spool:
+    """Cleaned listings on their way to the database, in a temporary file. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
+        self._last: dict[str, int] = {}
+        self._length = 0
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        """The number of distinct listings."""
+        return len(self._last)
+
+    def add(self, record: ListingRecord, named: tuple[PhotoRecord, ...], *, line: int) -> None:
+        """Append a listing with the photos that its row names; it supersedes an earlier one of the same id."""
+        self._file.write(msgspec.json.encode(_Spooled(record, named, line)) + b"\n")
+        self._last[record.listing_id] = self._length
+        self._length += 1
+
+    def current(self) -> Iterator[tuple[ListingRecord, tuple[PhotoRecord, ...]]]:
+        """Yield the last listing of each id, in file order."""
+        for ordinal, entry in self._entries():
+            if self._last[entry.record.listing_id] == ordinal:
+                yield entry.record, entry.photos
+
+    def superseded(self) -> Iterator[tuple[str, int]]:
+        """Yield the id and line of each listing that a later one superseded."""
+        for ordinal, entry in self._entries():
+            if self._last[entry.record.listing_id] != ordinal:
+                yield entry.record.listing_id, entry.line
+
+    def _entries(self) -> Iterator[tuple[int, _Spooled]]:
+        self._file.seek(0)
+        decoder = msgspec.json.Decoder(_Spooled)
+        for ordinal, encoded in enumerate(self._file):
+            yield ordinal, decoder.decode(encoded)
+
+
+def read_into(spool: Spool, path: Path, columns: Columns, ledger: Ledger) -> None:
+    """Read and clean a listings file into the spool; the ledger gets what is not accepted.
+
+    Raises:
+        ListingsFileError: the file cannot be read at all; nothing was written to the database.
+    """
+    for raw in read_listings(path, columns):
+        ledger.count("listings_read")
+        if isinstance(raw, RejectedRecord):
+            ledger.reject("listings", raw)
+            continue
+        cleaned = clean_listing(raw)
+        if isinstance(cleaned, RejectedRecord):
+            ledger.reject("listings", cleaned)
+            continue
+        named = tuple(PhotoRecord(name, cleaned.listing_id, name, raw.file, raw.line) for name in raw.photos)
+        spool.add(cleaned, named, line=raw.line)
+    for listing_id, line in spool.superseded():
+        text = "a later record of the same id supersedes this one"
+        ledger.duplicate("listings", RejectedRecord(path.name, line, listing_id, "id", "duplicate_id", text))
+
+
+def write_listings(database: Database, spool: Spool, ledger: Ledger, advance: Callable[[int], None]) -> None:
+    """Write the spooled listings to the truth, some hundred in a transaction, with their part of the ledger."""
+    for batch in chunked(spool.current(), _LISTINGS_PER_WRITE):
+        sound = []
+        for verdict in check_records([record for record, _ in batch]):
+            if isinstance(verdict, RejectedRecord):
+                ledger.reject("listings", verdict)
+            else:
+                sound.append(verdict)
+        with database.write() as session:
+            outcome = listings.upsert_listings(session, sound)
+            ledger.count("listings_accepted", len(sound))
+            ledger.count("listings_new", outcome.inserted)
+            ledger.count("listings_updated", outcome.updated)
+            ledger.count("listings_unchanged", outcome.unchanged)
+            ledger.write(session)
+        advance(len(batch))
+
+
+def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
+    """Yield every photo that the listing rows or the photo table name."""
+    for _, named in spool.current():
+        yield from named
+    if photos_table is not None:
+        yield from read_photo_table(photos_table, columns)
+
+
+def load_photos(
+    database: Database,
+    files: PhotoFiles,
+    source: PhotoSource,
+    named: Iterable[PhotoRecord | RejectedRecord],
+    *,
+    limits: PhotoLimits,
+    ledger: Ledger,
+    advance: Callable[[int], None],
+) -> None:
+    """Store the bytes of the named photos and register them as pending, some hundred in a transaction."""
+    seen: set[tuple[str, str]] = set()
+    for batch in chunked(named, _PHOTOS_PER_WRITE):
+        wanted = []
+        for record in batch:
+            ledger.count("photos_read")
+            if isinstance(record, RejectedRecord):
+                ledger.reject("photos", record)
+            elif (record.listing_id, record.external_id) in seen:
+                ledger.duplicate("photos", _rejected(record, "duplicate_id", "this photo is named more than once"))
+            else:
+                seen.add((record.listing_id, record.external_id))
+                wanted.append(record)
+        _store_batch(database, files, source, wanted, limits=limits, ledger=ledger)
+        advance(len(batch))
+
+
+def _store_batch(
+    database: Database,
+    files: PhotoFiles,
+    source: PhotoSource,
+    wanted: list[PhotoRecord],
+    *,
+    limits: PhotoLimits,
+    ledger: Ledger,
+) -> None:
+    with database.read() as session:
+        known = {row.id for row in listings.listings_by_id(session, {record.listing_id for record in wanted})}
+    for record in wanted:
+        if record.listing_id not in known:
+            ledger.reject("photos", _rejected(record, "unknown_listing", f"no listing {record.listing_id!r}"))
+    wanted = [record for record in wanted if record.listing_id in known]
+    stored = []
+    with ThreadPoolExecutor(_STORING_THREADS) as pool:  # what they wait for is the disk, or the network
+        for outcome in pool.map(lambda record: _store(files, source, record, limits), wanted):
+            if isinstance(outcome, RejectedRecord):
+                ledger.reject("photos", outcome)
+            else:
+                stored.append(outcome)
+    with database.write() as session:
+        for kind, count in photos.register_photos(session, stored).items():
+            ledger.count(f"photos_{kind}", count)
+        ledger.count("photos_accepted", len(stored))
+        ledger.write(session)
+
+
+def _store(
+    files: PhotoFiles, source: PhotoSource, record: PhotoRecord, limits: PhotoLimits
+) -> StoredPhoto | RejectedRecord:
+    try:
+        name = source.find(record.source)
+        if name is None:
+            raise FileNotFoundError(record.source)
+        content = source.read(name)
+        header = inspect(content, limits)
+    except FileNotFoundError:
+        return _rejected(record, "missing_file", f"no photo {record.source!r}")
+    except (PhotoRejected, PhotoError) as error:
+        return _rejected(record, error.reason, str(error))
+    return StoredPhoto(
+        listing_id=record.listing_id,
+        external_id=record.external_id,
+        source=name,
+        sha256=files.put(content),
+        format=header.format,
+        size_bytes=len(content),
+        width=header.width,
+        height=header.height,
+    )
+
+
+def _rejected(record: PhotoRecord, reason: str, text: str) -> RejectedRecord:
+    return RejectedRecord(record.file, record.line, record.external_id, "photo", reason, shorten(text))

@@ -1,0 +1,138 @@
+"""One ingest run, end to end: listings, photos, embeddings, indexes. The CLI and the REST jobs both call it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from db import generations, jobs, photos
+from db.models import PhotoState
+from services.errors import ListingsFileError
+from services.ingest.columns import Columns
+from services.ingest.embedding import EmbeddingRun, PhotoEmbedder
+from services.ingest.job_outcome import recorded
+from services.ingest.ledger import Ledger
+from services.ingest.loading import Spool, load_photos, named_photos, read_into, write_listings
+from services.ingest.photo_urls import WebPhotos
+from services.ingest.photos import open_photos
+from services.ingest.progress import Progress, StageCounter, silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.ingest.ledger import IngestSummary
+    from services.ingest.photos import PhotoSource
+    from services.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class IngestInputs:
+    """The files of an ingest run.
+
+    Attributes:
+        listings: CSV, TSV, JSON Lines or Parquet, also gzipped.
+        photos_table: CSV of photo id and listing id; None when the listing rows name their photos.
+        photos: folder, zip or tar that holds the photos; None when no photos are given.
+        fetch_photos: photos named by URL are fetched, from any address; only for files that the operator trusts.
+        columns: how the tables' columns map to ours.
+    """
+
+    listings: Path
+    photos_table: Path | None = None
+    photos: Path | None = None
+    fetch_photos: bool = False
+    columns: Columns = field(default_factory=Columns)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What a run did, and how fast it embedded; `run` is None when there is no model to embed with."""
+
+    summary: IngestSummary
+    run: EmbeddingRun | None
+
+
+def create_ingest_job(resources: Resources, inputs: IngestInputs) -> str:
+    """Record a queued ingest job and return its id."""
+    names = {name: str(getattr(inputs, name) or "") for name in ("listings", "photos_table", "photos")}
+    with resources.database.write() as session:
+        return jobs.create_job(session, "ingest", names)
+
+
+def run_ingest(
+    resources: Resources,
+    job_id: str,
+    inputs: IngestInputs,
+    progress: Progress = silent,
+) -> IngestResult:
+    """Run an ingest job: what was done by an earlier run of the same files is not done again.
+
+    Args:
+        resources: what it works with.
+        job_id: the job that keeps the account.
+        inputs: the files.
+        progress: is told how the stages go.
+
+    Raises:
+        ListingsFileError: a file cannot be read; the job is failed, and nothing of that file was written.
+    """
+    ledger = Ledger(resources.database, job_id)
+    with recorded(resources.database, job_id):
+        _load(resources, inputs, ledger, progress)
+        run = embed_and_index(resources, ledger, progress)
+    return IngestResult(ledger.summary(), run)
+
+
+def embed_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> EmbeddingRun | None:
+    """Embed what is pending with the live model and bring the indexes in line; without a model, do nothing."""
+    resources.ensure_generation()
+    with resources.database.read() as session:
+        if generations.live_generation(session) is None:
+            return None
+        pending = photos.state_counts(session)[PhotoState.PENDING]
+    embedder = PhotoEmbedder(
+        resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
+    )
+    run = embedder.embed_pending(StageCounter(progress, "embed photos", pending))
+    ledger.count("photos_embedded", run.embedded)
+    ledger.failures(run.failed)
+    ledger.flush()
+    progress("update indexes", 0, None)
+    resources.live.refresh()
+    resources.live.persist()
+    return run
+
+
+def _load(
+    resources: Resources,
+    inputs: IngestInputs,
+    ledger: Ledger,
+    progress: Progress,
+) -> None:
+    with ExitStack() as stack:
+        spool = stack.enter_context(Spool())
+        progress("read listings", 0, None)
+        read_into(spool, inputs.listings, inputs.columns, ledger)
+        counter = StageCounter(progress, "write listings", len(spool))
+        write_listings(resources.database, spool, ledger, counter)
+        load_photos(
+            resources.database,
+            resources.photo_files,
+            stack.enter_context(_photo_source(inputs, resources)),
+            named_photos(spool, inputs.photos_table, inputs.columns),
+            limits=resources.photo_limits,
+            ledger=ledger,
+            advance=StageCounter(progress, "store photos", None),
+        )
+        ledger.flush()
+
+
+def _photo_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
+    if inputs.photos is None and inputs.photos_table is not None and not inputs.fetch_photos:
+        raise ListingsFileError(
+            inputs.photos_table, "a photo table without photos", "Say where the photos are: --photo-dir or --photo-zip"
+        )
+    limit = resources.photo_limits.max_bytes
+    given = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
+    return WebPhotos(given, fetch=inputs.fetch_photos, max_bytes=limit)

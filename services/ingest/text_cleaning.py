@@ -1,0 +1,32 @@
+"""What text is freed of before it is stored: invisible characters, stray whitespace, several spellings of a letter."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not whitespace
+    "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"  # soft hyphen, zero width, direction
+)
+# U+200C and U+200D stay: Persian words and joined emoji are spelt with them.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE_BREAK = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
+_BLANK_LINES = re.compile("\n{3,}")
+
+
+def clean_line(text: str) -> str:
+    """Return `text` as one line: NFC, without control and invisible characters, single spaces, none at the ends."""
+    return " ".join(_visible(text).split())
+
+
+def clean_paragraphs(text: str) -> str:
+    """Return `text` with each line cleaned like `clean_line`, lines ended by LF, at most one blank line in a row."""
+    lines = "\n".join(" ".join(line.split()) for line in _LINE_BREAK.split(_visible(text)))
+    return _BLANK_LINES.sub("\n\n", lines).strip("\n")
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", _UNWANTED.sub("", text)))

@@ -1,0 +1,120 @@
+"""Training on the listings at hand: from the truth to a model bundle to a live generation."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from db import photos
+from ml.data import LabelledPhoto
+from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
+from services.errors import BadInput
+from services.ingest.progress import Progress, silent
+from services.ingest.reindex import reindex
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from db.generations import GenerationRecord
+    from db.photo_files import PhotoFiles
+    from db.session import Database
+    from ml.bundle import Bundle
+    from ml.recipes import TrainConfig
+    from services.ingest.embedding import EmbeddingRun
+    from services.resources import Resources
+
+
+class CannotTrain(BadInput):
+    """The listings at hand, or the weights, cannot make a model."""
+
+
+class TorchMissing(BadInput):
+    """The training packages are not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("Training needs torch and torchvision. Install them: pip install 'lookalike[train]'")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A model that was trained, exported, and is live."""
+
+    bundle: Bundle
+    generation: GenerationRecord
+    run: EmbeddingRun
+
+
+def train_and_promote(
+    resources: Resources, *, weights: Path | None, config: TrainConfig | None = None, progress: Progress = silent
+) -> TrainedModel:
+    """Train on every photo in the truth, embed all of them with the new model, and make its generation live.
+
+    Args:
+        resources: what it works with.
+        weights: ImageNet weights for ResNet-50; None trains from random weights at a small size.
+        config: how to train; by default the recipe that suits `weights`.
+        progress: is told how the stages go.
+
+    Raises:
+        CannotTrain: the photos are too few, or the weights do not fit.
+        TorchMissing: the training packages are not installed.
+    """
+    bundle = train_bundle(resources, weights=weights, config=config, progress=progress)
+    resources.register_bundle(bundle.path)
+    generation, run = reindex(resources, model_version=bundle.version, progress=progress)
+    return TrainedModel(bundle, generation, run)
+
+
+def train_bundle(
+    resources: Resources, *, weights: Path | None, config: TrainConfig | None, progress: Progress
+) -> Bundle:
+    """Train and export a model bundle into the data directory; see `train_and_promote`."""
+    try:
+        from ml.export import export_bundle
+        from ml.train import train
+    except ModuleNotFoundError as error:
+        raise TorchMissing from error
+    labelled = labelled_photos(resources.database, resources.photo_files)
+    config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
+    models = resources.settings.data_dir / "models"
+    fresh = models / f"new-{uuid4().hex[:8]}"
+    try:
+        result = train(labelled, config, weights=weights, out=models / f"run-{fresh.name}", progress=progress)
+    except TrainingError as error:
+        raise CannotTrain(str(error)) from error
+    progress("export the model", 0, 1)
+    bundle = export_bundle(
+        result.network,
+        categories=result.categories,
+        preprocessing=result.preprocessing,
+        metrics=result.metrics.by_name(),
+        record=result.record.to_json(),
+        out=fresh,
+    )
+    return _settle(bundle, models / bundle.version)
+
+
+def _settle(bundle: Bundle, home: Path) -> Bundle:
+    """Move a fresh bundle to the folder named after its version; one that stands there already is the same."""
+    if home.exists():
+        shutil.rmtree(bundle.path)
+    else:
+        bundle.path.rename(home)
+    return replace(bundle, path=home)
+
+
+def labelled_photos(database: Database, files: PhotoFiles) -> list[LabelledPhoto]:
+    """Return every photo that is not failed, with the category of its listing."""
+    with database.read() as session:
+        return [
+            LabelledPhoto(
+                photo_id=row.photo_id,
+                listing_id=row.listing_id,
+                category=row.category,
+                sha256=row.sha256,
+                path=files.path(row.sha256),
+            )
+            for row in photos.labelled(session)
+        ]

@@ -1,0 +1,169 @@
+"""The composition root: the only place that builds adapters. Everything else receives them."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qdrant_client import QdrantClient
+
+from db import generations, migrate
+from db.photo_files import PhotoFiles
+from db.session import Database
+from ml.bundle import Bundle, BundleError
+from ml.embedder import open_embedder
+from ml.preprocess import PhotoLimits
+from services.errors import Conflict, ModelMissing, ModelUnusable
+from services.indexing.generations import build_and_promote
+from services.indexing.live import LiveIndexes
+from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
+
+if TYPE_CHECKING:
+    from ml.embedder import Embedder
+    from services.indexing.live import IndexStore
+    from services.settings import Settings
+
+
+_EMBEDDERS_KEPT = 2
+"""While a generation is promoted, some searches still use the one before."""
+
+
+class Resources:
+    """Everything that a service or command works with, opened when first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._embedders: dict[str, Embedder] = {}
+        self._embedders_lock = threading.Lock()
+
+    @cached_property
+    def database(self) -> Database:
+        """The truth. SQLite is brought to the current revision at once; PostgreSQL must be at it already.
+
+        Raises:
+            Conflict: PostgreSQL's tables are not at the revision that this version needs.
+        """
+        if self.settings.sql_url.startswith("sqlite:///"):
+            Path(self.settings.sql_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        database = Database(self.settings.sql_url)
+        if not database.is_postgresql:
+            migrate.upgrade(database)
+        elif not migrate.is_current(database):
+            raise Conflict("The database's tables are not those of this version. Run `lookalike db upgrade`.")
+        return database
+
+    @cached_property
+    def photo_files(self) -> PhotoFiles:
+        """The photos' bytes."""
+        return PhotoFiles(self.settings.data_dir / "photos")
+
+    @cached_property
+    def photo_limits(self) -> PhotoLimits:
+        """What a photo may be."""
+        return PhotoLimits(max_bytes=self.settings.max_upload_bytes)
+
+    @cached_property
+    def stores(self) -> list[IndexStore]:
+        """Where each engine keeps its collections."""
+        folder = self.settings.data_dir / "indexes"
+        faiss = FaissStore(self.database, folder / "faiss", threads=self.settings.thread_count)
+        if not self.settings.qdrant_url:
+            return [faiss, QdrantEdgeStore(self.database, folder / "qdrant")]
+        key = self.settings.qdrant_api_key.get_secret_value() or None
+        client = QdrantClient(url=self.settings.qdrant_url, api_key=key, timeout=30, check_compatibility=False)
+        return [faiss, QdrantServerStore(self.database, client)]
+
+    @cached_property
+    def live(self) -> LiveIndexes:
+        """The live generation's indexes."""
+        return LiveIndexes(self.database, self.stores)
+
+    def embedder(self) -> Embedder:
+        """Return the embedder of the live generation's model.
+
+        Raises:
+            ModelMissing: no generation is live.
+            ModelUnusable: its bundle is gone or damaged.
+        """
+        with self.database.read() as session:
+            live = generations.live_generation(session)
+        if live is None:
+            raise ModelMissing
+        return self.embedder_for(live.model_version)
+
+    def embedder_for(self, model_version: str) -> Embedder:
+        """Return the embedder of a registered model version; the last two that were asked for stay loaded.
+
+        Raises:
+            ModelUnusable: the bundle is gone or damaged.
+        """
+        with self._embedders_lock:
+            embedder = self._embedders.pop(model_version, None) or self._load_embedder(model_version)
+            self._embedders[model_version] = embedder
+            while len(self._embedders) > _EMBEDDERS_KEPT:
+                del self._embedders[next(iter(self._embedders))]
+            return embedder
+
+    def _load_embedder(self, model_version: str) -> Embedder:
+        with self.database.read() as session:
+            path = generations.model_path(session, model_version)
+        if path is None:
+            raise ModelUnusable(model_version, "it is not registered")
+        settings = self.settings
+        try:
+            return open_embedder(
+                Bundle.load(settings.data_dir / path),
+                runtime=settings.runtime.value,
+                threads=settings.thread_count,
+                precision=settings.precision,
+            )
+        except BundleError as error:
+            raise ModelUnusable(model_version, str(error)) from error
+
+    def register_bundle(self, path: Path) -> Bundle:
+        """Check a model bundle and make it known to the truth.
+
+        Raises:
+            ModelUnusable: the folder is not a sound model bundle.
+        """
+        try:
+            bundle = Bundle.load(path)
+        except BundleError as error:
+            raise ModelUnusable(str(path), str(error)) from error
+        with self.database.write() as session:
+            generations.register_model(
+                session, bundle.version, path=self._portable(path), vector_size=bundle.vector_size
+            )
+        return bundle
+
+    def ensure_generation(self) -> None:
+        """Make a first, empty generation for `LOOKALIKE_MODEL` where none is live; check that it agrees where one is.
+
+        Raises:
+            Conflict: the live generation was built with another model.
+        """
+        if self.settings.model is None:
+            return
+        bundle = self.register_bundle(self.settings.model)
+        with self.database.read() as session:
+            live = generations.live_generation(session)
+        if live is None:
+            build_and_promote(self.database, self.stores, bundle.version)
+        elif live.model_version != bundle.version:
+            raise Conflict(
+                f"LOOKALIKE_MODEL is {bundle.version}, but the live indexes were built with {live.model_version}. "
+                "Unset it to go on with the live model, or run `lookalike reindex --model` to change to the new one."
+            )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "live" in self.__dict__:
+            self.live.close()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def _portable(self, path: Path) -> str:
+        path, home = path.resolve(), self.settings.data_dir.resolve()
+        return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)

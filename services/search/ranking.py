@@ -1,0 +1,37 @@
+"""From hits on photos to results on listings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from db.vectors.base import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def merge(hits: Iterable[Hit]) -> list[Hit]:
+    """Return each photo once, with its best score, best first, equal scores by ascending photo id."""
+    best: dict[int, float] = {}
+    for hit in hits:
+        best[hit.photo_id] = max(hit.score, best.get(hit.photo_id, hit.score))
+    return sorted((Hit(*found) for found in best.items()), key=lambda hit: (-hit.score, hit.photo_id))
+
+
+def best_per_listing(hits: Iterable[Hit], listing_of: Mapping[int, str]) -> list[tuple[str, Hit]]:
+    """Return each listing with the first of its hits, in the order of the hits.
+
+    Args:
+        hits: best first.
+        listing_of: the listing of each photo; hits of photos that are not in it (deleted meanwhile) are left out.
+    """
+    best: dict[str, Hit] = {}
+    for hit in hits:
+        if hit.photo_id in listing_of:
+            best.setdefault(listing_of[hit.photo_id], hit)
+    return list(best.items())
+
+
+def shown_score(score: float) -> float:
+    """Return a cosine in [-1, 1] as the score that is shown: 1 is the same picture, 0 has nothing in common."""
+    return round(min(max(score, 0.0), 1.0), 4)

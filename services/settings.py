@@ -1,0 +1,59 @@
+"""Settings, from the environment (`LOOKALIKE_*`) or a `.env` file in the working directory."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, computed_field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Engine(StrEnum):
+    """Which index answers searches."""
+
+    AUTO = "auto"
+    FAISS = "faiss"
+    QDRANT = "qdrant"
+
+
+class Runtime(StrEnum):
+    """What computes embeddings."""
+
+    OPENVINO = "openvino"
+    TORCH = "torch"
+
+
+class Settings(BaseSettings):
+    """Every knob of the services. Nothing here is read at import time."""
+
+    model_config = SettingsConfigDict(env_prefix="LOOKALIKE_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(default=Path("data"), description="Where the database, photos, models and indexes lie.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in the data directory.")
+    qdrant_url: str = Field(default="", description="URL of a Qdrant server; empty means Qdrant Edge in the process.")
+    qdrant_api_key: SecretStr = Field(default=SecretStr(""), description="API key of the Qdrant server.")
+    model: Path | None = Field(default=None, description="A model bundle to start with; a live generation's own wins.")
+    engine: Engine = Field(default=Engine.AUTO, description="Which index answers searches; `auto` means FAISS.")
+    runtime: Runtime = Field(default=Runtime.OPENVINO, description="What computes embeddings.")
+    precision: Literal["auto", "bf16", "f32"] = Field(
+        default="auto", description="`auto` (bf16 where the processor has it), `bf16` or `f32`."
+    )
+    threads: int = Field(default=0, ge=0, description="Threads for embedding and search; 0 means every core.")
+    max_upload_bytes: int = Field(default=20 * 2**20, gt=0, description="Largest photo accepted, in bytes.")
+    max_bulk_bytes: int = Field(default=2 * 2**30, gt=0, description="Largest bulk upload accepted, in bytes.")
+    follow_interval_s: float = Field(default=0.5, gt=0, description="How often the indexes follow the change feed.")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sql_url(self) -> str:
+        """The database URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'lookalike.sqlite'}"
+
+    @property
+    def thread_count(self) -> int:
+        """The number of threads to use, at least 1."""
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return self.threads or available or 1

@@ -1,0 +1,42 @@
+"""The API's description at `/docs`. Every asset comes from this process: no other host is asked for anything."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.static_files import create_static_files_router
+
+if TYPE_CHECKING:
+    from litestar import Router
+
+_ASSETS = "/docs/assets"
+
+
+def openapi_config(title: str, version: str) -> OpenAPIConfig:
+    """Return the OpenAPI settings: the page at `/docs`, the document at `/docs/openapi.json`."""
+    page = SwaggerRenderPlugin(
+        path="/",
+        js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+        css_url=f"{_ASSETS}/swagger-ui.css",
+        standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",
+        favicon=f"<link rel='icon' href='{_ASSETS}/favicon-32x32.png'>",
+    )
+    return OpenAPIConfig(title=title, version=version, path="/docs", render_plugins=[page])
+
+
+def docs_assets() -> Router:
+    """Return the route of Swagger UI's files.
+
+    They come from flask-swagger-ui, the package that follows Swagger UI's releases by the week. Only its files are
+    used; nothing of it is imported.
+    """
+    spec = find_spec("flask_swagger_ui")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("flask-swagger-ui is not installed; install Lookalike with its dependencies")
+    return create_static_files_router(
+        path=_ASSETS, directories=[Path(spec.origin).parent / "dist"], include_in_schema=False
+    )

@@ -1,0 +1,44 @@
+"""One hop from the event loop to a bounded pool of threads per request. What would wait too long is refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from services.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+QUEUE_PER_THREAD = 8
+"""Requests that may wait for each thread: with 50 ms of work per request the last one waits 0.4 s."""
+
+
+class Workers:
+    """Runs the synchronous work of requests: decoding, embedding, searching, reading rows.
+
+    OpenVINO and FAISS release the interpreter's lock, so threads do run side by side.
+    """
+
+    def __init__(self, threads: int, *, queue: int | None = None) -> None:
+        """Allow `threads` calls at once and `queue` more to wait."""
+        self._threads = threads
+        self._queue = threads * QUEUE_PER_THREAD if queue is None else queue
+        self._limiter: CapacityLimiter | None = None
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `work` in a thread and return what it returns.
+
+        Raises:
+            Unavailable: too many requests wait already.
+        """
+        if self._limiter is None:  # made here, since it belongs to the event loop that it is first used in
+            self._limiter = CapacityLimiter(self._threads)
+        if self._limiter.statistics().tasks_waiting >= self._queue and not self._limiter.available_tokens:
+            raise Unavailable("Too many requests are waiting. Try again in a moment.")
+        return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=self._limiter)

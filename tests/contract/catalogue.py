@@ -1,0 +1,70 @@
+"""A collection like a marketplace's: clustered vectors, a few big and many small categories, places within places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.vectors.base import Payload, Point, location_keys
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from db.vectors.base import Vector
+
+VECTOR_SIZE = 64
+CATEGORIES = (
+    "Home & Garden",
+    "Baby & Kids Stuff",
+    "DIY Tools & Materials",
+    "Music, Films, Books & Games",
+    "Phones, Mobile Phones & Telecoms",
+    "Clothes, Footwear & Accessories",
+    "Other Goods",
+    "Health & Beauty",
+    "Sports, Leisure & Travel",
+    "Appliances",
+    "Computers & Software",
+    "Office Furniture & Equipment",
+    "Video Games & Consoles",
+)
+COUNTIES = ("Manchester", "Greater London", "Berkshire", "Côte-d'Or", "São Miguel", "北京")
+_CLUSTERS = 40
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Points, and queries that are near some of them."""
+
+    points: tuple[Point, ...]
+    queries: tuple[Vector, ...]
+
+
+def make_catalogue(count: int = 2000, vector_size: int = VECTOR_SIZE, *, seed: int = 7) -> Catalogue:
+    """Make `count` photos of `count / 2` listings; every 50th photo is a copy of the one before it."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(_CLUSTERS, vector_size))
+    vectors = unit(centres[rng.integers(_CLUSTERS, size=count)] + 0.7 * rng.normal(size=(count, vector_size)))
+    vectors[50::50] = vectors[49:-1:50]
+    payloads = [_payload(f"listing-{number}", rng) for number in range((count + 1) // 2)]
+    ids = np.sort(rng.choice(10 * count, size=count, replace=False))
+    points = [Point(int(photo), vectors[row], payloads[row // 2]) for row, photo in enumerate(ids)]
+    queries = unit(vectors[rng.integers(count, size=5)] + 0.05 * rng.normal(size=(5, vector_size)))
+    return Catalogue(tuple(points), tuple(queries))
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the rows at unit length."""
+    scaled: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
+def _payload(listing_id: str, rng: np.random.Generator) -> Payload:
+    weights = 0.55 ** np.arange(len(CATEGORIES))
+    category = str(rng.choice(CATEGORIES, p=weights / weights.sum()))
+    county = COUNTIES[int(rng.choice(len(COUNTIES), p=(0.5, 0.3, 0.12, 0.05, 0.02, 0.01)))]
+    place = f"Town {int(rng.zipf(1.6)) % 200}, {county}, United Kingdom" if rng.random() < 0.97 else ""
+    price = round(float(rng.lognormal(3, 1.5)), 2) if rng.random() < 0.9 else None
+    return Payload(listing_id, category, price, location_keys(place))

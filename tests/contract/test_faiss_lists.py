@@ -1,0 +1,153 @@
+"""FAISS's lists (IVF): when they are trained, and that nothing is lost or doubled by it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import faiss
+import pytest
+
+from db.vectors.base import NO_FILTER, Filter
+from db.vectors.faiss_index import FaissIndex
+from db.vectors.faiss_vectors import IvfSettings
+from tests.contract.catalogue import Catalogue, make_catalogue
+from tests.contract.comparison import Question, violations
+from tests.contract.oracle import Oracle
+from tests.contract.shapes import SHAPES, filters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from db.vectors.base import Point
+
+FEW_PROBES = IvfSettings(lists=16, probes=1)
+
+
+@pytest.fixture(scope="module")
+def large() -> Catalogue:
+    """6,000 photos: more than are compared one by one."""
+    return make_catalogue(6000, 16)
+
+
+@pytest.fixture(scope="module")
+def large_oracle(large: Catalogue) -> Oracle:
+    """The right answers."""
+    return Oracle(large.points)
+
+
+def ivf_index(points: Sequence[Point], ivf: IvfSettings = FEW_PROBES) -> FaissIndex:
+    """An index of the points, written in batches of 500."""
+    index = FaissIndex(16, kind="ivf", ivf=ivf)
+    for start in range(0, len(points), 500):
+        index.upsert(points[start : start + 500])
+    return index
+
+
+def trained_on(index: FaissIndex) -> int:
+    """Return the number of vectors that the lists were trained on."""
+    count: int = index.describe().parameters["trained_on"]
+    return count
+
+
+def test_lists_are_trained_once_there_are_enough_points_and_again_when_there_are_many(large: Catalogue) -> None:
+    assert trained_on(ivf_index(large.points[:500])) == 0
+    assert trained_on(ivf_index(large.points[:1000])) == 1000
+    assert trained_on(ivf_index(large.points[:4000])) == 1000
+    assert trained_on(ivf_index(large.points[:5000])) == 4500
+
+
+def test_exact_search_is_exact_with_lists(large: Catalogue, large_oracle: Oracle) -> None:
+    index = ivf_index(large.points)
+
+    for where in (where for shape in SHAPES for where in filters_of(shape, large_oracle)):
+        for vector in large.queries[:2]:
+            hits = index.search(vector, 20, where, exact=True)
+            assert not violations(hits, Question(vector, 20, where), large_oracle)
+
+
+def test_a_filter_that_keeps_few_points_is_answered_exactly_without_asking(
+    large: Catalogue, large_oracle: Oracle
+) -> None:
+    index = ivf_index(large.points)
+    narrow = [where for where in filters_of("category and price", large_oracle) if len(large_oracle.rows(where)) < 4000]
+
+    assert narrow
+    for where in narrow:
+        question = Question(large.queries[0], 20, where)
+        assert not violations(index.search(question.vector, 20, where), question, large_oracle)
+
+
+def test_more_probes_find_more(large: Catalogue, large_oracle: Oracle) -> None:
+    def recall(probes: int) -> float:
+        index = ivf_index(large.points, IvfSettings(lists=64, probes=probes))
+        queries = [point.vector for point in large.points[::100]]
+        right = [{hit.photo_id for hit in large_oracle.search(query, 20)} for query in queries]
+        found = [{hit.photo_id for hit in index.search(query, 20)} for query in queries]
+        return sum(len(a & b) for a, b in zip(right, found, strict=True)) / (20 * len(queries))
+
+    assert recall(1) < recall(8) < recall(64) == pytest.approx(1.0, abs=0.005)
+
+
+def test_more_hits_than_the_probed_lists_hold_are_found_all_the_same(large: Catalogue) -> None:
+    index = ivf_index(large.points)
+
+    assert len(index.search(large.queries[0], 5500)) == 5500
+    assert len(index.search(large.queries[0], 5500, Filter(excluded_listing_ids=frozenset({"listing-1"})))) == 5500
+
+
+def test_points_replaced_after_training_are_there_once_and_found_where_they_are_now(large: Catalogue) -> None:
+    index = ivf_index(large.points)
+    moved = [replace(point, vector=-point.vector) for point in large.points[:3000]]
+
+    index.upsert(moved)
+
+    oracle = Oracle([*moved, *large.points[3000:]])
+    assert index.count() == 6000
+    for query in (-large.queries[0], large.queries[0]):
+        question = Question(query, 6000, NO_FILTER)
+        assert not violations(index.search(query, 6000, exact=True), question, oracle)
+
+
+def test_slots_of_deleted_points_are_used_again(large: Catalogue, tmp_path: Path) -> None:
+    index = ivf_index(large.points)
+    index.delete([point.photo_id for point in large.points[:2000]])
+
+    index.upsert([replace(point, photo_id=10**6 + point.photo_id) for point in large.points[:2000]])
+
+    index.save(tmp_path, cursor=1)
+    [vectors] = tmp_path.rglob("vectors.faiss")
+    assert faiss.read_index(str(vectors)).ntotal == index.count() == 6000
+
+
+def test_searches_go_on_while_lists_are_trained(large: Catalogue) -> None:
+    index = FaissIndex(16, kind="ivf", ivf=FEW_PROBES)
+    index.upsert(large.points[:500])
+
+    def write() -> None:
+        for start in range(500, 6000, 500):
+            index.upsert(large.points[start : start + 500])
+
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(write)
+        counts = [len(index.search(large.queries[0], 5)) for _ in range(200)]
+        writing.result()
+
+    assert set(counts) == {5}
+    assert index.count() == 6000
+
+
+def test_a_search_uses_one_thread_and_a_write_those_it_was_given_whatever_thread_they_run_in(large: Catalogue) -> None:
+    index = FaissIndex(16, threads=3)
+
+    def threads_after(call: Callable[[], object]) -> int:
+        faiss.omp_set_num_threads(2)
+        call()
+        threads: int = faiss.omp_get_max_threads()
+        return threads
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(threads_after, lambda: index.upsert(large.points[:100])).result() == 3
+        assert pool.submit(threads_after, lambda: index.search(large.queries[0], 1)).result() == 1

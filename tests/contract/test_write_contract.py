@@ -1,0 +1,269 @@
+"""Every engine keeps exactly what was written, however it was written."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from db.vectors.base import NO_FILTER, Filter, Payload, Point
+from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
+from tests.contract.comparison import Question, Tally, violations
+from tests.contract.oracle import Oracle
+
+if TYPE_CHECKING:
+    from db.vectors.base import VectorIndex
+    from tests.contract.catalogue import Catalogue
+    from tests.contract.engines import IndexFactory
+
+PHONES = Filter(categories=frozenset({"Phones"}))
+SMALL = make_catalogue(24, 8, seed=3)
+BACKGROUND = [replace(point, photo_id=10**6 + point.photo_id) for point in make_catalogue(700, 8, seed=4).points]
+"""Enough points for FAISS to train its lists."""
+
+
+@pytest.fixture
+def few(index: VectorIndex, catalogue: Catalogue) -> list[Point]:
+    """100 points that the index holds."""
+    points = list(catalogue.points[:100])
+    index.upsert(points)
+    return points
+
+
+def found(index: VectorIndex, point: Point, where: Filter = NO_FILTER) -> list[int]:
+    """Return the ids of all hits, sorted."""
+    return sorted(hit.photo_id for hit in index.search(point.vector, 500, where))
+
+
+def test_what_was_put_in_is_counted_and_listed(index: VectorIndex, few: list[Point]) -> None:
+    assert index.count() == 100
+    assert index.photo_ids().tolist() == [point.photo_id for point in few]
+    assert index.photo_ids().dtype == np.int64
+    assert index.describe().count == 100
+    assert index.describe().vector_size == VECTOR_SIZE
+
+
+def test_an_empty_index_counts_and_lists_nothing(index: VectorIndex) -> None:
+    assert index.count() == 0
+    assert index.photo_ids().tolist() == []
+
+
+def test_an_empty_batch_changes_nothing(index: VectorIndex, few: list[Point]) -> None:
+    index.upsert([])
+    index.delete([])
+
+    assert index.count() == 100
+
+
+def test_an_upsert_replaces_vector_and_payload(index: VectorIndex, few: list[Point]) -> None:
+    new = Point(few[0].photo_id, -few[0].vector, Payload("new", "Phones"))
+
+    index.upsert([new])
+
+    assert index.count() == 100
+    assert index.search(new.vector, 1)[0].photo_id == new.photo_id
+    assert found(index, few[0]).count(new.photo_id) == 1
+    assert index.search(few[0].vector, 100)[-1].photo_id == new.photo_id
+    assert found(index, few[0], PHONES) == [new.photo_id]
+
+
+def test_the_same_batch_twice_changes_nothing(index: VectorIndex, few: list[Point]) -> None:
+    before = index.search(few[0].vector, 100)
+
+    index.upsert(few)
+
+    assert index.search(few[0].vector, 100) == before
+
+
+def test_the_last_of_several_points_with_one_id_in_a_batch_counts(index: VectorIndex, few: list[Point]) -> None:
+    last = replace(few[0], payload=Payload("last", "Phones"))
+
+    index.upsert([replace(few[0], payload=Payload("first", "Fridges")), last])
+
+    assert index.count() == 100
+    assert found(index, last, PHONES) == [last.photo_id]
+    assert found(index, last, Filter(categories=frozenset({"Fridges"}))) == []
+
+
+def test_a_changed_payload_takes_effect_in_every_filter(index: VectorIndex, few: list[Point]) -> None:
+    changed = replace(few[0], payload=Payload("mine", "Phones", 1e6, ("nowhere",)))
+    old = Filter(categories=frozenset({few[0].payload.category}))
+    assert few[0].photo_id in found(index, few[0], old)
+
+    index.upsert([changed])
+
+    for where in (PHONES, Filter(price_min=1e6), Filter(location="nowhere")):
+        assert found(index, changed, where) == [changed.photo_id]
+    assert changed.photo_id not in found(index, changed, old)
+    assert changed.photo_id not in found(index, changed, Filter(excluded_listing_ids=frozenset({"mine"})))
+
+
+def test_a_price_and_places_can_be_taken_away(index: VectorIndex, few: list[Point]) -> None:
+    priced = replace(few[0], payload=Payload("mine", "Phones", 5.0, ("here",)))
+    index.upsert([priced])
+
+    index.upsert([replace(priced, payload=Payload("mine", "Phones"))])
+
+    assert priced.photo_id not in found(index, priced, Filter(price_min=0.0))
+    assert found(index, priced, Filter(location="here")) == []
+
+
+def test_deleted_points_are_gone(index: VectorIndex, few: list[Point]) -> None:
+    gone = [point.photo_id for point in few[:30]]
+
+    index.delete(gone)
+
+    assert index.count() == 70
+    assert found(index, few[0]) == [point.photo_id for point in few[30:]]
+    assert index.photo_ids().tolist() == [point.photo_id for point in few[30:]]
+
+
+def test_deleting_what_is_not_there_is_ignored(index: VectorIndex, few: list[Point]) -> None:
+    index.delete([few[0].photo_id, 10**12, 10**12])
+    index.delete([few[0].photo_id])
+
+    assert index.count() == 99
+
+
+def test_everything_can_be_deleted_and_put_in_again(index: VectorIndex, few: list[Point]) -> None:
+    index.delete([point.photo_id for point in few])
+    assert (index.count(), found(index, few[0])) == (0, [])
+
+    index.upsert(few[50:])
+
+    assert found(index, few[0]) == [point.photo_id for point in few[50:]]
+
+
+def test_a_deleted_id_comes_back_with_its_new_payload_only(index: VectorIndex, few: list[Point]) -> None:
+    index.delete([few[0].photo_id])
+
+    index.upsert([replace(few[0], payload=Payload("back", "Phones"))])
+
+    assert index.count() == 100
+    assert found(index, few[0], PHONES) == [few[0].photo_id]
+
+
+def test_the_largest_photo_id_is_kept(index: VectorIndex, catalogue: Catalogue) -> None:
+    index.upsert([replace(catalogue.points[0], photo_id=photo_id) for photo_id in (0, 2**53 + 1, 2**63 - 1)])
+
+    assert index.photo_ids().tolist() == [0, 2**53 + 1, 2**63 - 1]
+    assert found(index, catalogue.points[0]) == [0, 2**53 + 1, 2**63 - 1]
+
+
+def bad_points() -> dict[str, Point]:
+    """One point for each reason to refuse a batch."""
+    good = make_catalogue(2).points[0]
+    broken = good.vector.copy()
+    broken[5] = np.nan
+    return {
+        "not a number": replace(good, vector=broken),
+        "infinite": replace(good, vector=np.where(np.arange(VECTOR_SIZE) == 0, np.inf, good.vector)),
+        "not of unit length": replace(good, vector=good.vector * 1.01),
+        "zero": replace(good, vector=np.zeros(VECTOR_SIZE, dtype=np.float32)),
+        "wrong size": replace(good, vector=np.eye(1, 8, dtype=np.float32)[0]),
+        "two-dimensional": replace(good, vector=good.vector[np.newaxis]),
+        "negative id": replace(good, photo_id=-1),
+        "id too large": replace(good, photo_id=2**63),
+        "price not a number": replace(good, payload=Payload("l", "c", float("nan"))),
+    }
+
+
+@pytest.mark.parametrize("reason", bad_points())
+def test_one_bad_point_refuses_the_whole_batch(
+    index: VectorIndex, few: list[Point], catalogue: Catalogue, reason: str
+) -> None:
+    before = index.search(few[0].vector, 200)
+
+    with pytest.raises(ValueError, match=r"vector|photo"):
+        index.upsert([*catalogue.points[100:110], bad_points()[reason], *catalogue.points[110:120]])
+
+    assert index.count() == 100
+    assert index.search(few[0].vector, 200) == before
+
+
+def test_searches_are_right_while_other_points_are_written(
+    index: VectorIndex, catalogue: Catalogue, engine: str, tally: Tally
+) -> None:
+    still = [replace(point, payload=replace(point.payload, category="still")) for point in catalogue.points[:700]]
+    moving = [replace(point, payload=replace(point.payload, category="moving")) for point in catalogue.points[700:1000]]
+    index.upsert(still)
+    oracle, where = Oracle(still), Filter(categories=frozenset({"still"}))
+
+    def search(number: int) -> list[str]:
+        question = Question(catalogue.queries[number % len(catalogue.queries)], 10, where)
+        return violations(index.search(question.vector, 10, where), question, oracle)
+
+    def write() -> None:
+        for start in range(0, 300, 50):
+            index.upsert(moving[start : start + 50])
+            index.delete([point.photo_id for point in moving[start : start + 25]])
+
+    with ThreadPoolExecutor(5) as pool:
+        writing = pool.submit(write)
+        wrong = [tally.add(engine, problems) for problems in pool.map(search, range(200))]
+        writing.result()
+
+    assert not any(wrong), wrong[:3]
+    assert index.count() == 850
+
+
+def test_several_writers_at_once_lose_nothing(index: VectorIndex, catalogue: Catalogue) -> None:
+    batches = [catalogue.points[start : start + 40] for start in range(0, 800, 40)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(index.upsert, batches))
+
+    assert index.photo_ids().tolist() == [point.photo_id for point in catalogue.points[:800]]
+
+
+ids = st.sampled_from([point.photo_id for point in SMALL.points])
+payloads = st.builds(
+    Payload,
+    listing_id=st.sampled_from(["a", "b", "c"]),
+    category=st.sampled_from(["x", "y"]),
+    price=st.sampled_from([None, 1.0, 2.0]),
+    locations=st.sampled_from([(), ("here",), ("here", "there")]),
+)
+points = st.builds(Point, ids, st.sampled_from([point.vector for point in SMALL.points]), payloads)
+operations = st.lists(st.one_of(st.lists(points, max_size=6), st.lists(ids, max_size=6)), max_size=12)
+FILTERS = (
+    NO_FILTER,
+    Filter(categories=frozenset({"x"})),
+    Filter(price_min=2.0),
+    Filter(location="there", excluded_listing_ids=frozenset({"a"})),
+)
+
+
+@pytest.fixture
+def small_index(index_factory: IndexFactory) -> VectorIndex:
+    """An index for vectors of size 8."""
+    return index_factory(8)
+
+
+@given(operations=operations)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_sequence_of_writes_leaves_what_brute_force_has(
+    small_index: VectorIndex, engine: str, tally: Tally, operations: list[list[Point] | list[int]]
+) -> None:
+    index = small_index
+    index.delete(index.photo_ids().tolist())
+    truth = {point.photo_id: point for point in BACKGROUND} if engine == "faiss-ivf" else {}
+    index.upsert([*truth.values()])
+    for operation in operations:
+        written = [element for element in operation if isinstance(element, Point)]
+        deleted = [element for element in operation if isinstance(element, int)]
+        index.upsert(written)
+        index.delete(deleted)
+        truth |= {point.photo_id: point for point in written}
+        truth = {photo_id: point for photo_id, point in truth.items() if photo_id not in deleted}
+
+    assert index.photo_ids().tolist() == sorted(truth)
+    for where in FILTERS:
+        question = Question(SMALL.queries[0], 5, where)
+        hits = index.search(question.vector, question.k, where)
+        assert not tally.add(engine, violations(hits, question, Oracle(truth.values())))

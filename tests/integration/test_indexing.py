@@ -1,0 +1,232 @@
+"""Between the truth and the indexes: followers, drift, generations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db import generations, listings
+from db.models import GenerationState
+from db.vectors.base import Filter
+from services.errors import Conflict, IndexUnavailable, ModelMissing
+from services.indexing.consistency import drift, repair
+from services.indexing.generations import build_and_promote
+from services.indexing.live import LiveIndexes
+from services.indexing.stores import FaissStore, QdrantEdgeStore
+from tests.truth import (
+    DRILL,
+    LAMP,
+    MODEL,
+    add_listings,
+    add_photos,
+    embed,
+    new_embedding,
+    register_model,
+    stored_photo,
+    unit_vector,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from db.session import Database
+    from services.indexing.live import IndexStore
+
+ENGINES = ("faiss", "qdrant")
+
+
+@pytest.fixture
+def stores(database: Database, tmp_path: Path) -> list[IndexStore]:
+    return [
+        FaissStore(database, tmp_path / "faiss", threads=1),
+        QdrantEdgeStore(database, tmp_path / "qdrant"),
+    ]
+
+
+@pytest.fixture
+def live(database: Database, stores: list[IndexStore]) -> Iterator[LiveIndexes]:
+    indexes = LiveIndexes(database, stores)
+    yield indexes
+    indexes.close()
+
+
+@pytest.fixture
+def lamps(database: Database) -> list[int]:
+    """Ids of two embedded photos of one listing."""
+    add_listings(database, LAMP)
+    stored = [stored_photo(), stored_photo(external_id="p2")]
+    ids = add_photos(database, *stored)
+    embed(database, *(new_embedding(i, photo, seed=i) for i, photo in zip(ids, stored, strict=True)))
+    return ids
+
+
+def held(live: LiveIndexes, engine: str) -> list[int]:
+    live.refresh()
+    return live.current().index(engine).photo_ids().tolist()
+
+
+def test_without_a_generation_there_is_no_index_to_search(database: Database, live: LiveIndexes) -> None:
+    with pytest.raises(ModelMissing, match="lookalike train"):
+        live.current()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_new_generation_holds_what_the_truth_holds(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    assert held(live, engine) == lamps
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_photos_embedded_later_follow(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, engine: str
+) -> None:
+    register_model(database)
+    build_and_promote(database, stores, MODEL)
+    assert held(live, engine) == []
+    add_listings(database, DRILL)
+    (photo_id,) = add_photos(database, stored_photo("drill"))
+    embed(database, new_embedding(photo_id, stored_photo("drill")))
+    assert held(live, engine) == [photo_id]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_deleted_listing_leaves_the_index(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    assert held(live, engine) == lamps
+    with database.write() as session:
+        listings.delete_listing(session, "lamp")
+    assert held(live, engine) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_changed_category_changes_what_a_filter_finds(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    add_listings(database, replace(LAMP, category="Other Goods"))
+    live.refresh()
+    index = live.current().index(engine)
+    assert index.search(unit_vector(0), 5, Filter(categories=frozenset({"Home & Garden"}))) == []
+    assert len(index.search(unit_vector(0), 5, Filter(categories=frozenset({"Other Goods"})))) == 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_applying_the_feed_again_from_the_start_changes_nothing(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    before = held(live, engine)
+    opened = live.current().opened[engine]
+    opened.cursor.write(0)
+    assert live.refresh() > 0
+    assert held(live, engine) == before
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_index_goes_on_where_it_stopped_after_a_restart(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    live.refresh()
+    live.persist()
+    live.close()
+    add_listings(database, DRILL)
+    (photo_id,) = add_photos(database, stored_photo("drill"))
+    embed(database, new_embedding(photo_id, stored_photo("drill")))
+    again = LiveIndexes(database, stores)
+    assert held(again, engine) == [*lamps, photo_id]
+    again.close()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_drift_names_what_is_missing_and_extra_and_repair_mends_exactly_that(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    live.refresh()
+    index = live.current().index(engine)
+    (missing, kept), extra = lamps, 999
+    with database.read() as session:
+        from db import embeddings
+
+        (point,) = embeddings.points(session, [kept], model_version=MODEL)
+    index.delete([missing])
+    index.upsert([replace(point, photo_id=extra)])
+    found = drift(database, index, model_version=MODEL)
+    assert (found.missing, found.extra, found.is_empty) == ((missing,), (extra,), False)
+    repair(database, index, found, model_version=MODEL)
+    assert drift(database, index, model_version=MODEL).is_empty
+    assert index.photo_ids().tolist() == lamps
+
+
+def test_a_serving_process_adopts_a_promoted_generation_and_the_one_before_is_kept(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
+) -> None:
+    first = build_and_promote(database, stores, MODEL)
+    assert live.current().generation.id == first.id
+    second = build_and_promote(database, stores, MODEL)
+    live.refresh()
+    assert live.current().generation.id == second.id
+    with database.read() as session:
+        assert [one.state for one in generations.generations(session)] == [
+            GenerationState.LIVE,
+            GenerationState.PREVIOUS,
+        ]
+
+
+def test_outdated_generations_are_dropped_but_for_the_previous_one(
+    database: Database, stores: list[IndexStore], tmp_path: Path, lamps: list[int]
+) -> None:
+    built = [build_and_promote(database, stores, MODEL) for _ in range(3)]
+    for engine in ENGINES:
+        folders = {folder.name for folder in (tmp_path / engine).iterdir() if folder.is_dir()}
+        assert folders == {one.collection for one in built[1:]}
+
+
+def test_a_build_that_fails_leaves_the_live_generation_and_is_dropped(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], tmp_path: Path
+) -> None:
+    class Losing(FaissStore):
+        """A store whose index loses a photo right before it is verified."""
+
+        def open(self, generation):  # type: ignore[no-untyped-def]
+            opened = super().open(generation)
+            opened.index.delete(lamps[:1])
+            return opened
+
+    first = build_and_promote(database, stores, MODEL)
+    with pytest.raises(Conflict, match="lacks 1 photos"):
+        build_and_promote(database, [Losing(database, tmp_path / "faiss", threads=1)], MODEL)
+    assert live.current().generation.id == first.id
+    with database.read() as session:
+        assert generations.generations(session)[0].state == GenerationState.FAILED
+    assert not (tmp_path / "faiss" / "photos_g2").exists()
+
+
+def test_an_index_that_another_process_holds_is_named_and_the_other_serves(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    other = LiveIndexes(database, stores)
+    other.refresh()
+    assert held(live, "faiss") == lamps
+    with pytest.raises(IndexUnavailable, match="qdrant"):
+        live.current().index("qdrant")
+    other.close()
+    assert held(live, "qdrant") == lamps
+
+
+def test_a_damaged_faiss_snapshot_is_rebuilt_from_the_truth(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], tmp_path: Path
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    for file in (tmp_path / "faiss").rglob("*.faiss"):
+        file.write_bytes(b"damaged")
+    assert held(live, "faiss") == lamps

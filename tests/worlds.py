@@ -1,0 +1,93 @@
+"""A small marketplace for tests: a listings file, a photo table, photos, and resources to ingest them with."""
+
+from __future__ import annotations
+
+import csv
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.resources import Resources
+from services.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ml.bundle import Bundle
+    from tests.conftest import MakeJpeg
+
+CATEGORIES = ("Home & Garden / Lamps", "Phones / Handsets", "Baby & Kids Stuff / Toys")
+
+
+@dataclass(frozen=True, slots=True)
+class Marketplace:
+    """The files of a marketplace: `count` listings, two photos each. Listing n is `listing-n`."""
+
+    folder: Path
+
+    @property
+    def inputs(self) -> IngestInputs:
+        """The files, as an ingest takes them."""
+        return IngestInputs(self.folder / "listings.csv", self.folder / "photos.csv", self.folder / "photos")
+
+    def write_listings(self, rows: Sequence[Sequence[str]]) -> None:
+        """Write the listings file: id, title, category, description, price, location."""
+        header = ["id", "product_name", "category", "product_description", "price", "location"]
+        self._write("listings.csv", [header, *rows])
+
+    def write_photo_table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Write the photo table: photo id, listing id."""
+        self._write("photos.csv", [["id", "product_id"], *rows])
+
+    def write_photo(self, photo_id: str, content: bytes) -> None:
+        """Write one photo's file."""
+        (self.folder / "photos" / f"{photo_id}.jpg").write_bytes(content)
+
+    def _write(self, name: str, rows: Sequence[Sequence[str]]) -> None:
+        with (self.folder / name).open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+def listing_row(number: int, *, price: str = "") -> list[str]:
+    """One row of the listings file."""
+    category = CATEGORIES[number % len(CATEGORIES)]
+    return [
+        f"listing-{number}",
+        f"Item {number}",
+        category,
+        "As new",
+        price or f"£{number + 1}.00",
+        "Delph, Manchester",
+    ]
+
+
+def marketplace(folder: Path, jpeg: MakeJpeg, *, count: int = 6) -> Marketplace:
+    """Write `count` listings with two photos each."""
+    (folder / "photos").mkdir(parents=True)
+    made = Marketplace(folder)
+    made.write_listings([listing_row(number) for number in range(count)])
+    made.write_photo_table([(f"photo-{n}-{side}", f"listing-{n}") for n in range(count) for side in "ab"])
+    for number in range(count):
+        for offset, side in enumerate("ab"):
+            made.write_photo(f"photo-{number}-{side}", jpeg(seed=2 * number + offset))
+    return made
+
+
+@contextmanager
+def resources_in(folder: Path, *, model: Bundle | None = None, database_url: str = "") -> Iterator[Resources]:
+    """Give resources whose data lies in `folder`; with a model, it is the one to start with."""
+    settings = Settings(
+        _env_file=None, data_dir=folder, model=model.path if model else None, database_url=database_url, threads=2
+    )
+    resources = Resources(settings)
+    try:
+        yield resources
+    finally:
+        resources.close()
+
+
+def ingest(resources: Resources, inputs: IngestInputs) -> IngestResult:
+    """Run one ingest job."""
+    return run_ingest(resources, create_ingest_job(resources, inputs), inputs)
