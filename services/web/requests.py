@@ -13,7 +13,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State, UploadFile
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import ClientException, ValidationException
+from litestar.exceptions import ClientException, SerializationException, ValidationException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,7 @@ class CarefulRequest(Request[Any, Any, State]):
         """Return the body as JSON values.
 
         Raises:
-            ClientException: it is not UTF-8, or nested too deep.
-            SerializationException: it is not JSON.
+            ClientException: it is not UTF-8, not JSON, or nested too deep.
         """
         try:
             return await super().json()
@@ -41,6 +40,8 @@ class CarefulRequest(Request[Any, Any, State]):
             raise ClientException("The JSON body is not UTF-8.") from error
         except RecursionError as error:
             raise ClientException("The JSON body is nested too deep.") from error
+        except SerializationException as error:
+            raise ClientException(f"The body is not JSON: {error.__cause__ or error}.") from error
 
     async def form(self) -> FormMultiDict:
         """Return the body's form fields.

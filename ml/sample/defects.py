@@ -1,0 +1,112 @@
+"""What is wrong with the sample catalogue, on purpose: it gives cleaning and the reject report something to show."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from ml.sample.catalogue import random_id
+from ml.sample.words import with_site_suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from ml.sample.catalogue import SampleListing
+
+REJECTED_LISTINGS = {"missing_title": 1, "missing_category": 1, "unreadable_price": 1, "negative_price": 1}
+REJECTED_PHOTOS = {"not_an_image": 1, "truncated": 1, "too_small": 1, "unknown_listing": 1, "missing_file": 1}
+"""Reason codes of rejects.csv, and how often the catalogue earns each."""
+
+REPAIRED = 5
+"""Sound records whose quoting is broken."""
+
+_NOT_FOUND = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>No such photo.</body></html>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    """A record of listings.csv: its fields as written, behind the row number.
+
+    Attributes:
+        unquoted: the description stands there as it is, although it has commas and line breaks.
+    """
+
+    listing_id: str
+    title: str
+    category: str
+    description: str
+    price: str
+    location: str
+    unquoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """A record of photos.csv; `content` is the file's bytes if it is not one of the listing's rendered photos."""
+
+    photo_id: str
+    listing_id: str
+    content: bytes | None = None
+
+
+def row_of(listing: SampleListing) -> ListingRow:
+    """Return a listing as the site publishes it."""
+    return ListingRow(
+        listing.listing_id,
+        with_site_suffix(listing.title, listing.place),
+        listing.category_path,
+        listing.description,
+        listing.price,
+        listing.location,
+    )
+
+
+def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) -> list[ListingRow]:
+    """Return the rows of listings.csv: every listing, some with broken quoting, and the defective ones among them.
+
+    One price is absurd, to be flagged and kept. One listing stands there twice; its later row is the right one.
+    """
+    rows = [row_of(listing) for listing in listings]
+    flagged, *broken = (int(index) for index in rng.choice(len(rows) - 1, REPAIRED + 1, replace=False))
+    for index in broken:
+        rows[index] = replace(rows[index], description=_over_several_lines(rows[index].description), unquoted=True)
+    rows[flagged] = replace(rows[flagged], price="£99,999.00")
+    older = replace(rows[-1], price="£1,234.00", description="Old advert, please ignore.")
+    place, fresh = listings[0].place, row_of(listings[0])
+    defective = (
+        older,
+        replace(fresh, listing_id=random_id(rng), title=with_site_suffix("", place)),
+        replace(fresh, listing_id=random_id(rng), category=""),
+        replace(fresh, listing_id=random_id(rng), price="call me"),
+        replace(fresh, listing_id=random_id(rng), price="-£5.00"),
+    )
+    for row in defective:
+        rows.insert(int(rng.integers(1, len(rows))), row)
+    return rows
+
+
+def extra_photos(listings: Sequence[SampleListing], intact: bytes, rng: np.random.Generator) -> list[PhotoRow]:
+    """Return the rows of photos.csv that are to be rejected; `intact` is a JPEG that may be spoilt."""
+    contents = (_NOT_FOUND, intact[: len(intact) * 2 // 3], _one_pixel())
+    rows = [
+        PhotoRow(random_id(rng), listing.listing_id, content)
+        for listing, content in zip(listings, contents, strict=False)
+    ]
+    missing = PhotoRow(random_id(rng), listings[len(rows)].listing_id)
+    return [*rows, PhotoRow(random_id(rng), random_id(rng), intact), missing]
+
+
+def _over_several_lines(description: str) -> str:
+    """Return the text as exports leave it when they forget to quote: sentences on lines of their own."""
+    return description.replace('"', "'").replace(". ", ".\n") + "\nNo time wasters, thanks\n"
+
+
+def _one_pixel() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (1, 1), "white").save(out, "JPEG")
+    return out.getvalue()

@@ -1,0 +1,12 @@
+"""The kinds of items that the sample catalogue sells, all drawn in code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ml.sample.items import family, home, leisure, personal, work
+
+if TYPE_CHECKING:
+    from ml.sample.kinds import Kind
+
+KINDS: tuple[Kind, ...] = (*home.KINDS, *work.KINDS, *leisure.KINDS, *personal.KINDS, *family.KINDS)

@@ -1,0 +1,162 @@
+"""The sample catalogue on disk: two tables as marketplaces export them, and a folder of photos."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ml.sample.catalogue import make_listings
+from ml.sample.defects import REJECTED_LISTINGS, REJECTED_PHOTOS, REPAIRED, PhotoRow, extra_photos, listing_rows
+from ml.sample.draw import Canvas
+from ml.sample.scene import BACKGROUNDS, take_photo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from ml.sample.catalogue import SampleListing
+    from ml.sample.defects import ListingRow
+    from ml.stages import Progress
+
+LISTINGS, PHOTOS_TABLE, PHOTOS = "listings.csv", "photos.csv", "photos"
+SMALLEST = 26
+"""Listings that it takes to show every defect, with two in each category."""
+
+_LISTING_HEADER = ("", "id", "product_name", "category", "product_description", "price", "location")
+_PHOTO_HEADER = ("", "id", "product_id")
+_LETTERBOXED, _ON_ITS_SIDE = 0.04, 0.03
+"""Shares of photos that a tool has given bars, and that a phone has stored lying, with an EXIF orientation."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """What the catalogue holds, counted as cleaning and the reject report should count it.
+
+    Attributes:
+        listing_records, photo_records: rows of the two tables.
+        listings, photos: those to be accepted.
+        repaired: listings, of the accepted, whose record has broken quoting.
+        flagged: listings, of the accepted, with an absurd price.
+        without_photos: listings, of the accepted, that no photo belongs to.
+        duplicates: records that another record of the same id replaces.
+        rejected_listings, rejected_photos: by reason code. The truncated photo's header is sound: it is found out when
+            it is decoded.
+    """
+
+    listing_records: int
+    listings: int
+    repaired: int
+    flagged: int
+    without_photos: int
+    duplicates: int
+    rejected_listings: Mapping[str, int]
+    photo_records: int
+    photos: int
+    rejected_photos: Mapping[str, int]
+
+
+def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Progress | None = None) -> SampleSummary:
+    """Write `listings.csv`, `photos.csv` and `photos/<photo id>.jpg` into the folder `out`.
+
+    The same arguments write the same bytes. `progress` is told, as the stage `render photos`, how many listings of
+    how many have their photos.
+
+    Raises:
+        ValueError: `listings` is below `SMALLEST`.
+        OSError: the folder cannot be written.
+    """
+    if listings < SMALLEST:
+        raise ValueError(f"a sample has at least {SMALLEST} listings, two in each category, not {listings}")
+    rng = np.random.default_rng(seed)
+    made = make_listings(listings, rng)
+    *photographed, _without = made
+    (out / PHOTOS).mkdir(parents=True, exist_ok=True)
+    _render_photos(photographed, out / PHOTOS, progress)
+    intact = (out / PHOTOS / f"{photographed[0].photo_ids[0]}.jpg").read_bytes()
+    extra = extra_photos(photographed[1:], intact, rng)
+    for row in extra:
+        if row.content is not None:
+            (out / PHOTOS / f"{row.photo_id}.jpg").write_bytes(row.content)
+    photo_rows = [PhotoRow(photo_id, one.listing_id) for one in photographed for photo_id in one.photo_ids] + extra
+    rows = listing_rows(made, rng)
+    (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="")
+    (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
+    return _summary(made, rows, photo_rows)
+
+
+def _summary(
+    made: Sequence[SampleListing], rows: Sequence[ListingRow], photo_rows: Sequence[PhotoRow]
+) -> SampleSummary:
+    return SampleSummary(
+        listing_records=len(rows),
+        listings=len(made),
+        repaired=REPAIRED,
+        flagged=1,
+        without_photos=1,
+        duplicates=1,
+        rejected_listings=dict(REJECTED_LISTINGS),
+        photo_records=len(photo_rows),
+        photos=2 * (len(made) - 1),
+        rejected_photos=dict(REJECTED_PHOTOS),
+    )
+
+
+def _render_photos(listings: Sequence[SampleListing], folder: Path, progress: Progress | None) -> None:
+    """Write both photos of each listing. Threads suffice: drawing and encoding mostly run without the interpreter."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(lambda listing: _render_listing(listing, folder), listings), start=1):
+            if progress is not None:
+                progress("render photos", done, len(listings))
+
+
+def _render_listing(listing: SampleListing, folder: Path) -> None:
+    canvas, rng = Canvas(), np.random.default_rng(listing.seed)
+    listing.kind.draw(canvas, listing.look)
+    backgrounds = rng.permutation(BACKGROUNDS)
+    for photo_id, background in zip(listing.photo_ids, backgrounds, strict=False):
+        photo = take_photo(canvas.image, str(background), rng)
+        (folder / f"{photo_id}.jpg").write_bytes(_as_stored(photo, rng))
+
+
+def _as_stored(photo: Image.Image, rng: np.random.Generator) -> bytes:
+    """Return the photo's JPEG; a few have bars, or lie on their side and say so."""
+    chance, out, exif = rng.random(), io.BytesIO(), Image.Exif()
+    if chance < _LETTERBOXED:
+        bars = "white" if rng.random() < 0.7 else "black"
+        photo = ImageOps.pad(photo, (max(photo.size),) * 2, color=bars)
+    elif chance < _LETTERBOXED + _ON_ITS_SIDE:
+        photo = photo.transpose(Image.Transpose.ROTATE_90)
+        exif[0x0112] = 6
+    photo.save(out, "JPEG", quality=int(rng.integers(62, 93)), exif=exif)
+    return out.getvalue()
+
+
+def _listings_table(rows: Iterable[ListingRow]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_LISTING_HEADER)
+    for number, row in enumerate(rows):
+        head = (number, row.listing_id, row.title, row.category)
+        if row.unquoted:
+            out.write(f"{_csv_line(head)},{row.description},{_csv_line((row.price, row.location))}\n")
+        else:
+            writer.writerow((*head, row.description, row.price, row.location))
+    return out.getvalue()
+
+
+def _photos_table(rows: Iterable[PhotoRow]) -> str:
+    lines = [_PHOTO_HEADER, *((number, row.photo_id, row.listing_id) for number, row in enumerate(rows))]
+    return "".join(f"{_csv_line(line)}\n" for line in lines)
+
+
+def _csv_line(fields: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(fields)
+    return out.getvalue()

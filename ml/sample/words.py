@@ -1,0 +1,88 @@
+"""What sellers write: titles, descriptions, prices and places that fit the item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ml.sample.kinds import ADJECTIVES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ml.sample.draw import Pattern
+    from ml.sample.kinds import Kind
+
+PLACES = (
+    ("Wokingham", "Berkshire"), ("Stroud", "Gloucestershire"), ("Whitby", "North Yorkshire"), ("Kendal", "Cumbria"),
+    ("Ely", "Cambridgeshire"), ("Truro", "Cornwall"), ("Bakewell", "Derbyshire"), ("Lewes", "East Sussex"),
+    ("Ludlow", "Shropshire"), ("Hexham", "Northumberland"), ("Delph", "Manchester"), ("Crosby", "Merseyside"),
+    ("Stratford", "London"), ("Camberwell", "London"), ("Leith", "Edinburgh"), ("Partick", "Glasgow"),
+    ("Inverness", "Highland"), ("Mumbles", "Swansea"), ("Roath", "Cardiff"), ("Bangor", "County Down"),
+    ("Holywood", "Belfast"), ("Cromer", "Norfolk"), ("Louth", "Lincolnshire"), ("Frome", "Somerset"),
+    ("Totnes", "Devon"), ("Hitchin", "Hertfordshire"), ("Witney", "Oxfordshire"), ("Deal", "Kent"),
+    ("Saltaire", "West Yorkshire"), ("Melrose", "Scottish Borders"), ("Harborne", "Birmingham"), ("Clifton", "Bristol"),
+)  # fmt: skip
+"""Town and county."""
+
+_TITLE_ENDS = ("", "", "", "", " for sale", " - great condition", " (collection only)", ", hardly used", " - bargain!")
+
+_CONDITIONS = (
+    "In good condition.",
+    "In very good condition, from a smoke-free home.",
+    "Some signs of use, see photos.",
+    "Like new, only tried once.",
+    "Used, but still good for years.",
+    'The shop called it "vintage"; we just call it lovely.',
+    'My daughter says it is "the best one ever", but we have no room.',
+)
+
+_FAREWELLS = (
+    "Collection from {town}, please.",
+    "Pick up in {town}, cash, no offers.",
+    "Can deliver around {town}, {county}, for petrol money.",
+    "Moving house, so it must go this week.",
+    "First come, first served.",
+    "Open to sensible offers, swaps, or cake.",
+)
+
+
+def title_of(kind: Kind, names: tuple[str, str], style: str, *, pattern: Pattern, rng: np.random.Generator) -> str:
+    """Return a title such as 'Teal striped wing-back armchair' or 'Two-tone red and cream jug kettle'."""
+    colour, second = names
+    colours = (
+        f"{colour} and {second}" if pattern == "two-tone" or (pattern != "plain" and rng.random() < 0.4) else colour
+    )
+    words = (ADJECTIVES[pattern], colours) if pattern == "two-tone" else (colours, ADJECTIVES[pattern])
+    text = " ".join(word for word in (*words, style, kind.name) if word)
+    return text[0].upper() + text[1:] + _TITLE_ENDS[rng.integers(len(_TITLE_ENDS))]
+
+
+def description_of(
+    kind: Kind, names: tuple[str, str], place: tuple[str, str], *, pattern: Pattern, rng: np.random.Generator
+) -> str:
+    """Return two to four sentences; one in four has a line break between them."""
+    colour, second = names
+    looks = {"plain": f"with {second} parts", "two-tone": f"and {second}"}.get(
+        pattern, f"{ADJECTIVES[pattern]} with {second}"
+    )
+    detail = kind.details[rng.integers(len(kind.details))]
+    condition = _CONDITIONS[rng.integers(len(_CONDITIONS))]
+    farewell = _FAREWELLS[rng.integers(len(_FAREWELLS))].format(town=place[0], county=place[1])
+    article = "An" if kind.name[0] in "aeiou" else "A"
+    sentences = [f"{article} {kind.name}, {colour} {looks}.", detail, condition, farewell]
+    if rng.random() < 0.3:
+        del sentences[2]
+    return ("\n" if rng.random() < 0.25 else " ").join(sentences)
+
+
+def price_of(kind: Kind, rng: np.random.Generator) -> str:
+    """Return a price in the kind's range, as sites write it: '£1,250.00'. Cheap ones are commoner than dear ones."""
+    low, high = kind.prices
+    pounds = low * (high / low) ** rng.random()
+    step = 0.5 if pounds < 10 else 1 if pounds < 30 else 5
+    return f"£{round(pounds / step) * step:,.2f}"
+
+
+def with_site_suffix(title: str, place: tuple[str, str]) -> str:
+    """Return a title as the site publishes it."""
+    return f"{title} | in {place[0]}, {place[1]} | Gumtree"

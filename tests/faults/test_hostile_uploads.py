@@ -1,0 +1,147 @@
+"""Hostile photos and broken requests: each a 4xx problem with a reason, and the service goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from litestar.testing import TestClient
+
+from db import jobs
+from services.search.app import create_app
+from tests.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
+from tests.worlds import ingest, listing_row, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from ml.bundle import Bundle
+    from tests.conftest import MakeJpeg
+
+pytestmark = PILLOW_MAY_WARN
+HOSTILE = hostile_photos()
+BOUNDARY = b"BOUNDARY"
+IMAGE = b'Content-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg'
+FIELD_K = b'Content-Disposition: form-data; name="k"'
+
+
+@pytest.fixture(scope="module")
+def client(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> Iterator[TestClient[Litestar]]:
+    folder = tmp_path_factory.mktemp("world")
+    with resources_in(folder / "data", model=tiny_bundle) as resources:
+        ingest(resources, marketplace(folder / "shop", jpeg, count=2).inputs)
+        with TestClient(create_app(resources), raise_server_exceptions=False) as client:
+            yield client
+
+
+def assert_problem(answer: Any) -> None:
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.json()["detail"]
+
+
+def form(*parts: tuple[bytes, bytes]) -> dict[str, Any]:
+    """A multipart request body, byte by byte as a broken client would send it."""
+    body = b"".join(b"--" + BOUNDARY + b"\r\n" + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts)
+    return {
+        "content": body + b"--" + BOUNDARY + b"--\r\n",
+        "headers": {"content-type": f"multipart/form-data; boundary={BOUNDARY.decode()}"},
+    }
+
+
+def test_there_are_at_least_60_hostile_files() -> None:
+    assert len(HOSTILE) >= 60
+
+
+@pytest.mark.parametrize("photo", HOSTILE, ids=lambda photo: photo.name)
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/classify"])
+def test_a_hostile_photo_is_answered_or_refused_with_a_reason(
+    client: TestClient[Litestar], path: str, photo: HostilePhoto
+) -> None:
+    answer = client.post(path, files={"image": ("photo.jpg", photo.content)})
+    if answer.status_code == 200:
+        assert photo.acceptable is not False
+    else:
+        assert_problem(answer)
+        assert photo.acceptable is not True
+        assert answer.json()["reason"]
+
+
+def test_after_all_of_them_a_good_photo_is_still_found(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    for photo in HOSTILE:
+        client.post("/v1/search", files={"image": ("photo.jpg", photo.content)})
+    answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=2))})
+    assert answer.json()["results"][0]["listing_id"] == "listing-1"
+
+
+def test_hostile_files_in_an_ingest_are_rejects_with_a_reason_and_the_rest_is_embedded(
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    shop = marketplace(tmp_path / "shop", jpeg, count=1)
+    shop.write_listings([listing_row(0)])
+    shop.write_photo_table(
+        [(f"hostile-{number}", "listing-0") for number in range(len(HOSTILE))] + [("photo-0-a", "listing-0")]
+    )
+    for number, photo in enumerate(HOSTILE):
+        shop.write_photo(f"hostile-{number}", photo.content)
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        summary = ingest(resources, shop.inputs).summary
+        with resources.database.read() as session:
+            refused = {reject.record_id for reject in jobs.rejects_of(session, summary.job_id)}
+    assert summary.adds_up
+    counts = summary.counts
+    assert counts["photos_accepted"] == counts["photos_embedded"] + counts["photos_failed"]
+    for number, photo in enumerate(HOSTILE):
+        if photo.acceptable is not None:
+            assert (f"hostile-{number}" not in refused) == photo.acceptable, photo.name
+
+
+# Litestar 2.25 leaves the temporary files of a form that it gives up on to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize(
+    "request_parts",
+    [
+        {"content": b'{"listing_id": "\xff"}', "headers": {"content-type": "application/json"}},
+        {"content": b'{"k":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "headers": {"content-type": "application/json"}},
+        {"content": b'{"listing_id"', "headers": {"content-type": "application/json"}},
+        {"content": b"", "headers": {"content-type": "application/json"}},
+        {"json": {"listing_id": 7}},
+        {"json": {"listing_id": "listing-0", "crop": "0,0,1,1"}},
+        {"json": {"listing_id": "listing-0", "k": "many"}},
+        {"json": ["listing-0"]},
+        {"content": b"listing-0", "headers": {"content-type": "text/plain"}},
+        form((IMAGE, b"one"), (IMAGE, b"two")),
+        form((b'Content-Disposition: form-data; name="image"', b"no file name")),
+        form((FIELD_K, b"5")),
+        form((IMAGE, b""), (FIELD_K, b"5")),
+        form((IMAGE, b"x"), (FIELD_K, b"0")),
+        form((IMAGE, b"x"), (FIELD_K, b"five")),
+        form((IMAGE, b"x"), (FIELD_K, b"\xff")),
+        form((IMAGE, b"x"), (FIELD_K + b"\r\nContent-Type: text/plain; charset=nonsense", b"5")),
+        form((IMAGE, b"x"), (FIELD_K + b"\r\nContent-Type: text/plain; charset=hex", b"5")),
+        form((IMAGE, b"x"), (FIELD_K, b"5"), (FIELD_K, b"6")),
+        form(*[(IMAGE, b"x")] * 1200),
+        {"content": b"--BOUNDARY\r\n" + IMAGE, "headers": {"content-type": "multipart/form-data"}},
+        {"content": b"", "headers": {"content-type": "multipart/form-data; boundary=BOUNDARY"}},
+    ],
+    ids=range(22),
+)
+def test_a_broken_request_is_refused_with_a_reason(client: TestClient[Litestar], request_parts: dict[str, Any]) -> None:
+    assert_problem(client.post("/v1/search", **request_parts))
+
+
+def test_a_body_over_the_limit_is_413(client: TestClient[Litestar]) -> None:
+    answer = client.post("/v1/search", files={"image": ("photo.jpg", b"\xff\xd8\xff" + b"x" * (21 * 2**20))})
+    assert answer.status_code == 413
+    assert_problem(answer)
+
+
+def test_a_wrong_method_is_405(client: TestClient[Litestar]) -> None:
+    answer = client.get("/v1/classify")
+    assert answer.status_code == 405
+    assert_problem(answer)
