@@ -15,9 +15,9 @@ How a record is found:
 
 A start is recognised by its id, and by the row number before it if the header's first column has no name. The shape
 of ids is learnt from the first lines: a UUID, or else the commonest pattern of letter and digit runs with a digit in
-it (`L-0001`). A UUID is a start wherever it begins a line; a weaker pattern only after a line that ends with a
-readable price and the columns behind it. Ids without digits cannot be recognised: then only step 1 applies, and a
-line that is no row comes out as broken.
+it (`L-0001`). A UUID is a start wherever it begins a line; a weaker pattern only where it begins a whole row with a
+readable price, or follows a line that ends with such a price and the columns behind it. Ids without digits cannot be
+recognised: then only step 1 applies, and a line that is no row comes out as broken.
 
 What cannot be told apart: unquoted commas in a column other than the free text; an unquoted free text of which a
 whole line is itself a row of the right width with a readable price; one that begins with a quotation mark, where a

@@ -1,7 +1,7 @@
 """Rows of CSV, TSV, JSON Lines and Parquet files, one at a time, as text by column name.
 
-CSV goes through `repair`, not through pandas: pandas fills short records with blanks and joins broken ones without a
-word, knows no line numbers, and fails the whole file at one bad record.
+CSV goes through `repair`, not through pandas: pandas fills short records with blanks without a word, knows no line
+numbers, and fails the whole file at a record that is too long.
 """
 
 from __future__ import annotations

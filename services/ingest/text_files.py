@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK = 1 << 16
+_SAMPLE = 4096
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_NOT_TEXT = re.compile(b"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 
@@ -70,10 +71,10 @@ def _check_text(path: Path, beginning: bytes) -> str:
     if beginning.startswith(_UTF16_MARKS):
         raise ListingsFileError(path, "is UTF-16 text", "Save it as UTF-8 (in Excel: CSV UTF-8)")
     newline = "\n" if b"\n" in beginning or b"\r" not in beginning else "\r"
-    first_line = beginning.split(newline.encode(), 1)[0].decode("utf-8", "replace")
-    if _NOT_TEXT.search(first_line):
+    first_line, sample = beginning.split(newline.encode(), 1)[0], beginning[:_SAMPLE]
+    if _NOT_TEXT.search(first_line) or len(_NOT_TEXT.findall(sample)) > len(sample) / 20:
         raise ListingsFileError(
-            path, "is not a text file: control characters in its first line", "Give CSV, TSV or JSON Lines in UTF-8"
+            path, "is not a text file: it begins with control characters", "Give CSV, TSV or JSON Lines in UTF-8"
         )
     return newline
 

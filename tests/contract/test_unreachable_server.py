@@ -23,8 +23,16 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_server_that_is_not_there_is_a_connection_error_that_names_its_url(silent_port: int) -> None:
-    url = f"http://127.0.0.1:{silent_port + 1 if silent_port < 65535 else silent_port - 1}"
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """A port that is taken, and where nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def test_a_server_that_is_not_there_is_a_connection_error_that_names_its_url(refusing_port: int) -> None:
+    url = f"http://127.0.0.1:{refusing_port}"
 
     with pytest.raises(ConnectionError, match=f"Qdrant at {url} cannot be reached"):
         QdrantServerIndex(QdrantClient(url=url, timeout=2, check_compatibility=False), "photos", 64)

@@ -143,10 +143,13 @@ def test_a_plausible_price_is_not_flagged(amount):
     assert not is_absurd(Decimal(amount))
 
 
-def test_how_a_record_was_read_stays_with_it():
-    listing = clean_listing(replace(RAW, price="12345", flags=("repaired_record",)))
+@pytest.mark.parametrize(
+    ("price", "flags"), [("5", ("repaired_record",)), ("12345", ("repaired_record", "absurd_price"))]
+)
+def test_how_a_record_was_read_stays_with_it(price, flags):
+    listing = clean_listing(replace(RAW, price=price, flags=("repaired_record",)))
     assert isinstance(listing, ListingRecord)
-    assert listing.flags == ("repaired_record", "absurd_price")
+    assert listing.flags == flags
 
 
 @pytest.mark.parametrize(

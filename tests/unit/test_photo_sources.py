@@ -175,6 +175,10 @@ def test_of_several_formats_the_first_extension_is_taken():
     assert PhotoNames(["a.bmp", "a.png", "a.jpeg"]).find("a") == "a.jpeg"
 
 
+def test_of_names_that_differ_in_the_extensions_case_always_the_same_is_taken():
+    assert PhotoNames(["a.jpg", "a.JPG"]).find("a") == PhotoNames(["a.JPG", "a.jpg"]).find("a") == "a.JPG"
+
+
 def test_an_id_may_hold_a_dot():
     assert PhotoNames(["photo.1.jpg", "photo.jpg"]).find("photo.1") == "photo.1.jpg"
 

@@ -197,6 +197,28 @@ def test_a_truncated_record_does_not_take_the_price_of_the_next_one():
     assert [row[:1] for row in fields_of(text, layout(header=header))] == [["L-1"], [], ["L-3"]]
 
 
+WEAK = ["L-1", "Desk", "Home", "Solid\npine", "£5.00", "Leeds"]
+
+
+def test_a_complete_record_is_not_lengthened_by_stray_lines_behind_it():
+    rows = [[*WEAK[:3], "Pine", *WEAK[4:]], ["L-3", *WEAK[1:]]]
+    text = (
+        written(rows[:1]) + ",the rest of something,£7.00,York\r\n" + written(rows[1:], quote=like_the_real_file(","))
+    )
+    assert fields_of(text, layout(header=HEADER[1:])) == [rows[0], [], rows[1]]
+
+
+@pytest.mark.parametrize("description", ["\nL-12", "see, a, b, c\nL-12"])
+def test_an_id_in_the_text_does_not_begin_a_record(description):
+    rows = [["L-1", "", "", description, "£5.00", ""], ["L-2", *WEAK[1:]]]
+    assert fields_of(written(rows, quote=lambda _description: False), layout(header=HEADER[1:])) == rows
+
+
+def test_numbered_lines_in_the_text_are_not_taken_for_ids():
+    rows = [["L-1", "Desk", "Home", "1, oak\n2, pine\n3, ash\n4, elm", "£5.00", "Leeds"], ["L-2", *WEAK[1:]]]
+    assert fields_of(written(rows, quote=like_the_real_file(",")), layout(header=HEADER[1:])) == rows
+
+
 @pytest.mark.parametrize("piece", ["more text, and more,\n", '"\n', "1,\n", '12,"",\n', "\n" * 50 + "x\n", ",\n"])
 def test_only_a_bounded_stretch_of_the_file_is_held(piece):
     taken = 0
