@@ -108,8 +108,9 @@ class VectorIndex(Protocol):
     """A collection of points that can be searched by vector under a filter.
 
     Searches may run in parallel with each other and with writes. Implementations raise `ValueError` for a vector
-    whose size is not the collection's, that is not finite or not of unit length (tolerance 1e-3), and `OSError`
-    (or a subclass) when the engine cannot be reached or its files are damaged.
+    whose size is not the collection's, that is not finite or not of unit length (tolerance 1e-3), for a `k` below 1, a
+    photo id outside 0 to 2**63 - 1 and a price or price bound that is not finite; and `OSError` (or a subclass) when
+    the engine cannot be reached or its files are damaged.
     """
 
     def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:

@@ -6,10 +6,12 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from db import feed
+from db import embeddings, feed
+from db.vectors.edge_optimise import optimise_edge
 from db.vectors.faiss_index import FaissIndex
 from db.vectors.qdrant_edge import QdrantEdgeIndex
 from db.vectors.qdrant_server import QdrantServerIndex
+from db.vectors.server_collections import drop_collection
 from services.indexing.follower import MemoryCursor, SqlCursor
 from services.indexing.generations import fill
 from services.indexing.live import OpenIndex
@@ -21,8 +23,15 @@ if TYPE_CHECKING:
 
     from db.generations import GenerationRecord
     from db.session import Database
+    from db.vectors.base import VectorIndex
 
 log = logging.getLogger(__name__)
+
+_IVF_FROM = 100_000
+"""Photos from which FAISS searches lists instead of comparing with every vector, which takes about 6 ms by then."""
+
+_OPTIMISE_FROM = 20_000
+"""Photos from which a graph makes Qdrant Edge's searches faster than comparing with every vector."""
 
 ALIAS = "photos"
 """The name under which the live generation's collection is found on a Qdrant server."""
@@ -61,7 +70,14 @@ class FaissStore:
         shutil.rmtree(self._folder / generation.collection, ignore_errors=True)
 
     def _rebuild(self, generation: GenerationRecord) -> OpenIndex:
-        index = FaissIndex(generation.vector_size, collection=generation.collection, threads=self._threads)
+        with self._database.read() as session:
+            photos = embeddings.embedding_count(session, model_version=generation.model_version)
+        index = FaissIndex(
+            generation.vector_size,
+            kind="ivf" if photos >= _IVF_FROM else "exact",
+            collection=generation.collection,
+            threads=self._threads,
+        )
         opened = OpenIndex(index, MemoryCursor())
         fill(self._database, index, opened.cursor, model_version=generation.model_version)
         self.persist(opened)
@@ -77,11 +93,20 @@ class QdrantEdgeStore:
         self._database, self._folder = database, folder
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the folder; one that never was filled, or was lost, is filled from the truth."""
-        index = QdrantEdgeIndex.open(
-            self._folder / generation.collection, generation.collection, generation.vector_size
-        )
-        return _filled(self._database, index, generation)
+        """Open the folder; one that never was filled, or was lost, is filled from the truth and optimised."""
+        index, cursor = self._open_folder(generation), _qdrant_cursor(self._database, generation)
+        if _is_filled(self._database, index, cursor):
+            return OpenIndex(index, cursor)
+        fill(self._database, index, cursor, model_version=generation.model_version)
+        if index.count() >= _OPTIMISE_FROM:
+            index.close()
+            optimise_edge(self._folder / generation.collection)
+            index = self._open_folder(generation)
+        return OpenIndex(index, cursor)
+
+    def _open_folder(self, generation: GenerationRecord) -> QdrantEdgeIndex:
+        folder = self._folder / generation.collection
+        return QdrantEdgeIndex.open(folder, generation.collection, generation.vector_size)
 
     def persist(self, opened: OpenIndex) -> None:
         """Nothing to do: Edge flushes every batch."""
@@ -105,7 +130,10 @@ class QdrantServerStore:
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the collection, creating and filling it where it is missing."""
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
-        return _filled(self._database, index, generation)
+        cursor = _qdrant_cursor(self._database, generation)
+        if not _is_filled(self._database, index, cursor):
+            fill(self._database, index, cursor, model_version=generation.model_version)
+        return OpenIndex(index, cursor)
 
     def persist(self, opened: OpenIndex) -> None:
         """Nothing to do: the server acknowledges a write when it is durable."""
@@ -116,13 +144,15 @@ class QdrantServerStore:
 
     def drop(self, generation: GenerationRecord) -> None:
         """Delete the collection."""
-        QdrantServerIndex(self._client, generation.collection, generation.vector_size).drop()
+        drop_collection(self._client, generation.collection)
 
 
-def _filled(database: Database, index: QdrantEdgeIndex | QdrantServerIndex, generation: GenerationRecord) -> OpenIndex:
-    cursor = SqlCursor(database, f"qdrant:{generation.collection}")
+def _qdrant_cursor(database: Database, generation: GenerationRecord) -> SqlCursor:
+    return SqlCursor(database, f"qdrant:{generation.collection}")
+
+
+def _is_filled(database: Database, index: VectorIndex, cursor: SqlCursor) -> bool:
+    """Say whether the collection was filled once and still holds something: its cursor outlives a lost collection."""
     with database.read() as session:
         followed = feed.cursor_of(session, cursor.collection)
-    if followed is None or (followed and index.count() == 0):
-        fill(database, index, cursor, model_version=generation.model_version)
-    return OpenIndex(index, cursor)
+    return followed is not None and (followed == 0 or index.count() > 0)

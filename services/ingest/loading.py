@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,7 @@ from db.records import ListingRecord, PhotoRecord, RejectedRecord
 from ml.preprocess import PhotoError, inspect
 from services.errors import PhotoRejected
 from services.ingest.cleaning import check_records, clean_listing
-from services.ingest.readers import read_listings, read_photo_table
+from services.ingest.readers import PHOTO_ID_LIMIT, read_listings, read_photo_table
 from services.ingest.rejects import shorten
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ _PHOTOS_PER_WRITE = 200
 _STORING_THREADS = 8
 
 
-class _Spooled(msgspec.Struct, array_like=True):
+class Spooled(msgspec.Struct, array_like=True):
+    """A cleaned listing, the photos that its row names, and where the row starts."""
+
     record: ListingRecord
     photos: tuple[PhotoRecord, ...]
     line: int
@@ -64,25 +67,25 @@ class Spool:
 
     def add(self, record: ListingRecord, named: tuple[PhotoRecord, ...], *, line: int) -> None:
         """Append a listing with the photos that its row names; it supersedes an earlier one of the same id."""
-        self._file.write(msgspec.json.encode(_Spooled(record, named, line)) + b"\n")
+        self._file.write(msgspec.json.encode(Spooled(record, named, line)) + b"\n")
         self._last[record.listing_id] = self._length
         self._length += 1
 
-    def current(self) -> Iterator[tuple[ListingRecord, tuple[PhotoRecord, ...]]]:
+    def current(self) -> Iterator[Spooled]:
         """Yield the last listing of each id, in file order."""
         for ordinal, entry in self._entries():
             if self._last[entry.record.listing_id] == ordinal:
-                yield entry.record, entry.photos
+                yield entry
 
-    def superseded(self) -> Iterator[tuple[str, int]]:
-        """Yield the id and line of each listing that a later one superseded."""
+    def superseded(self) -> Iterator[Spooled]:
+        """Yield each listing that a later one of the same id superseded."""
         for ordinal, entry in self._entries():
             if self._last[entry.record.listing_id] != ordinal:
-                yield entry.record.listing_id, entry.line
+                yield entry
 
-    def _entries(self) -> Iterator[tuple[int, _Spooled]]:
+    def _entries(self) -> Iterator[tuple[int, Spooled]]:
         self._file.seek(0)
-        decoder = msgspec.json.Decoder(_Spooled)
+        decoder = msgspec.json.Decoder(Spooled)
         for ordinal, encoded in enumerate(self._file):
             yield ordinal, decoder.decode(encoded)
 
@@ -104,18 +107,21 @@ def read_into(spool: Spool, path: Path, columns: Columns, ledger: Ledger) -> Non
             continue
         named = tuple(PhotoRecord(name, cleaned.listing_id, name, raw.file, raw.line) for name in raw.photos)
         spool.add(cleaned, named, line=raw.line)
-    for listing_id, line in spool.superseded():
+    for entry in spool.superseded():
         text = "a later record of the same id supersedes this one"
-        ledger.duplicate("listings", RejectedRecord(path.name, line, listing_id, "id", "duplicate_id", text))
+        reject = RejectedRecord(path.name, entry.line, entry.record.listing_id, "id", "duplicate_id", text)
+        ledger.duplicate("listings", reject)
 
 
-def write_listings(database: Database, spool: Spool, ledger: Ledger, advance: Callable[[int], None]) -> None:
+def write_listings(
+    database: Database, spool: Spool, path: Path, *, ledger: Ledger, advance: Callable[[int], None]
+) -> None:
     """Write the spooled listings to the truth, some hundred in a transaction, with their part of the ledger."""
     for batch in chunked(spool.current(), _LISTINGS_PER_WRITE):
         sound = []
-        for verdict in check_records([record for record, _ in batch]):
+        for entry, verdict in zip(batch, check_records([entry.record for entry in batch]), strict=True):
             if isinstance(verdict, RejectedRecord):
-                ledger.reject("listings", verdict)
+                ledger.reject("listings", replace(verdict, file=path.name, line=entry.line))
             else:
                 sound.append(verdict)
         with database.write() as session:
@@ -130,8 +136,9 @@ def write_listings(database: Database, spool: Spool, ledger: Ledger, advance: Ca
 
 def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
     """Yield every photo that the listing rows or the photo table name."""
-    for _, named in spool.current():
-        yield from named
+    for entry in spool.current():
+        for photo in entry.photos:
+            yield photo if len(photo.external_id) <= PHOTO_ID_LIMIT else _rejected(photo, "id_too_long", photo.source)
     if photos_table is not None:
         yield from read_photo_table(photos_table, columns)
 
@@ -218,4 +225,4 @@ def _store(
 
 
 def _rejected(record: PhotoRecord, reason: str, text: str) -> RejectedRecord:
-    return RejectedRecord(record.file, record.line, record.external_id, "photo", reason, shorten(text))
+    return RejectedRecord(record.file, record.line, shorten(record.external_id), "photo", reason, shorten(text))

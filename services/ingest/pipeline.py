@@ -115,7 +115,7 @@ def _load(
         progress("read listings", 0, None)
         read_into(spool, inputs.listings, inputs.columns, ledger)
         counter = StageCounter(progress, "write listings", len(spool))
-        write_listings(resources.database, spool, ledger, counter)
+        write_listings(resources.database, spool, inputs.listings, ledger=ledger, advance=counter)
         load_photos(
             resources.database,
             resources.photo_files,
