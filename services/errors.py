@@ -72,8 +72,8 @@ class BadQuery(BadInput):
 class NotFound(LookalikeError):
     """The thing named does not exist."""
 
-    def __init__(self, kind: str, name: object) -> None:
-        super().__init__(f"There is no {kind} {name!r}.")
+    def __init__(self, kind: str, name: object, *, remedy: str = "") -> None:
+        super().__init__(f"There is no {kind} {name!r}. {remedy}".rstrip())
 
 
 class Conflict(LookalikeError):

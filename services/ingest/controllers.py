@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, MultipartBody
 
 from db import generations, jobs
-from services.errors import ModelUnusable, NotFound
+from services.errors import NotFound
 from services.indexing.consistency import drift
 from services.ingest.pipeline import create_ingest_job
 from services.ingest.rejects import rejects_csv
@@ -97,7 +97,7 @@ class AdminController(Controller):
         """Queue a job that builds a generation beside the live one, verifies it and promotes it."""
         with resources.database.write() as session:
             if data.model_version and generations.model_path(session, data.model_version) is None:
-                raise ModelUnusable(data.model_version, "it is not registered; see `lookalike train`")
+                raise NotFound("registered model", data.model_version, remedy="`lookalike train` makes one.")
             job_id = jobs.create_job(session, "reindex", {"model_version": data.model_version})
         job_runner.wake()
         return JobQueued(job_id)

@@ -1,0 +1,170 @@
+"""The ingest app: bulk upload, jobs, reindex, consistency. The app is the one that `lookalike serve` runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from litestar.testing import TestClient
+
+from db import jobs
+from services.cli.serve import build_app
+from tests.worlds import marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+    from tests.worlds import Marketplace
+
+
+@pytest.fixture
+def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
+    return marketplace(tmp_path / "shop", jpeg, count=3)
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
+    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
+        opened.ensure_generation()
+        yield opened
+
+
+@pytest.fixture
+def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
+    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+        yield client
+
+
+def upload(client: TestClient[Litestar], shop: Marketplace, **names: str) -> Any:
+    """Upload the marketplace's files in bulk; `names` overrides the file name of a part."""
+    photos = io.BytesIO()
+    with zipfile.ZipFile(photos, "w") as archive:
+        for path in (shop.folder / "photos").iterdir():
+            archive.write(path, path.name)
+    contents = {
+        "listings": ("listings.csv", (shop.folder / "listings.csv").read_bytes()),
+        "photos_table": ("photos.csv", (shop.folder / "photos.csv").read_bytes()),
+        "photos": ("photos.zip", photos.getvalue()),
+    }
+    return client.post(
+        "/v1/listings/bulk",
+        files={part: (names.get(part, name), content) for part, (name, content) in contents.items()},
+    )
+
+
+def finished(client: TestClient[Litestar], job_id: str) -> dict[str, Any]:
+    """Wait for the job's end and return it."""
+    for _ in range(600):
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        if job["state"] in ("succeeded", "failed"):
+            return job
+        time.sleep(0.1)
+    raise AssertionError(f"job {job_id} did not end: {job}")
+
+
+def test_a_bulk_upload_becomes_a_job_and_its_listings_are_found(
+    client: TestClient[Litestar], shop: Marketplace, jpeg: MakeJpeg
+) -> None:
+    answer = upload(client, shop)
+    assert answer.status_code == 202
+    job = finished(client, answer.json()["job_id"])
+    assert (job["state"], job["error"]) == ("succeeded", None)
+    assert (job["counts"]["listings_accepted"], job["counts"]["photos_embedded"]) == (3, 6)
+    found = client.post("/v1/search", files={"image": jpeg(seed=2)}).json()["results"]
+    assert found[0]["listing_id"] == "listing-1"
+
+
+def test_the_uploaded_files_are_removed_when_their_job_is_done(
+    client: TestClient[Litestar], shop: Marketplace, resources: Resources
+) -> None:
+    finished(client, upload(client, shop).json()["job_id"])
+    for _ in range(50):
+        if not list((resources.settings.data_dir / "uploads").iterdir()):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the upload's files are still there")
+
+
+def test_rejects_can_be_downloaded_as_csv(client: TestClient[Litestar], shop: Marketplace) -> None:
+    shop.write_photo("photo-0-a", b"<html>")
+    job_id = finished(client, upload(client, shop).json()["job_id"])["job_id"]
+    answer = client.get(f"/v1/jobs/{job_id}/rejects")
+    assert answer.headers["content-type"].startswith("text/csv")
+    (reject,) = csv.DictReader(io.StringIO(answer.text))
+    assert (reject["id"], reject["reason"]) == ("photo-0-a", "not_an_image")
+
+
+def test_a_file_of_an_unknown_kind_is_refused_and_nothing_is_kept(
+    client: TestClient[Litestar], shop: Marketplace, resources: Resources
+) -> None:
+    answer = upload(client, shop, listings="listings.xlsx")
+    assert answer.status_code == 400
+    assert ".csv" in answer.json()["detail"]
+    assert not list((resources.settings.data_dir / "uploads").glob("*"))
+
+
+def test_a_bulk_upload_without_listings_is_refused(client: TestClient[Litestar]) -> None:
+    answer = client.post("/v1/listings/bulk", files={"photos": ("photos.zip", b"")})
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_an_unreadable_listings_file_fails_the_job_with_the_reason(
+    client: TestClient[Litestar], shop: Marketplace
+) -> None:
+    (shop.folder / "listings.csv").write_text("sku,name\n1,lamp\n")
+    job = finished(client, upload(client, shop).json()["job_id"])
+    assert job["state"] == "failed"
+    assert "product_name" in job["error"]
+
+
+def test_an_unknown_job_is_404(client: TestClient[Litestar]) -> None:
+    assert client.get("/v1/jobs/nothing").status_code == 404
+    assert client.get("/v1/jobs/nothing/rejects").status_code == 404
+
+
+def test_reindex_builds_and_promotes_a_new_generation(client: TestClient[Litestar], shop: Marketplace) -> None:
+    finished(client, upload(client, shop).json()["job_id"])
+    answer = client.post("/v1/admin/reindex", json={})
+    assert answer.status_code == 202
+    job = finished(client, answer.json()["job_id"])
+    assert (job["state"], job["counts"]["photos_embedded"]) == ("succeeded", 0)
+    states = [(one["state"], one["photos"]) for one in client.get("/v1/admin/indexes").json()]
+    assert states[:2] == [("live", 6), ("previous", 0)]
+    assert client.get("/v1/listings/listing-1/similar").json()["generation"] == 2
+
+
+def test_reindex_to_an_unknown_model_is_refused(client: TestClient[Litestar]) -> None:
+    answer = client.post("/v1/admin/reindex", json={"model_version": "none"})
+    assert answer.status_code == 404
+    assert "lookalike train" in answer.json()["detail"]
+
+
+def test_consistency_lists_the_drift_of_each_index(
+    client: TestClient[Litestar], shop: Marketplace, resources: Resources
+) -> None:
+    finished(client, upload(client, shop).json()["job_id"])
+    resources.live.current().index("faiss").delete([1])
+    drifts = {one["engine"]: one["missing"] for one in client.get("/v1/admin/consistency").json()}
+    assert drifts == {"faiss": [1], "qdrant": []}
+
+
+def test_a_job_that_a_stopped_process_left_is_run_at_the_next_start(resources: Resources, shop: Marketplace) -> None:
+    with TestClient(build_app(resources)) as client:
+        job_id = upload(client, shop).json()["job_id"]
+        finished(client, job_id)
+    with resources.database.write() as session:  # as a process leaves it that is killed while it runs the job
+        left = jobs.create_job(session, "reindex", {"model_version": None})
+        jobs.start_job(session, left)
+    with TestClient(build_app(resources)) as client:
+        assert finished(client, left)["state"] == "succeeded"
