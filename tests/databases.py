@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 
 from db import migrate
 from db.session import Database
+from tests.contract.engines import NEEDS_SERVER, SERVER_URL, server_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,28 @@ def new_database_url(kind: str, folder: Path) -> Iterator[str]:
         yield server.replace("/postgres?", f"/{name}?")
     finally:
         _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+STACKS = [
+    pytest.param(("sqlite", "edge"), id="sqlite-edge"),
+    pytest.param(("postgresql", "edge"), id="postgresql-edge", marks=pytest.mark.postgres),
+    pytest.param(("sqlite", "server"), id="sqlite-server", marks=NEEDS_SERVER),
+    pytest.param(("postgresql", "server"), id="postgresql-server", marks=[pytest.mark.postgres, *NEEDS_SERVER]),
+]
+"""Every pair of database and Qdrant that the services run on."""
+
+
+@contextmanager
+def empty_qdrant(kind: str) -> Iterator[str]:
+    """Yield the URL of a Qdrant server without collections of ours, or an empty one for the embedded engine."""
+    if kind == "edge":
+        yield ""
+        return
+    with closing(server_client()) as client:
+        for collection in client.get_collections().collections:
+            if collection.name.startswith("photos_g"):
+                client.delete_collection(collection.name)
+    yield SERVER_URL
 
 
 @contextmanager

@@ -76,10 +76,17 @@ def marketplace(folder: Path, jpeg: MakeJpeg, *, count: int = 6) -> Marketplace:
 
 
 @contextmanager
-def resources_in(folder: Path, *, model: Bundle | None = None, database_url: str = "") -> Iterator[Resources]:
+def resources_in(
+    folder: Path, *, model: Bundle | None = None, database_url: str = "", qdrant_url: str = ""
+) -> Iterator[Resources]:
     """Give resources whose data lies in `folder`; with a model, it is the one to start with."""
     settings = Settings(
-        _env_file=None, data_dir=folder, model=model.path if model else None, database_url=database_url, threads=2
+        _env_file=None,
+        data_dir=folder,
+        model=model.path if model else None,
+        database_url=database_url,
+        qdrant_url=qdrant_url,
+        threads=2,
     )
     resources = Resources(settings)
     try:

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
     from ml.sample.catalogue import SampleListing
 
 REJECTED_LISTINGS = {"missing_title": 1, "missing_category": 1, "unreadable_price": 1, "negative_price": 1}
-REJECTED_PHOTOS = {"not_an_image": 1, "truncated": 1, "too_small": 1, "unknown_listing": 1, "missing_file": 1}
+REJECTED_PHOTOS = {
+    "not_an_image": 1,
+    "truncated": 1,
+    "too_small": 1,
+    "empty": 1,
+    "unknown_listing": 1,
+    "missing_file": 1,
+}
 """Reason codes of rejects.csv, and how often the catalogue earns each."""
 
-REPAIRED = 5
+REPAIRED = 8
 """Sound records whose quoting is broken."""
 
 _NOT_FOUND = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>No such photo.</body></html>\n"
@@ -82,7 +89,7 @@ def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) ->
         older,
         replace(fresh, listing_id=random_id(rng), title=with_site_suffix("", place)),
         replace(fresh, listing_id=random_id(rng), category=""),
-        replace(fresh, listing_id=random_id(rng), price="call me"),
+        replace(fresh, listing_id=random_id(rng), price="ask me"),
         replace(fresh, listing_id=random_id(rng), price="-£5.00"),
     )
     for row in defective:
@@ -92,7 +99,7 @@ def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) ->
 
 def extra_photos(listings: Sequence[SampleListing], intact: bytes, rng: np.random.Generator) -> list[PhotoRow]:
     """Return the rows of photos.csv that are to be rejected; `intact` is a JPEG that may be spoilt."""
-    contents = (_NOT_FOUND, intact[: len(intact) * 2 // 3], _one_pixel())
+    contents = (_NOT_FOUND, intact[: len(intact) * 2 // 3], _one_pixel(), b"")
     rows = [
         PhotoRow(random_id(rng), listing.listing_id, content)
         for listing, content in zip(listings, contents, strict=False)

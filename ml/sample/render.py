@@ -86,7 +86,7 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
             (out / PHOTOS / f"{row.photo_id}.jpg").write_bytes(row.content)
     photo_rows = [PhotoRow(photo_id, one.listing_id) for one in photographed for photo_id in one.photo_ids] + extra
     rows = listing_rows(made, rng)
-    (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="")
+    (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="\r\n")
     (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
     return _summary(made, rows, photo_rows)
 
@@ -134,13 +134,13 @@ def _as_stored(photo: Image.Image, rng: np.random.Generator) -> bytes:
     elif chance < _LETTERBOXED + _ON_ITS_SIDE:
         photo = photo.transpose(Image.Transpose.ROTATE_90)
         exif[0x0112] = 6
-    photo.save(out, "JPEG", quality=int(rng.integers(62, 93)), exif=exif)
+    photo.save(out, "JPEG", quality=int(rng.integers(70, 93)), exif=exif)
     return out.getvalue()
 
 
 def _listings_table(rows: Iterable[ListingRow]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n")  # every line break becomes CRLF when the file is written
     writer.writerow(_LISTING_HEADER)
     for number, row in enumerate(rows):
         head = (number, row.listing_id, row.title, row.category)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BACKGROUNDS = ("room", "table", "grass", "carpet", "tiles", "plain", "wall")
 
-_SIZES = ((320, 240), (240, 320), (300, 300), (320, 256), (256, 320), (288, 288))
+_SIZES = ((320, 256), (256, 320), (300, 300), (320, 288), (288, 320), (288, 288))
 """Widths and heights, in pixels."""
 
 _LARGEST_TURN, _LARGEST_TURN_IN_A_ROOM = 20.0, 6.0
@@ -25,7 +25,7 @@ _DENT = 0.07
 
 
 def take_photo(item: Image.Image, background: str, rng: np.random.Generator) -> Image.Image:
-    """Return an RGB photo, 240 to 320 pixels a side, of an item (RGBA, square) before one of `BACKGROUNDS`."""
+    """Return an RGB photo, 256 to 320 pixels a side, of an item (RGBA, square) before one of `BACKGROUNDS`."""
     width, height = _SIZES[rng.integers(len(_SIZES))]
     scene = _backdrop(background, width, height, rng)
     turn = _LARGEST_TURN_IN_A_ROOM if background == "room" else _LARGEST_TURN

@@ -89,10 +89,10 @@ def _build(resources: Resources, count: int, weights: str) -> DemoRecord:
 
 def _suggest(resources: Resources, url: str) -> None:
     """Print three things to try, with photos and listings that exist."""
-    catalogue = resources.settings.data_dir / "catalogue" / "photos"
-    photo = next(path for path in sorted(catalogue.iterdir()) if path.stat().st_size > 2000)
     with resources.database.read() as session:
-        listing_id = next(iter(photos.labelled(session))).listing_id
+        first = photos.labelled(session)[0]
+        (row,) = photos.photos_by_id(session, [first.photo_id])
+    photo, listing_id = resources.settings.data_dir / "catalogue" / "photos" / row.source, first.listing_id
     output.print("\nThree things to try, from another terminal:", style="bold")
     for title, command in (
         ("What looks like this photo?", f"curl -s -F image=@{photo} '{url}/v1/search?k=3'"),

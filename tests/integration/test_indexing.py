@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ from services.errors import Conflict, IndexUnavailable, ModelMissing
 from services.indexing.consistency import drift, repair
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
-from services.indexing.stores import FaissStore, QdrantEdgeStore
+from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
+from tests.contract.engines import server_client
+from tests.databases import STACKS, empty_qdrant, new_database
 from tests.truth import (
     DRILL,
     LAMP,
@@ -38,12 +41,27 @@ if TYPE_CHECKING:
 ENGINES = ("faiss", "qdrant")
 
 
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> tuple[str, str]:
+    kinds: tuple[str, str] = request.param
+    return kinds
+
+
 @pytest.fixture
-def stores(database: Database, tmp_path: Path) -> list[IndexStore]:
-    return [
-        FaissStore(database, tmp_path / "faiss", threads=1),
-        QdrantEdgeStore(database, tmp_path / "qdrant"),
-    ]
+def database(stack: tuple[str, str], tmp_path: Path) -> Iterator[Database]:
+    with new_database(stack[0], tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+def stores(stack: tuple[str, str], database: Database, tmp_path: Path) -> Iterator[list[IndexStore]]:
+    faiss = FaissStore(database, tmp_path / "faiss", threads=1)
+    with empty_qdrant(stack[1]) as url:
+        if not url:
+            yield [faiss, QdrantEdgeStore(database, tmp_path / "qdrant")]
+            return
+        with closing(server_client()) as client:
+            yield [faiss, QdrantServerStore(database, client)]
 
 
 @pytest.fixture
@@ -185,9 +203,13 @@ def test_outdated_generations_are_dropped_but_for_the_previous_one(
     database: Database, stores: list[IndexStore], tmp_path: Path, lamps: list[int]
 ) -> None:
     built = [build_and_promote(database, stores, MODEL) for _ in range(3)]
-    for engine in ENGINES:
-        folders = {folder.name for folder in (tmp_path / engine).iterdir() if folder.is_dir()}
-        assert folders == {one.collection for one in built[1:]}
+    kept = {one.collection for one in built[1:]}
+    assert {folder.name for folder in (tmp_path / "faiss").iterdir()} == kept
+    if isinstance(stores[1], QdrantEdgeStore):
+        assert {path.name for path in (tmp_path / "qdrant").iterdir() if path.is_dir()} == kept
+    else:
+        with closing(server_client()) as client:
+            assert {one.name for one in client.get_collections().collections if one.name.startswith("photos_g")} == kept
 
 
 def test_a_build_that_fails_leaves_the_live_generation_and_is_dropped(
@@ -213,6 +235,8 @@ def test_a_build_that_fails_leaves_the_live_generation_and_is_dropped(
 def test_an_index_that_another_process_holds_is_named_and_the_other_serves(
     database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
+    if not isinstance(stores[1], QdrantEdgeStore):
+        pytest.skip("a server's collection may be open in many processes")
     build_and_promote(database, stores, MODEL)
     other = LiveIndexes(database, stores)
     other.refresh()

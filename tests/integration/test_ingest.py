@@ -16,7 +16,7 @@ from db.models import JobState, PhotoState
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
 from services.ingest.pipeline import create_ingest_job, run_ingest
-from tests.databases import migrated_database_url
+from tests.databases import STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from tests.worlds import Marketplace
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=STACKS)
 def resources(request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
+    database, qdrant = request.param
     with (
-        migrated_database_url(request.param, tmp_path) as url,
-        resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened,
+        migrated_database_url(database, tmp_path) as url,
+        empty_qdrant(qdrant) as qdrant_url,
+        resources_in(tmp_path / "data", model=tiny_bundle, database_url=url, qdrant_url=qdrant_url) as opened,
     ):
         yield opened
 

@@ -112,10 +112,15 @@ def test_another_seed_writes_another_catalogue(folder: Path, summary: SampleSumm
 
 
 def test_the_tables_have_the_published_columns(folder: Path, summary: SampleSummary) -> None:
-    listings, photos = ((folder / name).read_text(encoding="utf-8") for name in ("listings.csv", "photos.csv"))
-    assert listings.startswith(",id,product_name,category,product_description,price,location\n0,")
-    assert photos.startswith(",id,product_id\n0,")
-    assert len(list(csv.reader(photos.splitlines()))) == 1 + summary.photo_records
+    listings, photos = ((folder / name).read_bytes() for name in ("listings.csv", "photos.csv"))
+    assert listings.startswith(b",id,product_name,category,product_description,price,location\r\n0,")
+    assert photos.startswith(b",id,product_id\n0,")
+    assert len(list(csv.reader(photos.decode().splitlines()))) == 1 + summary.photo_records
+
+
+def test_every_line_of_the_listings_ends_as_the_published_ones_do(folder: Path, summary: SampleSummary) -> None:
+    listings = (folder / "listings.csv").read_bytes()
+    assert listings.count(b"\r\n") == listings.count(b"\n") == listings.count(b"\r") > summary.listing_records
 
 
 def test_cleaning_counts_the_listings_as_the_summary_does(folder: Path, summary: SampleSummary) -> None:
@@ -142,6 +147,13 @@ def test_every_listing_has_two_photos_but_one_that_has_none(folder: Path, summar
     usable = Counter(row.listing_id for row in photo_rows(folder) if outcome_of(row, folder, known) == "accepted")
     assert set(usable.values()) == {2}
     assert len(known - usable.keys()) == summary.without_photos == 1
+
+
+def test_the_two_photos_of_a_listing_are_not_the_same_file(folder: Path, summary: SampleSummary) -> None:
+    known = set(accepted(folder))
+    usable = [row for row in photo_rows(folder) if outcome_of(row, folder, known) == "accepted"]
+    contents = {(folder / "photos" / f"{row.source}.jpg").read_bytes() for row in usable}
+    assert len(contents) == summary.photos
 
 
 def test_a_record_with_broken_quoting_keeps_its_whole_description(folder: Path) -> None:
@@ -213,7 +225,7 @@ def test_an_item_shows_before_every_background(background: str) -> None:
     red, green, blue = np.asarray(photo, dtype=int).transpose(2, 0, 1)
     magenta = (red - green > 90) & (blue - green > 90)
     assert photo.mode == "RGB"
-    assert 240 <= min(photo.size) <= max(photo.size) <= 320
+    assert 256 <= min(photo.size) <= max(photo.size) <= 320
     assert 0.15 < magenta.mean() < 0.6
 
 
