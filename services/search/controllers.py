@@ -1,4 +1,4 @@
-"""The search app's calls. What they do is done by `service`."""
+"""The search app's calls. What they do is done by `service`, `catalogue` and `pictures`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, QueryParameter
 
 from db import listings, photos
-from db.models import Photo
-from services.errors import NotFound
+from services.errors import BadQuery
 from services.resources import Resources
+from services.search.catalogue import find_listing
+from services.search.pictures import Conditions, photo_response, thumbnail_response
 from services.search.request_bodies import ClassifyBody, SearchBody
 from services.search.schemas import (
     CategoryCount,
@@ -27,17 +28,17 @@ from services.search.schemas import (
     listing_answer,
     search_answer,
 )
-from services.search.service import SearchService
-from services.search.thumbnails import DEFAULT_SIDE, thumbnail
+from services.search.service import Answer, SearchService
+from services.search.thumbnails import DEFAULT_SIDE
 from services.settings import Engine
 from services.web.problems import problem_responses
 from services.web.requests import converted, form_values
 from services.web.threads import Workers
 
-FOREVER = "public, max-age=31536000, immutable"
-_MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
-
 AnyRequest = Request[Any, Any, Any]
+Version = Annotated[
+    str | None, QueryParameter(description="The photo's version, as it stands in `photo_url`: the answer may be kept.")
+]
 
 
 class PhotoQuery(FilterFields, kw_only=True):
@@ -46,17 +47,30 @@ class PhotoQuery(FilterFields, kw_only=True):
     image: UploadFile
 
 
-class ListingQuery(FilterFields, kw_only=True):
-    """A search by a listing that is known."""
+class StoredQuery(FilterFields, kw_only=True):
+    """A search by a listing, or one photo of a listing, that is known."""
 
-    listing_id: str
+    listing_id: str | None = None
+    photo_id: int | None = None
+
+    def answer(self, search_service: SearchService) -> Answer:
+        """Search.
+
+        Raises:
+            BadQuery: neither or both are named.
+        """
+        if self.listing_id is not None and self.photo_id is None:
+            return search_service.by_listing(self.listing_id, self.query())
+        if self.photo_id is not None and self.listing_id is None:
+            return search_service.by_stored_photo(self.photo_id, self.query())
+        raise BadQuery("listing_id", "give either a `listing_id` or a `photo_id`, or upload an `image` as a form")
 
 
 class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A photo whose category is asked for."""
 
     image: UploadFile
-    k: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+    k: int = 5
 
 
 class SearchController(Controller):
@@ -69,23 +83,24 @@ class SearchController(Controller):
         "/search",
         status_code=200,
         operation_class=SearchBody,
-        responses=problem_responses(400, 404, 409, 413, 422, 503),
+        responses=problem_responses(400, 404, 409, 413, 415, 422, 503),
         summary="Find listings that look like a photo",
     )
     async def search(
         self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
     ) -> SearchAnswer:
-        """Search by an uploaded photo (multipart) or by a listing that is known (JSON)."""
+        """Search by an uploaded photo (multipart), or by a listing or photo that is known (JSON)."""
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
             form = converted(_listed(form_values(await request.form())), PhotoQuery, strict=False)
             content = await form.image.read()
             answer = await workers.run(search_service.by_photo, content, form.query())
         elif request.content_type[0] in (RequestEncodingType.JSON, ""):
-            asked = converted(await request.json(), ListingQuery, strict=True)
-            answer = await workers.run(search_service.by_listing, asked.listing_id, asked.query())
+            asked = converted(await request.json(), StoredQuery, strict=True)
+            answer = await workers.run(asked.answer, search_service)
         else:
             raise ClientException(
-                "Send multipart/form-data with an `image`, or application/json with a `listing_id`.", status_code=415
+                "Send multipart/form-data with an `image`, or application/json with a `listing_id` or a `photo_id`.",
+                status_code=415,
             )
         return search_answer(answer)
 
@@ -139,85 +154,72 @@ class CatalogueController(Controller):
     path = "/v1"
     tags = ("catalogue",)
 
-    @get("/categories", sync_to_thread=True, summary="The categories, with their numbers of listings")
-    def categories(self, resources: NamedDependency[Resources]) -> list[CategoryCount]:
+    @get("/categories", responses=problem_responses(503), summary="The categories, with their numbers of listings")
+    async def categories(
+        self, resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+    ) -> list[CategoryCount]:
         """Return every category, most listings first."""
-        with resources.database.read() as session:
-            return [CategoryCount(*row) for row in listings.category_counts(session).items()]
+        return await workers.run(_categories, resources)
 
-    @get("/listings/{listing_id:str}", sync_to_thread=True, responses=problem_responses(404), summary="A listing")
-    def listing(self, listing_id: FromPath[str], resources: NamedDependency[Resources]) -> ListingAnswer:
+    @get("/listings/{listing_id:str}", responses=problem_responses(400, 404, 503), summary="A listing")
+    async def listing(
+        self, listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+    ) -> ListingAnswer:
         """Return a listing with its photos."""
-        with resources.database.read() as session:
-            rows = listings.listings_by_id(session, [listing_id])
-            if not rows:
-                raise NotFound("listing", listing_id)
-            return listing_answer(rows[0], list(photos.photos_of(session, [listing_id])))
+        return await workers.run(_listing, resources, listing_id)
 
     @get(
         "/photos/{photo_id:int}",
-        sync_to_thread=True,
-        media_type="image/jpeg",
-        responses=problem_responses(404),
+        media_type="image/*",
+        responses=problem_responses(400, 404, 503),
         summary="A photo, as it was ingested",
     )
-    def photo(
-        self, request: AnyRequest, photo_id: FromPath[int], resources: NamedDependency[Resources]
-    ) -> Response[bytes]:
-        """Return the photo's file."""
-        row = _photo(resources, photo_id)
-        media_type = _MEDIA_TYPES[row.format]
-        return _cached(request, row.sha256, media_type, lambda: _content(resources, row))
-
-    @get(
-        "/photos/{photo_id:int}/thumbnail",
-        sync_to_thread=True,
-        media_type="image/jpeg",
-        responses=problem_responses(400, 404, 422),
-        summary="A small copy of a photo",
-    )
-    def thumbnail(
+    async def photo(
         self,
         request: AnyRequest,
         photo_id: FromPath[int],
         resources: NamedDependency[Resources],
-        size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
+        workers: NamedDependency[Workers],
+        v: Version = None,
     ) -> Response[bytes]:
-        """Return the photo as a JPEG, upright, without metadata."""
-        row = _photo(resources, photo_id)
-        return _cached(
-            request,
-            f"{row.sha256}-{size}",
-            "image/jpeg",
-            lambda: thumbnail(_content(resources, row), size, resources.photo_limits),
-        )
+        """Return the photo's file, byte for byte. 304 without a body answers a fitting If-None-Match."""
+        return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
+
+    @get(
+        "/photos/{photo_id:int}/thumbnail",
+        media_type="image/jpeg",
+        responses=problem_responses(400, 404, 422, 503),
+        summary="A small copy of a photo",
+    )
+    async def thumbnail(
+        self,
+        request: AnyRequest,
+        photo_id: FromPath[int],
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+        size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
+        v: Version = None,
+    ) -> Response[bytes]:
+        """Return the photo as a JPEG, upright, without metadata. 304 answers a fitting If-None-Match."""
+        conditions = _conditions(request, v)
+        return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
+
+
+def _categories(resources: Resources) -> list[CategoryCount]:
+    with resources.database.read() as session:
+        return [CategoryCount(*counted) for counted in listings.category_counts(session).items()]
+
+
+def _listing(resources: Resources, listing_id: str) -> ListingAnswer:
+    with resources.database.read() as session:
+        return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]))
+
+
+def _conditions(request: AnyRequest, version: str | None) -> Conditions:
+    return Conditions(version, request.headers.get("if-none-match", ""))
 
 
 def _listed(values: dict[str, Any]) -> dict[str, Any]:
     """Make a list of a category that occurs once."""
     category = values.get("category")
     return values | {"category": [category]} if isinstance(category, str) else values
-
-
-def _photo(resources: Resources, photo_id: int) -> Photo:
-    with resources.database.read() as session:
-        rows = photos.photos_by_id(session, [photo_id])
-    if not rows:
-        raise NotFound("photo", photo_id)
-    return rows[0]
-
-
-def _content(resources: Resources, row: Photo) -> bytes:
-    try:
-        return resources.photo_files.read(row.sha256)
-    except FileNotFoundError as error:
-        raise NotFound("file of photo", row.id) from error
-
-
-def _cached(request: AnyRequest, tag: str, media_type: str, content: Any) -> Response[bytes]:
-    """Answer 304 to a client that has it already; else the content, with the headers that let it be kept."""
-    headers = {"ETag": f'"{tag}"', "Cache-Control": FOREVER, "X-Content-Type-Options": "nosniff"}
-    known = {entry.strip().removeprefix("W/") for entry in request.headers.get("if-none-match", "").split(",")}
-    if f'"{tag}"' in known or "*" in known:
-        return Response(b"", status_code=304, headers=headers)
-    return Response(content(), media_type=media_type, headers=headers)

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.errors import IndexUnavailable
 from services.settings import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 _ORDER = (Engine.FAISS, Engine.QDRANT)
 """FAISS first: it answers from this process's memory."""
 
 
-def choose_engine(wanted: Engine, opened: Collection[str], unavailable: Mapping[str, str] | None = None) -> Engine:
-    """Return the engine that answers: the wanted one if it is open, else the other.
+def engines_to_try(asked: Engine, setting: Engine, opened: Collection[str]) -> tuple[Engine, ...]:
+    """Return the engines that can answer, the wanted one first; the next one serves where that one fails.
 
     Args:
-        wanted: what the request or the setting asks for; `auto` leaves the choice to us.
-        opened: the engines that are open in this process.
-        unavailable: why the others are not.
-
-    Raises:
-        IndexUnavailable: none is open.
+        asked: what the request asks for; `auto` leaves it to the setting.
+        setting: what the installation prefers; `auto` leaves it to us.
+        opened: the engines that are open in this process; those that are not are left out.
     """
-    preferred = [engine for engine in _ORDER if engine == wanted] + [engine for engine in _ORDER if engine != wanted]
-    for engine in preferred:
-        if engine in opened:
-            return engine
-    why = "; ".join(f"{engine}: {problem}" for engine, problem in (unavailable or {}).items())
-    raise IndexUnavailable("search", why or "no index is open")
+    wanted = setting if asked == Engine.AUTO else asked
+    preferred = sorted(_ORDER, key=lambda engine: engine != wanted)
+    return tuple(engine for engine in preferred if engine in opened)

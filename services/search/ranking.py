@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING
 
 from db.vectors.base import Hit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def merge(hits: Iterable[Hit]) -> list[Hit]:
@@ -16,6 +18,16 @@ def merge(hits: Iterable[Hit]) -> list[Hit]:
     for hit in hits:
         best[hit.photo_id] = max(hit.score, best.get(hit.photo_id, hit.score))
     return sorted((Hit(*found) for found in best.items()), key=lambda hit: (-hit.score, hit.photo_id))
+
+
+def settled(found: Sequence[Sequence[Hit]], fetched: int) -> list[Hit]:
+    """Return those of the hits, merged, that no photo which was not fetched can come before.
+
+    Args:
+        found: for each vector of the query, its `fetched` nearest photos, best first; fewer where there are no more.
+    """
+    horizon = max((hits[-1].score for hits in found if len(hits) >= fetched), default=-inf)
+    return [hit for hit in merge(chain.from_iterable(found)) if hit.score >= horizon]
 
 
 def best_per_listing(hits: Iterable[Hit], listing_of: Mapping[int, str]) -> list[tuple[str, Hit]]:

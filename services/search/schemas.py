@@ -11,8 +11,11 @@ from services.search.service import Query
 from services.settings import Engine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.models import Listing, Photo
-    from services.search.service import Answer, Classification, Result
+    from services.search.retrieval import Result
+    from services.search.service import Answer, Classification
 
 
 class FilterFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -35,7 +38,7 @@ class FilterFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             categories=frozenset(self.category),
             price_min=self.price_min,
             price_max=self.price_max,
-            location=self.location or None,
+            location=(self.location or "").strip() or None,
         )
         return Query(k=self.k, where=where, engine=self.engine)
 
@@ -113,6 +116,11 @@ class ListingAnswer(msgspec.Struct):
     photos: list[PhotoAnswer]
 
 
+def photo_version(photo: Photo) -> str:
+    """Return what tells the photo's present bytes from those that it had before, or will have: 16 hex digits."""
+    return photo.sha256[:16]
+
+
 def search_answer(answer: Answer) -> SearchAnswer:
     """Return an answer as JSON has it."""
     return SearchAnswer(
@@ -130,7 +138,7 @@ def classify_answer(classification: Classification) -> ClassifyAnswer:
     return ClassifyAnswer(guesses, classification.confident, classification.model_version)
 
 
-def listing_answer(listing: Listing, photos: list[Photo]) -> ListingAnswer:
+def listing_answer(listing: Listing, stored: Sequence[Photo]) -> ListingAnswer:
     """Return a listing as JSON has it."""
     return ListingAnswer(
         listing_id=listing.id,
@@ -143,7 +151,7 @@ def listing_answer(listing: Listing, photos: list[Photo]) -> ListingAnswer:
         location=listing.location,
         region=listing.region,
         flags=listing.flags,
-        photos=[_photo(photo) for photo in photos],
+        photos=[_photo(photo) for photo in stored],
     )
 
 
@@ -151,20 +159,24 @@ def _result(result: Result) -> ResultAnswer:
     listing = result.listing
     return ResultAnswer(
         listing_id=listing.id,
-        photo_id=result.photo_id,
+        photo_id=result.photo.id or 0,
         score=result.score,
         title=listing.title,
         category=listing.category,
         price=_price(listing),
         currency=listing.currency,
         location=listing.location,
-        photo_url=f"/v1/photos/{result.photo_id}",
+        photo_url=_url(result.photo),
     )
 
 
 def _photo(photo: Photo) -> PhotoAnswer:
-    url = f"/v1/photos/{photo.id}"
-    return PhotoAnswer(photo.id or 0, photo.state, photo.width, photo.height, url, f"{url}/thumbnail")
+    return PhotoAnswer(photo.id or 0, photo.state, photo.width, photo.height, _url(photo), _url(photo, "/thumbnail"))
+
+
+def _url(photo: Photo, part: str = "") -> str:
+    """Return a URL that is another one when the photo is replaced, so that what it leads to may be kept for ever."""
+    return f"/v1/photos/{photo.id}{part}?v={photo_version(photo)}"
 
 
 def _price(listing: Listing) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -9,28 +10,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db import embeddings, listings, photos
-from db.vectors.base import NO_FILTER, Filter
+from db.vectors.base import Filter
 from ml.preprocess import PhotoError
-from services.errors import BadQuery, Conflict, NotFound, PhotoRejected
-from services.search.planner import choose_engine
-from services.search.ranking import best_per_listing, merge, shown_score
+from services.errors import BadQuery, Conflict, IndexUnavailable, PhotoRejected
+from services.search.catalogue import find_listing, find_photo
+from services.search.planner import engines_to_try
+from services.search.retrieval import Wanted, find_listings
 from services.settings import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.models import Listing
-    from db.vectors.base import Hit, Vector, VectorIndex
+    from db.models import Photo
+    from db.vectors.base import Vector
     from ml.embedder import Embeddings
     from services.indexing.live import IndexSet
     from services.resources import Resources
+    from services.search.retrieval import Result
+
+log = logging.getLogger(__name__)
 
 MAX_K = 100
-_PHOTOS_PER_LISTING = 3
-"""Photos fetched per listing wanted, at first; where listings have more, the fetch is repeated with twice as many."""
-
 CONFIDENT_FROM = 0.5
 """The probability from which a category is called certain, where the model bundle carries no measured threshold."""
+
+_NAMES_SHOWN = 30
+"""Categories that an error message names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +47,14 @@ class Query:
     engine: Engine = Engine.AUTO
 
     def __post_init__(self) -> None:
-        if not 1 <= self.k <= MAX_K:
-            raise BadQuery("k", f"is {self.k}, and must be 1 to {MAX_K}")
+        """Raise BadQuery for values that make no sense."""
+        check_k(self.k)
         low, high = self.where.price_min, self.where.price_max
         for name, bound in (("price_min", low), ("price_max", high)):
             if bound is not None and not (np.isfinite(bound) and bound >= 0):
                 raise BadQuery(name, f"is {bound}, and must be a number from 0")
         if low is not None and high is not None and low > high:
             raise BadQuery("price_min", f"is {low}, above price_max, {high}")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A listing found, by its best photo. `score` is in [0, 1]; see `ranking.shown_score`."""
-
-    listing: Listing
-    photo_id: int
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +90,7 @@ class SearchService:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
+        self._categories: dict[str, int] = {}
 
     def by_photo(self, content: bytes, query: Query) -> Answer:
         """Find listings whose photos look like an uploaded one.
@@ -104,8 +101,9 @@ class SearchService:
             Unavailable: there is no model, or no index.
         """
         started = time.perf_counter()
+        self._check_categories(query.where)
         live = self._resources.live.current()
-        return self._search(live, self._embed(content, live.generation.model_version).vectors, query, started)
+        return self._search(live, list(self._embed(content, live.generation.model_version).vectors), query, started)
 
     def by_listing(self, listing_id: str, query: Query) -> Answer:
         """Find listings that look like one of the photos of a listing; the listing itself is left out.
@@ -113,33 +111,41 @@ class SearchService:
         Raises:
             NotFound: there is no such listing.
             Conflict: none of its photos is embedded yet.
+            BadQuery, Unavailable: as `by_photo`.
         """
-        started = time.perf_counter()
-        live = self._resources.live.current()
         with self._resources.database.read() as session:
-            if not listings.listings_by_id(session, [listing_id]):
-                raise NotFound("listing", listing_id)
-            photo_ids = [row.id for row in photos.photos_of(session, [listing_id]) if row.id is not None]
-            points = embeddings.points(session, photo_ids, model_version=live.generation.model_version)
-        if not points:
-            raise Conflict(f"Listing {listing_id!r} has no embedded photo yet. Try again when its photos are embedded.")
-        excluded = replace(query.where, excluded_listing_ids=query.where.excluded_listing_ids | {listing_id})
-        vectors = np.stack([point.vector for point in points])
-        return self._search(live, vectors, replace(query, where=excluded), started)
+            find_listing(session, listing_id)
+            stored = photos.photos_of(session, [listing_id])
+        return self._by_stored(f"Listing {listing_id!r}", listing_id, stored, query)
+
+    def by_stored_photo(self, photo_id: int, query: Query) -> Answer:
+        """Find listings that look like a photo of a listing; that listing itself is left out.
+
+        Raises:
+            NotFound: there is no such photo.
+            Conflict: it is not embedded yet.
+            BadQuery, Unavailable: as `by_photo`.
+        """
+        with self._resources.database.read() as session:
+            stored = find_photo(session, photo_id)
+        return self._by_stored(f"Photo {photo_id}", stored.listing_id, [stored], query)
 
     def classify(self, content: bytes, k: int = 5) -> Classification:
         """Return the `k` likeliest categories of a photo.
 
         Raises:
             PhotoRejected: the bytes are not a photo that we accept.
+            BadQuery: `k` is not 1 to 100.
+            Unavailable: there is no model.
         """
+        check_k(k)
         version = self._resources.live.current().generation.model_version
         (probabilities,) = self._embed(content, version).probabilities
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         guesses = tuple(CategoryGuess(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order)
         threshold = bundle.metrics.get("confidence_threshold", CONFIDENT_FROM)
-        return Classification(guesses, guesses[0].probability >= threshold, bundle.version)
+        return Classification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
 
     def _embed(self, content: bytes, model_version: str) -> Embeddings:
         embedder = self._resources.embedder_for(model_version)
@@ -149,41 +155,52 @@ class SearchService:
             raise PhotoRejected(error.reason, str(error)) from error
         return embedder.embed(pixels[np.newaxis])
 
-    def _search(self, live: IndexSet, vectors: np.ndarray, query: Query, started: float) -> Answer:
+    def _by_stored(self, name: str, listing_id: str, stored: Sequence[Photo], query: Query) -> Answer:
+        started = time.perf_counter()
         self._check_categories(query.where)
-        wanted = self._resources.settings.engine if query.engine == Engine.AUTO else query.engine
-        engine = choose_engine(wanted, live.opened, live.unavailable)
-        results = self._listings(live.index(engine), vectors, query)
-        return Answer(
-            results=results,
-            model_version=live.generation.model_version,
-            engine=engine.value,
-            generation=live.generation.id,
-            took_ms=round((time.perf_counter() - started) * 1000, 2),
-        )
-
-    def _listings(self, index: VectorIndex, vectors: Sequence[Vector] | np.ndarray, query: Query) -> tuple[Result, ...]:
-        """Fetch photos until they make up `k` listings, or the index has no more that match."""
-        fetch = query.k * _PHOTOS_PER_LISTING
-        while True:
-            found = [index.search(vector, fetch, query.where) for vector in vectors]
-            results = self._results(merge(hit for hits in found for hit in hits))
-            if len(results) >= query.k or all(len(hits) < fetch for hits in found):
-                return results[: query.k]
-            fetch *= 2
-
-    def _results(self, hits: Sequence[Hit]) -> tuple[Result, ...]:
+        live = self._resources.live.current()
         with self._resources.database.read() as session:
-            rows = photos.photos_by_id(session, [hit.photo_id for hit in hits])
-            listing_of = {row.id: row.listing_id for row in rows if row.id is not None}
-            best = best_per_listing(hits, listing_of)
-            listing = {row.id: row for row in listings.listings_by_id(session, [listing_id for listing_id, _ in best])}
-        return tuple(Result(listing[name], hit.photo_id, shown_score(hit.score)) for name, hit in best)
+            photo_ids = [row.id for row in stored if row.id is not None]
+            points = embeddings.points(session, photo_ids, model_version=live.generation.model_version)
+        if not points:
+            states = ", ".join(row.state for row in stored) or "it has no photo"
+            raise Conflict(f"{name} has no embedded photo to search by ({states}). Try again when it has one.")
+        excluded = replace(query.where, excluded_listing_ids=query.where.excluded_listing_ids | {listing_id})
+        return self._search(live, [point.vector for point in points], replace(query, where=excluded), started)
+
+    def _search(self, live: IndexSet, vectors: Sequence[Vector], query: Query, started: float) -> Answer:
+        failed = dict(live.unavailable)
+        for engine in engines_to_try(query.engine, self._resources.settings.engine, live.opened):
+            try:
+                results = find_listings(
+                    self._resources.database, live.index(engine), vectors, Wanted(query.k, query.where)
+                )
+            except OSError as error:
+                log.warning("the %s index failed, trying another: %s", engine, error)
+                failed[engine] = str(error)
+                continue
+            return Answer(
+                results=results,
+                model_version=live.generation.model_version,
+                engine=engine.value,
+                generation=live.generation.id,
+                took_ms=round((time.perf_counter() - started) * 1000, 2),
+            )
+        raise IndexUnavailable(" and ".join(failed) or "search", "; ".join(failed.values()) or "none is open")
 
     def _check_categories(self, where: Filter) -> None:
-        if where == NO_FILTER or not where.categories:
-            return
-        with self._resources.database.read() as session:
-            known = listings.category_counts(session)
-        for category in sorted(where.categories - set(known)):
-            raise BadQuery("category", f"no listing is in {category!r}; there are {', '.join(known)}")
+        """Raise BadQuery for a category that no listing is in. Counting is left to requests that name a new one."""
+        if where.categories - self._categories.keys():
+            with self._resources.database.read() as session:
+                self._categories = listings.category_counts(session)
+        if unknown := sorted(where.categories - self._categories.keys()):
+            known = list(self._categories)
+            more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
+            names = ", ".join(known[:_NAMES_SHOWN]) or "none"
+            raise BadQuery("category", f"no listing is in {unknown[0]!r}; the categories are {names}{more}")
+
+
+def check_k(k: int) -> None:
+    """Raise BadQuery unless `k` is 1 to 100."""
+    if not 1 <= k <= MAX_K:
+        raise BadQuery("k", f"is {k}, and must be 1 to {MAX_K}")

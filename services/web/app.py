@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from litestar import Litestar
-from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from services.web.following import following
 from services.web.health import HealthController
 from services.web.openapi import docs_assets, openapi_config
 from services.web.problems import problem_handlers
+from services.web.request_ids import send_request_id
 from services.web.requests import CarefulRequest, decode_upload, is_upload, read_form_first
 from services.web.threads import Workers
 
@@ -24,30 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+    from litestar.types import ControllerRouterHandler
 
     from services.web.ports import Parts
 
 _FORM_ALLOWANCE = 64 * 1024
 """Bytes that a form's other fields and separators may take, besides one photo."""
-
-
-class RequestIds(ASGIMiddleware):
-    """Gives each request an id, kept in the scope for the log and answered as `X-Request-ID`."""
-
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Handle one request."""
-        request_id = uuid4().hex
-        scope["state"]["request_id"] = request_id
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableScopeHeaders.from_message(message)["X-Request-ID"] = request_id
-            await send(message)
-
-        await next_app(scope, receive, send_with_id)
 
 
 class Metrics(PrometheusController):
@@ -80,7 +59,8 @@ def create_app(
         },
         lifespan=[following(resources.live, interval_s=settings.follow_interval_s), *lifespans],
         exception_handlers=problem_handlers(),
-        middleware=[RequestIds(), metrics.middleware],
+        before_send=[send_request_id],
+        middleware=[metrics.middleware],
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
         before_request=read_form_first,

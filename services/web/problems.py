@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from services.errors import BadInput, BadQuery, Conflict, LookalikeError, NotFound, PhotoRejected, Unavailable
+from services.web.request_ids import request_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from litestar.types import ExceptionHandlersMap
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (PhotoRejected, 422, "The photo is not accepted"),
@@ -45,14 +53,21 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 def problem_handlers() -> ExceptionHandlersMap:
     """Return the handlers of every exception."""
-    return {LookalikeError: _ours, HTTPException: _http, Exception: _unexpected}
+    return {
+        LookalikeError: _ours,
+        HTTPException: _http,
+        OperationalError: _database_away,
+        InterfaceError: _database_away,
+        NoConnectionFree: _database_away,
+        Exception: _unexpected,
+    }
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """Return the OpenAPI description of the problems that a call answers with."""
-    titles = {status: title for _, status, title in reversed(_STATUS)} | {413: "The body is too large"}
+    titles = {status: title for _, status, title in reversed(_STATUS)}
     return {
-        status: ResponseSpec(Problem, description=titles.get(status, "A problem"), media_type=MEDIA_TYPE)
+        status: ResponseSpec(Problem, description=titles.get(status, HTTPStatus(status).phrase), media_type=MEDIA_TYPE)
         for status in statuses
     }
 
@@ -66,39 +81,47 @@ def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[b
         reason=error.reason if isinstance(error, PhotoRejected) else None,
         field=error.field if isinstance(error, BadQuery) else None,
     )
-    return _response(problem, {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {})
+    return _response(problem)
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    if error.status_code == 500:
+    if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(request, error)
-    extra = error.extra if isinstance(error.extra, list) else None
-    errors = [entry for entry in extra if isinstance(entry, dict)] if extra else None
-    title = _phrase(error.status_code)
-    detail = _without_request_line(error.detail) or title
-    return _response(
-        Problem(status=error.status_code, title=title, detail=detail, errors=errors), dict(error.headers or {})
+    errors = [entry for entry in error.extra or () if isinstance(entry, dict)]
+    problem = Problem(
+        status=error.status_code,
+        title=HTTPStatus(error.status_code).phrase,
+        detail=_detail(request, error, errors),
+        errors=errors or None,
     )
+    return _response(problem, error.headers or {})
+
+
+def _detail(request: Request[Any, Any, Any], error: HTTPException, errors: list[dict[str, Any]]) -> str:
+    if errors:
+        return "; ".join(": ".join(filter(None, (entry.get("key"), entry.get("message")))) for entry in errors)
+    generic = error.detail == HTTPStatus(error.status_code).phrase
+    if generic and isinstance(error, NotFoundException):
+        return "There is nothing at this path. /docs lists what there is."
+    if generic and isinstance(error, MethodNotAllowedException):
+        return f"This path does not answer {request.method}; it answers {(error.headers or {}).get('allow', '')}."
+    return error.detail
+
+
+def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.error("request %s: the database does not answer: %s", request_id(request.scope), error)
+    return _ours(request, Unavailable("The database does not answer. Try again in a moment."))
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    request_id = request.scope.get("state", {}).get("request_id", "")
-    log.error("request %s failed", request_id, exc_info=error)
-    detail = f"Something went wrong on our side. If it happens again, report request {request_id}."
-    return _response(Problem(status=500, title="Internal error", detail=detail), {})
+    log.error("request %s failed", request_id(request.scope), exc_info=error)
+    detail = f"Something went wrong on our side. If it happens again, report request {request_id(request.scope)}."
+    return _response(Problem(status=500, title="Internal error", detail=detail))
 
 
-def _response(problem: Problem, headers: dict[str, str]) -> Response[bytes]:
-    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
-
-
-def _phrase(status: int) -> str:
-    from http import HTTPStatus
-
-    return HTTPStatus(status).phrase
-
-
-def _without_request_line(detail: str) -> str:
-    """Drop the echo of method and URL that Litestar puts into validation errors."""
-    head, _, _ = detail.partition(" for ")
-    return head if detail.startswith("Validation failed for ") is False else "The request is not valid."
+def _response(problem: Problem, headers: Mapping[str, str] = _NO_HEADERS) -> Response[bytes]:
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {**headers, "Retry-After": str(RETRY_AFTER_S)}
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers)
+    )

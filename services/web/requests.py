@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from litestar.datastructures import FormMultiDict
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _PLACE = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 
@@ -90,8 +90,10 @@ def converted(values: Mapping[str, Any], into: type[T], *, strict: bool) -> T:
     try:
         return msgspec.convert(values, into, strict=strict, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        place = _PLACE.search(str(error))
-        problem = {"key": place["path"] if place else "", "message": _PLACE.sub("", str(error))}
+        place, message = _PLACE.search(str(error)), _PLACE.sub("", str(error))
+        if "unknown field" in message:
+            message += f"; the fields are {', '.join(field.name for field in msgspec.structs.fields(into))}"
+        problem = {"key": place["path"] if place else "", "message": message}
         raise ValidationException("The request is not valid.", extra=[problem]) from error
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from litestar.testing import TestClient
 
 from db import listings
 from db.vectors.base import Filter
 from services.errors import BadQuery, Conflict, IndexUnavailable, NotFound
 from services.indexing.generations import build_and_promote
+from services.search.app import create_app
 from services.search.service import Query, SearchService
 from services.settings import Engine
 from tests.truth import LAMP, MODEL, SIZE, add_listings, add_photos, embed, new_embedding, register_model, stored_photo
@@ -68,6 +70,16 @@ def world(folder: Path) -> Iterator[Resources]:
 @pytest.fixture
 def resources(tmp_path: Path) -> Iterator[Resources]:
     with world(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
+    """Two listings, for tests that change nothing."""
+    with world(tmp_path_factory.mktemp("few")) as opened:
+        add(opened, listing("asked"), [angle(0)])
+        add(opened, listing("near"), [angle(10)])
+        opened.live.refresh()
         yield opened
 
 
@@ -207,15 +219,15 @@ def test_a_listing_without_an_embedded_photo_is_a_conflict_that_says_where_its_p
 
 
 @pytest.mark.parametrize("photo_id", [0, -1, 999, 2**63, 10**30])
-def test_a_photo_that_cannot_exist_does_not_exist(resources: Resources, photo_id: int) -> None:
+def test_a_photo_that_cannot_exist_does_not_exist(few: Resources, photo_id: int) -> None:
     with pytest.raises(NotFound):
-        SearchService(resources).by_stored_photo(photo_id, Query())
+        SearchService(few).by_stored_photo(photo_id, Query())
 
 
 @pytest.mark.parametrize("listing_id", ["nobody", "", "no\0body"])
-def test_a_listing_that_cannot_exist_does_not_exist(resources: Resources, listing_id: str) -> None:
+def test_a_listing_that_cannot_exist_does_not_exist(few: Resources, listing_id: str) -> None:
     with pytest.raises(NotFound):
-        similar(resources, listing_id)
+        similar(few, listing_id)
 
 
 def test_a_category_is_known_as_soon_as_a_listing_is_in_it(resources: Resources) -> None:
@@ -247,3 +259,26 @@ def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], f
         Query(**query)  # type: ignore[arg-type]
 
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"photo_id": 1}, 200, "near"),
+        ({"listing_id": "asked"}, 200, "near"),
+        ({}, 400, "listing_id"),
+        ({"photo_id": 1, "listing_id": "asked"}, 400, "either"),
+        ({"photo_id": 10**30}, 404, "photo"),
+        ({"image_url": "http://example.org/a.jpg"}, 400, "the fields are"),
+        ({"photo_id": 1, "price_min": "cheap"}, 400, "price_min"),
+        ({"photo_id": 1, "engine": "other"}, 400, "engine"),
+    ],
+)
+def test_a_search_in_json_names_one_listing_or_one_photo(
+    few: Resources, body: dict[str, object], status: int, says: str
+) -> None:
+    with TestClient(create_app(few), raise_server_exceptions=False) as client:
+        answer = client.post("/v1/search", json=body)
+
+    assert answer.status_code == status, answer.text
+    assert says in answer.text
