@@ -31,8 +31,8 @@ def load_openvino() -> Any:
 def compile_graph(graph: Path, *, threads: int, precision: Precision) -> Any:
     """Return the compiled graph for this processor, as an `openvino.CompiledModel`.
 
-    One stream: all threads work on one request, which gives a single photo its lowest latency and, with batches,
-    no less throughput than one stream per thread. Without the hint OpenVINO chooses bf16 on its own where it can.
+    One stream: all threads work on one request, which gives a single photo its lowest latency. One stream per thread
+    made no difference beyond noise to batches. Without the hint OpenVINO chooses bf16 on its own where it can.
 
     Raises:
         PrecisionUnsupported: the processor lacks the precision asked for.
