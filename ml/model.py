@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet50
+from torchvision.models.resnet import Bottleneck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +47,13 @@ class LookalikeNet(nn.Module):
         projection: descriptor to vector, before it is brought to unit length.
         category_head: descriptor to category logits.
         temperature: what the logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
+        layer_scaling: 1 brings each layer's part of the descriptor to a root mean square of 1, 0 leaves it as it is.
     """
 
     mean: Tensor
     std: Tensor
     temperature: Tensor
+    layer_scaling: Tensor
 
     def __init__(self, categories: int, vector_size: int = 256, *, mean: Sequence[float], std: Sequence[float]) -> None:
         """`mean` and `std` are per channel (red, green, blue), for pixels scaled to [0, 1]."""
@@ -62,6 +65,7 @@ class LookalikeNet(nn.Module):
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("layer_scaling", torch.tensor(1.0))
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """Return vectors, float32 (B, vector_size) of unit length, and probabilities, float32 (B, categories).
@@ -77,15 +81,26 @@ class LookalikeNet(nn.Module):
     def describe(self, photos: Tensor) -> Tensor:
         """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, 3072).
 
-        Mean-pooled layer 3 and layer 4, each brought to a root mean square of 1 (unit length times the square root of
-        its size), so that neither outweighs the other and both reach the heads at the scale initial weights expect.
+        Mean-pooled layer 3 and layer 4. With `layer_scaling` 1 each is brought to a root mean square of 1 (unit length
+        times the square root of its size), so that neither outweighs the other.
         """
         trunk = self.trunk
         pixels = (photos.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         maps = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(pixels))))
         layer3 = trunk.layer3(trunk.layer2(trunk.layer1(maps)))
         layer4 = trunk.layer4(layer3)
-        return torch.cat([_pooled(layer3), _pooled(layer4)], dim=1)
+        return torch.cat([_pooled(layer3, self.layer_scaling), _pooled(layer4, self.layer_scaling)], dim=1)
+
+    def prepare_for_random_trunk(self) -> None:
+        """Make a network with random weights one that learns fast.
+
+        Every residual block begins as the identity (Goyal et al. 2017, arXiv:1706.02677, section 5.1), and the pooled
+        layers stay unscaled: scaled up, the first steps of the heads are so large that the loss rises for epochs.
+        """
+        for module in self.trunk.modules():
+            if isinstance(module, Bottleneck):
+                nn.init.zeros_(module.bn3.weight)
+        self.layer_scaling.zero_()
 
     def predict(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
         """Return what `forward` does, from the descriptors, float32 (B, 3072)."""
@@ -98,7 +113,8 @@ class LookalikeNet(nn.Module):
         return Outputs(vectors, self.category_head(descriptors).float())
 
 
-def _pooled(maps: Tensor) -> Tensor:
-    """Return the spatial means of (B, C, H, W), each row scaled to a root mean square of 1: float32 (B, C)."""
+def _pooled(maps: Tensor, scaling: Tensor) -> Tensor:
+    """Return the spatial means of (B, C, H, W), divided by their root mean square to the power of `scaling`."""
     means = maps.float().mean(dim=(2, 3))
-    return means * means.square().mean(dim=1, keepdim=True).clamp(min=_LEAST_MEAN_SQUARE).rsqrt()
+    mean_squares = means.square().mean(dim=1, keepdim=True).clamp(min=_LEAST_MEAN_SQUARE)
+    return means * mean_squares.pow(-0.5 * scaling)

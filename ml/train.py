@@ -189,6 +189,8 @@ def _initial_network(categories: int, preprocessing: Preprocessing, run: _Run) -
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.config.seed)
         network = LookalikeNet(categories, run.config.vector_size, mean=preprocessing.mean, std=preprocessing.std)
+    if run.config.trunk == "random":
+        network.prepare_for_random_trunk()
     # Channels last: convolutions in bf16 have fast kernels for that layout only, and the photos come in it.
     network.eval().to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
