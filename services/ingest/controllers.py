@@ -19,6 +19,7 @@ from services.ingest.runner import JobRunner
 from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobAnswer, JobQueued, ReindexRequest
 from services.ingest.uploads import UploadedFile, store_uploads
 from services.resources import Resources
+from services.web.problems import problem_responses
 
 if TYPE_CHECKING:
     from typing import IO
@@ -41,7 +42,13 @@ class BulkController(Controller):
     path = "/v1/listings/bulk"
     tags = ("ingest",)
 
-    @post("/", status_code=202, sync_to_thread=True, summary="Ingest listings with their photos, as a job")
+    @post(
+        "/",
+        status_code=202,
+        sync_to_thread=True,
+        responses=problem_responses(400, 413),
+        summary="Ingest listings in bulk",
+    )
     def upload(
         self,
         data: MultipartBody[BulkUpload],
@@ -66,7 +73,7 @@ class JobController(Controller):
     path = "/v1/jobs"
     tags = ("ingest",)
 
-    @get("/{job_id:str}", sync_to_thread=True, summary="A job's state and counts")
+    @get("/{job_id:str}", sync_to_thread=True, responses=problem_responses(404), summary="A job's state and counts")
     def job(self, job_id: FromPath[str], resources: NamedDependency[Resources]) -> JobAnswer:
         """Return the job as it stands."""
         return _job_answer(_find(resources, job_id))
@@ -87,7 +94,13 @@ class AdminController(Controller):
     path = "/v1/admin"
     tags = ("admin",)
 
-    @post("/reindex", status_code=202, sync_to_thread=True, summary="Build the indexes anew, as a job")
+    @post(
+        "/reindex",
+        status_code=202,
+        sync_to_thread=True,
+        responses=problem_responses(400, 404),
+        summary="Build the indexes anew",
+    )
     def reindex(
         self,
         data: JSONBody[ReindexRequest],

@@ -1,0 +1,90 @@
+"""The command line: one-line errors with exit code 1, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.cli.main import main
+from tests.worlds import ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml.bundle import Bundle
+    from tests.conftest import MakeJpeg
+
+
+@pytest.fixture
+def lookalike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Runs a command in an empty folder and returns its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path / "data"))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lookalike", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def assert_one_line_error(outcome: tuple[int, str, str], words: str) -> None:
+    code, _, error = outcome
+    assert code == 1
+    (line,) = [line for line in error.splitlines() if line.startswith("Error: ")]
+    assert error.endswith(line + "\n")
+    assert words in line
+
+
+def test_help_lists_the_commands(lookalike) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = lookalike("--help")
+    assert code == 0
+    for command in ("demo", "ingest", "train", "serve", "search", "classify", "verify", "reindex"):
+        assert command in out
+
+
+def test_searching_without_a_model_says_what_to_do(lookalike, tmp_path: Path, jpeg: MakeJpeg) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    assert_one_line_error(lookalike("search", "a.jpg"), "lookalike train")
+
+
+@pytest.mark.parametrize("command", ["search", "classify"])
+def test_a_photo_that_is_not_there_is_named(lookalike, command: str) -> None:  # type: ignore[no-untyped-def]
+    assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
+
+
+def test_a_taken_port_is_named_with_a_free_one(lookalike) -> None:  # type: ignore[no-untyped-def]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert_one_line_error(lookalike("serve", f"--port={port}"), "is free: use --port")
+
+
+def test_a_listings_file_that_is_not_there_is_named(lookalike) -> None:  # type: ignore[no-untyped-def]
+    assert_one_line_error(lookalike("ingest", "nothing.csv"), "nothing.csv")
+
+
+def test_search_verify_and_index_list_answer_json(  # type: ignore[no-untyped-def]
+    lookalike, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        ingest(resources, marketplace(tmp_path / "shop", jpeg, count=2).inputs)
+    (tmp_path / "a.jpg").write_bytes(jpeg(seed=2))
+    _, out, _ = lookalike("search", "a.jpg", "--json", "-k", "1")
+    assert [one["listing_id"] for one in json.loads(out)["results"]] == ["listing-1"]
+    code, out, _ = lookalike("verify", "--json")
+    assert code == 0
+    assert [(one["engine"], one["held"], one["missing"]) for one in json.loads(out)] == [
+        ("faiss", 4, []),
+        ("qdrant", 4, []),
+    ]
+    _, out, _ = lookalike("index", "list", "--json")
+    assert [one["state"] for one in json.loads(out)] == ["live"]
