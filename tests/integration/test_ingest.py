@@ -197,7 +197,7 @@ def test_lost_indexes_are_rebuilt_from_the_truth_without_the_model(
 def test_a_run_that_was_killed_ends_with_the_counts_of_an_undisturbed_one(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
-    shop = marketplace(tmp_path / "shop", jpeg, count=60)
+    shop = marketplace(tmp_path / "shop", jpeg, count=300)
     command = [sys.executable, "-m", "services.cli", "ingest", *_arguments(shop, tmp_path)]
     environment = os.environ | {
         "LOOKALIKE_DATA_DIR": str(tmp_path / "data"),
@@ -217,9 +217,9 @@ def test_a_run_that_was_killed_ends_with_the_counts_of_an_undisturbed_one(
     subprocess.run(command, env=environment, cwd=tmp_path, check=True)
     with resources_in(tmp_path / "data") as resources:
         assert {engine: len(ids) for engine, ids in held_ids(resources).items()} == {
-            "truth": 120,
-            "faiss": 120,
-            "qdrant": 120,
+            "truth": 600,
+            "faiss": 600,
+            "qdrant": 600,
         }
         live = resources.live.current()
         for opened in live.opened.values():
