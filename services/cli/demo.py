@@ -12,8 +12,7 @@ import typer
 from db import generations, photos
 from ml.sample import render_sample
 from services.cli.console import console, output, stage_bars
-from services.cli.ingest import save_rejects
-from services.cli.ingest import show as show_ingest
+from services.cli.ingest import save_rejects, show_summary
 from services.cli.opening import open_resources
 from services.cli.serve import DEFAULT_PORT, check_port, run
 from services.cli.train import choose_weights, print_quality
@@ -78,7 +77,7 @@ def _build(resources: Resources, count: int, weights: str) -> DemoRecord:
         save_rejects(resources, job_id, home / "rejects.csv")
         chosen = choose_weights(weights, resources, progress)
         trained = train_and_promote(resources, weights=chosen, progress=progress)
-    show_ingest(ingested, home / "rejects.csv")
+    show_summary(ingested.summary, home / "rejects.csv")
     if chosen is None:
         console.print("Trained from random weights at a small size: demo quality, good enough to see it work.")
     record = DemoRecord(count, trained.bundle.version, dict(trained.bundle.metrics), time.monotonic() - started)
@@ -95,8 +94,8 @@ def _suggest(resources: Resources, url: str) -> None:
     photo, listing_id = resources.settings.data_dir / "catalogue" / "photos" / row.source, first.listing_id
     output.print("\nThree things to try, from another terminal:", style="bold")
     for title, command in (
-        ("What looks like this photo?", f"curl -s -F image=@{photo} '{url}/v1/search?k=3'"),
-        ("Which category is it?", f"curl -s -F image=@{photo} '{url}/v1/classify'"),
+        ("What looks like this photo?", f"curl -s -F image=@{photo} -F k=3 {url}/v1/search"),
+        ("Which category is it?", f"curl -s -F image=@{photo} {url}/v1/classify"),
         (
             "More like this listing, for under 50 pounds",
             f"curl -s '{url}/v1/listings/{listing_id}/similar?price_max=50'",

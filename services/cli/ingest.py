@@ -15,6 +15,7 @@ from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_j
 from services.ingest.rejects import write_rejects
 
 if TYPE_CHECKING:
+    from services.ingest.ledger import IngestSummary
     from services.resources import Resources
 
 
@@ -53,15 +54,7 @@ def ingest(
 
 def show(result: IngestResult, rejects: Path) -> None:
     """Print what a run did."""
-    counts = result.summary.counts
-    print_table(
-        "Ingest",
-        ["", "read", "accepted", "rejected", "duplicates", "new", "changed", "unchanged"],
-        [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
-    )
-    if result.summary.reasons:
-        print_table("Not accepted", ["reason", "records"], result.summary.reasons.items())
-        output.print(f"Every one of them, with file, line and reason: {rejects}")
+    show_summary(result.summary, rejects)
     if result.run is None:
         console.print("There is no model yet, so nothing was embedded. Next: lookalike train")
         return
@@ -70,6 +63,19 @@ def show(result: IngestResult, rejects: Path) -> None:
         f"({result.run.photos_per_second:.0f} photos/s from stored file to committed embedding), "
         f"{len(result.run.failed)} failed."
     )
+
+
+def show_summary(summary: IngestSummary, rejects: Path) -> None:
+    """Print a run's account."""
+    counts = summary.counts
+    print_table(
+        "Ingest",
+        ["", "read", "accepted", "rejected", "duplicates", "new", "changed", "unchanged"],
+        [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
+    )
+    if summary.reasons:
+        print_table("Not accepted", ["reason", "records"], summary.reasons.items())
+        output.print(f"Every one of them, with file, line and reason: {rejects}")
 
 
 def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:
