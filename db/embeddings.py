@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import and_, exists, func
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement
+    from sqlmodel.sql.expression import SelectOfScalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +44,23 @@ def save_embeddings(session: Session, embeddings: Sequence[NewEmbedding], *, mod
 
     A photo that was deleted, or got other bytes, since it was claimed is left alone. Returns how many were stored.
     """
-    rows = {
-        row.id: row for row in session.exec(select(Photo).where(col(Photo.id).in_([e.photo_id for e in embeddings])))
-    }
+    photo_ids = [new.photo_id for new in embeddings]
+    rows = {row.id: row for row in session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)))}
+    earlier = {row.photo_id: row for row in session.exec(_embeddings_of(photo_ids, model_version))}
     stored = []
     for new in embeddings:
         photo = rows.get(new.photo_id)
         if photo is None or photo.sha256 != new.sha256:
             continue
-        session.merge(
-            Embedding(
-                model_version=model_version,
-                photo_id=new.photo_id,
-                vector=to_bytes(new.vector),
-                category=new.category,
-                probability=new.probability,
-            )
-        )
+        found: dict[str, Any] = {
+            "vector": to_bytes(new.vector),
+            "category": new.category,
+            "probability": new.probability,
+        }
+        if new.photo_id in earlier:
+            earlier[new.photo_id].sqlmodel_update(found)
+        else:
+            session.add(Embedding(model_version=model_version, photo_id=new.photo_id, **found))
         photo.state, photo.error, photo.perceptual_hash = PhotoState.EMBEDDED, None, new.perceptual_hash
         photo.width, photo.height = new.width, new.height
         photo.lease_owner = photo.lease_until = None
@@ -115,6 +116,10 @@ def photos_without(session: Session, *, model_version: str, after: int, limit: i
 def missing_count(session: Session, *, model_version: str) -> int:
     """Return the number of photos that `photos_without` would yield in all."""
     return session.exec(select(func.count()).select_from(Photo).where(_lacks(model_version))).one()
+
+
+def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:
+    return select(Embedding).where(Embedding.model_version == model_version, col(Embedding.photo_id).in_(photo_ids))
 
 
 def _lacks(model_version: str) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Key = TypeVar("Key")
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+_END: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +66,31 @@ def embed_all(
 ) -> Generator[tuple[Key, EmbeddedPhoto | PhotoError], None, None]:
     """Yield each key once, with its embedding or with the reason why the photo has none.
 
-    `contents` is read in the caller's thread, only as results are taken, and at most five batches ahead of them:
-    it may be endless. Its own exceptions, and the embedder's, reach the caller. Results come batch by batch, so a
-    slow source delays them. Closing the generator, or an exception, stops the threads.
+    Reading, decoding, the network and the caller work at the same time: `contents` is read in a thread of its own, at
+    most nine batches ahead of the results taken, so it may be endless. Its own exceptions, and the embedder's, reach
+    the caller. Results come batch by batch, so a slow source delays them. Closing the generator, or an exception, stops
+    the threads; a caller that does not take all results closes it.
     """
+    reading = ThreadPoolExecutor(1, thread_name_prefix="read")
     decoding = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
     network = ThreadPoolExecutor(1, thread_name_prefix="embed")
     decode_one = partial(_decode, preprocessing=embedder.bundle.preprocessing, limits=limits)
     try:
         decoded = _ahead(decoding, decode_one, contents, depth=2 * batch_size)
-        for results in _ahead(network, partial(_embed, embedder), _batched(decoded, batch_size), depth=1):
+        embedded = _ahead(network, partial(_embed, embedder), _batched(decoded, batch_size), depth=1)
+        for results in _read_ahead(reading, embedded, depth=4):
             yield from results
     finally:
-        for pool in (decoding, network):
+        for pool in (reading, decoding, network):
             pool.shutdown(cancel_futures=True)
+
+
+def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[In], *, depth: int) -> Iterator[In]:
+    """Yield the items; the pool's only thread takes up to `depth` of them before they are asked for."""
+    under_way = deque(pool.submit(next, items, _END) for _ in range(depth))
+    while (item := under_way.popleft().result()) is not _END:
+        under_way.append(pool.submit(next, items, _END))
+        yield cast("In", item)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iterator[Out]:

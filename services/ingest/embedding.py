@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from ml.preprocess import PhotoError
 from services.ingest.rejects import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlmodel import Session
 
@@ -77,16 +78,27 @@ class PhotoEmbedder:
     def _run(self, claimed: Iterable[ClaimedPhoto], advance: Callable[[int], None]) -> EmbeddingRun:
         started, embedded = time.monotonic(), 0
         failed: list[RejectedRecord] = []
-        outcomes = embed_all(self._contents(claimed), self._embedder, limits=self._limits)
-        for batch in chunked(outcomes, _SAVE):
-            with self._database.write() as session:
-                done = [self._embedding(key, outcome) for key, outcome in batch if not isinstance(outcome, PhotoError)]
-                embedded += embeddings.save_embeddings(session, done, model_version=self._embedder.bundle.version)
-                for key, outcome in batch:
-                    if isinstance(outcome, PhotoError):
-                        failed.extend(_fail(session, key, outcome))
-            advance(len(batch))
+        # Closed before the leases are released: its threads claim photos ahead of what is saved here.
+        with closing(embed_all(self._contents(claimed), self._embedder, limits=self._limits)) as outcomes:
+            for batch in chunked(outcomes, _SAVE):
+                saved, refused = self._save(batch)
+                embedded += saved
+                failed += refused
+                advance(len(batch))
         return EmbeddingRun(embedded, tuple(failed), time.monotonic() - started)
+
+    def _save(
+        self, batch: Sequence[tuple[ClaimedPhoto, EmbeddedPhoto | PhotoError]]
+    ) -> tuple[int, list[RejectedRecord]]:
+        """Commit the outcomes in one transaction; return how many embeddings were stored, and the failures."""
+        done = [self._embedding(photo, outcome) for photo, outcome in batch if not isinstance(outcome, PhotoError)]
+        failed: list[RejectedRecord] = []
+        with self._database.write() as session:
+            saved = embeddings.save_embeddings(session, done, model_version=self._embedder.bundle.version)
+            for photo, outcome in batch:
+                if isinstance(outcome, PhotoError):
+                    failed += _fail(session, photo, outcome)
+        return saved, failed
 
     def _claimed(self) -> Iterator[ClaimedPhoto]:
         while True:

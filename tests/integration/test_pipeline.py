@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ml.embedder import open_embedder
+from ml.embeddings import Embeddings
 from ml.pipeline import EmbeddedPhoto, embed_all
 from ml.preprocess import PhotoError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ml.bundle import Bundle
-    from ml.embedder import Embedder, Embeddings
+    from ml.embedder import Embedder
     from tests.conftest import MakeJpeg
 
 pytestmark = pytest.mark.train
@@ -29,7 +30,7 @@ def embedder(tiny_bundle: Bundle) -> Embedder:
 
 
 def our_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("decode", "embed"))]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("read", "decode", "embed"))]
 
 
 def test_every_key_comes_out_once_with_broken_photos_among_them(embedder: Embedder, jpeg: MakeJpeg) -> None:
@@ -71,7 +72,7 @@ def test_a_batch_of_broken_photos_only_does_not_stop_the_rest(embedder: Embedder
     assert len(results) == 5
 
 
-def test_an_endless_source_is_read_at_most_five_batches_ahead(embedder: Embedder, jpeg: MakeJpeg) -> None:
+def test_an_endless_source_is_read_at_most_nine_batches_ahead(embedder: Embedder, jpeg: MakeJpeg) -> None:
     pulled = 0
     photo = jpeg()
 
@@ -83,7 +84,27 @@ def test_an_endless_source_is_read_at_most_five_batches_ahead(embedder: Embedder
     results = embed_all(endless(), embedder, batch_size=4)
     for taken in range(1, 61):
         next(results)
-        assert pulled - taken <= 5 * 4
+        assert pulled - taken <= 9 * 4
+    results.close()
+
+
+def test_the_network_goes_on_while_the_caller_is_busy_with_a_result(tiny_bundle: Bundle, jpeg: MakeJpeg) -> None:
+    fourth_batch = threading.Event()
+
+    class Counting:
+        bundle = tiny_bundle
+        precision = "f32"
+        batches = 0
+
+        def embed(self, photos: np.ndarray) -> Embeddings:
+            self.batches += 1
+            if self.batches == 4:
+                fourth_batch.set()
+            return Embeddings(np.zeros((len(photos), 8), np.float32), np.zeros((len(photos), 3), np.float32))
+
+    results = embed_all(((i, jpeg(1)) for i in range(40)), Counting(), batch_size=4)
+    next(results)
+    assert fourth_batch.wait(60)
     results.close()
 
 
