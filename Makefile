@@ -25,7 +25,8 @@ types: $(VENV)/.developing ## Check types
 	@$(BIN)/mypy
 
 bench: $(VENV)/.serving ## Compare embedding with the plain way, on the demo's photos
-	@$(BIN)/lookalike bench embed
+	@$(BIN)/lookalike demo --no-serve
+	@LOOKALIKE_DATA_DIR=data/demo $(BIN)/lookalike bench embed
 
 clean: ## Remove the virtual environment, caches and the demo's files
 	rm -rf $(VENV) data/demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -81,6 +81,16 @@ def from_bytes(stored: bytes) -> Vector:
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
+def payload_of(listing: Listing) -> Payload:
+    """Return the filterable copy of the listing's fields that its photos' points carry."""
+    return Payload(
+        listing_id=listing.id,
+        category=listing.category,
+        price=None if listing.price is None else float(listing.price),
+        locations=location_keys(listing.location),
+    )
+
+
 def points(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[Point]:
     """Return the points of those photos that have an embedding by `model_version`, in id order."""
     return _points(session, model_version, col(Photo.id).in_(photo_ids), None)
@@ -142,10 +152,4 @@ def _points(session: Session, model_version: str, which: ColumnElement[bool], li
 
 def _point(photo_id: int | None, vector: bytes, listing: Listing) -> Point:
     assert photo_id is not None, "a row that was read from the database has an id"
-    payload = Payload(
-        listing_id=listing.id,
-        category=listing.category,
-        price=None if listing.price is None else float(listing.price),
-        locations=location_keys(listing.location),
-    )
-    return Point(photo_id, from_bytes(vector), payload)
+    return Point(photo_id, from_bytes(vector), payload_of(listing))

@@ -6,6 +6,8 @@ one per photo. Importing this imports torch.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,15 +16,39 @@ _SMALLEST_CROP = 0.7
 """Side of the smallest crop, as a share of the photo's: a tighter one can lose the item."""
 
 _LIGHT = 0.2
-"""Brightness and contrast vary by up to this share; hue and saturation do not, because colour tells items apart."""
+"""Brightness and contrast vary by up to this share."""
 
 
-def augment(photos: Tensor, generator: torch.Generator) -> Tensor:
-    """Return photos, uint8 (B, S, S, 3), cropped, mirrored and relit at random: float32 (B, S, S, 3) in [0, 255]."""
+def augment(photos: Tensor, listings: Tensor, generator: torch.Generator) -> Tensor:
+    """Return photos at random cropped, mirrored, turned in hue and relit.
+
+    Args:
+        photos: uint8 (B, S, S, 3), RGB.
+        listings: int (B,), the listing of each.
+        generator: on the CPU.
+
+    Returns:
+        float32 (B, S, S, 3) in [0, 255].
+    """
     pixels = photos.permute(0, 3, 1, 2).float()
     grid = functional.affine_grid(_crops(len(photos), generator).to(photos.device), list(pixels.shape), False)
     cropped = functional.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
-    return _relit(cropped, generator).permute(0, 2, 3, 1)
+    return _relit(turn_hue(cropped, listings, generator), generator).permute(0, 2, 3, 1)
+
+
+def turn_hue(pixels: Tensor, listings: Tensor, generator: torch.Generator) -> Tensor:
+    """Return pixels, float (B, 3, H, W), with the hue of each listing's photos turned by one random angle.
+
+    The angle is shared because colour says nothing of the category (a chair comes in any) but tells items apart. It is
+    a rotation of RGB about the grey axis, by Rodrigues' formula: greys and the mean of the channels stay as they are.
+    Values may leave the range of the input.
+    """
+    numbers, listing_of = torch.unique(listings.cpu(), return_inverse=True)
+    angle = _between(-math.pi, math.pi, (len(numbers),), generator)[listing_of, None, None]
+    axis = torch.full((3, 3), 1 / 3)
+    across = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3)
+    turn = axis + angle.cos() * (torch.eye(3) - axis) + angle.sin() * across
+    return torch.einsum("bij,bjhw->bihw", turn.to(pixels), pixels)
 
 
 def _crops(count: int, generator: torch.Generator) -> Tensor:

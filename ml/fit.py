@@ -69,7 +69,8 @@ def fit_network(
     device = network.mean.device
 
     def outputs(batch: NDArray[np.int64], generator: torch.Generator) -> Outputs:
-        photos = augment(torch.from_numpy(pixels[labels.rows[batch]]).to(device), generator)
+        listings = torch.from_numpy(labels.items[batch])
+        photos = augment(torch.from_numpy(pixels[labels.rows[batch]]).to(device), listings, generator)
         with mixed_precision(device):
             return network.outputs(photos)
 

@@ -12,6 +12,7 @@ from db.session import Database
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources
 from services.errors import LookalikeError
+from services.indexing.agreement import Agreement, agreement
 from services.indexing.consistency import Drift, drift, repair
 from services.ingest.reindex import reindex as run_reindex
 from services.settings import Settings
@@ -50,7 +51,10 @@ def reindex(
 
 def verify(
     mend: Annotated[bool, typer.Option("--repair", help="Put in what is missing, take out what is too much.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the drift as JSON.")] = False,
+    queries: Annotated[
+        int, typer.Option(help="Also search FAISS and Qdrant with this many stored photos, under every filter.", min=0)
+    ] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print drift and agreement as JSON.")] = False,
 ) -> None:
     """Compare the photo ids of the database, FAISS and Qdrant; differences give exit code 1."""
     with open_resources() as resources:
@@ -58,11 +62,18 @@ def verify(
         if mend and not all(one.is_empty for one in found):
             _repair(resources, found)
             found = _drifts(resources)
+        shapes = _agreements(resources, queries) if queries else []
     if json:
-        print_json(found)
+        print_json({"drift": found, "agreement": shapes})
     else:
         rows = [(one.engine, one.expected, one.held, len(one.missing), len(one.extra)) for one in found]
         print_table("Photos", ["index", "in the database", "in the index", "missing", "extra"], rows)
+    if shapes and not json:
+        print_table(
+            "FAISS and Qdrant, the best 10 hits",
+            ["filter", "queries", "answered alike"],
+            [(one.shape, one.queries, one.agreeing) for one in shapes],
+        )
     if not all(one.is_empty for one in found):
         raise DriftFound(found)
 
@@ -97,6 +108,12 @@ def _drifts(resources: Resources) -> list[Drift]:
         console.print(f"{engine} cannot be compared: {problem}")
     version = live.generation.model_version
     return [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
+
+
+def _agreements(resources: Resources, queries: int) -> list[Agreement]:
+    live = resources.live.current()
+    indexes = live.index("faiss"), live.index("qdrant")
+    return agreement(resources.database, indexes, model_version=live.generation.model_version, queries=queries)
 
 
 def _repair(resources: Resources, found: list[Drift]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from db import photos
+from db.vectors.durability import sync
 from ml.data import LabelledPhoto
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from services.errors import BadInput
@@ -102,6 +103,7 @@ def _settle(bundle: Bundle, home: Path) -> Bundle:
         shutil.rmtree(bundle.path)
     else:
         bundle.path.rename(home)
+        sync(home.parent)
     return replace(bundle, path=home)
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
-from db import listings, photos
+from db import embeddings, listings, photos
 from db.models import PhotoState
-from db.vectors.base import Payload, location_keys
 from services.search.ranking import best_per_listing, settled, shown_score
 
 if TYPE_CHECKING:
@@ -78,15 +77,10 @@ def _results(session: Session, hits: Sequence[Hit], where: Filter) -> list[Resul
         row.id: row
         for ids in chunked((listing_id for listing_id, _ in best), _IDS_AT_ONCE)
         for row in listings.listings_by_id(session, ids)
-        if where.matches(_payload(row))
+        if where.matches(embeddings.payload_of(row))
     }
     return [
         Result(listing_rows[listing_id], photo_rows[hit.photo_id], shown_score(hit.score))
         for listing_id, hit in best
         if listing_id in listing_rows
     ]
-
-
-def _payload(listing: Listing) -> Payload:
-    price = None if listing.price is None else float(listing.price)
-    return Payload(listing.id, listing.category, price, location_keys(listing.location))

@@ -80,11 +80,13 @@ def test_search_verify_and_index_list_answer_json(  # type: ignore[no-untyped-de
     (tmp_path / "a.jpg").write_bytes(jpeg(seed=2))
     _, out, _ = lookalike("search", "a.jpg", "--json", "-k", "1")
     assert [one["listing_id"] for one in json.loads(out)["results"]] == ["listing-1"]
-    code, out, _ = lookalike("verify", "--json")
+    code, out, _ = lookalike("verify", "--queries", "3", "--json")
     assert code == 0
-    assert [(one["engine"], one["held"], one["missing"]) for one in json.loads(out)] == [
+    found = json.loads(out)
+    assert [(one["engine"], one["held"], one["missing"]) for one in found["drift"]] == [
         ("faiss", 4, []),
         ("qdrant", 4, []),
     ]
+    assert {(one["queries"], one["agreeing"]) for one in found["agreement"]} == {(3, 3)}
     _, out, _ = lookalike("index", "list", "--json")
     assert [one["state"] for one in json.loads(out)] == ["live"]

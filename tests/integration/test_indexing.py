@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db import generations, listings
+from db import embeddings, generations, listings
 from db.models import GenerationState
 from db.vectors.base import Filter
 from services.errors import Conflict, IndexUnavailable, ModelMissing
+from services.indexing.agreement import SHAPES, agreement
 from services.indexing.consistency import drift, repair
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
@@ -172,8 +173,6 @@ def test_drift_names_what_is_missing_and_extra_and_repair_mends_exactly_that(
     index = live.current().index(engine)
     (missing, kept), extra = lamps, 999
     with database.read() as session:
-        from db import embeddings
-
         (point,) = embeddings.points(session, [kept], model_version=MODEL)
     index.delete([missing])
     index.upsert([replace(point, photo_id=extra)])
@@ -182,6 +181,28 @@ def test_drift_names_what_is_missing_and_extra_and_repair_mends_exactly_that(
     repair(database, index, found, model_version=MODEL)
     assert drift(database, index, model_version=MODEL).is_empty
     assert index.photo_ids().tolist() == lamps
+
+
+def test_indexes_that_hold_the_same_points_answer_alike(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    indexes = live.current().index("faiss"), live.current().index("qdrant")
+    found = agreement(database, indexes, model_version=MODEL, queries=500)
+    assert [(one.shape, one.queries, one.agreeing) for one in found] == [(shape, 2, 2) for shape in SHAPES]
+
+
+def test_an_index_that_holds_another_vector_disagrees(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    faiss, qdrant = live.current().index("faiss"), live.current().index("qdrant")
+    with database.read() as session:
+        (point,) = embeddings.points(session, lamps[:1], model_version=MODEL)
+    qdrant.upsert([replace(point, vector=-point.vector)])
+    by_shape = {one.shape: one for one in agreement(database, (faiss, qdrant), model_version=MODEL, queries=1)}
+    assert (by_shape["none"].queries, by_shape["none"].agreeing) == (1, 0)
+    assert by_shape["other listings"].agreeing == 1
 
 
 def test_a_serving_process_adopts_a_promoted_generation_and_the_one_before_is_kept(

@@ -6,8 +6,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ml.sample.draw import Paint, darker, mirrored, mixed, smooth
-from ml.sample.kinds import ANY_PATTERN, COLOURS, DARK, METAL, PALE, WOOD, Kind
+from ml.sample.draw import darker, mixed, smooth
+from ml.sample.kinds import ANY_PATTERN, DARK, METAL, PALE, WOOD, Kind
 
 if TYPE_CHECKING:
     from ml.sample.draw import Canvas
@@ -55,24 +55,6 @@ def teddy_bear(canvas: Canvas, look: Look) -> None:
             canvas.polygon([(0.5, 0.54), (0.5 + side * 0.17, 0.47), (0.5 + side * 0.17, 0.61)], look.second)
 
 
-def toy_train(canvas: Canvas, look: Look) -> None:
-    canvas.box((0.08, 0.66, 0.94, 0.74), look.second)
-    canvas.box((0.34, 0.42, 0.88, 0.68), look.paint, radius=0.06)
-    canvas.box((0.08, 0.22, 0.38, 0.68), look.colour)
-    canvas.box((0.14, 0.3, 0.32, 0.46), (190, 220, 236), "flat")
-    canvas.box((0.04, 0.16, 0.42, 0.24), look.second, radius=0.02)
-    canvas.polygon([(0.7, 0.42), (0.67, 0.2), (0.83, 0.2), (0.8, 0.42)], look.second)
-    canvas.ellipse((0.48, 0.34, 0.6, 0.46), (226, 190, 90), "ball")
-    canvas.polygon([(0.88, 0.72), (0.99, 0.8), (0.88, 0.8)], METAL)
-    size = {"wooden": 0.1, "pull-along": 0.12, "clockwork": 0.085}[look.style]
-    wheels = (0.22, 0.5, 0.76) if look.style != "pull-along" else (0.24, 0.74)
-    for x in wheels:
-        canvas.ellipse((x - size, 0.92 - 2 * size, x + size, 0.92), WOOD if look.style == "wooden" else DARK, "ball")
-        canvas.ellipse((x - size / 3, 0.92 - 1.35 * size, x + size / 3, 0.92 - 0.65 * size), look.second)
-    if look.style == "clockwork":
-        canvas.ring((0.02, 0.46, 0.14, 0.58), (226, 190, 90), 0.03)
-
-
 def umbrella(canvas: Canvas, look: Look) -> None:
     drop = look.between(0.5, 0.58)
     if look.style == "pocket":
@@ -118,27 +100,6 @@ def wall_clock(canvas: Canvas, look: Look) -> None:
         canvas.line([(0.5, 0.5), (0.5 + length * math.cos(angle), 0.5 + length * math.sin(angle))], DARK, 0.024)
 
 
-def framed_picture(canvas: Canvas, look: Look) -> None:
-    canvas.box((0.1, 0.06, 0.9, 0.94), look.colour)
-    canvas.box((0.16, 0.12, 0.84, 0.88), PALE, "flat")
-    random, left, low, right, high = look.random(), 0.22, 0.18, 0.78, 0.82
-    palette = [*COLOURS.values()]
-    canvas.box((left, low, right, high), Paint(look.second, look.colour, look.paint.pattern, look.paint.scale), "flat")
-    chosen = [palette[index] for index in random.choice(len(palette), 3, replace=False)]
-    if look.style == "landscape":
-        canvas.ellipse((0.56, 0.24, 0.7, 0.38), chosen[0], "flat")
-        canvas.polygon([(left, 0.64), (0.4, 0.42), (0.56, 0.6), (right, 0.5), (right, high), (left, high)], chosen[1])
-        canvas.box((left, 0.7, right, high), chosen[2], "flat")
-    elif look.style == "portrait":
-        canvas.polygon(mirrored([(0.58, 0.6), (0.7, 0.7), (0.72, high)]), chosen[0])
-        canvas.ellipse((0.39, 0.28, 0.61, 0.62), (226, 176, 140))
-        canvas.arc((0.37, 0.24, 0.63, 0.6), (180, 360), chosen[1], 0.08)
-    else:
-        for colour in chosen:
-            x, y, size = random.uniform(0.3, 0.62), random.uniform(0.26, 0.66), random.uniform(0.08, 0.16)
-            canvas.ellipse((x - size / 2, y - size / 2, x + size, y + size), colour, "flat")
-
-
 _BABY = "Baby & Kids Stuff"
 
 KINDS = (
@@ -147,13 +108,8 @@ KINDS = (
     Kind("teddy bear", _BABY, "Toys", (3, 22), ("classic", "bow-tied", "dressed"), teddy_bear,
          ("Machine washable.", "Very soft.", "Looking for a new friend."),
          ("plain", "plain", "spots", "checks", "two-tone")),
-    Kind("toy train", _BABY, "Toys", (4, 30), ("wooden", "pull-along", "clockwork"), toy_train,
-         ("All wheels turn.", "Safe from 18 months.", "Painted by hand.")),
     Kind("umbrella", "Other Goods", "Other", (3, 25), ("golf", "walking", "pocket"), umbrella,
          ("Stood up to several storms.", "Opens at a button.", "With sleeve."), ANY_PATTERN),
     Kind("wall clock", "Other Goods", "Antiques", (5, 50), ("round", "square", "sunburst"), wall_clock,
          ("Keeps time.", "Runs on one AA battery.", "The glass is unbroken.")),
-    Kind("framed picture", "Other Goods", "Hobbies, Interests & Collectibles", (5, 80),
-         ("landscape", "portrait", "abstract"), framed_picture,
-         ("Signed at the back.", "The frame has one small knock.", "Ready to hang."), ANY_PATTERN),
 )  # fmt: skip

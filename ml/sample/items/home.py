@@ -46,25 +46,6 @@ def armchair(canvas: Canvas, look: Look) -> None:
         canvas.polygon(smooth(cushion), look.second)
 
 
-def vase(canvas: Canvas, look: Look) -> None:
-    if look.numbers[1] > 0.4:
-        for x, y in ((0.36, 0.12), (0.5, 0.05), (0.65, 0.11)):
-            canvas.line([(0.5, 0.4), (x, y + 0.06)], (70, 130, 60), 0.014)
-            for dx, dy in ((-0.045, 0.03), (0.045, 0.03), (0, -0.01), (0, 0.07)):
-                canvas.ellipse((x + dx - 0.04, y + dy, x + dx + 0.04, y + dy + 0.07), look.second)
-            canvas.ellipse((x - 0.025, y + 0.03, x + 0.025, y + 0.08), (240, 200, 60))
-    halves = {
-        "tall": [(0.58, 0.26), (0.56, 0.33), (0.66, 0.5), (0.63, 0.75), (0.58, 0.94)],
-        "round": [(0.58, 0.34), (0.55, 0.4), (0.74, 0.55), (0.78, 0.72), (0.66, 0.93)],
-        "bottle-necked": [(0.56, 0.26), (0.54, 0.36), (0.55, 0.5), (0.74, 0.72), (0.68, 0.93)],
-    }
-    stretch = look.between(0.9, 1.15)
-    half = [(0.5 + (x - 0.5) * stretch, y) for x, y in halves[look.style]]
-    canvas.polygon(smooth(mirrored(half)), look.paint, "round")
-    lip = half[0][0] - 0.5
-    canvas.ellipse((0.5 - lip, half[0][1] - 0.035, 0.5 + lip, half[0][1] + 0.02), darker(look.colour, 0.6), "flat")
-
-
 def cushion(canvas: Canvas, look: Look) -> None:
     pinch = look.between(0.02, 0.06)
     corners = [(0.1, 0.12), (0.9, 0.1), (0.91, 0.9), (0.09, 0.88)]
@@ -122,41 +103,6 @@ def kettle(canvas: Canvas, look: Look) -> None:
         canvas.box((0.46, 0.4, 0.54, 0.72), (170, 210, 230), radius=0.03)
 
 
-def fridge(canvas: Canvas, look: Look) -> None:
-    left, right = (0.14, 0.86) if look.style == "American-style" else (0.27, 0.73)
-    radius = 0.08 if look.style == "retro" else 0.015
-    canvas.box((left, 0.03, right, 0.95), look.paint, radius=radius)
-    split = look.between(0.3, 0.62)
-    if look.style == "American-style":
-        canvas.line([(0.5, 0.04), (0.5, 0.94)], darker(look.colour), 0.012)
-        canvas.box((left + 0.08, 0.3, left + 0.25, 0.52), DARK, radius=0.02)
-        handles = [(0.46, 0.2, 0.48, 0.7), (0.52, 0.2, 0.54, 0.7)]
-    else:
-        canvas.line([(left, split), (right, split)], darker(look.colour), 0.014)
-        handles = [
-            (left + 0.04, split - 0.2, left + 0.07, split - 0.04),
-            (left + 0.04, split + 0.05, left + 0.07, 0.84),
-        ]
-    for handle in handles:
-        canvas.box(handle, look.second, radius=0.01)
-    if look.style == "retro":
-        canvas.box((0.44, 0.12, 0.62, 0.16), METAL, radius=0.02)
-    for foot in (left + 0.03, right - 0.09):
-        canvas.box((foot, 0.94, foot + 0.06, 0.98), DARK)
-
-
-def toaster(canvas: Canvas, look: Look) -> None:
-    for slot in (0.34, 0.54) if look.style != "four-slice" else (0.2, 0.36, 0.54, 0.7):
-        canvas.box((slot, 0.18, slot + 0.13, 0.5), (206, 150, 84), radius=0.04)
-    radius = 0.16 if look.style == "retro" else 0.06
-    left, right = (0.08, 0.92) if look.style == "four-slice" else (0.18, 0.82)
-    canvas.box((left, 0.34, right, 0.84), look.paint, radius=radius)
-    canvas.box((left, 0.76, right, 0.86), look.second, radius=0.03)
-    canvas.box((right - 0.02, 0.46, right + 0.06, 0.52), DARK, radius=0.01)
-    canvas.ellipse((right - 0.16, 0.62, right - 0.08, 0.7), METAL, "ball")
-    canvas.line([(left + 0.1, 0.41), (right - 0.1, 0.41)], darker(look.colour, 0.5), 0.025)
-
-
 _LIVING = "Dining, Living Room Furniture"
 _ENAMEL: tuple[Pattern, ...] = ("plain", "plain", "two-tone")
 
@@ -167,19 +113,9 @@ KINDS = (
     Kind("armchair", "Home & Garden", f"{_LIVING} / Sofas, Armchairs & Suites", (25, 220),
          ("wing-back", "tub", "low-back"), armchair,
          ("The legs unscrew for moving.", "The cover can be washed at 30 degrees.", "Very comfortable."), ANY_PATTERN),
-    Kind("vase", "Home & Garden", f"{_LIVING} / Mirrors, Clocks & Ornaments", (4, 45),
-         ("tall", "round", "bottle-necked"), vase,
-         ("There is a small chip under the foot.", "Holds a big bunch.", "Made by a local potter."), ANY_PATTERN),
-    Kind("cushion", "Home & Garden", "Other Household Goods", (3, 25), ("square", "round", "tasselled"), cushion,
-         ("The filling is feather.", "The cover has a zip.", "Never used, from a smoke-free home."), ANY_PATTERN),
     Kind("washing machine", "Appliances", "Washing Machines", (60, 320), ("front-loading", "compact", "top-loading"),
          washing_machine, ("Takes 8 kg, spins at 1400.", "All hoses are there.", "It takes two people to carry."),
          _ENAMEL),
     Kind("kettle", "Appliances", "Small Appliances / Kettles", (6, 45), ("jug", "dome", "gooseneck"), kettle,
          ("Boils 1.7 litres.", "Descaled last week.", "The filter is new.")),
-    Kind("fridge freezer", "Appliances", "Fridge Freezers", (70, 450), ("tall", "retro", "American-style"), fridge,
-         ("Frost free.", "All drawers and shelves are there.", "Runs very quietly."),
-         _ENAMEL),
-    Kind("toaster", "Appliances", "Small Appliances / Toasters", (5, 40), ("two-slice", "four-slice", "retro"), toaster,
-         ("The crumb tray comes out.", "Has a defrost button.", "Only used at weekends.")),
 )  # fmt: skip

@@ -5,31 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ml.sample.draw import Paint, darker, mirrored, mixed, smooth
+from ml.sample.draw import darker, mirrored, mixed, smooth
 from ml.sample.kinds import ANY_PATTERN, DARK, METAL, PALE, WOOD, Kind
 
 if TYPE_CHECKING:
     from ml.sample.draw import Canvas
     from ml.sample.kinds import Look
-
-
-def book(canvas: Canvas, look: Look) -> None:
-    left, right = look.between(0.2, 0.26), look.between(0.74, 0.8)
-    canvas.polygon([(left, 0.08), (right, 0.08), (right + 0.07, 0.12), (right + 0.07, 0.94), (left + 0.07, 0.94)], PALE)
-    for step in range(1, 4):
-        x = right + step * 0.016
-        canvas.line([(x, 0.11), (x, 0.92)], (200, 196, 184), 0.005)
-    canvas.box((left, 0.07, right, 0.9), look.paint)
-    if look.style != "paperback":
-        canvas.box((left, 0.07, left + 0.07, 0.9), look.second, "round")
-    middle = (left + 0.07 + right) / 2
-    canvas.box((middle - 0.17, 0.2, middle + 0.17, 0.4), PALE, "flat", radius=0.01)
-    for y, half in ((0.26, 0.12), (0.33, 0.08)):
-        canvas.line([(middle - half, y), (middle + half, y)], darker(look.colour), 0.022)
-    if look.style == "illustrated":
-        canvas.ellipse((middle - 0.13, 0.52, middle + 0.13, 0.78), look.second, "ball")
-    elif look.style == "hardback":
-        canvas.line([(middle - 0.12, 0.8), (middle + 0.12, 0.8)], look.second, 0.02)
 
 
 def vinyl_record(canvas: Canvas, look: Look) -> None:
@@ -105,24 +86,6 @@ def bicycle(canvas: Canvas, look: Look) -> None:
     canvas.line([(0.46, 0.66), (0.5, 0.78)], DARK, 0.018)
 
 
-def football(canvas: Canvas, look: Look) -> None:
-    canvas.ellipse((0.1, 0.1, 0.9, 0.9), look.paint if look.style == "beach" else look.colour, "ball")
-    if look.style == "beach":
-        canvas.ellipse((0.43, 0.2, 0.57, 0.32), PALE)
-        return
-    turn = look.between(0.0, 1.2)
-    for ring, count, size in ((0.0, 1, 0.13), (0.28, 5, 0.085)):
-        for patch in range(count):
-            angle = turn + 2 * math.pi * patch / count
-            x, y = 0.5 + ring * math.cos(angle), 0.5 + ring * math.sin(angle)
-            corners = [angle + math.pi + 2 * math.pi * corner / 5 for corner in range(5)]
-            canvas.polygon([(x + size * math.cos(a), y + size * math.sin(a)) for a in corners], look.second)
-            if ring:
-                canvas.line([(0.5 + 0.12 * math.cos(angle), 0.5 + 0.12 * math.sin(angle)), (x, y)], darker(look.colour))
-    if look.style == "training":
-        canvas.ring((0.16, 0.16, 0.84, 0.84), look.second, 0.02)
-
-
 def tent(canvas: Canvas, look: Look) -> None:
     peak = look.between(0.18, 0.28)
     if look.style == "ridge":
@@ -141,22 +104,6 @@ def tent(canvas: Canvas, look: Look) -> None:
         canvas.line([(0.5, peak + 0.14), (0.5, 0.9)], darker(look.second), 0.012)
     for x in (0.02, 0.98):
         canvas.line([(0.5 + (x - 0.5) * 0.8, 0.6), (x, 0.93)], METAL, 0.008)
-
-
-def suitcase(canvas: Canvas, look: Look) -> None:
-    half, top = {"cabin": (0.25, 0.3), "large": (0.34, 0.24), "hard-shell": (0.29, 0.26)}[look.style]
-    canvas.line([(0.4, top + 0.02), (0.4, 0.06), (0.6, 0.06), (0.6, top + 0.02)], METAL, 0.024)
-    canvas.line([(0.42, 0.06), (0.58, 0.06)], DARK, 0.04)
-    for x in (0.5 - half + 0.07, 0.5 + half - 0.07):
-        canvas.ellipse((x - 0.04, 0.88, x + 0.04, 0.96), DARK, "ball")
-    canvas.box((0.5 - half, top, 0.5 + half, 0.92), look.paint, radius=0.07)
-    if look.style == "hard-shell":
-        for step in range(1, 6):
-            x = 0.5 - half + step * half / 3
-            canvas.line([(x, top + 0.06), (x, 0.86)], darker(look.colour, 0.75), 0.014)
-    else:
-        canvas.box((0.56 - half, 0.56, 0.44 + half, 0.84), mixed(look.colour, look.second, 0.75), radius=0.03)
-    canvas.box((0.4, top + 0.07, 0.6, top + 0.11), look.second, radius=0.02)
 
 
 def game_controller(canvas: Canvas, look: Look) -> None:
@@ -203,32 +150,9 @@ def handheld_console(canvas: Canvas, look: Look) -> None:
         canvas.ellipse((pads[1][0] + dx - 0.02, pads[1][1] + 0.12, pads[1][0] + dx + 0.02, pads[1][1] + 0.16), PALE)
 
 
-def video_game(canvas: Canvas, look: Look) -> None:
-    canvas.box((0.18, 0.04, 0.82, 0.96), mixed(look.second, DARK, 0.25), radius=0.03)
-    canvas.box((0.21, 0.06, 0.8, 0.94), look.paint, "flat")
-    canvas.box((0.21, 0.06, 0.8, 0.16), look.second, "flat")
-    canvas.line([(0.3, 0.11), (0.6, 0.11)], PALE, 0.03)
-    if look.style == "racing":
-        canvas.polygon([(0.26, 0.68), (0.36, 0.56), (0.6, 0.56), (0.7, 0.68), (0.76, 0.76), (0.26, 0.76)], look.second)
-        for x in (0.38, 0.64):
-            canvas.ellipse((x - 0.055, 0.7, x + 0.055, 0.81), DARK, "ball")
-    elif look.style == "football":
-        canvas.ellipse((0.32, 0.48, 0.68, 0.84), PALE, "ball")
-        canvas.polygon([(0.5, 0.58), (0.57, 0.64), (0.54, 0.73), (0.46, 0.73), (0.43, 0.64)], DARK)
-    else:
-        canvas.polygon([(0.5, 0.4), (0.54, 0.62), (0.5, 0.66), (0.46, 0.62)], METAL)
-        canvas.box((0.4, 0.66, 0.6, 0.7), (230, 190, 60))
-        canvas.box((0.475, 0.7, 0.525, 0.84), look.second)
-    canvas.box((0.27, 0.2, 0.74, 0.32), PALE, "flat", radius=0.02)
-    canvas.line([(0.33, 0.26), (0.68, 0.26)], darker(look.colour), 0.04)
-    canvas.box((0.24, 0.84, 0.32, 0.91), Paint(PALE, DARK, "checks", 30), "flat")
-
-
 _GAMES, _SPORTS, _MEDIA = "Video Games & Consoles", "Sports, Leisure & Travel", "Music, Films, Books & Games"
 
 KINDS = (
-    Kind("book", _MEDIA, "Books, Comics & Magazines / Books", (1, 18), ("hardback", "paperback", "illustrated"), book,
-         ("The pages are clean.", "A name is written inside the cover.", "Read once."), ANY_PATTERN),
     Kind("vinyl record", _MEDIA, "Music / Vinyl", (3, 40), ("LP", "single", "coloured"), vinyl_record,
          ("Plays without jumps.", "The sleeve has a little ring wear.", "From a large collection."), ANY_PATTERN),
     Kind("guitar", _MEDIA, "Musical Instruments & DJ Equipment / Guitars & Accessories", (30, 320),
@@ -237,17 +161,11 @@ KINDS = (
     Kind("bicycle", _SPORTS, "Bicycles", (35, 420), ("mountain", "road", "folding"), bicycle,
          ("Serviced in spring.", "The brakes and gears were set last month.", "Lights and lock are included."),
          ("plain",)),
-    Kind("ball", _SPORTS, "Ball & Racquet Sport Equipment / Football", (2, 20), ("match", "training", "beach"),
-         football, ("Size 5.", "Holds its air.", "Used for one season."), ANY_PATTERN),
     Kind("tent", _SPORTS, "Camping & Hiking / Tents", (20, 190), ("dome", "ridge", "tunnel"), tent,
          ("Sleeps three.", "All pegs and poles are there.", "Dry and aired."), ANY_PATTERN),
-    Kind("suitcase", _SPORTS, "Luggage & Travel Equipment", (8, 70), ("cabin", "large", "hard-shell"), suitcase,
-         ("The wheels turn freely.", "Has a number lock.", "Been on two trips."), ANY_PATTERN),
     Kind("controller", _GAMES, "Video Game Accessories / Video Game Controllers", (8, 50),
          ("wireless", "wired", "symmetrical"), game_controller,
          ("No stick drift.", "Charges by USB.", "Every button works."), ANY_PATTERN),
     Kind("handheld console", _GAMES, "Consoles / Other Consoles", (30, 240), ("hybrid", "clamshell", "pocket"),
          handheld_console, ("With charger.", "The screen has no scratches.", "Two games are included."), ANY_PATTERN),
-    Kind("video game", _GAMES, "Games", (3, 35), ("racing", "football", "adventure"), video_game,
-         ("The disc has no scratches.", "Complete with its booklet.", "Finished, so time to pass it on."), ANY_PATTERN),
 )  # fmt: skip

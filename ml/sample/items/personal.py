@@ -5,32 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ml.sample.draw import darker, mirrored, mixed, smooth
+from ml.sample.draw import darker, mirrored, mixed
 from ml.sample.kinds import ANY_PATTERN, DARK, METAL, PALE, Kind
 
 if TYPE_CHECKING:
     from ml.sample.draw import Canvas
     from ml.sample.kinds import Look
-
-
-def top(canvas: Canvas, look: Look) -> None:
-    cuff = {"short-sleeved": (0.95, 0.42), "long-sleeved": (0.97, 0.84), "sleeveless": (0.76, 0.2)}[look.style]
-    if look.style != "sleeveless":
-        sleeve = [(0.68, 0.12), (cuff[0] - 0.02, cuff[1] - 0.1), (cuff[0] - 0.16, cuff[1]), (0.68, 0.42)]
-        for side in (1, -1):
-            canvas.polygon([(0.5 + side * (x - 0.5), y) for x, y in sleeve], look.paint)
-            hem = [(0.5 + side * (x - 0.5), y) for x, y in sleeve[1:3]]
-            canvas.line(hem, look.second, 0.03)
-    wide = look.between(0.22, 0.26)
-    shoulder = 0.7 if look.style != "sleeveless" else 0.66
-    canvas.polygon(
-        mirrored([(0.6, 0.1), (shoulder, 0.12), (0.5 + wide, 0.36), (0.5 + wide, 0.94)]),
-        look.paint,
-    )
-    canvas.ellipse((0.4, 0.04, 0.6, 0.2), mixed(look.second, DARK, 0.3), "flat")
-    canvas.arc((0.39, 0.02, 0.61, 0.22), (10, 170), look.second, 0.025)
-    if look.numbers[1] > 0.6:
-        canvas.box((0.56, 0.34, 0.68, 0.48), look.second)
 
 
 def trainer(canvas: Canvas, look: Look) -> None:
@@ -70,23 +50,6 @@ def dress(canvas: Canvas, look: Look) -> None:
     canvas.polygon(mirrored([(0.5 + waist, 0.42), (0.5 + hem, length)]), look.paint)
     canvas.line([(0.5 - waist, 0.42), (0.5 + waist, 0.42)], look.second, 0.045)
     canvas.line([(0.5 - hem, length), (0.5 + hem, length)], look.second, 0.025)
-
-
-def handbag(canvas: Canvas, look: Look) -> None:
-    if look.style == "shoulder":
-        canvas.arc((0.2, 0.0, 0.8, 0.9), (185, 355), look.second, 0.03)
-    elif look.style == "tote":
-        canvas.arc((0.32, 0.1, 0.68, 0.66), (180, 360), look.second, 0.04)
-    low = 0.86 if look.style != "clutch" else 0.76
-    bag = [(0.2, 0.38), (0.8, 0.38), (0.9, low), (0.1, low)]
-    canvas.polygon(bag, look.paint)
-    if look.style != "tote":
-        flap = look.between(0.56, 0.64)
-        canvas.polygon([(0.2, 0.38), (0.8, 0.38), (0.78, 0.5), (0.5, flap), (0.22, 0.5)], look.second)
-        canvas.ellipse((0.46, flap - 0.06, 0.54, flap + 0.02), (226, 190, 90), "ball")
-    else:
-        canvas.line([(0.2, 0.44), (0.8, 0.44)], look.second, 0.03)
-        canvas.box((0.4, 0.56, 0.6, 0.72), look.second, radius=0.02)
 
 
 def mobile_phone(canvas: Canvas, look: Look) -> None:
@@ -132,24 +95,6 @@ def desk_phone(canvas: Canvas, look: Look) -> None:
             canvas.box((x, y, x + keys * 0.75, y + keys * 0.7), PALE, radius=0.01)
 
 
-def smart_watch(canvas: Canvas, look: Look) -> None:
-    wide = look.between(0.12, 0.16)
-    canvas.box((0.5 - wide, 0.02, 0.5 + wide, 0.4), look.paint, "round", radius=0.05)
-    canvas.box((0.5 - wide, 0.6, 0.5 + wide, 0.98), look.paint, "round", radius=0.05)
-    for y in (0.78, 0.84, 0.9):
-        canvas.ellipse((0.485, y, 0.515, y + 0.03), DARK, "flat")
-    if look.style == "round":
-        canvas.ellipse((0.24, 0.24, 0.76, 0.76), look.second)
-        canvas.ellipse((0.28, 0.28, 0.72, 0.72), (22, 24, 30), "flat")
-    else:
-        half = 0.24 if look.style == "square" else 0.18
-        canvas.box((0.5 - half, 0.26, 0.5 + half, 0.74), look.second, radius=0.07)
-        canvas.box((0.54 - half, 0.3, 0.46 + half, 0.7), (22, 24, 30), "flat", radius=0.04)
-    canvas.arc((0.4, 0.4, 0.6, 0.6), (130, 400), (90, 220, 120), 0.03)
-    canvas.line([(0.5, 0.5), (0.5, 0.42)], PALE, 0.015)
-    canvas.line([(0.5, 0.5), (0.57, 0.53)], PALE, 0.015)
-
-
 def perfume(canvas: Canvas, look: Look) -> None:
     canvas.box((0.43, 0.24, 0.57, 0.38), METAL, "round")
     canvas.box((0.4, 0.06, 0.6, 0.28), look.second, "round", radius=0.02)
@@ -163,17 +108,6 @@ def perfume(canvas: Canvas, look: Look) -> None:
         label = (0.38, 0.58, 0.62, 0.8)
     canvas.box(label, PALE, "flat", radius=0.01)
     canvas.line([(0.43, (label[1] + label[3]) / 2), (0.57, (label[1] + label[3]) / 2)], darker(look.second), 0.02)
-
-
-def hairdryer(canvas: Canvas, look: Look) -> None:
-    canvas.line([(0.66, 0.86), (0.7, 0.95), (0.86, 0.93), (0.92, 0.98)], DARK, 0.02)
-    canvas.polygon([(0.5, 0.46), (0.66, 0.44), (0.74, 0.88), (0.58, 0.9)], look.second)
-    canvas.box((0.58, 0.58, 0.65, 0.68), DARK, radius=0.02)
-    barrel = {"folding": 0.13, "professional": 0.17, "retro": 0.2}[look.style]
-    canvas.polygon([(0.05, 0.2), (0.26, 0.3 - barrel * 0.7), (0.26, 0.3 + barrel * 0.7), (0.05, 0.42)], DARK)
-    lower = [(0.88, 0.3), (0.6, 0.3 + barrel), (0.22, 0.3 + barrel * 0.8)]
-    canvas.polygon(smooth([(0.22, 0.3 - barrel * 0.8), (0.6, 0.3 - barrel), *lower]), look.paint)
-    canvas.ellipse((0.66, 0.22, 0.82, 0.38), look.second, "ball")
 
 
 def hairbrush(canvas: Canvas, look: Look) -> None:
@@ -196,24 +130,16 @@ def hairbrush(canvas: Canvas, look: Look) -> None:
 _CLOTHES, _PHONES = "Clothes, Footwear & Accessories", "Phones, Mobile Phones & Telecoms"
 
 KINDS = (
-    Kind("top", _CLOTHES, "Women's Clothing / Tops & Shirts", (2, 20), ("short-sleeved", "long-sleeved", "sleeveless"),
-         top, ("Size 12.", "Pure cotton.", "Washed and ironed."), ANY_PATTERN),
     Kind("trainer", _CLOTHES, "Men's Shoes & Boots / Men's Trainers", (8, 70), ("low-top", "high-top", "running"),
          trainer, ("A pair, size 9.", "Worn three times.", "The laces are new."), ANY_PATTERN),
     Kind("dress", _CLOTHES, "Women's Clothing / Dresses", (5, 60), ("summer", "evening", "shift"), dress,
          ("Size 10.", "Fully lined.", "Worn to one wedding."), ANY_PATTERN),
-    Kind("handbag", _CLOTHES, "Women's Accessories / Women's Bags & Handbags", (5, 65), ("tote", "shoulder", "clutch"),
-         handbag, ("The lining is clean.", "Has an inside pocket.", "With its dust bag."), ANY_PATTERN),
     Kind("mobile phone", _PHONES, "Mobile Phones / Other", (40, 420), ("large", "compact", "flip"), mobile_phone,
          ("Unlocked, 128 GB.", "The battery is at 91 %.", "No cracks, always in a case."), ANY_PATTERN),
     Kind("telephone", _PHONES, "Home Phones & Answering Machines", (5, 40), ("push-button", "cordless", "rotary"),
          desk_phone, ("Tested on our line.", "Loud ring.", "With cable.")),
-    Kind("smart watch", _PHONES, "Smart Watch", (15, 160), ("round", "square", "slim"), smart_watch,
-         ("Charger included.", "Counts steps and sleep.", "Spare strap included."), ANY_PATTERN),
     Kind("perfume bottle", "Health & Beauty", "Fragrances", (6, 60), ("round", "square", "slender"), perfume,
          ("100 ml, nearly full.", "An unwanted gift.", "Smells of roses."), ANY_PATTERN),
-    Kind("hairdryer", "Health & Beauty", "Hair Care & Styling", (6, 55), ("folding", "professional", "retro"),
-         hairdryer, ("2000 W.", "Three heat settings.", "The nozzle is included."), ANY_PATTERN),
     Kind("hairbrush", "Health & Beauty", "Hair Care & Styling", (2, 15), ("paddle", "round", "slim"), hairbrush,
          ("New, still boxed.", "Detangles well.", "The bristles are soft."), ANY_PATTERN),
 )  # fmt: skip

@@ -8,30 +8,8 @@ from ml.sample.draw import darker, mixed
 from ml.sample.kinds import ANY_PATTERN, DARK, METAL, PALE, WOOD, Kind
 
 if TYPE_CHECKING:
-    from ml.sample.draw import Box, Canvas, Point
+    from ml.sample.draw import Canvas
     from ml.sample.kinds import Look
-
-
-def desk(canvas: Canvas, look: Look) -> None:
-    top = look.between(0.26, 0.36)
-    if look.style == "pedestal":
-        for left in (0.1, 0.66):
-            canvas.box((left, top + 0.06, left + 0.24, 0.88), look.second)
-            for drawer in range(3):
-                low = top + 0.1 + drawer * (0.78 - top) / 3
-                canvas.box((left + 0.02, low, left + 0.22, low + 0.13), mixed(look.second, PALE, 0.2))
-                canvas.ellipse((left + 0.09, low + 0.05, left + 0.15, low + 0.08), METAL)
-    elif look.style == "trestle":
-        for foot in (0.2, 0.8):
-            canvas.line([(foot, top + 0.05), (foot - 0.1, 0.92)], look.second, 0.03)
-            canvas.line([(foot, top + 0.05), (foot + 0.1, 0.92)], look.second, 0.03)
-            canvas.line([(foot - 0.06, 0.7), (foot + 0.06, 0.7)], look.second, 0.02)
-    else:
-        for foot in (0.24, 0.76):
-            canvas.box((foot - 0.03, top, foot + 0.03, 0.9), look.second, "round")
-            canvas.box((foot - 0.13, 0.88, foot + 0.13, 0.93), look.second, radius=0.02)
-    canvas.polygon([(0.12, top - 0.1), (0.88, top - 0.1), (0.97, top), (0.03, top)], look.paint)
-    canvas.box((0.03, top, 0.97, top + 0.06), darker(look.colour, 0.85))
 
 
 def office_chair(canvas: Canvas, look: Look) -> None:
@@ -83,27 +61,6 @@ def laptop(canvas: Canvas, look: Look) -> None:
         canvas.line([(0.78, 0.2), (0.94, 0.5)], look.second, 0.025)
 
 
-def monitor(canvas: Canvas, look: Look) -> None:
-    left, bottom = {"widescreen": (0.04, 0.62), "square": (0.16, 0.7), "curved": (0.04, 0.64)}[look.style]
-    right = 1 - left
-    canvas.box((0.46, bottom, 0.54, 0.88), look.second, "round")
-    canvas.ellipse((0.28, 0.83, 0.72, 0.93), look.second)
-    bend = 0.05 if look.style == "curved" else 0.0
-    canvas.polygon(_screen((left, 0.08, right, bottom), bend), look.colour)
-    canvas.polygon(_screen((left + 0.03, 0.11, right - 0.03, bottom - 0.05), bend), look.paint, "flat")
-    hill = look.between(0.3, 0.5)
-    canvas.polygon([(left + 0.05, bottom - 0.06), (0.3, hill), (0.52, bottom - 0.06)], look.second)
-    canvas.ellipse((0.66, 0.18, 0.78, 0.3), (250, 220, 110), "flat")
-
-
-def _screen(box: Box, bend: float) -> list[Point]:
-    """Return a rectangle whose upper and lower sides sag by `bend`."""
-    left, upper, right, lower = box
-    across = [step / 8 for step in range(9)]
-    sag = [(left + (right - left) * t, bend * 4 * t * (1 - t)) for t in across]
-    return [*((x, upper + y) for x, y in sag), *((x, lower + y) for x, y in reversed(sag))]
-
-
 def keyboard(canvas: Canvas, look: Look) -> None:
     parts = [(0.03, 0.97, 14)] if look.style != "split" else [(0.02, 0.46, 7), (0.54, 0.98, 7)]
     if look.style == "compact":
@@ -153,27 +110,10 @@ def drill(canvas: Canvas, look: Look) -> None:
         canvas.box((0.31, 0.42, 0.39, 0.72), DARK, "round", radius=0.03)
 
 
-def paint_tin(canvas: Canvas, look: Look) -> None:
-    half, top = {"one-litre": (0.24, 0.32), "five-litre": (0.36, 0.24), "tall": (0.22, 0.18)}[look.style]
-    canvas.arc((0.5 - half - 0.02, top - 0.16, 0.5 + half + 0.02, top + 0.26), (180, 360), METAL, 0.014)
-    canvas.box((0.5 - half, top, 0.5 + half, 0.9), METAL, "round")
-    canvas.ellipse((0.5 - half, 0.84, 0.5 + half, 0.95), METAL, "round")
-    canvas.box((0.5 - half, top + 0.1, 0.5 + half, 0.82), look.paint, "round")
-    canvas.ellipse((0.42, 0.46, 0.58, 0.64), PALE, "flat")
-    canvas.box((0.45, 0.53, 0.55, 0.57), look.colour, "flat")
-    canvas.ellipse((0.5 - half, top - 0.06, 0.5 + half, top + 0.06), METAL)
-    canvas.ellipse((0.54 - half, top - 0.045, 0.46 + half, top + 0.04), look.second, "flat")
-    for drip, length in ((0.2, 0.22), (0.4, 0.12), (0.75, look.between(0.1, 0.3))):
-        x = 0.5 - half + 2 * half * drip
-        canvas.line([(x, top + 0.05), (x, top + 0.05 + length)], look.second, 0.035)
-
-
 _FURNITURE = "Office Furniture & Equipment"
 _COMPUTERS = "Computers, Laptops & Netbooks"
 
 KINDS = (
-    Kind("desk", _FURNITURE, "Office Furniture / Desks & Tables", (20, 240), ("pedestal", "trestle", "standing"), desk,
-         ("It is 140 cm wide and 70 cm deep.", "Comes apart for transport.", "The top has a few light marks.")),
     Kind("office chair", _FURNITURE, "Office Furniture / Chairs", (10, 150), ("high-back", "mesh-back", "backless"),
          office_chair, ("The gas lift works.", "Rolls well on carpet.", "From a home office."), ANY_PATTERN),
     Kind("filing cabinet", _FURNITURE, "Office Furniture / Storage & Filing Cabinets", (15, 95),
@@ -183,9 +123,6 @@ KINDS = (
          ("slim", "gaming", "touchscreen"), laptop,
          ("Has 8 GB of memory and a 256 GB drive.", "The battery lasts five hours.", "Wiped, with the charger."),
          ANY_PATTERN),
-    Kind("monitor", "Computers & Software", f"{_COMPUTERS} / Monitors & Projectors / Monitors", (20, 210),
-         ("widescreen", "square", "curved"), monitor,
-         ("No dead pixels.", "HDMI and power leads are included.", "The stand tilts.")),
     Kind("keyboard", "Computers & Software", f"{_COMPUTERS} / Keyboards, Mice & Input Devices", (5, 75),
          ("full-size", "compact", "split"), keyboard,
          ("UK layout.", "The keys were cleaned one by one.", "Works by cable or Bluetooth."), ("plain",)),
@@ -193,6 +130,4 @@ KINDS = (
          hammer, ("The head sits tight.", "Good grip.", "One of several from a workshop clearance.")),
     Kind("drill", "DIY Tools & Materials", "Power Tools / Drills", (15, 120), ("cordless", "hammer", "compact"), drill,
          ("Two batteries and a charger.", "In its case, with bits.", "Plenty of torque.")),
-    Kind("paint tin", "DIY Tools & Materials", "Painting & Decorating", (2, 28), ("one-litre", "five-litre", "tall"),
-         paint_tin, ("Unopened.", "About half is left.", "For walls and ceilings, washable."), ANY_PATTERN),
 )  # fmt: skip
