@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from ml.model import LookalikeNet
     from ml.preprocess import Preprocessing
 
-TOLERANCE = 1e-3
-"""Largest difference allowed between the graph in f32 and eager torch, in a vector's component or a probability.
+VECTOR_TOLERANCE, PROBABILITY_TOLERANCE = 1e-3, 1e-2
+"""Largest differences allowed between the graph in f32 and eager torch, in a vector's component and a probability.
 
-The graph's float16 weights account for about 1e-4.
+The graph's float16 weights account for up to 3e-4 and 1.1e-3: a category head that whitening is folded into has large
+weights, so probabilities move more. A graph of other weights differs by 0.1 and more.
 """
 
 
@@ -91,11 +92,13 @@ def _check_graph(graph: Path, photos: NDArray[np.uint8], expected: Embeddings) -
     """Raise BundleError unless the graph, read back from its file, computes what the network computed."""
     request = compile_graph(graph, threads=available_cores(), precision="f32").create_infer_request()
     request.infer([photos], share_inputs=True)
-    differences = [
+    vectors, probabilities = (
         float(np.abs(request.get_output_tensor(i).data - values).max())
         for i, values in enumerate((expected.vectors, expected.probabilities))
-    ]
-    if not max(differences) <= TOLERANCE:  # false for NaN too
-        vectors, probabilities = differences
-        problem = f"differs from torch by {vectors:.2g} in vectors and {probabilities:.2g} in probabilities"
-        raise BundleError(graph, f"{problem} (allowed: {TOLERANCE})", "Train again, or report this as a bug")
+    )
+    if not (vectors <= VECTOR_TOLERANCE and probabilities <= PROBABILITY_TOLERANCE):  # so that NaN is refused too
+        problem = (
+            f"differs from torch by {vectors:.2g} in vectors (allowed: {VECTOR_TOLERANCE}) and "
+            f"{probabilities:.2g} in probabilities (allowed: {PROBABILITY_TOLERANCE})"
+        )
+        raise BundleError(graph, problem, "Train again, or report this as a bug")

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from db import photos
 from db.vectors.durability import sync
+from ml.bundle import BundleError
 from ml.data import LabelledPhoto
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from services.errors import BadInput
@@ -59,7 +60,7 @@ def train_and_promote(
         progress: is told how the stages go.
 
     Raises:
-        CannotTrain: the photos are too few, or the weights do not fit.
+        CannotTrain: the photos are too few, the weights do not fit, or the network cannot be exported.
         TorchMissing: the training packages are not installed.
     """
     bundle = train_bundle(resources, weights=weights, config=config, progress=progress)
@@ -83,17 +84,17 @@ def train_bundle(
     fresh = models / f"new-{uuid4().hex[:8]}"
     try:
         result = train(labelled, config, weights=weights, out=models / f"run-{fresh.name}", progress=progress)
-    except TrainingError as error:
+        progress("export the model", 0, 1)
+        bundle = export_bundle(
+            result.network,
+            categories=result.categories,
+            preprocessing=result.preprocessing,
+            metrics=result.metrics.by_name(),
+            record=result.record.to_json(),
+            out=fresh,
+        )
+    except (TrainingError, BundleError) as error:
         raise CannotTrain(str(error)) from error
-    progress("export the model", 0, 1)
-    bundle = export_bundle(
-        result.network,
-        categories=result.categories,
-        preprocessing=result.preprocessing,
-        metrics=result.metrics.by_name(),
-        record=result.record.to_json(),
-        out=fresh,
-    )
     return _settle(bundle, models / bundle.version)
 
 
