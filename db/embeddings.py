@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import and_, exists, func
+from sqlalchemy import and_, exists, func, update
 from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
@@ -126,6 +126,15 @@ def photos_without(session: Session, *, model_version: str, after: int, limit: i
 def missing_count(session: Session, *, model_version: str) -> int:
     """Return the number of photos that `photos_without` would yield in all."""
     return session.exec(select(func.count()).select_from(Photo).where(_lacks(model_version))).one()
+
+
+def requeue_missing(session: Session, *, model_version: str) -> int:
+    """Make pending again every embedded photo that `model_version` has not embedded, and return how many.
+
+    There are such after a model was changed while photos were on their way.
+    """
+    query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
+    return int(session.execute(query.values(state=PhotoState.PENDING, attempts=0)).rowcount)  # type: ignore[attr-defined]
 
 
 def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-def create_job(session: Session, kind: str, inputs: Mapping[str, object]) -> str:
-    """Add a queued job of this kind and return its id, 32 hex digits."""
-    job = Job(id=uuid4().hex, kind=kind, inputs=dict(inputs))
+def create_job(session: Session, kind: str, inputs: Mapping[str, object], *, state: JobState = JobState.QUEUED) -> str:
+    """Add a job of this kind and return its id, 32 hex digits. A queued one is for whoever runs the queue."""
+    job = Job(id=uuid4().hex, kind=kind, inputs=dict(inputs), state=state)
     session.add(job)
     return job.id
 
@@ -41,12 +41,9 @@ def finish_job(session: Session, job_id: str, error: str | None = None) -> None:
     job.error, job.finished_at = error, utc_now()
 
 
-def requeue_interrupted_jobs(session: Session) -> int:
-    """Queue every running job again: to be called when no process that could be running one is alive."""
-    interrupted = session.exec(select(Job).where(Job.state == JobState.RUNNING)).all()
-    for job in interrupted:
-        _queue_again(session, job)
-    return len(interrupted)
+def running_jobs(session: Session) -> Sequence[Job]:
+    """Return every job that a process runs, or ran when it was killed."""
+    return session.exec(select(Job).where(Job.state == JobState.RUNNING).order_by(col(Job.created_at))).all()
 
 
 def requeue_job(session: Session, job_id: str) -> None:

@@ -58,7 +58,8 @@ class LabelledRow:
 def register_photos(session: Session, photos: Sequence[StoredPhoto]) -> Counter[str]:
     """Make each photo known, as `new`, `replaced` (other bytes under the same id) or `unchanged`.
 
-    New and replaced photos are pending. A replaced photo's old point is taken out of the indexes at once.
+    New and replaced photos are pending. A replaced photo's old point is taken out of the indexes at once. An unchanged
+    photo that failed is tried again, so that every run reports it; but not one that its workers died of.
     (listing_id, external_id) must be distinct within `photos`, and the listings must exist.
     """
     existing = {(row.listing_id, row.external_id): row for row in _by_external_id(session, photos)}
@@ -74,6 +75,8 @@ def register_photos(session: Session, photos: Sequence[StoredPhoto]) -> Counter[
             outcome["replaced"] += 1
         else:
             outcome["unchanged"] += 1
+            if row.state == PhotoState.FAILED and row.attempts < MAX_ATTEMPTS:
+                row.state, row.attempts, row.error = PhotoState.PENDING, 0, None
     session.flush()
     for embedding in session.exec(select(Embedding).where(col(Embedding.photo_id).in_(replaced))):
         session.delete(embedding)

@@ -59,6 +59,11 @@ class Resources:
         """The photos' bytes."""
         return PhotoFiles(self.settings.data_dir / "photos")
 
+    @property
+    def uploads(self) -> Path:
+        """Where bulk uploads wait for their jobs."""
+        return self.settings.data_dir / "uploads"
+
     @cached_property
     def photo_limits(self) -> PhotoLimits:
         """What a photo may be."""

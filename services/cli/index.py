@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db import generations, migrate
+from db import embeddings, generations, migrate
 from db.session import Database
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources
@@ -30,6 +30,13 @@ class DriftFound(LookalikeError):
     def __init__(self, drifts: list[Drift]) -> None:
         engines = ", ".join(found.engine for found in drifts if not found.is_empty)
         super().__init__(f"The truth and the indexes differ ({engines}). Mend it: lookalike verify --repair")
+
+
+class NotCompared(LookalikeError):
+    """An index could not be looked into."""
+
+    def __init__(self, engine: str, problem: str) -> None:
+        super().__init__(f"{engine} cannot be compared: {problem}. While `serve` runs, ask it: /v1/admin/consistency")
 
 
 def reindex(
@@ -63,8 +70,9 @@ def verify(
             _repair(resources, found)
             found = _drifts(resources)
         shapes = _agreements(resources, queries) if queries else []
+        waiting = _waiting(resources)
     if json:
-        print_json({"drift": found, "agreement": shapes})
+        print_json({"drift": found, "agreement": shapes, "not_embedded": waiting})
     else:
         rows = [(one.engine, one.expected, one.held, len(one.missing), len(one.extra)) for one in found]
         print_table("Photos", ["index", "in the database", "in the index", "missing", "extra"], rows)
@@ -74,6 +82,8 @@ def verify(
             ["filter", "queries", "answered alike"],
             [(one.shape, one.queries, one.agreeing) for one in shapes],
         )
+    if waiting and not json:
+        console.print(f"{waiting} photos wait for the live model to embed them. `lookalike reindex` does it.")
     if not all(one.is_empty for one in found):
         raise DriftFound(found)
 
@@ -102,10 +112,10 @@ def upgrade() -> None:
 
 
 def _drifts(resources: Resources) -> list[Drift]:
-    live = resources.live.current()
     resources.live.refresh()
+    live = resources.live.current()
     for engine, problem in live.unavailable.items():
-        console.print(f"{engine} cannot be compared: {problem}")
+        raise NotCompared(engine, problem)
     version = live.generation.model_version
     return [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
 
@@ -114,6 +124,12 @@ def _agreements(resources: Resources, queries: int) -> list[Agreement]:
     live = resources.live.current()
     indexes = live.index("faiss"), live.index("qdrant")
     return agreement(resources.database, indexes, model_version=live.generation.model_version, queries=queries)
+
+
+def _waiting(resources: Resources) -> int:
+    """Return how many photos are neither embedded by the live model nor failed."""
+    with resources.database.read() as session:
+        return embeddings.missing_count(session, model_version=resources.live.current().generation.model_version)
 
 
 def _repair(resources: Resources, found: list[Drift]) -> None:

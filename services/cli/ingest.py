@@ -10,6 +10,7 @@ import typer
 from db import jobs
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources
+from services.errors import BadInput
 from services.ingest.columns import Columns
 from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
 from services.ingest.rejects import write_rejects
@@ -34,6 +35,8 @@ def ingest(
     """Clean listings, store and embed their photos, and update the indexes."""
     if photo_dir and photo_zip:
         raise typer.BadParameter("give --photo-dir or --photo-zip, not both")
+    if not rejects.parent.is_dir():
+        raise BadInput(f"--rejects {rejects}: there is no folder {rejects.parent}.")
     inputs = IngestInputs(
         listings=listings,
         photos_table=photos_table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,6 +68,12 @@ def show(trained: TrainedModel) -> None:
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}: {trained.run.embedded} photos "
         f"embedded at {trained.run.photos_per_second:.0f} photos/s."
     )
+    if failed := trained.run.failed:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in failed).items())
+        console.print(
+            f"{len(failed)} photos could not be embedded ({reasons}); "
+            "the next `lookalike ingest` of their files lists each in rejects.csv."
+        )
     console.print("Next: lookalike serve")
 
 

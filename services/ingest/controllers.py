@@ -13,7 +13,6 @@ from litestar.params import FromPath, JSONBody, MultipartBody
 from db import generations, jobs
 from services.errors import NotFound
 from services.indexing.consistency import drift
-from services.ingest.pipeline import create_ingest_job
 from services.ingest.rejects import rejects_csv
 from services.ingest.runner import JobRunner
 from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobAnswer, JobQueued, ReindexRequest
@@ -61,10 +60,7 @@ class BulkController(Controller):
             for field in fields(data)
             if (part := getattr(data, field.name)) is not None
         }
-        inputs = store_uploads(resources.settings.data_dir / "uploads", parts)
-        job_id = create_ingest_job(resources, inputs)
-        job_runner.wake()
-        return JobQueued(job_id)
+        return JobQueued(job_runner.queue_ingest(store_uploads(resources.uploads, parts)))
 
 
 class JobController(Controller):
@@ -103,17 +99,16 @@ class AdminController(Controller):
     )
     def reindex(
         self,
-        data: JSONBody[ReindexRequest],
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
+        data: JSONBody[ReindexRequest | None] = None,
     ) -> JobQueued:
         """Queue a job that builds a generation beside the live one, verifies it and promotes it."""
-        with resources.database.write() as session:
-            if data.model_version and generations.model_path(session, data.model_version) is None:
-                raise NotFound("registered model", data.model_version, remedy="`lookalike train` makes one.")
-            job_id = jobs.create_job(session, "reindex", {"model_version": data.model_version})
-        job_runner.wake()
-        return JobQueued(job_id)
+        model_version = data.model_version if data else None
+        with resources.database.read() as session:
+            if model_version and generations.model_path(session, model_version) is None:
+                raise NotFound("registered model", model_version, remedy="`lookalike train` makes one.")
+        return JobQueued(job_runner.queue_reindex(model_version))
 
     @get("/indexes", sync_to_thread=True, summary="The generations, newest first")
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
@@ -128,8 +123,8 @@ class AdminController(Controller):
     @get("/consistency", sync_to_thread=True, summary="How the indexes differ from the database")
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
         """Return the drift of each index that this process has open."""
-        live = resources.live.current()
         resources.live.refresh()
+        live = resources.live.current()
         version = live.generation.model_version
         found = [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
         return [DriftAnswer(one.engine, one.expected, one.held, one.missing, one.extra) for one in found]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from db.embeddings import NewEmbedding
 from db.records import RejectedRecord
 from ml.pipeline import embed_all
 from ml.preprocess import PhotoError
+from services.ingest.processes import is_gone, process_name
 from services.ingest.rejects import shorten
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class PhotoEmbedder:
 
     def __init__(self, database: Database, files: PhotoFiles, embedder: Embedder, *, limits: PhotoLimits) -> None:
         self._database, self._files, self._embedder, self._limits = database, files, embedder, limits
-        self._owner = f"{platform.node()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._owner = f"{process_name()}:{uuid4().hex[:8]}"
 
     def embed_pending(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
         """Embed every pending photo that no other worker holds.
@@ -149,16 +148,6 @@ def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[
 def _release_dead(database: Database) -> None:
     with database.write() as session:
         for owner in photos.lease_owners(session):
-            host, pid, _run = owner.rsplit(":", 2)
-            if host == platform.node() and not _is_alive(int(pid)):
+            process, _, _run = owner.rpartition(":")
+            if is_gone(process):
                 photos.release(session, owner, blameless=False)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -94,7 +94,7 @@ class TarPhotos:
                 self._file = _uncompressed(path, stack)
                 self._members = dict(_members(self._file))
             except (tarfile.TarError, ValueError) as error:
-                raise ListingsFileError(path, f"is not a sound tar ({error})", _REMEDY) from error
+                raise ListingsFileError(path, f"is neither a zip nor a sound tar ({error})", _REMEDY) from error
             except (OSError, EOFError, zlib.error) as error:
                 raise ListingsFileError(path, f"cannot be unpacked ({error})", _REMEDY) from error
             self._names = PhotoNames(self._members)

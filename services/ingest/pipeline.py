@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from db import generations, jobs, photos
-from db.models import PhotoState
+from db import embeddings, generations, jobs, photos
+from db.models import JobState, PhotoState
 from services.errors import ListingsFileError
 from services.ingest.columns import Columns
 from services.ingest.embedding import EmbeddingRun, PhotoEmbedder
@@ -16,7 +16,9 @@ from services.ingest.ledger import Ledger
 from services.ingest.loading import Spool, load_photos, named_photos, read_into, write_listings
 from services.ingest.photo_urls import WebPhotos
 from services.ingest.photos import open_photos
+from services.ingest.processes import process_name
 from services.ingest.progress import Progress, StageCounter, silent
+from services.ingest.readers import check_photo_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,10 +56,10 @@ class IngestResult:
 
 
 def create_ingest_job(resources: Resources, inputs: IngestInputs) -> str:
-    """Record a queued ingest job and return its id."""
+    """Record an ingest job that this process is about to run, and return its id. No other process will run it."""
     names = {name: str(getattr(inputs, name) or "") for name in ("listings", "photos_table", "photos")}
     with resources.database.write() as session:
-        return jobs.create_job(session, "ingest", names)
+        return jobs.create_job(session, "ingest", {**names, "process": process_name()}, state=JobState.RUNNING)
 
 
 def run_ingest(
@@ -77,19 +79,26 @@ def run_ingest(
     Raises:
         ListingsFileError: a file cannot be read; the job is failed, and nothing of that file was written.
     """
-    ledger = Ledger(resources.database, job_id)
     with recorded(resources.database, job_id):
-        _load(resources, inputs, ledger, progress)
-        run = embed_and_index(resources, ledger, progress)
+        return ingest_files(resources, job_id, inputs, progress)
+
+
+def ingest_files(resources: Resources, job_id: str, inputs: IngestInputs, progress: Progress) -> IngestResult:
+    """Do what `run_ingest` does, but for keeping the job's outcome."""
+    ledger = Ledger(resources.database, job_id)
+    _load(resources, inputs, ledger, progress)
+    run = embed_and_index(resources, ledger, progress)
     return IngestResult(ledger.summary(), run)
 
 
 def embed_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> EmbeddingRun | None:
     """Embed what is pending with the live model and bring the indexes in line; without a model, do nothing."""
     resources.ensure_generation()
-    with resources.database.read() as session:
-        if generations.live_generation(session) is None:
+    with resources.database.write() as session:
+        live = generations.live_generation(session)
+        if live is None:
             return None
+        embeddings.requeue_missing(session, model_version=live.model_version)
         pending = photos.state_counts(session)[PhotoState.PENDING]
     embedder = PhotoEmbedder(
         resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
@@ -111,6 +120,10 @@ def _load(
     progress: Progress,
 ) -> None:
     with ExitStack() as stack:
+        # Everything is opened before anything is written.
+        source = stack.enter_context(_photo_source(inputs, resources))
+        if inputs.photos_table is not None:
+            check_photo_table(inputs.photos_table, inputs.columns)
         spool = stack.enter_context(Spool())
         progress("read listings", 0, None)
         read_into(spool, inputs.listings, inputs.columns, ledger)
@@ -119,7 +132,7 @@ def _load(
         load_photos(
             resources.database,
             resources.photo_files,
-            stack.enter_context(_photo_source(inputs, resources)),
+            source,
             named_photos(spool, inputs.photos_table, inputs.columns),
             limits=resources.photo_limits,
             ledger=ledger,

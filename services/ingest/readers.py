@@ -74,6 +74,16 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
 
 
+def check_photo_table(path: Path, columns: Columns) -> None:
+    """Read a photo table's first row.
+
+    Raises:
+        ListingsFileError: the file cannot be read, or not that far.
+        MissingColumns: a column of the mapping is not there.
+    """
+    next(read_photo_table(path, columns), None)
+
+
 def split_photos(cell: str, separator: str) -> tuple[str, ...]:
     """Return the photos that a cell names, each once: a JSON array of texts, or names between separators."""
     names = cell.split(separator) if separator else [cell]

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db import jobs
 from services.errors import LookalikeError
-from services.ingest.job_outcome import JobInterrupted
-from services.ingest.pipeline import IngestInputs, run_ingest
+from services.ingest.job_outcome import JobInterrupted, recorded
+from services.ingest.pipeline import ingest_files
+from services.ingest.processes import is_gone
 from services.ingest.reindex import run_reindex_job
+from services.ingest.uploads import taken_upload
 
 if TYPE_CHECKING:
-    from db.models import Job
+    from collections.abc import Mapping
+
     from services.resources import Resources
 
 log = logging.getLogger(__name__)
+
+_AFTER_AN_ERROR_S = 5.0
+"""How long the queue rests after an error that no job explains, such as a full disk or a database that is away."""
 
 
 class JobRunner:
     """Takes the oldest queued job, runs it, and waits for the next.
 
-    Jobs that a stopped process left unfinished are run again at the start: a run does nothing twice. Only one
-    process may run jobs on a database at a time.
+    Jobs of the queue that a stopped process left unfinished are run again at the start: a run does nothing twice. Only
+    one process may run the queue of a database at a time. Jobs that the command line runs by itself are not touched.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -35,14 +39,23 @@ class JobRunner:
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Queue what was interrupted and begin."""
+        """Put what was interrupted in order and begin."""
         with self._resources.database.write() as session:
-            jobs.requeue_interrupted_jobs(session)
+            for job in jobs.running_jobs(session):
+                process = job.inputs.get("process")
+                if process is None:
+                    jobs.requeue_job(session, job.id)
+                elif is_gone(process):
+                    jobs.finish_job(session, job.id, "the process that ran it was stopped; run the command again")
         self._thread.start()
 
-    def wake(self) -> None:
-        """Say that a job was queued."""
-        self._wake.set()
+    def queue_ingest(self, upload: str) -> str:
+        """Queue the ingest of an upload, by its name, and return the job's id."""
+        return self._queue("ingest", {"upload": upload})
+
+    def queue_reindex(self, model_version: str | None) -> str:
+        """Queue a reindex, by default for the live model, and return the job's id."""
+        return self._queue("reindex", {"model_version": model_version})
 
     def stop(self) -> None:
         """Let the present job finish its transaction and end the thread; an unfinished job runs again at a start."""
@@ -50,39 +63,43 @@ class JobRunner:
         self._wake.set()
         self._thread.join(timeout=30)
 
+    def _queue(self, kind: str, inputs: Mapping[str, object]) -> str:
+        with self._resources.database.write() as session:
+            job_id = jobs.create_job(session, kind, inputs)
+        self._wake.set()
+        return job_id
+
     def _loop(self) -> None:
         while not self._stopping:
-            with self._resources.database.read() as session:
-                job = jobs.oldest_queued_job(session)
-            if job is None:
-                self._wake.wait(timeout=1.0)
-                self._wake.clear()
-                continue
             try:
-                self._run(job)
+                if not self._run_next():
+                    self._wake.wait(timeout=1.0)
+                    self._wake.clear()
             except JobInterrupted:
                 return
             except LookalikeError as error:
-                log.warning("job %s failed: %s", job.id, error)
-            except Exception:  # a job must not take the service down; its error stands in the job
-                log.exception("job %s failed", job.id)
+                log.warning("a job failed: %s", error)
+            except Exception:  # nothing may end this thread; a job's error stands in the job
+                log.exception("a job failed, or could not be taken")
+                self._wake.wait(timeout=_AFTER_AN_ERROR_S)
+                self._wake.clear()
 
-    def _run(self, job: Job) -> None:
+    def _run_next(self) -> bool:
+        """Run the oldest queued job to its end; return whether there was one."""
+        with self._resources.database.read() as session:
+            job = jobs.oldest_queued_job(session)
+        if job is None:
+            return False
         if job.kind == "reindex":
             run_reindex_job(self._resources, job.id, job.inputs.get("model_version") or None)
-            return
-        inputs = IngestInputs(
-            listings=Path(job.inputs["listings"]),
-            photos_table=_path(job.inputs["photos_table"]),
-            photos=_path(job.inputs["photos"]),
-        )
-        run_ingest(self._resources, job.id, inputs, self._stop_point)
-        shutil.rmtree(inputs.listings.parent, ignore_errors=True)
+        else:
+            self._ingest(job.id, str(job.inputs.get("upload")))
+        return True
+
+    def _ingest(self, job_id: str, upload: str) -> None:
+        with recorded(self._resources.database, job_id), taken_upload(self._resources.uploads, upload) as inputs:
+            ingest_files(self._resources, job_id, inputs, self._stop_point)
 
     def _stop_point(self, _stage: str, _done: int, _total: int | None) -> None:
         if self._stopping:
             raise JobInterrupted
-
-
-def _path(text: str) -> Path | None:
-    return Path(text) if text else None

@@ -122,9 +122,7 @@ def _layout(path: Path, header: str, wanted: Wanted, delimiters: str) -> Layout:
     delimiter = delimiter or max(delimiters, key=lambda each: len(headers[each]))
     names = headers[delimiter]
     _require_columns(path, wanted, names)
-    twice = [column for column in wanted.columns if names.count(column) > 1]
-    if twice:
-        raise ListingsFileError(path, f"has more than one column {twice[0]!r}", "Rename all but one")
+    _refuse_twice(path, wanted, names)
     at = {column: names.index(column) for column in wanted.columns}
     return Layout(
         delimiter, names, id_at=at.get(wanted.id), text_at=at.get(wanted.free_text), price_at=at.get(wanted.price)
@@ -141,6 +139,12 @@ def _require_columns(path: Path, wanted: Wanted, present: Iterable[str]) -> None
     missing = [column for column in wanted.columns if column not in names]
     if missing:
         raise MissingColumns(path, missing, [name[:80] for name in names[:50] if name])
+
+
+def _refuse_twice(path: Path, wanted: Wanted, names: Sequence[str]) -> None:
+    twice = [column for column in wanted.columns if names.count(column) > 1]
+    if twice:
+        raise ListingsFileError(path, f"has more than one column {twice[0]!r}", "Rename all but one")
 
 
 def _json_rows(path: Path, wanted: Wanted) -> Rows:
@@ -173,7 +177,9 @@ def _parsed_json(number: int, line: str) -> tuple[int, dict[str, object], bool] 
 def _parquet_rows(path: Path, wanted: Wanted) -> Rows:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            _require_columns(path, wanted, file.schema_arrow.names)
+            names = file.schema_arrow.names
+            _require_columns(path, wanted, names)
+            _refuse_twice(path, wanted, names)
             number = 0
             for batch in file.iter_batches(_PARQUET_BATCH, columns=list(wanted.columns)):
                 columns = [_values(batch.column(name)) for name in wanted.columns]

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from services.errors import BadInput
 from services.ingest.pipeline import IngestInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-LISTINGS_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
+LISTINGS_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".csv.gz",
+    ".tsv.gz",
+    ".jsonl.gz",
+    ".ndjson.gz",
+)
 TABLE_SUFFIXES = (".csv", ".csv.gz")
 PHOTOS_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
@@ -34,8 +46,8 @@ class UploadedFile:
     content: IO[bytes]
 
 
-def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> IngestInputs:
-    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`.
+def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> str:
+    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`; return its name.
 
     Raises:
         WrongUpload: a part's file name does not end like a format that the part takes; nothing is kept.
@@ -52,11 +64,35 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> IngestInpu
     target = folder / uuid4().hex
     target.mkdir(parents=True)
     try:
-        paths = {part: _write(target / f"{part}{suffix}", parts[part].content) for part, suffix in suffixes.items()}
+        for part, suffix in suffixes.items():
+            _write(target / f"{part}{suffix}", parts[part].content)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    return IngestInputs(paths["listings"], paths.get("photos_table"), paths.get("photos"))
+    return target.name
+
+
+@contextmanager
+def taken_upload(folder: Path, name: str) -> Iterator[IngestInputs]:
+    """Give the files of the upload that `store_uploads` named, and delete them when the block has an outcome.
+
+    A block that is interrupted (by a `BaseException` that is no `Exception`) leaves them for another try.
+
+    Raises:
+        BadInput: there is no such upload. Only names that we gave are taken, because what lies there is deleted.
+    """
+    try:
+        target = folder / UUID(hex=name).hex
+        found = {path.name.partition(".")[0]: path for path in target.iterdir()}
+        inputs = IngestInputs(found["listings"], found.get("photos_table"), found.get("photos"))
+    except (ValueError, OSError, KeyError) as error:
+        raise BadInput(f"There is no upload {name!r}; upload the files again.") from error
+    try:
+        yield inputs
+    except Exception:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    shutil.rmtree(target, ignore_errors=True)
 
 
 def _suffix(part: str, filename: str, allowed: tuple[str, ...]) -> str:
@@ -67,7 +103,6 @@ def _suffix(part: str, filename: str, allowed: tuple[str, ...]) -> str:
     return max(fitting, key=len)
 
 
-def _write(path: Path, content: IO[bytes]) -> Path:
+def _write(path: Path, content: IO[bytes]) -> None:
     with path.open("xb") as file:
         shutil.copyfileobj(content, file, 1 << 20)
-    return path

@@ -14,7 +14,7 @@ from services.web.health import HealthController
 from services.web.openapi import docs_assets, openapi_config
 from services.web.problems import problem_handlers
 from services.web.request_ids import send_request_id
-from services.web.requests import CarefulRequest, decode_upload, is_upload, read_form_first
+from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
 from services.web.threads import Workers
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def create_app(
         middleware=[metrics.middleware],
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
-        before_request=read_form_first,
+        before_request=check_request,
         type_decoders=[(is_upload, _decode_upload)],
         request_max_body_size=settings.max_upload_bytes + _FORM_ALLOWANCE,
         logging_config=None,

@@ -7,6 +7,7 @@ that does not exist or does not fit: the decoders' own exceptions pass through. 
 from __future__ import annotations
 
 import re
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
@@ -14,13 +15,16 @@ from litestar import Request
 from litestar.datastructures import State, UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException, SerializationException, ValidationException
+from litestar.params import QueryParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from litestar.datastructures import FormMultiDict
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+INVALID = "The request is not valid."
 
 _PLACE = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 
@@ -55,10 +59,32 @@ class CarefulRequest(Request[Any, Any, State]):
             raise ClientException("A text field of the form is not in the charset that it names.") from error
 
 
-async def read_form_first(request: Request[Any, Any, Any]) -> None:
-    """Parse a multipart body before Litestar does: it reuses what `Request.form` found. A `before_request` hook."""
+async def check_request(request: Request[Any, Any, Any]) -> None:
+    """Refuse query parameters and form fields that would be ignored. A `before_request` hook for calls of the API.
+
+    It also parses a multipart body before Litestar does, which reuses what `Request.form` found.
+
+    Raises:
+        ValidationException: one is not among those that the call takes, or is given twice where one is taken.
+    """
+    parameters = request.route_handler.parsed_fn_signature.parameters
+    if request.url.path.startswith("/v1/"):
+        taken = {name: one for name, one in parameters.items() if isinstance(one.kwarg_definition, QueryParameter)}
+        for name in dict.fromkeys(request.query_params):
+            _refuse_unknown(name, taken)
+            if len(request.query_params.getall(name)) > 1 and not taken[name].is_non_string_sequence:
+                raise ValidationException(INVALID, extra=[{"key": name, "message": "give it once"}])
     if request.content_type[0] == RequestEncodingType.MULTI_PART:
-        await request.form()
+        form = await request.form()
+        if "data" in parameters and is_dataclass(body := parameters["data"].annotation):
+            for name in form:
+                _refuse_unknown(name, [field.name for field in fields(body)])
+
+
+def _refuse_unknown(name: str, taken: Collection[str]) -> None:
+    if name not in taken:
+        message = f"unknown; this call takes {', '.join(taken) or 'none'}"
+        raise ValidationException(INVALID, extra=[{"key": name, "message": message}])
 
 
 def decode_upload(target: type, value: object) -> NoReturn:
@@ -94,7 +120,7 @@ def converted(values: Mapping[str, Any], into: type[T], *, strict: bool) -> T:
         if "unknown field" in message:
             message += f"; the fields are {', '.join(field.name for field in msgspec.structs.fields(into))}"
         problem = {"key": place["path"] if place else "", "message": message}
-        raise ValidationException("The request is not valid.", extra=[problem]) from error
+        raise ValidationException(INVALID, extra=[problem]) from error
 
 
 def _decode(target: type, value: Any) -> Any:

@@ -7,15 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlmodel import select
 
 from db import embeddings, feed, generations, jobs, listings, photos
-from db.models import JobState, PhotoState
+from db.models import Embedding, FeedOperation, JobState, PhotoState
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
-from services.ingest.pipeline import create_ingest_job, run_ingest
+from services.ingest.pipeline import IngestInputs, create_ingest_job, run_ingest
 from tests.databases import STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 
@@ -173,6 +175,52 @@ def test_an_unreadable_file_fails_the_job_and_writes_nothing(resources: Resource
     assert job is not None
     assert job.state == JobState.FAILED
     assert "listings.csv" in (job.error or "")
+
+
+@pytest.mark.parametrize("wrong", [{"photos": "nothing"}, {"photos_table": "nothing.csv"}])
+def test_nothing_is_written_when_the_photos_cannot_be_opened(
+    resources: Resources, shop: Marketplace, wrong: dict[str, str]
+) -> None:
+    inputs = replace(shop.inputs, **{name: shop.folder / path for name, path in wrong.items()})
+    with pytest.raises(ListingsFileError, match="nothing"):
+        ingest(resources, inputs)
+    with resources.database.read() as session:
+        assert listings.listing_count(session) == 0
+
+
+def test_a_photo_that_failed_is_tried_and_reported_again(
+    resources: Resources, shop: Marketplace, jpeg: MakeJpeg
+) -> None:
+    shop.write_photo("photo-0-a", jpeg(seed=0)[:-400])
+    for _ in range(2):
+        summary = ingest(resources, shop.inputs).summary
+        assert (summary.counts["photos_failed"], summary.reasons) == (1, {"truncated": 1})
+
+
+def test_photos_whose_stored_files_were_lost_recover_when_they_are_ingested_again(
+    tmp_path: Path, tiny_bundle: Bundle, shop: Marketplace
+) -> None:
+    with resources_in(tmp_path / "data") as without_model:
+        ingest(without_model, shop.inputs)
+    shutil.rmtree(tmp_path / "data" / "photos")
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        assert ingest(resources, IngestInputs(shop.inputs.listings)).summary.counts["photos_failed"] == 12
+        assert ingest(resources, shop.inputs).summary.counts["photos_embedded"] == 12
+
+
+def test_a_photo_that_the_live_model_has_not_embedded_is_embedded_by_the_next_run(
+    resources: Resources, shop: Marketplace
+) -> None:
+    ingest(resources, shop.inputs)
+    with resources.database.write() as session:
+        embedding = session.exec(select(Embedding)).first()
+        assert embedding is not None
+        session.delete(embedding)
+        feed.append(session, FeedOperation.DELETE, [embedding.photo_id])
+    assert ingest(resources, shop.inputs).summary.counts["photos_embedded"] == 1
+    held = held_ids(resources)
+    assert held["truth"] == held["faiss"] == held["qdrant"]
+    assert len(held["truth"]) == 12
 
 
 def test_without_a_model_photos_wait_as_pending(tmp_path: Path, shop: Marketplace) -> None:

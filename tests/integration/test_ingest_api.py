@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import platform
+import subprocess
+import sys
 import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from litestar.testing import TestClient
+from sqlalchemy.exc import OperationalError
 
-from db import jobs
+from db import jobs, listings
 from services.cli.serve import build_app
+from services.ingest.pipeline import create_ingest_job
 from tests.worlds import marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -20,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from litestar import Litestar
+    from sqlmodel import Session
 
+    from db.models import Job
     from ml.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
@@ -168,3 +175,90 @@ def test_a_job_that_a_stopped_process_left_is_run_at_the_next_start(resources: R
         jobs.start_job(session, left)
     with TestClient(build_app(resources)) as client:
         assert finished(client, left)["state"] == "succeeded"
+
+
+def test_the_queue_leaves_a_job_of_the_command_line_and_its_files_alone(
+    resources: Resources, shop: Marketplace
+) -> None:
+    job_id = create_ingest_job(resources, shop.inputs)  # as `lookalike ingest` does, right before it runs it
+    with TestClient(build_app(resources)) as client:
+        finished(client, upload(client, shop).json()["job_id"])
+        assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "running"
+    assert shop.inputs.listings.is_file()
+    assert shop.inputs.photos is not None
+    assert any(shop.inputs.photos.iterdir())
+
+
+def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
+    resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    monkeypatch.setattr("services.ingest.pipeline.process_name", lambda: f"{platform.node()}:{gone.pid}")
+    job_id = create_ingest_job(resources, shop.inputs)
+    with TestClient(build_app(resources)) as client:
+        job = client.get(f"/v1/jobs/{job_id}").json()
+    assert job["state"] == "failed"
+    assert "run the command again" in job["error"]
+    assert shop.inputs.listings.is_file()
+
+
+@pytest.mark.parametrize("upload_name", [None, "", "..", "../..", "/", "00000000-0000-0000-0000-000000000000"])
+def test_a_job_deletes_nothing_but_an_upload(resources: Resources, upload_name: str | None) -> None:
+    kept = resources.uploads / "somebody" / "precious.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    with resources.database.write() as session:
+        job_id = jobs.create_job(session, "ingest", {"upload": upload_name})
+    with TestClient(build_app(resources)) as client:
+        job = finished(client, job_id)
+    assert job["state"] == "failed"
+    assert "There is no upload" in job["error"]
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "state"), [("listings.csv", "succeeded"), ("listings.parquet", "failed")])
+def test_an_upload_is_deleted_when_its_job_has_an_outcome(
+    client: TestClient[Litestar], resources: Resources, shop: Marketplace, name: str, state: str
+) -> None:
+    assert finished(client, upload(client, shop, listings=name).json()["job_id"])["state"] == state
+    assert list(resources.uploads.iterdir()) == []
+
+
+def test_the_queue_goes_on_after_an_error_that_no_job_explains(
+    resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OperationalError("SELECT", {}, Exception("the disk is full"))]
+    oldest = jobs.oldest_queued_job
+
+    def failing_once(session: Session) -> Job | None:
+        if failures:
+            raise failures.pop()
+        return oldest(session)
+
+    monkeypatch.setattr(jobs, "oldest_queued_job", failing_once)
+    with TestClient(build_app(resources)) as client:
+        assert finished(client, upload(client, shop).json()["job_id"])["state"] == "succeeded"
+    assert failures == []
+
+
+def test_a_wrong_photo_table_leaves_the_listings_as_they_are(
+    client: TestClient[Litestar], resources: Resources, shop: Marketplace
+) -> None:
+    (shop.folder / "photos.csv").write_text("picture,sku\n1,2\n")
+    job = finished(client, upload(client, shop).json()["job_id"])
+    assert job["state"] == "failed"
+    with resources.database.read() as session:
+        assert listings.listing_count(session) == 0
+
+
+def test_an_unknown_field_of_a_bulk_upload_is_named(client: TestClient[Litestar]) -> None:
+    files = {"listings": ("listings.csv", b"id\n"), "photo_table": ("photos.csv", b"id\n")}
+    answer = client.post("/v1/listings/bulk", files=files)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["key"] == "photo_table"
+    assert "photos_table" in answer.json()["errors"][0]["message"]
+
+
+def test_a_reindex_needs_no_body(client: TestClient[Litestar]) -> None:
+    assert finished(client, client.post("/v1/admin/reindex").json()["job_id"])["state"] == "succeeded"

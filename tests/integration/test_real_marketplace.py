@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,12 +87,16 @@ def test_a_known_photo_finds_its_own_listing_first_and_a_category_is_kept_to(
     resources: Resources, trained: TrainedModel
 ) -> None:
     with resources.database.read() as session:
-        asked = photos.labelled(session)[::150]
+        known = photos.labelled(session)
+    listings_with = defaultdict(set)  # some sellers list an item several times, with the very same photo
+    for one in known:
+        listings_with[one.sha256].add(one.listing_id)
     with TestClient(create_app(resources)) as client:
-        for one in asked:
+        for one in known[::150]:
             upload = {"image": ("photo.jpg", resources.photo_files.read(one.sha256))}
             best, *_ = client.post("/v1/search", files=upload).json()["results"]
-            assert (best["score"], best["listing_id"]) == (pytest.approx(1.0, abs=0.01), one.listing_id)
+            assert best["score"] == pytest.approx(1.0, abs=0.01)
+            assert best["listing_id"] in listings_with[one.sha256]
             answer = client.post("/v1/search", files=upload, data={"category": "Appliances"})
             assert {found["category"] for found in answer.json()["results"]} == {"Appliances"}
 

@@ -223,3 +223,18 @@ def test_a_listing_that_changes_while_serving_is_found_by_its_new_price(
     resources.live.refresh()
     results = client.get("/v1/listings/listing-1/similar", params={"price_min": 700}).json()["results"]
     assert [one["listing_id"] for one in results] == ["listing-5"]
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "words"),
+    [("prize_max=5", "prize_max", "price_max"), ("k=2&k=3", "k", "once")],
+    ids=["unknown", "twice"],
+)
+def test_a_query_parameter_that_would_be_ignored_is_refused(
+    client: TestClient[Litestar], query: str, key: str, words: str
+) -> None:
+    answer = client.get(f"/v1/listings/listing-1/similar?{query}")
+    assert answer.status_code == 400
+    (problem,) = answer.json()["errors"]
+    assert problem["key"] == key
+    assert words in problem["message"]

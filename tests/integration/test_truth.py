@@ -296,7 +296,8 @@ def test_an_interrupted_job_is_queued_again_with_an_empty_account(database: Data
         job_id = jobs.create_job(session, "ingest", {})
         jobs.start_job(session, job_id)
         jobs.add_counts(session, job_id, {"listings_read": 2})
-        assert jobs.requeue_interrupted_jobs(session) == 1
+        assert [job.id for job in jobs.running_jobs(session)] == [job_id]
+        jobs.requeue_job(session, job_id)
     with database.read() as session:
         job = jobs.oldest_queued_job(session)
     assert job is not None

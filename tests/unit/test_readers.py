@@ -389,3 +389,11 @@ def test_memory_stays_flat_however_long_the_file(tmp_path, suffix):
         assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_parquet_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.parquet"
+    names = ["id", "product_name", "category", "product_description", "price", "location", "id"]
+    pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * len(names), names=names), path)
+    with pytest.raises(ListingsFileError, match="more than one column 'id'"):
+        list(read_listings(path, Columns()))
