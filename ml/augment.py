@@ -19,13 +19,13 @@ _LIGHT = 0.2
 """Brightness and contrast vary by up to this share."""
 
 
-def augment(photos: Tensor, listings: Tensor, generator: torch.Generator) -> Tensor:
-    """Return photos at random cropped, mirrored, turned in hue and relit.
+def augment(photos: Tensor, generator: torch.Generator, *, hues_of: Tensor | None = None) -> Tensor:
+    """Return photos at random cropped, mirrored and relit.
 
     Args:
         photos: uint8 (B, S, S, 3), RGB.
-        listings: int (B,), the listing of each.
         generator: on the CPU.
+        hues_of: int (B,), the listing of each; then hues are turned as well, see `turn_hue`.
 
     Returns:
         float32 (B, S, S, 3) in [0, 255].
@@ -33,7 +33,9 @@ def augment(photos: Tensor, listings: Tensor, generator: torch.Generator) -> Ten
     pixels = photos.permute(0, 3, 1, 2).float()
     grid = functional.affine_grid(_crops(len(photos), generator).to(photos.device), list(pixels.shape), False)
     cropped = functional.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
-    return _relit(turn_hue(cropped, listings, generator), generator).permute(0, 2, 3, 1)
+    if hues_of is not None:
+        cropped = turn_hue(cropped, hues_of, generator)
+    return _relit(cropped, generator).permute(0, 2, 3, 1)
 
 
 def turn_hue(pixels: Tensor, listings: Tensor, generator: torch.Generator) -> Tensor:

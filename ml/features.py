@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ml.augment import augment
 from ml.device import mixed_precision
 from ml.model import DESCRIPTOR_SIZE
 from ml.openvino_runtime import compile_graph, load_openvino
@@ -23,10 +24,34 @@ if TYPE_CHECKING:
     from ml.model import LookalikeNet
 
     Describe: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, 3072)."""
+    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, 3584)."""
+
+    View: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    """What is done to a batch of photos, uint8 (B, S, S, 3), before they are described."""
 
 _BATCH = 16
 """Photos at once. OpenVINO is as fast with 16 as with more, and small batches keep memory small."""
+
+
+def as_it_is(photos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the photos."""
+    return photos
+
+
+def mirrored(photos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the photos, left and right exchanged."""
+    return photos[:, :, ::-1]
+
+
+def cropped(seed: int) -> View:
+    """Return a view that crops, mirrors and relights at random: other crops for another seed."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def view(photos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        varied = augment(torch.from_numpy(np.ascontiguousarray(photos)), generator)
+        return varied.round().to(torch.uint8).numpy()
+
+    return view
 
 
 def describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) -> Describe:
@@ -48,12 +73,12 @@ def describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) ->
 
 
 def describe_photos(
-    describe: Describe, pixels: NDArray[np.uint8], *, file: Path, progress: Callable[[int, int], None]
+    describe: Describe, pixels: NDArray[np.uint8], view: View, *, file: Path, progress: Callable[[int, int], None]
 ) -> NDArray[np.float32]:
-    """Write the descriptors of `pixels`, (n, S, S, 3), to `file`, a new `.npy`; return them mapped, (n, 3072)."""
+    """Write the descriptors of a view of `pixels`, (n, S, S, 3), to `file`, a new `.npy`; return them, (n, 3584)."""
     features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(len(pixels), DESCRIPTOR_SIZE))
     for start in range(0, len(pixels), _BATCH):
-        features[start : start + _BATCH] = describe(pixels[start : start + _BATCH])
+        features[start : start + _BATCH] = describe(view(pixels[start : start + _BATCH]))
         progress(min(start + _BATCH, len(pixels)), len(pixels))
     return features
 

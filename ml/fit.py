@@ -20,7 +20,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from ml.augment import augment
 from ml.data import paired_batches
 from ml.device import mixed_precision
-from ml.losses import category_loss, same_listing_loss
+from ml.losses import category_loss, contrastive_loss
 from ml.recipes import TrainingError
 from ml.small_maps import small_maps_by_matmul
 
@@ -70,7 +70,7 @@ def fit_network(
 
     def outputs(batch: NDArray[np.int64], generator: torch.Generator) -> Outputs:
         listings = torch.from_numpy(labels.items[batch])
-        photos = augment(torch.from_numpy(pixels[labels.rows[batch]]).to(device), listings, generator)
+        photos = augment(torch.from_numpy(pixels[labels.rows[batch]]).to(device), generator, hues_of=listings)
         with mixed_precision(device):
             return network.outputs(photos)
 
@@ -105,7 +105,7 @@ def fit_heads(
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """Minimises the category loss plus the weighted same-listing loss, by AdamW on a one-cycle schedule."""
+    """Minimises the category loss plus the weighted contrastive losses, by AdamW on a one-cycle schedule."""
 
     model: nn.Module
     outputs: Callable[[NDArray[np.int64], torch.Generator], Outputs]
@@ -150,11 +150,13 @@ class _Fitting:
         config, device = self.config, found.logits.device
         categories = torch.from_numpy(self.labels.categories[batch]).to(device)
         items = torch.from_numpy(self.labels.items[batch]).to(device)
-        same_listing = same_listing_loss(found.vectors, items, temperature=config.contrastive_temperature)
-        return (
-            category_loss(found.logits, categories, label_smoothing=config.label_smoothing)
-            + config.contrastive_weight * same_listing
-        )
+        loss = category_loss(found.logits, categories, label_smoothing=config.label_smoothing)
+        for weight, labels in ((config.contrastive_weight, items), (config.category_contrastive_weight, categories)):
+            if weight:
+                loss = loss + weight * contrastive_loss(
+                    found.vectors, labels, temperature=config.contrastive_temperature
+                )
+        return loss
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """The two heads trained by themselves, on the whitened descriptors of a trunk that stays as it is.
 
-Whitening decorrelates the descriptor's components and gives each the same variance, so the heads learn in seconds. It
-is an affine map, as the heads are, so it disappears into their weights afterwards. Importing this imports torch.
+Whitening decorrelates the descriptor's components and evens out their variances, so the heads learn in seconds. It is
+an affine map, as the heads are, so it disappears into their weights afterwards. Importing this imports torch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.model import LAYER3_CHANNELS, Outputs
+from ml.model import LAYER_CHANNELS, Outputs
 
 if TYPE_CHECKING:
     from ml.model import LookalikeNet
@@ -25,7 +25,7 @@ class Whitening(NamedTuple):
     """The affine map `descriptors @ basis + offset`.
 
     Attributes:
-        basis: float32 (3072, w).
+        basis: float32 (3584, w).
         offset: float32 (w,).
     """
 
@@ -33,31 +33,49 @@ class Whitening(NamedTuple):
     offset: Tensor
 
     def __call__(self, descriptors: Tensor) -> Tensor:
-        """Return whitened descriptors, (n, w), of descriptors (n, 3072)."""
+        """Return whitened descriptors, (n, w), of descriptors (n, 3584)."""
         return descriptors @ self.basis + self.offset
 
 
-def fit_whitening(descriptors: Tensor, *, size: int) -> Whitening:
-    """Return the map that whitens each layer's part of `descriptors`, (n, 3072), to its `size` principal components.
+def fit_whitening(descriptors: Tensor, *, size: int, power: float) -> Whitening:
+    """Return the map from `descriptors`, (n, 3584), to each layer's `size` principal components, made more alike.
 
-    Each part keeps at most n - 1 of them: n photos span no more.
+    Each component is divided by its standard deviation to the power of `power`: 1 whitens, 0 leaves the variances as
+    they are, and between them components that are mostly noise are raised less. A part keeps at most n - 1 components,
+    since n photos span no more. The mean length of the results is the square root of their size, as after whitening.
     """
-    parts = (descriptors[:, :LAYER3_CHANNELS], descriptors[:, LAYER3_CHANNELS:])
-    bases = [_whitening_basis(part, min(size, len(part) - 1)) for part in parts]
+    parts = torch.split(descriptors, list(LAYER_CHANNELS), dim=1)
+    bases = [_whitening_basis(part, min(size, part.shape[1], len(part) - 1), power) for part in parts]
     basis: Tensor = torch.block_diag(*bases)  # type: ignore[no-untyped-call]
-    return Whitening(basis, -descriptors.mean(dim=0) @ basis)
+    mean = descriptors.mean(dim=0)
+    lengths = ((descriptors - mean) @ basis).norm(dim=1)
+    basis *= basis.shape[1] ** 0.5 / lengths.mean()
+    return Whitening(basis, -mean @ basis)
 
 
 class WhitenedHeads(nn.Module):
     """A projection and a category head like the network's own, on whitened descriptors."""
 
-    def __init__(self, whitened_size: int, *, vector_size: int, categories: int) -> None:
+    def __init__(self, whitened_size: int, *, vector_size: int, categories: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(whitened_size, vector_size)
         self.category_head = nn.Linear(whitened_size, categories)
 
+    @torch.no_grad()
+    def project_principal_components(self, whitened: Tensor) -> None:
+        """Begin with the projection that keeps most of the variance of `whitened`, (n, w).
+
+        Learning moves on from there; from a random projection it ends lower, because the pairs are few.
+        """
+        _, axes = torch.linalg.eigh(torch.cov(whitened.T))  # ascending
+        kept = min(self.projection.out_features, whitened.shape[1])
+        self.projection.weight[:kept] = axes[:, -kept:].T
+        self.projection.bias.zero_()
+
     def forward(self, whitened: Tensor) -> Outputs:
         """Return the outputs for whitened descriptors, (B, w)."""
+        whitened = self.dropout(whitened)
         return Outputs(functional.normalize(self.projection(whitened), dim=1), self.category_head(whitened))
 
     @torch.no_grad()
@@ -71,8 +89,8 @@ class WhitenedHeads(nn.Module):
             theirs.bias.copy_(ours.bias + ours.weight @ whitening.offset)
 
 
-def _whitening_basis(part: Tensor, size: int) -> Tensor:
-    """Return the `size` principal axes of `part`, (n, c), each divided by its standard deviation: (c, size)."""
+def _whitening_basis(part: Tensor, size: int, power: float) -> Tensor:
+    """Return the `size` principal axes of `part`, (n, c), divided as `fit_whitening` says: (c, size)."""
     variances, axes = torch.linalg.eigh(torch.cov(part.T))  # ascending
-    basis: Tensor = axes[:, -size:] / (variances[-size:] + _LEAST_VARIANCE).sqrt()
+    basis: Tensor = axes[:, -size:] / (variances[-size:] + _LEAST_VARIANCE).pow(power / 2)
     return basis

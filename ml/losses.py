@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def same_listing_loss(vectors: Tensor, listings: Tensor, *, temperature: float) -> Tensor:
-    """Pull photos of one listing together and push all others away.
+def contrastive_loss(vectors: Tensor, labels: Tensor, *, temperature: float) -> Tensor:
+    """Pull photos of one label (a listing, a category) together and push all others away.
 
     The supervised contrastive loss L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2); with two photos per listing
     it is NT-Xent of Chen et al. 2020 (arXiv:2002.05709, eq. 1). Each photo is an anchor: the softmax over its
-    similarities to all others, divided by `temperature`, should fall on those of its own listing.
+    similarities to all others, divided by `temperature`, should fall on those of its own label.
 
     Args:
         vectors: float (B, d), unit length.
-        listings: int (B,), the listing of each row; rows that are alone in theirs are no anchors.
+        labels: int (B,), the label of each row; rows that are alone in theirs are no anchors.
 
     Returns:
         The mean over the anchors, a scalar; 0 when there is none.
     """
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-    positive = (listings[:, None] == listings[None, :]) & ~itself
+    positive = (labels[:, None] == labels[None, :]) & ~itself
     similarity = (vectors @ vectors.T / temperature).masked_fill(itself, -torch.inf)
     log_share = functional.log_softmax(similarity, dim=1).masked_fill(~positive, 0.0)
     positives = positive.sum(dim=1)

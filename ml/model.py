@@ -17,14 +17,13 @@ from torchvision.models.resnet import Bottleneck
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LAYER3_CHANNELS = 1024
-LAYER4_CHANNELS = 2048
-DESCRIPTOR_SIZE = LAYER3_CHANNELS + LAYER4_CHANNELS
-"""Layer 3 still knows texture and colour, which find the same item; layer 4 knows the kind of thing: the category."""
+LAYER_CHANNELS = (512, 1024, 2048)
+DESCRIPTOR_SIZE = sum(LAYER_CHANNELS)
+"""Layers 2 to 4. The early ones know texture and colour, which find the same item; the last knows the kind of thing:
+the category."""
 
-
-_LEAST_MEAN_SQUARE = 1e-12
-"""Keeps the descriptor finite where a layer answers with zeros only."""
+_LEAST_MEAN = 1e-12
+"""Keeps the descriptor, and its gradient, finite where a channel answers with zeros only."""
 
 
 class Outputs(NamedTuple):
@@ -47,7 +46,8 @@ class LookalikeNet(nn.Module):
         projection: descriptor to vector, before it is brought to unit length.
         category_head: descriptor to category logits.
         temperature: what the logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
-        layer_scaling: 1 brings each layer's part of the descriptor to a root mean square of 1, 0 leaves it as it is.
+        layer_scaling: 1 takes the square roots of each layer's part of the descriptor and brings them to a root mean
+            square of 1 (RootSIFT, Arandjelović and Zisserman 2012); 0 leaves the parts as they are.
     """
 
     mean: Tensor
@@ -79,17 +79,18 @@ class LookalikeNet(nn.Module):
         return self.heads(self.describe(photos))
 
     def describe(self, photos: Tensor) -> Tensor:
-        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, 3072).
+        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, 3584).
 
-        Mean-pooled layer 3 and layer 4. With `layer_scaling` 1 each is brought to a root mean square of 1 (unit length
-        times the square root of its size), so that neither outweighs the other.
+        Mean-pooled layers 2, 3 and 4. With `layer_scaling` 1 few strong channels do not outshout many weak ones, and no
+        layer outweighs another.
         """
         trunk = self.trunk
         pixels = (photos.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         maps = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(pixels))))
-        layer3 = trunk.layer3(trunk.layer2(trunk.layer1(maps)))
-        layer4 = trunk.layer4(layer3)
-        return torch.cat([_pooled(layer3, self.layer_scaling), _pooled(layer4, self.layer_scaling)], dim=1)
+        layer2 = trunk.layer2(trunk.layer1(maps))
+        layer3 = trunk.layer3(layer2)
+        layers = (layer2, layer3, trunk.layer4(layer3))
+        return torch.cat([_pooled(layer, self.layer_scaling) for layer in layers], dim=1)
 
     def prepare_for_random_trunk(self) -> None:
         """Make a network with random weights one that learns fast.
@@ -103,18 +104,21 @@ class LookalikeNet(nn.Module):
         self.layer_scaling.zero_()
 
     def predict(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `forward` does, from the descriptors, float32 (B, 3072)."""
+        """Return what `forward` does, from the descriptors, float32 (B, 3584)."""
         vectors, logits = self.heads(descriptors)
         return vectors, functional.softmax(logits / self.temperature, dim=1)
 
     def heads(self, descriptors: Tensor) -> Outputs:
-        """Return the vectors and logits of descriptors, float32 (B, 3072)."""
+        """Return the vectors and logits of descriptors, float32 (B, 3584)."""
         vectors = functional.normalize(self.projection(descriptors).float(), dim=1)
         return Outputs(vectors, self.category_head(descriptors).float())
 
 
 def _pooled(maps: Tensor, scaling: Tensor) -> Tensor:
-    """Return the spatial means of (B, C, H, W), divided by their root mean square to the power of `scaling`."""
-    means = maps.float().mean(dim=(2, 3))
-    mean_squares = means.square().mean(dim=1, keepdim=True).clamp(min=_LEAST_MEAN_SQUARE)
-    return means * mean_squares.pow(-0.5 * scaling)
+    """Return the spatial means of (B, C, H, W), which are not negative; with `scaling` 1 as `layer_scaling` says.
+
+    The square roots' mean square is the means' mean.
+    """
+    means = maps.float().mean(dim=(2, 3)).clamp(min=_LEAST_MEAN)
+    level = means.mean(dim=1, keepdim=True)
+    return means.pow(1 - 0.5 * scaling) * level.pow(-0.5 * scaling)

@@ -28,9 +28,14 @@ class TrainConfig:
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of AdamW; biases and normalisation weights are spared.
         label_smoothing: in the category loss.
-        contrastive_weight: of the same-listing loss; the category loss weighs 1.
-        contrastive_temperature: in the same-listing loss.
-        whitened_size: components that each layer's features are whitened to before the heads learn (frozen trunk only).
+        contrastive_weight: of the loss that pulls photos of one listing together; the category loss weighs 1.
+        category_contrastive_weight: of the loss that pulls photos of one category together.
+        contrastive_temperature: in both of them.
+        crops: random crops of each photo that the heads learn from, besides the photo and its mirror image (frozen
+            trunk only; where the trunk learns, every epoch crops anew).
+        whitened_size, whitening_power: what each layer's features become before the heads learn; see `fit_whitening`
+            (frozen trunk only).
+        dropout: share of the whitened components that a step leaves out (frozen trunk only).
         gradient_norm: gradients longer than this are shortened to it.
         seed: of the split, the initial weights, the batches and the augmentation.
     """
@@ -46,7 +51,11 @@ class TrainConfig:
     vector_size: int = 256
     held_out: float = 0.2
     label_smoothing: float = 0.1
+    category_contrastive_weight: float = 0.0
+    crops: int = 0
     whitened_size: int = 512
+    whitening_power: float = 1.0
+    dropout: float = 0.0
     gradient_norm: float = 1.0
     seed: int = 0
 
@@ -65,10 +74,14 @@ FROM_SCRATCH = TrainConfig(
 FROZEN_TRUNK = TrainConfig(
     trunk="frozen",
     size=224,
-    epochs=20,
+    epochs=30,  # at 60 the heads know the training listings better and others worse
     pairs_per_batch=256,
     learning_rate=1e-3,
     weight_decay=0.05,
     contrastive_weight=1.0,
+    category_contrastive_weight=0.5,  # trades recall of the same listing for the category's precision: at 1.0, 1 for 1
     contrastive_temperature=0.1,
+    crops=4,  # with them recall@1 gains 2 points over the photo and its mirror image alone
+    whitening_power=0.75,  # recall@1 gains 2 points over 1.0, mostly from the square roots' small components
+    dropout=0.3,
 )

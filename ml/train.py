@@ -20,7 +20,7 @@ from ml.data import Split, item_of_listing, split_by_listing
 from ml.device import precision_name, training_device
 from ml.embedder import available_cores
 from ml.evaluate import Metrics, evaluate
-from ml.features import describe_photos, describer
+from ml.features import as_it_is, cropped, describe_photos, describer, mirrored
 from ml.fit import Labels, fit_heads, fit_network
 from ml.heads import WhitenedHeads, fit_whitening
 from ml.model import LookalikeNet
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.data import LabelledPhoto
+    from ml.features import View
 
     _Learnt: TypeAlias = tuple[tuple[float, ...], NDArray[np.float32]]
-    """Each epoch's mean loss, and the descriptors of all photos, (n, 3072)."""
+    """Each epoch's mean loss, and the descriptors of all photos, (n, 3584)."""
 
 RECORD = "training.json"
 """The file in the output folder that holds the run record and the metrics."""
@@ -217,34 +218,44 @@ def _labels(photos: Sequence[LabelledPhoto], split: Split, categories: Sequence[
 def _train_whole(network: LookalikeNet, pixels: NDArray[np.uint8], labels: Labels, run: _Run) -> _Learnt:
     with run.stages.stage("train") as progress:
         losses = fit_network(network, pixels, labels, config=run.config, progress=progress)
-    (descriptors,) = _describe(network, {"describe photos": pixels}, run)
+    (descriptors,) = _describe(network, pixels, {"describe photos": as_it_is}, run)
     return losses, descriptors
 
 
 def _train_heads(network: LookalikeNet, pixels: NDArray[np.uint8], labels: Labels, run: _Run) -> _Learnt:
     config = run.config
-    views = _describe(network, {"describe photos": pixels, "describe mirrored photos": pixels[:, :, ::-1]}, run)
+    crops = {f"describe crops, {n} of {config.crops}": cropped(config.seed + n) for n in range(1, config.crops + 1)}
+    views = _describe(
+        network, pixels, {"describe photos": as_it_is, "describe mirrored photos": mirrored, **crops}, run
+    )
     with run.stages.stage("train") as progress, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         descriptors = [torch.from_numpy(view) for view in views]
-        whitening = fit_whitening(torch.cat([view[labels.rows] for view in descriptors]), size=config.whitened_size)
+        learnt_from = torch.cat([view[labels.rows] for view in descriptors])
+        whitening = fit_whitening(learnt_from, size=config.whitened_size, power=config.whitening_power)
         whitened = torch.stack([whitening(view) for view in descriptors])
         heads = WhitenedHeads(
-            whitened.shape[2], vector_size=config.vector_size, categories=network.category_head.out_features
+            whitened.shape[2],
+            vector_size=config.vector_size,
+            categories=network.category_head.out_features,
+            dropout=config.dropout,
         )
+        heads.project_principal_components(whitened[:, labels.rows].flatten(0, 1))
         losses = fit_heads(heads, whitened, labels, config=config, progress=progress)
         heads.fold_into(network, whitening)
     return losses, views[0]
 
 
-def _describe(network: LookalikeNet, pixels: Mapping[str, NDArray[np.uint8]], run: _Run) -> list[NDArray[np.float32]]:
-    """Return the descriptors of each of several arrays of photos, named after their stages: float32 (n, 3072)."""
+def _describe(
+    network: LookalikeNet, pixels: NDArray[np.uint8], views: Mapping[str, View], run: _Run
+) -> list[NDArray[np.float32]]:
+    """Return the descriptors of each of several views of the photos, named after their stages: float32 (n, 3584)."""
     describe = describer(network, size=run.config.size, graph=run.folder / "trunk.xml", threads=available_cores())
     found = []
-    for number, (stage, photos) in enumerate(pixels.items()):
+    for number, (stage, view) in enumerate(views.items()):
         with run.stages.stage(stage) as progress:
             file = run.folder / f"descriptors-{number}.npy"
-            found.append(describe_photos(describe, photos, file=file, progress=progress))
+            found.append(describe_photos(describe, pixels, view, file=file, progress=progress))
     return found
 
 

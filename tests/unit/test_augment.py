@@ -44,7 +44,7 @@ def test_a_third_of_a_turn_moves_each_channel_to_the_next(monkeypatch: pytest.Mo
 
 def test_variations_stay_in_range_and_differ_between_photos() -> None:
     photos = torch.randint(0, 256, (1, 16, 16, 3), generator=generator(), dtype=torch.uint8).expand(8, -1, -1, -1)
-    varied = augment(photos, torch.arange(8) // 2, generator())
+    varied = augment(photos, generator(), hues_of=torch.arange(8) // 2)
     assert varied.shape == photos.shape
     assert varied.min() >= 0
     assert varied.max() <= 255
@@ -54,4 +54,12 @@ def test_variations_stay_in_range_and_differ_between_photos() -> None:
 def test_the_same_seed_gives_the_same_variations() -> None:
     photos = torch.randint(0, 256, (4, 16, 16, 3), generator=generator(), dtype=torch.uint8)
     listings = torch.tensor([0, 0, 1, 1])
-    torch.testing.assert_close(augment(photos, listings, generator(3)), augment(photos, listings, generator(3)))
+    one, other = (augment(photos, generator(3), hues_of=listings) for _ in range(2))
+    torch.testing.assert_close(one, other)
+
+
+def test_without_listings_hues_stay_as_they_are() -> None:
+    red = RED.to(torch.uint8).expand(4, 8, 8, 3)
+    varied = augment(red, generator())
+    assert (varied[..., 0] > varied[..., 2]).all()
+    assert (varied[..., 2] > varied[..., 1]).all()

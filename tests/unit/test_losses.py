@@ -8,35 +8,35 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from ml.losses import category_loss, same_listing_loss  # noqa: E402
+from ml.losses import category_loss, contrastive_loss  # noqa: E402
 
 EAST, NORTH = (1.0, 0.0), (0.0, 1.0)
 
 
 def test_two_perfect_pairs_leave_only_the_softmax_over_the_strangers() -> None:
     vectors = torch.tensor([EAST, EAST, NORTH, NORTH])
-    loss = same_listing_loss(vectors, torch.tensor([1, 1, 2, 2]), temperature=0.5)
+    loss = contrastive_loss(vectors, torch.tensor([1, 1, 2, 2]), temperature=0.5)
     # Each photo: similarity 1 to its partner and 0 to both strangers.
     assert float(loss) == pytest.approx(-math.log(math.exp(2) / (math.exp(2) + 2)), abs=1e-6)
 
 
 def test_pairs_that_point_apart_cost_more_than_pairs_that_agree() -> None:
     vectors = torch.tensor([EAST, EAST, NORTH, NORTH])
-    agreeing = same_listing_loss(vectors, torch.tensor([1, 1, 2, 2]), temperature=0.1)
-    apart = same_listing_loss(vectors, torch.tensor([1, 2, 1, 2]), temperature=0.1)
+    agreeing = contrastive_loss(vectors, torch.tensor([1, 1, 2, 2]), temperature=0.1)
+    apart = contrastive_loss(vectors, torch.tensor([1, 2, 1, 2]), temperature=0.1)
     assert float(apart) > float(agreeing) + 5
 
 
 def test_several_photos_of_a_listing_are_averaged_per_anchor() -> None:
     vectors = torch.tensor([EAST, EAST, EAST, NORTH])
-    loss = same_listing_loss(vectors, torch.tensor([1, 1, 1, 2]), temperature=1.0)
+    loss = contrastive_loss(vectors, torch.tensor([1, 1, 1, 2]), temperature=1.0)
     # Each of three anchors: two positives at 1, a stranger at 0. The fourth photo is no anchor.
     assert float(loss) == pytest.approx(-math.log(math.e / (2 * math.e + 1)), abs=1e-6)
 
 
 def test_a_batch_without_pairs_costs_nothing_and_has_a_finite_gradient() -> None:
     vectors = torch.tensor([EAST, NORTH], requires_grad=True)
-    loss = same_listing_loss(vectors, torch.tensor([1, 2]), temperature=0.1)
+    loss = contrastive_loss(vectors, torch.tensor([1, 2]), temperature=0.1)
     loss.backward()
     assert loss.item() == 0.0
     assert vectors.grad is not None
@@ -45,7 +45,7 @@ def test_a_batch_without_pairs_costs_nothing_and_has_a_finite_gradient() -> None
 
 def test_the_gradient_pulls_a_pair_together() -> None:
     vectors = torch.tensor([EAST, NORTH, (-1.0, 0.0)], requires_grad=True)
-    same_listing_loss(vectors, torch.tensor([1, 1, 2]), temperature=0.5).backward()
+    contrastive_loss(vectors, torch.tensor([1, 1, 2]), temperature=0.5).backward()
     assert vectors.grad is not None
     towards_north = -vectors.grad[0, 1]
     assert float(towards_north) > 0
