@@ -102,7 +102,7 @@ def is_price(text: str) -> bool:
 
 
 def _read_head(text: str, layout: Layout) -> tuple[list[str], int] | None:
-    field = re.compile(_field(layout.delimiter, may_break=True) + re.escape(layout.delimiter))
+    field = re.compile(_field(layout.delimiter) + re.escape(layout.delimiter))
     values, at = list[str](), 0
     for _ in range(layout.text_at or 0):
         match = field.match(text, at)
@@ -159,11 +159,14 @@ def _start_pattern(layout: Layout, shape: str) -> re.Pattern[str]:
 def _before_id(layout: Layout) -> str:
     between, delimiter = list[str](), re.escape(layout.delimiter)
     for name in layout.header[: layout.id_at]:
-        between.append('"?[0-9]+"?' if not name and not between else _field(layout.delimiter, may_break=False))
+        between.append('"?[0-9]+"?' if not name and not between else _field(layout.delimiter))
     return "".join(field + delimiter for field in between)
 
 
-def _field(delimiter: str, *, may_break: bool) -> str:
-    """Return the pattern of one field; possessive, so that hostile text costs linear time."""
-    stop = re.escape(delimiter) + ("" if may_break else "\r\n")
+def _field(delimiter: str) -> str:
+    """Return the pattern of one field; possessive, so that hostile text costs linear time.
+
+    Unquoted it stays on its line: a short row must not take its missing columns from the next one.
+    """
+    stop = re.escape(delimiter) + "\r\n"
     return f'(?:"(?:[^"]++|"")*+"|[^"{stop}][^{stop}]*+|)'

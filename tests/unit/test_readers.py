@@ -397,3 +397,18 @@ def test_a_parquet_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * len(names), names=names), path)
     with pytest.raises(ListingsFileError, match="more than one column 'id'"):
         list(read_listings(path, Columns()))
+
+
+def test_a_short_row_takes_nothing_from_the_broken_one_behind_it(file):
+    rows = [
+        "B1,One,Home & Garden,x,£1,Leeds",
+        "B2,Short,Home & Garden",
+        'B4,"Open,Home & Garden,x,£3,Leeds',
+        "B5,Five,Home & Garden,x,£4,Leeds",
+    ]
+    found = read(file("a.csv", HEADER + "\n".join(rows)))
+    assert [one.listing_id for one in found if isinstance(one, RawListing)] == ["B1", "B5"]
+    assert [(one.line, one.reason) for one in found if isinstance(one, RejectedRecord)] == [
+        (3, "broken_record"),
+        (4, "broken_record"),
+    ]
