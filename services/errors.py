@@ -46,7 +46,9 @@ class MissingColumns(ListingsFileError):
     def __init__(self, path: Path | str, missing: Iterable[str], present: Iterable[str]) -> None:
         names = ", ".join(repr(name) for name in missing)
         there = ", ".join(repr(name) for name in present) or "none"
-        super().__init__(path, f"column {names} is missing; the columns there are {there}", "Map yours with --columns")
+        are_missing = "columns {} are missing" if ", " in names else "column {} is missing"
+        problem = f"{are_missing.format(names)}; the columns there are {there}"
+        super().__init__(path, problem, "Say in the file of --columns what yours are called")
 
 
 class PhotoRejected(BadInput):

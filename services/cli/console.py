@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rich.progress import TaskID
+
+_LINE_EVERY_S = 30.0
+"""How often a long stage says how far it is where there is no terminal to draw a bar on."""
 
 console = Console(stderr=True, highlight=False)
 output = Console(highlight=False)
@@ -35,7 +39,7 @@ def print_json(answer: object) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows as a table."""
     table = Table(
-        *(Column(name, overflow="fold") for name in columns),
+        *(Column(name, overflow="fold", min_width=len(name)) for name in columns),
         title=title,
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -52,14 +56,19 @@ class StageBars:
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._printed_at = 0.0
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Show how far the stage is; a stage ends when the next one begins."""
         if stage not in self._tasks:
             self._end_all()
             self._tasks[stage] = self._bars.add_task(stage, total=total)
+            self._printed_at = time.monotonic()
             if not console.is_terminal:
                 console.print(f"  {stage} ...")
+        elif not console.is_terminal and time.monotonic() - self._printed_at > _LINE_EVERY_S:
+            self._printed_at = time.monotonic()
+            console.print(f"  {stage} ... {done}" + (f" of {total}" if total else ""))
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
     def _end_all(self) -> None:
@@ -70,7 +79,7 @@ class StageBars:
 
 @contextmanager
 def stage_bars() -> Iterator[StageBars]:
-    """Show progress bars while the block runs; without a terminal, one line per stage."""
+    """Show progress bars while the block runs; without a terminal, a line per stage and half minute."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<18}"),

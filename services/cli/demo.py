@@ -16,6 +16,7 @@ from services.cli.ingest import save_rejects, show_summary
 from services.cli.opening import open_resources
 from services.cli.serve import DEFAULT_PORT, check_port, run
 from services.cli.train import choose_weights, print_quality
+from services.ingest.ledger import Ledger
 from services.ingest.pipeline import IngestInputs, create_ingest_job, run_ingest
 from services.ingest.training import train_and_promote
 from services.settings import Settings
@@ -73,11 +74,14 @@ def _build(resources: Resources, count: int, weights: str) -> DemoRecord:
     with stage_bars() as progress:
         render_sample(catalogue, listings=count, progress=progress)
         job_id = create_ingest_job(resources, inputs)
-        ingested = run_ingest(resources, job_id, inputs, progress)
-        save_rejects(resources, job_id, home / "rejects.csv")
+        run_ingest(resources, job_id, inputs, progress)
         chosen = choose_weights(weights, resources, progress)
         trained = train_and_promote(resources, weights=chosen, progress=progress)
-    show_summary(ingested.summary, home / "rejects.csv")
+    ledger = Ledger(resources.database, job_id)
+    ledger.failures(trained.run.failed)
+    ledger.flush()
+    save_rejects(resources, job_id, home / "rejects.csv")
+    show_summary(ledger.summary(), home / "rejects.csv")
     if chosen is None:
         console.print("Trained from random weights at a small size: demo quality, good enough to see it work.")
     record = DemoRecord(count, trained.bundle.version, dict(trained.bundle.metrics), time.monotonic() - started)

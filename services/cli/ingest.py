@@ -77,7 +77,7 @@ def show_summary(summary: IngestSummary, rejects: Path) -> None:
         [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
     )
     if summary.reasons:
-        print_table("Not accepted", ["reason", "records"], summary.reasons.items())
+        print_table("Not accepted, or not embedded", ["reason", "records"], summary.reasons.items())
         output.print(f"Every one of them, with file, line and reason: {rejects}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,8 @@ def search(
     """Find listings that look like a photo."""
     where = Filter(frozenset(category or ()), price_min, price_max, location)
     query = Query(k=k, where=where, engine=engine)
+    if engine == Engine.AUTO:  # the other engine answers; the answer says which
+        logging.getLogger("services.indexing.live").setLevel(logging.ERROR)
     with open_resources() as resources:
         answer = search_answer(SearchService(resources).by_photo(_read(photo), query))
     if json:

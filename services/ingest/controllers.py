@@ -74,7 +74,13 @@ class JobController(Controller):
         """Return the job as it stands."""
         return _job_answer(_find(resources, job_id))
 
-    @get("/{job_id:str}/rejects", sync_to_thread=True, media_type="text/csv", summary="What a job did not accept")
+    @get(
+        "/{job_id:str}/rejects",
+        sync_to_thread=True,
+        media_type="text/csv",
+        responses=problem_responses(404),
+        summary="What a job did not accept",
+    )
     def rejects(self, job_id: FromPath[str], resources: NamedDependency[Resources]) -> Response[str]:
         """Return the rejects as CSV: file, line, id, field, reason, text."""
         _find(resources, job_id)

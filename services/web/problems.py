@@ -67,7 +67,12 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """Return the OpenAPI description of the problems that a call answers with."""
     titles = {status: title for _, status, title in reversed(_STATUS)}
     return {
-        status: ResponseSpec(Problem, description=titles.get(status, HTTPStatus(status).phrase), media_type=MEDIA_TYPE)
+        status: ResponseSpec(
+            Problem,
+            description=titles.get(status, HTTPStatus(status).phrase),
+            media_type=MEDIA_TYPE,
+            generate_examples=False,  # they would be random letters
+        )
         for status in statuses
     }
 

@@ -137,7 +137,7 @@ def test_a_mapping_names_the_columns(file):
 )
 def test_missing_columns_are_named_with_those_that_are_there(file, name, content):
     problem = (
-        r"column 'category', 'product_description', 'price', 'location' is missing; "
+        r"columns 'category', 'product_description', 'price', 'location' are missing; "
         r"the columns there are 'id', 'product_name', 'Category'"
     )
     with pytest.raises(MissingColumns, match=problem):
@@ -145,7 +145,7 @@ def test_missing_columns_are_named_with_those_that_are_there(file, name, content
 
 
 def test_missing_parquet_columns_are_named(tmp_path):
-    with pytest.raises(MissingColumns, match=r"'price'.*is missing; the columns there are 'id'"):
+    with pytest.raises(MissingColumns, match=r"'price'.*are missing; the columns there are 'id'"):
         read(parquet(tmp_path / "a.parquet", id=["1"]))
 
 
@@ -320,10 +320,10 @@ def test_blank_lines_beyond_the_first_block_are_an_empty_file(file):
     ("content", "problem"),
     [
         (b"PK\x03\x04\x14\x00\x08\x08", "not a text file"),
-        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "is missing"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "are missing"),
         ((HEADER + ROW).encode("utf-16"), "UTF-16"),
         ((HEADER + ROW).encode("utf-16-le"), "not a text file"),
-        (b"<!DOCTYPE html>\n<html>", "is missing"),
+        (b"<!DOCTYPE html>\n<html>", "are missing"),
         (gzip.compress(random.Random(1).randbytes(20_000)), "not a text file"),
         (gzip.compress((HEADER + ROW * 5000).encode())[:-20], "damaged gzip"),
         (gzip.compress((HEADER + ROW * 5000).encode())[:15] + b"\xff" * 20, "damaged gzip"),
