@@ -128,13 +128,13 @@ def missing_count(session: Session, *, model_version: str) -> int:
     return session.exec(select(func.count()).select_from(Photo).where(_lacks(model_version))).one()
 
 
-def requeue_missing(session: Session, *, model_version: str) -> int:
-    """Make pending again every embedded photo that `model_version` has not embedded, and return how many.
+def requeue_missing(session: Session, *, model_version: str) -> None:
+    """Make pending again every embedded photo that `model_version` has not embedded.
 
     There are such after a model was changed while photos were on their way.
     """
     query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
-    return int(session.execute(query.values(state=PhotoState.PENDING, attempts=0)).rowcount)  # type: ignore[attr-defined]
+    session.execute(query.values(state=PhotoState.PENDING, attempts=0))
 
 
 def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:

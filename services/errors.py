@@ -44,10 +44,10 @@ class MissingColumns(ListingsFileError):
     """A table lacks columns that the mapping names."""
 
     def __init__(self, path: Path | str, missing: Iterable[str], present: Iterable[str]) -> None:
-        names = ", ".join(repr(name) for name in missing)
+        lacking = [repr(name) for name in missing]
         there = ", ".join(repr(name) for name in present) or "none"
-        are_missing = "columns {} are missing" if ", " in names else "column {} is missing"
-        problem = f"{are_missing.format(names)}; the columns there are {there}"
+        names, (columns, are) = ", ".join(lacking), ("column", "is") if len(lacking) == 1 else ("columns", "are")
+        problem = f"{columns} {names} {are} missing; the columns there are {there}"
         super().__init__(path, problem, "Say in the file of --columns what yours are called")
 
 

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from db import embeddings
-from db.vectors.base import NO_FILTER, Filter, Payload
+from db.vectors.base import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from db.session import Database
-    from db.vectors.base import Hit, Point, VectorIndex
+    from db.vectors.base import Hit, Payload, Point, VectorIndex
 
 _TOLERANCE = 1e-4
 """Scores nearer than this are equal: engines add up a vector's products in different orders."""
+
+SHAPES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "category": ("categories",),
+    "price max": ("price_max",),
+    "price range": ("price_min", "price_max"),
+    "location": ("location",),
+    "category and price": ("categories", "price_max"),
+    "category and location": ("categories", "location"),
+    "category, price and location": ("categories", "price_min", "price_max", "location"),
+    "other listings": ("excluded_listing_ids",),
+}
+"""Which fields of the filter each shape sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +66,11 @@ def agreement(
             shape,
             len(points),
             sum(
-                _alike(*(index.search(point.vector, k, where_of(point.payload)) for index in indexes))
+                _alike(*(index.search(point.vector, k, _filter(point.payload, fields)) for index in indexes))
                 for point in points
             ),
         )
-        for shape, where_of in SHAPES.items()
+        for shape, fields in SHAPES.items()
     ]
 
 
@@ -76,54 +89,14 @@ def _alike(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
     )
 
 
-def _around(price: float | None) -> tuple[float, float]:
-    """Return half and twice the price; for a listing without one, every price."""
-    return (0.0, 1e9) if price is None else (price / 2, price * 2)
-
-
-def _category(payload: Payload) -> Filter:
-    return Filter(categories=frozenset({payload.category}))
-
-
-def _price_range(payload: Payload) -> Filter:
-    low, high = _around(payload.price)
-    return Filter(price_min=low, price_max=high)
-
-
-def _price_max(payload: Payload) -> Filter:
-    return Filter(price_max=_around(payload.price)[1])
-
-
-def _location(payload: Payload) -> Filter:
-    return Filter(location=payload.locations[-1] if payload.locations else None)
-
-
-def _category_and_price(payload: Payload) -> Filter:
-    return Filter(categories=frozenset({payload.category}), price_max=_around(payload.price)[1])
-
-
-def _category_and_location(payload: Payload) -> Filter:
-    return Filter(categories=frozenset({payload.category}), location=_location(payload).location)
-
-
-def _three_at_once(payload: Payload) -> Filter:
-    low, high = _around(payload.price)
-    where = _category_and_location(payload)
-    return Filter(where.categories, price_min=low, price_max=high, location=where.location)
-
-
-def _others(payload: Payload) -> Filter:
-    return Filter(excluded_listing_ids=frozenset({payload.listing_id}))
-
-
-SHAPES: dict[str, Callable[[Payload], Filter]] = {
-    "none": lambda _payload: NO_FILTER,
-    "category": _category,
-    "price max": _price_max,
-    "price range": _price_range,
-    "location": _location,
-    "category and price": _category_and_price,
-    "category and location": _category_and_location,
-    "category, price and location": _three_at_once,
-    "other listings": _others,
-}
+def _filter(payload: Payload, fields: Sequence[str]) -> Filter:
+    """Return the filter that the payload suggests, of these fields only; without a price, every price passes."""
+    low, high = (0.0, 1e9) if payload.price is None else (payload.price / 2, payload.price * 2)
+    suggested: dict[str, Any] = {
+        "categories": frozenset({payload.category}),
+        "price_min": low,
+        "price_max": high,
+        "location": payload.locations[-1] if payload.locations else None,
+        "excluded_listing_ids": frozenset({payload.listing_id}),
+    }
+    return Filter(**{field: suggested[field] for field in fields})

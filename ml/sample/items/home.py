@@ -46,24 +46,6 @@ def armchair(canvas: Canvas, look: Look) -> None:
         canvas.polygon(smooth(cushion), look.second)
 
 
-def cushion(canvas: Canvas, look: Look) -> None:
-    pinch = look.between(0.02, 0.06)
-    corners = [(0.1, 0.12), (0.9, 0.1), (0.91, 0.9), (0.09, 0.88)]
-    sides = [(0.5, 0.1 + pinch), (0.9 - pinch, 0.5), (0.5, 0.9 - pinch), (0.1 + pinch, 0.5)]
-    if look.style == "round":
-        canvas.ellipse((0.1, 0.1, 0.9, 0.9), look.paint, "ball")
-        canvas.ellipse((0.46, 0.46, 0.54, 0.54), look.second, "ball")
-        return
-    outline = [point for pair in zip(corners, sides, strict=True) for point in pair]
-    canvas.polygon(smooth(outline), look.paint, "ball")
-    if look.style == "tasselled":
-        for x, y in corners:
-            canvas.ellipse((x - 0.05, y - 0.05, x + 0.05, y + 0.05), look.second)
-    else:
-        closed = smooth([(0.5 + (x - 0.5) * 0.86, 0.5 + (y - 0.5) * 0.86) for x, y in outline])
-        canvas.line([*closed, closed[0]], look.second, 0.012)
-
-
 def washing_machine(canvas: Canvas, look: Look) -> None:
     left, right = (0.22, 0.78) if look.style == "compact" else (0.14, 0.86)
     canvas.box((left, 0.08, right, 0.94), look.paint, radius=0.02)
