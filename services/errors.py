@@ -10,7 +10,8 @@
     └── Unavailable           a part we depend on is missing or not ready
         ├── ModelMissing         no model bundle is active yet
         ├── ModelUnusable        a model bundle is gone or damaged
-        └── IndexUnavailable     an index cannot be opened or reached
+        ├── IndexUnavailable     an index cannot be opened or reached
+        └── Overloaded           more is asked for than can be done in time
 
 Each class takes the facts and writes its own message: what was wrong, where, and what to do.
 HTTP status codes live in `services.web`, exit codes in `services.cli`.
@@ -18,6 +19,7 @@ HTTP status codes live in `services.web`, exit codes in `services.cli`.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -108,3 +110,15 @@ class IndexUnavailable(Unavailable):
 
     def __init__(self, engine: str, problem: str) -> None:
         super().__init__(f"The {engine} index is unavailable: {problem}")
+
+
+class Overloaded(Unavailable):
+    """More is asked for than can be done in time.
+
+    Attributes:
+        retry_after_s: whole seconds after which it is likely to be accepted, at least 1.
+    """
+
+    def __init__(self, what: str, *, retry_after_s: float) -> None:
+        self.retry_after_s = max(1, ceil(retry_after_s))
+        super().__init__(f"{what}. Try again in {self.retry_after_s} s.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +11,16 @@ from qdrant_client import QdrantClient
 from db import generations, migrate
 from db.photo_files import PhotoFiles
 from db.session import Database
+from ml.batching import BatchingEmbedder, BatchLimits
 from ml.bundle import Bundle, BundleError
-from ml.embedder import open_embedder
+from ml.embedder import OPENVINO_BATCH, open_embedder
+from ml.embedder_pool import EmbedderPool
 from ml.preprocess import PhotoLimits
 from services.errors import Conflict, ModelMissing, ModelUnusable
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
+from services.web.metrics import EmbeddingMetrics
 
 if TYPE_CHECKING:
     from ml.embedder import Embedder
@@ -35,8 +37,7 @@ class Resources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._embedders: dict[str, Embedder] = {}
-        self._embedders_lock = threading.Lock()
+        self._embedders = EmbedderPool(self._load_embedder, self._batched, keep=_EMBEDDERS_KEPT)
 
     @cached_property
     def database(self) -> Database:
@@ -69,6 +70,15 @@ class Resources:
         """What a photo may be."""
         return PhotoLimits(max_bytes=self.settings.max_upload_bytes)
 
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """How requests may be embedded together."""
+        return BatchLimits(
+            max_batch=OPENVINO_BATCH,
+            window_s=self.settings.batch_window_ms / 1000,
+            max_waiting=self.settings.max_waiting_photos,
+        )
+
     @cached_property
     def stores(self) -> list[IndexStore]:
         """Where each engine keeps its collections."""
@@ -99,17 +109,27 @@ class Resources:
         return self.embedder_for(live.model_version)
 
     def embedder_for(self, model_version: str) -> Embedder:
-        """Return the embedder of a registered model version; the last two that were asked for stay loaded.
+        """Return the embedder of a registered model version, for bulk work: ingest and reindex make their own batches.
+
+        The last two versions that were asked for stay loaded.
 
         Raises:
             ModelUnusable: the bundle is gone or damaged.
         """
-        with self._embedders_lock:
-            embedder = self._embedders.pop(model_version, None) or self._load_embedder(model_version)
-            self._embedders[model_version] = embedder
-            while len(self._embedders) > _EMBEDDERS_KEPT:
-                del self._embedders[next(iter(self._embedders))]
-            return embedder
+        return self._embedders.plain(model_version)
+
+    def query_embedder(self, model_version: str) -> BatchingEmbedder:
+        """Return the embedder of a registered model version for requests: concurrent ones are computed together.
+
+        It runs the same network as `embedder_for`. It is closed when two other versions have been asked for since.
+
+        Raises:
+            ModelUnusable: the bundle is gone or damaged.
+        """
+        return self._embedders.batching(model_version)
+
+    def _batched(self, embedder: Embedder) -> BatchingEmbedder:
+        return BatchingEmbedder(embedder, self.batch_limits, observer=EmbeddingMetrics())
 
     def _load_embedder(self, model_version: str) -> Embedder:
         with self.database.read() as session:
@@ -164,6 +184,7 @@ class Resources:
 
     def close(self) -> None:
         """Close what was opened."""
+        self._embedders.close()
         if "live" in self.__dict__:
             self.live.close()
         if "database" in self.__dict__:

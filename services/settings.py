@@ -38,10 +38,16 @@ class Settings(BaseSettings):
     model: Path | None = Field(default=None, description="A model bundle to start with; a live generation's own wins.")
     engine: Engine = Field(default=Engine.AUTO, description="Which index answers searches; `auto` means FAISS.")
     runtime: Runtime = Field(default=Runtime.OPENVINO, description="What computes embeddings.")
-    precision: Literal["auto", "bf16", "f32"] = Field(
-        default="auto", description="`auto` (bf16 where the processor has it), `bf16` or `f32`."
+    precision: Literal["auto", "bf16", "f32", "int8"] = Field(
+        default="auto", description="`auto` (bf16 where the processor has it), `bf16`, `f32`, or `int8` if exported."
     )
     threads: int = Field(default=0, ge=0, description="Threads for embedding and search; 0 means every core.")
+    batch_window_ms: float = Field(
+        default=2.0, ge=0, le=1000, description="How long a search may be kept to be embedded with others, under load."
+    )
+    max_waiting_photos: int = Field(
+        default=64, ge=1, description="Searches that may wait to be embedded; more are answered 503."
+    )
     max_upload_bytes: int = Field(default=20 * 2**20, gt=0, description="Largest photo accepted, in bytes.")
     max_bulk_bytes: int = Field(default=2 * 2**30, gt=0, description="Largest bulk upload accepted, in bytes.")
     follow_interval_s: float = Field(default=0.5, gt=0, description="How often the indexes follow the change feed.")

@@ -14,7 +14,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from services.errors import BadInput, BadQuery, Conflict, LookalikeError, NotFound, PhotoRejected, Unavailable
+from services.errors import (
+    BadInput,
+    BadQuery,
+    Conflict,
+    LookalikeError,
+    NotFound,
+    Overloaded,
+    PhotoRejected,
+    Unavailable,
+)
 from services.web.request_ids import request_id
 
 if TYPE_CHECKING:
@@ -86,7 +95,9 @@ def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[b
         reason=error.reason if isinstance(error, PhotoRejected) else None,
         field=error.field if isinstance(error, BadQuery) else None,
     )
-    return _response(problem)
+    return _response(
+        problem, {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else _NO_HEADERS
+    )
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -126,7 +137,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[b
 
 def _response(problem: Problem, headers: Mapping[str, str] = _NO_HEADERS) -> Response[bytes]:
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers = {**headers, "Retry-After": str(RETRY_AFTER_S)}
+        headers = {"Retry-After": str(RETRY_AFTER_S), **headers}
     return Response(
         msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers)
     )

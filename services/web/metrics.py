@@ -1,0 +1,29 @@
+"""What the services count for Prometheus, besides the requests, which Litestar's own plugin counts."""
+
+from __future__ import annotations
+
+from prometheus_client import Gauge, Histogram
+
+# One per process, as Prometheus wants it: they lie in the client's own registry, which `/metrics` shows.
+_BATCH_PHOTOS = Histogram(
+    "lookalike_embedding_batch_photos",
+    "Photos of concurrent requests that were embedded together",
+    buckets=(1, 2, 4, 8, 16),
+)
+_WAITING_PHOTOS = Gauge(
+    "lookalike_embedding_waiting_photos",
+    "Photos of requests that wait to be embedded, those being embedded not counted",
+    multiprocess_mode="livesum",
+)
+
+
+class EmbeddingMetrics:
+    """A `ml.batch_queue.BatchObserver` that counts, over all models of the process."""
+
+    def waiting_changed(self, by: int) -> None:
+        """Add to the photos that wait."""
+        _WAITING_PHOTOS.inc(by)
+
+    def batch_taken(self, photos: int) -> None:
+        """Count a batch by its size."""
+        _BATCH_PHOTOS.observe(photos)
