@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.metrics import accuracy, agreement, macro_f1, nearest, precision_at_k, recall_at_k
+from ml.metrics import (
+    accuracy,
+    expected_calibration_error,
+    macro_f1,
+    precision_at_k,
+    recall_at_k,
+    reliability,
+)
+from ml.retrieval import gallery_of, search_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
 
     from ml.data import LabelledPhoto
 
-_UNKNOWN = -1
+UNKNOWN = -1
 """The column of a category that the network has no probability for: never predicted, so always wrong."""
 
 
@@ -24,16 +32,20 @@ _UNKNOWN = -1
 class Retrieval:
     """How well photos find each other; shares in [0, 1].
 
-    The queries are the held-out photos whose listing has another, different photo; the gallery is all photos.
+    The queries are the held-out photos with something to find: another, different photo of any listing that shows the
+    query. The gallery is all photos, with exact copies merged into one that belongs to every listing that shows it; the
+    query itself is left out.
 
     Attributes:
         same_listing_recall_at_1, _5, _10: the share of queries with such a photo among their first k.
+        same_listing_map: mean average precision over the whole ranking.
         category_precision_at_5: the mean share of a query's first five that are of its category.
     """
 
     same_listing_recall_at_1: float
     same_listing_recall_at_5: float
     same_listing_recall_at_10: float
+    same_listing_map: float
     category_precision_at_5: float
     queries: int
     gallery: int
@@ -45,11 +57,13 @@ class Metrics:
 
     Attributes:
         category_accuracy, category_macro_f1: of the most probable category, over all held-out photos.
+        calibration_error: expected calibration error of its probability, in 15 bins.
         retrieval: None when no held-out listing has two different photos.
     """
 
     category_accuracy: float
     category_macro_f1: float
+    calibration_error: float
     held_out_photos: int
     retrieval: Retrieval | None
 
@@ -73,44 +87,37 @@ def evaluate(
         categories: the names of the columns of `probabilities`.
         held_out: rows of the photos to measure on, at least one.
     """
-    column_of = {category: column for column, category in enumerate(categories)}
-    actual = np.array([column_of.get(photos[row].category, _UNKNOWN) for row in held_out])
-    predicted = probabilities[held_out].argmax(axis=1)
+    actual = columns_of([photos[row].category for row in held_out], categories)
+    predicted, confidence = probabilities[held_out].argmax(axis=1), probabilities[held_out].max(axis=1)
     return Metrics(
         category_accuracy=accuracy(predicted, actual),
         category_macro_f1=macro_f1(predicted, actual),
+        calibration_error=expected_calibration_error(reliability(confidence, predicted == actual)),
         held_out_photos=len(held_out),
         retrieval=_retrieval(photos, vectors, held_out),
     )
 
 
+def columns_of(names: Sequence[str], categories: Sequence[str]) -> NDArray[np.int64]:
+    """Return the column of each named category, or UNKNOWN: int64 (n,)."""
+    column_of = {category: column for column, category in enumerate(categories)}
+    return np.array([column_of.get(name, UNKNOWN) for name in names], dtype=np.int64)
+
+
 def _retrieval(
     photos: Sequence[LabelledPhoto], vectors: NDArray[np.float32], held_out: NDArray[np.int64]
 ) -> Retrieval | None:
-    listings = _codes([photo.listing_id for photo in photos])
-    contents = _codes([photo.sha256 for photo in photos])
-    queries = held_out[_different_photos(listings, contents)[listings[held_out]] > 1]
+    gallery = gallery_of(photos)
+    queries = gallery.findable(held_out)
     if not len(queries):
         return None
-    neighbours = nearest(vectors, queries, 10, contents=contents)
-    same_listing = agreement(neighbours, queries, labels=listings)
-    same_category = agreement(neighbours, queries, labels=_codes([photo.category for photo in photos]))
+    found = search_all(gallery, vectors, queries)
     return Retrieval(
-        same_listing_recall_at_1=recall_at_k(same_listing, 1),
-        same_listing_recall_at_5=recall_at_k(same_listing, 5),
-        same_listing_recall_at_10=recall_at_k(same_listing, 10),
-        category_precision_at_5=precision_at_k(same_category, 5),
+        same_listing_recall_at_1=recall_at_k(found.same_listing, 1),
+        same_listing_recall_at_5=recall_at_k(found.same_listing, 5),
+        same_listing_recall_at_10=recall_at_k(found.same_listing, 10),
+        same_listing_map=float(found.average_precision.mean()),
+        category_precision_at_5=precision_at_k(found.same_category, 5),
         queries=len(queries),
-        gallery=len(photos),
+        gallery=len(gallery),
     )
-
-
-def _codes(names: Sequence[str]) -> NDArray[np.int64]:
-    """Return an integer for each name, from 0, equal where the names are."""
-    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
-
-
-def _different_photos(listings: NDArray[np.int64], contents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many different photos each listing has, by listing code."""
-    different = np.unique(np.stack([listings, contents]), axis=1)
-    return np.bincount(different[0])

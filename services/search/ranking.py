@@ -11,6 +11,8 @@ from db.vectors.base import Hit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ml.score_map import ScoreMap
+
 
 def merge(hits: Iterable[Hit]) -> list[Hit]:
     """Return each photo once, with its best score, best first, equal scores by ascending photo id."""
@@ -44,6 +46,12 @@ def best_per_listing(hits: Iterable[Hit], listing_of: Mapping[int, str]) -> list
     return list(best.items())
 
 
-def shown_score(score: float) -> float:
-    """Return a cosine in [-1, 1] as the score that is shown: 1 is the same picture, 0 has nothing in common."""
-    return round(min(max(score, 0.0), 1.0), 4)
+def shown_score(cosine: float, score_map: ScoreMap | None) -> float:
+    """Return the score, in [0, 1], that is shown for a cosine in [-1, 1].
+
+    With a score map it is the probability that the two show the same item, with the six decimals that keep cosines
+    apart on it. Without, it is the cosine itself, cut to 0..1: 1 is the same picture.
+    """
+    if score_map is None:
+        return round(min(max(cosine, 0.0), 1.0), 4)
+    return round(float(score_map(cosine)), 6)

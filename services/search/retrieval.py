@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from db.models import Listing, Photo
     from db.session import Database
     from db.vectors.base import Filter, Hit, Vector, VectorIndex
+    from ml.score_map import ScoreMap
 
 _PHOTOS_PER_LISTING = 3
 """Photos fetched per listing wanted, at first; where listings have more, the fetch is repeated with twice as many."""
@@ -38,10 +39,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many listings, and what they must satisfy."""
+    """How many listings, what they must satisfy, and how their scores are shown (see `ranking.shown_score`)."""
 
     k: int
     where: Filter
+    score_map: ScoreMap | None = None
 
 
 def find_listings(
@@ -59,13 +61,13 @@ def find_listings(
     while True:
         found = [index.search(vector, fetch, wanted.where) for vector in vectors]
         with database.read() as session:
-            results = _results(session, settled(found, fetch), wanted.where)
+            results = _results(session, settled(found, fetch), wanted)
         if len(results) >= wanted.k or all(len(hits) < fetch for hits in found):
             return tuple(results[: wanted.k])
         fetch *= 2
 
 
-def _results(session: Session, hits: Sequence[Hit], where: Filter) -> list[Result]:
+def _results(session: Session, hits: Sequence[Hit], wanted: Wanted) -> list[Result]:
     photo_rows = {
         row.id: row
         for ids in chunked((hit.photo_id for hit in hits), _IDS_AT_ONCE)
@@ -77,10 +79,10 @@ def _results(session: Session, hits: Sequence[Hit], where: Filter) -> list[Resul
         row.id: row
         for ids in chunked((listing_id for listing_id, _ in best), _IDS_AT_ONCE)
         for row in listings.listings_by_id(session, ids)
-        if where.matches(embeddings.payload_of(row))
+        if wanted.where.matches(embeddings.payload_of(row))
     }
     return [
-        Result(listing_rows[listing_id], photo_rows[hit.photo_id], shown_score(hit.score))
+        Result(listing_rows[listing_id], photo_rows[hit.photo_id], shown_score(hit.score, wanted.score_map))
         for listing_id, hit in best
         if listing_id in listing_rows
     ]

@@ -44,7 +44,11 @@ class FilterFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ResultAnswer(msgspec.Struct):
-    """A listing found, by its best photo. `score`: 1 is the same picture, 0 has nothing in common with it."""
+    """A listing found, by its best photo.
+
+    `score`, 0 to 1: the probability that it shows the same item, as measured for the model; with a model that was not
+    calibrated, the cosine of the two photos' vectors. 1 is the same picture.
+    """
 
     listing_id: str
     photo_id: int

@@ -11,8 +11,10 @@ import numpy as np
 
 from db import embeddings, listings, photos
 from db.vectors.base import Filter
+from ml.batching import EmbedderBusy, EmbedderClosed
+from ml.calibration import CONFIDENT_FROM
 from ml.preprocess import PhotoError
-from services.errors import BadQuery, Conflict, IndexUnavailable, PhotoRejected
+from services.errors import BadQuery, Conflict, IndexUnavailable, ModelUnusable, Overloaded, PhotoRejected, Unavailable
 from services.search.catalogue import find_listing, find_photo
 from services.search.planner import engines_to_try
 from services.search.retrieval import Wanted, find_listings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from db.models import Photo
     from db.vectors.base import Vector
     from ml.embedder import Embeddings
+    from ml.score_map import ScoreMap
     from services.indexing.live import IndexSet
     from services.resources import Resources
     from services.search.retrieval import Result
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_K = 100
-CONFIDENT_FROM = 0.5
-"""The probability from which a category is called certain, where the model bundle carries no measured threshold."""
 
 _NAMES_SHOWN = 30
 """Categories that an error message names at most."""
@@ -98,6 +99,7 @@ class SearchService:
         Raises:
             PhotoRejected: the bytes are not a photo that we accept.
             BadQuery: the filter names an unknown category.
+            Overloaded: too many photos wait to be embedded already.
             Unavailable: there is no model, or no index.
         """
         started = time.perf_counter()
@@ -136,6 +138,7 @@ class SearchService:
         Raises:
             PhotoRejected: the bytes are not a photo that we accept.
             BadQuery: `k` is not 1 to 100.
+            Overloaded: too many photos wait to be embedded already.
             Unavailable: there is no model.
         """
         check_k(k)
@@ -144,16 +147,21 @@ class SearchService:
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         guesses = tuple(CategoryGuess(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order)
-        threshold = bundle.metrics.get("confidence_threshold", CONFIDENT_FROM)
+        threshold = bundle.calibration.confident_from if bundle.calibration else CONFIDENT_FROM
         return Classification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
 
     def _embed(self, content: bytes, model_version: str) -> Embeddings:
-        embedder = self._resources.embedder_for(model_version)
+        embedder = self._resources.query_embedder(model_version)
         try:
             pixels = embedder.bundle.preprocessing.load(content, self._resources.photo_limits)
         except PhotoError as error:
             raise PhotoRejected(error.reason, str(error)) from error
-        return embedder.embed(pixels[np.newaxis])
+        try:
+            return embedder.embed(pixels[np.newaxis])
+        except EmbedderBusy as busy:
+            raise Overloaded("Too many photos wait to be embedded", retry_after_s=busy.retry_after_s) from busy
+        except EmbedderClosed as error:  # two other models were asked for while this photo was decoded, or at shutdown
+            raise Unavailable("The model is being changed, or the service stops. Try again in a moment.") from error
 
     def _by_stored(self, name: str, listing_id: str, stored: Sequence[Photo], query: Query) -> Answer:
         started = time.perf_counter()
@@ -170,11 +178,10 @@ class SearchService:
 
     def _search(self, live: IndexSet, vectors: Sequence[Vector], query: Query, started: float) -> Answer:
         failed = dict(live.unavailable)
+        wanted = Wanted(query.k, query.where, self._score_map(live.generation.model_version))
         for engine in engines_to_try(query.engine, self._resources.settings.engine, live.opened):
             try:
-                results = find_listings(
-                    self._resources.database, live.index(engine), vectors, Wanted(query.k, query.where)
-                )
+                results = find_listings(self._resources.database, live.index(engine), vectors, wanted)
             except OSError as error:
                 log.warning("the %s index failed, trying another: %s", engine, error)
                 failed[engine] = str(error)
@@ -187,6 +194,18 @@ class SearchService:
                 took_ms=round((time.perf_counter() - started) * 1000, 2),
             )
         raise IndexUnavailable(" and ".join(failed) or "search", "; ".join(failed.values()) or "none is open")
+
+    def _score_map(self, model_version: str) -> ScoreMap | None:
+        """Return what the model's scores are read by; None, so that cosines are shown, where it has none.
+
+        Searches by stored vectors need nothing else of the model, so they are answered even when its bundle is gone.
+        """
+        try:
+            calibration = self._resources.embedder_for(model_version).bundle.calibration
+        except ModelUnusable as error:
+            log.warning("scores are shown as cosines: %s", error)
+            return None
+        return calibration.score_map if calibration else None
 
     def _check_categories(self, where: Filter) -> None:
         """Raise BadQuery for a category that no listing is in. Counting is left to requests that name a new one."""
