@@ -1,48 +1,73 @@
-"""Photos per second from JPEG bytes to vector: this pipeline against the plain way, same photos, same weights."""
+"""Photos per second from JPEG bytes to vector, in each precision, against the plain way: same photos, same weights.
+
+Everything is measured in one run, because rates of different runs on one machine differ by more than is of interest.
+"""
 
 from __future__ import annotations
 
-import io
-import math
-import time
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
+from ml.bench_machine import Machine, Timed, readable, take_turns, this_machine, torch_threads
+from ml.bench_work import decode_only, network_only, ours, plain, query_latencies
 from ml.embedder import available_cores, open_embedder
-from ml.openvino_runtime import load_openvino, processor_capabilities
-from ml.pipeline import EmbeddedPhoto, embed_all
+from ml.openvino_runtime import processor_capabilities
+from ml.pipeline import DECODERS
+from ml.precisions import compare
 from ml.preprocess import PhotoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from ml.bundle import Bundle
     from ml.embeddings import Embedder
+    from ml.manifest import PrecisionQuality
+    from ml.openvino_runtime import Precision
+    from ml.preprocess import Preprocessing
 
-DECODERS = 2
 ROUNDS = 3
-_WARM_UP = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """Where a benchmark ran. `cores` are those that the process may use."""
+class BenchPhoto:
+    """A stored photo: where its file is, whose it is, and the hash of its content."""
 
-    processor: str
-    cores: int
-    bf16: bool
-    amx: bool
-    torch: str
-    openvino: str
+    path: Path
+    listing_id: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionBenchmark:
+    """What one precision does. Rates are photos per second, of the fastest round.
+
+    Attributes:
+        rate: from bytes to vectors.
+        ratio: how many times as many as the plain way.
+        network_limit: of the network alone, decoded photos to vectors.
+        share: of the lesser of the decode limit and the network limit that `rate` reaches.
+        p50_ms, p99_ms: latency of one photo of 1024 x 768 pixels, decoded and embedded alone.
+        cosine_to_plain: median over the photos, to the plain way's vectors. The two shrink photos differently.
+        quality: beside f32, on photos of listings with two; None where there are none.
+    """
+
+    precision: str
+    rate: float
+    ratio: float
+    network_limit: float
+    share: float
+    p50_ms: float
+    p99_ms: float
+    cosine_to_plain: float
+    quality: PrecisionQuality | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,144 +75,123 @@ class EmbedBenchmark:
     """What `bench_embed` measured.
 
     Attributes:
-        photos: how many; those that cannot be read are left out beforehand.
-        plain_rate, rate: photos per second, the plain way and ours, each in its fastest round.
-        precision: of our way; the plain way is float32.
-        threads: of torch, and of OpenVINO; ours decodes in `decoders` more.
-        cosine: median over the photos of the cosine between the two ways' vectors. They shrink photos differently.
+        photos: how many were timed; those that cannot be read are left out beforehand.
+        size: of the network's input, in pixels.
+        threads: of torch, of OpenVINO, and of decoding where it is measured alone; ours decodes in `decoders` more.
+        plain_rate: photos per second, the plain way.
+        decode_limit: photos per second that can be decoded, trimmed, shrunk and hashed, without the network.
     """
 
     photos: int
-    plain_rate: float
-    rate: float
-    precision: str
+    size: int
     threads: int
     decoders: int
-    size: int
-    cosine: float
+    plain_rate: float
+    decode_limit: float
+    precisions: tuple[PrecisionBenchmark, ...]
     machine: Machine
 
-    @property
-    def ratio(self) -> float:
-        """How many times as many photos per second as the plain way."""
-        return self.rate / self.plain_rate
 
-
-def bench_embed(photos: Sequence[Path], bundle: Bundle, *, limit: int) -> EmbedBenchmark:
-    """Embed the first `limit` readable photos both ways and time each, from bytes in memory to vectors.
+def bench_embed(photos: Sequence[BenchPhoto], bundle: Bundle, *, limit: int, recall_limit: int = 0) -> EmbedBenchmark:
+    """Time the first `limit` readable photos each way, from bytes in memory to vectors, and compare precisions.
 
     The plain way is what image-search tutorials and the published projects on this data do: one photo at a time,
-    Pillow, a plain resize, eager float32 torch on the processor with all cores. Ours also trims borders and makes
-    perceptual hashes. After a warm-up the two take turns, `ROUNDS` times, so that a busy machine slows both.
+    Pillow, a plain resize, eager float32 torch on the processor with all cores. The ways take turns, `ROUNDS` times.
+
+    Args:
+        photos: in the order to take them.
+        bundle: the model. int8 is measured where it has that graph, bf16 where the processor has it.
+        limit: photos to time.
+        recall_limit: photos, of listings with two, to compare the precisions' recall on.
 
     Raises:
         BundleError: torch is not installed, or the bundle cannot be used.
         ValueError: none of the photos can be read.
     """
-    contents, threads = _readable(photos, bundle, limit), available_cores()
-    plain = open_embedder(bundle, runtime="torch", device="cpu")
-    ours = open_embedder(bundle, threads=threads)
-    with _torch_threads(threads):
-        (plain_seconds, expected), (seconds, vectors) = _fastest(
-            [partial(_plain, embedder=plain), partial(_ours, embedder=ours)], contents
-        )
+    threads = available_cores()
+    contents = readable([photo.path for photo in photos], bundle.preprocessing, limit=limit)
+    embedders = _embedders(bundle, threads)
+    timed = _time(contents, embedders, open_embedder(bundle, runtime="torch", device="cpu"), threads=threads)
+    qualities = _qualities(photos, embedders, preprocessing=bundle.preprocessing, limit=recall_limit)
     return EmbedBenchmark(
         photos=len(contents),
-        plain_rate=len(contents) / plain_seconds,
-        rate=len(contents) / seconds,
-        precision=ours.precision,
+        size=bundle.preprocessing.size,
         threads=threads,
         decoders=DECODERS,
-        size=bundle.preprocessing.size,
-        cosine=float(np.median((expected * vectors).sum(axis=1))),
-        machine=_machine(),
+        plain_rate=timed["plain"].rate,
+        decode_limit=timed["decode"].rate,
+        precisions=tuple(
+            _precision(name, timed, query_latencies(contents[0], embedder), qualities.get(name))
+            for name, embedder in embedders.items()
+        ),
+        machine=this_machine(),
     )
 
 
-def render(benchmark: EmbedBenchmark) -> str:
-    """Return the benchmark as lines of text."""
-    b, machine = benchmark, benchmark.machine
-    features = ", ".join(name for name, there in (("bf16", machine.bf16), ("AMX", machine.amx)) if there) or "no bf16"
-    return "\n".join(
-        (
-            f"Embedding {b.photos} photos at {b.size} px, from bytes to vectors",
-            f"  plain:     {b.plain_rate:8.1f} photos/s  one at a time, Pillow, eager torch f32, {b.threads} threads",
-            f"  lookalike: {b.rate:8.1f} photos/s  {b.decoders} decoders, batches, OpenVINO {b.precision}, "
-            f"{b.threads} threads",
-            f"  ratio:     {b.ratio:8.2f}           median cosine between the two: {b.cosine:.4f}",
-            f"  machine:   {machine.processor}, {machine.cores} cores ({features}), "
-            f"torch {machine.torch}, OpenVINO {machine.openvino}",
-        )
+def _time(
+    contents: Sequence[bytes], embedders: Mapping[str, Embedder], reference: Embedder, *, threads: int
+) -> dict[str, Timed]:
+    """Time the plain way, decoding alone, and for each precision our way and the network alone."""
+    preprocessing = reference.bundle.preprocessing
+    pixels = decode_only(contents, preprocessing, threads=threads)
+    ways: dict[str, Callable[[], NDArray[Any]]] = {
+        "plain": partial(plain, contents, reference),
+        "decode": partial(decode_only, contents, preprocessing, threads=threads),
+    }
+    for name, embedder in embedders.items():
+        ways[f"ours {name}"] = partial(ours, contents, embedder)
+        ways[f"network {name}"] = partial(network_only, pixels, embedder)
+    with torch_threads(threads):
+        return take_turns(ways, rounds=ROUNDS, photos=len(contents))
+
+
+def _precision(
+    name: str, timed: Mapping[str, Timed], latencies: tuple[float, float], quality: PrecisionQuality | None
+) -> PrecisionBenchmark:
+    way, network, reference = timed[f"ours {name}"], timed[f"network {name}"], timed["plain"]
+    return PrecisionBenchmark(
+        precision=name,
+        rate=way.rate,
+        ratio=way.rate / reference.rate,
+        network_limit=network.rate,
+        share=way.rate / min(network.rate, timed["decode"].rate),
+        p50_ms=latencies[0],
+        p99_ms=latencies[1],
+        cosine_to_plain=float(np.median((reference.outcome * way.outcome).sum(axis=1))),
+        quality=quality,
     )
 
 
-def _plain(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
-    size = embedder.bundle.preprocessing.size
-    vectors = []
-    for content in contents:
-        image = Image.open(io.BytesIO(content)).convert("RGB").resize((size, size))
-        vectors.append(embedder.embed(np.asarray(image)[None]).vectors[0])
-    return np.stack(vectors)
+def _embedders(bundle: Bundle, threads: int) -> dict[str, Embedder]:
+    names: list[Precision] = ["f32"]
+    if "BF16" in processor_capabilities():
+        names.append("bf16")
+    if bundle.has_int8:
+        names.append("int8")
+    return {name: open_embedder(bundle, threads=threads, precision=name) for name in names}
 
 
-def _ours(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
-    vectors = np.empty((len(contents), embedder.bundle.vector_size), np.float32)
-    for row, result in embed_all(enumerate(contents), embedder, decoders=DECODERS):
-        if not isinstance(result, EmbeddedPhoto):
-            raise result
-        vectors[row] = result.vector
-    return vectors
+def _qualities(
+    photos: Sequence[BenchPhoto], embedders: Mapping[str, Embedder], *, preprocessing: Preprocessing, limit: int
+) -> dict[str, PrecisionQuality]:
+    """Compare the precisions on at most `limit` photos, two of each listing that has two of distinct contents."""
+    pairs = _pairs(photos)[: limit // 2]
+    pixels, listings = [], []
+    for number, pair in enumerate(pairs):
+        for photo in pair:
+            with suppress(PhotoError, OSError):
+                pixels.append(preprocessing.load(photo.path.read_bytes()))
+                listings.append(number)
+    if not pixels:
+        return {}
+    together = np.stack(pixels)
+    return compare({name: one.embed(together).vectors for name, one in embedders.items()}, np.array(listings))
 
 
-def _fastest(
-    ways: Sequence[Callable[[Sequence[bytes]], NDArray[np.float32]]], contents: Sequence[bytes]
-) -> list[tuple[float, NDArray[np.float32]]]:
-    """Return, for each way, the seconds that its fastest round took, and the vectors it made."""
-    vectors = [embed(contents[:_WARM_UP]) for embed in ways]
-    seconds = [math.inf] * len(ways)
-    for _ in range(ROUNDS):
-        for i, embed in enumerate(ways):
-            start = time.perf_counter()
-            vectors[i] = embed(contents)
-            seconds[i] = min(seconds[i], time.perf_counter() - start)
-    return list(zip(seconds, vectors, strict=True))
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _readable(photos: Sequence[Path], bundle: Bundle, limit: int) -> list[bytes]:
-    contents: list[bytes] = []
-    for path in photos:
-        content = path.read_bytes()
-        with suppress(PhotoError):
-            bundle.preprocessing.load(content)
-            contents.append(content)
-        if len(contents) >= limit:
-            break
-    if not contents:
-        raise ValueError(f"None of the {len(photos)} photos can be read.")
-    return contents
-
-
-def _machine() -> Machine:
-    import torch
-
-    core = load_openvino().Core()
-    return Machine(
-        processor=core.get_property("CPU", "FULL_DEVICE_NAME"),
-        cores=available_cores(),
-        bf16="BF16" in processor_capabilities(),
-        amx=bool(torch.cpu.get_capabilities().get("amx_bf16", False)),
-        torch=version("torch"),
-        openvino=version("openvino"),
-    )
+def _pairs(photos: Sequence[BenchPhoto]) -> list[list[BenchPhoto]]:
+    distinct = {photo.sha256: photo for photo in reversed(photos)}
+    of_listing: defaultdict[str, list[BenchPhoto]] = defaultdict(list)
+    for photo in photos:
+        if distinct[photo.sha256] is photo:
+            of_listing[photo.listing_id].append(photo)
+    return [found[:2] for found in of_listing.values() if len(found) > 1]

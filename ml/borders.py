@@ -43,6 +43,9 @@ _WIDEST = 0.45
 _UNEVEN = 0.02
 """Share of the photo's height (width) by which the two bars of a pair may differ."""
 
+_ROWS_AT_ONCE = 16
+"""Rows looked at together: most bars, and most walls, end within the first few."""
+
 
 def trim_borders(image: Image.Image) -> Image.Image:
     """Return an RGB picture without its letterbox bars: the same object when it has none."""
@@ -58,9 +61,14 @@ def trim_borders(image: Image.Image) -> Image.Image:
 
 
 def _alike(image: Image.Image, first: _Box, last: _Box) -> bool:
-    """Say whether bars may begin at both edges: most photos are done with here, without a copy of their pixels."""
-    edges = [np.asarray(image.crop(box)).reshape(-1, 3) for box in (first, last)]
-    return any(all(in_bar(edge).mean() >= _UNIFORM for edge in edges) for in_bar in (_is_black, _is_white))
+    """Say whether bars may begin at both edges: most photos are done with here, after a look at one row of pixels."""
+    edge = _edge(image, first)
+    return any(_in_bar(edge, in_bar) and _in_bar(_edge(image, last), in_bar) for in_bar in (_is_black, _is_white))
+
+
+def _edge(image: Image.Image, box: _Box) -> NDArray[np.uint8]:
+    # Three times as fast as np.asarray, which asks Pillow for a description of the array first.
+    return np.frombuffer(image.crop(box).tobytes(), np.uint8).reshape(-1, 3)
 
 
 def _bars(pixels: NDArray[np.uint8]) -> tuple[int, int]:
@@ -74,18 +82,29 @@ def _bars(pixels: NDArray[np.uint8]) -> tuple[int, int]:
 
 def _bar(pixels: NDArray[np.uint8], in_bar: _InBar) -> int:
     """Return how many rows a bar takes that begins at the first row and ends straight; 0 when there is none."""
-    for depth, row in enumerate(pixels[: int(_WIDEST * len(pixels)) + 1]):
-        if in_bar(row).mean() < _UNIFORM:
+    widest = int(_WIDEST * len(pixels))
+    for start in range(0, widest + 1, _ROWS_AT_ONCE):
+        rows = pixels[start : min(start + _ROWS_AT_ONCE, widest + 1)]
+        uniform = np.count_nonzero(in_bar(rows), axis=1) >= _UNIFORM * rows.shape[1]
+        if not uniform.all():
+            depth = start + int(uniform.argmin())
             ends_straight = in_bar(pixels[depth + _EDGE]).mean() <= 1 - _STRAIGHT
             return depth if ends_straight else 0
     return 0
 
 
-def _is_black(row: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    brightest: NDArray[np.uint8] = row.max(axis=-1)
+def _in_bar(row: NDArray[np.uint8], in_bar: _InBar) -> bool:
+    return bool(np.count_nonzero(in_bar(row)) >= _UNIFORM * len(row))
+
+
+# Channel by channel: several times as fast as .max(axis=-1) over an axis of three.
+
+
+def _is_black(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    brightest: NDArray[np.uint8] = np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
     return brightest <= _NEAR
 
 
-def _is_white(row: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    darkest: NDArray[np.uint8] = row.min(axis=-1)
+def _is_white(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    darkest: NDArray[np.uint8] = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
     return darkest >= 255 - _NEAR

@@ -3,21 +3,25 @@
     model.json           categories, vector size, preprocessing, metrics, training record, hashes, canonical vectors
     weights.safetensors  the weights in float32, for torch
     model.xml, model.bin the same network as an OpenVINO graph with float16 weights, for serving
+    model-int8.*         the same again with the trunk quantised to int8, for faster serving; not in every bundle
 
 It is written by `ml.bundle_writer`, verified before it is used, and never changed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ml.bundle_weights import check_finite
 from ml.manifest import (
     BUNDLE_FILES,
     COPY_AGAIN,
     GRAPH,
+    INT8_FILES,
+    INT8_GRAPH,
     MANIFEST,
     WEIGHTS,
     BundleError,
@@ -32,8 +36,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from ml.calibration import Calibration
     from ml.canonical import CanonicalVectors
-    from ml.manifest import Fingerprint, Manifest
+    from ml.manifest import Fingerprint, Manifest, PrecisionQuality, SplitRecord
 
 __all__ = ["Bundle", "BundleError"]
 
@@ -48,6 +53,11 @@ class Bundle:
         vector_size: d, the number of components of a vector.
         metrics: measured on the held-out listings when the bundle was made, by name.
         record: how it was trained (settings, data, seed); JSON values.
+        calibration: what its probabilities and similarities are worth; None where that was not measured.
+        split: which listings it was trained, calibrated and measured on; None where that was not recorded.
+        has_int8: whether there is an int8 graph. Its vectors belong to the same version: a query in int8 may be
+            searched for among vectors in bf16, at the loss that `precisions` states.
+        precisions: what the precisions lose against float32, by name; empty where that was not measured.
     """
 
     path: Path
@@ -59,6 +69,10 @@ class Bundle:
     record: Mapping[str, Any]
     canonical: CanonicalVectors
     created_at: datetime
+    calibration: Calibration | None = None
+    split: SplitRecord | None = None
+    has_int8: bool = False
+    precisions: Mapping[str, PrecisionQuality] = field(default_factory=dict)
 
     @property
     def weights_path(self) -> Path:
@@ -70,16 +84,23 @@ class Bundle:
         """The OpenVINO graph; its weights lie beside it."""
         return self.path / GRAPH
 
+    @property
+    def int8_graph_path(self) -> Path | None:
+        """The OpenVINO graph in int8; None where the bundle has none."""
+        return self.path / INT8_GRAPH if self.has_int8 else None
+
     @classmethod
     def load(cls, path: Path) -> Bundle:
         """Verify the folder's files against its manifest, sizes first, and return the bundle.
 
         Raises:
-            BundleError: a file is missing, damaged or of another format version, or the manifest was edited.
+            BundleError: a file is missing, damaged or of another format version, the manifest was edited, or the
+                weights are no safetensors file (a pickle, say, which is never opened as one) or not finite.
         """
         manifest = read_manifest(path)
-        for name in BUNDLE_FILES:
+        for name in (*BUNDLE_FILES, *(INT8_FILES if _has_int8(path, manifest) else ())):
             _verify_file(path / name, manifest.files.get(name))
+        check_finite(path / WEIGHTS)
         bundle = _bundle(path, manifest)
         expected = bundle_version(manifest.files[WEIGHTS].sha256, bundle.preprocessing, bundle.categories)
         if manifest.version != expected:
@@ -104,7 +125,16 @@ def _bundle(path: Path, manifest: Manifest) -> Bundle:
         record=manifest.record,
         canonical=manifest.canonical,
         created_at=manifest.created_at,
+        calibration=manifest.calibration,
+        split=manifest.split,
+        has_int8=_has_int8(path, manifest),
+        precisions=manifest.precisions,
     )
+
+
+def _has_int8(path: Path, manifest: Manifest) -> bool:
+    """Say whether any int8 file is there or should be: then all must be there, and vouched for."""
+    return any(name in manifest.files or (path / name).exists() for name in INT8_FILES)
 
 
 def _verify_file(file: Path, stated: Fingerprint | None) -> None:

@@ -11,12 +11,13 @@ from uuid import uuid4
 
 import msgspec
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
+from ml.bundle_weights import check_finite
 from ml.manifest import (
     ARCHITECTURE,
     BUNDLE_FILES,
     FORMAT,
+    INT8_FILES,
     MANIFEST,
     WEIGHTS,
     BundleError,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ml.calibration import Calibration
     from ml.canonical import CanonicalVectors
+    from ml.manifest import PrecisionQuality, SplitRecord
     from ml.preprocess import Preprocessing
 
 
@@ -64,19 +67,23 @@ def write_manifest(
     metrics: Mapping[str, float],
     record: Mapping[str, Any],
     canonical: CanonicalVectors,
+    calibration: Calibration | None = None,
+    split: SplitRecord | None = None,
+    precisions: Mapping[str, PrecisionQuality] | None = None,
 ) -> None:
-    """Write model.json for the weights and graph that lie in `folder`.
+    """Write model.json for the weights and graphs that lie in `folder`.
 
     Raises:
         BundleError: a weight is NaN or infinite, or a file is missing.
         ValueError: a metric is NaN or infinite, or there are no categories or the same one twice.
     """
-    _check_finite(folder / WEIGHTS)
+    check_finite(folder / WEIGHTS)
     if wrong := [name for name, value in metrics.items() if not np.isfinite(value)]:
         raise ValueError(f"metric {wrong[0]!r} is not a finite number")
     if not categories or len(set(categories)) != len(categories):
         raise ValueError(f"categories must be distinct and at least one, not {list(categories)}")
-    files = {name: fingerprint(folder / name) for name in BUNDLE_FILES}
+    has_int8 = any((folder / name).exists() for name in INT8_FILES)
+    files = {name: fingerprint(folder / name) for name in (*BUNDLE_FILES, *(INT8_FILES if has_int8 else ()))}
     manifest = Manifest(
         format=FORMAT,
         version=bundle_version(files[WEIGHTS].sha256, preprocessing, categories),
@@ -89,19 +96,11 @@ def write_manifest(
         canonical=canonical,
         created_at=datetime.now(UTC),
         files=files,
+        calibration=calibration,
+        split=split,
+        precisions=dict(precisions or {}),
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
-
-
-def _check_finite(weights: Path) -> None:
-    try:
-        with safe_open(weights, framework="numpy") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - a safetensors file is no mapping
-                if not np.isfinite(tensors.get_tensor(name)).all():
-                    remedy = "The training diverged: train again with a lower learning rate"
-                    raise BundleError(weights, f"tensor {name!r} holds NaN or infinite values", remedy)
-    except (SafetensorError, OSError) as error:
-        raise BundleError(weights, f"is not a readable safetensors file ({error})", "Export the model again") from error
 
 
 def _fsync(path: Path) -> None:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 COMPONENTS = 8
 """How many of a vector's first components are pinned."""
 
-TOLERANCE = {"f32": 2e-3, "bf16": 2e-2}
+TOLERANCE = {"f32": 2e-3, "bf16": 2e-2, "int8": 6e-2}
 """Largest difference allowed in a component, by precision.
 
 Measured on ResNet-50 with vectors of 256: 1e-4 in f32 (the graph's weights are float16) and 1.2e-3 in bf16, where
-a component is about 0.06 and other weights differ by as much.
+a component is about 0.06 and other weights differ by as much. In int8 it is 2.6e-2: these pictures are unlike the
+photos that the ranges of its integers were chosen for. The limit is far from what it has to tell apart: graphs whose
+head is in integers too differ by 9e-2, and the three pictures from each other by 0.11 and more.
 """
 
 
@@ -54,9 +56,9 @@ def pin(embeddings: Embeddings) -> CanonicalVectors:
     return CanonicalVectors(tuple(tuple(row) for row in rows), dict(TOLERANCE))
 
 
-def largest_difference(canonical: CanonicalVectors, embeddings: Embeddings) -> float:
-    """Return by how much the pinned components differ at most; NaN when they cannot be compared."""
-    found = embeddings.vectors[:, :COMPONENTS]
+def largest_difference(canonical: CanonicalVectors, vectors: NDArray[np.float32]) -> float:
+    """Return by how much the pinned components differ from the vectors', (3, d), at most; NaN if not comparable."""
+    found = vectors[:, :COMPONENTS]
     if [len(row) for row in canonical.components] != [found.shape[1]] * len(found):
         return math.nan
     return float(np.abs(found - np.asarray(canonical.components, dtype=np.float32)).max())

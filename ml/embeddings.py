@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ml.bundle import Bundle
 
@@ -40,7 +40,7 @@ class Embedder(Protocol):
 
     @property
     def precision(self) -> str:
-        """What it computes in: `bf16` or `f32`. Results are float32 either way."""
+        """What it computes in: `bf16`, `f32` or `int8`. Results are float32 in any case."""
         ...
 
     def embed(self, photos: Photos) -> Embeddings:
@@ -54,9 +54,16 @@ class Embedder(Protocol):
 
 
 def embed_in_chunks(
-    photos: Photos, bundle: Bundle, *, chunk: int, infer: Callable[[Photos], tuple[NDArray[np.float32], ...]]
+    photos: Photos,
+    bundle: Bundle,
+    *,
+    chunk: int,
+    infer: Callable[[Photos], tuple[NDArray[np.float32], ...]],
+    over: Callable[..., Iterator[Any]] = map,
 ) -> Embeddings:
     """Run `infer` on at most `chunk` photos at a time and join what it gives: vectors of any length, probabilities.
+
+    `over` applies it to the chunks as `map` does; an executor's `map` does so to several at a time.
 
     Raises:
         ValueError, ArithmeticError: see `Embedder.embed`.
@@ -64,9 +71,9 @@ def embed_in_chunks(
     _check_photos(photos, bundle.preprocessing.size)
     vectors = np.empty((len(photos), bundle.vector_size), np.float32)
     probabilities = np.empty((len(photos), len(bundle.categories)), np.float32)
-    for start in range(0, len(photos), chunk):
-        rows = slice(start, start + chunk)
-        vectors[rows], probabilities[rows] = infer(photos[rows])
+    chunks = [slice(start, start + chunk) for start in range(0, len(photos), chunk)]
+    for rows, outputs in zip(chunks, over(infer, [photos[rows] for rows in chunks]), strict=True):
+        vectors[rows], probabilities[rows] = outputs
     return Embeddings(_unit(vectors), probabilities)
 
 

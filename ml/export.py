@@ -15,6 +15,8 @@ from ml.embedder import available_cores
 from ml.embeddings import Embeddings
 from ml.manifest import GRAPH, WEIGHTS
 from ml.openvino_runtime import compile_graph, load_openvino
+from ml.precisions import measure_precisions
+from ml.quantize import add_int8_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ml.calibration import Calibration
+    from ml.manifest import SplitRecord
     from ml.model import LookalikeNet
+    from ml.precisions import ListingPhotos
     from ml.preprocess import Preprocessing
 
 VECTOR_TOLERANCE, PROBABILITY_TOLERANCE = 1e-3, 1e-2
@@ -41,6 +46,10 @@ def export_bundle(
     metrics: Mapping[str, float],
     record: Mapping[str, Any],
     out: Path,
+    calibration: Calibration | None = None,
+    split: SplitRecord | None = None,
+    quantize_with: NDArray[np.uint8] | None = None,
+    measure_on: ListingPhotos | None = None,
 ) -> Bundle:
     """Write the network as a model bundle at `out`, whole or not at all, and return the bundle as loaded from there.
 
@@ -49,9 +58,15 @@ def export_bundle(
     Args:
         metrics: measured on held-out listings, by name; finite.
         record: how it was trained; JSON values.
+        calibration: what its probabilities and similarities are worth, if measured.
+        split: which listings it was trained, calibrated and measured on, if recorded.
+        quantize_with: preprocessed photos that were trained on, uint8 (n, S, S, 3), a few hundred: the bundle gets an
+            int8 graph as well.
+        measure_on: photos that were not trained on: the manifest states what each precision loses on them.
 
     Raises:
-        BundleError: `out` exists, a weight is not finite, or the graph does not compute what the network computes.
+        BundleError: `out` exists, a weight is not finite, or a graph does not compute what the network computes.
+        QuantizerMissing: the int8 graph is asked for, and NNCF is not installed.
         ValueError: the categories or metrics cannot be used.
     """
     net = net.eval().cpu()
@@ -60,6 +75,9 @@ def export_bundle(
         photos = canonical_photos(preprocessing.size)
         expected = _eager(net, photos)
         _write_graph(net, folder / GRAPH, size=preprocessing.size)
+        _check_graph(folder / GRAPH, photos, expected)
+        if quantize_with is not None:
+            add_int8_graph(folder, quantize_with, canonical=pin(expected))
         write_manifest(
             folder,
             categories=categories,
@@ -68,8 +86,10 @@ def export_bundle(
             metrics=metrics,
             record=record,
             canonical=pin(expected),
+            calibration=calibration,
+            split=split,
+            precisions=measure_precisions(folder, measure_on) if measure_on else {},
         )
-        _check_graph(folder / GRAPH, photos, expected)
     return Bundle.load(out)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ml.calibration import Calibration  # noqa: TC001 - msgspec reads the annotation
 from ml.canonical import CanonicalVectors  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
@@ -23,8 +24,13 @@ MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"
 GRAPH = "model.xml"
 GRAPH_WEIGHTS = "model.bin"
+INT8_GRAPH = "model-int8.xml"
+INT8_GRAPH_WEIGHTS = "model-int8.bin"
 BUNDLE_FILES = (WEIGHTS, GRAPH, GRAPH_WEIGHTS)
-"""The files that the manifest vouches for."""
+"""The files that every bundle has, and its manifest vouches for."""
+
+INT8_FILES = (INT8_GRAPH, INT8_GRAPH_WEIGHTS)
+"""The files that a bundle may have besides, both or none; where they are, its manifest vouches for them."""
 
 COPY_AGAIN = "Copy the bundle again from where it was made, or export it again"
 
@@ -43,6 +49,42 @@ class Fingerprint(msgspec.Struct, frozen=True):
     size: int
 
 
+class SplitRecord(msgspec.Struct, frozen=True):
+    """The listings that a network was made and measured with, as ascending ids: no listing is on two sides.
+
+    All sides are spelt out, so that anyone can tell whether the network has seen a listing.
+
+    Attributes:
+        seed, validation_share, held_out_share: what the split was drawn with; shares of each category's listings.
+        train: what the weights were fitted to.
+        validation: what decisions were made on: when to stop, and the calibration.
+        held_out: what the metrics were measured on, and nothing else was done with.
+    """
+
+    seed: int
+    validation_share: float
+    held_out_share: float
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+class PrecisionQuality(msgspec.Struct, frozen=True):
+    """What a precision is worth beside float32, on the same photos. See `ml.precisions`.
+
+    Attributes:
+        photos: how many were measured on, of listings with at least two photos.
+        recall_at_1: same-listing recall@1, in [0, 1].
+        loss: of recall@1 against float32, in percentage points; negative where this precision finds more.
+        cosine: median over the photos of the cosine between this precision's vector and the float32 one.
+    """
+
+    photos: int
+    recall_at_1: float
+    loss: float
+    cosine: float
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """model.json, as it stands in the file. The fields are those of `ml.bundle.Bundle`."""
 
@@ -57,6 +99,9 @@ class Manifest(msgspec.Struct, frozen=True):
     canonical: CanonicalVectors
     created_at: datetime
     files: dict[str, Fingerprint]
+    calibration: Calibration | None = None
+    split: SplitRecord | None = None
+    precisions: dict[str, PrecisionQuality] = {}
 
 
 class _Format(msgspec.Struct, frozen=True):

@@ -183,6 +183,8 @@ def _check_size(size: tuple[int, int], limits: PhotoLimits) -> None:
 
 
 def _check_jpeg(content: bytes) -> None:
+    if content.count(b"\xff") - content.count(b"\xff\0") <= _MAX_SCANS:
+        return  # at least as many as there are markers, and several times faster than finding them one by one
     scans = 0
     for number, code in enumerate(jpeg_markers(content), start=1):
         scans += code == JPEG_SCAN

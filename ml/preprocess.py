@@ -42,8 +42,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 (`torchvision.models.ResNet50_Weights.IMAGENET1K_V2.transforms()`)."""
 
 _REDUCING_GAP = 2.0
-"""Shrink by whole factors down to twice the target before the bicubic filter, as Pillow's `thumbnail` does: 5 times
-faster on a photo of 12 megapixels."""
+"""Shrink by whole factors down to twice the target before the filter, as Pillow's `thumbnail` does: 5 times faster on a
+photo of 12 megapixels."""
+
+_FILTER = Image.Resampling.BILINEAR
+"""Widened by Pillow to cover all of a picture that it shrinks, so that nothing aliases. The bicubic filter takes half
+as long again; same-listing recall@1 of 1,600 photos was 0.892 with this one, 0.893 with that."""
 
 _HASHED_SIDE = 256
 """Pixels that a picture is first shrunk to, by whole factors: the hash itself looks at 32."""
@@ -58,6 +62,7 @@ class Preprocessing:
         mean, std: per channel, RGB in [0, 1]; applied inside the network.
         trim_borders: letterbox bars are cut off first.
         resize: `squash`: the whole photo fills the square, whatever its proportions: no part of the item is lost.
+        filter: what the square is computed with.
     """
 
     size: int = 224
@@ -65,6 +70,7 @@ class Preprocessing:
     std: tuple[float, float, float] = IMAGENET_STD
     trim_borders: bool = True
     resize: Literal["squash"] = "squash"
+    filter: Literal["bilinear"] = "bilinear"
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 4096:
@@ -74,15 +80,23 @@ class Preprocessing:
 
     @property
     def decode_at_least(self) -> int:
-        """The `at_least` with which a photo may be decoded: what lies between it and `size` is left to `apply`."""
-        return round(_REDUCING_GAP * self.size)
+        """The `at_least` with which a photo may be decoded: enough for the network and for the perceptual hash.
+
+        JPEG's own shrinking averages over squares, as the filter after it does, and costs a fraction of it.
+        """
+        return max(self.size, _HASHED_SIDE)
 
     def apply(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return an RGB picture as an array of shape (size, size, 3)."""
-        if self.trim_borders:
-            image = trim_borders(image)
-        square = image.resize((self.size, self.size), Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
-        return np.asarray(square)
+        return self._square(trim_borders(image) if self.trim_borders else image)
+
+    def apply_and_hash(self, image: Image.Image) -> tuple[NDArray[np.uint8], str]:
+        """Return what `apply` and `perceptual_hash` do, with the bars looked for once."""
+        trimmed = trim_borders(image)
+        return self._square(trimmed if self.trim_borders else image), _hash(trimmed)
+
+    def _square(self, image: Image.Image) -> NDArray[np.uint8]:
+        return np.asarray(image.resize((self.size, self.size), _FILTER, reducing_gap=_REDUCING_GAP))
 
     def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
         """Return a photo's bytes as an array of shape (size, size, 3).
@@ -114,5 +128,9 @@ def perceptual_hash(image: Image.Image) -> str:
 
     Letterbox bars do not count, so that a copy with bars is found.
     """
-    picture = trim_borders(image)
-    return str(imagehash.phash(picture.reduce(max(min(picture.size) // _HASHED_SIDE, 1))))
+    return _hash(trim_borders(image))
+
+
+def _hash(picture: Image.Image) -> str:
+    factor = min(picture.size) // _HASHED_SIDE
+    return str(imagehash.phash(picture.reduce(factor) if factor > 1 else picture))  # reduce(1) would copy
