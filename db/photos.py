@@ -47,12 +47,12 @@ class ClaimedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class LabelledRow:
-    """A photo and the category that its listing states: what a model is trained on."""
+    """A photo and the category that its listing states, the broadest level first: what a model is trained on."""
 
     photo_id: int
     listing_id: str
-    category: str
     sha256: str
+    category_path: list[str]
 
 
 def register_photos(session: Session, photos: Sequence[StoredPhoto]) -> Counter[str]:
@@ -156,12 +156,15 @@ def photos_by_id(session: Session, photo_ids: Sequence[int]) -> Sequence[Photo]:
 def labelled(session: Session) -> list[LabelledRow]:
     """Return every photo that is not failed with its listing's category, in id order."""
     query = (
-        select(Photo.id, Photo.listing_id, Listing.category, Photo.sha256)
+        select(Photo.id, Photo.listing_id, Photo.sha256, Listing.category_path)
         .join(Listing)
         .where(Photo.state != PhotoState.FAILED)
         .order_by(col(Photo.id))
     )
-    return [LabelledRow(photo_id or 0, *rest) for photo_id, *rest in session.exec(query)]
+    return [
+        LabelledRow(photo_id or 0, listing_id, sha256, list(category_path))
+        for photo_id, listing_id, sha256, category_path in session.exec(query)
+    ]
 
 
 def _by_external_id(session: Session, photos: Sequence[StoredPhoto]) -> Sequence[Photo]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,6 @@ from ml.preprocess import PhotoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -20,52 +18,29 @@ if TYPE_CHECKING:
     from ml.preprocess import Preprocessing
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedPhotos:
-    """Photos and their pixels.
-
-    Attributes:
-        photos: those that could be decoded, in the order they were given.
-        pixels: uint8 (n, S, S, 3), memory-mapped; row i belongs to `photos[i]`.
-        unreadable: how many could not be read or decoded, and were left out.
-    """
-
-    photos: tuple[LabelledPhoto, ...]
-    pixels: NDArray[np.uint8]
-    unreadable: int
-
-
 def decode_photos(
     photos: Sequence[LabelledPhoto],
     preprocessing: Preprocessing,
     *,
-    file: Path,
+    into: NDArray[np.uint8],
     threads: int,
     progress: Callable[[int, int], None],
-) -> DecodedPhotos:
-    """Decode the photos into `file`, a new `.npy` file; `progress` is told how many of how many are done.
+) -> NDArray[np.bool_]:
+    """Decode photo i into row i of `into`, (n, S, S, 3), and return which could be: bool (n,).
 
-    Raises:
-        OSError: `file` cannot be written. Photos that cannot be read are counted instead.
+    A photo that cannot be read or decoded leaves its row as it was. `progress` is told how many of how many are done.
     """
-    size = preprocessing.size
-    pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(max(len(photos), 1), size, size, 3))
 
     def decode(row: int) -> bool:
         try:
-            pixels[row] = preprocessing.load(photos[row].path.read_bytes())
+            into[row] = preprocessing.load(photos[row].path.read_bytes())
         except (PhotoError, OSError):
             return False
         return True
 
-    decoded: list[int] = []
+    readable = np.zeros(len(photos), dtype=np.bool_)
     with ThreadPoolExecutor(threads) as executor:
         for row, succeeded in enumerate(executor.map(decode, range(len(photos)))):
-            if succeeded:
-                pixels[len(decoded)] = pixels[
-                    row
-                ]  # close the gaps: rows up to here are decoded, so none is overwritten
-                decoded.append(row)
+            readable[row] = succeeded
             progress(row + 1, len(photos))
-    kept = tuple(photos[row] for row in decoded)
-    return DecodedPhotos(kept, pixels[: len(kept)], unreadable=len(photos) - len(kept))
+    return readable

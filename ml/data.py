@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,6 +26,8 @@ class LabelledPhoto:
 
     Attributes:
         sha256: of the file's bytes, in hex; equal hashes are the same photo.
+        path: of the file.
+        subcategories: of the listing, below its category, the broader first.
     """
 
     photo_id: int
@@ -31,49 +35,78 @@ class LabelledPhoto:
     category: str
     sha256: str
     path: Path
+    subcategories: tuple[str, ...] = ()
+
+    @property
+    def category_path(self) -> tuple[str, ...]:
+        """The category and what is below it."""
+        return (self.category, *self.subcategories)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Photos to train on, and photos to measure on: no listing, and no identical photo, is on both sides."""
+    """Photos to learn from, to choose and calibrate by, and to measure on: no item is on two sides.
+
+    Attributes:
+        train: what the weights are fitted to.
+        validation: when training stops, and how probabilities and scores are calibrated, is decided on these.
+        held_out: measured on once, at the end; nothing is decided on these.
+    """
 
     train: tuple[LabelledPhoto, ...]
+    validation: tuple[LabelledPhoto, ...]
     held_out: tuple[LabelledPhoto, ...]
 
 
-def split_by_listing(photos: Sequence[LabelledPhoto], held_out: float = 0.2, *, seed: int) -> Split:
-    """Hold out a share of each category's listings, in (0, 1).
+def split_by_listing(
+    photos: Sequence[LabelledPhoto], items: Mapping[str, str], *, held_out: float, validation: float, seed: int
+) -> Split:
+    """Set apart two shares of each category's listings, in (0, 1) together.
 
-    Listings that share a photo stay together: they are held out, or trained on, as one. Such a group counts for the
-    category that most of its listings have, and is trained on when it would overshoot the share.
+    Listings of one item stay together. An item counts for the category that most of its listings have, and is trained
+    on when it would overshoot the shares.
+
+    Args:
+        items: each listing's item, see `item_of_listing`.
     """
-    chosen: set[str] = set()
+    side_of: dict[str, str] = {}
     rng = np.random.default_rng(seed)
-    for groups in _groups_by_category(photos):
-        wanted = round(held_out * sum(map(len, groups)))
-        for index in rng.permutation(len(groups)):
-            if len(groups[index]) <= wanted:
-                chosen.update(groups[index])
-                wanted -= len(groups[index])
-    train = tuple(photo for photo in photos if photo.listing_id not in chosen)
-    return Split(train, tuple(photo for photo in photos if photo.listing_id in chosen))
-
-
-def item_of_listing(photos: Iterable[LabelledPhoto]) -> dict[str, str]:
-    """Return, for each listing, the name of its item: the smallest listing id among those it shares photos with.
-
-    Sharing is transitive (union-find): a shares with b, b with c, so a, b and c are one item, listed three times.
-    """
-    parent: dict[str, str] = {}
-    first_with: dict[str, str] = {}
-    for photo in photos:
-        parent.setdefault(photo.listing_id, photo.listing_id)
-        one, other = (
-            _root(parent, photo.listing_id),
-            _root(parent, first_with.setdefault(photo.sha256, photo.listing_id)),
+    for groups in _groups_by_category(photos, items):
+        order = [groups[index] for index in rng.permutation(len(groups))]
+        listings = sum(map(len, groups))
+        for side, share in (("held_out", held_out), ("validation", validation)):
+            wanted = round(share * listings)
+            for group in order:
+                if len(group) <= wanted and group[0] not in side_of:
+                    side_of.update(dict.fromkeys(group, side))
+                    wanted -= len(group)
+    sides = [side_of.get(photo.listing_id, "train") for photo in photos]
+    return Split(
+        *(
+            tuple(photo for photo, side in zip(photos, sides, strict=True) if side == name)
+            for name in ("train", "validation", "held_out")
         )
-        parent[max(one, other)] = min(one, other)
-    return {listing_id: _root(parent, listing_id) for listing_id in parent}
+    )
+
+
+def item_of_listing(photos: Sequence[LabelledPhoto], alike: NDArray[np.int64] | None = None) -> dict[str, str]:
+    """Return, for each listing, the name of its item: the smallest listing id among those that show the same photos.
+
+    The same are photos of equal bytes, and the pairs of rows `alike`, int64 (pairs, 2). Sameness is transitive: a
+    shares with b, b with c, so a, b and c are one item, listed three times.
+    """
+    names, listing_of = np.unique([photo.listing_id for photo in photos], return_inverse=True)
+    _, content_of = np.unique([photo.sha256 for photo in photos], return_inverse=True)
+    # The listings and the contents are the nodes of a graph, in which a photo joins its listing to its content.
+    joined = [np.stack([listing_of, content_of + len(names)], axis=1)]
+    if alike is not None:
+        joined.append(listing_of[alike])
+    first, second = np.concatenate(joined).T
+    nodes = len(names) + len(photos)
+    graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(nodes, nodes))
+    _, component = connected_components(graph, directed=False)
+    item_of: dict[int, str] = {}
+    return {str(name): item_of.setdefault(int(component[row]), str(name)) for row, name in enumerate(names)}
 
 
 def paired_batches(
@@ -94,24 +127,17 @@ def paired_batches(
         yield pairs[start : start + size].reshape(-1)
 
 
-def _groups_by_category(photos: Sequence[LabelledPhoto]) -> list[list[list[str]]]:
+def _groups_by_category(photos: Sequence[LabelledPhoto], items: Mapping[str, str]) -> list[list[list[str]]]:
     """Return, category by category in alphabetical order, its groups of listing ids that must stay together."""
     category_of = {photo.listing_id: photo.category for photo in photos}
     members: defaultdict[str, list[str]] = defaultdict(list)
-    for listing_id, item in sorted(item_of_listing(photos).items()):
-        members[item].append(listing_id)
+    for listing_id in sorted(category_of):
+        members[items[listing_id]].append(listing_id)
     groups: defaultdict[str, list[list[str]]] = defaultdict(list)
     for item in sorted(members):
         votes = Counter(category_of[listing_id] for listing_id in members[item])
         groups[min(votes, key=lambda category: (-votes[category], category))].append(members[item])
     return [groups[category] for category in sorted(groups)]
-
-
-def _root(parent: dict[str, str], listing_id: str) -> str:
-    while parent[listing_id] != listing_id:
-        parent[listing_id] = parent[parent[listing_id]]
-        listing_id = parent[listing_id]
-    return listing_id
 
 
 def _pairs(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -11,7 +11,6 @@ from torch import nn
 
 from ml.augment import augment
 from ml.device import mixed_precision
-from ml.model import DESCRIPTOR_SIZE
 from ml.openvino_runtime import compile_graph, load_openvino
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from ml.model import LookalikeNet
 
     Describe: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, 3584)."""
+    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, 5632)."""
 
     View: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
     """What is done to a batch of photos, uint8 (B, S, S, 3), before they are described."""
@@ -48,7 +47,7 @@ def cropped(seed: int) -> View:
     generator = torch.Generator().manual_seed(seed)
 
     def view(photos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        varied = augment(torch.from_numpy(np.ascontiguousarray(photos)), generator)
+        varied = augment(torch.from_numpy(np.array(photos)), generator)
         return varied.round().to(torch.uint8).numpy()
 
     return view
@@ -66,21 +65,24 @@ def describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) ->
 
     def describe(photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode(), mixed_precision(device):
-            found = network.describe(torch.from_numpy(np.ascontiguousarray(photos)).to(device))
+            found = network.describe(torch.from_numpy(np.array(photos)).to(device))
         return found.cpu().numpy()
 
     return describe
 
 
 def describe_photos(
-    describe: Describe, pixels: NDArray[np.uint8], view: View, *, file: Path, progress: Callable[[int, int], None]
-) -> NDArray[np.float32]:
-    """Write the descriptors of a view of `pixels`, (n, S, S, 3), to `file`, a new `.npy`; return them, (n, 3584)."""
-    features = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(len(pixels), DESCRIPTOR_SIZE))
+    describe: Describe,
+    pixels: NDArray[np.uint8],
+    view: View,
+    *,
+    into: NDArray[np.float32],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Write the descriptors of a view of `pixels`, (n, S, S, 3), into `into`, (n, 5632)."""
     for start in range(0, len(pixels), _BATCH):
-        features[start : start + _BATCH] = describe(view(pixels[start : start + _BATCH]))
+        into[start : start + _BATCH] = describe(view(pixels[start : start + _BATCH]))
         progress(min(start + _BATCH, len(pixels)), len(pixels))
-    return features
 
 
 class _Descriptor(nn.Module):

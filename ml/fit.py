@@ -1,4 +1,4 @@
-"""The optimisation loop, and the two things it fits: a whole network on pixels, or its two heads on stored features.
+"""The optimisation loop: warm-up and cosine, validation after each epoch, and exact resuming from a checkpoint.
 
 Importing this imports torch.
 """
@@ -6,162 +6,239 @@ Importing this imports torch.
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from ml.augment import augment
 from ml.data import paired_batches
-from ml.device import mixed_precision
-from ml.losses import category_loss, contrastive_loss
+from ml.distributed import Workers
 from ml.recipes import TrainingError
-from ml.small_maps import small_maps_by_matmul
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ml.model import LookalikeNet, Outputs
+    from ml.checkpoint import Checkpoint
+    from ml.curves import Curves
     from ml.recipes import TrainConfig
 
 
-_WARM_UP = 0.15
-"""Share of the steps in which the learning rate rises; PyTorch's 0.3 leaves too few at a rate that learns."""
-
-
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """What is known of the photos trained on.
+class Scores:
+    """How well a network does on the validation photos after an epoch; shares in [0, 1].
 
     Attributes:
-        rows: int64 (n,), where each photo's pixels or features lie.
-        categories: int64 (n,).
-        items: int64 (n,); equal for photos of one listing.
+        category_accuracy: of the likeliest category.
+        same_listing_recall_at_1: among the validation photos.
     """
 
-    rows: NDArray[np.int64]
-    categories: NDArray[np.int64]
+    category_accuracy: float
+    same_listing_recall_at_1: float
+
+    @property
+    def total(self) -> float:
+        """What decides which epoch was the best: both tasks count the same."""
+        return self.category_accuracy + self.same_listing_recall_at_1
+
+
+class Task(Protocol):
+    """What is optimised, and on which photos.
+
+    Attributes:
+        model: its parameters are fitted.
+        items: int64 (n,), the item that each training photo shows; equal ones are paired in batches.
+    """
+
+    model: nn.Module
     items: NDArray[np.int64]
 
+    def loss(self, batch: NDArray[np.int64], generator: torch.Generator) -> Tensor:
+        """Return the mean loss over `batch`, rows of the training photos; randomness comes from `generator`."""
+        ...
 
-def fit_network(
-    network: LookalikeNet,
-    pixels: NDArray[np.uint8],
-    labels: Labels,
-    *,
-    config: TrainConfig,
-    progress: Callable[[int, int], None],
-) -> tuple[float, ...]:
-    """Train every weight of `network`, where it lies, on `pixels`, (photos, S, S, 3); return each epoch's mean loss.
-
-    Raises:
-        TrainingError: the loss is no longer finite.
-    """
-    device = network.mean.device
-
-    def outputs(batch: NDArray[np.int64], generator: torch.Generator) -> Outputs:
-        listings = torch.from_numpy(labels.items[batch])
-        photos = augment(torch.from_numpy(pixels[labels.rows[batch]]).to(device), generator, hues_of=listings)
-        with mixed_precision(device):
-            return network.outputs(photos)
-
-    with small_maps_by_matmul(network) if device.type == "cpu" else nullcontext():
-        return _Fitting(network, outputs, labels, config).run(progress)
-
-
-def fit_heads(
-    heads: nn.Module,
-    features: Tensor,
-    labels: Labels,
-    *,
-    config: TrainConfig,
-    progress: Callable[[int, int], None],
-) -> tuple[float, ...]:
-    """Train `heads`, from features (B, f) to outputs, on `features` (views, photos, f); return each epoch's mean loss.
-
-    Each time a photo is drawn, one of its views is taken at random.
-
-    Raises:
-        TrainingError: the loss is no longer finite.
-    """
-    rows = torch.from_numpy(labels.rows)
-
-    def outputs(batch: NDArray[np.int64], generator: torch.Generator) -> Outputs:
-        views = torch.randint(len(features), (len(batch),), generator=generator)
-        found: Outputs = heads(features[views, rows[batch]])
-        return found
-
-    return _Fitting(heads, outputs, labels, config).run(progress)
+    def validate(self) -> Scores | None:
+        """Return the scores of the model as it is; None where there is no validation photo."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitting:
-    """Minimises the category loss plus the weighted contrastive losses, by AdamW on a one-cycle schedule."""
+class History:
+    """How an optimisation went.
 
-    model: nn.Module
-    outputs: Callable[[NDArray[np.int64], torch.Generator], Outputs]
-    labels: Labels
-    config: TrainConfig
+    Attributes:
+        losses: the mean training loss of each epoch that was run.
+        scores: the validation scores after each.
+        best_epoch: the one whose weights were kept, from 0.
+    """
 
-    def run(self, progress: Callable[[int, int], None]) -> tuple[float, ...]:
-        epochs = [self._draw(number) for number in range(self.config.epochs)]
-        steps = sum(len(batches) for batches, _ in epochs)
-        optimizer = AdamW(
-            _parameter_groups(self.model, self.config.weight_decay), self.config.learning_rate, fused=True
+    losses: tuple[float, ...]
+    scores: tuple[Scores | None, ...]
+    best_epoch: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the loop is; goes into the checkpoint, with all that the rest of the run depends on."""
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    scores: list[dict[str, float] | None] = field(default_factory=list)
+    best_epoch: int = -1
+    generator: Tensor | None = None
+    """The state of the epoch's source of randomness, where the epoch has begun."""
+
+
+def fit(
+    task: Task,
+    config: TrainConfig,
+    *,
+    checkpoint: Checkpoint,
+    curves: Curves,
+    progress: Callable[[int, int], None],
+    workers: Workers = Workers(),  # noqa: B008 - immutable
+) -> History:
+    """Optimise the task's model, leave it with the weights of its best epoch in evaluation mode, and say how it went.
+
+    Begins where `checkpoint` stands, and then goes on exactly as it would have: equal seeds give equal weights, bit by
+    bit on a CPU. Ends early when no epoch was the best for `config.patience` epochs.
+
+    Args:
+        curves: are drawn after each epoch.
+        progress: is told the steps done, and of how many.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed + workers.rank)
+        return _Loop(task, config, checkpoint, workers).run(curves, progress)
+
+
+class _Loop:
+    def __init__(self, task: Task, config: TrainConfig, checkpoint: Checkpoint, workers: Workers) -> None:
+        self._task, self._config, self._checkpoint, self._workers = task, config, checkpoint, workers
+        self._steps = len(self._draw(0)[0])
+        self._optimizer = AdamW(_parameter_groups(task.model, config.weight_decay), config.learning_rate, fused=True)
+        self._schedule = OneCycleLR(
+            self._optimizer, config.learning_rate, total_steps=self._steps * config.epochs, pct_start=config.warm_up
         )
-        schedule = OneCycleLR(optimizer, self.config.learning_rate, total_steps=steps, pct_start=_WARM_UP)
-        losses: list[float] = []
-        self.model.train()
-        for batches, generator in epochs:
-            for batch in batches:
-                losses.append(self._step(batch, generator, optimizer))
-                schedule.step()
-                progress(len(losses), steps)
-        self.model.eval()
-        return tuple(float(np.mean(epoch)) for epoch in np.array_split(losses, self.config.epochs))
+        self._at = _Progress()
+        self._best: dict[str, Tensor] = {}
 
-    def _draw(self, epoch: int) -> tuple[list[NDArray[np.int64]], torch.Generator]:
-        """Return the epoch's batches and the source of its augmentation: the same for the same seed and number."""
-        rng = np.random.default_rng([self.config.seed, epoch])
-        batches = paired_batches(self.labels.items, pairs_per_batch=self.config.pairs_per_batch, rng=rng)
-        return list(batches), torch.Generator().manual_seed(int(rng.integers(2**32)))
+    def run(self, curves: Curves, progress: Callable[[int, int], None]) -> History:
+        self._resume()
+        at = self._at
+        curves.begin(at.epoch)
+        while at.epoch < self._config.epochs and at.epoch - max(at.best_epoch, 0) <= self._config.patience:
+            self._task.model.train()
+            self._train_epoch(progress)
+            number = at.epoch
+            curves.epoch(number, self._end_epoch())
+        self._task.model.load_state_dict(self._best)
+        self._task.model.eval()
+        scores = tuple(None if found is None else Scores(**found) for found in at.scores)
+        return History(tuple(at.losses), scores, at.best_epoch)
 
-    def _step(self, batch: NDArray[np.int64], generator: torch.Generator, optimizer: Optimizer) -> float:
-        optimizer.zero_grad()
-        loss = self._loss(self.outputs(batch, generator), batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
-        optimizer.step()
+    def _train_epoch(self, progress: Callable[[int, int], None]) -> None:
+        at, (batches, generator) = self._at, self._draw(self._at.epoch)
+        if at.generator is not None:
+            generator.set_state(at.generator)
+        for batch in batches[at.step :]:
+            at.loss_sum += self._step(batch, generator)
+            at.step += 1
+            at.generator = generator.get_state()
+            progress(at.epoch * self._steps + at.step, self._config.epochs * self._steps)
+            self._checkpoint.save_if_due(self._state)
+
+    def _end_epoch(self) -> Mapping[str, float]:
+        """Validate, keep the weights if they are the best so far, and move on; return what is to be drawn."""
+        at = self._at
+        self._task.model.eval()
+        scores = self._task.validate()
+        at.losses.append(at.loss_sum / max(at.step, 1))
+        at.scores.append(None if scores is None else asdict(scores))
+        # Without validation photos the last epoch counts as the best: its learning rate is the least.
+        if scores is None or at.best_epoch < 0 or scores.total > Scores(**(at.scores[at.best_epoch] or {})).total:
+            at.best_epoch = at.epoch
+            self._best = {name: value.detach().clone() for name, value in self._task.model.state_dict().items()}
+        at.epoch, at.step, at.loss_sum, at.generator = at.epoch + 1, 0, 0.0, None
+        drawn = {f"validation/{name}": value for name, value in (asdict(scores) if scores else {}).items()}
+        return {"training/loss": at.losses[-1], "training/learning_rate": self._schedule.get_last_lr()[0], **drawn}
+
+    def _step(self, batch: NDArray[np.int64], generator: torch.Generator) -> float:
+        self._optimizer.zero_grad()
+        loss = self._task.loss(batch, generator)
+        (loss * self._workers.count).backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(self._task.model.parameters(), self._config.gradient_norm)
+        self._optimizer.step()
+        self._schedule.step()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(f"training diverged (the loss is {value})", "Train with a lower learning rate")
         return value
 
-    def _loss(self, found: Outputs, batch: NDArray[np.int64]) -> Tensor:
-        config, device = self.config, found.logits.device
-        categories = torch.from_numpy(self.labels.categories[batch]).to(device)
-        items = torch.from_numpy(self.labels.items[batch]).to(device)
-        loss = category_loss(found.logits, categories, label_smoothing=config.label_smoothing)
-        for weight, labels in ((config.contrastive_weight, items), (config.category_contrastive_weight, categories)):
-            if weight:
-                loss = loss + weight * contrastive_loss(
-                    found.vectors, labels, temperature=config.contrastive_temperature
-                )
-        return loss
+    def _draw(self, epoch: int) -> tuple[list[NDArray[np.int64]], torch.Generator]:
+        """Return the epoch's batches and the source of its augmentation: the same for the same seed and number."""
+        rng = np.random.default_rng([self._config.seed, epoch])
+        pairs = self._config.pairs_per_batch
+        batches = list(paired_batches(self._task.items, pairs_per_batch=pairs, rng=rng))
+        return batches, torch.Generator().manual_seed(int(rng.integers(2**32)) + self._workers.rank)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "progress": asdict(self._at),
+            "model": self._task.model.state_dict(),
+            "best": self._best,
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "random": _random_states(),
+        }
+
+    def _resume(self) -> None:
+        """Go back to where the checkpoint stands, if there is one."""
+        state = self._checkpoint.load()
+        if state is None:
+            return
+        self._at = _Progress(**state["progress"])
+        self._best = state["best"]
+        self._task.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        _set_random_states(state["random"])
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Spare biases and normalisation weights, which have one dimension, from the decay: it would only bias them."""
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
     return [
-        {"params": [weight for weight in model.parameters() if weight.ndim > 1], "weight_decay": weight_decay},
-        {"params": [weight for weight in model.parameters() if weight.ndim <= 1], "weight_decay": 0.0},
+        {"params": [weight for weight in learning if weight.ndim > 1], "weight_decay": weight_decay},
+        {"params": [weight for weight in learning if weight.ndim <= 1], "weight_decay": 0.0},
     ]
+
+
+def _random_states() -> dict[str, Tensor]:
+    """Return the states of torch's own sources of randomness, which dropout draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _set_random_states(states: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

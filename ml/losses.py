@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""What training minimises. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -34,9 +36,20 @@ def contrastive_loss(vectors: Tensor, labels: Tensor, *, temperature: float) -> 
     return per_anchor.sum() / (positives > 0).sum().clamp(min=1)
 
 
-def category_loss(logits: Tensor, categories: Tensor, *, label_smoothing: float) -> Tensor:
-    """Return the cross-entropy of logits (B, c) against classes (B,), with `label_smoothing` spread over all classes.
+def classification_loss(logits: Tensor, classes: Tensor, *, weights: Tensor, label_smoothing: float) -> Tensor:
+    """Return the cross-entropy of logits (B, c) against classes (B,), each class counting as `weights` (c,) says.
 
-    Smoothing (Szegedy et al. 2016, arXiv:1512.00567) because sellers file things under the wrong category now and then.
+    `label_smoothing` is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567), because sellers file things
+    under the wrong category now and then.
     """
-    return functional.cross_entropy(logits, categories, label_smoothing=label_smoothing)
+    return functional.cross_entropy(logits, classes, weight=weights, label_smoothing=label_smoothing)
+
+
+def class_weights(classes: NDArray[np.int64], count: int, *, power: float) -> Tensor:
+    """Return a weight for each of `count` classes: its frequency among `classes`, (n,), to the power of -`power`.
+
+    0 leaves the classes as frequent as they are, 1 makes all count the same. The weights' mean over photos is 1.
+    """
+    frequency = torch.bincount(torch.from_numpy(classes), minlength=count).clamp(min=1).float()
+    weights = frequency.pow(-power)
+    return weights * (frequency.sum() / (weights * frequency).sum())

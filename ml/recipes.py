@@ -1,9 +1,15 @@
-"""How a network is trained: every value that was chosen, and why."""
+"""How a network is trained: a recipe is a TOML file, in which each value stands with its reason."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal
+
+import msgspec
+
+_HOME = Path(__file__).parent / "recipe_files"
 
 
 class TrainingError(ValueError):
@@ -13,22 +19,28 @@ class TrainingError(ValueError):
         super().__init__(f"{problem}. {remedy}.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One way to train; `FROM_SCRATCH` and `FROZEN_TRUNK` give the reasons for their values.
+    """One way to train. The files in `ml/recipe_files` give the reasons for their values.
 
     Attributes:
         trunk: `random`: the whole network learns, from random weights; `frozen`: ImageNet weights stay as they are, and
             only the projection and the category head learn.
         size: side of the square that photos are brought to, in pixels.
         vector_size: components of a vector.
-        held_out: share of each category's listings that is measured on and never trained on.
-        epochs: passes over the training photos.
-        pairs_per_batch: two photos of one listing each, so a batch has twice as many photos.
+        held_out, validation: shares of each category's listings: to measure on, once; and to decide by when to stop,
+            and to calibrate on.
+        class_from: a subcategory with at least this many listings to train on is a class of its own;
+            0: none is.
+        epochs: passes over the training photos, at most.
+        patience: epochs without a better one after which training ends.
+        warm_up: share of the steps in which the learning rate rises, before it falls as a cosine.
+        pairs_per_batch: two photos of one item each, so a batch has twice as many photos.
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of AdamW; biases and normalisation weights are spared.
-        label_smoothing: in the category loss.
-        contrastive_weight: of the loss that pulls photos of one listing together; the category loss weighs 1.
+        label_smoothing: in the classification loss.
+        class_weighting: 0: a class counts by its photos; 1: all classes count the same.
+        contrastive_weight: of the loss that pulls photos of one item together; the classification loss weighs 1.
         category_contrastive_weight: of the loss that pulls photos of one category together.
         contrastive_temperature: in both of them.
         crops: random crops of each photo that the heads learn from, besides the photo and its mirror image (frozen
@@ -36,6 +48,8 @@ class TrainConfig:
         whitened_size, whitening_power: what each layer's features become before the heads learn; see `fit_whitening`
             (frozen trunk only).
         dropout: share of the whitened components that a step leaves out (frozen trunk only).
+        memory: training photos, at most, that vote on the category; see `LookalikeNet`.
+        int8: whether the bundle gets an int8 graph as well.
         gradient_norm: gradients longer than this are shortened to it.
         seed: of the split, the initial weights, the batches and the augmentation.
     """
@@ -43,45 +57,66 @@ class TrainConfig:
     trunk: Literal["random", "frozen"]
     size: int
     epochs: int
+    patience: int
     pairs_per_batch: int
     learning_rate: float
     weight_decay: float
+    warm_up: float
+    label_smoothing: float
+    class_from: int
+    class_weighting: float
     contrastive_weight: float
+    category_contrastive_weight: float
     contrastive_temperature: float
-    vector_size: int = 256
-    held_out: float = 0.2
-    label_smoothing: float = 0.1
-    category_contrastive_weight: float = 0.0
-    crops: int = 0
-    whitened_size: int = 512
-    whitening_power: float = 1.0
-    dropout: float = 0.0
-    gradient_norm: float = 1.0
-    seed: int = 0
+    crops: int
+    whitened_size: int
+    whitening_power: float
+    dropout: float
+    memory: int
+    vector_size: int
+    held_out: float
+    validation: float
+    gradient_norm: float
+    int8: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Raise TrainingError for a value that no training can be done with."""
+        for wrong, problem in (
+            (not 16 <= self.size <= 4096, f"size is {self.size}, and must be 16 to 4096 pixels"),
+            (
+                min(self.epochs, self.pairs_per_batch, self.vector_size, self.whitened_size) < 1,
+                "a count is less than 1",
+            ),
+            (min(self.patience, self.class_from, self.crops, self.memory, self.seed) < 0, "a count is negative"),
+            (not 0 < self.held_out < 1 or not 0 <= self.validation < 1 - self.held_out, "the shares leave nothing"),
+            (not 0 < self.warm_up < 1 or not 0 <= self.dropout < 1, "warm_up or dropout is not in 0 to 1"),
+            (not 0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}, and must be 0 to 1"),
+            (min(self.learning_rate, self.contrastive_temperature, self.gradient_norm) <= 0, "a rate is not positive"),
+        ):
+            if wrong:
+                raise TrainingError(f"The recipe cannot be used: {problem}", "Correct it")
 
 
-FROM_SCRATCH = TrainConfig(
-    trunk="random",
-    size=64,  # the largest at which a processor with two cores trains in minutes
-    epochs=40,  # about as many as fit into four minutes there; at 30 it still gains
-    pairs_per_batch=32,
-    learning_rate=2e-3,  # with the identity blocks it converges; at 1e-3 it learns visibly slower
-    weight_decay=0.05,
-    contrastive_weight=0.2,  # at 1.0 the same-listing loss crowds out the category
-    contrastive_temperature=0.1,
-)
+def read_recipe(file: Path) -> TrainConfig:
+    """Return the recipe in a TOML file. Every value must stand there, and nothing else.
 
-FROZEN_TRUNK = TrainConfig(
-    trunk="frozen",
-    size=224,
-    epochs=30,  # at 60 the heads know the training listings better and others worse
-    pairs_per_batch=256,
-    learning_rate=1e-3,
-    weight_decay=0.05,
-    contrastive_weight=1.0,
-    category_contrastive_weight=0.5,  # trades recall of the same listing for the category's precision: at 1.0, 1 for 1
-    contrastive_temperature=0.1,
-    crops=4,  # with them recall@1 gains 2 points over the photo and its mirror image alone
-    whitening_power=0.75,  # recall@1 gains 2 points over 1.0, mostly from the square roots' small components
-    dropout=0.3,
-)
+    Raises:
+        TrainingError: the file cannot be read, or a value is missing, unknown or impossible.
+    """
+    try:
+        values = tomllib.loads(file.read_text())
+        if unknown := sorted(values.keys() - {field.name for field in fields(TrainConfig)}):
+            raise TrainingError(f"{file}: unknown value {unknown[0]!r}", "Compare it with the files in ml/recipe_files")
+        return msgspec.convert(values, type=TrainConfig)
+    except OSError as error:
+        raise TrainingError(f"{file}: cannot be read ({error.strerror})", "Name a recipe, a TOML file") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise TrainingError(f"{file}: is not a recipe ({error})", "Compare it with ml/recipe_files") from error
+
+
+FROM_SCRATCH = read_recipe(_HOME / "from_scratch.toml")
+"""Random weights at a small size: minutes on two cores, for the demo."""
+
+FROZEN_TRUNK = read_recipe(_HOME / "frozen_trunk.toml")
+"""ImageNet weights and the two heads: the default where there are weights."""

@@ -50,10 +50,18 @@ class TorchEmbedder:
 
 def _load(bundle: Bundle) -> LookalikeNet:
     preprocessing = bundle.preprocessing
-    net = LookalikeNet(len(bundle.categories), bundle.vector_size, mean=preprocessing.mean, std=preprocessing.std)
     try:
-        net.load_state_dict(load_file(bundle.weights_path))
-    except (RuntimeError, SafetensorError) as error:
+        state = load_file(bundle.weights_path)
+        net = LookalikeNet(
+            len(bundle.categories),
+            bundle.vector_size,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            category_of_class=state["category_of_class"].argmax(dim=1).tolist(),
+            memory=len(state["memory_vectors"]),
+        )
+        net.load_state_dict(state)
+    except (RuntimeError, KeyError, SafetensorError) as error:
         raise BundleError(
             bundle.weights_path, f"does not fit the network ({shorten(str(error), 300)})", "Export it again"
         ) from error

@@ -16,6 +16,7 @@ from services.cli.ingest import save_rejects, show_summary
 from services.cli.opening import open_resources
 from services.cli.serve import DEFAULT_PORT, check_port, run
 from services.cli.train import choose_weights, print_quality
+from services.errors import Conflict
 from services.ingest.ledger import Ledger
 from services.ingest.pipeline import IngestInputs, create_ingest_job, run_ingest
 from services.ingest.training import train_and_promote
@@ -77,6 +78,8 @@ def _build(resources: Resources, count: int, weights: str) -> DemoRecord:
         run_ingest(resources, job_id, inputs, progress)
         chosen = choose_weights(weights, resources, progress)
         trained = train_and_promote(resources, weights=chosen, progress=progress)
+    if trained is None:
+        raise Conflict("The demo is built by one process: start it without torchrun.")
     ledger = Ledger(resources.database, job_id)
     ledger.failures(trained.run.failed)
     ledger.flush()

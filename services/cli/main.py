@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from services.cli import demo, index, ingest, search, serve, train
+from services.cli import bench, bench_batching, demo, evaluate, export, index, ingest, search, serve, train
 from services.cli.console import console, fail
 from services.errors import LookalikeError
 
@@ -21,6 +21,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("search")(search.search)
 app.command("classify")(search.classify)
@@ -28,7 +30,8 @@ app.command("reindex")(index.reindex)
 app.command("verify")(index.verify)
 app.add_typer(index.index_app, name="index")
 app.add_typer(index.db_app, name="db")
-app.add_typer(train.bench_app, name="bench")
+bench.bench_app.command("requests")(bench_batching.bench_requests)
+app.add_typer(bench.bench_app, name="bench")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`lookalike train` and `lookalike bench embed`."""
+"""`lookalike train`: fine-tune on the ingested listings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db import photos
+from ml.recipes import TrainingError, read_recipe
 from ml.weights import WeightsError, imagenet_weights
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources
@@ -18,26 +18,46 @@ from services.ingest.training import TrainedModel, train_and_promote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ml.recipes import TrainConfig
     from services.ingest.progress import Progress
     from services.resources import Resources
-
-bench_app = typer.Typer(help="Measure speed against named baselines.", no_args_is_help=True)
 
 
 def train(
     weights: Annotated[
         str, typer.Option(help="ImageNet weights: a .safetensors or .pth file, `download`, or `none` (small, random).")
     ] = "download",
+    recipe: Annotated[
+        Path | None, typer.Option(help="How to train: a TOML file like those in ml/recipe_files.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the measured quality as JSON.")] = False,
 ) -> None:
-    """Fine-tune ResNet-50 on the ingested listings, embed every photo with it, and make it live."""
+    """Fine-tune ResNet-50 on the ingested listings, embed every photo with it, and make it live.
+
+    A training that was stopped goes on where it stood. On four GPUs: torchrun --nproc-per-node 4 -m services.cli train
+    """
+    config = None if recipe is None else choose_recipe(recipe)
     with open_resources() as resources, stage_bars() as progress:
         chosen = choose_weights(weights, resources, progress)
-        trained = train_and_promote(resources, weights=chosen, progress=progress)
+        trained = train_and_promote(resources, weights=chosen, config=config, progress=progress)
+    if trained is None:
+        return
     if json:
         print_json(trained.bundle.metrics)
     else:
         show(trained)
+
+
+def choose_recipe(file: Path) -> TrainConfig:
+    """Return the recipe in `file`.
+
+    Raises:
+        BadInput: it cannot be read or used.
+    """
+    try:
+        return read_recipe(file)
+    except TrainingError as error:
+        raise BadInput(f"--recipe: {error}") from error
 
 
 def choose_weights(choice: str, resources: Resources, progress: Progress) -> Path | None:
@@ -83,25 +103,3 @@ def print_quality(metrics: Mapping[str, float]) -> None:
         (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in metrics.items()
     ]
     print_table("On held-out listings", ["", "measured"], rows)
-
-
-@bench_app.command("embed")
-def bench_embed(
-    limit: Annotated[int, typer.Option(help="Number of photos.", min=10)] = 200,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Embed stored photos our way and the plain way (one at a time, eager float32 torch), and print the ratio."""
-    from ml.bench import bench_embed as measure
-    from ml.bench import render
-
-    with open_resources() as resources:
-        with resources.database.read() as session:
-            stored = photos.labelled(session)[:limit]
-        paths = [resources.photo_files.path(row.sha256) for row in stored]
-        if not paths:
-            raise BadInput("There are no photos to measure with. Run `make demo` or `lookalike ingest` first.")
-        benchmark = measure(paths, resources.embedder().bundle, limit=limit)
-    if json:
-        print_json(benchmark)
-    else:
-        output.print(render(benchmark))

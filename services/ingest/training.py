@@ -12,6 +12,7 @@ from db.vectors.durability import sync
 from ml.bundle import BundleError
 from ml.data import LabelledPhoto
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
+from ml.run_folder import RunBusy
 from services.errors import BadInput
 from services.ingest.progress import Progress, silent
 from services.ingest.reindex import reindex
@@ -50,7 +51,7 @@ class TrainedModel:
 
 def train_and_promote(
     resources: Resources, *, weights: Path | None, config: TrainConfig | None = None, progress: Progress = silent
-) -> TrainedModel:
+) -> TrainedModel | None:
     """Train on every photo in the truth, embed all of them with the new model, and make its generation live.
 
     Args:
@@ -59,11 +60,16 @@ def train_and_promote(
         config: how to train; by default the recipe that suits `weights`.
         progress: is told how the stages go.
 
+    Returns:
+        The model; None in the processes that `torchrun` started beside the first.
+
     Raises:
         CannotTrain: the photos are too few, the weights do not fit, or the network cannot be exported.
         TorchMissing: the training packages are not installed.
     """
     bundle = train_bundle(resources, weights=weights, config=config, progress=progress)
+    if bundle is None:
+        return None
     resources.register_bundle(bundle.path)
     generation, run = reindex(resources, model_version=bundle.version, progress=progress)
     return TrainedModel(bundle, generation, run)
@@ -71,10 +77,11 @@ def train_and_promote(
 
 def train_bundle(
     resources: Resources, *, weights: Path | None, config: TrainConfig | None, progress: Progress
-) -> Bundle:
+) -> Bundle | None:
     """Train and export a model bundle into the data directory; see `train_and_promote`."""
     try:
         from ml.export import export_bundle
+        from ml.precision_photos import precision_photos
         from ml.train import train
     except ModuleNotFoundError as error:
         raise TorchMissing from error
@@ -83,7 +90,11 @@ def train_bundle(
     models = resources.settings.data_dir / "models"
     fresh = models / f"new-{uuid4().hex[:8]}"
     try:
-        result = train(labelled, config, weights=weights, out=models / f"run-{fresh.name}", progress=progress)
+        result = train(labelled, config, weights=weights, home=models, progress=progress)
+        if not result.writes:
+            return None
+        split = result.split_record()
+        drawn = precision_photos(labelled, result.preprocessing, split=split) if config.int8 else None
         progress("export the model", 0, 1)
         bundle = export_bundle(
             result.network,
@@ -91,11 +102,17 @@ def train_bundle(
             preprocessing=result.preprocessing,
             metrics=result.metrics.by_name(),
             record=result.record.to_json(),
+            calibration=result.calibration,
+            split=split,
+            quantize_with=drawn.quantize_with if drawn else None,
+            measure_on=drawn.measure_on if drawn else None,
             out=fresh,
         )
-    except (TrainingError, BundleError) as error:
+    except (TrainingError, BundleError, RunBusy) as error:
         raise CannotTrain(str(error)) from error
-    return _settle(bundle, models / bundle.version)
+    settled = _settle(bundle, models / bundle.version)
+    result.folder.clear()
+    return settled
 
 
 def _settle(bundle: Bundle, home: Path) -> Bundle:
@@ -115,9 +132,10 @@ def labelled_photos(database: Database, files: PhotoFiles) -> list[LabelledPhoto
             LabelledPhoto(
                 photo_id=row.photo_id,
                 listing_id=row.listing_id,
-                category=row.category,
+                category=row.category_path[0],
                 sha256=row.sha256,
                 path=files.path(row.sha256),
+                subcategories=tuple(row.category_path[1:]),
             )
             for row in photos.labelled(session)
         ]

@@ -50,7 +50,9 @@ def ingested(resources: Resources) -> IngestResult:
 
 @pytest.fixture(scope="module")
 def trained(resources: Resources, ingested: IngestResult) -> TrainedModel:
-    return train_and_promote(resources, weights=WEIGHTS)
+    trained = train_and_promote(resources, weights=WEIGHTS)
+    assert trained is not None
+    return trained
 
 
 def test_every_listing_and_every_photo_is_accounted_for(ingested: IngestResult) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from ml.losses import category_loss, contrastive_loss  # noqa: E402
+from ml.losses import class_weights, classification_loss, contrastive_loss  # noqa: E402
 
 EAST, NORTH = (1.0, 0.0), (0.0, 1.0)
 
@@ -54,5 +55,23 @@ def test_the_gradient_pulls_a_pair_together() -> None:
 def test_label_smoothing_spreads_its_share_over_all_classes() -> None:
     logits = torch.tensor([[2.0, 0.0]])
     log_probabilities = (math.log(math.exp(2) / (math.exp(2) + 1)), math.log(1 / (math.exp(2) + 1)))
-    loss = category_loss(logits, torch.tensor([0]), label_smoothing=0.1)
+    loss = classification_loss(logits, torch.tensor([0]), weights=torch.ones(2), label_smoothing=0.1)
     assert float(loss) == pytest.approx(-(0.95 * log_probabilities[0] + 0.05 * log_probabilities[1]), abs=1e-6)
+
+
+def test_a_class_counts_as_much_as_its_weight_says() -> None:
+    logits, classes = torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1])
+    right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
+    loss = classification_loss(logits, classes, weights=torch.tensor([3.0, 1.0]), label_smoothing=0.0)
+    assert float(loss) == pytest.approx((3 * right + wrong) / 4, abs=1e-6)
+
+
+@pytest.mark.parametrize(("power", "expected"), [(0.0, [1.0, 1.0]), (1.0, [2 / 3, 2.0]), (0.5, [0.845299, 1.464102])])
+def test_rare_classes_weigh_more_the_higher_the_power(power: float, expected: list[float]) -> None:
+    weights = class_weights(np.array([0, 0, 0, 1]), 2, power=power)
+    assert weights.tolist() == pytest.approx(expected, abs=1e-5)
+    assert float(weights[0] * 3 + weights[1]) == pytest.approx(4)  # a photo's mean weight is 1
+
+
+def test_a_class_that_is_never_seen_has_a_finite_weight() -> None:
+    assert bool(class_weights(np.array([0]), 2, power=1.0).isfinite().all())

@@ -287,3 +287,10 @@ def test_pillow_keeps_its_own_settings() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
     assert Image.MAX_IMAGE_PIXELS == 1024 * 1024 * 1024 // 4 // 3
     assert Image.open(io.BytesIO(encode(picture(), "TIFF"))).format == "TIFF"
+
+
+def test_restart_markers_are_part_of_the_picture_however_many_there_are() -> None:
+    content = io.BytesIO()
+    picture(320, 240).save(content, "JPEG", restart_marker_blocks=1)
+    assert content.getvalue().count(b"\xff") - content.getvalue().count(b"\xff\0") > 100
+    assert decode(content.getvalue()).size == (320, 240)

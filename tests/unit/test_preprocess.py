@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import imagehash
 import numpy as np
 import pytest
 from PIL import Image
@@ -123,6 +124,29 @@ def test_the_hash_is_sixteen_hex_digits() -> None:
     found = perceptual_hash(picture())
     assert len(found) == 16
     assert int(found, 16) >= 0
+
+
+@pytest.mark.parametrize("size", [(320, 240), (240, 320), (241, 97), (700, 1100)])
+def test_the_hash_is_imagehashs_of_the_picture_shrunk_to_256_pixels(size: tuple[int, int]) -> None:
+    shrunk = scene(*size).reduce(max(min(size) // 256, 1))
+    assert perceptual_hash(scene(*size)) == str(imagehash.phash(shrunk))
+
+
+@pytest.mark.parametrize("trim", [True, False])
+def test_applying_and_hashing_together_gives_what_each_gives_alone(trim: bool) -> None:
+    barred = Image.new("RGB", (320, 320), "white")
+    barred.paste(scene(320, 240), (0, 40))
+    preprocessing = Preprocessing(size=64, trim_borders=trim)
+    pixels, found = preprocessing.apply_and_hash(barred)
+    assert np.array_equal(pixels, preprocessing.apply(barred))
+    assert found == perceptual_hash(barred)
+
+
+def test_shrinking_while_decoding_leaves_the_hash_nearly_as_it_is() -> None:
+    content = encode(scene(1024, 768), "JPEG", quality=92)
+    shrunk = decode(content, at_least=Preprocessing().decode_at_least)
+    assert shrunk.size == (512, 384)
+    assert distance(perceptual_hash(decode(content)), perceptual_hash(shrunk)) <= 2
 
 
 def test_copies_of_a_photo_hash_alike_and_other_photos_do_not() -> None:

@@ -1,0 +1,85 @@
+"""What is done with a network after its weights are fitted: a memory, a calibration, measures. Imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ml.calibration import calibrate
+from ml.evaluate import Metrics, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ml.calibration import Calibration
+    from ml.curves import Curves
+    from ml.labels import SplitLabels
+    from ml.model import LookalikeNet
+    from ml.recipes import TrainConfig
+    from ml.training_run import ReadablePhotos
+
+
+@torch.inference_mode()
+def remember(network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, config: TrainConfig) -> None:
+    """Let training photos vote on the category, as many as the recipe allows."""
+    count = min(config.memory, len(labels.train))
+    if count:
+        chosen = labels.train[np.random.default_rng(config.seed).permutation(len(labels.train))[:count]]
+        outputs = network.heads(torch.from_numpy(np.array(descriptors[chosen.rows])))
+        network.remember(outputs.vectors, torch.from_numpy(chosen.categories))
+
+
+@torch.inference_mode()
+def calibrate_on_validation(
+    network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, categories: Sequence[str]
+) -> Calibration | None:
+    """Set the network's temperature, and return what else the validation photos teach."""
+    validation, train = labels.validation, labels.train
+    if not len(validation):
+        return None
+    outputs = network.heads(torch.from_numpy(np.array(descriptors[np.concatenate([validation.rows, train.rows])])))
+    logits = network.category_logits(outputs)[: len(validation)]
+    calibration = calibrate(
+        logits.numpy(),
+        validation.categories,
+        categories=categories,
+        vectors=outputs.vectors.numpy(),
+        queries=np.arange(len(validation)),
+        items=np.concatenate([validation.items, train.items]),
+        contents=np.concatenate([validation.contents, train.contents]),
+    )
+    network.temperature.fill_(calibration.temperature)
+    return calibration
+
+
+@torch.inference_mode()
+def measure(
+    network: LookalikeNet,
+    descriptors: NDArray[np.float32],
+    decoded: ReadablePhotos,
+    labels: SplitLabels,
+    categories: Sequence[str],
+) -> Metrics:
+    vectors, probabilities = network.predict(torch.from_numpy(np.array(descriptors[decoded.rows])))
+    places = np.searchsorted(decoded.rows, labels.held_out.rows)
+    return evaluate(decoded.photos, vectors.numpy(), probabilities.numpy(), categories=categories, held_out=places)
+
+
+@torch.inference_mode()
+def project(
+    network: LookalikeNet,
+    descriptors: NDArray[np.float32],
+    decoded: ReadablePhotos,
+    labels: SplitLabels,
+    curves: Curves,
+) -> None:
+    """Show the validation photos in TensorBoard's projector."""
+    rows = labels.validation.rows
+    vectors, _ = network.predict(torch.from_numpy(np.array(descriptors[rows])))
+    places = np.searchsorted(decoded.rows, rows)
+    curves.projector(vectors.numpy(), [decoded.photos[place].category for place in places], decoded.pixels[rows])
+    curves.end()

@@ -1,0 +1,142 @@
+"""`lookalike export` writes a bundle that serves elsewhere, or one line that says why it cannot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml.bundle import Bundle
+from services.cli.main import main
+from services.ingest.exporting import CannotExport, export_model
+from services.resources import Resources
+from services.search.service import Query, SearchService
+from tests.worlds import ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import MakeJpeg
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
+    """A marketplace of six listings, embedded with the tiny model, which is live."""
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
+        yield resources
+
+
+@pytest.fixture
+def export(tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Runs `lookalike export` and returns its exit code, standard output and the last line on standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lookalike", "export", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, (printed.err.splitlines() or [""])[-1]
+
+    return run
+
+
+def test_the_live_model_is_exported_with_an_int8_graph(export, tmp_path: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = export("out", "--json")
+    exported, bundle = json.loads(out), Bundle.load(tmp_path / "out")
+    assert code == 0
+    assert exported["version"] == bundle.version == tiny_bundle.version
+    assert [one["precision"] for one in exported["precisions"]] == ["f32", "bf16", "int8"]
+    int8 = exported["precisions"][2]
+    assert int8["bytes"] == sum((tmp_path / "out" / f"model-int8.{end}").stat().st_size for end in ("xml", "bin"))
+    assert int8["quality"]["loss"] == bundle.precisions["int8"].loss
+    assert int8["quality"]["photos"] == 12
+
+
+def test_the_table_names_every_precision_with_its_size_and_loss(export) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = export("out", "--no-int8")
+    assert code == 0
+    for fact in ("f32", "bf16", "MB", "loss in points", "not measured", "Written: out"):
+        assert fact in out
+    assert "int8" not in out
+
+
+def test_without_int8_nothing_is_quantised(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert export("out", "--no-int8")[0] == 0
+    assert not Bundle.load(tmp_path / "out").has_int8
+
+
+def test_a_bundles_folder_and_a_version_may_be_named(export, tmp_path: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    for out, model in (("a", str(tiny_bundle.path)), ("b", tiny_bundle.version)):
+        assert export(out, "--model", model, "--no-int8")[0] == 0
+        assert Bundle.load(tmp_path / out).version == tiny_bundle.version
+
+
+def test_a_folder_that_exists_is_left_as_it_is(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "out").mkdir()
+    code, _, error = export("out")
+    assert code == 1
+    assert error.startswith("Error: out exists already")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_unknown_model_is_named(export) -> None:  # type: ignore[no-untyped-def]
+    code, _, error = export("out", "--model", "nosuch")
+    assert code == 1
+    assert "'nosuch'" in error
+
+
+def test_a_damaged_model_is_named_and_nothing_is_left(export, tmp_path: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "model.json").write_text("{}")
+    code, _, error = export("out", "--model", str(damaged))
+    assert code == 1
+    assert "damaged" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").touch()
+    code, _, error = export("file/out", "--no-int8")
+    assert code == 1
+    assert "file/out cannot be written" in error
+
+
+def test_int8_without_photos_says_what_to_do(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    with (
+        resources_in(tmp_path / "data") as resources,
+        pytest.raises(CannotExport, match=r"nothing to quantise with.*Ingest them first, or use --no-int8"),
+    ):
+        export_model(resources, tmp_path / "out", model=str(tiny_bundle.path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_nncf_int8_says_what_to_install(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(CannotExport, match=r"nncf.*pip install 'lookalike\[train\]'"):
+        export_model(resources, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
+    resources: Resources, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    export_model(resources, tmp_path / "out")
+    with resources_in(tmp_path / "elsewhere", model=Bundle.load(tmp_path / "out")) as indexing:
+        ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
+        assert indexing.embedder().precision != "int8"
+    with closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving:
+        assert serving.embedder().precision == "int8"
+        answer = SearchService(serving).by_photo(jpeg(seed=6), Query(k=1))
+    assert answer.results[0].listing.id == "listing-3"

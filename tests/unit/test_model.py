@@ -1,0 +1,59 @@
+"""The network's outputs: classes summed to categories, neighbours that vote, pooled layers."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the network needs the extra 'train'")
+
+from ml.model import MEMORY_SHARE, LookalikeNet, Outputs  # noqa: E402
+from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
+
+
+def network(category_of_class: list[int] | None = None) -> LookalikeNet:
+    torch.manual_seed(0)
+    return LookalikeNet(2, 2, mean=IMAGENET_MEAN, std=IMAGENET_STD, category_of_class=category_of_class).eval()
+
+
+def outputs(logits: list[float], vector: tuple[float, float] = (1.0, 0.0)) -> Outputs:
+    return Outputs(torch.tensor([vector]), torch.tensor([logits]))
+
+
+def test_a_category_is_as_probable_as_its_classes_together() -> None:
+    logits = network([0, 1, 1]).category_logits(outputs([1.0, 1.0, 1.0]))
+    assert logits.exp()[0].tolist() == pytest.approx([1 / 3, 2 / 3], abs=1e-6)
+
+
+def test_remembered_photos_vote_by_their_similarity() -> None:
+    net = network()
+    net.remember(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([1, 0]))
+    probabilities = net.category_logits(outputs([0.0, 0.0], (1.0, 0.0))).exp()[0]
+    assert probabilities.tolist() == pytest.approx([0.5 * (1 - MEMORY_SHARE), 0.5 * (1 - MEMORY_SHARE) + MEMORY_SHARE])
+
+
+def test_probabilities_sum_to_one_at_any_temperature() -> None:
+    net = network([0, 0, 1])
+    net.temperature.fill_(2.5)
+    with torch.inference_mode():
+        vectors, probabilities = net(torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8))
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(3))
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+
+
+def test_each_layer_of_a_descriptor_has_a_mean_square_of_one_when_scaled() -> None:
+    net = network()
+    with torch.inference_mode():
+        described = net.describe(torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8))
+    for layer in described.split([512, 1024, 2048, 2048], dim=1):
+        torch.testing.assert_close(layer.square().mean(dim=1), torch.ones(2))
+
+
+def test_a_network_with_a_random_trunk_describes_by_plain_means() -> None:
+    net = network()
+    net.prepare_for_random_trunk()
+    photos = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    trunk = net.trunk
+    with torch.inference_mode():
+        pixels = (photos.permute(0, 3, 1, 2).float() / 255 - net.mean) / net.std
+        maps = trunk.layer2(trunk.layer1(trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(pixels))))))
+        torch.testing.assert_close(net.describe(photos)[:, :512], maps.mean(dim=(2, 3)))

@@ -1,0 +1,58 @@
+"""Recipes: whole, with known values, possible ones, or refused with the reason."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError, read_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECIPE = files("ml").joinpath("recipe_files/frozen_trunk.toml").read_text()
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    assert old in RECIPE
+    file = tmp_path / "recipe.toml"
+    file.write_text(RECIPE.replace(old, new))
+    return file
+
+
+def test_the_recipes_that_come_along_are_for_the_two_trunks() -> None:
+    assert (FROM_SCRATCH.trunk, FROZEN_TRUNK.trunk) == ("random", "frozen")
+
+
+def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
+    assert read_recipe(edited(tmp_path, "vector_size = 256", "vector_size = 512")).vector_size == 512
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("vector_size = 256", "vektor_size = 256", "unknown value 'vektor_size'"),
+        ("vector_size = 256", "", "missing required field `vector_size`"),
+        ("vector_size = 256", 'vector_size = "256"', "Expected `int`"),
+        ("vector_size = 256", "vector_size = 0", "a count is less than 1"),
+        ("vector_size = 256", "vector_size =", "is not a recipe"),
+        ('trunk = "frozen"', 'trunk = "thawed"', "is not a recipe"),
+        ("held_out = 0.2", "held_out = 0.95", "the shares leave nothing"),
+        ("size = 224", "size = 2", "must be 16 to 4096"),
+        ("dropout = 0.3", "dropout = 1.0", "dropout is not in 0 to 1"),
+        ("learning_rate = 1e-3", "learning_rate = -1e-3", "a rate is not positive"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_is_refused_with_the_reason(
+    old: str, new: str, problem: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError) as refusal:
+        read_recipe(edited(tmp_path, old, new))
+    assert problem in str(refusal.value)
+
+
+def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot be read"):
+        read_recipe(tmp_path / "none.toml")
