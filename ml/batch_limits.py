@@ -11,12 +11,12 @@ class BatchLimits:
     """How calls are put together.
 
     Attributes:
-        max_batch: photos computed together at most.
+        max_batch: photos computed together at most. On processors more than 8 gain nothing, and each waits for all.
         window_s: how long after its arrival a call may be kept for others to join it; see `BatchQueue`.
         max_waiting: photos that may wait, besides those that are being computed; more are refused.
     """
 
-    max_batch: int = 16
+    max_batch: int = 8
     window_s: float = 0.002
     max_waiting: int = 64
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ml.training_run import ReadablePhotos
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: what is remembered becomes part of the network, which export traces
 def remember(network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, config: TrainConfig) -> None:
     """Let training photos vote on the category, as many as the recipe allows."""
     count = min(config.memory, len(labels.train))

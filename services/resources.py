@@ -13,7 +13,7 @@ from db.photo_files import PhotoFiles
 from db.session import Database
 from ml.batching import BatchingEmbedder, BatchLimits
 from ml.bundle import Bundle, BundleError
-from ml.embedder import OPENVINO_BATCH, open_embedder
+from ml.embedder import open_embedder
 from ml.embedder_pool import EmbedderPool
 from ml.preprocess import PhotoLimits
 from services.errors import Conflict, ModelMissing, ModelUnusable
@@ -74,7 +74,6 @@ class Resources:
     def batch_limits(self) -> BatchLimits:
         """How requests may be embedded together."""
         return BatchLimits(
-            max_batch=OPENVINO_BATCH,
             window_s=self.settings.batch_window_ms / 1000,
             max_waiting=self.settings.max_waiting_photos,
         )

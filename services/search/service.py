@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -92,6 +93,8 @@ class SearchService:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._categories: dict[str, int] = {}
+        # Decoding takes a core and, for the largest photos, hundreds of megabytes: no more at once than cores.
+        self._decoding = threading.BoundedSemaphore(resources.settings.thread_count)
 
     def by_photo(self, content: bytes, query: Query) -> Answer:
         """Find listings whose photos look like an uploaded one.
@@ -153,7 +156,8 @@ class SearchService:
     def _embed(self, content: bytes, model_version: str) -> Embeddings:
         embedder = self._resources.query_embedder(model_version)
         try:
-            pixels = embedder.bundle.preprocessing.load(content, self._resources.photo_limits)
+            with self._decoding:
+                pixels = embedder.bundle.preprocessing.load(content, self._resources.photo_limits)
         except PhotoError as error:
             raise PhotoRejected(error.reason, str(error)) from error
         try:

@@ -9,6 +9,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
+from ml.batch_limits import BatchLimits
 from services.web.following import following
 from services.web.health import HealthController
 from services.web.openapi import docs_assets, openapi_config
@@ -46,10 +47,11 @@ def create_app(
 ) -> Litestar:
     """Return an app of these controllers, which may ask for `resources` and `workers`.
 
-    While it serves, the indexes follow the change feed; when it stops, their position is made durable.
+    While it serves, the indexes follow the change feed; when it stops, their position is made durable. A thread waits
+    while its photo is embedded, so there are more threads than cores: else no photos would meet in a batch.
     """
     settings = resources.settings
-    workers = Workers(max(2, settings.thread_count))
+    workers = Workers(settings.thread_count + BatchLimits().max_batch)
     metrics = PrometheusConfig(app_name="lookalike", prefix="lookalike", group_path=True)
     return Litestar(
         route_handlers=[*controllers, HealthController, Metrics, docs_assets()],

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from ml.data import LabelledPhoto
+from ml.embedder import open_embedder
 from ml.evaluate import evaluate
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 
@@ -24,6 +25,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
 from ml.distributed import Workers  # noqa: E402
+from ml.export import PROBABILITY_TOLERANCE, VECTOR_TOLERANCE, export_bundle  # noqa: E402
 from ml.run_folder import RunBusy, RunFolder  # noqa: E402
 from ml.train import RECORD, train  # noqa: E402
 from tests.integration.distributed_child import gradient  # noqa: E402
@@ -203,6 +205,30 @@ def test_the_network_returned_gives_the_vectors_that_were_measured(
     rows = np.array([row for row, photo in enumerate(photos) if photo in held_out])
     metrics = evaluate(photos, vectors.numpy(), probabilities.numpy(), categories=result.categories, held_out=rows)
     assert metrics.category_accuracy == pytest.approx(result.metrics.category_accuracy, abs=0.13)  # one photo of eight
+
+
+def test_a_trained_network_with_its_memory_is_exported_and_embeds_as_it_did(
+    photos: list[LabelledPhoto], imagenet_like: Path, tmp_path: Path
+) -> None:
+    result = train(photos, TINY_FROZEN, weights=imagenet_like, home=tmp_path / "models", progress=silent)
+    assert len(result.network.memory_vectors) == len(result.split.train)
+    bundle = export_bundle(
+        result.network,
+        categories=result.categories,
+        preprocessing=result.preprocessing,
+        metrics=result.metrics.by_name(),
+        record=result.record.to_json(),
+        calibration=result.calibration,
+        split=result.split_record(),
+        out=tmp_path / "bundle",
+    )
+    pixels = np.stack([result.preprocessing.load(photo.path.read_bytes()) for photo in photos[:8]])
+    with torch.inference_mode():
+        vectors, probabilities = result.network(torch.from_numpy(pixels))
+    for runtime in ("openvino", "torch"):
+        found = open_embedder(bundle, runtime=runtime, precision="f32", device="cpu").embed(pixels)
+        np.testing.assert_allclose(found.vectors, vectors.numpy(), atol=VECTOR_TOLERANCE)
+        np.testing.assert_allclose(found.probabilities, probabilities.numpy(), atol=PROBABILITY_TOLERANCE)
 
 
 def test_a_frozen_trunk_without_weights_is_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
