@@ -34,8 +34,8 @@ VECTOR_TOLERANCE, PROBABILITY_TOLERANCE = 5e-3, 1e-2
 """Largest differences allowed between the graph in f32 and eager torch, in a vector's component and a probability.
 
 The graph's float16 weights account for up to 3e-4 and 1.1e-3 in a real model (a category head that whitening is folded
-into has large weights, so probabilities move more), and for 2.6e-3 and 7e-3 where whitening magnifies most: a trunk that
-tells the photos hardly apart, and a dozen of them. A graph of other weights differs by 0.1 and more.
+into has large weights, so probabilities move more), and for 2.6e-3 and 7e-3 where whitening magnifies most: with a
+trunk that tells the photos hardly apart, and a dozen of them. A graph of other weights differs by 0.1 and more.
 """
 
 

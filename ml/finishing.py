@@ -30,7 +30,7 @@ def remember(network: LookalikeNet, descriptors: NDArray[np.float32], labels: Sp
     if count:
         chosen = labels.train[np.random.default_rng(config.seed).permutation(len(labels.train))[:count]]
         outputs = network.heads(torch.from_numpy(np.array(descriptors[chosen.rows])))
-        network.remember(outputs.vectors, torch.from_numpy(chosen.categories))
+        network.remember(network.vectors(outputs), torch.from_numpy(chosen.categories))
 
 
 @torch.inference_mode()
@@ -47,7 +47,7 @@ def calibrate_on_validation(
         logits.numpy(),
         validation.categories,
         categories=categories,
-        vectors=outputs.vectors.numpy(),
+        vectors=network.vectors(outputs).numpy(),
         queries=np.arange(len(validation)),
         items=np.concatenate([validation.items, train.items]),
         contents=np.concatenate([validation.contents, train.contents]),

@@ -6,72 +6,84 @@ an affine map, as the heads are, so it disappears into their weights afterwards.
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.model import PART_CHANNELS, Outputs
+from ml.model import PARTS, Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from ml.model import LookalikeNet
 
 _LEAST_VARIANCE = 1e-6
 """Added to each variance: descriptors have a mean square of 1, and directions below this are rounding noise."""
 
+_COLUMNS = tuple(slice(*ends) for ends in pairwise(accumulate((part.channels for part in PARTS), initial=0)))
+"""Of the `PARTS` in a descriptor."""
+
 
 class Whitening(NamedTuple):
-    """The affine map `descriptors @ basis + offset`.
+    """The affine map that turns each part of a descriptor into fewer, decorrelated components.
 
     Attributes:
-        basis: float32 (5632, w).
-        offset: float32 (w,).
-        widths: how many of the w components come from each part of the descriptor.
+        bases: a float32 (channels, w) for each of the `PARTS`.
+        offsets: float32 (w,) for each.
     """
 
-    basis: Tensor
-    offset: Tensor
-    widths: tuple[int, ...]
+    bases: tuple[Tensor, ...]
+    offsets: tuple[Tensor, ...]
 
-    def __call__(self, descriptors: Tensor) -> Tensor:
-        """Return whitened descriptors, (n, w), of descriptors (n, 5632)."""
-        return descriptors @ self.basis + self.offset
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many components come from each part."""
+        return tuple(basis.shape[1] for basis in self.bases)
+
+    def __call__(self, descriptors: NDArray[np.float32]) -> Tensor:
+        """Return whitened descriptors, (n, w of all parts), of descriptors (n, 8704)."""
+        parts = zip(_COLUMNS, self.bases, self.offsets, strict=True)
+        return torch.cat([_torch(descriptors[:, seen]) @ basis + offset for seen, basis, offset in parts], dim=1)
 
 
-def fit_whitening(descriptors: Tensor, *, size: int, power: float) -> Whitening:
-    """Return the map from `descriptors`, (n, 5632), to each part's `size` principal components, made more alike.
+def fit_whitening(
+    views: Sequence[NDArray[np.float32]], rows: NDArray[np.int64], *, size: int, power: float
+) -> Whitening:
+    """Return the map to each part's `size` principal components, made more alike.
 
     Each component is divided by its standard deviation to the power of `power`: 1 whitens, 0 leaves the variances as
     they are, and between them components that are mostly noise are raised less. A part keeps at most n - 1 components,
-    since n photos span no more. The mean length of the results is the square root of their size, as after whitening.
+    since n photos span no more. The mean length of a part is then the square root of its size, as after whitening.
+
+    Args:
+        views: descriptors, (photos, 8704) each; one part of them at a time is read into memory.
+        rows: the photos to learn from.
     """
-    parts = torch.split(descriptors, list(PART_CHANNELS), dim=1)
-    bases = [_whitening_basis(part, min(size, part.shape[1], len(part) - 1), power) for part in parts]
-    basis: Tensor = torch.block_diag(*bases)  # type: ignore[no-untyped-call]
-    mean = descriptors.mean(dim=0)
-    lengths = ((descriptors - mean) @ basis).norm(dim=1)
-    basis *= basis.shape[1] ** 0.5 / lengths.mean()
-    return Whitening(basis, -mean @ basis, tuple(one.shape[1] for one in bases))
+    fitted = [_fit_part([view[:, seen] for view in views], rows, size=size, power=power) for seen in _COLUMNS]
+    bases, offsets = zip(*fitted, strict=True)
+    return Whitening(bases, offsets)
 
 
 class WhitenedHeads(nn.Module):
     """A projection and a category head like the network's own, on whitened descriptors.
 
-    The projection sees all parts of the descriptor but the last, which knows items worse, and the category head all but
-    the first, which knows no kinds of things: either gains by what it does not see.
+    Each sees the parts of the descriptor that it gains by; see `PARTS`.
     """
 
-    def __init__(self, widths: Sequence[int], *, vector_size: int, classes: int, dropout: float = 0.0) -> None:
-        """`widths`: the components of each part, at least two parts."""
+    def __init__(self, widths: Sequence[int], *, item_size: int, classes: int, dropout: float = 0.0) -> None:
+        """`widths`: the components of each of the `PARTS`; `item_size`: what the projection gives."""
         super().__init__()
-        whitened = sum(widths)
-        self._for_items, self._for_kinds = slice(0, whitened - widths[-1]), slice(widths[0], whitened)
+        self._for_items = _components(widths, [part.for_items for part in PARTS])
+        self._for_categories = _components(widths, [part.for_categories for part in PARTS])
         self.dropout = nn.Dropout(dropout)
-        self.projection = nn.Linear(whitened - widths[-1], vector_size)
-        self.category_head = nn.Linear(whitened - widths[0], classes)
+        self.projection = nn.Linear(len(self._for_items), item_size)
+        self.category_head = nn.Linear(len(self._for_categories), classes)
 
     @torch.no_grad()
     def project_principal_components(self, whitened: Tensor) -> None:
@@ -79,31 +91,49 @@ class WhitenedHeads(nn.Module):
 
         Learning moves on from there; from a random projection it ends lower, because the pairs are few.
         """
-        seen = whitened[:, self._for_items]
-        _, axes = torch.linalg.eigh(torch.cov(seen.T))  # ascending
-        kept = min(self.projection.out_features, seen.shape[1])
+        _, axes = torch.linalg.eigh(torch.cov(whitened[:, self._for_items].T))  # ascending
+        kept = min(self.projection.out_features, len(axes))
         self.projection.weight[:kept] = axes[:, -kept:].T
         self.projection.bias.zero_()
 
     def forward(self, whitened: Tensor) -> Outputs:
         """Return the outputs for whitened descriptors, (B, w)."""
         whitened = self.dropout(whitened)
-        vectors = functional.normalize(self.projection(whitened[:, self._for_items]), dim=1)
-        return Outputs(vectors, self.category_head(whitened[:, self._for_kinds]))
+        items = functional.normalize(self.projection(whitened[:, self._for_items]), dim=1)
+        return Outputs(items, self.category_head(whitened[:, self._for_categories]))
 
     @torch.no_grad()
     def fold_into(self, network: LookalikeNet, whitening: Whitening) -> None:
         """Give `network` the heads that do to descriptors what these do to `whitening` of them."""
         for seen, ours, theirs in (
             (self._for_items, self.projection, network.projection),
-            (self._for_kinds, self.category_head, network.category_head),
+            (self._for_categories, self.category_head, network.category_head),
         ):
-            theirs.weight.copy_(ours.weight @ whitening.basis[:, seen].T)
-            theirs.bias.copy_(ours.bias + ours.weight @ whitening.offset[seen])
+            weight = ours.weight.new_zeros(len(ours.weight), sum(whitening.widths))
+            weight[:, seen] = ours.weight
+            parts = zip(weight.split_with_sizes(whitening.widths, dim=1), whitening.bases, strict=True)
+            theirs.weight.copy_(torch.cat([part @ basis.T for part, basis in parts], dim=1))
+            theirs.bias.copy_(ours.bias + weight @ torch.cat(whitening.offsets))
 
 
-def _whitening_basis(part: Tensor, size: int, power: float) -> Tensor:
-    """Return the `size` principal axes of `part`, (n, c), divided as `fit_whitening` says: (c, size)."""
-    variances, axes = torch.linalg.eigh(torch.cov(part.T))  # ascending
-    basis: Tensor = axes[:, -size:] / (variances[-size:] + _LEAST_VARIANCE).pow(power / 2)
-    return basis
+def _fit_part(
+    views: Sequence[NDArray[np.float32]], rows: NDArray[np.int64], *, size: int, power: float
+) -> tuple[Tensor, Tensor]:
+    """Return the basis, (c, w), and the offset, (w,), of one part, (photos, c) in each view."""
+    learnt = torch.cat([_torch(view[rows]) for view in views])
+    mean = learnt.mean(dim=0)
+    learnt -= mean
+    variances, axes = torch.linalg.eigh(learnt.T @ learnt / (len(learnt) - 1))  # ascending
+    width = min(size, len(axes), len(learnt) - 1)
+    basis = axes[:, -width:] / (variances[-width:] + _LEAST_VARIANCE).pow(power / 2)
+    basis *= width**0.5 / (learnt @ basis).norm(dim=1).mean()
+    return basis, -mean @ basis
+
+
+def _components(widths: Sequence[int], seen: Sequence[bool]) -> Tensor:
+    """Return the numbers of the whitened components of the parts that are seen."""
+    return torch.arange(sum(widths))[torch.tensor(seen).repeat_interleave(torch.tensor(widths))]
+
+
+def _torch(descriptors: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.array(descriptors))

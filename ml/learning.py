@@ -1,10 +1,10 @@
-"""The two ways to learn: a whole network from pixels, or two heads on a trunk that stays. Imports torch."""
+"""The ways to learn: a whole network, two heads on a trunk that stays, or its end besides. Imports torch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
 
 from ml.features import as_it_is, cropped, mirrored
@@ -14,11 +14,13 @@ from ml.tasks import HeadsTask, NetworkTask
 from ml.training_run import describe_views
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ml.curves import Curves
     from ml.labels import SplitLabels
     from ml.model import LookalikeNet
+    from ml.recipes import Unfreezing
     from ml.training_run import Run
 
 
@@ -28,7 +30,12 @@ def train_whole(
     with run.stages.stage("train") as progress, NetworkTask.prepared(network, run.device):
         task = NetworkTask(network, pixels, labels, run.config, workers=run.workers)
         history = fit(
-            task, run.config, checkpoint=run.checkpoint(), curves=curves, progress=progress, workers=run.workers
+            task,
+            run.config,
+            checkpoint=run.checkpoint("checkpoint"),
+            curves=curves,
+            progress=progress,
+            workers=run.workers,
         )
     (descriptors,) = describe_views(network, pixels, {"describe photos": as_it_is}, run)
     return history, descriptors
@@ -43,19 +50,57 @@ def train_heads(
     views = describe_views(network, pixels, named, run)
     with run.stages.stage("train") as progress, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        descriptors = [torch.from_numpy(np.array(view)) for view in views]
-        learnt = torch.cat([view[learnt_from] for view in descriptors])
-        whitening = fit_whitening(learnt, size=config.whitened_size, power=config.whitening_power)
-        whitened = torch.stack([whitening(view) for view in descriptors])
-        del descriptors, learnt  # a gigabyte for 10,000 photos in six views
+        whitening = fit_whitening(views, learnt_from, size=config.whitened_size, power=config.whitening_power)
+        whitened = torch.stack([whitening(view) for view in views])
         heads = WhitenedHeads(
             whitening.widths,
-            vector_size=config.vector_size,
+            item_size=network.projection.out_features,
             classes=network.category_head.out_features,
             dropout=config.dropout,
         )
-        heads.project_principal_components(whitened[:, learnt_from].flatten(0, 1))
+        heads.project_principal_components(whitened[0, learnt_from])
         task = HeadsTask(heads, whitened, labels, config, network=network)
-        history = fit(task, config, checkpoint=run.checkpoint(), curves=curves, progress=progress)
+        history = fit(task, config, checkpoint=run.checkpoint("checkpoint"), curves=curves, progress=progress)
         heads.fold_into(network, whitening)
     return history, views[0]
+
+
+class Unfrozen(NamedTuple):
+    """What came of letting the end of a trunk learn.
+
+    Attributes:
+        descriptors: of the photos by the new trunk, float32 (n, 8704); None if validation did not gain by it, and the
+            network is as it was.
+    """
+
+    history: History
+    descriptors: NDArray[np.float32] | None
+
+
+def train_end_of_trunk(
+    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, how: Unfreezing, *, run: Run, curves: Curves
+) -> Unfrozen:
+    """Let the last stages of the trunk learn, and the heads with them."""
+    config = replace(
+        run.config,
+        epochs=how.epochs,
+        patience=how.epochs,
+        pairs_per_batch=how.pairs_per_batch,
+        learning_rate=how.learning_rate,
+    )
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with (
+        run.stages.stage("train the end of the trunk") as progress,
+        NetworkTask.prepared(network, run.device),
+        network.learning(last_stages=how.stages),
+    ):
+        task = NetworkTask(network, pixels, labels, config, workers=run.workers)
+        scored = task.validate()
+        checkpoint = run.checkpoint("checkpoint-unfrozen")
+        history = fit(task, config, checkpoint=checkpoint, curves=curves, progress=progress, workers=run.workers)
+    best = history.scores[history.best_epoch]
+    if scored is not None and best is not None and best.total <= scored.total:
+        network.load_state_dict(before)
+        return Unfrozen(history, None)
+    (descriptors,) = describe_views(network, pixels, {"describe photos again": as_it_is}, run, name="unfrozen")
+    return Unfrozen(history, descriptors)

@@ -6,6 +6,7 @@ training, torch at serving time and the exported model cannot disagree about it.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -15,37 +16,64 @@ from torchvision.models import resnet50
 from torchvision.models.resnet import Bottleneck
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-PART_CHANNELS = (512, 1024, 2048, 2048)
-DESCRIPTOR_SIZE = sum(PART_CHANNELS)
-"""Layers 2, 3 and 4, and layer 4 once more, pooled otherwise. The early ones know texture and colour, which find the
-same item; the last knows the kind of thing: the category."""
 
-_POWER, _CATEGORY_POWER = 2.0, 3.0
-"""Of the pooling: the higher, the more what stands out counts. 3 finds categories better, and items worse."""
+class Part(NamedTuple):
+    """One part of the descriptor: the output of one residual block, pooled over space.
+
+    Attributes:
+        stage, block: which block: `trunk.layer<stage>[block]`.
+        channels: of the output.
+        power: of the pooling: the higher, the more what stands out counts. 3 finds categories better, and items worse.
+        for_items, for_categories: whether the projection, and the category head, gain by seeing it.
+    """
+
+    stage: int
+    block: int
+    channels: int
+    power: float
+    for_items: bool
+    for_categories: bool
+
+
+PARTS = (
+    Part(2, 3, 512, 2.0, for_items=True, for_categories=False),
+    Part(3, 2, 1024, 2.0, for_items=True, for_categories=False),
+    Part(3, 5, 1024, 2.0, for_items=True, for_categories=True),
+    Part(4, 0, 2048, 2.0, for_items=True, for_categories=False),
+    Part(4, 2, 2048, 2.0, for_items=True, for_categories=True),
+    Part(4, 2, 2048, 3.0, for_items=False, for_categories=True),
+)
+"""Early blocks know texture and colour, which find the same item; the last knows the kind of thing: the category.
+Blocks inside a stage know what its last one has forgotten. Chosen on validation listings of 4,289 classified ads."""
+
+DESCRIPTOR_SIZE = sum(part.channels for part in PARTS)
 
 _LEAST_MEAN = 1e-12
 """Keeps the descriptor, and its gradient, finite where a channel answers with zeros only."""
 
 _LEAST_PROBABILITY = 1e-9
 
-MEMORY_SHARE = 0.4
+MEMORY_SHARE = 0.5
 """What the neighbours say counts for this much of a category's probability, and the category head for the rest."""
 
 MEMORY_SHARPNESS = 20.0
 """A remembered photo counts as the exponential of this times its cosine."""
+
+_LARGEST_CATEGORY_PART = 4
+"""The category part takes at most one of this many components of the vector."""
 
 
 class Outputs(NamedTuple):
     """What the two heads say of a batch.
 
     Attributes:
-        vectors: float32 (B, vector_size), unit length.
+        items: float32 (B, i), unit length: what a vector says of the item.
         logits: float32 (B, classes).
     """
 
-    vectors: Tensor
+    items: Tensor
     logits: Tensor
 
 
@@ -53,14 +81,22 @@ class LookalikeNet(nn.Module):
     """One forward pass gives a photo's vector and its category probabilities.
 
     A class is a subcategory, or what is left of a category; the probability of a category is the sum over its classes.
+    A vector is the projected descriptor and, where `category_share` is not 0, a category part beside it: the square
+    roots of the categories' probabilities, whose products are the Bhattacharyya coefficient. So two photos are similar
+    if the items look alike and if they may be of the same category; how much of each is a number to choose, and neither
+    has to be learnt at the cost of the other.
+
     With a memory, photos that were trained on vote as well, each for its category and by its similarity (the cache
     model of Zhang et al. 2022, arXiv:2111.03930): an item like one that is known is of its category.
 
     Attributes:
         trunk: torchvision's `resnet50` without its classifier; its parameter names are torchvision's.
-        projection: descriptor to vector, before it is brought to unit length.
+        projection: descriptor to what the vector says of the item, before that is brought to unit length.
         category_head: descriptor to logits of the classes.
         category_of_class: float32 (classes, categories), 1 where the class is of the category.
+        category_share: of the square of a vector's length, in the category part.
+        category_basis: float32 (categories, c), what the square roots are multiplied by: the identity where there are
+            few categories, else c random directions at right angles, which keep the products nearly as they are.
         memory_vectors, memory_categories: float32 (m, vector_size) and (m, categories), the photos that vote.
         temperature: what the category logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
         layer_scaling: 1 pools and scales each layer's part of the descriptor as `_scaled` says; 0 takes plain means.
@@ -71,6 +107,8 @@ class LookalikeNet(nn.Module):
     temperature: Tensor
     layer_scaling: Tensor
     category_of_class: Tensor
+    category_share: Tensor
+    category_basis: Tensor
     memory_vectors: Tensor
     memory_categories: Tensor
 
@@ -82,6 +120,7 @@ class LookalikeNet(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         category_of_class: Sequence[int] | None = None,
+        category_share: float = 0.0,
         memory: int = 0,
     ) -> None:
         """Make the network with random weights.
@@ -91,19 +130,24 @@ class LookalikeNet(nn.Module):
             vector_size: components of a vector.
             mean, std: per channel (red, green, blue), for pixels scaled to [0, 1].
             category_of_class: each class's category; each category is one class when None.
+            category_share: see the class; 0 to 1, without 1.
             memory: how many photos vote.
         """
         super().__init__()
         of_class = torch.arange(categories) if category_of_class is None else torch.tensor(category_of_class)
         self.trunk = resnet50(weights=None)
         self.trunk.fc = nn.Identity()
-        self.projection = nn.Linear(DESCRIPTOR_SIZE, vector_size)
+        self._statistics_stay = False
+        basis = _category_basis(categories, min(categories, vector_size // _LARGEST_CATEGORY_PART), category_share)
+        self.projection = nn.Linear(DESCRIPTOR_SIZE, vector_size - basis.shape[1])
         self.category_head = nn.Linear(DESCRIPTOR_SIZE, len(of_class))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("temperature", torch.tensor(1.0))
         self.register_buffer("layer_scaling", torch.tensor(1.0))
         self.register_buffer("category_of_class", functional.one_hot(of_class, categories).float())
+        self.register_buffer("category_share", torch.tensor(category_share))
+        self.register_buffer("category_basis", basis)
         self.register_buffer("memory_vectors", torch.zeros(memory, vector_size))
         self.register_buffer("memory_categories", torch.zeros(memory, categories))
 
@@ -119,15 +163,17 @@ class LookalikeNet(nn.Module):
         return self.heads(self.describe(photos))
 
     def describe(self, photos: Tensor) -> Tensor:
-        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, 5632), layers pooled."""
+        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, 8704), the `PARTS`."""
         trunk = self.trunk
         pixels = (photos.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         maps = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(pixels))))
-        layer2 = trunk.layer2(trunk.layer1(maps))
-        layer3 = trunk.layer3(layer2)
-        layer4 = trunk.layer4(layer3)
-        parts = ((layer2, _POWER), (layer3, _POWER), (layer4, _POWER), (layer4, _CATEGORY_POWER))
-        return torch.cat([_pooled(maps, self.layer_scaling, power=power) for maps, power in parts], dim=1)
+        pooled = []
+        for stage, blocks in enumerate((trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4), start=1):
+            for number, block in enumerate(blocks):
+                maps = block(maps)
+                powers = [part.power for part in PARTS if (part.stage, part.block) == (stage, number)]
+                pooled += [_pooled(maps, self.layer_scaling, power=power) for power in powers]
+        return torch.cat(pooled, dim=1)
 
     def prepare_for_random_trunk(self) -> None:
         """Make a network with random weights one that learns fast.
@@ -140,21 +186,57 @@ class LookalikeNet(nn.Module):
                 nn.init.zeros_(module.bn3.weight)
         self.layer_scaling.zero_()
 
+    def keep_statistics(self) -> None:
+        """Let the batch norms of the trunk keep their statistics in training, as those of given weights must.
+
+        Folded ones have none, and would gain some; of others, batches of a few dozen photos give a worse estimate.
+        """
+        self._statistics_stay = True
+
+    def train(self, mode: bool = True) -> LookalikeNet:
+        """See `nn.Module.train`, and `keep_statistics`."""
+        super().train(mode)
+        if self._statistics_stay:
+            for module in self.trunk.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+    @contextmanager
+    def learning(self, *, last_stages: int) -> Iterator[None]:
+        """Run the block with all of the trunk frozen but its last stages, of four; afterwards everything learns."""
+        trunk = self.trunk
+        self.trunk.requires_grad_(False)
+        for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4)[-last_stages:]:
+            stage.requires_grad_(True)
+        try:
+            yield
+        finally:
+            self.trunk.requires_grad_(True)
+
     def predict(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `forward` does, from the descriptors, float32 (B, 5632)."""
+        """Return what `forward` does, from the descriptors, float32 (B, 8704)."""
         outputs = self.heads(descriptors)
-        return outputs.vectors, functional.softmax(self.category_logits(outputs) / self.temperature, dim=1)
+        return self.vectors(outputs), functional.softmax(self.category_logits(outputs) / self.temperature, dim=1)
 
     def heads(self, descriptors: Tensor) -> Outputs:
-        """Return the vectors and logits of descriptors, float32 (B, 5632)."""
-        vectors = functional.normalize(self.projection(descriptors).float(), dim=1)
-        return Outputs(vectors, self.category_head(descriptors).float())
+        """Return what the heads say of descriptors, float32 (B, 8704)."""
+        items = functional.normalize(self.projection(descriptors).float(), dim=1)
+        return Outputs(items, self.category_head(descriptors).float())
+
+    def vectors(self, outputs: Outputs) -> Tensor:
+        """Return the vectors, float32 (B, vector_size) of unit length."""
+        if not self.category_basis.shape[1]:
+            return outputs.items
+        categories = functional.normalize(self._head_probabilities(outputs).sqrt() @ self.category_basis, dim=1)
+        share = self.category_share
+        return torch.cat([(1 - share).sqrt() * outputs.items, share.sqrt() * categories], dim=1)
 
     def category_logits(self, outputs: Outputs) -> Tensor:
         """Return the logarithms of the categories' probabilities before the temperature, float32 (B, categories)."""
-        probabilities = functional.softmax(outputs.logits, dim=1) @ self.category_of_class
+        probabilities = self._head_probabilities(outputs)
         if len(self.memory_vectors):
-            votes = functional.softmax(MEMORY_SHARPNESS * outputs.vectors @ self.memory_vectors.T, dim=1)
+            votes = functional.softmax(MEMORY_SHARPNESS * self.vectors(outputs) @ self.memory_vectors.T, dim=1)
             voted = votes @ self.memory_categories
             probabilities = (1 - MEMORY_SHARE) * probabilities + MEMORY_SHARE * voted
         return probabilities.clamp(min=_LEAST_PROBABILITY).log()
@@ -164,6 +246,21 @@ class LookalikeNet(nn.Module):
         """Let photos vote that are known: `vectors`, float32 (m, vector_size), of `categories`, int64 (m,)."""
         self.memory_vectors = vectors.clone()
         self.memory_categories = functional.one_hot(categories, self.category_of_class.shape[1]).float()
+
+    def _head_probabilities(self, outputs: Outputs) -> Tensor:
+        probabilities: Tensor = functional.softmax(outputs.logits, dim=1) @ self.category_of_class
+        return probabilities
+
+
+def _category_basis(categories: int, size: int, share: float) -> Tensor:
+    """Return (categories, size) for the category part, or (categories, 0) for none."""
+    if not share:
+        return torch.zeros(categories, 0)
+    if size == categories:
+        return torch.eye(categories)
+    directions = torch.randn(categories, size, generator=torch.Generator().manual_seed(0))
+    basis: Tensor = torch.linalg.qr(directions).Q
+    return basis
 
 
 def _pooled(maps: Tensor, scaling: Tensor, *, power: float) -> Tensor:

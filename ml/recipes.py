@@ -20,6 +20,31 @@ class TrainingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unfreezing:
+    """A second part of the training, in which the end of a frozen trunk learns as well.
+
+    Attributes:
+        stages: of the trunk's four, counted from the end.
+        epochs: passes over the training photos.
+        pairs_per_batch: fewer than for the heads alone: whole photos of a batch are in memory.
+        learning_rate: the peak; of the heads too, which have learnt already.
+    """
+
+    stages: int
+    epochs: int
+    pairs_per_batch: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        """Raise TrainingError for a value that no training can be done with."""
+        if not 1 <= self.stages <= 4 or min(self.epochs, self.pairs_per_batch) < 1 or self.learning_rate <= 0:
+            raise TrainingError(
+                f"The recipe cannot be used: [unfreeze] needs 1 to 4 stages and positive values, not {self}",
+                "Correct it, or leave the table out",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """One way to train. The files in `ml/recipe_files` give the reasons for their values.
 
@@ -43,15 +68,18 @@ class TrainConfig:
         contrastive_weight: of the loss that pulls photos of one item together; the classification loss weighs 1.
         category_contrastive_weight: of the loss that pulls photos of one category together.
         contrastive_temperature: in both of them.
+        category_share: of the vector, in a part that says which category it is; see `LookalikeNet`.
         crops: random crops of each photo that the heads learn from, besides the photo and its mirror image (frozen
             trunk only; where the trunk learns, every epoch crops anew).
         whitened_size, whitening_power: what each layer's features become before the heads learn; see `fit_whitening`
             (frozen trunk only).
         dropout: share of the whitened components that a step leaves out (frozen trunk only).
         memory: training photos, at most, that vote on the category; see `LookalikeNet`.
+        turn_hues: whether photos that a trunk learns from have their hues turned; see `turn_hue`.
         int8: whether the bundle gets an int8 graph as well.
         gradient_norm: gradients longer than this are shortened to it.
         seed: of the split, the initial weights, the batches and the augmentation.
+        unfreeze: whether and how the end of a frozen trunk learns after the heads; None, or no such table: it does not.
     """
 
     trunk: Literal["random", "frozen"]
@@ -67,6 +95,7 @@ class TrainConfig:
     class_weighting: float
     contrastive_weight: float
     category_contrastive_weight: float
+    category_share: float
     contrastive_temperature: float
     crops: int
     whitened_size: int
@@ -77,8 +106,10 @@ class TrainConfig:
     held_out: float
     validation: float
     gradient_norm: float
+    turn_hues: bool
     int8: bool
     seed: int
+    unfreeze: Unfreezing | None = None
 
     def __post_init__(self) -> None:
         """Raise TrainingError for a value that no training can be done with."""
@@ -89,8 +120,10 @@ class TrainConfig:
                 "a count is less than 1",
             ),
             (min(self.patience, self.class_from, self.crops, self.memory, self.seed) < 0, "a count is negative"),
+            (self.unfreeze is not None and self.trunk != "frozen", "[unfreeze] is for a frozen trunk"),
             (not 0 < self.held_out < 1 or not 0 <= self.validation < 1 - self.held_out, "the shares leave nothing"),
             (not 0 < self.warm_up < 1 or not 0 <= self.dropout < 1, "warm_up or dropout is not in 0 to 1"),
+            (not 0 <= self.category_share < 1, f"category_share is {self.category_share}, and must be 0 to 1"),
             (not 0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}, and must be 0 to 1"),
             (min(self.learning_rate, self.contrastive_temperature, self.gradient_norm) <= 0, "a rate is not positive"),
         ):
@@ -99,7 +132,7 @@ class TrainConfig:
 
 
 def read_recipe(file: Path) -> TrainConfig:
-    """Return the recipe in a TOML file. Every value must stand there, and nothing else.
+    """Return the recipe in a TOML file. Every value must stand there, and nothing else; the table [unfreeze] may.
 
     Raises:
         TrainingError: the file cannot be read, or a value is missing, unknown or impossible.

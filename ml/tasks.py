@@ -56,7 +56,7 @@ class Objective:
             if weight:
                 together = torch.from_numpy(alike).to(device)
                 loss = loss + weight * contrastive_loss(
-                    found.vectors, together, temperature=config.contrastive_temperature
+                    found.items, together, temperature=config.contrastive_temperature
                 )
         return loss
 
@@ -77,6 +77,7 @@ class NetworkTask:
         self.model: nn.Module = network
         self.items = labels.train.items
         self._network, self._pixels, self._labels, self._workers = network, pixels, labels, workers
+        self._turn_hues = config.turn_hues
         self._objective = Objective(labels.train, network.category_head.out_features, config)
         self._device = network.mean.device
         self._computed = workers.wrap(_Trained(network), self._device)
@@ -86,11 +87,11 @@ class NetworkTask:
         workers = self._workers
         batch = batch[: len(batch) - len(batch) % (2 * workers.count)]
         share = workers.share(batch)
-        items = torch.from_numpy(self.items[share])
+        hues_of = torch.from_numpy(self.items[share]) if self._turn_hues else None
         pixels = torch.from_numpy(self._pixels[self._labels.train.rows[share]]).to(self._device)
         with mixed_precision(self._device):
-            found = self._computed(augment(pixels, generator, hues_of=items))
-        return self._objective(Outputs(workers.gather(found.vectors), workers.gather(found.logits)), batch)
+            found = self._computed(augment(pixels, generator, hues_of=hues_of))
+        return self._objective(Outputs(workers.gather(found.items), workers.gather(found.logits)), batch)
 
     @staticmethod
     def prepared(network: LookalikeNet, device: torch.device) -> AbstractContextManager[None]:
@@ -109,7 +110,7 @@ class NetworkTask:
             with mixed_precision(self._device):
                 found.append(self._network.outputs(pixels))
         outputs = Outputs(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-        return score(outputs.vectors, self._network.category_logits(outputs), self._labels.validation)
+        return score(self._network.vectors(outputs), self._network.category_logits(outputs), self._labels.validation)
 
 
 class HeadsTask:
@@ -140,7 +141,7 @@ class HeadsTask:
         if not len(rows):
             return None
         outputs = self.model(self._features[0, rows])
-        return score(outputs.vectors, self._network.category_logits(outputs), self._labels.validation)
+        return score(self._network.vectors(outputs), self._network.category_logits(outputs), self._labels.validation)
 
 
 class _Trained(nn.Module):

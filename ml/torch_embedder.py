@@ -58,6 +58,7 @@ def _load(bundle: Bundle) -> LookalikeNet:
             mean=preprocessing.mean,
             std=preprocessing.std,
             category_of_class=state["category_of_class"].argmax(dim=1).tolist(),
+            category_share=float(state["category_share"]),
             memory=len(state["memory_vectors"]),
         )
         net.load_state_dict(state)

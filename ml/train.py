@@ -3,6 +3,7 @@
 decode ─▶ split by item ─┬─▶ random trunk: train all of it ─▶ describe ──────────┐
                          └─▶ frozen trunk: describe ─▶ train the heads ─▶ fold ──┴─▶ remember ─▶ calibrate ─▶ evaluate
 
+A frozen trunk may be unfrozen at its end after the heads are folded in, and is described again then.
 Every step leaves its result in the run's folder, so that a training that was killed goes on where it stopped.
 """
 
@@ -22,7 +23,7 @@ from ml.distributed import join_workers
 from ml.embedder import available_cores
 from ml.finishing import calibrate_on_validation, measure, project, remember
 from ml.labels import labels_of
-from ml.learning import train_heads, train_whole
+from ml.learning import train_end_of_trunk, train_heads, train_whole
 from ml.manifest import SplitRecord
 from ml.model import LookalikeNet
 from ml.preprocess import Preprocessing
@@ -56,6 +57,8 @@ class RunRecord:
         photos, unreadable: how many were decoded, and how many could not be.
         classes: how many the network tells apart.
         history: losses and validation scores, epoch by epoch.
+        unfrozen_history: of the end of the trunk, if it was unfrozen; `unfrozen_kept`, whether validation gained by it,
+            and the network has what it learnt.
         seconds: how long each stage took in this process; stages that an earlier one had done are missing.
     """
 
@@ -70,6 +73,8 @@ class RunRecord:
     unreadable: int
     classes: int
     history: History
+    unfrozen_history: History | None
+    unfrozen_kept: bool
     seconds: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def train(
     Args:
         weights: ImageNet weights for a frozen trunk; None for a random one.
         home: where the run's folder is made: `training.json`, curves and, until it is cleared, 150 KB per photo at
-            224 px and 14 KB per photo and view.
+            224 px and 35 KB per photo and view.
 
     Raises:
         TrainingError: the photos are too few, the weights and the config do not go together, or training diverged.
@@ -162,6 +167,12 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: Run) -> T
     curves = Curves(run.folder.path if run.workers.is_first else None)
     learn = train_whole if weights is None else train_heads
     history, descriptors = learn(network, decoded.pixels, labels, run=run, curves=curves)
+    unfrozen = None
+    if config.unfreeze is not None:
+        further = Curves(run.folder.path / "unfrozen" if run.workers.is_first else None)
+        unfrozen = train_end_of_trunk(network, decoded.pixels, labels, config.unfreeze, run=run, curves=further)
+        further.end()
+        descriptors = descriptors if unfrozen.descriptors is None else unfrozen.descriptors
     network.cpu().to(memory_format=torch.contiguous_format)
     with run.stages.stage("calibrate and evaluate"):
         remember(network, descriptors, labels, config)
@@ -180,6 +191,8 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: Run) -> T
         unreadable=len(photos) - len(decoded.photos),
         classes=len(classes.paths),
         history=history,
+        unfrozen_history=None if unfrozen is None else unfrozen.history,
+        unfrozen_kept=unfrozen is not None and unfrozen.descriptors is not None,
         seconds=run.stages.seconds,
     )
     if run.workers.is_first:
@@ -218,6 +231,7 @@ def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocess
             mean=preprocessing.mean,
             std=preprocessing.std,
             category_of_class=category_of_class,
+            category_share=run.config.category_share,
         )
     if run.config.trunk == "random":
         network.prepare_for_random_trunk()
@@ -230,6 +244,7 @@ def _load_trunk(network: LookalikeNet, weights: Path) -> bool:
     """Put ImageNet weights into the trunk; return whether their batch norms are folded."""
     state = load_state_dict(weights)
     network.trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+    network.keep_statistics()
     return batch_norms_are_folded(state)
 
 

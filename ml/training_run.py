@@ -64,9 +64,9 @@ class Run:
         self.workers.wait()
         return self.folder.array(file, shape, dtype, timed)
 
-    def checkpoint(self) -> Checkpoint:
-        """Return where the optimisation stands."""
-        return Checkpoint(self.folder.path / "checkpoint.pt", writes=self.workers.is_first)
+    def checkpoint(self, name: str) -> Checkpoint:
+        """Return where an optimisation stands."""
+        return Checkpoint(self.folder.path / f"{name}.pt", writes=self.workers.is_first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,13 @@ def pairs_alike(decoded: ReadablePhotos, run: Run) -> NDArray[np.int64]:
 
 
 def describe_views(
-    network: LookalikeNet, pixels: NDArray[np.uint8], views: Mapping[str, View], run: Run
+    network: LookalikeNet, pixels: NDArray[np.uint8], views: Mapping[str, View], run: Run, *, name: str = "descriptors"
 ) -> list[NDArray[np.float32]]:
-    """Return the descriptors of each of several views of the photos, named after their stages: float32 (n, 3584)."""
-    graph = run.folder.path / "trunk.xml"
+    """Return the descriptors of each of several views of the photos, float32 (n, 8704).
+
+    The views are named after their stages; `name` is that of the trunk as it is, of which there may be several.
+    """
+    graph = run.folder.path / f"{name}.xml"
     describe = describer(network, size=run.config.size, graph=graph, threads=available_cores())
     shape = (len(pixels), DESCRIPTOR_SIZE)
 
@@ -114,6 +117,6 @@ def describe_views(
         return lambda array, progress: describe_photos(describe, pixels, view, into=array, progress=progress)
 
     return [
-        run.array(stage, f"descriptors-{number}", shape, dtype=np.float32, fill=describing(view))
+        run.array(stage, f"{name}-{number}", shape, dtype=np.float32, fill=describing(view))
         for number, (stage, view) in enumerate(views.items())
     ]

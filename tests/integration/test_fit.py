@@ -89,8 +89,8 @@ def network_task(network: LookalikeNet) -> NetworkTask:
 def heads_task(config: TrainConfig = HEADS, *, validation: Labels = NO_LABELS, dropout: float = 0.2) -> HeadsTask:
     """Heads, on random features of 12 items with two photos each, in two views."""
     torch.manual_seed(0)
-    features = torch.randn(2, 24, 24)
-    heads = WhitenedHeads([4, 16, 4], vector_size=16, classes=2, dropout=dropout)
+    features = torch.randn(2, 24, 24)  # four components of each part
+    heads = WhitenedHeads([4] * 6, item_size=16, classes=2, dropout=dropout)
     labels = SplitLabels(labels_of(np.repeat(np.arange(12), 2)), validation, NO_LABELS)
     return HeadsTask(heads, features, labels, config, network=tiny_network())
 

@@ -17,7 +17,7 @@ from PIL import Image
 from ml.data import LabelledPhoto
 from ml.embedder import open_embedder
 from ml.evaluate import evaluate
-from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
+from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError, Unfreezing
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
@@ -33,6 +33,8 @@ from tests.integration.distributed_child import gradient  # noqa: E402
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ml.recipes import TrainConfig
+
 pytestmark = pytest.mark.train
 
 TINY = replace(FROM_SCRATCH, size=32, epochs=2, pairs_per_batch=4, vector_size=16)
@@ -47,6 +49,11 @@ TINY_FROZEN = replace(
     dropout=0.0,
     learning_rate=1e-2,
     patience=60,
+)
+UNFROZEN = replace(
+    TINY_FROZEN,
+    epochs=5,  # the heads are left something to gain
+    unfreeze=Unfreezing(stages=1, epochs=20, pairs_per_batch=8, learning_rate=1e-3),
 )
 CATEGORIES = ("plain", "striped")
 
@@ -139,21 +146,30 @@ class Killed(BaseException):
     """What a test stops a training with."""
 
 
-@pytest.mark.parametrize("stage", ["decode photos", "describe mirrored photos", "train"])
+@pytest.mark.parametrize(
+    ("stage", "config"),
+    [
+        ("decode photos", TINY_FROZEN),
+        ("describe mirrored photos", TINY_FROZEN),
+        ("train", TINY_FROZEN),
+        ("train the end of the trunk", UNFROZEN),
+        ("describe photos again", UNFROZEN),
+    ],
+)
 def test_a_training_that_died_in_any_stage_ends_as_if_it_had_not(
-    stage: str, photos: list[LabelledPhoto], imagenet_like: Path, tmp_path: Path
+    stage: str, config: TrainConfig, photos: list[LabelledPhoto], imagenet_like: Path, tmp_path: Path
 ) -> None:
     def die(at: str, done: int, total: int) -> None:
         if at == stage and done > total / 2:
             raise Killed
 
-    undisturbed = train(photos, TINY_FROZEN, weights=imagenet_like, home=tmp_path / "undisturbed", progress=silent)
+    undisturbed = train(photos, config, weights=imagenet_like, home=tmp_path / "undisturbed", progress=silent)
     with pytest.raises(Killed):
-        train(photos, TINY_FROZEN, weights=imagenet_like, home=tmp_path / "killed", progress=die)
+        train(photos, config, weights=imagenet_like, home=tmp_path / "killed", progress=die)
     told: list[str] = []
     resumed = train(
         photos,
-        TINY_FROZEN,
+        config,
         weights=imagenet_like,
         home=tmp_path / "killed",
         progress=lambda at, _done, _total: told.append(at),
@@ -229,6 +245,31 @@ def test_a_trained_network_with_its_memory_is_exported_and_embeds_as_it_did(
         found = open_embedder(bundle, runtime=runtime, precision="f32", device="cpu").embed(pixels)
         np.testing.assert_allclose(found.vectors, vectors.numpy(), atol=VECTOR_TOLERANCE)
         np.testing.assert_allclose(found.probabilities, probabilities.numpy(), atol=PROBABILITY_TOLERANCE)
+
+
+def test_only_the_end_of_an_unfrozen_trunk_learns_and_its_batch_norms_keep_their_statistics(
+    photos: list[LabelledPhoto], imagenet_like: Path, tmp_path: Path
+) -> None:
+    result = train(photos, UNFROZEN, weights=imagenet_like, home=tmp_path, progress=silent)
+    assert result.record.unfrozen_kept
+    given, trunk = load_file(imagenet_like), result.network.trunk.state_dict()
+    assert all(torch.equal(trunk[name], given[name]) for name in trunk if not name.startswith("layer4"))
+    assert not torch.equal(trunk["layer4.2.conv3.weight"], given["layer4.2.conv3.weight"])
+    assert all(torch.equal(trunk[name], given[name]) for name in trunk if "running" in name)
+
+
+def test_unfreezing_that_validation_does_not_gain_by_is_undone(
+    photos: list[LabelledPhoto], imagenet_like: Path, tmp_path: Path
+) -> None:
+    unfreeze = Unfreezing(stages=4, epochs=1, pairs_per_batch=8, learning_rate=10.0)
+    result = train(
+        photos, replace(TINY_FROZEN, unfreeze=unfreeze), weights=imagenet_like, home=tmp_path / "un", progress=silent
+    )
+    frozen = train(photos, TINY_FROZEN, weights=imagenet_like, home=tmp_path / "frozen", progress=silent)
+    assert result.record.unfrozen_history is not None
+    assert not result.record.unfrozen_kept
+    for ours, theirs in zip(result.network.state_dict().values(), frozen.network.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_a_frozen_trunk_without_weights_is_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:

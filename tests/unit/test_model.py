@@ -6,17 +6,30 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the network needs the extra 'train'")
 
-from ml.model import MEMORY_SHARE, LookalikeNet, Outputs  # noqa: E402
+from ml.model import MEMORY_SHARE, PARTS, LookalikeNet, Outputs  # noqa: E402
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 
 
-def network(category_of_class: list[int] | None = None) -> LookalikeNet:
+def network(
+    category_of_class: list[int] | None = None,
+    *,
+    categories: int = 2,
+    vector_size: int = 2,
+    category_share: float = 0.0,
+) -> LookalikeNet:
     torch.manual_seed(0)
-    return LookalikeNet(2, 2, mean=IMAGENET_MEAN, std=IMAGENET_STD, category_of_class=category_of_class).eval()
+    return LookalikeNet(
+        categories,
+        vector_size,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        category_of_class=category_of_class,
+        category_share=category_share,
+    ).eval()
 
 
-def outputs(logits: list[float], vector: tuple[float, float] = (1.0, 0.0)) -> Outputs:
-    return Outputs(torch.tensor([vector]), torch.tensor([logits]))
+def outputs(logits: list[float], item: tuple[float, ...] = (1.0, 0.0)) -> Outputs:
+    return Outputs(torch.tensor([item]), torch.tensor([logits]))
 
 
 def test_a_category_is_as_probable_as_its_classes_together() -> None:
@@ -29,6 +42,29 @@ def test_remembered_photos_vote_by_their_similarity() -> None:
     net.remember(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([1, 0]))
     probabilities = net.category_logits(outputs([0.0, 0.0], (1.0, 0.0))).exp()[0]
     assert probabilities.tolist() == pytest.approx([0.5 * (1 - MEMORY_SHARE), 0.5 * (1 - MEMORY_SHARE) + MEMORY_SHARE])
+
+
+def test_a_vector_says_of_its_category_part_what_the_probabilities_have_in_common() -> None:
+    net = network(categories=2, vector_size=8, category_share=0.25)
+    other = Outputs(torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0]]))
+    certain = Outputs(torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]), torch.tensor([[100.0, 0.0]]))
+    similarity = (net.vectors(certain) * net.vectors(other)).sum()
+    assert float(similarity) == pytest.approx(0.25 * (1.0 * 0.5) ** 0.5)  # Bhattacharyya; the items are strangers
+
+
+def test_without_a_category_part_a_vector_is_all_item() -> None:
+    found = outputs([3.0, 0.0], (0.6, 0.8))
+    torch.testing.assert_close(network().vectors(found), found.items)
+
+
+def test_many_categories_share_a_quarter_of_the_vector_and_stay_apart() -> None:
+    net = network(categories=100, vector_size=64, category_share=0.25)
+    assert net.projection.out_features == 48
+    same = Outputs(torch.eye(48)[[0, 1, 2]], 100 * torch.eye(100)[[7, 7, 8]])
+    vectors = net.vectors(same)
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+    assert float(vectors[0] @ vectors[1]) == pytest.approx(0.25, abs=1e-5)
+    assert abs(float(vectors[0] @ vectors[2])) < 0.15
 
 
 def test_probabilities_sum_to_one_at_any_temperature() -> None:
@@ -44,7 +80,7 @@ def test_each_layer_of_a_descriptor_has_a_mean_square_of_one_when_scaled() -> No
     net = network()
     with torch.inference_mode():
         described = net.describe(torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8))
-    for layer in described.split([512, 1024, 2048, 2048], dim=1):
+    for layer in described.split([part.channels for part in PARTS], dim=1):
         torch.testing.assert_close(layer.square().mean(dim=1), torch.ones(2))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError, read_recipe
+from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError, Unfreezing, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNFREEZE = "seed = 0\n[unfreeze]\nstages = 1\nepochs = 8\npairs_per_batch = 32\nlearning_rate = 2e-5\n"
 RECIPE = files("ml").joinpath("recipe_files/frozen_trunk.toml").read_text()
 
 
@@ -42,6 +44,12 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("held_out = 0.2", "held_out = 0.95", "the shares leave nothing"),
         ("size = 224", "size = 2", "must be 16 to 4096"),
         ("dropout = 0.3", "dropout = 1.0", "dropout is not in 0 to 1"),
+        (
+            "seed = 0",
+            "seed = 0\n[unfreeze]\nstages = 5\nepochs = 1\npairs_per_batch = 8\nlearning_rate = 1e-5",
+            "1 to 4",
+        ),
+        ("seed = 0", "seed = 0\n[unfreeze]\nstages = 1", "missing required field `epochs`"),
         ("learning_rate = 1e-3", "learning_rate = -1e-3", "a rate is not positive"),
     ],
 )
@@ -51,6 +59,16 @@ def test_a_recipe_that_cannot_be_used_is_refused_with_the_reason(
     with pytest.raises(TrainingError) as refusal:
         read_recipe(edited(tmp_path, old, new))
     assert problem in str(refusal.value)
+
+
+def test_the_end_of_a_trunk_can_be_unfrozen(tmp_path: Path) -> None:
+    expected = Unfreezing(stages=1, epochs=8, pairs_per_batch=32, learning_rate=2e-5)
+    assert read_recipe(edited(tmp_path, "seed = 0", UNFREEZE)).unfreeze == expected
+
+
+def test_a_random_trunk_cannot_be_unfrozen() -> None:
+    with pytest.raises(TrainingError, match=r"\[unfreeze\] is for a frozen trunk"):
+        replace(FROM_SCRATCH, unfreeze=Unfreezing(stages=1, epochs=8, pairs_per_batch=32, learning_rate=2e-5))
 
 
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
