@@ -36,7 +36,7 @@ class Checkpoint:
 
     def save_if_due(self, state: Callable[[], dict[str, Any]]) -> None:
         """Save what `state` returns, unless the last time was a short while ago."""
-        if self._writes and self._clock() >= self._due:
+        if self._clock() >= self._due:
             self.save(state())
 
     def save(self, state: dict[str, Any]) -> None:
@@ -45,6 +45,8 @@ class Checkpoint:
         Raises:
             OSError: it cannot be written.
         """
+        if not self._writes:
+            return
         started = self._clock()
         partial = self._file.with_suffix(".partial")
         with partial.open("wb") as file:

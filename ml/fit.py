@@ -148,6 +148,7 @@ class _Loop:
             self._train_epoch(progress)
             number = at.epoch
             curves.epoch(number, self._end_epoch())
+        self._checkpoint.save(self._state())  # whatever comes after this is killed, this is not done again
         self._task.model.load_state_dict(self._best)
         self._task.model.eval()
         scores = tuple(None if found is None else Scores(**found) for found in at.scores)

@@ -55,7 +55,7 @@ _LEAST_MEAN = 1e-12
 
 _LEAST_PROBABILITY = 1e-9
 
-MEMORY_SHARE = 0.5
+MEMORY_SHARE = 0.4
 """What the neighbours say counts for this much of a category's probability, and the category head for the rest."""
 
 MEMORY_SHARPNESS = 20.0
@@ -97,7 +97,7 @@ class LookalikeNet(nn.Module):
         category_share: of the square of a vector's length, in the category part.
         category_basis: float32 (categories, c), what the square roots are multiplied by: the identity where there are
             few categories, else c random directions at right angles, which keep the products nearly as they are.
-        memory_vectors, memory_categories: float32 (m, vector_size) and (m, categories), the photos that vote.
+        memory_items, memory_categories: float32 (m, i) and (m, categories), the photos that vote.
         temperature: what the category logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
         layer_scaling: 1 pools and scales each layer's part of the descriptor as `_scaled` says; 0 takes plain means.
     """
@@ -109,7 +109,7 @@ class LookalikeNet(nn.Module):
     category_of_class: Tensor
     category_share: Tensor
     category_basis: Tensor
-    memory_vectors: Tensor
+    memory_items: Tensor
     memory_categories: Tensor
 
     def __init__(
@@ -148,7 +148,7 @@ class LookalikeNet(nn.Module):
         self.register_buffer("category_of_class", functional.one_hot(of_class, categories).float())
         self.register_buffer("category_share", torch.tensor(category_share))
         self.register_buffer("category_basis", basis)
-        self.register_buffer("memory_vectors", torch.zeros(memory, vector_size))
+        self.register_buffer("memory_items", torch.zeros(memory, self.projection.out_features))
         self.register_buffer("memory_categories", torch.zeros(memory, categories))
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,16 +235,16 @@ class LookalikeNet(nn.Module):
     def category_logits(self, outputs: Outputs) -> Tensor:
         """Return the logarithms of the categories' probabilities before the temperature, float32 (B, categories)."""
         probabilities = self._head_probabilities(outputs)
-        if len(self.memory_vectors):
-            votes = functional.softmax(MEMORY_SHARPNESS * self.vectors(outputs) @ self.memory_vectors.T, dim=1)
+        if len(self.memory_items):
+            votes = functional.softmax(MEMORY_SHARPNESS * outputs.items @ self.memory_items.T, dim=1)
             voted = votes @ self.memory_categories
             probabilities = (1 - MEMORY_SHARE) * probabilities + MEMORY_SHARE * voted
         return probabilities.clamp(min=_LEAST_PROBABILITY).log()
 
     @torch.no_grad()
-    def remember(self, vectors: Tensor, categories: Tensor) -> None:
-        """Let photos vote that are known: `vectors`, float32 (m, vector_size), of `categories`, int64 (m,)."""
-        self.memory_vectors = vectors.clone()
+    def remember(self, items: Tensor, categories: Tensor) -> None:
+        """Let photos vote that are known: `items`, float32 (m, i), of `categories`, int64 (m,)."""
+        self.memory_items = items.clone()
         self.memory_categories = functional.one_hot(categories, self.category_of_class.shape[1]).float()
 
     def _head_probabilities(self, outputs: Outputs) -> Tensor:

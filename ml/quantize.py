@@ -104,6 +104,7 @@ def _float_operations(model: Any) -> list[str]:
 def _load_nncf() -> Any:
     """Import NNCF, quietly. It reports usage through the same package as OpenVINO, which `load_openvino` has hidden."""
     load_openvino()
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # warns where there is no CUDA compiler
     try:
         import nncf
     except ModuleNotFoundError as error:

@@ -59,7 +59,7 @@ def _load(bundle: Bundle) -> LookalikeNet:
             std=preprocessing.std,
             category_of_class=state["category_of_class"].argmax(dim=1).tolist(),
             category_share=float(state["category_share"]),
-            memory=len(state["memory_vectors"]),
+            memory=len(state["memory_items"]),
         )
         net.load_state_dict(state)
     except (RuntimeError, KeyError, SafetensorError) as error:
