@@ -60,6 +60,11 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[dict[str, Any]] | None = None
 
 
+_WHEN_TO_RETRY: Mapping[int, str] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "; the header `Retry-After` says in how many seconds to try again"
+}
+
+
 def problem_handlers() -> ExceptionHandlersMap:
     """Return the handlers of every exception."""
     return {
@@ -78,7 +83,7 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     return {
         status: ResponseSpec(
             Problem,
-            description=titles.get(status, HTTPStatus(status).phrase),
+            description=titles.get(status, HTTPStatus(status).phrase) + _WHEN_TO_RETRY.get(status, ""),
             media_type=MEDIA_TYPE,
             generate_examples=False,  # they would be random letters
         )
