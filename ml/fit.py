@@ -38,15 +38,17 @@ class Scores:
     Attributes:
         category_accuracy: of the likeliest category.
         same_listing_recall_at_1: among the validation photos.
+        category_precision_at_5: the same.
     """
 
     category_accuracy: float
     same_listing_recall_at_1: float
+    category_precision_at_5: float
 
     @property
     def total(self) -> float:
-        """What decides which epoch was the best: both tasks count the same."""
-        return self.category_accuracy + self.same_listing_recall_at_1
+        """What decides which epoch was the best: all three count the same."""
+        return self.category_accuracy + self.same_listing_recall_at_1 + self.category_precision_at_5
 
 
 class Task(Protocol):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _VALIDATED_AT_ONCE = 32
 
+_LOOKED_AT = 5
+
 
 class Objective:
     """The loss that a recipe minimises: classes, plus photos of one item and of one category pulled together."""
@@ -160,12 +162,17 @@ def score(vectors: Tensor, category_logits: Tensor, labels: Labels) -> Scores:
 
     A photo of which there is no other of its item is no query.
     """
-    contents, items = torch.from_numpy(labels.contents), torch.from_numpy(labels.items)
+    contents, items, categories = map(torch.from_numpy, (labels.contents, labels.items, labels.categories))
     similarities = (vectors @ vectors.T).float().cpu()
     copies = contents[:, None] == contents[None, :]
     same_item = (items[:, None] == items[None, :]) & ~copies
-    first = similarities.masked_fill(copies, -torch.inf).argmax(dim=1)
+    nearest = similarities.masked_fill(copies, -torch.inf).topk(min(_LOOKED_AT, max(len(items) - 1, 1))).indices
     queries = same_item.any(dim=1)
-    found = same_item.gather(1, first[:, None])[queries, 0]
-    right = category_logits.argmax(dim=1).cpu() == torch.from_numpy(labels.categories)
-    return Scores(float(right.float().mean()), float(found.float().mean()) if len(found) else 0.0)
+    found = same_item.gather(1, nearest[:, :1])[queries, 0]
+    of_category = (categories[nearest] == categories[:, None])[queries]
+    right = category_logits.argmax(dim=1).cpu() == categories
+    return Scores(_mean(right), _mean(found), _mean(of_category))
+
+
+def _mean(flags: Tensor) -> float:
+    return float(flags.float().mean()) if flags.numel() else 0.0

@@ -20,7 +20,7 @@ from ml.fit import History, Scores, Task, fit  # noqa: E402
 from ml.heads import WhitenedHeads  # noqa: E402
 from ml.model import LookalikeNet  # noqa: E402
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
-from ml.tasks import HeadsTask, NetworkTask  # noqa: E402
+from ml.tasks import HeadsTask, NetworkTask, score  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +157,7 @@ def test_a_torn_checkpoint_is_begun_again_from_nothing(tmp_path: Path) -> None:
 
 def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path: Path) -> None:
     file = tmp_path / "hostile.pt"
-    torch.save({"progress": Scores(0.1, 0.2)}, file)  # any class of ours is code to the unpickler
+    torch.save({"progress": Scores(0.1, 0.2, 0.3)}, file)  # any class of ours is code to the unpickler
     assert Checkpoint(file).load() is None
 
 
@@ -175,7 +175,7 @@ class Scripted:
 
     def validate(self) -> Scores:
         self.weights.append(self.model.weight.item())
-        return Scores(next(self._totals), 0.0)
+        return Scores(next(self._totals), 0.0, 0.0)
 
 
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
@@ -199,3 +199,18 @@ def test_validation_scores_are_of_the_validation_photos_alone(tmp_path: Path) ->
     assert scores is not None
     assert scores.category_accuracy in {0, 0.25, 0.5, 0.75, 1}
     assert scores.same_listing_recall_at_1 in {0, 0.25, 0.5, 0.75, 1}
+
+
+def test_scores_of_validation_photos_are_those_counted_by_hand() -> None:
+    """Four photos on a circle: 0 and 1 are copies, 2 shows the same item, 3 another of the other category."""
+    degrees = torch.tensor([0.0, 0.0, 60.0, 20.0]).deg2rad()
+    vectors = torch.stack([degrees.cos(), degrees.sin()], dim=1)
+    items, categories = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 1])
+    labels = Labels(np.arange(4), categories, categories, items, contents=np.array([0, 0, 2, 3]))
+    logits = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    found = score(vectors, logits, labels)
+    # 0 and 1 find 3 first; 2 finds 3 first too (40 degrees). 3 has no other of its item, so it does not ask.
+    assert found.category_accuracy == 0.75
+    assert found.same_listing_recall_at_1 == 0.0
+    # Of three neighbours, 0 and 1 have 2 of their category (and their copy last, as nothing else is left); 2 has two.
+    assert found.category_precision_at_5 == pytest.approx(2 / 3)
