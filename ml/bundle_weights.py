@@ -26,5 +26,5 @@ def check_finite(weights: Path) -> None:
                 if not np.isfinite(tensors.get_tensor(name)).all():
                     remedy = "The training diverged: train again with a lower learning rate"
                     raise BundleError(weights, f"tensor {name!r} holds NaN or infinite values", remedy)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
         raise BundleError(weights, f"is not a readable safetensors file ({error})", "Export the model again") from error

@@ -32,7 +32,7 @@ class Curves:
     def begin(self, epoch: int) -> None:
         """Open the folder; what an earlier process drew there from `epoch` on is no longer shown."""
         if self._folder is not None:
-            self._writer = SummaryWriter(str(self._folder), purge_step=epoch or None)
+            self._writer = SummaryWriter(str(self._folder), purge_step=epoch)
 
     def epoch(self, number: int, values: Mapping[str, float]) -> None:
         """Draw the values of an epoch, each in the chart of its name."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 
 def training_device() -> torch.device:
-    """Return CUDA where there is one, else Apple's GPU, else the CPU."""
+    """Return CUDA where there is one (each process of `torchrun` has its own), else Apple's GPU, else the CPU."""
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        local_rank = os.environ.get("LOCAL_RANK")
+        return torch.device("cuda") if local_rank is None else torch.device("cuda", int(local_rank))
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")

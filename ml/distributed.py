@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+
+_Value = TypeVar("_Value")
 
 _PATIENCE = timedelta(hours=12)
 """How long the others wait while the first process decodes and describes the photos."""
@@ -66,6 +68,20 @@ class Workers:
             return model
         return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
+    def agree(self, model: nn.Module) -> None:
+        """Give every process the first one's buffers: batch norms have seen other photos in each."""
+        if self.count > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, src=0)
+
+    def first_says(self, value: _Value) -> _Value:
+        """Return the first process's value in all of them: what decides must not differ by a rounding."""
+        if self.count == 1:
+            return value
+        told = [value]
+        dist.broadcast_object_list(told, src=0)
+        return told[0]
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.count > 1:
@@ -77,6 +93,8 @@ def join_workers(device: torch.device) -> Workers:
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return Workers()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     return Workers(dist.get_rank(), count)

@@ -74,6 +74,8 @@ def embed_in_chunks(
     chunks = [slice(start, start + chunk) for start in range(0, len(photos), chunk)]
     for rows, outputs in zip(chunks, over(infer, [photos[rows] for rows in chunks]), strict=True):
         vectors[rows], probabilities[rows] = outputs
+    if not np.isfinite(probabilities).all():
+        raise ArithmeticError("The network gave a probability that is not finite.")
     return Embeddings(_unit(vectors), probabilities)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from ml.calibration import calibrate
 from ml.evaluate import Metrics, evaluate
+from ml.model import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ml.model import LookalikeNet
     from ml.recipes import TrainConfig
     from ml.training_run import ReadablePhotos
+
+_AT_ONCE = 4096
+"""Photos whose votes are counted at once: each takes as many numbers as there are photos in the memory."""
 
 
 @torch.no_grad()  # not inference mode: what is remembered becomes part of the network, which export traces
@@ -42,7 +46,7 @@ def calibrate_on_validation(
     if not len(validation):
         return None
     outputs = network.heads(torch.from_numpy(np.array(descriptors[np.concatenate([validation.rows, train.rows])])))
-    logits = network.category_logits(outputs)[: len(validation)]
+    logits = network.category_logits(Outputs(*(part[: len(validation)] for part in outputs)))
     calibration = calibrate(
         logits.numpy(),
         validation.categories,
@@ -64,7 +68,9 @@ def measure(
     labels: SplitLabels,
     categories: Sequence[str],
 ) -> Metrics:
-    vectors, probabilities = network.predict(torch.from_numpy(np.array(descriptors[decoded.rows])))
+    chunks = [decoded.rows[start : start + _AT_ONCE] for start in range(0, len(decoded.rows), _AT_ONCE)]
+    predicted = [network.predict(torch.from_numpy(np.array(descriptors[rows]))) for rows in chunks]
+    vectors, probabilities = (torch.cat(parts) for parts in zip(*predicted, strict=True))
     places = np.searchsorted(decoded.rows, labels.held_out.rows)
     return evaluate(decoded.photos, vectors.numpy(), probabilities.numpy(), categories=categories, held_out=places)
 

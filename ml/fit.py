@@ -135,9 +135,10 @@ class _Loop:
         self._task, self._config, self._checkpoint, self._workers = task, config, checkpoint, workers
         self._steps = len(self._draw(0)[0])
         self._optimizer = AdamW(_parameter_groups(task.model, config.weight_decay), config.learning_rate, fused=True)
-        self._schedule = OneCycleLR(
-            self._optimizer, config.learning_rate, total_steps=self._steps * config.epochs, pct_start=config.warm_up
-        )
+        steps, rising = self._steps * config.epochs, config.warm_up
+        if math.isclose(rising * steps, 1):
+            rising *= 1.01  # torch divides by the steps that the rate rises for, less one
+        self._schedule = OneCycleLR(self._optimizer, config.learning_rate, total_steps=steps, pct_start=rising)
         self._at = _Progress()
         self._best: dict[str, Tensor] = {}
 
@@ -171,7 +172,8 @@ class _Loop:
         """Validate, keep the weights if they are the best so far, and move on; return what is to be drawn."""
         at = self._at
         self._task.model.eval()
-        scores = self._task.validate()
+        self._workers.agree(self._task.model)
+        scores = self._workers.first_says(self._task.validate())
         at.losses.append(at.loss_sum / max(at.step, 1))
         at.scores.append(None if scores is None else asdict(scores))
         # Without validation photos the last epoch counts as the best: its learning rate is the least.

@@ -125,6 +125,7 @@ def _fit_part(
     learnt -= mean
     variances, axes = torch.linalg.eigh(learnt.T @ learnt / (len(learnt) - 1))  # ascending
     width = min(size, len(axes), len(learnt) - 1)
+    variances = variances.clamp(min=0)  # rounding can leave some below
     basis = axes[:, -width:] / (variances[-width:] + _LEAST_VARIANCE).pow(power / 2)
     basis *= width**0.5 / (learnt @ basis).norm(dim=1).mean()
     return basis, -mean @ basis

@@ -59,9 +59,11 @@ def train_heads(
             dropout=config.dropout,
         )
         heads.project_principal_components(whitened[0, learnt_from])
+        network.cpu()  # as the heads are: on stored features a processor takes seconds
         task = HeadsTask(heads, whitened, labels, config, network=network)
         history = fit(task, config, checkpoint=run.checkpoint("checkpoint"), curves=curves, progress=progress)
         heads.fold_into(network, whitening)
+        network.to(run.device)
     return history, views[0]
 
 

@@ -149,7 +149,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = msgspec.json.decode(content, type=Manifest)
     except OSError as error:
         raise _unreadable(file, error) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BundleError(file, f"is not a valid manifest ({error})", COPY_AGAIN) from error
     if manifest.architecture != ARCHITECTURE:
         raise BundleError(

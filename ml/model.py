@@ -61,8 +61,8 @@ MEMORY_SHARE = 0.4
 MEMORY_SHARPNESS = 20.0
 """A remembered photo counts as the exponential of this times its cosine."""
 
-_LARGEST_CATEGORY_PART = 4
-"""The category part takes at most one of this many components of the vector."""
+_CATEGORY_PART_AT_MOST_ONE_IN = 4
+"""The category part takes at most one in this many components of the vector."""
 
 
 class Outputs(NamedTuple):
@@ -96,7 +96,7 @@ class LookalikeNet(nn.Module):
         category_of_class: float32 (classes, categories), 1 where the class is of the category.
         category_share: of the square of a vector's length, in the category part.
         category_basis: float32 (categories, c), what the square roots are multiplied by: the identity where there are
-            few categories, else c random directions at right angles, which keep the products nearly as they are.
+            few categories, else c random directions at right angles, which keep the products roughly as they are.
         memory_items, memory_categories: float32 (m, i) and (m, categories), the photos that vote.
         temperature: what the category logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
         layer_scaling: 1 pools and scales each layer's part of the descriptor as `_scaled` says; 0 takes plain means.
@@ -138,7 +138,9 @@ class LookalikeNet(nn.Module):
         self.trunk = resnet50(weights=None)
         self.trunk.fc = nn.Identity()
         self._statistics_stay = False
-        basis = _category_basis(categories, min(categories, vector_size // _LARGEST_CATEGORY_PART), category_share)
+        basis = _category_basis(
+            categories, min(categories, vector_size // _CATEGORY_PART_AT_MOST_ONE_IN), category_share
+        )
         self.projection = nn.Linear(DESCRIPTOR_SIZE, vector_size - basis.shape[1])
         self.category_head = nn.Linear(DESCRIPTOR_SIZE, len(of_class))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+_SEEDS = 2**32
 _HOME = Path(__file__).parent / "recipe_files"
 
 
@@ -37,7 +39,11 @@ class Unfreezing:
 
     def __post_init__(self) -> None:
         """Raise TrainingError for a value that no training can be done with."""
-        if not 1 <= self.stages <= 4 or min(self.epochs, self.pairs_per_batch) < 1 or self.learning_rate <= 0:
+        if (
+            not 1 <= self.stages <= 4
+            or min(self.epochs, self.pairs_per_batch) < 1
+            or not 0 < self.learning_rate < math.inf
+        ):
             raise TrainingError(
                 f"The recipe cannot be used: [unfreeze] needs 1 to 4 stages and positive values, not {self}",
                 "Correct it, or leave the table out",
@@ -113,7 +119,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise TrainingError for a value that no training can be done with."""
+        rates = [value for value in astuple(self) if isinstance(value, float)]
         for wrong, problem in (
+            (not all(0 <= rate < math.inf for rate in rates), "a value is negative or not a number"),
+            (self.seed >= _SEEDS, f"seed is {self.seed}, and must be less than 2**32"),
             (not 16 <= self.size <= 4096, f"size is {self.size}, and must be 16 to 4096 pixels"),
             (
                 min(self.epochs, self.pairs_per_batch, self.vector_size, self.whitened_size) < 1,

@@ -62,7 +62,7 @@ def _load(bundle: Bundle) -> LookalikeNet:
             memory=len(state["memory_items"]),
         )
         net.load_state_dict(state)
-    except (RuntimeError, KeyError, SafetensorError) as error:
+    except (RuntimeError, KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
         raise BundleError(
             bundle.weights_path, f"does not fit the network ({shorten(str(error), 300)})", "Export it again"
         ) from error

@@ -135,6 +135,7 @@ def train(
 
     Raises:
         TrainingError: the photos are too few, the weights and the config do not go together, or training diverged.
+        WeightsError: the weights cannot be used.
         RunBusy: another process is at the same training.
         OSError: `home` cannot be written.
     """
@@ -157,13 +158,16 @@ def train(
 
 def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: Run) -> TrainResult:
     config, preprocessing = run.config, Preprocessing(run.config.size)
+    state = None if weights is None else load_state_dict(weights)  # read first: it may be refused
     decoded = decode_all(photos, preprocessing, run)
     items = item_of_listing(decoded.photos, pairs_alike(decoded, run))
     split = _split(decoded.photos, items, config)
     classes = classes_of(decoded.photos, split.train, least=config.class_from)
     labels = labels_of(decoded.photos, decoded.rows, split, items=items, classes=classes)
     network = _initial_network(classes.category_of_class, preprocessing, run)
-    folded = None if weights is None else _load_trunk(network, weights)
+    if state is not None:
+        network.trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+        network.keep_statistics()
     curves = Curves(run.folder.path if run.workers.is_first else None)
     learn = train_whole if weights is None else train_heads
     history, descriptors = learn(network, decoded.pixels, labels, run=run, curves=curves)
@@ -186,7 +190,7 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: Run) -> T
         processes=run.workers.count,
         threads=torch.get_num_threads(),
         torch_version=str(torch.__version__),
-        folded_batch_norms=folded,
+        folded_batch_norms=None if state is None else batch_norms_are_folded(state),
         photos=len(decoded.photos),
         unreadable=len(photos) - len(decoded.photos),
         classes=len(classes.paths),
@@ -240,18 +244,11 @@ def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocess
     return network
 
 
-def _load_trunk(network: LookalikeNet, weights: Path) -> bool:
-    """Put ImageNet weights into the trunk; return whether their batch norms are folded."""
-    state = load_state_dict(weights)
-    network.trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
-    network.keep_statistics()
-    return batch_norms_are_folded(state)
-
-
 def _inputs(photos: Sequence[LabelledPhoto], config: TrainConfig, weights: Path | None) -> list[object]:
     """Return all that decides the outcome, as JSON values."""
     digest = hashlib.sha256()
     for photo in photos:
         digest.update(json.dumps([photo.photo_id, photo.listing_id, photo.category_path, photo.sha256]).encode())
     trunk = None if weights is None else hashlib.sha256(weights.read_bytes()).hexdigest()
-    return [asdict(config), trunk, digest.hexdigest(), str(torch.__version__)]
+    decisive = {name: value for name, value in asdict(config).items() if name != "int8"}
+    return [decisive, trunk, digest.hexdigest(), str(torch.__version__)]

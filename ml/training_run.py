@@ -6,6 +6,7 @@ Importing this imports torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from ml.data import LabelledPhoto
     from ml.distributed import Workers
-    from ml.features import View
+    from ml.features import Describe, View
     from ml.model import LookalikeNet
     from ml.preprocess import Preprocessing
     from ml.recipes import TrainConfig
@@ -110,11 +111,14 @@ def describe_views(
     The views are named after their stages; `name` is that of the trunk as it is, of which there may be several.
     """
     graph = run.folder.path / f"{name}.xml"
-    describe = describer(network, size=run.config.size, graph=graph, threads=available_cores())
     shape = (len(pixels), DESCRIPTOR_SIZE)
 
+    @cache  # made by the process that describes, if there is something left to describe
+    def describe_with() -> Describe:
+        return describer(network, size=run.config.size, graph=graph, threads=available_cores())
+
     def describing(view: View) -> Callable[[NDArray[Any], Callable[[int, int], None]], None]:
-        return lambda array, progress: describe_photos(describe, pixels, view, into=array, progress=progress)
+        return lambda array, progress: describe_photos(describe_with(), pixels, view, into=array, progress=progress)
 
     return [
         run.array(stage, f"{name}-{number}", shape, dtype=np.float32, fill=describing(view))

@@ -143,6 +143,8 @@ def _reading(path: Path) -> Iterator[None]:
         raise WeightsError(path, "there is no such file") from error
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to load it all the same
+            problem = "it holds other things than weights, which may be code, or is no file of torch's"
         raise WeightsError(path, f"is not a readable weights file ({problem})") from error
 
 

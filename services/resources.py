@@ -135,16 +135,24 @@ class Resources:
             path = generations.model_path(session, model_version)
         if path is None:
             raise ModelUnusable(model_version, "it is not registered")
-        settings = self.settings
         try:
-            return open_embedder(
-                Bundle.load(settings.data_dir / path),
-                runtime=settings.runtime.value,
-                threads=settings.thread_count,
-                precision=settings.precision,
-            )
+            return self.open(Bundle.load(self.settings.data_dir / path))
         except BundleError as error:
             raise ModelUnusable(model_version, str(error)) from error
+
+    def open(self, bundle: Bundle) -> Embedder:
+        """Return a new embedder of a bundle, as the settings say.
+
+        Raises:
+            BundleError: it cannot be run.
+        """
+        settings = self.settings
+        return open_embedder(
+            bundle,
+            runtime=settings.runtime.value,
+            threads=settings.thread_count,
+            precision=settings.precision,
+        )
 
     def register_bundle(self, path: Path) -> Bundle:
         """Check a model bundle and make it known to the truth.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from db import photos
 from db.vectors.durability import sync
-from ml.bundle import BundleError
+from ml.bundle import Bundle, BundleError
 from ml.data import LabelledPhoto
+from ml.quantize import QuantizerMissing
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.run_folder import RunBusy
+from ml.weights import WeightsError
 from services.errors import BadInput
 from services.ingest.progress import Progress, silent
 from services.ingest.reindex import reindex
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from db.generations import GenerationRecord
     from db.photo_files import PhotoFiles
     from db.session import Database
-    from ml.bundle import Bundle
     from ml.recipes import TrainConfig
     from services.ingest.embedding import EmbeddingRun
     from services.resources import Resources
@@ -108,7 +110,9 @@ def train_bundle(
             measure_on=drawn.measure_on if drawn else None,
             out=fresh,
         )
-    except (TrainingError, BundleError, RunBusy) as error:
+        resources.open(bundle)  # in the precision that it will be served in; until then the run can go on from its end
+    except (TrainingError, BundleError, RunBusy, WeightsError, QuantizerMissing) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
         raise CannotTrain(str(error)) from error
     settled = _settle(bundle, models / bundle.version)
     result.folder.clear()
@@ -116,12 +120,17 @@ def train_bundle(
 
 
 def _settle(bundle: Bundle, home: Path) -> Bundle:
-    """Move a fresh bundle to the folder named after its version; one that stands there already is the same."""
+    """Move a fresh bundle to the folder named after its version, unless one that is sound and does as much is there."""
     if home.exists():
-        shutil.rmtree(bundle.path)
-    else:
-        bundle.path.rename(home)
-        sync(home.parent)
+        with suppress(BundleError):
+            there = Bundle.load(home)
+            if there.has_int8 or not bundle.has_int8:
+                shutil.rmtree(bundle.path)
+                return there
+        home.rename(bundle.path.with_name(f"{bundle.path.name}-replaced"))
+    bundle.path.rename(home)
+    sync(home.parent)
+    shutil.rmtree(bundle.path.with_name(f"{bundle.path.name}-replaced"), ignore_errors=True)
     return replace(bundle, path=home)
 
 

@@ -214,3 +214,9 @@ def test_scores_of_validation_photos_are_those_counted_by_hand() -> None:
     assert found.same_listing_recall_at_1 == 0.0
     # Of three neighbours, 0 and 1 have 2 of their category (and their copy last, as nothing else is left); 2 has two.
     assert found.category_precision_at_5 == pytest.approx(2 / 3)
+
+
+def test_heads_whose_rate_rises_for_one_step_are_trained(tmp_path: Path) -> None:
+    """torch's one-cycle schedule divides by the rising steps less one."""
+    config = replace(HEADS, epochs=4, warm_up=0.25, pairs_per_batch=64)
+    assert len(fitted(heads_task(config), config, tmp_path / "checkpoint.pt").losses) == 4

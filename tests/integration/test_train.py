@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.train
 
-TINY = replace(FROM_SCRATCH, size=32, epochs=2, pairs_per_batch=4, vector_size=16)
+TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=2, pairs_per_batch=4, vector_size=16)
 TINY_FROZEN = replace(
     FROZEN_TRUNK,
     size=32,

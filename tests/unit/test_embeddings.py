@@ -69,6 +69,14 @@ def test_vectors_of_any_length_become_unit_length() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
+def test_a_probability_that_is_no_number_is_refused() -> None:
+    def infer(photos: Photos) -> tuple[NDArray[np.float32], ...]:
+        return np.ones((len(photos), 3), np.float32), np.full((len(photos), 2), np.nan, np.float32)
+
+    with pytest.raises(ArithmeticError, match="probability that is not finite"):
+        embed_in_chunks(photos(1), BUNDLE, chunk=4, infer=infer)
+
+
 @pytest.mark.parametrize("scale", [0.0, float("nan"), float("inf")])
 def test_a_vector_without_a_direction_is_refused(scale: float) -> None:
     with pytest.raises(ArithmeticError, match="not finite or has no direction"):

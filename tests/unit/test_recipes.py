@@ -50,7 +50,7 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
             "1 to 4",
         ),
         ("seed = 0", "seed = 0\n[unfreeze]\nstages = 1", "missing required field `epochs`"),
-        ("learning_rate = 1e-3", "learning_rate = -1e-3", "a rate is not positive"),
+        ("learning_rate = 1e-3", "learning_rate = 0.0", "a rate is not positive"),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_refused_with_the_reason(
@@ -74,3 +74,16 @@ def test_a_random_trunk_cannot_be_unfrozen() -> None:
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
         read_recipe(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"learning_rate": float("nan")}, {"weight_decay": -1.0}, {"whitening_power": float("inf")}]
+)
+def test_a_value_that_is_no_number_to_train_with_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(TrainingError, match="negative or not a number"):
+        replace(FROZEN_TRUNK, **wrong)
+
+
+def test_a_seed_that_torch_cannot_take_is_refused() -> None:
+    with pytest.raises(TrainingError, match="less than 2\\*\\*32"):
+        replace(FROZEN_TRUNK, seed=2**70)
