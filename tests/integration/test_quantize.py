@@ -106,9 +106,9 @@ def test_asking_for_int8_without_the_graph_says_how_to_make_one(tiny_bundle: Bun
 def test_an_int8_graph_whose_canonical_vectors_differ_is_refused(int8_bundle: Bundle, tmp_path: Path) -> None:
     copy = shutil.copytree(int8_bundle.path, tmp_path / "copy")
     manifest = json.loads((copy / "model.json").read_text())
-    manifest["canonical"]["components"][1][0] += 0.1
+    manifest["canonical"]["components"][1][0] += 0.2  # the quantised one may differ by a little already
     (copy / "model.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=r"canonical photos' vectors differ by 0\.1.* \(allowed in int8: 0\.06\)"):
+    with pytest.raises(BundleError, match=r"canonical photos' vectors differ by 0\.[12].* \(allowed in int8: 0\.06\)"):
         open_embedder(Bundle.load(copy), threads=2, precision="int8")
 
 
