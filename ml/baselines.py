@@ -6,7 +6,6 @@ either the pooled features or the class logits, which they do not bring to unit 
 
 from __future__ import annotations
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ml.openvino_runtime import compile_graph, load_openvino
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD, decode
 from ml.weights import WeightsError, load_state_dict
 
@@ -65,9 +63,18 @@ def baseline_vectors(
         WeightsError: the weights cannot be read, or lack the classifier.
         PhotoError: a photo is not one that we accept.
     """
+    from ml.traced import traced
+
     found = BaselineVectors(np.empty((len(photos), POOLED), np.float32), np.empty((len(photos), LOGITS), np.float32))
     with TemporaryDirectory(prefix="baseline-") as folder, ThreadPoolExecutor(_DECODERS) as decoders:
-        infer = _network(weights, Path(folder) / "baseline.xml", threads=threads, precision=precision)
+        infer = traced(
+            _published(weights),
+            size=_CROPPED,
+            graph=Path(folder) / "baseline.xml",
+            threads=threads,
+            precision=precision,
+            half_weights=False,
+        )
         for start, batch in _batches(decoders, photos):
             rows = slice(start, start + len(batch))
             found.pooled[rows], found.logits[rows] = infer(batch)
@@ -95,31 +102,6 @@ def _batches(decoders: ThreadPoolExecutor, photos: Sequence[Path]) -> Iterator[t
     for start in starts:
         ahead.append(decoders.map(load, photos[start + _BATCH : start + 2 * _BATCH]))
         yield start, np.stack(list(ahead.pop(0)))
-
-
-def _network(
-    weights: Path, graph: Path, *, threads: int, precision: Precision
-) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return what makes pooled features and logits of photos, uint8 (b, 224, 224, 3)."""
-    import torch
-
-    openvino = load_openvino()
-    example = torch.zeros((1, _CROPPED, _CROPPED, 3), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # OpenVINO 2026.4 traces with torch.jit, which torch 2.15 calls deprecated.
-        warnings.filterwarnings("ignore", "`torch.jit.trace", FutureWarning)
-        converted = openvino.convert_model(
-            _published(weights), example_input=example, input=[-1, _CROPPED, _CROPPED, 3]
-        )
-    openvino.save_model(converted, graph, compress_to_fp16=False)
-    request = compile_graph(graph, threads=threads, precision=precision).create_infer_request()
-
-    def infer(photos: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        request.infer([np.ascontiguousarray(photos)], share_inputs=True)
-        pooled, logits = (np.array(request.get_output_tensor(port).data, dtype=np.float32) for port in (0, 1))
-        return pooled, logits
-
-    return infer
 
 
 def _published(weights: Path) -> Any:

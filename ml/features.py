@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import nn
 
 from ml.augment import augment
 from ml.device import mixed_precision
-from ml.openvino_runtime import compile_graph, load_openvino
+from ml.traced import traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,17 +96,5 @@ class _Descriptor(nn.Module):
 
 
 def _openvino_describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) -> Describe:
-    openvino = load_openvino()
-    example = torch.zeros((1, size, size, 3), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # OpenVINO 2026.4 traces with torch.jit, which torch 2.15 calls deprecated.
-        warnings.filterwarnings("ignore", "`torch.jit.trace", FutureWarning)
-        converted = openvino.convert_model(_Descriptor(network), example_input=example, input=[-1, size, size, 3])
-    openvino.save_model(converted, graph, compress_to_fp16=True)
-    request = compile_graph(graph, threads=threads, precision="auto").create_infer_request()
-
-    def describe(photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        request.infer([np.ascontiguousarray(photos)], share_inputs=True)
-        return np.array(request.get_output_tensor(0).data, dtype=np.float32)
-
-    return describe
+    infer = traced(_Descriptor(network), size=size, graph=graph, threads=threads, precision="auto", half_weights=True)
+    return lambda photos: infer(photos)[0]

@@ -85,10 +85,6 @@ class History:
     scores: tuple[Scores | None, ...]
     best_epoch: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return asdict(self)
-
 
 @dataclass(slots=True)
 class _Progress:
