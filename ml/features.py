@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ml.model import LookalikeNet
 
     Describe: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, 8704)."""
+    """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, d)."""
 
     View: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
     """What is done to a batch of photos, uint8 (B, S, S, 3), before they are described."""
@@ -78,7 +78,7 @@ def describe_photos(
     into: NDArray[np.float32],
     progress: Callable[[int, int], None],
 ) -> None:
-    """Write the descriptors of a view of `pixels`, (n, S, S, 3), into `into`, (n, 8704)."""
+    """Write the descriptors of a view of `pixels`, (n, S, S, 3), into `into`, (n, d)."""
     for start in range(0, len(pixels), _BATCH):
         into[start : start + _BATCH] = describe(view(pixels[start : start + _BATCH]))
         progress(min(start + _BATCH, len(pixels)), len(pixels))

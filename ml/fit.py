@@ -112,7 +112,7 @@ def fit(
     """Optimise the task's model, leave it with the weights of its best epoch in evaluation mode, and say how it went.
 
     Begins where `checkpoint` stands, and then goes on exactly as it would have: equal seeds give equal weights, bit by
-    bit on a CPU. Ends early when no epoch was the best for `config.patience` epochs.
+    bit on a CPU. Ends early as `config.patience` says.
 
     Args:
         curves: are drawn after each epoch.
@@ -142,7 +142,8 @@ class _Loop:
         self._resume()
         at = self._at
         curves.begin(at.epoch)
-        while at.epoch < self._config.epochs and at.epoch - max(at.best_epoch, 0) <= self._config.patience:
+        patience = self._config.patience or self._config.epochs
+        while at.epoch < self._config.epochs and at.epoch - max(at.best_epoch, 0) <= patience:
             self._task.model.train()
             self._train_epoch(progress)
             number = at.epoch
@@ -172,13 +173,22 @@ class _Loop:
         scores = self._workers.first_says(self._task.validate())
         at.losses.append(at.loss_sum / max(at.step, 1))
         at.scores.append(None if scores is None else asdict(scores))
-        # Without validation photos the last epoch counts as the best: its learning rate is the least.
-        if scores is None or at.best_epoch < 0 or scores.total > Scores(**(at.scores[at.best_epoch] or {})).total:
+        if self._is_best(scores):
             at.best_epoch = at.epoch
             self._best = {name: value.detach().clone() for name, value in self._task.model.state_dict().items()}
         at.epoch, at.step, at.loss_sum, at.generator = at.epoch + 1, 0, 0.0, None
         drawn = {f"validation/{name}": value for name, value in (asdict(scores) if scores else {}).items()}
         return {"training/loss": at.losses[-1], "training/learning_rate": self._schedule.get_last_lr()[0], **drawn}
+
+    def _is_best(self, scores: Scores | None) -> bool:
+        """Whether an epoch with these scores is to be kept rather than the best one before it.
+
+        Without validation photos to choose by the last is: its learning rate is the least.
+        """
+        if scores is None or not self._config.patience or self._at.best_epoch < 0:
+            return True
+        best = self._at.scores[self._at.best_epoch]
+        return best is None or scores.total > Scores(**best).total
 
     def _step(self, batch: NDArray[np.int64], generator: torch.Generator) -> float:
         self._optimizer.zero_grad()

@@ -14,27 +14,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.model import PARTS, Outputs
+from ml.model import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ml.model import LookalikeNet
+    from ml.model import LookalikeNet, Part
 
 _LEAST_VARIANCE = 1e-6
 """Added to each variance: descriptors have a mean square of 1, and directions below this are rounding noise."""
-
-_COLUMNS = tuple(slice(*ends) for ends in pairwise(accumulate((part.channels for part in PARTS), initial=0)))
-"""Of the `PARTS` in a descriptor."""
 
 
 class Whitening(NamedTuple):
     """The affine map that turns each part of a descriptor into fewer, decorrelated components.
 
     Attributes:
-        bases: a float32 (channels, w) for each of the `PARTS`.
+        bases: a float32 (channels, w) for each part.
         offsets: float32 (w,) for each.
     """
 
@@ -47,13 +44,14 @@ class Whitening(NamedTuple):
         return tuple(basis.shape[1] for basis in self.bases)
 
     def __call__(self, descriptors: NDArray[np.float32]) -> Tensor:
-        """Return whitened descriptors, (n, w of all parts), of descriptors (n, 8704)."""
-        parts = zip(_COLUMNS, self.bases, self.offsets, strict=True)
+        """Return whitened descriptors, (n, w of all parts), of descriptors (n, d)."""
+        columns = _columns([len(basis) for basis in self.bases])
+        parts = zip(columns, self.bases, self.offsets, strict=True)
         return torch.cat([_torch(descriptors[:, seen]) @ basis + offset for seen, basis, offset in parts], dim=1)
 
 
 def fit_whitening(
-    views: Sequence[NDArray[np.float32]], rows: NDArray[np.int64], *, size: int, power: float
+    views: Sequence[NDArray[np.float32]], rows: NDArray[np.int64], *, parts: Sequence[Part], size: int, power: float
 ) -> Whitening:
     """Return the map to each part's `size` principal components, made more alike.
 
@@ -62,10 +60,12 @@ def fit_whitening(
     since n photos span no more. The mean length of a part is then the square root of its size, as after whitening.
 
     Args:
-        views: descriptors, (photos, 8704) each; one part of them at a time is read into memory.
+        views: descriptors, (photos, d) each; one part of them at a time is read into memory.
         rows: the photos to learn from.
+        parts: what the descriptors are made of.
     """
-    fitted = [_fit_part([view[:, seen] for view in views], rows, size=size, power=power) for seen in _COLUMNS]
+    columns = _columns([part.channels for part in parts])
+    fitted = [_fit_part([view[:, seen] for view in views], rows, size=size, power=power) for seen in columns]
     bases, offsets = zip(*fitted, strict=True)
     return Whitening(bases, offsets)
 
@@ -73,14 +73,16 @@ def fit_whitening(
 class WhitenedHeads(nn.Module):
     """A projection and a category head like the network's own, on whitened descriptors.
 
-    Each sees the parts of the descriptor that it gains by; see `PARTS`.
+    Each sees the parts of the descriptor that it gains by; see `Part`.
     """
 
-    def __init__(self, widths: Sequence[int], *, item_size: int, classes: int, dropout: float = 0.0) -> None:
-        """`widths`: the components of each of the `PARTS`; `item_size`: what the projection gives."""
+    def __init__(
+        self, widths: Sequence[int], *, parts: Sequence[Part], item_size: int, classes: int, dropout: float = 0.0
+    ) -> None:
+        """`widths`: the whitened components of each of the `parts`; `item_size`: what the projection gives."""
         super().__init__()
-        self._for_items = _components(widths, [part.for_items for part in PARTS])
-        self._for_categories = _components(widths, [part.for_categories for part in PARTS])
+        self._for_items = _components(widths, [part.for_items for part in parts])
+        self._for_categories = _components(widths, [part.for_categories for part in parts])
         self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(len(self._for_items), item_size)
         self.category_head = nn.Linear(len(self._for_categories), classes)
@@ -129,6 +131,11 @@ def _fit_part(
     basis = axes[:, -width:] / (variances[-width:] + _LEAST_VARIANCE).pow(power / 2)
     basis *= width**0.5 / (learnt @ basis).norm(dim=1).mean()
     return basis, -mean @ basis
+
+
+def _columns(widths: Sequence[int]) -> list[slice]:
+    """Return where the parts of these widths lie, one after another."""
+    return [slice(*ends) for ends in pairwise(accumulate(widths, initial=0))]
 
 
 def _components(widths: Sequence[int], seen: Sequence[bool]) -> Tensor:

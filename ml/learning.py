@@ -50,10 +50,13 @@ def train_heads(
     views = describe_views(network, pixels, named, run)
     with run.stages.stage("train") as progress, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        whitening = fit_whitening(views, learnt_from, size=config.whitened_size, power=config.whitening_power)
+        whitening = fit_whitening(
+            views, learnt_from, parts=network.parts, size=config.whitened_size, power=config.whitening_power
+        )
         whitened = torch.stack([whitening(view) for view in views])
         heads = WhitenedHeads(
             whitening.widths,
+            parts=network.parts,
             item_size=network.projection.out_features,
             classes=network.category_head.out_features,
             dropout=config.dropout,
@@ -71,7 +74,7 @@ class Unfrozen(NamedTuple):
     """What came of letting the end of a trunk learn.
 
     Attributes:
-        descriptors: of the photos by the new trunk, float32 (n, 8704); None if validation did not gain by it, and the
+        descriptors: of the photos by the new trunk, float32 (n, d); None if validation did not gain by it, and the
             network is as it was.
     """
 

@@ -24,31 +24,52 @@ class Part(NamedTuple):
 
     Attributes:
         stage, block: which block: `trunk.layer<stage>[block]`.
-        channels: of the output.
         power: of the pooling: the higher, the more what stands out counts. 3 finds categories better, and items worse.
+        scaled: whether the square roots are taken and brought to a mean square of 1; see `pool`.
         for_items, for_categories: whether the projection, and the category head, gain by seeing it.
     """
 
     stage: int
     block: int
-    channels: int
-    power: float
-    for_items: bool
-    for_categories: bool
+    power: float = 1.0
+    scaled: bool = False
+    for_items: bool = True
+    for_categories: bool = True
+
+    @property
+    def channels(self) -> int:
+        """How many components the part has."""
+        return 128 << self.stage
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Return the generalised means over space of maps, (B, C, H, W), which are not negative: float32 (B, C).
+
+        A power above 1 favours what stands out in a photo over its ground (GeM, Radenović et al. 2019,
+        arXiv:1711.02512). Scaling takes square roots, which keep a few strong channels from outshouting many weak ones
+        (RootSIFT, Arandjelović and Zisserman 2012), and a mean square of 1 keeps the parts from outweighing each other.
+        """
+        maps = maps.float()
+        if self.power == 1:
+            levels = maps.mean(dim=(2, 3))
+        else:
+            levels = maps.pow(self.power).mean(dim=(2, 3)).clamp(min=_LEAST_MEAN).pow(1 / self.power)
+        return levels.sqrt() * levels.mean(dim=1, keepdim=True).rsqrt() if self.scaled else levels
 
 
-PARTS = (
-    Part(2, 3, 512, 2.0, for_items=True, for_categories=False),
-    Part(3, 2, 1024, 2.0, for_items=True, for_categories=False),
-    Part(3, 5, 1024, 2.0, for_items=True, for_categories=True),
-    Part(4, 0, 2048, 2.0, for_items=True, for_categories=False),
-    Part(4, 2, 2048, 2.0, for_items=True, for_categories=True),
-    Part(4, 2, 2048, 3.0, for_items=False, for_categories=True),
+FROZEN_TRUNK_PARTS = (
+    Part(2, 3, 2.0, scaled=True, for_categories=False),
+    Part(3, 2, 2.0, scaled=True, for_categories=False),
+    Part(3, 5, 2.0, scaled=True),
+    Part(4, 0, 2.0, scaled=True, for_categories=False),
+    Part(4, 2, 2.0, scaled=True),
+    Part(4, 2, 3.0, scaled=True, for_items=False),
 )
 """Early blocks know texture and colour, which find the same item; the last knows the kind of thing: the category.
 Blocks inside a stage know what its last one has forgotten. Chosen on validation listings of 4,289 classified ads."""
 
-DESCRIPTOR_SIZE = sum(part.channels for part in PARTS)
+RANDOM_TRUNK_PARTS = (Part(2, 3), Part(3, 5), Part(4, 2))
+"""What a trunk learns it can put where it is seen: blocks inside the stages cost the sample's recall@1 6 points. Scaled
+up, the first steps of the heads are so large that the loss rises for epochs."""
 
 _LEAST_MEAN = 1e-12
 """Keeps the descriptor, and its gradient, finite where a channel answers with zeros only."""
@@ -99,13 +120,14 @@ class LookalikeNet(nn.Module):
             few categories, else c random directions at right angles, which keep the products roughly as they are.
         memory_items, memory_categories: float32 (m, i) and (m, categories), the photos that vote.
         temperature: what the category logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
-        layer_scaling: 1 pools and scales each layer's part of the descriptor as `_scaled` says; 0 takes plain means.
+        parts: what a descriptor is made of, in the order of the blocks; `part_table` is the same as numbers, so that
+            the weights say for which descriptor they are.
     """
 
     mean: Tensor
     std: Tensor
     temperature: Tensor
-    layer_scaling: Tensor
+    part_table: Tensor
     category_of_class: Tensor
     category_share: Tensor
     category_basis: Tensor
@@ -122,6 +144,7 @@ class LookalikeNet(nn.Module):
         category_of_class: Sequence[int] | None = None,
         category_share: float = 0.0,
         memory: int = 0,
+        parts: Sequence[Part] = FROZEN_TRUNK_PARTS,
     ) -> None:
         """Make the network with random weights.
 
@@ -132,8 +155,10 @@ class LookalikeNet(nn.Module):
             category_of_class: each class's category; each category is one class when None.
             category_share: see the class; 0 to 1, without 1.
             memory: how many photos vote.
+            parts: what a descriptor is made of.
         """
         super().__init__()
+        self.parts = tuple(parts)
         of_class = torch.arange(categories) if category_of_class is None else torch.tensor(category_of_class)
         self.trunk = resnet50(weights=None)
         self.trunk.fc = nn.Identity()
@@ -141,17 +166,22 @@ class LookalikeNet(nn.Module):
         basis = _category_basis(
             categories, min(categories, vector_size // _CATEGORY_PART_AT_MOST_ONE_IN), category_share
         )
-        self.projection = nn.Linear(DESCRIPTOR_SIZE, vector_size - basis.shape[1])
-        self.category_head = nn.Linear(DESCRIPTOR_SIZE, len(of_class))
+        self.projection = nn.Linear(self.descriptor_size, vector_size - basis.shape[1])
+        self.category_head = nn.Linear(self.descriptor_size, len(of_class))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("temperature", torch.tensor(1.0))
-        self.register_buffer("layer_scaling", torch.tensor(1.0))
+        self.register_buffer("part_table", torch.tensor(self.parts))
         self.register_buffer("category_of_class", functional.one_hot(of_class, categories).float())
         self.register_buffer("category_share", torch.tensor(category_share))
         self.register_buffer("category_basis", basis)
         self.register_buffer("memory_items", torch.zeros(memory, self.projection.out_features))
         self.register_buffer("memory_categories", torch.zeros(memory, categories))
+
+    @property
+    def descriptor_size(self) -> int:
+        """Components of a descriptor."""
+        return sum(part.channels for part in self.parts)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """Return vectors, float32 (B, vector_size) of unit length, and probabilities, float32 (B, categories).
@@ -165,7 +195,7 @@ class LookalikeNet(nn.Module):
         return self.heads(self.describe(photos))
 
     def describe(self, photos: Tensor) -> Tensor:
-        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, 8704), the `PARTS`."""
+        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, d), the `parts`."""
         trunk = self.trunk
         pixels = (photos.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         maps = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(pixels))))
@@ -173,20 +203,17 @@ class LookalikeNet(nn.Module):
         for stage, blocks in enumerate((trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4), start=1):
             for number, block in enumerate(blocks):
                 maps = block(maps)
-                powers = [part.power for part in PARTS if (part.stage, part.block) == (stage, number)]
-                pooled += [_pooled(maps, self.layer_scaling, power=power) for power in powers]
+                pooled += [part.pool(maps) for part in self.parts if (part.stage, part.block) == (stage, number)]
         return torch.cat(pooled, dim=1)
 
-    def prepare_for_random_trunk(self) -> None:
-        """Make a network with random weights one that learns fast.
+    def begin_with_identities(self) -> None:
+        """Let every residual block begin as the identity, so that random weights learn fast.
 
-        Every residual block begins as the identity (Goyal et al. 2017, arXiv:1706.02677, section 5.1), and the pooled
-        layers stay unscaled: scaled up, the first steps of the heads are so large that the loss rises for epochs.
+        See Goyal et al. 2017, arXiv:1706.02677, section 5.1.
         """
         for module in self.trunk.modules():
             if isinstance(module, Bottleneck):
                 nn.init.zeros_(module.bn3.weight)
-        self.layer_scaling.zero_()
 
     def keep_statistics(self) -> None:
         """Let the batch norms of the trunk keep their statistics in training, as those of given weights must.
@@ -217,12 +244,12 @@ class LookalikeNet(nn.Module):
             self.trunk.requires_grad_(True)
 
     def predict(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `forward` does, from the descriptors, float32 (B, 8704)."""
+        """Return what `forward` does, from the descriptors, float32 (B, d)."""
         outputs = self.heads(descriptors)
         return self.vectors(outputs), functional.softmax(self.category_logits(outputs) / self.temperature, dim=1)
 
     def heads(self, descriptors: Tensor) -> Outputs:
-        """Return what the heads say of descriptors, float32 (B, 8704)."""
+        """Return what the heads say of descriptors, float32 (B, d)."""
         items = functional.normalize(self.projection(descriptors).float(), dim=1)
         return Outputs(items, self.category_head(descriptors).float())
 
@@ -263,20 +290,3 @@ def _category_basis(categories: int, size: int, share: float) -> Tensor:
     directions = torch.randn(categories, size, generator=torch.Generator().manual_seed(0))
     basis: Tensor = torch.linalg.qr(directions).Q
     return basis
-
-
-def _pooled(maps: Tensor, scaling: Tensor, *, power: float) -> Tensor:
-    """Return what `layer_scaling` says of maps, (B, C, H, W), which are not negative: (B, C)."""
-    maps = maps.float()
-    return torch.where(scaling > 0, _scaled(maps, power), maps.mean(dim=(2, 3)))
-
-
-def _scaled(maps: Tensor, power: float) -> Tensor:
-    """Return the square roots of the maps' generalised means over space, brought to a mean square of 1.
-
-    A power above 1 favours what stands out in a photo over its ground (GeM, Radenović et al. 2019, arXiv:1711.02512);
-    the square roots keep a few strong channels from outshouting many weak ones (RootSIFT, Arandjelović and Zisserman
-    2012); a mean square of 1 keeps the parts from outweighing each other.
-    """
-    levels = maps.pow(power).mean(dim=(2, 3)).clamp(min=_LEAST_MEAN).pow(1 / power)
-    return levels.sqrt() * levels.mean(dim=1, keepdim=True).rsqrt()

@@ -64,7 +64,9 @@ class TrainConfig:
         class_from: a subcategory with at least this many listings to train on is a class of its own;
             0: none is.
         epochs: passes over the training photos, at most.
-        patience: epochs without a better one after which training ends.
+        patience: epochs without a better one on validation after which training ends, with the weights of the best; 0:
+            it never ends early, and the last weights are kept, as they are where the validation photos are too few to
+            choose by.
         warm_up: share of the steps in which the learning rate rises, before it falls as a cosine.
         pairs_per_batch: two photos of one item each, so a batch has twice as many photos.
         learning_rate: the peak of the one-cycle schedule.

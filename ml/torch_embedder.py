@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from ml.bundle import Bundle, BundleError
 from ml.device import training_device
 from ml.embeddings import Embeddings, Photos, embed_in_chunks
-from ml.model import LookalikeNet
+from ml.model import LookalikeNet, Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,7 @@ def _load(bundle: Bundle) -> LookalikeNet:
             category_of_class=state["category_of_class"].argmax(dim=1).tolist(),
             category_share=float(state["category_share"]),
             memory=len(state["memory_items"]),
+            parts=[Part(int(stage), int(block), *rest) for stage, block, *rest in state["part_table"].tolist()],
         )
         net.load_state_dict(state)
     except (RuntimeError, KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:

@@ -25,7 +25,7 @@ from ml.finishing import calibrate_on_validation, measure, project, remember
 from ml.labels import labels_of
 from ml.learning import train_end_of_trunk, train_heads, train_whole
 from ml.manifest import SplitRecord
-from ml.model import LookalikeNet
+from ml.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet
 from ml.preprocess import Preprocessing
 from ml.recipes import TrainConfig, TrainingError
 from ml.run_folder import RunFolder
@@ -236,9 +236,10 @@ def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocess
             std=preprocessing.std,
             category_of_class=category_of_class,
             category_share=run.config.category_share,
+            parts=RANDOM_TRUNK_PARTS if run.config.trunk == "random" else FROZEN_TRUNK_PARTS,
         )
     if run.config.trunk == "random":
-        network.prepare_for_random_trunk()
+        network.begin_with_identities()
     # Channels last: convolutions in bf16 have fast kernels for that layout only, and the photos come in it.
     network.eval().to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

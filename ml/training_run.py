@@ -16,7 +16,6 @@ from ml.arrays import decode_photos
 from ml.checkpoint import Checkpoint
 from ml.embedder import available_cores
 from ml.features import describe_photos, describer
-from ml.model import DESCRIPTOR_SIZE
 from ml.near_duplicates import near_duplicates, perceptual_hashes
 
 if TYPE_CHECKING:
@@ -106,12 +105,12 @@ def pairs_alike(decoded: ReadablePhotos, run: Run) -> NDArray[np.int64]:
 def describe_views(
     network: LookalikeNet, pixels: NDArray[np.uint8], views: Mapping[str, View], run: Run, *, name: str = "descriptors"
 ) -> list[NDArray[np.float32]]:
-    """Return the descriptors of each of several views of the photos, float32 (n, 8704).
+    """Return the descriptors of each of several views of the photos, float32 (n, d).
 
     The views are named after their stages; `name` is that of the trunk as it is, of which there may be several.
     """
     graph = run.folder.path / f"{name}.xml"
-    shape = (len(pixels), DESCRIPTOR_SIZE)
+    shape = (len(pixels), network.descriptor_size)
 
     @cache  # made by the process that describes, if there is something left to describe
     def describe_with() -> Describe:

@@ -18,7 +18,7 @@ from ml.curves import Curves  # noqa: E402
 from ml.distributed import Workers  # noqa: E402
 from ml.fit import History, Scores, Task, fit  # noqa: E402
 from ml.heads import WhitenedHeads  # noqa: E402
-from ml.model import LookalikeNet  # noqa: E402
+from ml.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet  # noqa: E402
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 from ml.tasks import HeadsTask, NetworkTask, score  # noqa: E402
 
@@ -66,8 +66,8 @@ ONE_BATCH = SplitLabels(labels_of(np.repeat(np.arange(4), 2)), NO_LABELS, NO_LAB
 
 def tiny_network(seed: int = 0) -> LookalikeNet:
     torch.manual_seed(seed)
-    network = LookalikeNet(2, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    network.prepare_for_random_trunk()
+    network = LookalikeNet(2, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD, parts=RANDOM_TRUNK_PARTS)
+    network.begin_with_identities()
     return network
 
 
@@ -90,7 +90,7 @@ def heads_task(config: TrainConfig = HEADS, *, validation: Labels = NO_LABELS, d
     """Heads, on random features of 12 items with two photos each, in two views."""
     torch.manual_seed(0)
     features = torch.randn(2, 24, 24)  # four components of each part
-    heads = WhitenedHeads([4] * 6, item_size=16, classes=2, dropout=dropout)
+    heads = WhitenedHeads([4] * 6, parts=FROZEN_TRUNK_PARTS, item_size=16, classes=2, dropout=dropout)
     labels = SplitLabels(labels_of(np.repeat(np.arange(12), 2)), validation, NO_LABELS)
     return HeadsTask(heads, features, labels, config, network=tiny_network())
 
@@ -190,6 +190,13 @@ def test_training_ends_when_no_epoch_was_better_for_as_long_as_the_patience(tmp_
     history = fitted(task, config, tmp_path / "checkpoint.pt")
     assert len(history.losses) == 4
     assert history.best_epoch == 1
+
+
+def test_without_patience_training_goes_on_to_the_end_and_keeps_the_last_weights(tmp_path: Path) -> None:
+    task, config = Scripted([0.1, 0.7, 0.3, 0.2]), replace(HEADS, epochs=4, patience=0)
+    history = fitted(task, config, tmp_path / "checkpoint.pt")
+    assert history.best_epoch == 3
+    assert task.model.weight.item() == task.weights[3]
 
 
 def test_validation_scores_are_of_the_validation_photos_alone(tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="the network needs the extra 'train'")
 
-from ml.model import MEMORY_SHARE, PARTS, LookalikeNet, Outputs  # noqa: E402
+from ml.model import FROZEN_TRUNK_PARTS, MEMORY_SHARE, RANDOM_TRUNK_PARTS, LookalikeNet, Outputs, Part  # noqa: E402
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def network(
@@ -16,6 +21,7 @@ def network(
     categories: int = 2,
     vector_size: int = 2,
     category_share: float = 0.0,
+    parts: Sequence[Part] = FROZEN_TRUNK_PARTS,
 ) -> LookalikeNet:
     torch.manual_seed(0)
     return LookalikeNet(
@@ -25,6 +31,7 @@ def network(
         std=IMAGENET_STD,
         category_of_class=category_of_class,
         category_share=category_share,
+        parts=parts,
     ).eval()
 
 
@@ -76,17 +83,16 @@ def test_probabilities_sum_to_one_at_any_temperature() -> None:
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
 
 
-def test_each_layer_of_a_descriptor_has_a_mean_square_of_one_when_scaled() -> None:
+def test_each_part_of_a_frozen_trunk_s_descriptor_has_a_mean_square_of_one() -> None:
     net = network()
     with torch.inference_mode():
         described = net.describe(torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8))
-    for layer in described.split([part.channels for part in PARTS], dim=1):
+    for layer in described.split([part.channels for part in net.parts], dim=1):
         torch.testing.assert_close(layer.square().mean(dim=1), torch.ones(2))
 
 
 def test_a_network_with_a_random_trunk_describes_by_plain_means() -> None:
-    net = network()
-    net.prepare_for_random_trunk()
+    net = network(parts=RANDOM_TRUNK_PARTS)
     photos = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     trunk = net.trunk
     with torch.inference_mode():
