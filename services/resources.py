@@ -21,6 +21,7 @@ from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
 from services.web.metrics import EmbeddingMetrics
+from services.web.photo_fetcher import FetchLimits, PhotoFetcher
 
 if TYPE_CHECKING:
     from ml.embedder import Embedder
@@ -69,6 +70,14 @@ class Resources:
     def photo_limits(self) -> PhotoLimits:
         """What a photo may be."""
         return PhotoLimits(max_bytes=self.settings.max_upload_bytes)
+
+    @cached_property
+    def photo_fetcher(self) -> PhotoFetcher:
+        """Fetches photos by URL."""
+        settings = self.settings
+        return PhotoFetcher(
+            FetchLimits(settings.max_upload_bytes, allowed=settings.fetch_allow, per_host=settings.fetch_per_host)
+        )
 
     @property
     def batch_limits(self) -> BatchLimits:
@@ -192,6 +201,8 @@ class Resources:
     def close(self) -> None:
         """Close what was opened."""
         self._embedders.close()
+        if "photo_fetcher" in self.__dict__:
+            self.photo_fetcher.close()
         if "live" in self.__dict__:
             self.live.close()
         if "database" in self.__dict__:

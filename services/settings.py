@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, computed_field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, computed_field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Engine(StrEnum):
@@ -24,6 +25,16 @@ class Runtime(StrEnum):
 
     OPENVINO = "openvino"
     TORCH = "torch"
+
+
+def _networks(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+"""From `10.0.0.0/8, fd00::/8`."""
 
 
 class Settings(BaseSettings):
@@ -50,6 +61,10 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(default=20 * 2**20, gt=0, description="Largest photo accepted, in bytes.")
     max_bulk_bytes: int = Field(default=2 * 2**30, gt=0, description="Largest bulk upload accepted, in bytes.")
+    fetch_allow: Networks = Field(
+        default=(), description="Networks that photos may be fetched from besides public addresses: `10.0.0.0/8, ::1`."
+    )
+    fetch_per_host: int = Field(default=4, ge=1, description="Photos fetched from one host at a time.")
     follow_interval_s: float = Field(default=0.5, gt=0, description="How often the indexes follow the change feed.")
 
     @computed_field  # type: ignore[prop-decorator]

@@ -25,9 +25,7 @@ def ingest(
     photos_table: Annotated[Path | None, typer.Option(help="CSV of photo id and listing id.")] = None,
     photo_dir: Annotated[Path | None, typer.Option(help="Folder with the photos.")] = None,
     photo_zip: Annotated[Path | None, typer.Option(help="Zip or tar with the photos.")] = None,
-    fetch_photos: Annotated[
-        bool, typer.Option("--fetch-photos", help="Fetch photos that rows name by URL, from any address.")
-    ] = False,
+    fetch_photos: Annotated[bool, typer.Option("--fetch-photos", help="Fetch photos that rows name by URL.")] = False,
     columns: Annotated[Path | None, typer.Option(help="TOML file that maps your columns to ours.")] = None,
     rejects: Annotated[Path, typer.Option(help="Where to write what was not accepted.")] = Path("rejects.csv"),
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,

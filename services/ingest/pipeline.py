@@ -36,7 +36,7 @@ class IngestInputs:
         listings: CSV, TSV, JSON Lines or Parquet, also gzipped.
         photos_table: CSV of photo id and listing id; None when the listing rows name their photos.
         photos: folder, zip or tar that holds the photos; None when no photos are given.
-        fetch_photos: photos named by URL are fetched, from any address; only for files that the operator trusts.
+        fetch_photos: photos named by URL are fetched.
         columns: how the tables' columns map to ours.
     """
 
@@ -148,4 +148,4 @@ def _photo_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
         )
     limit = resources.photo_limits.max_bytes
     given = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
-    return WebPhotos(given, fetch=inputs.fetch_photos, max_bytes=limit)
+    return WebPhotos(given, resources.photo_fetcher if inputs.fetch_photos else None)

@@ -1,0 +1,140 @@
+"""A real web site on loopback for tests: photos, and everything that a bad one does."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BOMB = gzip.compress(bytes(1_000_000))
+
+
+class Site(ThreadingHTTPServer):
+    """Counts what it is asked.
+
+    Attributes:
+        photos: the bytes at each path.
+        redirects: where a path leads.
+        asked: how often each path was asked for.
+        at_once: the most requests that were answered at the same time.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__((address, port), _Handler)
+        self.photos: dict[str, bytes] = {"/photo.jpg": b"photo"}
+        self.redirects: dict[str, str] = {}
+        self.asked: Counter[str] = Counter()
+        self.at_once = self._busy = 0
+        self._lock = threading.Lock()
+        self.closing = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a slash at the end."""
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
+
+    @contextmanager
+    def counted(self, path: str) -> Iterator[int]:
+        """Count a request while it is answered; give how many of its path there were, with it."""
+        with self._lock:
+            self.asked[path] += 1
+            self._busy += 1
+            self.at_once = max(self.at_once, self._busy)
+            number = self.asked[path]
+        try:
+            yield number
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def handle_error(self, *_arguments: object) -> None:
+        """Say nothing of clients that hang up, which is what they are tested for."""
+
+
+@contextmanager
+def running_site(address: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
+    """Serve a site while the block runs."""
+    site = Site(address, port)
+    thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.closing.set()
+        site.shutdown()
+        thread.join()
+        site.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        with self.server.counted(self.path) as number:
+            if self.path in self.server.redirects:
+                self._answer(302, Location=self.server.redirects[self.path])
+            elif self.path in self.server.photos:
+                content = self.server.photos[self.path]
+                self._answer(200, content, Content_Length=str(len(content)))
+            elif (misbehave := getattr(self, f"_{self.path.strip('/').replace('-', '_')}", None)) is not None:
+                misbehave(number)
+            else:
+                self._answer(404, b"gone")
+
+    def _answer(self, status: int, content: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _flaky(self, number: int) -> None:
+        self._answer(*((503, b"busy") if number == 1 else (200, b"photo")))
+
+    def _slow_to_answer(self, _number: int) -> None:
+        time.sleep(0.1)
+        self._answer(200, b"photo")
+
+    def _dripping(self, _number: int) -> None:
+        self._answer(200)
+        self._drip(b"x")
+
+    def _dripping_headers(self, _number: int) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        self._drip(b"x")
+
+    def _drip(self, piece: bytes) -> None:
+        with suppress(OSError):
+            while not self.server.closing.wait(0.05):
+                self.wfile.write(piece)
+                self.wfile.flush()
+
+    def _silent(self, _number: int) -> None:
+        self.server.closing.wait(20)
+
+    def _endless(self, _number: int) -> None:
+        self._answer(200)
+        with suppress(OSError):
+            while not self.server.closing.is_set():
+                self.wfile.write(bytes(65536))
+
+    def _promising_too_much(self, _number: int) -> None:
+        self._answer(200, b"x", Content_Length=str(10**12))
+
+    def _promising_more(self, _number: int) -> None:
+        self._answer(200, b"short", Content_Length="500")
+
+    def _bomb(self, _number: int) -> None:
+        self._answer(200, BOMB, Content_Encoding="gzip", Content_Length=str(len(BOMB)))
+
+    def log_message(self, *_arguments: object) -> None:
+        """Keep the test's output clean."""
