@@ -13,14 +13,13 @@ from db import generations, photos
 from ml.sample import render_sample
 from services.cli.console import console, output, stage_bars
 from services.cli.ingest import save_rejects, show_summary
-from services.cli.opening import open_resources
+from services.cli.opening import open_resources, read_settings
 from services.cli.serve import DEFAULT_PORT, check_port, run
 from services.cli.train import choose_weights, print_quality
 from services.errors import Conflict
 from services.ingest.ledger import Ledger
 from services.ingest.pipeline import IngestInputs, create_ingest_job, run_ingest
 from services.ingest.training import train_and_promote
-from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.resources import Resources
@@ -46,7 +45,7 @@ def demo(
     """Render a sample catalogue, clean it, train on it, embed and index it, then serve it."""
     if serve:
         check_port(host, port)
-    with open_resources(Settings(data_dir=data_dir)) as resources:
+    with open_resources(read_settings(data_dir=data_dir)) as resources:
         record = _standing(resources, listing_count) or _build(resources, listing_count, weights)
         print_quality(record.metrics)
         _suggest(resources, f"http://{host}:{port}")

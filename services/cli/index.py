@@ -10,12 +10,11 @@ import typer
 from db import embeddings, generations, migrate
 from db.session import Database
 from services.cli.console import console, output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
+from services.cli.opening import open_resources, read_settings
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, agreement
 from services.indexing.consistency import Drift, drift, repair
 from services.ingest.reindex import reindex as run_reindex
-from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.resources import Resources
@@ -103,7 +102,7 @@ def list_generations(json: Annotated[bool, typer.Option("--json", help="Print th
 @db_app.command("upgrade")
 def upgrade() -> None:
     """Bring the database's tables to this version's."""
-    settings = Settings()
+    settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.sql_url)
     before, after = migrate.upgrade(database)

@@ -60,6 +60,11 @@ def test_a_photo_that_is_not_there_is_named(lookalike, command: str) -> None:  #
     assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
 
 
+def test_a_setting_that_cannot_be_used_is_named(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("LOOKALIKE_FETCH_ALLOW", "everywhere")
+    assert_one_line_error(lookalike("index", "list"), "LOOKALIKE_FETCH_ALLOW")
+
+
 def test_a_taken_port_is_named_with_a_free_one(lookalike) -> None:  # type: ignore[no-untyped-def]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
