@@ -44,6 +44,7 @@ def save_embeddings(session: Session, embeddings: Sequence[NewEmbedding], *, mod
 
     A photo that was deleted, or got other bytes, since it was claimed is left alone. Returns how many were stored.
     """
+    feed.take_turn(session)
     photo_ids = [new.photo_id for new in embeddings]
     rows = {row.id: row for row in session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)))}
     earlier = {row.photo_id: row for row in session.exec(_embeddings_of(photo_ids, model_version))}
@@ -128,13 +129,13 @@ def missing_count(session: Session, *, model_version: str) -> int:
     return session.exec(select(func.count()).select_from(Photo).where(_lacks(model_version))).one()
 
 
-def requeue_missing(session: Session, *, model_version: str) -> None:
-    """Make pending again every embedded photo that `model_version` has not embedded.
+def requeue_missing(session: Session, *, model_version: str, job_id: str | None = None) -> None:
+    """Make pending again, on the account of the job if there is one, what `model_version` has not embedded.
 
     There are such after a model was changed while photos were on their way.
     """
     query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
-    session.execute(query.values(state=PhotoState.PENDING, attempts=0))
+    session.execute(query.values(state=PhotoState.PENDING, attempts=0, job_id=job_id))
 
 
 def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FEED_LOCK = 0x10_0C_A1
-"""Key of the PostgreSQL advisory lock that writers of the feed hold until they commit."""
+"""Key of the PostgreSQL advisory lock that is the writers' turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,22 @@ class Change:
     photo_id: int
 
 
-def append(session: Session, operation: FeedOperation, photo_ids: Sequence[int]) -> None:
-    """Add one event per photo to the feed, in the caller's transaction.
+def take_turn(session: Session) -> None:
+    """Wait until no other transaction writes listings, photos or the feed; until it commits, this one alone does.
 
-    On PostgreSQL two transactions could otherwise commit in the opposite order of their sequence numbers, and a
-    follower that has seen the higher one would never see the lower. An advisory lock makes seq order commit order.
+    SQLite has one writer anyway. On PostgreSQL, two transactions could otherwise commit in the opposite order of their
+    sequence numbers, and a follower that has seen the higher one would never see the lower. What will `append` takes
+    its turn before it touches a row: holding a row and waiting for the turn would stop the one whose turn it is.
     """
-    if not photo_ids:
-        return
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FEED_LOCK})
+
+
+def append(session: Session, operation: FeedOperation, photo_ids: Sequence[int]) -> None:
+    """Add one event per photo to the feed, in the caller's transaction, which has taken its turn."""
+    if not photo_ids:
+        return
+    take_turn(session)  # at no cost where it was taken; seq order must be commit order whatever the caller forgot
     now = utc_now()
     session.execute(
         insert(Event),

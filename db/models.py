@@ -153,6 +153,7 @@ class Photo(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("listing_id", "external_id"),
         Index("ix_photo_state_id", "state", "id"),
+        Index("ix_photo_job_state", "job_id", "state"),
         {"sqlite_autoincrement": True},
     )
 
@@ -168,6 +169,8 @@ class Photo(SQLModel, table=True):
     perceptual_hash: str | None = Field(default=None, max_length=16)
     state: PhotoState = Field(sa_column=Column(Text, nullable=False), default=PhotoState.PENDING)
     attempts: int = 0
+    job_id: str | None = Field(default=None, max_length=32)
+    """The job that last asked for it to be embedded; None when a single change did."""
     lease_owner: str | None = Field(default=None, max_length=100)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, sa_type=Text)

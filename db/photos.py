@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, tuple_
+from sqlalchemy import func, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from db import feed
-from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState, utc_now
+from db.models import Embedding, FeedOperation, Job, JobState, Listing, Photo, PhotoState, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import timedelta
 
 SOLITARY_ATTEMPTS = 2
@@ -55,33 +55,53 @@ class LabelledRow:
     category_path: list[str]
 
 
-def register_photos(session: Session, photos: Sequence[StoredPhoto]) -> Counter[str]:
+def register_photos(session: Session, photos: Sequence[StoredPhoto], *, job_id: str | None = None) -> Counter[str]:
     """Make each photo known, as `new`, `replaced` (other bytes under the same id) or `unchanged`.
+
+    What is pending then is on the account of the job, if there is one.
 
     New and replaced photos are pending. A replaced photo's old point is taken out of the indexes at once. An unchanged
     photo that failed is tried again, so that every run reports it; but not one that its workers died of.
     (listing_id, external_id) must be distinct within `photos`, and the listings must exist.
     """
+    feed.take_turn(session)
     existing = {(row.listing_id, row.external_id): row for row in _by_external_id(session, photos)}
     outcome: Counter[str] = Counter()
     replaced: list[int] = []
     for photo in photos:
         row = existing.get((photo.listing_id, photo.external_id))
         if row is None:
-            session.add(Photo(**{name: getattr(photo, name) for name in StoredPhoto.__dataclass_fields__}))
+            columns = {name: getattr(photo, name) for name in StoredPhoto.__dataclass_fields__}
+            session.add(Photo(**columns, job_id=job_id))
             outcome["new"] += 1
         elif row.sha256 != photo.sha256:
             replaced.append(_replace(row, photo))
+            row.job_id = job_id
             outcome["replaced"] += 1
         else:
             outcome["unchanged"] += 1
             if row.state == PhotoState.FAILED and row.attempts < MAX_ATTEMPTS:
                 row.state, row.attempts, row.error = PhotoState.PENDING, 0, None
+            if row.state == PhotoState.PENDING:
+                row.job_id = job_id
     session.flush()
     for embedding in session.exec(select(Embedding).where(col(Embedding.photo_id).in_(replaced))):
         session.delete(embedding)
     feed.append(session, FeedOperation.DELETE, replaced)
     return outcome
+
+
+def remove_photos(session: Session, listing_id: str, *, keep: Collection[str]) -> int:
+    """Remove the listing's photos but for those with the external ids in `keep`; return how many.
+
+    Their embeddings go with them, and their deletion is put on the change feed.
+    """
+    feed.take_turn(session)
+    outdated = [row for row in photos_of(session, [listing_id]) if row.external_id not in keep]
+    for row in outdated:
+        session.delete(row)
+    feed.append(session, FeedOperation.DELETE, [_id(row) for row in outdated])
+    return len(outdated)
 
 
 def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list[ClaimedPhoto]:
@@ -119,6 +139,11 @@ def fail_photo(session: Session, photo_id: int, error: str) -> None:
         _fail(row, error)
 
 
+def renew(session: Session, owner: str, *, lease: timedelta) -> None:
+    """Let the leases of a worker that is alive begin anew."""
+    session.execute(update(Photo).where(col(Photo.lease_owner) == owner).values(lease_until=utc_now() + lease))
+
+
 def release(session: Session, owner: str, *, blameless: bool) -> int:
     """Give back every photo leased to `owner`, and return how many.
 
@@ -137,10 +162,29 @@ def lease_owners(session: Session) -> list[str]:
     return [owner for owner in owners if owner is not None]
 
 
-def state_counts(session: Session) -> dict[PhotoState, int]:
-    """Return the number of photos in each state; states without photos count 0."""
-    rows = session.exec(select(Photo.state, func.count()).group_by(col(Photo.state))).all()
+def take_over_leftovers(session: Session, *, job_id: str) -> None:
+    """Put photos that finished jobs left pending on the account of this job."""
+    finished = select(Job.id).where(col(Job.state).in_([JobState.SUCCEEDED, JobState.FAILED]))
+    query = update(Photo).where(col(Photo.state) == PhotoState.PENDING, col(Photo.job_id).in_(finished))
+    session.execute(query.values(job_id=job_id))
+
+
+def any_pending(session: Session) -> bool:
+    """Say whether a photo waits to be embedded, claimed or not."""
+    return session.exec(select(Photo.id).where(Photo.state == PhotoState.PENDING).limit(1)).first() is not None
+
+
+def state_counts(session: Session, *, job_id: str | None = None) -> dict[PhotoState, int]:
+    """Return the number of photos in each state, of all or of a job's; states without photos count 0."""
+    query = select(Photo.state, func.count()).group_by(col(Photo.state))
+    rows = session.exec(query if job_id is None else query.where(Photo.job_id == job_id)).all()
     return dict.fromkeys(PhotoState, 0) | {PhotoState(state): count for state, count in rows}
+
+
+def failed_photos(session: Session, *, job_id: str) -> Sequence[Photo]:
+    """Return the job's photos that could not be embedded, in id order."""
+    query = select(Photo).where(Photo.job_id == job_id, Photo.state == PhotoState.FAILED).order_by(col(Photo.id))
+    return session.exec(query).all()
 
 
 def photos_of(session: Session, listing_ids: Sequence[str]) -> Sequence[Photo]:

@@ -4,6 +4,7 @@
     ├── BadInput              what the caller gave cannot be used
     │   ├── ListingsFileError    a listings file, photo table or column mapping is unreadable
     │   ├── PhotoRejected        a photo is not an image that we accept
+    │   ├── ListingRejected      a listing is not one that we accept
     │   └── BadQuery             a search parameter makes no sense
     ├── NotFound              the thing named does not exist
     ├── Conflict              the thing named is in a state that forbids this
@@ -63,6 +64,19 @@ class PhotoRejected(BadInput):
     def __init__(self, reason: str, problem: str) -> None:
         self.reason = reason
         super().__init__(problem)
+
+
+class ListingRejected(BadInput):
+    """A listing is not one that we accept.
+
+    Attributes:
+        field: the field at fault.
+        reason: the reason code, as it stands in rejects.csv (`missing_title`, `unreadable_price`, ...).
+    """
+
+    def __init__(self, field: str, reason: str, text: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason.replace('_', ' ')} ({text or 'empty'})")
 
 
 class BadQuery(BadInput):

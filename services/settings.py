@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         default=64, ge=1, description="Searches that may wait to be embedded; more are answered 503."
     )
     max_upload_bytes: int = Field(default=20 * 2**20, gt=0, description="Largest photo accepted, in bytes.")
+    max_listing_photos: int = Field(default=12, ge=1, description="Photos that a single listing may come with.")
     max_bulk_bytes: int = Field(default=2 * 2**30, gt=0, description="Largest bulk upload accepted, in bytes.")
     fetch_allow: Networks = Field(
         default=(), description="Networks that photos may be fetched from besides public addresses: `10.0.0.0/8, ::1`."

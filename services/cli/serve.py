@@ -11,8 +11,8 @@ import uvicorn
 from services.cli.console import console
 from services.cli.opening import open_resources
 from services.errors import LookalikeError
-from services.ingest.app import IngestParts
-from services.search.app import search_routes
+from services.ingest.app import ingest_part
+from services.search.app import search_part
 from services.web.app import create_app
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ def run(resources: Resources, *, host: str, port: int) -> None:
 
 def build_app(resources: Resources) -> Litestar:
     """Return one app that answers what the search app and the ingest app answer."""
-    ingest = IngestParts(resources)
-    return create_app(
-        resources,
-        title="Lookalike",
-        controllers=[search_routes(resources), ingest.routes],
-        lifespans=[ingest.lifespan],
-    )
+    return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
 
 
 def check_port(host: str, port: int) -> None:

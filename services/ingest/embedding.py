@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from db.models import Photo
     from db.photo_files import PhotoFiles
     from db.photos import ClaimedPhoto
     from db.session import Database
@@ -53,8 +55,18 @@ class EmbeddingRun:
 class PhotoEmbedder:
     """Embeds photos of the truth with one model and commits the outcome some hundred at a time."""
 
-    def __init__(self, database: Database, files: PhotoFiles, embedder: Embedder, *, limits: PhotoLimits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        files: PhotoFiles,
+        embedder: Embedder,
+        *,
+        limits: PhotoLimits,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """With `stop`, no more photos are claimed once it is set; those that are claimed are finished."""
         self._database, self._files, self._embedder, self._limits = database, files, embedder, limits
+        self._stop = stop or threading.Event()
         self._owner = f"{process_name()}:{uuid4().hex[:8]}"
 
     def embed_pending(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
@@ -97,10 +109,11 @@ class PhotoEmbedder:
             for photo, outcome in batch:
                 if isinstance(outcome, PhotoError):
                     failed += _fail(session, photo, outcome)
+            photos.renew(session, self._owner, lease=LEASE)
         return saved, failed
 
     def _claimed(self) -> Iterator[ClaimedPhoto]:
-        while True:
+        while not self._stop.is_set():
             with self._database.write() as session:
                 claimed = photos.claim(session, self._owner, limit=_CLAIM, lease=LEASE)
             if not claimed:
@@ -142,7 +155,13 @@ class PhotoEmbedder:
 def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[RejectedRecord]:
     photos.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
     for row in photos.photos_by_id(session, [photo.photo_id]):
-        yield RejectedRecord(row.source, 0, row.external_id, "photo", error.reason, shorten(str(error)))
+        yield rejected_photo(row)
+
+
+def rejected_photo(row: Photo) -> RejectedRecord:
+    """Return a photo that could not be embedded as a reject."""
+    reason, _, text = (row.error or "").partition(": ")
+    return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text))
 
 
 def _release_dead(database: Database) -> None:

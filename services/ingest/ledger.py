@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from db import jobs
+from db import jobs, photos
+from db.models import PhotoState
+from services.ingest.embedding import rejected_photo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlmodel import Session
 
     from db.records import RejectedRecord
@@ -74,10 +74,15 @@ class Ledger:
         self.count(f"{kind}_duplicates")
         self._rejects.append(record)
 
-    def failures(self, records: Sequence[RejectedRecord]) -> None:
-        """Keep photos that were accepted by their header and then could not be embedded."""
-        self.count("photos_failed", len(records))
-        self._rejects.extend(records)
+    def embedded(self) -> None:
+        """Count which of the run's photos were embedded, by whichever worker, and keep those that could not be."""
+        with self._database.write() as session:
+            counts = photos.state_counts(session, job_id=self.job_id)
+            failed = photos.failed_photos(session, job_id=self.job_id)
+            self.count("photos_embedded", counts[PhotoState.EMBEDDED])
+            self.count("photos_failed", len(failed))
+            self._rejects.extend(map(rejected_photo, failed))
+            self.write(session)
 
     def write(self, session: Session) -> None:
         """Put what was collected into the job, in the caller's transaction."""

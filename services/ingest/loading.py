@@ -15,19 +15,20 @@ import msgspec
 from more_itertools import chunked
 
 from db import listings, photos
-from db.photos import StoredPhoto
 from db.records import ListingRecord, PhotoRecord, RejectedRecord
-from ml.preprocess import PhotoError, inspect
+from ml.preprocess import PhotoError
 from services.errors import PhotoRejected
 from services.ingest.cleaning import check_records, clean_listing
 from services.ingest.readers import PHOTO_ID_LIMIT, read_listings, read_photo_table
 from services.ingest.rejects import shorten
+from services.ingest.storing import store_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from db.photo_files import PhotoFiles
+    from db.photos import StoredPhoto
     from db.session import Database
     from ml.preprocess import PhotoLimits
     from services.ingest.columns import Columns
@@ -193,7 +194,7 @@ def _store_batch(
             else:
                 stored.append(outcome)
     with database.write() as session:
-        for kind, count in photos.register_photos(session, stored).items():
+        for kind, count in photos.register_photos(session, stored, job_id=ledger.job_id).items():
             ledger.count(f"photos_{kind}", count)
         ledger.count("photos_accepted", len(stored))
         ledger.write(session)
@@ -206,22 +207,18 @@ def _store(
         name = source.find(record.source)
         if name is None:
             raise FileNotFoundError(record.source)
-        content = source.read(name)
-        header = inspect(content, limits)
+        return store_photo(
+            files,
+            source.read(name),
+            listing_id=record.listing_id,
+            external_id=record.external_id,
+            source=name,
+            limits=limits,
+        )
     except FileNotFoundError:
         return _rejected(record, "missing_file", f"no photo {record.source!r}")
     except (PhotoRejected, PhotoError) as error:
         return _rejected(record, error.reason, str(error))
-    return StoredPhoto(
-        listing_id=record.listing_id,
-        external_id=record.external_id,
-        source=name,
-        sha256=files.put(content),
-        format=header.format,
-        size_bytes=len(content),
-        width=header.width,
-        height=header.height,
-    )
 
 
 def _rejected(record: PhotoRecord, reason: str, text: str) -> RejectedRecord:

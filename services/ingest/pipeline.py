@@ -80,45 +80,44 @@ def run_ingest(
         ListingsFileError: a file cannot be read; the job is failed, and nothing of that file was written.
     """
     with recorded(resources.database, job_id):
-        return ingest_files(resources, job_id, inputs, progress)
-
-
-def ingest_files(resources: Resources, job_id: str, inputs: IngestInputs, progress: Progress) -> IngestResult:
-    """Do what `run_ingest` does, but for keeping the job's outcome."""
-    ledger = Ledger(resources.database, job_id)
-    _load(resources, inputs, ledger, progress)
-    run = embed_and_index(resources, ledger, progress)
+        ledger = load_files(resources, job_id, inputs, progress)
+        run = _embed_and_index(resources, ledger, progress)
     return IngestResult(ledger.summary(), run)
 
 
-def embed_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> EmbeddingRun | None:
+def _embed_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> EmbeddingRun | None:
     """Embed what is pending with the live model and bring the indexes in line; without a model, do nothing."""
     resources.ensure_generation()
     with resources.database.write() as session:
         live = generations.live_generation(session)
         if live is None:
             return None
-        embeddings.requeue_missing(session, model_version=live.model_version)
+        embeddings.requeue_missing(session, model_version=live.model_version, job_id=ledger.job_id)
+        photos.take_over_leftovers(session, job_id=ledger.job_id)
         pending = photos.state_counts(session)[PhotoState.PENDING]
     embedder = PhotoEmbedder(
         resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
     )
     run = embedder.embed_pending(StageCounter(progress, "embed photos", pending))
-    ledger.count("photos_embedded", run.embedded)
-    ledger.failures(run.failed)
-    ledger.flush()
-    progress("update indexes", 0, None)
-    resources.live.refresh()
-    resources.live.persist()
+    finish(resources, ledger, progress)
     return run
 
 
-def _load(
-    resources: Resources,
-    inputs: IngestInputs,
-    ledger: Ledger,
-    progress: Progress,
-) -> None:
+def finish(resources: Resources, ledger: Ledger, progress: Progress) -> None:
+    """Put what became of a job's photos on its account, and bring the indexes in line."""
+    ledger.embedded()
+    progress("update indexes", 0, None)
+    resources.live.refresh()
+    resources.live.persist()
+
+
+def load_files(resources: Resources, job_id: str, inputs: IngestInputs, progress: Progress) -> Ledger:
+    """Bring the files into the truth, and return the job's account; the photos are left for workers to embed.
+
+    Raises:
+        ListingsFileError: a file cannot be read; nothing of that file was written.
+    """
+    ledger = Ledger(resources.database, job_id)
     with ExitStack() as stack:
         # Everything is opened before anything is written.
         source = stack.enter_context(_photo_source(inputs, resources))
@@ -139,6 +138,7 @@ def _load(
             advance=StageCounter(progress, "store photos", None),
         )
         ledger.flush()
+    return ledger
 
 
 def _photo_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:

@@ -6,10 +6,11 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from db import jobs
+from db import generations, jobs, photos
+from db.models import PhotoState
 from services.errors import LookalikeError
 from services.ingest.job_outcome import JobInterrupted, recorded
-from services.ingest.pipeline import ingest_files
+from services.ingest.pipeline import finish, load_files
 from services.ingest.processes import is_gone
 from services.ingest.reindex import run_reindex_job
 from services.ingest.uploads import taken_upload
@@ -17,9 +18,13 @@ from services.ingest.uploads import taken_upload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.ingest.worker import EmbeddingWorker
     from services.resources import Resources
 
 log = logging.getLogger(__name__)
+
+_LOOKS_EVERY_S = 0.1
+"""How often a job looks whether its photos are embedded."""
 
 _AFTER_AN_ERROR_S = 5.0
 """How long the queue rests after an error that no job explains, such as a full disk or a database that is away."""
@@ -32,10 +37,11 @@ class JobRunner:
     one process may run the queue of a database at a time. Jobs that the command line runs by itself are not touched.
     """
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, resources: Resources, worker: EmbeddingWorker) -> None:
+        """`worker` embeds what the jobs bring, unless others do."""
+        self._resources, self._worker = resources, worker
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -59,7 +65,7 @@ class JobRunner:
 
     def stop(self) -> None:
         """Let the present job finish its transaction and end the thread; an unfinished job runs again at a start."""
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
         self._thread.join(timeout=30)
 
@@ -70,7 +76,7 @@ class JobRunner:
         return job_id
 
     def _loop(self) -> None:
-        while not self._stopping:
+        while not self._stopped.is_set():
             try:
                 if not self._run_next():
                     self._wake.wait(timeout=1.0)
@@ -98,8 +104,28 @@ class JobRunner:
 
     def _ingest(self, job_id: str, upload: str) -> None:
         with recorded(self._resources.database, job_id), taken_upload(self._resources.uploads, upload) as inputs:
-            ingest_files(self._resources, job_id, inputs, self._stop_point)
+            ledger = load_files(self._resources, job_id, inputs, self._stop_point)
+            self._worker.wake()
+            self._await_embedding(job_id)
+            finish(self._resources, ledger, self._stop_point)
+
+    def _await_embedding(self, job_id: str) -> None:
+        """Wait until no photo of the job is pending; without a model that is left for later.
+
+        Raises:
+            LookalikeError: the worker cannot work.
+        """
+        while True:
+            with self._resources.database.read() as session:
+                pending = photos.state_counts(session, job_id=job_id)[PhotoState.PENDING]
+                live = generations.live_generation(session)
+            if not pending or live is None:
+                return
+            if self._worker.problem is not None:
+                raise self._worker.problem
+            self._stop_point("embed photos", 0, None)
+            self._stopped.wait(timeout=_LOOKS_EVERY_S)
 
     def _stop_point(self, _stage: str, _done: int, _total: int | None) -> None:
-        if self._stopping:
+        if self._stopped.is_set():
             raise JobInterrupted

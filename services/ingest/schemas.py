@@ -7,6 +7,22 @@ from datetime import datetime
 import msgspec
 
 
+class WrittenPhoto(msgspec.Struct):
+    """A photo of a listing that was written; `state` is pending, embedded or failed."""
+
+    photo_id: int
+    name: str
+    state: str
+
+
+class ListingWritten(msgspec.Struct):
+    """A listing that was written. `outcome`: created, updated or unchanged."""
+
+    listing_id: str
+    outcome: str
+    photos: list[WrittenPhoto]
+
+
 class JobQueued(msgspec.Struct):
     """A job was queued; ask for it at `/v1/jobs/{job_id}`."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from litestar import Router, get
-from litestar.di import Provide
+from litestar import get
 from litestar.response import Redirect
 
-from services.search.controllers import CatalogueController, SearchController
+from services.search.controllers import CatalogueController, SearchController, get_listing
 from services.search.service import SearchService
+from services.web.app import AppPart
 from services.web.app import create_app as create_web_app
 
 if TYPE_CHECKING:
@@ -24,16 +24,13 @@ def start() -> Redirect:
     return Redirect("/docs", status_code=307)
 
 
-def search_routes(resources: Resources) -> Router:
-    """Return every route of the search app."""
-    service = SearchService(resources)
-    return Router(
-        path="/",
-        route_handlers=[start, SearchController, CatalogueController],
-        dependencies={"search_service": Provide(lambda: service, sync_to_thread=False)},
+def search_part(resources: Resources) -> AppPart:
+    """Return what the search service adds to an app."""
+    return AppPart(
+        [SearchController, CatalogueController, get_listing, start], {"search_service": SearchService(resources)}
     )
 
 
 def create_app(resources: Resources) -> Litestar:
     """Return the search app alone, as the stack runs it."""
-    return create_web_app(resources, title="Lookalike search", controllers=[search_routes(resources)])
+    return create_web_app(resources, title="Lookalike search", parts=[search_part(resources)])

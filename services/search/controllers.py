@@ -161,13 +161,6 @@ class CatalogueController(Controller):
         """Return every category, most listings first."""
         return await workers.run(_categories, resources)
 
-    @get("/listings/{listing_id:str}", responses=problem_responses(400, 404, 503), summary="A listing")
-    async def listing(
-        self, listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
-    ) -> ListingAnswer:
-        """Return a listing with its photos."""
-        return await workers.run(_listing, resources, listing_id)
-
     @get(
         "/photos/{photo_id:int}",
         media_type="image/*",
@@ -203,6 +196,19 @@ class CatalogueController(Controller):
         """Return the photo as a JPEG, upright, without metadata. 304 answers a fitting If-None-Match."""
         conditions = _conditions(request, v)
         return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
+
+
+@get(
+    "/v1/listings/{listing_id:str}",
+    tags=["catalogue"],
+    responses=problem_responses(400, 404, 503),
+    summary="A listing",
+)
+async def get_listing(
+    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+) -> ListingAnswer:
+    """Return a listing with its photos."""
+    return await workers.run(_listing, resources, listing_id)
 
 
 def _categories(resources: Resources) -> list[CategoryCount]:

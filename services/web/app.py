@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar
+from litestar import Controller, Litestar
 from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
@@ -19,14 +20,14 @@ from services.web.requests import CarefulRequest, check_request, decode_upload, 
 from services.web.threads import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from litestar.types import ControllerRouterHandler
 
     from services.web.ports import Parts
 
-_FORM_ALLOWANCE = 64 * 1024
+FORM_ALLOWANCE = 64 * 1024
 """Bytes that a form's other fields and separators may take, besides one photo."""
 
 
@@ -38,28 +39,45 @@ class Metrics(PrometheusController):
     openmetrics_format = True
 
 
-def create_app(
-    resources: Parts,
-    *,
-    title: str,
-    controllers: Sequence[ControllerRouterHandler],
-    lifespans: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
-) -> Litestar:
-    """Return an app of these controllers, which may ask for `resources` and `workers`.
+@dataclass(frozen=True, slots=True)
+class AppPart:
+    """What one service adds to an app.
+
+    Attributes:
+        handlers: controllers and functions. A call at a path that another part has a call at is a function.
+        dependencies: what they may ask for by name.
+        lifespans: what runs while the app lives.
+    """
+
+    handlers: Sequence[ControllerRouterHandler]
+    dependencies: Mapping[str, object]
+    lifespans: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = ()
+
+
+def create_app(resources: Parts, *, title: str, parts: Sequence[AppPart]) -> Litestar:
+    """Return an app of these parts, all of which may ask for `resources` and `workers`.
 
     While it serves, the indexes follow the change feed; when it stops, their position is made durable. A thread waits
     while its photo is embedded, so there are more threads than cores: else no photos would meet in a batch.
     """
     settings = resources.settings
     workers = Workers(settings.thread_count + BatchLimits().max_batch)
+    given = {"resources": resources, "workers": workers}
+    for part in parts:
+        given |= part.dependencies
     metrics = PrometheusConfig(app_name="lookalike", prefix="lookalike", group_path=True)
     return Litestar(
-        route_handlers=[*controllers, HealthController, Metrics, docs_assets()],
-        dependencies={
-            "resources": Provide(lambda: resources, sync_to_thread=False),
-            "workers": Provide(lambda: workers, sync_to_thread=False),
-        },
-        lifespan=[following(resources.live, interval_s=settings.follow_interval_s), *lifespans],
+        route_handlers=[
+            *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
+            HealthController,
+            Metrics,
+            docs_assets(),
+        ],
+        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in given.items()},
+        lifespan=[
+            following(resources.live, interval_s=settings.follow_interval_s),
+            *(lifespan for part in parts for lifespan in part.lifespans),
+        ],
         exception_handlers=problem_handlers(),
         before_send=[send_request_id],
         middleware=[metrics.middleware],
@@ -67,9 +85,23 @@ def create_app(
         request_class=CarefulRequest,
         before_request=check_request,
         type_decoders=[(is_upload, _decode_upload)],
-        request_max_body_size=settings.max_upload_bytes + _FORM_ALLOWANCE,
+        request_max_body_size=settings.max_upload_bytes + FORM_ALLOWANCE,
         logging_config=None,
     )
+
+
+def _is_function(handler: ControllerRouterHandler) -> bool:
+    """Functions are registered last: Litestar 2.25 gives each controller an OPTIONS call, and refuses a second one."""
+    return not isinstance(handler, type)
+
+
+def sized(controller: type[Controller], max_bytes: int) -> type[Controller]:
+    """Return the controller with another limit of its bodies."""
+    return type(controller.__name__, (controller,), {"request_max_body_size": max_bytes})
+
+
+def _giving(value: object) -> Callable[[], object]:
+    return lambda: value
 
 
 def _decode_upload(target: type, value: Any) -> Any:

@@ -18,6 +18,7 @@ from services.errors import (
     BadInput,
     BadQuery,
     Conflict,
+    ListingRejected,
     LookalikeError,
     NotFound,
     Overloaded,
@@ -39,6 +40,7 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (PhotoRejected, 422, "The photo is not accepted"),
+    (ListingRejected, 422, "The listing is not accepted"),
     (BadInput, 400, "The request is not valid"),
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
@@ -49,7 +51,7 @@ _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem. `reason` is a photo's reason code, `field` the parameter at fault."""
+    """An RFC 9457 problem. `reason` is a photo's or listing's reason code, `field` what is at fault."""
 
     status: int
     title: str
@@ -97,8 +99,8 @@ def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[b
         status=status,
         title=title,
         detail=str(error),
-        reason=error.reason if isinstance(error, PhotoRejected) else None,
-        field=error.field if isinstance(error, BadQuery) else None,
+        reason=error.reason if isinstance(error, PhotoRejected | ListingRejected) else None,
+        field=error.field if isinstance(error, BadQuery | ListingRejected) else None,
     )
     return _response(
         problem, {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else _NO_HEADERS

@@ -23,7 +23,7 @@ from services.errors import (
     NotFound,
     PhotoRejected,
 )
-from services.web.app import create_app
+from services.web.app import AppPart, create_app
 from tests.worlds import resources_in
 
 SECRET = "the password is swordfish"
@@ -76,7 +76,7 @@ async def take_form(data: MultipartBody[Upload]) -> int:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litestar]]:
     with resources_in(tmp_path_factory.mktemp("data")) as resources:
-        app = create_app(resources, title="Test", controllers=[fail, ask, take_json, take_form])
+        app = create_app(resources, title="Test", parts=[AppPart([fail, ask, take_json, take_form], {})])
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 

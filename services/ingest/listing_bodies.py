@@ -1,0 +1,218 @@
+"""Bodies that state a listing: JSON with photo URLs, or a form with photos; a call takes either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+import msgspec
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import ClientException, ValidationException
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Reference,
+    RequestBody,
+    Schema,
+)
+from msgspec import UNSET, UnsetType
+
+from services.errors import PhotoRejected
+from services.ingest.changes import GivenListing
+from services.web.requests import INVALID, form_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litestar import Request
+
+    from services.ingest.changes import GivenPhoto
+    from services.web.photo_fetcher import PhotoFetcher
+
+_CHUNK = 1 << 20
+
+
+class ListingFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A whole listing; the description of the bodies, below, says what the fields are."""
+
+    title: str
+    category: str
+    description: str = ""
+    price: str | float | None = None
+    currency: str | None = None
+    location: str = ""
+
+    def given(self) -> GivenListing:
+        """Return the listing."""
+        return GivenListing(**_changed(self))
+
+
+class NewListingFields(ListingFields, kw_only=True):
+    """A listing that is added; without an id it is given one."""
+
+    listing_id: str = msgspec.field(default_factory=lambda: uuid4().hex)
+
+    def given(self) -> GivenListing:
+        """Return the listing."""
+        fields = _changed(self)
+        del fields["listing_id"]
+        return GivenListing(**fields)
+
+
+class ChangedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The fields of a listing that are to change."""
+
+    title: str | UnsetType = UNSET
+    category: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    price: str | float | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+    location: str | UnsetType = UNSET
+
+    def changed(self) -> dict[str, Any]:
+        """Return the changed fields of `GivenListing`."""
+        return _changed(self)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedPhoto:
+    """A photo that came with the body."""
+
+    name: str
+    file: IO[bytes]
+    max_bytes: int
+
+    def content(self) -> bytes:
+        """Return its bytes.
+
+        Raises:
+            PhotoRejected: it is too large.
+        """
+        content = self.file.read(self.max_bytes + 1)
+        if len(content) > self.max_bytes:
+            raise PhotoRejected("too_large", f"{self.name} is larger than {self.max_bytes} bytes")
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedPhoto:
+    """A photo that is named by its URL."""
+
+    name: str
+    fetcher: PhotoFetcher
+
+    def content(self) -> bytes:
+        """Fetch it.
+
+        Raises:
+            PhotoRejected: it cannot be fetched.
+        """
+        return self.fetcher.fetch(self.name)
+
+
+async def read_body(request: Request[Any, Any, Any]) -> tuple[dict[str, Any], bool]:
+    """Return the body's fields, and whether they came as JSON, where they have types.
+
+    Raises:
+        ClientException: it is neither JSON nor a form.
+    """
+    if request.content_type[0] == RequestEncodingType.MULTI_PART:
+        return form_values(await request.form()), False
+    if request.content_type[0] in (RequestEncodingType.JSON, ""):
+        values = await request.json()
+        if not isinstance(values, dict):
+            raise ClientException("The JSON body is not an object.")
+        return values, True
+    raise ClientException("Send application/json, or multipart/form-data with the photos as `photos`.", status_code=415)
+
+
+def take_photos(
+    values: dict[str, Any], *, is_json: bool, fetcher: PhotoFetcher, max_bytes: int
+) -> Sequence[GivenPhoto] | None:
+    """Take the photos out of a body's fields; None where it has no such field.
+
+    Raises:
+        ValidationException: they are not a list of URLs (JSON) or files (a form).
+    """
+    if "photos" not in values:
+        return None
+    given = values.pop("photos")
+    if is_json:
+        if not isinstance(given, list) or not all(isinstance(url, str) for url in given):
+            raise ValidationException(INVALID, extra=[{"key": "photos", "message": "give a list of URLs"}])
+        return [LinkedPhoto(url, fetcher) for url in given]
+    files = given if isinstance(given, list) else [given]
+    if not all(isinstance(file, UploadFile) for file in files):
+        raise ValidationException(INVALID, extra=[{"key": "photos", "message": "give files, each with a file name"}])
+    return [UploadedPhoto(file.filename, cast("IO[bytes]", file.file), max_bytes) for file in files]
+
+
+def _changed(fields: msgspec.Struct) -> dict[str, Any]:
+    stated = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
+    if "price" in stated:
+        stated["price"] = "" if stated["price"] is None else str(stated["price"])
+    return stated
+
+
+_TEXT = Schema(type=OpenAPIType.STRING)
+_FIELDS = {
+    "title": _TEXT,
+    "category": Schema(type=OpenAPIType.STRING, description="A path: `Home & Garden / Lamps`."),
+    "description": _TEXT,
+    "price": Schema(
+        one_of=[Schema(type=OpenAPIType.NUMBER, minimum=0), _TEXT, Schema(type=OpenAPIType.NULL)],
+        description="An amount, or text such as `£10`.",
+    ),
+    "currency": Schema(type=OpenAPIType.STRING, description="ISO 4217 code."),
+    "location": _TEXT,
+}
+_ID = Schema(type=OpenAPIType.STRING, max_length=200, description="The marketplace's own id; made if there is none.")
+_URLS = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI))
+_FILES = Schema(
+    type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+)
+
+
+def _body(fields: dict[str, Schema], required: list[str]) -> RequestBody:
+    def described(photos: Schema) -> OpenAPIMediaType:
+        properties: dict[str, Reference | Schema] = {**fields, "photos": photos}
+        return OpenAPIMediaType(
+            schema=Schema(
+                type=OpenAPIType.OBJECT, properties=properties, required=required, additional_properties=False
+            )
+        )
+
+    return RequestBody(
+        content={"application/json": described(_URLS), "multipart/form-data": described(_FILES)}, required=True
+    )
+
+
+@dataclass
+class NewListingBody(Operation):
+    """Describes a listing that is added."""
+
+    def __post_init__(self) -> None:
+        """Describe both kinds of body."""
+        self.request_body = _body({"listing_id": _ID, **_FIELDS}, ["title", "category"])
+
+
+@dataclass
+class WholeListingBody(Operation):
+    """Describes a listing that replaces another."""
+
+    def __post_init__(self) -> None:
+        """Describe both kinds of body."""
+        self.request_body = _body(_FIELDS, ["title", "category"])
+
+
+@dataclass
+class ChangedListingBody(Operation):
+    """Describes the fields of a listing that change."""
+
+    def __post_init__(self) -> None:
+        """Describe both kinds of body."""
+        self.request_body = _body(_FIELDS, [])

@@ -1,0 +1,118 @@
+"""The calls that change single listings. What they do is done by `changes`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar import Controller, Request, Response, delete, patch, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from services.ingest.changes import ListingChanges
+from services.ingest.listing_bodies import (
+    ChangedFields,
+    ChangedListingBody,
+    ListingFields,
+    NewListingBody,
+    NewListingFields,
+    WholeListingBody,
+    read_body,
+    take_photos,
+)
+from services.ingest.schemas import ListingWritten, WrittenPhoto
+from services.resources import Resources
+from services.web.problems import problem_responses
+from services.web.requests import converted
+from services.web.threads import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.ingest.changes import GivenPhoto, Written
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class ListingController(Controller):
+    """Single listings. A change that is answered is kept; its photos are searchable a moment later."""
+
+    path = "/v1/listings"
+    tags = ("ingest",)
+
+    @post(
+        "/",
+        operation_class=NewListingBody,
+        responses=problem_responses(400, 409, 413, 415, 422, 503),
+        summary="Add a listing",
+    )
+    async def create(
+        self,
+        request: AnyRequest,
+        resources: NamedDependency[Resources],
+        listing_changes: NamedDependency[ListingChanges],
+        workers: NamedDependency[Workers],
+    ) -> ListingWritten:
+        """Add a listing with its photos, by URL (JSON) or as files (a form)."""
+        values, is_json, photos = await _read(request, resources)
+        fields = converted(values, NewListingFields, strict=is_json)
+        return _answer(await workers.run(listing_changes.create, fields.listing_id, fields.given(), photos or ()))
+
+    @put(
+        "/{listing_id:str}",
+        operation_class=WholeListingBody,
+        responses=problem_responses(400, 413, 415, 422, 503),
+        summary="Add or replace a listing",
+    )
+    async def replace(
+        self,
+        request: AnyRequest,
+        listing_id: FromPath[str],
+        resources: NamedDependency[Resources],
+        listing_changes: NamedDependency[ListingChanges],
+        workers: NamedDependency[Workers],
+    ) -> Response[ListingWritten]:
+        """Make the listing be as given, with these photos and no others. 201 if there was none of this id."""
+        values, is_json, photos = await _read(request, resources)
+        given = converted(values, ListingFields, strict=is_json).given()
+        written = await workers.run(listing_changes.put, listing_id, given, photos or ())
+        return Response(_answer(written), status_code=201 if written.outcome == "created" else 200)
+
+    @patch(
+        "/{listing_id:str}",
+        operation_class=ChangedListingBody,
+        responses=problem_responses(400, 404, 413, 415, 422, 503),
+        summary="Change some of a listing",
+    )
+    async def change(
+        self,
+        request: AnyRequest,
+        listing_id: FromPath[str],
+        resources: NamedDependency[Resources],
+        listing_changes: NamedDependency[ListingChanges],
+        workers: NamedDependency[Workers],
+    ) -> ListingWritten:
+        """Change the fields that are given; `photos` replaces all of them."""
+        values, is_json, photos = await _read(request, resources)
+        changed = converted(values, ChangedFields, strict=is_json).changed()
+        return _answer(await workers.run(listing_changes.patch, listing_id, changed, photos))
+
+    @delete("/{listing_id:str}", responses=problem_responses(404, 503), summary="Delete a listing")
+    async def remove(
+        self,
+        listing_id: FromPath[str],
+        listing_changes: NamedDependency[ListingChanges],
+        workers: NamedDependency[Workers],
+    ) -> None:
+        """Delete the listing with its photos; no search finds it from now on."""
+        await workers.run(listing_changes.delete, listing_id)
+
+
+async def _read(request: AnyRequest, resources: Resources) -> tuple[dict[str, Any], bool, Sequence[GivenPhoto] | None]:
+    values, is_json = await read_body(request)
+    limit = resources.settings.max_upload_bytes
+    return values, is_json, take_photos(values, is_json=is_json, fetcher=resources.photo_fetcher, max_bytes=limit)
+
+
+def _answer(written: Written) -> ListingWritten:
+    photos = [WrittenPhoto(photo.id or 0, photo.external_id, photo.state) for photo in written.photos]
+    return ListingWritten(written.listing_id, written.outcome, photos)

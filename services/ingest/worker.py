@@ -1,0 +1,86 @@
+"""Embeds pending photos on a thread of its own, beside whatever else the process does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from db import embeddings, generations, photos
+from services.errors import LookalikeError
+from services.ingest.embedding import PhotoEmbedder
+
+if TYPE_CHECKING:
+    from services.resources import Resources
+
+log = logging.getLogger(__name__)
+
+_LOOKS_EVERY_S = 1.0
+"""How long photos wait that another process registered; those of this one are told of by `wake`."""
+
+_AFTER_AN_ERROR_S = 5.0
+
+
+class EmbeddingWorker:
+    """Takes pending photos as they come, in this process or another one, and embeds them with the live model.
+
+    Any number of workers may run, here and on other machines: photos are claimed with leases.
+
+    Attributes:
+        problem: why it could not work when it last tried; None when it could.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self.problem: LookalikeError | None = None
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._followed_version: str | None = None
+        self._thread = threading.Thread(target=self._loop, name="embedding", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there are photos."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the photos that are claimed, claim no more, and end the thread."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=30)
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            rest = _LOOKS_EVERY_S
+            try:
+                self._work()
+                self.problem = None
+            except LookalikeError as error:
+                log.warning("photos cannot be embedded: %s", error)
+                self.problem, rest = error, _AFTER_AN_ERROR_S
+            except Exception:  # nothing may end this thread
+                log.exception("photos could not be embedded; trying again")
+                rest = _AFTER_AN_ERROR_S
+            self._wake.wait(timeout=rest)
+            self._wake.clear()
+
+    def _work(self) -> None:
+        resources = self._resources
+        with resources.database.read() as session:
+            live, waiting = generations.live_generation(session), photos.any_pending(session)
+        if live is None:
+            return
+        if live.model_version != self._followed_version:
+            # Photos that were on their way when the model was changed have a vector of the old one only.
+            with resources.database.write() as session:
+                embeddings.requeue_missing(session, model_version=live.model_version)
+            self._followed_version, waiting = live.model_version, True
+        if waiting:
+            embedder = resources.embedder_for(live.model_version)
+            working = PhotoEmbedder(
+                resources.database, resources.photo_files, embedder, limits=resources.photo_limits, stop=self._stopping
+            )
+            if working.embed_pending().embedded:
+                resources.live.refresh()  # searchable now, not when the indexes follow the next time
