@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy import delete
+from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, select
 
 from db.models import Job, JobState, Reject, utc_now
@@ -15,17 +17,53 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-def create_job(session: Session, kind: str, inputs: Mapping[str, object], *, state: JobState = JobState.QUEUED) -> str:
-    """Add a job of this kind and return its id, 32 hex digits. A queued one is for whoever runs the queue."""
-    job = Job(id=uuid4().hex, kind=kind, inputs=dict(inputs), state=state)
+@dataclass(frozen=True, slots=True)
+class JobStage:
+    """How far a job is: so much of a stage done, of a total where it is known, since it began until `at`."""
+
+    stage: str
+    done: int
+    total: int | None
+    since: datetime
+    at: datetime
+
+    @property
+    def rate(self) -> float | None:
+        """How much is done per second; None before there is anything to tell from."""
+        seconds = (self.at - self.since).total_seconds()
+        return self.done / seconds if self.done and seconds > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of this stage, at the present rate; None where that cannot be told."""
+        return (self.total - self.done) / self.rate if self.total is not None and self.rate else None
+
+
+def create_job(
+    session: Session,
+    kind: str,
+    inputs: Mapping[str, object],
+    *,
+    state: JobState = JobState.QUEUED,
+    idempotency_key: str | None = None,
+) -> str:
+    """Add a job of this kind and return its id, 32 hex digits. A queued one is for whoever runs the queue.
+
+    Raises:
+        IntegrityError: when this is flushed, and another job has the key.
+    """
+    job = Job(id=uuid4().hex, kind=kind, inputs=dict(inputs), state=state, idempotency_key=idempotency_key)
     session.add(job)
     return job.id
 
 
-def start_job(session: Session, job_id: str) -> None:
-    """Mark the job as running."""
-    job = session.get_one(Job, job_id)
+def start_job(session: Session, job_id: str) -> bool:
+    """Mark the job as running, and return whether it is; one that was cancelled stays so."""
+    job = session.get_one(Job, job_id, with_for_update=True)
+    if job.state == JobState.CANCELLED:
+        return False
     job.state, job.started_at = JobState.RUNNING, utc_now()
+    return True
 
 
 def add_counts(session: Session, job_id: str, counts: Mapping[str, int]) -> None:
@@ -39,6 +77,57 @@ def finish_job(session: Session, job_id: str, error: str | None = None) -> None:
     job = session.get_one(Job, job_id)
     job.state = JobState.FAILED if error else JobState.SUCCEEDED
     job.error, job.finished_at = error, utc_now()
+
+
+def cancel_job(session: Session, job_id: str) -> None:
+    """Mark the job as cancelled."""
+    job = session.get_one(Job, job_id)
+    job.state, job.finished_at = JobState.CANCELLED, utc_now()
+
+
+def request_cancel(session: Session, job_id: str) -> Job | None:
+    """Cancel a queued job, and ask the process that runs a running one to; an ended one stays as it is.
+
+    Returns the job as it stands then, or None when there is none of this id.
+    """
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is not None and job.state == JobState.QUEUED:
+        job.state, job.finished_at = JobState.CANCELLED, utc_now()
+    if job is not None and job.state == JobState.RUNNING:
+        job.cancel_requested = True
+    return job
+
+
+def set_progress(session: Session, job_id: str, progress: JobStage) -> bool:
+    """Record how far a job is, and return whether somebody wants it cancelled."""
+    job = session.get_one(Job, job_id, with_for_update=True)
+    job.progress = asdict(progress) | {"since": progress.since.isoformat(), "at": progress.at.isoformat()}
+    return job.cancel_requested
+
+
+def progress_of(job: Job) -> JobStage | None:
+    """Return how far the job was when it last told."""
+    if job.progress is None:
+        return None
+    times = {name: datetime.fromisoformat(job.progress[name]) for name in ("since", "at")}
+    return JobStage(**{**job.progress, **times})
+
+
+def newest_jobs(
+    session: Session, *, limit: int, before: tuple[datetime, str] | None = None, state: JobState | None = None
+) -> Sequence[Job]:
+    """Return up to `limit` jobs, newest first, that are older than the one with this time and id."""
+    query = select(Job).order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(Job.created_at, Job.id) < before)
+    if state is not None:
+        query = query.where(Job.state == state)
+    return session.exec(query).all()
+
+
+def job_of_key(session: Session, idempotency_key: str) -> Job | None:
+    """Return the job that was created with this key."""
+    return session.exec(select(Job).where(Job.idempotency_key == idempotency_key)).first()
 
 
 def running_jobs(session: Session) -> Sequence[Job]:
@@ -81,4 +170,5 @@ def counts_of(session: Session, job_id: str) -> dict[str, int]:
 
 def _queue_again(session: Session, job: Job) -> None:
     job.state, job.started_at, job.finished_at, job.error, job.counts = JobState.QUEUED, None, None, None, {}
+    job.progress = None
     session.execute(delete(Reject).where(col(Reject.job_id) == job.id))

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy import false as sql_false
 from sqlmodel import Field, SQLModel
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -93,12 +95,21 @@ class JobState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+"""The states that a job does not leave."""
 
 
 class Job(SQLModel, table=True):
     """One run of ingest or reindex, with its counts."""
 
     __tablename__ = "job"
+    __table_args__ = (
+        Index("uq_job_idempotency_key", "idempotency_key", unique=True),
+        Index("ix_job_created_at_id", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True, max_length=32)
     kind: str = Field(max_length=20)
@@ -106,6 +117,9 @@ class Job(SQLModel, table=True):
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), default_factory=dict)
     counts: dict[str, int] = Field(sa_column=Column(JSON, nullable=False), default_factory=dict)
     error: str | None = Field(default=None, sa_type=Text)
+    progress: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    cancel_requested: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=sql_false()))
+    idempotency_key: str | None = Field(default=None, max_length=255)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

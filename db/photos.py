@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from db import feed
-from db.models import Embedding, FeedOperation, Job, JobState, Listing, Photo, PhotoState, utc_now
+from db.models import ENDED, Embedding, FeedOperation, Job, Listing, Photo, PhotoState, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -164,7 +164,7 @@ def lease_owners(session: Session) -> list[str]:
 
 def take_over_leftovers(session: Session, *, job_id: str) -> None:
     """Put photos that finished jobs left pending on the account of this job."""
-    finished = select(Job.id).where(col(Job.state).in_([JobState.SUCCEEDED, JobState.FAILED]))
+    finished = select(Job.id).where(col(Job.state).in_(ENDED))
     query = update(Photo).where(col(Photo.state) == PhotoState.PENDING, col(Photo.job_id).in_(finished))
     session.execute(query.values(job_id=job_id))
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8000
 
+GRACE_S = 10
+"""How long requests may take to end when the server stops; a job's events would never."""
+
 
 class PortTaken(LookalikeError):
     """Something else listens on the port."""
@@ -44,7 +47,14 @@ def run(resources: Resources, *, host: str, port: int) -> None:
     """Serve until stopped."""
     resources.ensure_generation()
     console.print(f"Lookalike is at http://{host}:{port} (API: /docs). Stop it with Ctrl-C.")
-    uvicorn.run(build_app(resources), host=host, port=port, log_level="warning", access_log=False)
+    uvicorn.run(
+        build_app(resources),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
 
 
 def build_app(resources: Resources) -> Litestar:

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from services.ingest.changes import ListingChanges
-from services.ingest.controllers import AdminController, BulkController, JobController
+from services.ingest.controllers import AdminController, BulkController
+from services.ingest.job_controllers import JobController
 from services.ingest.listing_controllers import ListingController
 from services.ingest.runner import JobRunner
 from services.ingest.worker import EmbeddingWorker

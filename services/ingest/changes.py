@@ -224,7 +224,7 @@ def _given(listing: Listing) -> GivenListing:
 
 
 def _find(session: Session, listing_id: str) -> Listing:
-    rows = [] if "\0" in listing_id else listings.listings_by_id(session, [listing_id])
+    rows = listings.listings_by_id(session, [listing_id])
     if not rows:
         raise NotFound("listing", listing_id)
     return rows[0]

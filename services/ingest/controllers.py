@@ -1,29 +1,26 @@
-"""The ingest app's calls. What they do is done by `pipeline`, `reindex` and `indexing`."""
+"""Bulk ingest and administration. What these calls do is done by `pipeline`, `reindex` and `indexing`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, MultipartBody
+from litestar.params import HeaderParameter, JSONBody, MultipartBody
 
-from db import generations, jobs
+from db import generations
 from services.errors import NotFound
 from services.indexing.consistency import drift
-from services.ingest.rejects import rejects_csv
 from services.ingest.runner import JobRunner
-from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobAnswer, JobQueued, ReindexRequest
+from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, ReindexRequest
 from services.ingest.uploads import UploadedFile, store_uploads
 from services.resources import Resources
 from services.web.problems import problem_responses
 
 if TYPE_CHECKING:
     from typing import IO
-
-    from db.models import Job
 
 
 @dataclass
@@ -45,7 +42,7 @@ class BulkController(Controller):
         "/",
         status_code=202,
         sync_to_thread=True,
-        responses=problem_responses(400, 413),
+        responses=problem_responses(400, 409, 413),
         summary="Ingest listings in bulk",
     )
     def upload(
@@ -53,6 +50,15 @@ class BulkController(Controller):
         data: MultipartBody[BulkUpload],
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
+        idempotency_key: Annotated[
+            str | None,
+            HeaderParameter(
+                name="Idempotency-Key",
+                min_length=1,
+                max_length=255,
+                description="Send it again with the same key, and the same files, and it is still one job.",
+            ),
+        ] = None,
     ) -> JobQueued:
         """Store the files and queue a job that ingests them; the file names' endings tell the formats."""
         parts = {
@@ -60,34 +66,8 @@ class BulkController(Controller):
             for field in fields(data)
             if (part := getattr(data, field.name)) is not None
         }
-        return JobQueued(job_runner.queue_ingest(store_uploads(resources.uploads, parts)))
-
-
-class JobController(Controller):
-    """Jobs and what they did not accept."""
-
-    path = "/v1/jobs"
-    tags = ("ingest",)
-
-    @get("/{job_id:str}", sync_to_thread=True, responses=problem_responses(404), summary="A job's state and counts")
-    def job(self, job_id: FromPath[str], resources: NamedDependency[Resources]) -> JobAnswer:
-        """Return the job as it stands."""
-        return _job_answer(_find(resources, job_id))
-
-    @get(
-        "/{job_id:str}/rejects",
-        sync_to_thread=True,
-        media_type="text/csv",
-        responses=problem_responses(404),
-        summary="What a job did not accept",
-    )
-    def rejects(self, job_id: FromPath[str], resources: NamedDependency[Resources]) -> Response[str]:
-        """Return the rejects as CSV: file, line, id, field, reason, text."""
-        _find(resources, job_id)
-        with resources.database.read() as session:
-            table = "".join(rejects_csv(jobs.rejects_of(session, job_id)))
-        disposition = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
-        return Response(table, media_type="text/csv", headers=disposition)
+        stored = store_uploads(resources.uploads, parts)
+        return JobQueued(job_runner.queue_ingest(stored, idempotency_key=idempotency_key))
 
 
 class AdminController(Controller):
@@ -134,24 +114,3 @@ class AdminController(Controller):
         version = live.generation.model_version
         found = [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
         return [DriftAnswer(one.engine, one.expected, one.held, one.missing, one.extra) for one in found]
-
-
-def _find(resources: Resources, job_id: str) -> Job:
-    with resources.database.read() as session:
-        job = jobs.find_job(session, job_id)
-    if job is None:
-        raise NotFound("job", job_id)
-    return job
-
-
-def _job_answer(job: Job) -> JobAnswer:
-    return JobAnswer(
-        job_id=job.id,
-        kind=job.kind,
-        state=job.state,
-        counts=job.counts,
-        error=job.error,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-    )

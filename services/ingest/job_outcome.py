@@ -1,4 +1,4 @@
-"""Keeping a job's outcome: running, succeeded, failed with its error, or back in the queue when interrupted."""
+"""Keeping a job's outcome: running, succeeded, failed with its error, cancelled, or queued again when interrupted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from db import jobs
 from services.errors import LookalikeError
+from services.ingest.job_progress import JobCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +21,23 @@ class JobInterrupted(BaseException):
 
 @contextmanager
 def recorded(database: Database, job_id: str) -> Iterator[None]:
-    """Keep the outcome of the block with the job; errors are passed on."""
+    """Keep the outcome of the block with the job; errors are passed on.
+
+    Raises:
+        JobCancelled: the job was cancelled, now or before it was begun.
+    """
     with database.write() as session:
-        jobs.start_job(session, job_id)
+        if not jobs.start_job(session, job_id):
+            raise JobCancelled
     try:
         yield
     except JobInterrupted:
         with database.write() as session:
             jobs.requeue_job(session, job_id)
+        raise
+    except JobCancelled:
+        with database.write() as session:
+            jobs.cancel_job(session, job_id)
         raise
     except BaseException as error:
         message = str(error) if isinstance(error, LookalikeError) else f"{type(error).__name__}: {error}"

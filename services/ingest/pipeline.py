@@ -12,6 +12,7 @@ from services.errors import ListingsFileError
 from services.ingest.columns import Columns
 from services.ingest.embedding import EmbeddingRun, PhotoEmbedder
 from services.ingest.job_outcome import recorded
+from services.ingest.job_progress import JobProgress
 from services.ingest.ledger import Ledger
 from services.ingest.loading import Spool, load_photos, named_photos, read_into, write_listings
 from services.ingest.photo_urls import WebPhotos
@@ -78,7 +79,9 @@ def run_ingest(
 
     Raises:
         ListingsFileError: a file cannot be read; the job is failed, and nothing of that file was written.
+        JobCancelled: somebody cancelled the job.
     """
+    progress = JobProgress(resources.database, job_id, progress)
     with recorded(resources.database, job_id):
         ledger = load_files(resources, job_id, inputs, progress)
         run = _embed_and_index(resources, ledger, progress)

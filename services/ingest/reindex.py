@@ -50,10 +50,10 @@ def reindex(
     return build_and_promote(resources.database, resources.stores, version), run
 
 
-def run_reindex_job(resources: Resources, job_id: str, model_version: str | None) -> None:
+def run_reindex_job(resources: Resources, job_id: str, model_version: str | None, progress: Progress) -> None:
     """Run a reindex as a job, and keep its outcome with it."""
     with recorded(resources.database, job_id):
-        generation, run = reindex(resources, model_version=model_version)
+        generation, run = reindex(resources, model_version=model_version, progress=progress)
         resources.live.refresh()
         counts = {"photos_embedded": run.embedded, "photos_failed": len(run.failed), "generation": generation.id}
         with resources.database.write() as session:

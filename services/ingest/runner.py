@@ -6,18 +6,24 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import IntegrityError
+
 from db import generations, jobs, photos
-from db.models import PhotoState
-from services.errors import LookalikeError
+from db.models import JobState, PhotoState
+from services.errors import Conflict, LookalikeError, NotFound
 from services.ingest.job_outcome import JobInterrupted, recorded
+from services.ingest.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline import finish, load_files
 from services.ingest.processes import is_gone
 from services.ingest.reindex import run_reindex_job
-from services.ingest.uploads import taken_upload
+from services.ingest.uploads import discard_upload, taken_upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from db.models import Job
+    from services.ingest.progress import Progress
+    from services.ingest.uploads import StoredUpload
     from services.ingest.worker import EmbeddingWorker
     from services.resources import Resources
 
@@ -55,9 +61,44 @@ class JobRunner:
                     jobs.finish_job(session, job.id, "the process that ran it was stopped; run the command again")
         self._thread.start()
 
-    def queue_ingest(self, upload: str) -> str:
-        """Queue the ingest of an upload, by its name, and return the job's id."""
-        return self._queue("ingest", {"upload": upload})
+    def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None = None) -> str:
+        """Queue the ingest of an upload and return the job's id.
+
+        With a key that a job was queued with before, that job is it, and the upload is dropped.
+
+        Raises:
+            Conflict: the job of this key had other files.
+        """
+        inputs = {"upload": upload.name, "fingerprint": upload.fingerprint}
+        earlier = self._job_of_key(idempotency_key)
+        if earlier is None:
+            try:
+                return self._queue("ingest", inputs, idempotency_key)
+            except IntegrityError:  # another request with this key was a moment faster
+                earlier = self._job_of_key(idempotency_key)
+                if earlier is None:
+                    raise
+        discard_upload(self._resources.uploads, upload.name)
+        if earlier.inputs.get("fingerprint") != upload.fingerprint:
+            raise Conflict(f"The Idempotency-Key {idempotency_key!r} was used for other files. Take a new one.")
+        return earlier.id
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a queued job, or ask for a running one to be cancelled; return the job.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: it has ended.
+        """
+        with self._resources.database.write() as session:
+            job = jobs.request_cancel(session, job_id)
+        if job is None:
+            raise NotFound("job", job_id)
+        if job.state in (JobState.SUCCEEDED, JobState.FAILED):
+            raise Conflict(f"The job {job_id} has ended: it {job.state}.")
+        if job.state == JobState.CANCELLED and "upload" in job.inputs:
+            discard_upload(self._resources.uploads, job.inputs["upload"])
+        return job
 
     def queue_reindex(self, model_version: str | None) -> str:
         """Queue a reindex, by default for the live model, and return the job's id."""
@@ -69,11 +110,17 @@ class JobRunner:
         self._wake.set()
         self._thread.join(timeout=30)
 
-    def _queue(self, kind: str, inputs: Mapping[str, object]) -> str:
+    def _queue(self, kind: str, inputs: Mapping[str, object], idempotency_key: str | None = None) -> str:
         with self._resources.database.write() as session:
-            job_id = jobs.create_job(session, kind, inputs)
+            job_id = jobs.create_job(session, kind, inputs, idempotency_key=idempotency_key)
         self._wake.set()
         return job_id
+
+    def _job_of_key(self, key: str | None) -> Job | None:
+        if key is None:
+            return None
+        with self._resources.database.read() as session:
+            return jobs.job_of_key(session, key)
 
     def _loop(self) -> None:
         while not self._stopped.is_set():
@@ -83,6 +130,8 @@ class JobRunner:
                     self._wake.clear()
             except JobInterrupted:
                 return
+            except JobCancelled:
+                continue
             except LookalikeError as error:
                 log.warning("a job failed: %s", error)
             except Exception:  # nothing may end this thread; a job's error stands in the job
@@ -97,19 +146,21 @@ class JobRunner:
         if job is None:
             return False
         if job.kind == "reindex":
-            run_reindex_job(self._resources, job.id, job.inputs.get("model_version") or None)
+            version = job.inputs.get("model_version") or None
+            run_reindex_job(self._resources, job.id, version, self._progress(job.id))
         else:
             self._ingest(job.id, str(job.inputs.get("upload")))
         return True
 
     def _ingest(self, job_id: str, upload: str) -> None:
         with recorded(self._resources.database, job_id), taken_upload(self._resources.uploads, upload) as inputs:
-            ledger = load_files(self._resources, job_id, inputs, self._stop_point)
+            progress = self._progress(job_id)
+            ledger = load_files(self._resources, job_id, inputs, progress)
             self._worker.wake()
-            self._await_embedding(job_id)
-            finish(self._resources, ledger, self._stop_point)
+            self._await_embedding(job_id, progress)
+            finish(self._resources, ledger, progress)
 
-    def _await_embedding(self, job_id: str) -> None:
+    def _await_embedding(self, job_id: str, progress: Progress) -> None:
         """Wait until no photo of the job is pending; without a model that is left for later.
 
         Raises:
@@ -117,14 +168,18 @@ class JobRunner:
         """
         while True:
             with self._resources.database.read() as session:
-                pending = photos.state_counts(session, job_id=job_id)[PhotoState.PENDING]
+                counts = photos.state_counts(session, job_id=job_id)
                 live = generations.live_generation(session)
-            if not pending or live is None:
+            if not counts[PhotoState.PENDING] or live is None:
                 return
             if self._worker.problem is not None:
                 raise self._worker.problem
-            self._stop_point("embed photos", 0, None)
+            total = sum(counts.values())
+            progress("embed photos", total - counts[PhotoState.PENDING], total)
             self._stopped.wait(timeout=_LOOKS_EVERY_S)
+
+    def _progress(self, job_id: str) -> Progress:
+        return JobProgress(self._resources.database, job_id, self._stop_point)
 
     def _stop_point(self, _stage: str, _done: int, _total: int | None) -> None:
         if self._stopped.is_set():

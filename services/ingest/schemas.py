@@ -29,17 +29,39 @@ class JobQueued(msgspec.Struct):
     job_id: str
 
 
+class JobProgressAnswer(msgspec.Struct):
+    """How far a job is: so much of a stage done, of a total where it is known; per second, and seconds left of it."""
+
+    stage: str
+    done: int
+    total: int | None
+    per_second: float | None
+    seconds_left: float | None
+
+
 class JobAnswer(msgspec.Struct):
-    """A job as it stands. For listings and photos alike: read = accepted + rejected + duplicates."""
+    """A job as it stands: queued, running, succeeded, failed or cancelled.
+
+    For listings and photos alike: read = accepted + rejected + duplicates.
+    """
 
     job_id: str
     kind: str
     state: str
+    cancel_requested: bool
+    progress: JobProgressAnswer | None
     counts: dict[str, int]
     error: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class JobList(msgspec.Struct):
+    """Jobs, newest first; `cursor` leads to the older ones, and is null when there are none."""
+
+    jobs: list[JobAnswer]
+    cursor: str | None
 
 
 class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):

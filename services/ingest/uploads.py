@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,8 +47,16 @@ class UploadedFile:
     content: IO[bytes]
 
 
-def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> str:
-    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`; return its name.
+@dataclass(frozen=True, slots=True)
+class StoredUpload:
+    """An upload that waits for its job: its name, and a SHA-256, in hex, of what was uploaded."""
+
+    name: str
+    fingerprint: str
+
+
+def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUpload:
+    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`.
 
     Raises:
         WrongUpload: a part's file name does not end like a format that the part takes; nothing is kept.
@@ -64,12 +73,18 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> str:
     target = folder / uuid4().hex
     target.mkdir(parents=True)
     try:
-        for part, suffix in suffixes.items():
-            _write(target / f"{part}{suffix}", parts[part].content)
+        written = [
+            (part, suffix, _write(target / f"{part}{suffix}", parts[part].content)) for part, suffix in suffixes.items()
+        ]
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    return target.name
+    return StoredUpload(target.name, hashlib.sha256(repr(written).encode()).hexdigest())
+
+
+def discard_upload(folder: Path, name: str) -> None:
+    """Delete an upload that `store_uploads` named; one that is not there is deleted already."""
+    shutil.rmtree(folder / UUID(hex=name).hex, ignore_errors=True)
 
 
 @contextmanager
@@ -103,6 +118,11 @@ def _suffix(part: str, filename: str, allowed: tuple[str, ...]) -> str:
     return max(fitting, key=len)
 
 
-def _write(path: Path, content: IO[bytes]) -> None:
+def _write(path: Path, content: IO[bytes]) -> str:
+    """Write the content and return its SHA-256 in hex."""
+    digest = hashlib.sha256()
     with path.open("xb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
+        while part := content.read(1 << 20):
+            digest.update(part)
+            file.write(part)
+    return digest.hexdigest()

@@ -14,7 +14,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State, UploadFile
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import ClientException, SerializationException, ValidationException
+from litestar.exceptions import ClientException, NotFoundException, SerializationException, ValidationException
 from litestar.params import QueryParameter
 
 if TYPE_CHECKING:
@@ -65,11 +65,18 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
     It also parses a multipart body before Litestar does, which reuses what `Request.form` found.
 
     Raises:
+        NotFoundException: the path holds a NUL: nothing is called so, and PostgreSQL would refuse to look.
         ValidationException: one is not among those that the call takes, or is given twice where one is taken.
     """
+    if "\0" in request.scope["path"]:
+        raise NotFoundException
     parameters = request.route_handler.parsed_fn_signature.parameters
     if request.url.path.startswith("/v1/"):
-        taken = {name: one for name, one in parameters.items() if isinstance(one.kwarg_definition, QueryParameter)}
+        taken = {
+            one.kwarg_definition.name or name: one
+            for name, one in parameters.items()
+            if isinstance(one.kwarg_definition, QueryParameter)
+        }
         for name in dict.fromkeys(request.query_params):
             _refuse_unknown(name, taken)
             if len(request.query_params.getall(name)) > 1 and not taken[name].is_non_string_sequence:

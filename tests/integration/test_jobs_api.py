@@ -1,0 +1,218 @@
+"""Jobs by REST: a list in pages, events, cancelling, and keys that make sending twice harmless."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from litestar.testing import TestClient
+
+from db import jobs, listings
+from db.models import JobState
+from services.cli.serve import build_app
+from services.ingest import job_progress
+from services.ingest.job_progress import JobCancelled
+from services.ingest.pipeline import create_ingest_job, run_ingest
+from services.ingest.runner import JobRunner
+from tests.worlds import ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from db.session import Database
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+    from tests.worlds import Marketplace
+
+
+@pytest.fixture
+def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
+    return marketplace(tmp_path / "shop", jpeg, count=3)
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle, database: Database) -> Iterator[Resources]:
+    url = database.engine.url.render_as_string(hide_password=False)
+    with resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened:
+        opened.ensure_generation()
+        yield opened
+
+
+@pytest.fixture
+def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
+    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs stay in the queue."""
+    monkeypatch.setattr(JobRunner, "_run_next", lambda _self: False)
+
+
+def upload(client: TestClient[Litestar], shop: Marketplace, key: str | None = None) -> Any:
+    """Upload the listings file, without photos."""
+    return client.post(
+        "/v1/listings/bulk",
+        files={"listings": ("listings.csv", (shop.folder / "listings.csv").read_bytes())},
+        headers={"Idempotency-Key": key} if key else {},
+    )
+
+
+def ended(client: TestClient[Litestar], job_id: str) -> Any:
+    for _ in range(600):
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        if job["state"] not in {"queued", "running"}:
+            return job
+        time.sleep(0.05)
+    pytest.fail("the job does not end")
+
+
+def events(client: TestClient[Litestar], job_id: str, **headers: str) -> list[dict[str, str]]:
+    """Return the job's events until the stream ends, each as its fields."""
+    body = client.get(f"/v1/jobs/{job_id}/events", headers=headers).text
+    blocks = [block for block in body.replace("\r\n", "\n").split("\n\n") if block.strip()]
+    return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
+
+
+def queued(resources: Resources, count: int) -> list[str]:
+    """Queue jobs and return their ids, newest first."""
+    ids = []
+    for _ in range(count):
+        with resources.database.write() as session:
+            ids.append(jobs.create_job(session, "ingest", {"upload": "00"}))
+    return ids[::-1]
+
+
+def test_jobs_are_listed_newest_first_page_by_page(
+    idle: None, client: TestClient[Litestar], resources: Resources
+) -> None:
+    ids = queued(resources, 5)
+    listed, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        page = client.get("/v1/jobs", params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        listed += [job["job_id"] for job in page["jobs"]]
+        cursor, pages = page["cursor"], pages + 1
+    assert (listed, pages) == (ids, 3)
+
+
+def test_a_job_that_comes_meanwhile_moves_nothing_between_pages(
+    idle: None, client: TestClient[Litestar], resources: Resources
+) -> None:
+    ids = queued(resources, 4)
+    first = client.get("/v1/jobs", params={"limit": 2}).json()
+    queued(resources, 1)
+    second = client.get("/v1/jobs", params={"limit": 2, "cursor": first["cursor"]}).json()
+    assert [job["job_id"] for job in first["jobs"] + second["jobs"]] == ids
+
+
+def test_jobs_are_listed_by_their_state(idle: None, client: TestClient[Litestar], resources: Resources) -> None:
+    job_id, _ = queued(resources, 2)
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    listed = client.get("/v1/jobs", params={"state": "cancelled"}).json()["jobs"]
+    assert [job["job_id"] for job in listed] == [job_id]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cursor": "x"}, {"cursor": "eA=="}, {"cursor": "é"}, {"limit": 0}, {"state": "lost"}]
+)
+def test_a_page_that_makes_no_sense_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+    assert client.get("/v1/jobs", params=wrong).status_code == 400
+
+
+def test_a_finished_job_tells_how_it_went(client: TestClient[Litestar], shop: Marketplace) -> None:
+    job = ended(client, upload(client, shop).json()["job_id"])
+    assert (job["state"], job["counts"]["listings_accepted"]) == ("succeeded", 3)
+    assert job["progress"]["stage"] == "update indexes"
+
+
+def test_events_tell_of_a_job_until_it_has_ended(client: TestClient[Litestar], shop: Marketplace) -> None:
+    found = events(client, upload(client, shop).json()["job_id"])
+    assert {event["event"] for event in found} == {"job"}
+    assert '"state":"succeeded"' in found[-1]["data"]
+
+
+def test_events_go_on_after_the_last_one_seen(client: TestClient[Litestar], shop: Marketplace) -> None:
+    job_id = upload(client, shop).json()["job_id"]
+    last = events(client, job_id)[-1]["id"]
+    assert events(client, job_id, **{"Last-Event-ID": last}) == []
+    assert [event["id"] for event in events(client, job_id, **{"Last-Event-ID": "another"})] == [last]
+
+
+@pytest.mark.parametrize("call", ["", "/events", "/rejects", "/cancel"])
+@pytest.mark.parametrize("job_id", ["nothing", "a%00b"])
+def test_a_job_that_is_not_there_is_not_found(client: TestClient[Litestar], job_id: str, call: str) -> None:
+    method = "POST" if call == "/cancel" else "GET"
+    assert client.request(method, f"/v1/jobs/{job_id}{call}").status_code == 404
+
+
+def test_a_queued_job_is_cancelled_at_once_and_its_files_deleted(
+    idle: None, client: TestClient[Litestar], resources: Resources, shop: Marketplace
+) -> None:
+    job_id = upload(client, shop).json()["job_id"]
+    assert client.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
+    assert list(resources.uploads.iterdir()) == []
+
+
+def test_a_cancelled_job_is_never_begun(client: TestClient[Litestar], resources: Resources) -> None:
+    with resources.database.write() as session:
+        job_id = jobs.create_job(session, "ingest", {})
+        jobs.request_cancel(session, job_id)
+        assert not jobs.start_job(session, job_id)
+    assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
+
+
+def test_a_running_job_stops_where_it_is_and_a_later_one_goes_on(
+    resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_progress, "WRITTEN_EVERY_S", 0.0)
+    job_id = create_ingest_job(resources, shop.inputs)
+
+    def cancel_at_photos(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "store photos":
+            with resources.database.write() as session:
+                jobs.request_cancel(session, job_id)
+
+    with pytest.raises(JobCancelled):
+        run_ingest(resources, job_id, shop.inputs, cancel_at_photos)
+    with resources.database.read() as session:
+        job = jobs.find_job(session, job_id)
+        assert job is not None
+        assert (job.state, listings.listing_count(session)) == (JobState.CANCELLED, 3)
+    assert ingest(resources, shop.inputs).summary.counts["photos_embedded"] == 6
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(client: TestClient[Litestar], shop: Marketplace) -> None:
+    job_id = upload(client, shop).json()["job_id"]
+    ended(client, job_id)
+    answer = client.post(f"/v1/jobs/{job_id}/cancel")
+    assert answer.status_code == 409
+    assert "succeeded" in answer.json()["detail"]
+
+
+def test_the_same_upload_with_the_same_key_is_one_job(
+    client: TestClient[Litestar], resources: Resources, shop: Marketplace
+) -> None:
+    first, second = (upload(client, shop, "monday").json()["job_id"] for _ in range(2))
+    assert first == second
+    ended(client, first)
+    assert upload(client, shop, "monday").json()["job_id"] == first
+    assert list(resources.uploads.iterdir()) == []
+    assert len(client.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_another_upload_with_the_same_key_is_a_conflict(client: TestClient[Litestar], shop: Marketplace) -> None:
+    upload(client, shop, "monday")
+    shop.write_listings([["x", "Chair", "Home", "Old", "£1", "Delph"]])
+    answer = upload(client, shop, "monday")
+    assert answer.status_code == 409
+    assert "monday" in answer.json()["detail"]
+
+
+def test_uploads_without_a_key_are_jobs_of_their_own(client: TestClient[Litestar], shop: Marketplace) -> None:
+    assert upload(client, shop).json()["job_id"] != upload(client, shop).json()["job_id"]
