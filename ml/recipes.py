@@ -4,14 +4,61 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-_SEEDS = 2**32
 _HOME = Path(__file__).parent / "recipe_files"
+
+
+class _Bounds(NamedTuple):
+    """Where a value of a recipe may lie: from `least` on, or above it, and below `limit`."""
+
+    least: float
+    limit: float = math.inf
+    above: bool = False
+
+    def hold(self, value: float) -> bool:
+        return (self.least < value if self.above else self.least <= value) and value < self.limit
+
+    def __str__(self) -> str:
+        low = f"more than {self.least:g}" if self.above else f"at least {self.least:g}"
+        return low if self.limit == math.inf else f"{low} and less than {self.limit:g}"
+
+
+_ANY_COUNT, _COUNT = _Bounds(0), _Bounds(1)
+_WEIGHT, _RATE = _Bounds(0), _Bounds(0, above=True)
+_SHARE, _TRUE_SHARE = _Bounds(0, 1), _Bounds(0, 1, above=True)
+
+_BOUNDS = {
+    "size": _Bounds(16, 4097),
+    "vector_size": _COUNT,
+    "held_out": _TRUE_SHARE,
+    "validation": _SHARE,
+    "class_from": _ANY_COUNT,
+    "epochs": _COUNT,
+    "patience": _ANY_COUNT,
+    "warm_up": _TRUE_SHARE,
+    "pairs_per_batch": _COUNT,
+    "learning_rate": _RATE,
+    "weight_decay": _WEIGHT,
+    "label_smoothing": _SHARE,
+    "class_weighting": _WEIGHT,
+    "contrastive_weight": _WEIGHT,
+    "category_contrastive_weight": _WEIGHT,
+    "contrastive_temperature": _RATE,
+    "category_share": _SHARE,
+    "crops": _ANY_COUNT,
+    "whitened_size": _COUNT,
+    "whitening_power": _WEIGHT,
+    "dropout": _SHARE,
+    "memory": _ANY_COUNT,
+    "gradient_norm": _RATE,
+    "seed": _Bounds(0, 2**32),
+}
+"""Of the values of a recipe that are numbers."""
 
 
 class TrainingError(ValueError):
@@ -121,25 +168,19 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise TrainingError for a value that no training can be done with."""
-        rates = [value for value in astuple(self) if isinstance(value, float)]
-        for wrong, problem in (
-            (not all(0 <= rate < math.inf for rate in rates), "a value is negative or not a number"),
-            (self.seed >= _SEEDS, f"seed is {self.seed}, and must be less than 2**32"),
-            (not 16 <= self.size <= 4096, f"size is {self.size}, and must be 16 to 4096 pixels"),
-            (
-                min(self.epochs, self.pairs_per_batch, self.vector_size, self.whitened_size) < 1,
-                "a count is less than 1",
-            ),
-            (min(self.patience, self.class_from, self.crops, self.memory, self.seed) < 0, "a count is negative"),
-            (self.unfreeze is not None and self.trunk != "frozen", "[unfreeze] is for a frozen trunk"),
-            (not 0 < self.held_out < 1 or not 0 <= self.validation < 1 - self.held_out, "the shares leave nothing"),
-            (not 0 < self.warm_up < 1 or not 0 <= self.dropout < 1, "warm_up or dropout is not in 0 to 1"),
-            (not 0 <= self.category_share < 1, f"category_share is {self.category_share}, and must be 0 to 1"),
-            (not 0 <= self.label_smoothing < 1, f"label_smoothing is {self.label_smoothing}, and must be 0 to 1"),
-            (min(self.learning_rate, self.contrastive_temperature, self.gradient_norm) <= 0, "a rate is not positive"),
-        ):
-            if wrong:
-                raise TrainingError(f"The recipe cannot be used: {problem}", "Correct it")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if (bounds := _BOUNDS.get(field.name)) is not None and not bounds.hold(value):
+                raise TrainingError(
+                    f"The recipe cannot be used: {field.name} is {value}, and must be {bounds}", "Correct it"
+                )
+        if self.unfreeze is not None and self.trunk != "frozen":
+            raise TrainingError("The recipe cannot be used: [unfreeze] is for a frozen trunk", "Leave the table out")
+        if self.held_out + self.validation >= 1:
+            problem = (
+                f"held_out is {self.held_out} and validation {self.validation}, which leaves nothing to learn from"
+            )
+            raise TrainingError(f"The recipe cannot be used: {problem}", "Correct it")
 
 
 def read_recipe(file: Path) -> TrainConfig:
@@ -156,7 +197,10 @@ def read_recipe(file: Path) -> TrainConfig:
     except OSError as error:
         raise TrainingError(f"{file}: cannot be read ({error.strerror})", "Name a recipe, a TOML file") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise TrainingError(f"{file}: is not a recipe ({error})", "Compare it with ml/recipe_files") from error
+        problem = str(error).replace("$.", "")
+        raise TrainingError(
+            f"{file}: is not a recipe ({problem})", "Compare it with a whole one, in ml/recipe_files"
+        ) from error
 
 
 FROM_SCRATCH = read_recipe(_HOME / "from_scratch.toml")

@@ -145,6 +145,9 @@ class Resources:
         if path is None:
             raise ModelUnusable(model_version, "it is not registered")
         try:
+            given = None if self.settings.model is None else Bundle.load(self.settings.model)
+            if given is not None and given.version == model_version:  # the same model; with int8, perhaps
+                return self.open(given)
             return self.open(Bundle.load(self.settings.data_dir / path))
         except BundleError as error:
             raise ModelUnusable(model_version, str(error)) from error
@@ -163,21 +166,36 @@ class Resources:
             precision=settings.precision,
         )
 
+    def load_live_model(self) -> None:
+        """Make the live generation's model ready for requests, if one is live: they need not wait for it then.
+
+        Raises:
+            ModelUnusable: its bundle is gone, damaged, or cannot be run as the settings want.
+        """
+        with self.database.read() as session:
+            live = generations.live_generation(session)
+        if live is not None:
+            self.query_embedder(live.model_version)
+
     def register_bundle(self, path: Path) -> Bundle:
         """Check a model bundle and make it known to the truth.
 
         Raises:
             ModelUnusable: the folder is not a sound model bundle.
         """
-        try:
-            bundle = Bundle.load(path)
-        except BundleError as error:
-            raise ModelUnusable(str(path), str(error)) from error
+        bundle = self._check_bundle(path)
         with self.database.write() as session:
             generations.register_model(
                 session, bundle.version, path=self._portable(path), vector_size=bundle.vector_size
             )
         return bundle
+
+    @staticmethod
+    def _check_bundle(path: Path) -> Bundle:
+        try:
+            return Bundle.load(path)
+        except BundleError as error:
+            raise ModelUnusable(str(path), str(error)) from error
 
     def ensure_generation(self) -> None:
         """Make a first, empty generation for `LOOKALIKE_MODEL` where none is live; check that it agrees where one is.
@@ -187,10 +205,11 @@ class Resources:
         """
         if self.settings.model is None:
             return
-        bundle = self.register_bundle(self.settings.model)
         with self.database.read() as session:
             live = generations.live_generation(session)
+        bundle = self._check_bundle(self.settings.model)
         if live is None:
+            self.register_bundle(bundle.path)
             build_and_promote(self.database, self.stores, bundle.version)
         elif live.model_version != bundle.version:
             raise Conflict(

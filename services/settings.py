@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in the data directory.")
     qdrant_url: str = Field(default="", description="URL of a Qdrant server; empty means Qdrant Edge in the process.")
     qdrant_api_key: SecretStr = Field(default=SecretStr(""), description="API key of the Qdrant server.")
-    model: Path | None = Field(default=None, description="A model bundle to start with; a live generation's own wins.")
+    model: Path | None = Field(
+        default=None, description="A model bundle to start with, or a copy of the live one to use in its place."
+    )
     engine: Engine = Field(default=Engine.AUTO, description="Which index answers searches; `auto` means FAISS.")
     runtime: Runtime = Field(default=Runtime.OPENVINO, description="What computes embeddings.")
     precision: Literal["auto", "bf16", "f32", "int8"] = Field(

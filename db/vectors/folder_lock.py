@@ -16,7 +16,7 @@ class IndexLocked(BlockingIOError):
     """Somebody else has the index open."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} is open in another process, or elsewhere in this one. Stop that one first")
+        super().__init__(f"{folder} is open in another process, which keeps it in line, or elsewhere in this one")
 
 
 def hold_folder(folder: Path) -> portalocker.Lock:

@@ -39,7 +39,8 @@ def export(
 
 def _show(exported: Exported) -> None:
     columns = ("precision", "graph", "recall@1", "loss in points", "cosine to f32")
-    print_table(f"Model {exported.version}", columns, [_row(one) for one in exported.precisions])
+    title = f"Model {exported.version}; recall among photos of validation listings alone"
+    print_table(title, columns, [_row(one) for one in exported.precisions])
     output.print(f"Written: {exported.path}", soft_wrap=True)
 
 

@@ -34,6 +34,9 @@ bench.bench_app.command("requests")(bench_batching.bench_requests)
 app.add_typer(bench.bench_app, name="bench")
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command; an error of ours becomes one line on standard error and exit code 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
@@ -41,6 +44,7 @@ def main() -> None:
         app()
     except LookalikeError as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        console.print("\nStopped. What was done so far is kept; run the same command to go on.")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # typer has turned KeyboardInterrupt into this
+            console.print("\nStopped. What was done so far is kept; run the same command to go on.")
+        raise

@@ -44,8 +44,13 @@ def serve(
 
 
 def run(resources: Resources, *, host: str, port: int) -> None:
-    """Serve until stopped."""
+    """Serve until stopped.
+
+    Raises:
+        ModelUnusable: the live model cannot be run as the settings want.
+    """
     resources.ensure_generation()
+    resources.load_live_model()
     console.print(f"Lookalike is at http://{host}:{port} (API: /docs). Stop it with Ctrl-C.")
     uvicorn.run(
         build_app(resources),

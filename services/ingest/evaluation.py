@@ -55,7 +55,7 @@ class Wanted:
     Attributes:
         model: a version, or a bundle's folder; the live model by default.
         weights: ImageNet weights for the baselines; None skips them.
-        out: folder for the report; `reports/<version>` in the data directory by default.
+        out: folder for the report; by default `reports/<version>` in the data directory, with `-unseen` for those.
         unseen: measure on every listing that the model has not seen; see `held_out_photos`.
     """
 
@@ -112,7 +112,7 @@ def evaluate_model(resources: Resources, wanted: Wanted, *, progress: Progress =
     progress("measure", 0, None)
     setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))
     report = build_report(computed, bundle=bundle, setup=setup)
-    return _write(resources, report, wanted.out or resources.settings.data_dir / "reports" / bundle.version)
+    return _write(resources, report, wanted.out or _report_folder(resources, bundle, wanted))
 
 
 def find_bundle(resources: Resources, model: str | None) -> Bundle:
@@ -244,6 +244,11 @@ def _setup(resources: Resources, embedder: Embedder, held_out: HeldOut, *, unrea
         processor=str(load_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME")),
         libraries={name: version(name) for name in LIBRARIES},
     )
+
+
+def _report_folder(resources: Resources, bundle: Bundle, wanted: Wanted) -> Path:
+    name = f"{bundle.version}-unseen" if wanted.unseen else bundle.version
+    return resources.settings.data_dir / "reports" / name
 
 
 def _write(resources: Resources, report: Report, folder: Path) -> Evaluation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ from services.cli.main import main
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ml.bundle import Bundle
     from tests.conftest import MakeJpeg
 
@@ -58,6 +57,16 @@ def test_searching_without_a_model_says_what_to_do(lookalike, tmp_path: Path, jp
 @pytest.mark.parametrize("command", ["search", "classify"])
 def test_a_photo_that_is_not_there_is_named(lookalike, command: str) -> None:  # type: ignore[no-untyped-def]
     assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
+
+
+def test_an_interrupted_command_says_what_becomes_of_its_work(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "is_file", interrupted)
+    code, _, error = lookalike("train", "--weights", "weights.pth")
+    assert code == 130
+    assert "run the same command to go on" in error
 
 
 def test_a_setting_that_cannot_be_used_is_named(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

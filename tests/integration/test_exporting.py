@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 
 from ml.bundle import Bundle
 from services.cli.main import main
+from services.errors import ModelUnusable
 from services.ingest.exporting import CannotExport, export_model
 from services.resources import Resources
 from services.search.service import Query, SearchService
@@ -140,3 +142,33 @@ def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
         assert serving.embedder().precision == "int8"
         answer = SearchService(serving).by_photo(jpeg(seed=6), Query(k=1))
     assert answer.results[0].listing.id == "listing-3"
+
+
+def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
+    resources: Resources, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    export_model(resources, tmp_path / "copy")
+    with resources_in(tmp_path / "elsewhere", model=tiny_bundle) as indexing:
+        ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
+        settings = indexing.settings
+    in_int8 = settings.model_copy(update={"model": tmp_path / "copy", "precision": "int8"})
+    with closing(Resources(in_int8)) as serving:
+        serving.ensure_generation()
+        serving.load_live_model()
+        assert serving.embedder().precision == "int8"
+    shutil.rmtree(tmp_path / "copy")
+    with closing(Resources(settings.model_copy(update={"model": None}))) as later:
+        later.load_live_model()
+        assert later.embedder().bundle.version == tiny_bundle.version
+
+
+def test_a_precision_that_the_live_model_lacks_is_refused_before_it_is_served(
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    with resources_in(tmp_path / "data", model=tiny_bundle) as indexing:
+        ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
+    with (
+        closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving,
+        pytest.raises(ModelUnusable, match="no int8 graph"),
+    ):
+        serving.load_live_model()
