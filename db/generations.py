@@ -65,6 +65,16 @@ def fail_generation(session: Session, generation_id: int) -> None:
     session.get_one(Generation, generation_id).state = GenerationState.FAILED
 
 
+def mark_pruned(session: Session, generation_id: int) -> None:
+    """Record that a generation's collections are gone."""
+    session.get_one(Generation, generation_id).state = GenerationState.PRUNED
+
+
+def find_generation(session: Session, generation_id: int) -> GenerationRecord | None:
+    """Return the generation, or None when there is none of this id."""
+    return next((record for record in _records(session) if record.id == generation_id), None)
+
+
 def live_generation(session: Session) -> GenerationRecord | None:
     """Return the generation that searches are answered from, or None before the first one."""
     return next(iter(_records(session, GenerationState.LIVE)), None)

@@ -80,11 +80,12 @@ class FeedOperation(StrEnum):
 
 
 class GenerationState(StrEnum):
-    """The life of a generation. At most one is live."""
+    """The life of a generation. At most one is live; previous ones can be promoted again until they are pruned."""
 
     BUILDING = "building"
     LIVE = "live"
     PREVIOUS = "previous"
+    PRUNED = "pruned"
     FAILED = "failed"
 
 

@@ -1,4 +1,4 @@
-"""`lookalike reindex`, `verify`, `index list` and `db upgrade`."""
+"""`lookalike reindex`, `verify`, `index` and `db upgrade`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from services.cli.opening import open_resources, read_settings
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, agreement
 from services.indexing.consistency import Drift, drift, repair
+from services.indexing.generations import previous_generation, prune
+from services.ingest.reindex import promote
 from services.ingest.reindex import reindex as run_reindex
 
 if TYPE_CHECKING:
@@ -97,6 +99,32 @@ def list_generations(json: Annotated[bool, typer.Option("--json", help="Print th
         return
     rows = [(one.id, one.state, one.model_version, one.photos, f"{one.created_at:%Y-%m-%d %H:%M}") for one in known]
     print_table("Generations", ["id", "state", "model", "photos", "created"], rows)
+
+
+@index_app.command("promote")
+def promote_generation(generation: Annotated[int, typer.Argument(help="Of `lookalike index list`.")]) -> None:
+    """Make a previous generation live again."""
+    with open_resources() as resources, stage_bars() as progress:
+        promoted = promote(resources, generation, progress=progress)
+    output.print(f"Generation {promoted.id} (model {promoted.model_version}) is live.")
+
+
+@index_app.command("rollback")
+def rollback() -> None:
+    """Go back from the live generation to the one before."""
+    with open_resources() as resources, stage_bars() as progress:
+        promoted = promote(resources, previous_generation(resources.database).id, progress=progress)
+    output.print(f"Generation {promoted.id} (model {promoted.model_version}) is live again.")
+
+
+@index_app.command("prune")
+def prune_generations(
+    keep: Annotated[int, typer.Option(help="Previous generations to keep, the newest.", min=0)] = 1,
+) -> None:
+    """Delete the indexes of outdated generations."""
+    with open_resources() as resources:
+        pruned = prune(resources.database, resources.stores, keep=keep)
+    output.print(f"Pruned: {', '.join(map(str, pruned)) or 'none'}")
 
 
 @db_app.command("upgrade")

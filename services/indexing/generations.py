@@ -1,4 +1,4 @@
-"""Building a generation of the indexes from the truth, checking it, and making it the live one."""
+"""Building a generation of the indexes from the truth, checking it, making it the live one, and going back."""
 
 from __future__ import annotations
 
@@ -59,23 +59,69 @@ def build_and_promote(database: Database, stores: Sequence[IndexStore], model_ve
         for store in stores:
             store.drop(generation)
         raise
-    with database.write() as session:
-        generations.promote_generation(session, generation.id, photos=photos)
-    for store in stores:
-        store.promote(generation)
+    _make_live(database, stores, generation, photos)
     prune(database, stores)
     return generation
 
 
-def prune(database: Database, stores: Sequence[IndexStore]) -> None:
-    """Drop the collections of failed generations, and of previous ones but for the newest (kept for rollback)."""
+def promote_again(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:
+    """Bring a previous generation in line with the truth, verify it, and make it the live one.
+
+    Raises:
+        Conflict: it is not a previous one, or its indexes do not hold what the truth says; the live one stays live.
+        OSError: an engine cannot be reached, or another process holds it; the live generation stays live.
+    """
+    check_promotable(generation)
+    _make_live(database, stores, generation, _build(database, stores, generation))
+
+
+def check_promotable(generation: GenerationRecord) -> None:
+    """Raise Conflict unless the generation is a previous one, whose collections are still there."""
+    if generation.state != GenerationState.PREVIOUS:
+        raise Conflict(
+            f"Generation {generation.id} is {generation.state}; only a previous one can be promoted. "
+            "`lookalike reindex` builds a new one."
+        )
+
+
+def previous_generation(database: Database) -> GenerationRecord:
+    """Return the generation that a rollback leads to: of the previous ones the newest.
+
+    Raises:
+        Conflict: there is none.
+    """
+    with database.read() as session:
+        known = generations.generations(session)
+    for generation in known:
+        if generation.state == GenerationState.PREVIOUS:
+            return generation
+    raise Conflict("There is no previous generation to go back to. `lookalike reindex` builds a new one.")
+
+
+def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) -> list[int]:
+    """Drop the collections of failed generations, and of previous ones but for the newest `keep`.
+
+    Returns the ids of the previous ones that were dropped.
+    """
     with database.read() as session:
         known = generations.generations(session)
     previous = [generation for generation in known if generation.state == GenerationState.PREVIOUS]
     failed = [generation for generation in known if generation.state == GenerationState.FAILED]
-    for generation in (*previous[1:], *failed):
+    outdated = previous[keep:]
+    with database.write() as session:  # first: what is half dropped must not be promoted again
+        for generation in outdated:
+            generations.mark_pruned(session, generation.id)
+    for generation in (*outdated, *failed):
         for store in stores:
             store.drop(generation)
+    return [generation.id for generation in outdated]
+
+
+def _make_live(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord, photos: int) -> None:
+    with database.write() as session:
+        generations.promote_generation(session, generation.id, photos=photos)
+    for store in stores:
+        store.promote(generation)
 
 
 def _build(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> int:
@@ -87,8 +133,8 @@ def _build(database: Database, stores: Sequence[IndexStore], generation: Generat
             found = drift(database, opened.index, model_version=generation.model_version)
             if not found.is_empty:
                 raise Conflict(
-                    f"The new {store.engine} index lacks {len(found.missing)} photos and has {len(found.extra)} too "
-                    "many. The live generation is unchanged; run the reindex again."
+                    f"The {store.engine} index of generation {generation.id} lacks {len(found.missing)} photos and has "
+                    f"{len(found.extra)} too many. The live generation is unchanged; try again."
                 )
             store.persist(opened)
             held = found.held

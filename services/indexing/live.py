@@ -114,6 +114,12 @@ class LiveIndexes:
             self._adopt(live)
             return self._follow()
 
+    def release_retired(self) -> None:
+        """Close the generation before the live one now, so that it can be opened to be promoted again."""
+        with self._lock:
+            _close(self._retired)
+            self._retired = None
+
     def persist(self) -> None:
         """Make every open index durable at its present position."""
         with self._lock:

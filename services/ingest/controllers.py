@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 from litestar import Controller, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, JSONBody, MultipartBody
+from litestar.params import FromPath, HeaderParameter, JSONBody, MultipartBody
 
 from db import generations
-from services.errors import NotFound
+from db.models import GenerationState
+from services.errors import Conflict, NotFound
 from services.indexing.consistency import drift
+from services.indexing.generations import check_promotable, previous_generation
 from services.ingest.runner import JobRunner
 from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, ReindexRequest
 from services.ingest.uploads import UploadedFile, store_uploads
@@ -21,6 +23,8 @@ from services.web.problems import problem_responses
 
 if TYPE_CHECKING:
     from typing import IO
+
+    from db.generations import GenerationRecord
 
 
 @dataclass
@@ -106,6 +110,46 @@ class AdminController(Controller):
             for one in known
         ]
 
+    @post(
+        "/indexes/{generation:int}/promote",
+        status_code=202,
+        sync_to_thread=True,
+        responses=problem_responses(404, 409),
+        summary="Make a previous generation live again",
+    )
+    def promote(
+        self,
+        generation: FromPath[int],
+        resources: NamedDependency[Resources],
+        job_runner: NamedDependency[JobRunner],
+    ) -> JobQueued:
+        """Queue a job that brings the generation in line with the database, verifies it and promotes it."""
+        check_promotable(_find(resources, generation))
+        return JobQueued(job_runner.queue_promote(generation))
+
+    @post(
+        "/indexes/{generation:int}/rollback",
+        status_code=202,
+        sync_to_thread=True,
+        responses=problem_responses(404, 409),
+        summary="Go back from the live generation to the one before",
+    )
+    def rollback(
+        self,
+        generation: FromPath[int],
+        resources: NamedDependency[Resources],
+        job_runner: NamedDependency[JobRunner],
+    ) -> JobQueued:
+        """Queue a job that promotes the newest previous generation. The live one is named, so that it happens once."""
+        if _find(resources, generation).state != GenerationState.LIVE:
+            raise Conflict(f"Generation {generation} is not live: somebody has gone back already, or forward.")
+        return JobQueued(job_runner.queue_promote(previous_generation(resources.database).id))
+
+    @post("/consistency/repair", status_code=202, sync_to_thread=True, summary="Repair the indexes")
+    def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
+        """Queue a job that puts in what the live indexes lack, and takes out what they have too much."""
+        return JobQueued(job_runner.queue_repair())
+
     @get("/consistency", sync_to_thread=True, summary="How the indexes differ from the database")
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
         """Return the drift of each index that this process has open."""
@@ -114,3 +158,11 @@ class AdminController(Controller):
         version = live.generation.model_version
         found = [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
         return [DriftAnswer(one.engine, one.expected, one.held, one.missing, one.extra) for one in found]
+
+
+def _find(resources: Resources, generation_id: int) -> GenerationRecord:
+    with resources.database.read() as session:
+        found = generations.find_generation(session, generation_id)
+    if found is None:
+        raise NotFound("generation", generation_id)
+    return found

@@ -1,15 +1,17 @@
 """Reindex: embed what the model has not embedded yet, build a generation beside the live one, verify, promote.
 
-Building the indexes anew and changing the model are this one operation.
+Building the indexes anew and changing the model are this one operation; going back is its second half.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, jobs
-from services.errors import ModelMissing
-from services.indexing.generations import build_and_promote
+from services.errors import ModelMissing, NotFound
+from services.indexing.consistency import drift, repair
+from services.indexing.generations import build_and_promote, check_promotable, promote_again
 from services.ingest.embedding import PhotoEmbedder
 from services.ingest.job_outcome import recorded
 from services.ingest.progress import Progress, StageCounter, silent
@@ -40,14 +42,63 @@ def reindex(
         version = live.model_version
     else:
         raise ModelMissing
+    run = embed_missing(resources, version, progress)
+    progress("build indexes", 0, None)
+    return build_and_promote(resources.database, resources.stores, version), run
+
+
+def promote(resources: Resources, generation_id: int, *, progress: Progress = silent) -> GenerationRecord:
+    """Make a previous generation the live one again; photos that came since are embedded with its model first.
+
+    Raises:
+        NotFound: there is no such generation.
+        Conflict: it is not a previous one, or its indexes do not hold what the truth says; the live one stays live.
+    """
+    with resources.database.read() as session:
+        generation = generations.find_generation(session, generation_id)
+    if generation is None:
+        raise NotFound("generation", generation_id, remedy="`lookalike index list` shows those that there are.")
+    check_promotable(generation)
+    embed_missing(resources, generation.model_version, progress)
+    progress("update indexes", 0, None)
+    resources.live.release_retired()
+    promote_again(resources.database, resources.stores, generation)
+    return generation
+
+
+def embed_missing(resources: Resources, version: str, progress: Progress) -> EmbeddingRun:
+    """Embed every photo that the model has not embedded yet."""
     with resources.database.read() as session:
         missing = embeddings.missing_count(session, model_version=version)
     embedder = PhotoEmbedder(
         resources.database, resources.photo_files, resources.embedder_for(version), limits=resources.photo_limits
     )
-    run = embedder.embed_missing(StageCounter(progress, "embed photos", missing))
-    progress("build indexes", 0, None)
-    return build_and_promote(resources.database, resources.stores, version), run
+    return embedder.embed_missing(StageCounter(progress, "embed photos", missing))
+
+
+def run_promote_job(resources: Resources, job_id: str, generation_id: int, progress: Progress) -> None:
+    """Promote a previous generation as a job, and keep its outcome with it."""
+    with recorded(resources.database, job_id):
+        promote(resources, generation_id, progress=progress)
+        resources.live.refresh()
+        with resources.database.write() as session:
+            jobs.add_counts(session, job_id, {"generation": generation_id})
+
+
+def run_repair_job(resources: Resources, job_id: str, progress: Progress) -> None:
+    """Repair the live indexes as a job, and keep with it what was missing and what was too much."""
+    with recorded(resources.database, job_id):
+        progress("repair indexes", 0, None)
+        resources.live.refresh()
+        live, counts = resources.live.current(), Counter[str]()
+        version = live.generation.model_version
+        for opened in live.opened.values():
+            found = drift(resources.database, opened.index, model_version=version)
+            repair(resources.database, opened.index, found, model_version=version)
+            counts.update({f"{found.engine}_put_in": len(found.missing), f"{found.engine}_taken_out": len(found.extra)})
+        resources.live.persist()
+        with resources.database.write() as session:
+            jobs.add_counts(session, job_id, counts)
 
 
 def run_reindex_job(resources: Resources, job_id: str, model_version: str | None, progress: Progress) -> None:

@@ -15,7 +15,7 @@ from services.ingest.job_outcome import JobInterrupted, recorded
 from services.ingest.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline import finish, load_files
 from services.ingest.processes import is_gone
-from services.ingest.reindex import run_reindex_job
+from services.ingest.reindex import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.uploads import discard_upload, taken_upload
 
 if TYPE_CHECKING:
@@ -83,6 +83,14 @@ class JobRunner:
             raise Conflict(f"The Idempotency-Key {idempotency_key!r} was used for other files. Take a new one.")
         return earlier.id
 
+    def queue_promote(self, generation_id: int) -> str:
+        """Queue the promotion of a previous generation and return the job's id."""
+        return self._queue("promote", {"generation": generation_id})
+
+    def queue_repair(self) -> str:
+        """Queue the repair of the live indexes and return the job's id."""
+        return self._queue("repair", {})
+
     def cancel(self, job_id: str) -> Job:
         """Cancel a queued job, or ask for a running one to be cancelled; return the job.
 
@@ -145,7 +153,11 @@ class JobRunner:
             job = jobs.oldest_queued_job(session)
         if job is None:
             return False
-        if job.kind == "reindex":
+        if job.kind == "promote":
+            run_promote_job(self._resources, job.id, job.inputs["generation"], self._progress(job.id))
+        elif job.kind == "repair":
+            run_repair_job(self._resources, job.id, self._progress(job.id))
+        elif job.kind == "reindex":
             version = job.inputs.get("model_version") or None
             run_reindex_job(self._resources, job.id, version, self._progress(job.id))
         else:

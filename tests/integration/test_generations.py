@@ -1,0 +1,190 @@
+"""Going back to a generation before, pruning and repairing, by REST and by command, with two models."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from litestar.testing import TestClient
+
+from db import embeddings, listings
+from services.cli.serve import build_app
+from services.errors import Conflict
+from services.indexing.consistency import drift
+from services.indexing.generations import previous_generation, prune
+from services.ingest.reindex import promote, reindex
+from tests.conftest import export_tiny, tiny_net
+from tests.worlds import ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+    from tests.worlds import Marketplace
+
+
+@pytest.fixture(scope="module")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Another model than `tiny_bundle`."""
+    pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
+    return export_tiny(tiny_net(seed=1), tmp_path_factory.mktemp("models") / "other")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
+    return marketplace(tmp_path / "shop", jpeg, count=3)
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle, shop: Marketplace) -> Iterator[Resources]:
+    """Three listings with two photos each in generation 1."""
+    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
+        ingest(opened, shop.inputs)
+        yield opened
+
+
+@pytest.fixture
+def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
+    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+        yield client
+
+
+def change_model(resources: Resources, bundle: Bundle) -> None:
+    reindex(resources, model_version=resources.register_bundle(bundle.path).version)
+    resources.live.refresh()
+
+
+def succeeded(client: TestClient[Litestar], answer: Any) -> dict[str, int]:
+    """Wait for the job that was answered, and return its counts."""
+    assert answer.status_code == 202
+    for _ in range(600):
+        job = client.get(f"/v1/jobs/{answer.json()['job_id']}").json()
+        if job["state"] not in {"queued", "running"}:
+            assert (job["state"], job["error"]) == ("succeeded", None)
+            counts: dict[str, int] = job["counts"]
+            return counts
+        time.sleep(0.05)
+    pytest.fail("the job does not end")
+
+
+def states(client: TestClient[Litestar]) -> dict[int, str]:
+    return {one["generation"]: one["state"] for one in client.get("/v1/admin/indexes").json()}
+
+
+def assert_in_line(resources: Resources, photos: int) -> None:
+    live = resources.live.current()
+    for opened in live.opened.values():
+        found = drift(resources.database, opened.index, model_version=live.generation.model_version)
+        assert (found.is_empty, found.held) == (True, photos)
+
+
+def test_a_rollback_brings_the_model_before_back(
+    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, other_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    change_model(resources, other_bundle)
+    succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
+    assert states(client) == {1: "live", 2: "previous"}
+    answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=2))}).json()
+    assert (answer["model_version"], answer["results"][0]["listing_id"]) == (tiny_bundle.version, "listing-1")
+    assert_in_line(resources, 6)
+
+
+def test_what_was_added_and_deleted_since_is_in_a_generation_that_comes_back(
+    client: TestClient[Litestar], resources: Resources, other_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    change_model(resources, other_bundle)
+    fields = {"listing_id": "new", "title": "New", "category": "Phones"}
+    client.post("/v1/listings", data=fields, files=[("photos", ("a.jpg", jpeg(seed=77)))])
+    client.delete("/v1/listings/listing-0")
+    succeeded(client, client.post("/v1/admin/indexes/1/promote"))
+    assert_in_line(resources, 5)
+    answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=77))}).json()
+    assert answer["results"][0]["listing_id"] == "new"
+    assert "listing-0" not in {result["listing_id"] for result in answer["results"]}
+
+
+def test_one_can_go_back_and_forth(client: TestClient[Litestar], resources: Resources, other_bundle: Bundle) -> None:
+    change_model(resources, other_bundle)
+    for generation in (2, 1, 2):
+        succeeded(client, client.post(f"/v1/admin/indexes/{generation}/rollback"))
+    assert states(client) == {1: "live", 2: "previous"}
+    assert_in_line(resources, 6)
+
+
+def test_a_rollback_asked_for_twice_happens_once(
+    client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
+) -> None:
+    change_model(resources, other_bundle)
+    succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
+    assert client.post("/v1/admin/indexes/2/rollback").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("call", "status"), [("1/promote", 409), ("1/rollback", 409), ("9/promote", 404), ("9/rollback", 404)]
+)
+def test_what_cannot_be_promoted_is_refused_at_once(client: TestClient[Litestar], call: str, status: int) -> None:
+    assert client.post(f"/v1/admin/indexes/{call}").status_code == status
+
+
+def test_a_pruned_generation_does_not_come_back(resources: Resources, other_bundle: Bundle, tmp_path: Path) -> None:
+    change_model(resources, other_bundle)
+    resources.live.release_retired()
+    assert prune(resources.database, resources.stores, keep=0) == [1]
+    assert not list((tmp_path / "data" / "indexes").rglob("photos_g1/*"))
+    with pytest.raises(Conflict, match="Generation 1 is pruned"):
+        promote(resources, 1)
+    with pytest.raises(Conflict, match="no previous generation"):
+        previous_generation(resources.database)
+
+
+def test_a_generation_that_cannot_be_brought_in_line_leaves_the_live_one(
+    resources: Resources, other_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_model(resources, other_bundle)
+
+    def unreachable(*_arguments: object) -> None:
+        raise ConnectionError("the engine is away")
+
+    monkeypatch.setattr(type(resources.stores[0]), "open", unreachable)
+    with pytest.raises(ConnectionError):
+        promote(resources, 1)
+    resources.live.refresh()
+    assert resources.live.current().generation.id == 2
+
+
+def test_a_repair_puts_in_what_is_missing_and_takes_out_what_is_too_much(
+    client: TestClient[Litestar], resources: Resources
+) -> None:
+    index = resources.live.current().index("faiss")
+    with resources.database.read() as session:
+        version = resources.live.current().generation.model_version
+        points = embeddings.points(session, [1, 2], model_version=version)
+    index.delete([1, 2])
+    index.upsert([replace(points[0], photo_id=99)])
+    counts = succeeded(client, client.post("/v1/admin/consistency/repair"))
+    assert (counts["faiss_put_in"], counts["faiss_taken_out"], counts["qdrant_put_in"]) == (2, 1, 0)
+    assert_in_line(resources, 6)
+
+
+def test_a_listing_deleted_while_its_photo_is_embedded_stays_deleted(
+    client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
+) -> None:
+    for number in range(10):
+        fields = {"listing_id": f"brief-{number}", "title": "Brief", "category": "Phones"}
+        client.post("/v1/listings", data=fields, files=[("photos", ("a.jpg", jpeg(seed=100 + number)))])
+        client.delete(f"/v1/listings/brief-{number}")
+    for _ in range(100):
+        resources.live.refresh()
+        if resources.live.current().index("faiss").count() == 6:
+            break
+        time.sleep(0.05)
+    assert_in_line(resources, 6)
+    with resources.database.read() as session:
+        assert listings.listing_count(session) == 3
