@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from services.cli import bench, bench_batching, demo, evaluate, export, index, ingest, search, serve, train
+from services.cli import bench, bench_batching, demo, evaluate, export, index, ingest, search, serve, train, worker
 from services.cli.console import console, fail
 from services.errors import LookalikeError
 
@@ -24,6 +24,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("search")(search.search)
 app.command("classify")(search.classify)
 app.command("reindex")(index.reindex)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def ingest_part(resources: Resources) -> AppPart:
     """Return what the ingest service adds to an app; a thread runs its jobs, and one embeds photos, while it lives."""
     settings = resources.settings
-    worker = EmbeddingWorker(resources)
+    # Photos are searchable when they are embedded, not when the indexes follow the next time.
+    worker = EmbeddingWorker(resources, embedded=resources.live.refresh)
     runner = JobRunner(resources, worker)
 
     @asynccontextmanager

@@ -11,6 +11,8 @@ from services.errors import LookalikeError
 from services.ingest.embedding import PhotoEmbedder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.resources import Resources
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,9 @@ class EmbeddingWorker:
         problem: why it could not work when it last tried; None when it could.
     """
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, resources: Resources, *, embedded: Callable[[], object] = lambda: None) -> None:
+        """`embedded` is called when photos have been."""
+        self._resources, self._embedded = resources, embedded
         self.problem: LookalikeError | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._followed_version: str | None = None
@@ -49,7 +52,12 @@ class EmbeddingWorker:
         """Finish the photos that are claimed, claim no more, and end the thread."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(timeout=30)
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
+
+    def run(self) -> None:
+        """Work on the calling thread until `stop` is called by another, or by a signal's handler."""
+        self._loop()
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -83,4 +91,4 @@ class EmbeddingWorker:
                 resources.database, resources.photo_files, embedder, limits=resources.photo_limits, stop=self._stopping
             )
             if working.embed_pending().embedded:
-                resources.live.refresh()  # searchable now, not when the indexes follow the next time
+                self._embedded()

@@ -1,0 +1,21 @@
+"""`lookalike worker`: embed photos, beside other workers."""
+
+from __future__ import annotations
+
+import signal
+
+from services.cli.console import console
+from services.cli.opening import open_resources
+from services.ingest.worker import EmbeddingWorker
+
+
+def worker() -> None:
+    """Embed photos as they come, until stopped. Any number of workers may run, on any machine that sees the stores."""
+    with open_resources() as resources:
+        resources.ensure_generation()
+        resources.load_live_model()
+        working = EmbeddingWorker(resources)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: working.stop())
+        console.print("Embedding photos as they come. Stop it with Ctrl-C: it finishes what it has begun.")
+        working.run()

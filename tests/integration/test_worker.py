@@ -1,0 +1,105 @@
+"""`lookalike worker` as processes: several at once, stopped in good order, and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db import feed, photos
+from db.models import PhotoState
+from services.ingest.pipeline import create_ingest_job, load_files
+from services.ingest.progress import silent
+from tests.worlds import marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from db.session import Database
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+PHOTOS = 400
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle, database: Database, jpeg: MakeJpeg) -> Iterator[Resources]:
+    """Photos that wait to be embedded, and a live generation."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    shop = marketplace(tmp_path / "shop", jpeg, count=PHOTOS // 2)
+    with resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened:
+        opened.ensure_generation()
+        load_files(opened, create_ingest_job(opened, shop.inputs), shop.inputs, silent)
+        yield opened
+
+
+@contextmanager
+def working(resources: Resources, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker while the block runs."""
+    settings = resources.settings
+    environment = os.environ | {
+        "LOOKALIKE_DATA_DIR": str(settings.data_dir),
+        "LOOKALIKE_DATABASE_URL": settings.database_url,
+        "LOOKALIKE_THREADS": "1",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "services.cli", "worker"], env=environment, cwd=folder)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def counts(resources: Resources) -> dict[PhotoState, int]:
+    with resources.database.read() as session:
+        return photos.state_counts(session)
+
+
+def wait_until_embedded(resources: Resources, count: int) -> None:
+    for _ in range(2400):
+        if counts(resources)[PhotoState.EMBEDDED] >= count:
+            return
+        time.sleep(0.025)
+    pytest.fail(f"the workers do not get there: {counts(resources)}")
+
+
+def leases(resources: Resources) -> list[str]:
+    with resources.database.read() as session:
+        return photos.lease_owners(session)
+
+
+def test_two_workers_embed_every_photo_once(resources: Resources, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(working(resources, tmp_path))
+        wait_until_embedded(resources, PHOTOS)
+    with resources.database.read() as session:
+        embedded = [change.photo_id for change in feed.changes_after(session, 0, 10 * PHOTOS)]
+    assert len(embedded) == len(set(embedded)) == PHOTOS
+
+
+def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(resources: Resources, tmp_path: Path) -> None:
+    with working(resources, tmp_path) as worker:
+        wait_until_embedded(resources, 1)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=60) == 0
+    assert leases(resources) == []
+    assert counts(resources)[PhotoState.FAILED] == 0
+
+
+def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resources, tmp_path: Path) -> None:
+    with working(resources, tmp_path) as first:
+        wait_until_embedded(resources, 1)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with working(resources, tmp_path):
+        wait_until_embedded(resources, PHOTOS)
+    assert leases(resources) == []
