@@ -8,6 +8,9 @@
     │   └── BadQuery             a search parameter makes no sense
     ├── NotFound              the thing named does not exist
     ├── Conflict              the thing named is in a state that forbids this
+    ├── KeyRefused            no API key, or not a good one
+    ├── RoleMissing           the key's role is not enough
+    ├── RateLimited           the key is used too often
     └── Unavailable           a part we depend on is missing or not ready
         ├── ModelMissing         no model bundle is active yet
         ├── ModelUnusable        a model bundle is gone or damaged
@@ -96,6 +99,33 @@ class NotFound(LookalikeError):
 
 class Conflict(LookalikeError):
     """The thing named is in a state that forbids what was asked."""
+
+
+class KeyRefused(LookalikeError):
+    """No API key is presented, or not a good one."""
+
+    def __init__(self, *, presented: bool) -> None:
+        problem = "This API key is not known, or was revoked" if presented else "This call needs an API key"
+        super().__init__(f"{problem}. Send one as `Authorization: Bearer KEY`; `lookalike keys create` makes one.")
+
+
+class RoleMissing(LookalikeError):
+    """The key's role is not enough for what was asked."""
+
+    def __init__(self, role: str, needed: str) -> None:
+        super().__init__(f"This call needs the role {needed}, and the key has the role {role}.")
+
+
+class RateLimited(LookalikeError):
+    """The key was used too often.
+
+    Attributes:
+        retry_after_s: whole seconds until it may be used again, at least 1.
+    """
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        self.retry_after_s = max(1, ceil(retry_after_s))
+        super().__init__(f"This API key was used too often in this minute. Try again in {self.retry_after_s} s.")
 
 
 class Unavailable(LookalikeError):

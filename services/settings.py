@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         default=(), description="Networks that photos may be fetched from besides public addresses: `10.0.0.0/8, ::1`."
     )
     fetch_per_host: int = Field(default=4, ge=1, description="Photos fetched from one host at a time.")
+    rate_limit_per_minute: int = Field(
+        default=0, ge=0, description="Requests that an API key may make in a minute; 0 means any number."
+    )
+    allow_anyone: bool = Field(
+        default=False, description="Whether to listen beyond this machine though no API key was created."
+    )
     follow_interval_s: float = Field(default=0.5, gt=0, description="How often the indexes follow the change feed.")
 
     @computed_field  # type: ignore[prop-decorator]

@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from services.cli import bench, bench_batching, demo, evaluate, export, index, ingest, search, serve, train, worker
+from services.cli import (
+    bench,
+    bench_batching,
+    demo,
+    evaluate,
+    export,
+    index,
+    ingest,
+    keys,
+    search,
+    serve,
+    train,
+    worker,
+)
 from services.cli.console import console, fail
 from services.errors import LookalikeError
 
@@ -31,6 +44,7 @@ app.command("reindex")(index.reindex)
 app.command("verify")(index.verify)
 app.add_typer(index.index_app, name="index")
 app.add_typer(index.db_app, name="db")
+app.add_typer(keys.keys_app, name="keys")
 bench.bench_app.command("requests")(bench_batching.bench_requests)
 app.add_typer(bench.bench_app, name="bench")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
 
+from db import keys
 from services.cli.console import console
 from services.cli.opening import open_resources
-from services.errors import LookalikeError
+from services.errors import BadInput, LookalikeError
 from services.ingest.app import ingest_part
 from services.search.app import search_part
 from services.web.app import create_app
@@ -40,6 +42,7 @@ def serve(
     """Serve search and ingest on one port, with the embedded stores or those that the settings name."""
     check_port(host, port)
     with open_resources() as resources:
+        _check_keys(resources, host)
         run(resources, host=host, port=port)
 
 
@@ -62,6 +65,21 @@ def run(resources: Resources, *, host: str, port: int) -> None:
     )
 
 
+def _check_keys(resources: Resources, host: str) -> None:
+    """Raise BadInput where strangers could reach a server that asks nobody for a key."""
+    with resources.database.read() as session:
+        guarded = keys.any_key(session) or resources.settings.allow_anyone
+    if not guarded and not _is_this_machine(host):
+        raise BadInput(
+            f"--host {host}: no API key was created, so that others could reach the server and do everything. "
+            "Create one (lookalike keys create --role admin), or set LOOKALIKE_ALLOW_ANYONE=true."
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
 def build_app(resources: Resources) -> Litestar:
     """Return one app that answers what the search app and the ingest app answer."""
     return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
@@ -71,6 +89,14 @@ def check_port(host: str, port: int) -> None:
     """Raise PortTaken, which names a free port, when `port` cannot be listened on."""
     if not _is_free(host, port):
         raise PortTaken(host, port)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, MultipartBody
 
 from db import generations
-from db.models import GenerationState
+from db.models import GenerationState, Role
 from services.errors import Conflict, NotFound
 from services.indexing.consistency import drift
 from services.indexing.generations import check_promotable, previous_generation
@@ -41,6 +41,7 @@ class BulkController(Controller):
 
     path = "/v1/listings/bulk"
     tags = ("ingest",)
+    opt = {"role": Role.WRITE}  # noqa: RUF012
 
     @post(
         "/",
@@ -79,6 +80,7 @@ class AdminController(Controller):
 
     path = "/v1/admin"
     tags = ("admin",)
+    opt = {"role": Role.ADMIN}  # noqa: RUF012
 
     @post(
         "/reindex",

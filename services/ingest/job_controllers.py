@@ -17,7 +17,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from db import jobs
-from db.models import ENDED, JobState
+from db.models import ENDED, JobState, Role
 from services.errors import BadQuery, NotFound
 from services.ingest.rejects import rejects_csv
 from services.ingest.runner import JobRunner
@@ -44,6 +44,7 @@ class JobController(Controller):
 
     path = "/v1/jobs"
     tags = ("ingest",)
+    opt = {"role": Role.READ}  # noqa: RUF012
 
     @get("/", responses=problem_responses(400, 503), summary="The jobs, newest first")
     async def newest(
@@ -101,6 +102,7 @@ class JobController(Controller):
     @post(
         "/{job_id:str}/cancel",
         status_code=202,
+        opt={"role": Role.WRITE},
         responses=problem_responses(404, 409, 503),
         summary="Cancel a job",
     )

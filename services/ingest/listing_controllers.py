@@ -8,6 +8,7 @@ from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from db.models import Role
 from services.ingest.changes import ListingChanges
 from services.ingest.listing_bodies import (
     ChangedFields,
@@ -38,6 +39,7 @@ class ListingController(Controller):
 
     path = "/v1/listings"
     tags = ("ingest",)
+    opt = {"role": Role.WRITE}  # noqa: RUF012
 
     @post(
         "/",

@@ -13,6 +13,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, QueryParameter
 
 from db import listings, photos
+from db.models import Role
 from services.errors import BadQuery
 from services.resources import Resources
 from services.search.catalogue import find_listing
@@ -78,6 +79,7 @@ class SearchController(Controller):
 
     path = "/v1"
     tags = ("search",)
+    opt = {"role": Role.READ}  # noqa: RUF012
 
     @post(
         "/search",
@@ -153,6 +155,7 @@ class CatalogueController(Controller):
 
     path = "/v1"
     tags = ("catalogue",)
+    opt = {"role": Role.READ}  # noqa: RUF012
 
     @get("/categories", responses=problem_responses(503), summary="The categories, with their numbers of listings")
     async def categories(
@@ -201,6 +204,7 @@ class CatalogueController(Controller):
 @get(
     "/v1/listings/{listing_id:str}",
     tags=["catalogue"],
+    opt={"role": Role.READ},
     responses=problem_responses(400, 404, 503),
     summary="A listing",
 )

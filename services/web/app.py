@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from ml.batch_limits import BatchLimits
+from services.web.access import Access
 from services.web.following import following
 from services.web.health import HealthController
 from services.web.openapi import docs_assets, openapi_config
@@ -65,6 +66,7 @@ def create_app(resources: Parts, *, title: str, parts: Sequence[AppPart]) -> Lit
     given = {"resources": resources, "workers": workers}
     for part in parts:
         given |= part.dependencies
+    access = Access(resources, workers)
     metrics = PrometheusConfig(app_name="lookalike", prefix="lookalike", group_path=True)
     return Litestar(
         route_handlers=[
@@ -79,7 +81,8 @@ def create_app(resources: Parts, *, title: str, parts: Sequence[AppPart]) -> Lit
             *(lifespan for part in parts for lifespan in part.lifespans),
         ],
         exception_handlers=problem_handlers(),
-        before_send=[send_request_id],
+        guards=[access.check],
+        before_send=[send_request_id, access.record],
         middleware=[metrics.middleware],
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,

@@ -41,7 +41,7 @@ class HealthController(Controller):
         """Answer as long as the process runs."""
         return Alive()
 
-    @get("/ready", sync_to_thread=True, summary="Can it answer?", responses=problem_responses(503))
+    @get("/ready", sync_to_thread=True, summary="Can it answer?", responses=problem_responses(503, public=True))
     def ready(self, resources: NamedDependency[SkipValidation[Parts]]) -> Ready:
         """Answer 200 when the database answers, a generation is live and at least one index is open."""
         try:

@@ -9,6 +9,7 @@ from litestar import Router
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 _ASSETS = "/docs/assets"
@@ -33,6 +34,8 @@ def openapi_config(title: str, version: str) -> OpenAPIConfig:
         openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, response_headers=[header]),
         render_plugins=[page],
         use_handler_docstrings=True,
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{"key": []}, {}],
     )
 
 

@@ -18,11 +18,14 @@ from services.errors import (
     BadInput,
     BadQuery,
     Conflict,
+    KeyRefused,
     ListingRejected,
     LookalikeError,
     NotFound,
     Overloaded,
     PhotoRejected,
+    RateLimited,
+    RoleMissing,
     Unavailable,
 )
 from services.web.request_ids import request_id
@@ -44,6 +47,9 @@ _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (BadInput, 400, "The request is not valid"),
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
+    (KeyRefused, 401, "An API key is needed"),
+    (RoleMissing, 403, "Not allowed"),
+    (RateLimited, 429, "Too many requests"),
     (Unavailable, 503, "Unavailable"),
     (LookalikeError, 500, "Internal error"),
 )
@@ -62,9 +68,11 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[dict[str, Any]] | None = None
 
 
-_WHEN_TO_RETRY: Mapping[int, str] = {
-    HTTPStatus.SERVICE_UNAVAILABLE: "; the header `Retry-After` says in how many seconds to try again"
-}
+_RETRY = "; the header `Retry-After` says in how many seconds to try again"
+_WHEN_TO_RETRY: Mapping[int, str] = {HTTPStatus.SERVICE_UNAVAILABLE: _RETRY, HTTPStatus.TOO_MANY_REQUESTS: _RETRY}
+
+_ACCESS = (401, 403, 429)
+"""What every call below /v1/ may answer."""
 
 
 def problem_handlers() -> ExceptionHandlersMap:
@@ -79,8 +87,8 @@ def problem_handlers() -> ExceptionHandlersMap:
     }
 
 
-def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return the OpenAPI description of the problems that a call answers with."""
+def problem_responses(*statuses: int, public: bool = False) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI description of the problems that a call answers with, be it that no key is asked for."""
     titles = {status: title for _, status, title in reversed(_STATUS)}
     return {
         status: ResponseSpec(
@@ -89,7 +97,7 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,  # they would be random letters
         )
-        for status in statuses
+        for status in sorted({*statuses, *(() if public else _ACCESS)})
     }
 
 
@@ -102,9 +110,12 @@ def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[b
         reason=error.reason if isinstance(error, PhotoRejected | ListingRejected) else None,
         field=error.field if isinstance(error, BadQuery | ListingRejected) else None,
     )
-    return _response(
-        problem, {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else _NO_HEADERS
-    )
+    headers = {}
+    if isinstance(error, Overloaded | RateLimited):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, KeyRefused):
+        headers["WWW-Authenticate"] = "Bearer"
+    return _response(problem, headers)
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

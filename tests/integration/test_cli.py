@@ -59,6 +59,20 @@ def test_a_photo_that_is_not_there_is_named(lookalike, command: str) -> None:  #
     assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
 
 
+def test_keys_are_created_listed_and_revoked(lookalike) -> None:  # type: ignore[no-untyped-def]
+    code, key, _ = lookalike("keys", "create", "--role", "write", "--name", "importer")
+    assert (code, key.split("_")[0]) == (0, "lk")
+    (listed,) = json.loads(lookalike("keys", "list", "--json")[1])
+    assert (listed["name"], listed["role"], listed["key_id"]) == ("importer", "write", key.split("_")[1])
+    assert lookalike("keys", "revoke", listed["key_id"])[0] == 0
+    assert_one_line_error(lookalike("keys", "revoke", listed["key_id"]), "keys list")
+    assert json.loads(lookalike("keys", "audit", "--json")[1]) == []
+
+
+def test_a_server_that_asks_nobody_for_a_key_does_not_listen_to_others(lookalike) -> None:  # type: ignore[no-untyped-def]
+    assert_one_line_error(lookalike("serve", "--host", "0.0.0.0", "--port", "0"), "lookalike keys create")
+
+
 def test_an_interrupted_command_says_what_becomes_of_its_work(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
