@@ -39,8 +39,13 @@ class NewEmbedding:
     perceptual_hash: str
 
 
-def save_embeddings(session: Session, embeddings: Sequence[NewEmbedding], *, model_version: str) -> int:
+def save_embeddings(
+    session: Session, embeddings: Sequence[NewEmbedding], *, model_version: str, keep_pending: bool = False
+) -> int:
     """Store the embeddings, mark their photos embedded and put them on the change feed, in one transaction.
+
+    With `keep_pending`, photos that wait for the live model to embed them go on waiting: this is another one, which may
+    never be live; see `settle`.
 
     A photo that was deleted, or got other bytes, since it was claimed is left alone. Returns how many were stored.
     """
@@ -62,9 +67,11 @@ def save_embeddings(session: Session, embeddings: Sequence[NewEmbedding], *, mod
             earlier[new.photo_id].sqlmodel_update(found)
         else:
             session.add(Embedding(model_version=model_version, photo_id=new.photo_id, **found))
-        photo.state, photo.error, photo.perceptual_hash = PhotoState.EMBEDDED, None, new.perceptual_hash
+        photo.error, photo.perceptual_hash = None, new.perceptual_hash
         photo.width, photo.height = new.width, new.height
-        photo.lease_owner = photo.lease_until = None
+        if not (keep_pending and photo.state == PhotoState.PENDING):
+            photo.state = PhotoState.EMBEDDED
+            photo.lease_owner = photo.lease_until = None
         stored.append(new.photo_id)
     session.flush()
     feed.append(session, FeedOperation.UPSERT, stored)
@@ -134,8 +141,17 @@ def requeue_missing(session: Session, *, model_version: str, job_id: str | None 
 
     There are such after a model was changed while photos were on their way.
     """
+    feed.take_turn(session)
     query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
     session.execute(query.values(state=PhotoState.PENDING, attempts=0, job_id=job_id))
+
+
+def settle(session: Session, *, model_version: str) -> None:
+    """Mark what waits to be embedded, and was embedded by `model_version` meanwhile, since that is the live one now."""
+    feed.take_turn(session)
+    embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
+    query = update(Photo).where(embedded, col(Photo.state) == PhotoState.PENDING)
+    session.execute(query.values(state=PhotoState.EMBEDDED, lease_owner=None, lease_until=None))
 
 
 def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, select
 
-from db.models import Job, JobState, Reject, utc_now
+from db.models import ENDED, Job, JobState, Reject, utc_now
 from db.records import RejectedRecord
 
 if TYPE_CHECKING:
@@ -133,6 +133,11 @@ def job_of_key(session: Session, idempotency_key: str) -> Job | None:
 def running_jobs(session: Session) -> Sequence[Job]:
     """Return every job that a process runs, or ran when it was killed."""
     return session.exec(select(Job).where(Job.state == JobState.RUNNING).order_by(col(Job.created_at))).all()
+
+
+def unfinished_jobs(session: Session) -> Sequence[Job]:
+    """Return every job that is queued or running."""
+    return session.exec(select(Job).where(col(Job.state).not_in(ENDED))).all()
 
 
 def requeue_job(session: Session, job_id: str) -> None:

@@ -149,11 +149,12 @@ def release(session: Session, owner: str, *, blameless: bool) -> int:
 
     `blameless` (the owner stopped in good order) also takes the attempt back; a dead owner's attempts stand.
     """
-    rows = session.exec(select(Photo).where(Photo.lease_owner == owner)).all()
-    for row in rows:
-        row.lease_owner = row.lease_until = None
-        row.attempts -= blameless
-    return len(rows)
+    feed.take_turn(session)
+    query = update(Photo).where(col(Photo.lease_owner) == owner)
+    released = session.execute(
+        query.values(lease_owner=None, lease_until=None, attempts=col(Photo.attempts) - int(blameless))
+    )
+    return int(released.rowcount)  # type: ignore[attr-defined]
 
 
 def lease_owners(session: Session) -> list[str]:
@@ -164,6 +165,7 @@ def lease_owners(session: Session) -> list[str]:
 
 def take_over_leftovers(session: Session, *, job_id: str) -> None:
     """Put photos that finished jobs left pending on the account of this job."""
+    feed.take_turn(session)
     finished = select(Job.id).where(col(Job.state).in_(ENDED))
     query = update(Photo).where(col(Photo.state) == PhotoState.PENDING, col(Photo.job_id).in_(finished))
     session.execute(query.values(job_id=job_id))
@@ -213,7 +215,8 @@ def labelled(session: Session) -> list[LabelledRow]:
 
 def _by_external_id(session: Session, photos: Sequence[StoredPhoto]) -> Sequence[Photo]:
     keys = [(photo.listing_id, photo.external_id) for photo in photos]
-    return session.exec(select(Photo).where(tuple_(Photo.listing_id, Photo.external_id).in_(keys))).all()
+    query = select(Photo).where(tuple_(Photo.listing_id, Photo.external_id).in_(keys))
+    return session.exec(query.with_for_update()).all()  # a worker may be about to claim one
 
 
 def _replace(row: Photo, photo: StoredPhoto) -> int:

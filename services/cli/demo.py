@@ -80,7 +80,7 @@ def _build(resources: Resources, count: int, weights: str) -> DemoRecord:
     if trained is None:
         raise Conflict("The demo is built by one process: start it without torchrun.")
     ledger = Ledger(resources.database, job_id)
-    ledger.embedded()
+    ledger.count_embedded()
     save_rejects(resources, job_id, home / "rejects.csv")
     show_summary(ledger.summary(), home / "rejects.csv")
     if chosen is None:

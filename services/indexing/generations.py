@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from db import embeddings, feed, generations
 from db.models import GenerationState
 from services.errors import Conflict
-from services.indexing.consistency import drift
+from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from db.session import Database
     from db.vectors.base import VectorIndex
     from services.indexing.follower import CursorStore
-    from services.indexing.live import IndexStore
+    from services.indexing.live import IndexStore, OpenIndex
+
+
+_COMPARED_AT_MOST = 5
 
 
 def fill(
@@ -42,8 +45,16 @@ def fill(
     Follower(database, index, cursor, model_version=model_version).catch_up()
 
 
-def build_and_promote(database: Database, stores: Sequence[IndexStore], model_version: str) -> GenerationRecord:
+def build_and_promote(
+    database: Database,
+    stores: Sequence[IndexStore],
+    model_version: str,
+    *,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> GenerationRecord:
     """Build a new generation beside the live one in every store, verify it, promote it, and drop outdated ones.
+
+    `checkpoint` is called before it is promoted; what it raises, for example since a job was cancelled, ends the build.
 
     Raises:
         Conflict: the new generation's indexes do not hold what the truth says; the live one stays live.
@@ -53,6 +64,7 @@ def build_and_promote(database: Database, stores: Sequence[IndexStore], model_ve
         generation = generations.create_generation(session, model_version)
     try:
         photos = _build(database, stores, generation)
+        checkpoint()
     except BaseException:
         with database.write() as session:
             generations.fail_generation(session, generation.id)
@@ -120,8 +132,20 @@ def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) ->
 def _make_live(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord, photos: int) -> None:
     with database.write() as session:
         generations.promote_generation(session, generation.id, photos=photos)
+        embeddings.settle(session, model_version=generation.model_version)
     for store in stores:
         store.promote(generation)
+
+
+def _drift_after_catching_up(database: Database, opened: OpenIndex, generation: GenerationRecord) -> Drift:
+    """Return what an index that follows lacks. What came between following and comparing is not lacking."""
+    follower = Follower(database, opened.index, opened.cursor, model_version=generation.model_version)
+    for _ in range(_COMPARED_AT_MOST):
+        follower.catch_up()
+        found = drift(database, opened.index, model_version=generation.model_version)
+        if found.is_empty:
+            break
+    return found
 
 
 def _build(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> int:
@@ -129,8 +153,7 @@ def _build(database: Database, stores: Sequence[IndexStore], generation: Generat
     for store in stores:
         opened = store.open(generation)
         try:
-            Follower(database, opened.index, opened.cursor, model_version=generation.model_version).catch_up()
-            found = drift(database, opened.index, model_version=generation.model_version)
+            found = _drift_after_catching_up(database, opened, generation)
             if not found.is_empty:
                 raise Conflict(
                     f"The {store.engine} index of generation {generation.id} lacks {len(found.missing)} photos and has "

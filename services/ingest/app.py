@@ -13,6 +13,7 @@ from services.ingest.runner import JobRunner
 from services.ingest.worker import EmbeddingWorker
 from services.web.app import FORM_ALLOWANCE, AppPart, sized
 from services.web.app import create_app as create_web_app
+from services.web.threads import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.resources import Resources
+
+
+_CHANGES_AT_ONCE = 16
+"""Changes of single listings, on threads of their own: searches do not wait for photos that others have fetched."""
 
 
 def ingest_part(resources: Resources) -> AppPart:
@@ -31,9 +36,9 @@ def ingest_part(resources: Resources) -> AppPart:
 
     @asynccontextmanager
     async def working(_app: Litestar) -> AsyncIterator[None]:
-        worker.start()
-        runner.start()
         try:
+            worker.start()
+            runner.start()
             yield
         finally:
             runner.stop()
@@ -49,6 +54,7 @@ def ingest_part(resources: Resources) -> AppPart:
         dependencies={
             "job_runner": runner,
             "listing_changes": ListingChanges(resources, embed=worker.wake),
+            "change_workers": Workers(_CHANGES_AT_ONCE),
         },
         lifespans=[working],
     )

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 
+_FETCHES_FOR_S = 60.0
+"""For so long the photos of one listing are fetched, all together."""
+
+_PATHS = frozenset({"bulk"})
+
+
 class GivenPhoto(Protocol):
     """A photo that comes with a listing."""
 
@@ -89,6 +95,8 @@ class ListingChanges:
             ListingRejected, PhotoRejected: something is wrong with it; no row was written.
         """
         record = _record(listing_id, given)
+        if listing_id in _PATHS:
+            raise ListingRejected("id", "bad_id", f"/v1/listings/{listing_id} is another call of the API")
         with self._resources.database.read() as session:
             _refuse_known(session, listing_id)  # before its photos are fetched
         stored = self._store(listing_id, named)
@@ -141,22 +149,21 @@ class ListingChanges:
 
     def _store(self, listing_id: str, named: Sequence[GivenPhoto]) -> list[StoredPhoto]:
         self._check_names([photo.name for photo in named])
-        resources, stored = self._resources, []
-        for photo in named:
-            try:
-                stored.append(
-                    store_photo(
-                        resources.photo_files,
-                        photo.content(),
-                        listing_id=listing_id,
-                        external_id=photo.name,
-                        source=photo.name,
-                        limits=resources.photo_limits,
-                    )
-                )
-            except PhotoError as error:
-                raise PhotoRejected(error.reason, f"{photo.name}: {error}") from error
-        return stored
+        with self._resources.photo_fetcher.within(_FETCHES_FOR_S):
+            return [self._store_one(listing_id, photo) for photo in named]
+
+    def _store_one(self, listing_id: str, photo: GivenPhoto) -> StoredPhoto:
+        try:
+            return store_photo(
+                self._resources.photo_files,
+                photo.content(),
+                listing_id=listing_id,
+                external_id=photo.name,
+                source=photo.name,
+                limits=self._resources.photo_limits,
+            )
+        except PhotoError as error:
+            raise PhotoRejected(error.reason, f"{photo.name}: {error}") from error
 
     def _check_names(self, names: Sequence[str]) -> None:
         most = self._resources.settings.max_listing_photos

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from more_itertools import chunked
+from sqlalchemy.exc import DBAPIError
 
 from db import embeddings, photos
 from db.embeddings import NewEmbedding
 from db.records import RejectedRecord
 from ml.pipeline import embed_all
 from ml.preprocess import PhotoError
+from services.errors import LookalikeError
 from services.ingest.processes import is_gone, process_name
 from services.ingest.rejects import shorten
 
@@ -76,36 +78,46 @@ class PhotoEmbedder:
         run stops before its end, what it had claimed is pending again.
         """
         _release_dead(self._database)
+        blameless = True
         try:
             return self._run(self._claimed(), advance)
+        except (LookalikeError, DBAPIError):
+            raise
+        except Exception:
+            blameless = False  # one of the photos may be what it comes from: it is not tried for ever
+            raise
         finally:
             with self._database.write() as session:
-                photos.release(session, self._owner, blameless=True)
+                photos.release(session, self._owner, blameless=blameless)
 
     def embed_missing(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
         """Embed every photo that this model has not embedded yet, whatever other models have (a model change)."""
-        return self._run(self._missing(), advance)
+        return self._run(self._missing(), advance, keep_pending=True)
 
-    def _run(self, claimed: Iterable[ClaimedPhoto], advance: Callable[[int], None]) -> EmbeddingRun:
+    def _run(
+        self, claimed: Iterable[ClaimedPhoto], advance: Callable[[int], None], *, keep_pending: bool = False
+    ) -> EmbeddingRun:
         started, embedded = time.monotonic(), 0
         failed: list[RejectedRecord] = []
         # Closed before the leases are released: its threads claim photos ahead of what is saved here.
         with closing(embed_all(self._contents(claimed), self._embedder, limits=self._limits)) as outcomes:
             for batch in chunked(outcomes, _SAVE):
-                saved, refused = self._save(batch)
+                saved, refused = self._save(batch, keep_pending=keep_pending)
                 embedded += saved
                 failed += refused
                 advance(len(batch))
         return EmbeddingRun(embedded, tuple(failed), time.monotonic() - started)
 
     def _save(
-        self, batch: Sequence[tuple[ClaimedPhoto, EmbeddedPhoto | PhotoError]]
+        self, batch: Sequence[tuple[ClaimedPhoto, EmbeddedPhoto | PhotoError]], *, keep_pending: bool
     ) -> tuple[int, list[RejectedRecord]]:
         """Commit the outcomes in one transaction; return how many embeddings were stored, and the failures."""
         done = [self._embedding(photo, outcome) for photo, outcome in batch if not isinstance(outcome, PhotoError)]
         failed: list[RejectedRecord] = []
         with self._database.write() as session:
-            saved = embeddings.save_embeddings(session, done, model_version=self._embedder.bundle.version)
+            saved = embeddings.save_embeddings(
+                session, done, model_version=self._embedder.bundle.version, keep_pending=keep_pending
+            )
             for photo, outcome in batch:
                 if isinstance(outcome, PhotoError):
                     failed += _fail(session, photo, outcome)
@@ -133,10 +145,14 @@ class PhotoEmbedder:
     def _contents(self, claimed: Iterable[ClaimedPhoto]) -> Iterator[tuple[ClaimedPhoto, bytes]]:
         for photo in claimed:
             try:
-                content = self._files.read(photo.sha256)
+                yield photo, self._files.read(photo.sha256)
             except FileNotFoundError:
-                content = b""  # fails as `empty`, with its reject, like any other photo without an image in it
-            yield photo, content
+                yield photo, b""  # fails as `empty`, with its reject, like any other photo without an image in it
+            except OSError as error:
+                with self._database.write() as session:
+                    photos.fail_photo(
+                        session, photo.photo_id, f"unreadable: its file cannot be read ({error.strerror})"
+                    )
 
     def _embedding(self, photo: ClaimedPhoto, outcome: EmbeddedPhoto) -> NewEmbedding:
         best = int(outcome.probabilities.argmax())

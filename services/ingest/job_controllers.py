@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -77,14 +77,16 @@ class JobController(Controller):
         job_id: FromPath[str],
         resources: NamedDependency[Resources],
         workers: NamedDependency[Workers],
-    ) -> ServerSentEvent:
+    ) -> ServerSentEvent | Response[None]:
         """Send the job whenever it has changed, until it has ended, as server-sent events.
 
         The id of an event tells what was in it: with `Last-Event-ID`, a job that is as it was then is not sent again.
         """
-        await workers.run(_find, resources, job_id)
+        job = await workers.run(_find, resources, job_id)
         seen = request.headers.get("last-event-id", "")
-        return ServerSentEvent(_changes(resources, workers, job_id, seen))
+        if job.state in ENDED and seen == _event(job)[1]:
+            return Response(None, status_code=204)  # tells a browser not to connect again
+        return ServerSentEvent(_job_events(resources, workers, job_id, seen))
 
     @get(
         "/{job_id:str}/rejects",
@@ -109,7 +111,7 @@ class JobController(Controller):
     async def cancel(
         self, job_id: FromPath[str], job_runner: NamedDependency[JobRunner], workers: NamedDependency[Workers]
     ) -> JobAnswer:
-        """Cancel a queued job at once, and a running one soon. What it has done so far is kept."""
+        """Cancel a queued job at once, and a running one soon, unless it ends before. What it has done is kept."""
         return _answer(await workers.run(job_runner.cancel, job_id))
 
 
@@ -136,8 +138,8 @@ def _to_cursor(job: Job) -> str:
 def _from_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         created_at, job_id = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
-        return datetime.fromisoformat(created_at), UUID(hex=job_id).hex
-    except (ValueError, binascii.Error) as error:
+        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(hex=job_id).hex
+    except (ValueError, OverflowError, binascii.Error) as error:
         raise BadQuery("cursor", "it is not one that an answer had") from error
 
 
@@ -147,15 +149,14 @@ def _rejects(resources: Resources, job_id: str) -> str:
         return "".join(rejects_csv(jobs.rejects_of(session, job_id)))
 
 
-async def _changes(
+async def _job_events(
     resources: Resources, workers: Workers, job_id: str, seen: str
 ) -> AsyncIterator[ServerSentEventMessage]:
     loop = asyncio.get_running_loop()
     until, silent_since = loop.time() + _STREAMS_FOR_S, loop.time()
     while loop.time() < until:
         job = await workers.run(_find, resources, job_id)
-        data = msgspec.json.encode(_answer(job))
-        event_id = hashlib.sha256(data).hexdigest()[:16]
+        data, event_id = _event(job)
         if event_id != seen:
             seen, silent_since = event_id, loop.time()
             yield ServerSentEventMessage(data=data.decode(), event="job", id=event_id)
@@ -165,6 +166,12 @@ async def _changes(
             silent_since = loop.time()
             yield ServerSentEventMessage(comment="nothing new")
         await asyncio.sleep(_LOOKS_EVERY_S)
+
+
+def _event(job: Job) -> tuple[bytes, str]:
+    """Return an event's data, and the id that tells what is in it."""
+    data = msgspec.json.encode(_answer(job))
+    return data, hashlib.sha256(data).hexdigest()[:16]
 
 
 def _answer(job: Job) -> JobAnswer:

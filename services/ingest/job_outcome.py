@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from db import jobs
 from services.errors import LookalikeError
 from services.ingest.job_progress import JobCancelled
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from db.session import Database
+
+
+_OURS = "Something went wrong on our side ({}); the log of the process that ran the job says more."
 
 
 class JobInterrupted(BaseException):
@@ -39,8 +44,12 @@ def recorded(database: Database, job_id: str) -> Iterator[None]:
         with database.write() as session:
             jobs.cancel_job(session, job_id)
         raise
+    except (OperationalError, InterfaceError):  # the database is away, or the disk full: the job can be run again
+        with database.write() as session:
+            jobs.requeue_job(session, job_id)
+        raise
     except BaseException as error:
-        message = str(error) if isinstance(error, LookalikeError) else f"{type(error).__name__}: {error}"
+        message = str(error) if isinstance(error, LookalikeError) else _OURS.format(type(error).__name__)
         with database.write() as session:
             jobs.finish_job(session, job_id, message)
         raise

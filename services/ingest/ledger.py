@@ -74,7 +74,7 @@ class Ledger:
         self.count(f"{kind}_duplicates")
         self._rejects.append(record)
 
-    def embedded(self) -> None:
+    def count_embedded(self) -> None:
         """Count which of the run's photos were embedded, by whichever worker, and keep those that could not be."""
         with self._database.write() as session:
             counts = photos.state_counts(session, job_id=self.job_id)

@@ -52,12 +52,14 @@ class ListingController(Controller):
         request: AnyRequest,
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
-        workers: NamedDependency[Workers],
+        change_workers: NamedDependency[Workers],
     ) -> ListingWritten:
         """Add a listing with its photos, by URL (JSON) or as files (a form)."""
         values, is_json, photos = await _read(request, resources)
         fields = converted(values, NewListingFields, strict=is_json)
-        return _answer(await workers.run(listing_changes.create, fields.listing_id, fields.given(), photos or ()))
+        return _answer(
+            await change_workers.run(listing_changes.create, fields.listing_id, fields.given(), photos or ())
+        )
 
     @put(
         "/{listing_id:str}",
@@ -71,12 +73,12 @@ class ListingController(Controller):
         listing_id: FromPath[str],
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
-        workers: NamedDependency[Workers],
+        change_workers: NamedDependency[Workers],
     ) -> Response[ListingWritten]:
         """Make the listing be as given, with these photos and no others. 201 if there was none of this id."""
         values, is_json, photos = await _read(request, resources)
         given = converted(values, ListingFields, strict=is_json).given()
-        written = await workers.run(listing_changes.put, listing_id, given, photos or ())
+        written = await change_workers.run(listing_changes.put, listing_id, given, photos or ())
         return Response(_answer(written), status_code=201 if written.outcome == "created" else 200)
 
     @patch(
@@ -91,22 +93,22 @@ class ListingController(Controller):
         listing_id: FromPath[str],
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
-        workers: NamedDependency[Workers],
+        change_workers: NamedDependency[Workers],
     ) -> ListingWritten:
         """Change the fields that are given; `photos` replaces all of them."""
         values, is_json, photos = await _read(request, resources)
         changed = converted(values, ChangedFields, strict=is_json).changed()
-        return _answer(await workers.run(listing_changes.patch, listing_id, changed, photos))
+        return _answer(await change_workers.run(listing_changes.patch, listing_id, changed, photos))
 
     @delete("/{listing_id:str}", responses=problem_responses(404, 503), summary="Delete a listing")
     async def remove(
         self,
         listing_id: FromPath[str],
         listing_changes: NamedDependency[ListingChanges],
-        workers: NamedDependency[Workers],
+        change_workers: NamedDependency[Workers],
     ) -> None:
         """Delete the listing with its photos; no search finds it from now on."""
-        await workers.run(listing_changes.delete, listing_id)
+        await change_workers.run(listing_changes.delete, listing_id)
 
 
 async def _read(request: AnyRequest, resources: Resources) -> tuple[dict[str, Any], bool, Sequence[GivenPhoto] | None]:

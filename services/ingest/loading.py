@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 from more_itertools import chunked
 
-from db import listings, photos
+from db import feed, listings, photos
 from db.records import ListingRecord, PhotoRecord, RejectedRecord
 from ml.preprocess import PhotoError
 from services.errors import PhotoRejected
@@ -26,6 +26,8 @@ from services.ingest.storing import store_photo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from sqlmodel import Session
 
     from db.photo_files import PhotoFiles
     from db.photos import StoredPhoto
@@ -181,11 +183,8 @@ def _store_batch(
     ledger: Ledger,
 ) -> None:
     with database.read() as session:
-        known = {row.id for row in listings.listings_by_id(session, {record.listing_id for record in wanted})}
-    for record in wanted:
-        if record.listing_id not in known:
-            ledger.reject("photos", _rejected(record, "unknown_listing", f"no listing {record.listing_id!r}"))
-    wanted = [record for record in wanted if record.listing_id in known]
+        known = _known_listings(session, wanted)
+    wanted = [record for record in wanted if _is_of(known, record, ledger)]
     stored = []
     with ThreadPoolExecutor(_STORING_THREADS) as pool:  # what they wait for is the disk, or the network
         for outcome in pool.map(lambda record: _store(files, source, record, limits), wanted):
@@ -194,10 +193,26 @@ def _store_batch(
             else:
                 stored.append(outcome)
     with database.write() as session:
+        feed.take_turn(session)
+        known = _known_listings(session, wanted)  # one may have been deleted while its photos were stored
+        record_of = {(record.listing_id, record.external_id): record for record in wanted}
+        stored = [photo for photo in stored if _is_of(known, record_of[photo.listing_id, photo.external_id], ledger)]
         for kind, count in photos.register_photos(session, stored, job_id=ledger.job_id).items():
             ledger.count(f"photos_{kind}", count)
         ledger.count("photos_accepted", len(stored))
         ledger.write(session)
+
+
+def _known_listings(session: Session, named: list[PhotoRecord]) -> set[str]:
+    return {row.id for row in listings.listings_by_id(session, {record.listing_id for record in named})}
+
+
+def _is_of(known: set[str], record: PhotoRecord, ledger: Ledger) -> bool:
+    """Say whether the photo is of a known listing; where it is not, the ledger is told."""
+    if record.listing_id in known:
+        return True
+    ledger.reject("photos", _rejected(record, "unknown_listing", f"no listing {record.listing_id!r}"))
+    return False
 
 
 def _store(

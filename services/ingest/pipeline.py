@@ -102,13 +102,13 @@ def _embed_and_index(resources: Resources, ledger: Ledger, progress: Progress) -
         resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
     )
     run = embedder.embed_pending(StageCounter(progress, "embed photos", pending))
-    finish(resources, ledger, progress)
+    account_and_index(resources, ledger, progress)
     return run
 
 
-def finish(resources: Resources, ledger: Ledger, progress: Progress) -> None:
+def account_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> None:
     """Put what became of a job's photos on its account, and bring the indexes in line."""
-    ledger.embedded()
+    ledger.count_embedded()
     progress("update indexes", 0, None)
     resources.live.refresh()
     resources.live.persist()

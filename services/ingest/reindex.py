@@ -44,7 +44,9 @@ def reindex(
         raise ModelMissing
     run = embed_missing(resources, version, progress)
     progress("build indexes", 0, None)
-    return build_and_promote(resources.database, resources.stores, version), run
+    return build_and_promote(
+        resources.database, resources.stores, version, checkpoint=lambda: progress("promote", 0, None)
+    ), run
 
 
 def promote(resources: Resources, generation_id: int, *, progress: Progress = silent) -> GenerationRecord:

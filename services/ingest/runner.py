@@ -6,17 +6,17 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from db import generations, jobs, photos
 from db.models import JobState, PhotoState
 from services.errors import Conflict, LookalikeError, NotFound
 from services.ingest.job_outcome import JobInterrupted, recorded
 from services.ingest.job_progress import JobCancelled, JobProgress
-from services.ingest.pipeline import finish, load_files
+from services.ingest.pipeline import account_and_index, load_files
 from services.ingest.processes import is_gone
 from services.ingest.reindex import run_promote_job, run_reindex_job, run_repair_job
-from services.ingest.uploads import discard_upload, taken_upload
+from services.ingest.uploads import discard_upload, find_upload, sweep_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,8 @@ class JobRunner:
                     jobs.requeue_job(session, job.id)
                 elif is_gone(process):
                     jobs.finish_job(session, job.id, "the process that ran it was stopped; run the command again")
+            wanted = {str(job.inputs.get("upload")) for job in jobs.unfinished_jobs(session)}
+        sweep_uploads(self._resources.uploads, wanted=wanted)
         self._thread.start()
 
     def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None = None) -> str:
@@ -165,12 +167,20 @@ class JobRunner:
         return True
 
     def _ingest(self, job_id: str, upload: str) -> None:
-        with recorded(self._resources.database, job_id), taken_upload(self._resources.uploads, upload) as inputs:
-            progress = self._progress(job_id)
-            ledger = load_files(self._resources, job_id, inputs, progress)
-            self._worker.wake()
-            self._await_embedding(job_id, progress)
-            finish(self._resources, ledger, progress)
+        uploads = self._resources.uploads
+        try:
+            with recorded(self._resources.database, job_id):
+                inputs, progress = find_upload(uploads, upload), self._progress(job_id)
+                ledger = load_files(self._resources, job_id, inputs, progress)
+                self._worker.wake()
+                self._await_embedding(job_id, progress)
+                account_and_index(self._resources, ledger, progress)
+        except (OperationalError, InterfaceError):
+            raise  # it will be run again, and so needs its files
+        except Exception:
+            discard_upload(uploads, upload)
+            raise
+        discard_upload(uploads, upload)
 
     def _await_embedding(self, job_id: str, progress: Progress) -> None:
         """Wait until no photo of the job is pending; without a model that is left for later.

@@ -42,7 +42,7 @@ class JobProgressAnswer(msgspec.Struct):
 class JobAnswer(msgspec.Struct):
     """A job as it stands: queued, running, succeeded, failed or cancelled.
 
-    For listings and photos alike: read = accepted + rejected + duplicates.
+    For listings and photos alike, of a job that has run to its end: read = accepted + rejected + duplicates.
     """
 
     job_id: str

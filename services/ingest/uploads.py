@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from contextlib import contextmanager
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from db.photo_files import ABANDONED_AFTER
+from db.vectors.durability import sync
 from services.errors import BadInput
 from services.ingest.pipeline import IngestInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
+    from datetime import timedelta
 
 LISTINGS_SUFFIXES = (
     ".csv",
@@ -76,6 +80,8 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
         written = [
             (part, suffix, _write(target / f"{part}{suffix}", parts[part].content)) for part, suffix in suffixes.items()
         ]
+        sync(target)
+        sync(folder)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
@@ -84,30 +90,31 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
 
 def discard_upload(folder: Path, name: str) -> None:
     """Delete an upload that `store_uploads` named; one that is not there is deleted already."""
-    shutil.rmtree(folder / UUID(hex=name).hex, ignore_errors=True)
+    with suppress(ValueError):  # not a name that we gave
+        shutil.rmtree(folder / UUID(hex=name).hex, ignore_errors=True)
 
 
-@contextmanager
-def taken_upload(folder: Path, name: str) -> Iterator[IngestInputs]:
-    """Give the files of the upload that `store_uploads` named, and delete them when the block has an outcome.
+def sweep_uploads(folder: Path, *, wanted: Collection[str], older_than: timedelta = ABANDONED_AFTER) -> None:
+    """Delete uploads that no job wants: the process that wrote them died before it queued one."""
+    before = time.time() - older_than.total_seconds()
+    for left in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if left.name not in wanted and left.stat().st_mtime < before:
+                shutil.rmtree(left, ignore_errors=True)
 
-    A block that is interrupted (by a `BaseException` that is no `Exception`) leaves them for another try.
+
+def find_upload(folder: Path, name: str) -> IngestInputs:
+    """Return the files of the upload that `store_uploads` named.
 
     Raises:
-        BadInput: there is no such upload. Only names that we gave are taken, because what lies there is deleted.
+        BadInput: there is no such upload. Only names that we gave are taken, because what lies there will be deleted.
     """
     try:
         target = folder / UUID(hex=name).hex
         found = {path.name.partition(".")[0]: path for path in target.iterdir()}
-        inputs = IngestInputs(found["listings"], found.get("photos_table"), found.get("photos"))
+        return IngestInputs(found["listings"], found.get("photos_table"), found.get("photos"))
     except (ValueError, OSError, KeyError) as error:
         raise BadInput(f"There is no upload {name!r}; upload the files again.") from error
-    try:
-        yield inputs
-    except Exception:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
-    shutil.rmtree(target, ignore_errors=True)
 
 
 def _suffix(part: str, filename: str, allowed: tuple[str, ...]) -> str:
@@ -125,4 +132,5 @@ def _write(path: Path, content: IO[bytes]) -> str:
         while part := content.read(1 << 20):
             digest.update(part)
             file.write(part)
+    sync(path)
     return digest.hexdigest()

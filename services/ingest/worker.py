@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, photos
-from services.errors import LookalikeError
+from services.errors import LookalikeError, Unavailable
 from services.ingest.embedding import PhotoEmbedder
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _LOOKS_EVERY_S = 1.0
 """How long photos wait that another process registered; those of this one are told of by `wake`."""
 
 _AFTER_AN_ERROR_S = 5.0
+
+_FAILURES_BEARED = 3
+"""After so many in a row, whoever waits for photos is told."""
 
 
 class EmbeddingWorker:
@@ -46,6 +49,7 @@ class EmbeddingWorker:
 
     def wake(self) -> None:
         """Say that there are photos."""
+        self.problem = None  # what it was may be mended
         self._wake.set()
 
     def stop(self) -> None:
@@ -60,17 +64,20 @@ class EmbeddingWorker:
         self._loop()
 
     def _loop(self) -> None:
+        failures = 0
         while not self._stopping.is_set():
             rest = _LOOKS_EVERY_S
             try:
                 self._work()
-                self.problem = None
+                self.problem, failures = None, 0
             except LookalikeError as error:
                 log.warning("photos cannot be embedded: %s", error)
                 self.problem, rest = error, _AFTER_AN_ERROR_S
-            except Exception:  # nothing may end this thread
+            except Exception as error:  # nothing may end this thread
                 log.exception("photos could not be embedded; trying again")
-                rest = _AFTER_AN_ERROR_S
+                failures, rest = failures + 1, _AFTER_AN_ERROR_S
+                if failures >= _FAILURES_BEARED:
+                    self.problem = Unavailable(f"Photos cannot be embedded ({type(error).__name__}; see the log).")
             self._wake.wait(timeout=rest)
             self._wake.clear()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
+from litestar.exceptions import NotFoundException
 
 from db import keys
 from db.models import Role
@@ -59,11 +60,14 @@ class Access:
         """Let the call pass.
 
         Raises:
+            NotFoundException: the path holds a NUL: nothing is called so, and PostgreSQL would refuse to look.
             KeyRefused: it has no key, or one that is not, or no longer, good.
             RoleMissing: the key's role is not enough.
             RateLimited: the key has been used too often in this minute.
         """
         scope = connection.scope
+        if "\0" in scope["path"]:
+            raise NotFoundException
         if scope.get("method") == "OPTIONS" or not scope["path"].startswith("/v1/"):
             return
         needed = Role(handler.opt.get("role", Role.ADMIN))

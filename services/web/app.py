@@ -45,7 +45,8 @@ class AppPart:
     """What one service adds to an app.
 
     Attributes:
-        handlers: controllers and functions. A call at a path that another part has a call at is a function.
+        handlers: controllers and functions. Where two parts share a path, one of them has a function there: Litestar
+            refuses two controllers.
         dependencies: what they may ask for by name.
         lifespans: what runs while the app lives.
     """

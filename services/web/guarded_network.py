@@ -43,12 +43,13 @@ class Deadline:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Let the network calls of this thread in the block take so long, all together."""
-        self._local.at = time.monotonic() + seconds
+        """Let the network calls of this thread in the block take so long together, and no longer than an outer one."""
+        outer = float(getattr(self._local, "at", inf))
+        self._local.at = min(outer, time.monotonic() + seconds)
         try:
             yield
         finally:
-            self._local.at = inf
+            self._local.at = outer
 
     @property
     def left(self) -> float:
@@ -72,7 +73,9 @@ class GuardedTransport(httpx.HTTPTransport):
 
     def __init__(self, allowed: Sequence[Network], deadline: Deadline, *, resolve: Resolve | None = None) -> None:
         super().__init__(trust_env=False)
+        assert isinstance(self._pool, httpcore.ConnectionPool), "httpx has another pool now: ours would not be asked"
         self._pool = httpcore.ConnectionPool(
+            max_connections=None,  # callers are few: bounded, slow hosts would keep others waiting
             ssl_context=httpx.create_ssl_context(),
             network_backend=_GuardedNetwork(allowed, deadline, resolve or resolve_host),
             keepalive_expiry=5.0,

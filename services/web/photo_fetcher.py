@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.web.addresses import Network
     from services.web.guarded_network import Resolve
 
-_PASSING = frozenset(
+_TRANSIENT_STATUSES = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -34,6 +34,8 @@ _PASSING = frozenset(
     }
 )
 """Answers after which the same question may be answered otherwise."""
+
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ class FetchLimits:
     pause_s: float = 0.5
 
 
-class _Passing(Exception):
-    """A try failed such that another may not: why, and how long to pause if the server said so."""
+class _Transient(Exception):
+    """A try failed that may succeed when it is repeated: why, and how long to pause if the server said so."""
 
     def __init__(self, problem: str, pause_s: float | None = None) -> None:
         super().__init__(problem)
@@ -88,6 +90,12 @@ class PhotoFetcher:
         """Close every connection."""
         self._client.close()
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let all that this thread fetches in the block take so long together, at most."""
+        with self._deadline.within(seconds):
+            yield
+
     def fetch(self, url: str) -> bytes:
         """Return what the URL leads to.
 
@@ -99,10 +107,10 @@ class PhotoFetcher:
             for number in range(1, self._limits.tries + 1):
                 try:
                     return self._follow(url)
-                except _Passing as passing:
-                    pause = passing.pause_s or random.uniform(0, self._limits.pause_s * 2 ** (number - 1))  # noqa: S311
+                except _Transient as failure:
+                    pause = failure.pause_s or random.uniform(0, self._limits.pause_s * 2 ** (number - 1))  # noqa: S311
                     if number == self._limits.tries or pause >= self._deadline.left:
-                        raise PhotoRejected("unreachable", f"{url} cannot be fetched: {passing}") from passing
+                        raise PhotoRejected("unreachable", f"{url} cannot be fetched: {failure}") from failure
                     time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
@@ -114,8 +122,10 @@ class PhotoFetcher:
                 found = self._ask(at)
             except AddressRefused as error:
                 raise PhotoRejected("forbidden_address", f"{url} is not fetched: {error}") from error
+            except (httpx.InvalidURL, UnicodeError) as error:  # in a redirect, which httpx looks at before we do
+                raise PhotoRejected("bad_url", f"{url} redirects to what is not a URL") from error
             except httpx.TransportError as error:
-                raise _Passing(str(error) or type(error).__name__) from error
+                raise _Transient(str(error) or type(error).__name__) from error
             if isinstance(found, bytes):
                 return found
             at = _checked(str(found))
@@ -129,8 +139,8 @@ class PhotoFetcher:
                     return url.join(response.headers["location"])
                 except (KeyError, httpx.InvalidURL) as error:
                     raise PhotoRejected("bad_url", f"{url} redirects to nowhere") from error
-            if response.status_code in _PASSING:
-                raise _Passing(f"the server answers {response.status_code}", _pause_asked_for(response))
+            if response.status_code in _TRANSIENT_STATUSES:
+                raise _Transient(f"the server answers {response.status_code}", _pause_asked_for(response))
             if response.status_code != HTTPStatus.OK:
                 problem = f"{url} cannot be fetched: the server answers {response.status_code}"
                 raise PhotoRejected("unreachable", problem)
@@ -173,9 +183,10 @@ class _Turns:
 def _checked(url: str) -> httpx.URL:
     try:
         found = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host = found.host  # read here, since a name that is no name is found out only now
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise PhotoRejected("bad_url", f"{url!r} is not a URL ({error})") from error
-    if found.scheme not in ("http", "https") or not found.host:
+    if found.scheme not in ("http", "https") or not host or (found.port or 0) > _LAST_PORT:
         raise PhotoRejected("bad_url", f"{url!r} is not an HTTP URL")
     if found.userinfo:
         raise PhotoRejected("bad_url", "a URL with a password in it is not fetched")

@@ -14,7 +14,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State, UploadFile
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import ClientException, NotFoundException, SerializationException, ValidationException
+from litestar.exceptions import ClientException, SerializationException, ValidationException
 from litestar.params import QueryParameter
 
 if TYPE_CHECKING:
@@ -65,11 +65,8 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
     It also parses a multipart body before Litestar does, which reuses what `Request.form` found.
 
     Raises:
-        NotFoundException: the path holds a NUL: nothing is called so, and PostgreSQL would refuse to look.
         ValidationException: one is not among those that the call takes, or is given twice where one is taken.
     """
-    if "\0" in request.scope["path"]:
-        raise NotFoundException
     parameters = request.route_handler.parsed_fn_signature.parameters
     if request.url.path.startswith("/v1/"):
         taken = {

@@ -78,7 +78,8 @@ def test_no_address_that_is_not_public_is_asked(host: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["file:///etc/passwd", "ftp://example.com/a.jpg", "gopher://example.com/", "http:///a.jpg", "http://", "photo.jpg",
-     "http://user:secret@example.com/a.jpg", "http://[::1/"],
+     "http://user:secret@example.com/a.jpg", "http://[::1/", "http://xn--a/", "http://h:99999999999999999999/",
+     "http://h:65536/"],
 )  # fmt: skip
 def test_what_is_no_plain_http_url_is_refused(url: str) -> None:
     assert refused(url) == "bad_url"
@@ -139,6 +140,9 @@ def test_a_redirect_is_followed(site: Site, fetcher: PhotoFetcher) -> None:
         ("http://169.254.169.254/latest/meta-data/", "forbidden_address"),
         ("file:///etc/passwd", "bad_url"),
         ("http://[", "unreachable"),
+        ("javascript:1", "bad_url"),
+        ("//xn--a/", "bad_url"),
+        ("http://h:99999999999999999999/", "bad_url"),
         ("/moved", "unreachable"),  # round and round
     ],
 )
@@ -186,6 +190,14 @@ def test_a_host_that_does_not_listen_is_unreachable() -> None:
 
 def test_a_name_that_does_not_exist_is_unreachable() -> None:
     assert refused("http://no-such-host.invalid/photo.jpg") == "unreachable"
+
+
+def test_a_deadline_that_several_fetches_share_bounds_each(site: Site) -> None:
+    made = PhotoFetcher(replace(LIMITS, total_s=60.0, wait_s=60.0))
+    with made.within(0.5), pytest.raises(PhotoRejected):
+        made.fetch(f"{site.url}/dripping")
+    assert made.fetch(f"{site.url}/slow-to-answer") == b"photo"
+    made.close()
 
 
 def test_a_host_is_asked_by_so_many_at_once_and_no_more(site: Site) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
-from db import embeddings, listings
+from db import embeddings, listings, photos
 from services.cli.serve import build_app
 from services.errors import Conflict
 from services.indexing.consistency import drift
 from services.indexing.generations import previous_generation, prune
+from services.ingest.pipeline import create_ingest_job, load_files
+from services.ingest.progress import silent
 from services.ingest.reindex import promote, reindex
 from tests.conftest import export_tiny, tiny_net
 from tests.worlds import ingest, marketplace, resources_in
@@ -188,3 +190,30 @@ def test_a_listing_deleted_while_its_photo_is_embedded_stays_deleted(
     assert_in_line(resources, 6)
     with resources.database.read() as session:
         assert listings.listing_count(session) == 3
+
+
+def test_photos_that_wait_are_not_lost_to_a_model_that_is_never_promoted(
+    resources: Resources, other_bundle: Bundle, tmp_path: Path, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = marketplace(tmp_path / "more", jpeg, count=5)
+    load_files(resources, create_ingest_job(resources, more.inputs), more.inputs, silent)
+
+    def fail(*_arguments: object, **_more: object) -> None:
+        raise Conflict("the build fails")
+
+    monkeypatch.setattr("services.ingest.reindex.build_and_promote", fail)
+    with pytest.raises(Conflict):
+        change_model(resources, other_bundle)
+    assert ingest(resources, more.inputs).summary.counts["photos_embedded"] == 4
+    assert_in_line(resources, 10)
+
+
+def test_photos_that_wait_are_settled_by_a_model_that_is_promoted(
+    resources: Resources, other_bundle: Bundle, tmp_path: Path, jpeg: MakeJpeg
+) -> None:
+    more = marketplace(tmp_path / "more", jpeg, count=5)
+    load_files(resources, create_ingest_job(resources, more.inputs), more.inputs, silent)
+    change_model(resources, other_bundle)
+    with resources.database.read() as session:
+        assert photos.state_counts(session) == {"pending": 0, "embedded": 10, "failed": 0}
+    assert_in_line(resources, 10)

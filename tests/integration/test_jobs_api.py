@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from litestar.testing import TestClient
 
-from db import jobs, listings
+from db import generations, jobs, listings, photos
 from db.models import JobState
 from services.cli.serve import build_app
 from services.ingest import job_progress
-from services.ingest.job_progress import JobCancelled
-from services.ingest.pipeline import create_ingest_job, run_ingest
+from services.ingest.embedding import PhotoEmbedder
+from services.ingest.job_progress import JobCancelled, JobProgress
+from services.ingest.photos import FolderPhotos
+from services.ingest.pipeline import create_ingest_job, load_files, run_ingest
+from services.ingest.progress import silent
+from services.ingest.reindex import run_reindex_job
 from services.ingest.runner import JobRunner
+from services.ingest.uploads import sweep_uploads
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
     from services.resources import Resources
     from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace
+
+
+FAR_AWAY = base64.urlsafe_b64encode(b"0001-01-01T00:00:00+14:00 " + b"0" * 32).decode()
 
 
 @pytest.fixture
@@ -119,7 +129,8 @@ def test_jobs_are_listed_by_their_state(idle: None, client: TestClient[Litestar]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cursor": "x"}, {"cursor": "eA=="}, {"cursor": "é"}, {"limit": 0}, {"state": "lost"}]
+    "wrong",
+    [{"cursor": "x"}, {"cursor": "eA=="}, {"cursor": FAR_AWAY}, {"cursor": "é"}, {"limit": 0}, {"state": "no"}],
 )
 def test_a_page_that_makes_no_sense_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
     assert client.get("/v1/jobs", params=wrong).status_code == 400
@@ -140,7 +151,7 @@ def test_events_tell_of_a_job_until_it_has_ended(client: TestClient[Litestar], s
 def test_events_go_on_after_the_last_one_seen(client: TestClient[Litestar], shop: Marketplace) -> None:
     job_id = upload(client, shop).json()["job_id"]
     last = events(client, job_id)[-1]["id"]
-    assert events(client, job_id, **{"Last-Event-ID": last}) == []
+    assert client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last}).status_code == 204
     assert [event["id"] for event in events(client, job_id, **{"Last-Event-ID": "another"})] == [last]
 
 
@@ -216,3 +227,58 @@ def test_another_upload_with_the_same_key_is_a_conflict(client: TestClient[Lites
 
 def test_uploads_without_a_key_are_jobs_of_their_own(client: TestClient[Litestar], shop: Marketplace) -> None:
     assert upload(client, shop).json()["job_id"] != upload(client, shop).json()["job_id"]
+
+
+def test_a_reindex_that_is_cancelled_is_not_promoted(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_progress, "WRITTEN_EVERY_S", 0.0)
+    with resources.database.write() as session:
+        job_id = jobs.create_job(session, "reindex", {})
+
+    def cancel_while_building(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "promote":
+            with resources.database.write() as session:
+                jobs.request_cancel(session, job_id)
+
+    with pytest.raises(JobCancelled):
+        run_reindex_job(resources, job_id, None, JobProgress(resources.database, job_id, cancel_while_building))
+    with resources.database.read() as session:
+        states = {one.id: one.state for one in generations.generations(session)}
+    assert states == {1: "live", 2: "failed"}
+
+
+def test_a_listing_deleted_during_an_ingest_costs_nothing_but_its_own_photos(
+    resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = FolderPhotos.read
+
+    def delete_first(self: FolderPhotos, name: str) -> bytes:
+        with resources.database.write() as session:
+            listings.delete_listing(session, "listing-0")
+        return read(self, name)
+
+    monkeypatch.setattr(FolderPhotos, "read", delete_first)
+    summary = ingest(resources, shop.inputs).summary
+    assert (summary.counts["photos_embedded"], summary.reasons) == (4, {"unknown_listing": 2})
+    assert summary.adds_up
+
+
+def test_a_photo_whose_file_cannot_be_read_fails_alone(resources: Resources, shop: Marketplace) -> None:
+    job_id = create_ingest_job(resources, shop.inputs)
+    load_files(resources, job_id, shop.inputs, silent)
+    with resources.database.read() as session:
+        path = resources.photo_files.path(photos.photos_by_id(session, [1])[0].sha256)
+    path.unlink()
+    path.mkdir()
+    PhotoEmbedder(
+        resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
+    ).embed_pending()
+    with resources.database.read() as session:
+        assert photos.state_counts(session, job_id=job_id) == {"pending": 0, "embedded": 5, "failed": 1}
+        assert photos.failed_photos(session, job_id=job_id)[0].id == 1
+
+
+def test_uploads_that_no_job_wants_are_swept(resources: Resources, shop: Marketplace) -> None:
+    for name in ("a" * 32, "b" * 32):
+        (resources.uploads / name).mkdir(parents=True)
+    sweep_uploads(resources.uploads, wanted={"b" * 32}, older_than=timedelta(0))
+    assert [path.name for path in resources.uploads.iterdir()] == ["b" * 32]

@@ -121,6 +121,7 @@ def test_an_id_is_not_added_twice(client: TestClient[Litestar], jpeg: MakeJpeg) 
         ({"currency": "pounds"}, "currency", "bad_currency"),
         ({"listing_id": " lamp"}, "id", "bad_id"),
         ({"listing_id": ""}, "id", "missing_id"),
+        ({"listing_id": "bulk"}, "id", "bad_id"),
         ({"listing_id": "x" * 201}, "id", "id_too_long"),
     ],
 )
