@@ -11,6 +11,7 @@
     ├── KeyRefused            no API key, or not a good one
     ├── RoleMissing           the key's role is not enough
     ├── RateLimited           the key is used too often
+    ├── StorageFull           there is no room for what was sent
     └── Unavailable           a part we depend on is missing or not ready
         ├── ModelMissing         no model bundle is active yet
         ├── ModelUnusable        a model bundle is gone or damaged
@@ -23,6 +24,7 @@ HTTP status codes live in `services.web`, exit codes in `services.cli`.
 
 from __future__ import annotations
 
+from errno import EDQUOT, ENOSPC
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -126,6 +128,20 @@ class RateLimited(LookalikeError):
     def __init__(self, *, retry_after_s: float) -> None:
         self.retry_after_s = max(1, ceil(retry_after_s))
         super().__init__(f"This API key was used too often in this minute. Try again in {self.retry_after_s} s.")
+
+
+class StorageFull(LookalikeError):
+    """There is no room for what was sent; nothing of it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room left to store this. Nothing of it was kept; make room and send it again.")
+
+
+def is_storage_full(error: BaseException) -> bool:
+    """Say whether an error of the system or of a database means that a disk, or a quota, is full."""
+    if isinstance(error, OSError):
+        return error.errno in (ENOSPC, EDQUOT)
+    return "disk is full" in str(error) or "DiskFull" in type(getattr(error, "orig", None)).__name__
 
 
 class Unavailable(LookalikeError):

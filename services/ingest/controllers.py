@@ -47,7 +47,7 @@ class BulkController(Controller):
         "/",
         status_code=202,
         sync_to_thread=True,
-        responses=problem_responses(400, 409, 413),
+        responses=problem_responses(400, 409, 413, 507),
         summary="Ingest listings in bulk",
     )
     def upload(

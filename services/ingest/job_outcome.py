@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from db import jobs
-from services.errors import LookalikeError
+from services.errors import LookalikeError, is_storage_full
 from services.ingest.job_progress import JobCancelled
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ _OURS = "Something went wrong on our side ({}); the log of the process that ran 
 
 class JobInterrupted(BaseException):
     """The service is stopping: the job gives up between two transactions and is queued again."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Say whether the job may be run again with more success: the database is away, or a disk full."""
+    return isinstance(error, (OperationalError, InterfaceError)) or is_storage_full(error)
 
 
 @contextmanager
@@ -44,11 +49,11 @@ def recorded(database: Database, job_id: str) -> Iterator[None]:
         with database.write() as session:
             jobs.cancel_job(session, job_id)
         raise
-    except (OperationalError, InterfaceError):  # the database is away, or the disk full: the job can be run again
-        with database.write() as session:
-            jobs.requeue_job(session, job_id)
-        raise
     except BaseException as error:
+        if may_pass(error):
+            with database.write() as session:
+                jobs.requeue_job(session, job_id)
+            raise
         message = str(error) if isinstance(error, LookalikeError) else _OURS.format(type(error).__name__)
         with database.write() as session:
             jobs.finish_job(session, job_id, message)

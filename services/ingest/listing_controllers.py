@@ -44,7 +44,7 @@ class ListingController(Controller):
     @post(
         "/",
         operation_class=NewListingBody,
-        responses=problem_responses(400, 409, 413, 415, 422, 503),
+        responses=problem_responses(400, 409, 413, 415, 422, 503, 507),
         summary="Add a listing",
     )
     async def create(
@@ -64,7 +64,7 @@ class ListingController(Controller):
     @put(
         "/{listing_id:str}",
         operation_class=WholeListingBody,
-        responses=problem_responses(400, 413, 415, 422, 503),
+        responses=problem_responses(400, 413, 415, 422, 503, 507),
         summary="Add or replace a listing",
     )
     async def replace(
@@ -84,7 +84,7 @@ class ListingController(Controller):
     @patch(
         "/{listing_id:str}",
         operation_class=ChangedListingBody,
-        responses=problem_responses(400, 404, 413, 415, 422, 503),
+        responses=problem_responses(400, 404, 413, 415, 422, 503, 507),
         summary="Change some of a listing",
     )
     async def change(

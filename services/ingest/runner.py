@@ -6,12 +6,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from db import generations, jobs, photos
 from db.models import JobState, PhotoState
 from services.errors import Conflict, LookalikeError, NotFound
-from services.ingest.job_outcome import JobInterrupted, recorded
+from services.ingest.job_outcome import JobInterrupted, may_pass, recorded
 from services.ingest.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline import account_and_index, load_files
 from services.ingest.processes import is_gone
@@ -175,10 +175,9 @@ class JobRunner:
                 self._worker.wake()
                 self._await_embedding(job_id, progress)
                 account_and_index(self._resources, ledger, progress)
-        except (OperationalError, InterfaceError):
-            raise  # it will be run again, and so needs its files
-        except Exception:
-            discard_upload(uploads, upload)
+        except Exception as error:
+            if not may_pass(error):  # else it will be run again, and needs its files
+                discard_upload(uploads, upload)
             raise
         discard_upload(uploads, upload)
 

@@ -26,7 +26,9 @@ from services.errors import (
     PhotoRejected,
     RateLimited,
     RoleMissing,
+    StorageFull,
     Unavailable,
+    is_storage_full,
 )
 from services.web.request_ids import request_id
 
@@ -50,6 +52,7 @@ _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (KeyRefused, 401, "An API key is needed"),
     (RoleMissing, 403, "Not allowed"),
     (RateLimited, 429, "Too many requests"),
+    (StorageFull, 507, "No room left"),
     (Unavailable, 503, "Unavailable"),
     (LookalikeError, 500, "Internal error"),
 )
@@ -83,6 +86,7 @@ def problem_handlers() -> ExceptionHandlersMap:
         OperationalError: _database_away,
         InterfaceError: _database_away,
         NoConnectionFree: _database_away,
+        OSError: _system,
         Exception: _unexpected,
     }
 
@@ -144,7 +148,16 @@ def _detail(request: Request[Any, Any, Any], error: HTTPException, errors: list[
 
 def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.error("request %s: the database does not answer: %s", request_id(request.scope), error)
+    if is_storage_full(error):
+        return _ours(request, StorageFull())
     return _ours(request, Unavailable("The database does not answer. Try again in a moment."))
+
+
+def _system(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
+    if not is_storage_full(error):
+        return _unexpected(request, error)
+    log.error("request %s: %s", request_id(request.scope), error)
+    return _ours(request, StorageFull())
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -1,0 +1,111 @@
+"""Uploads over the limit, and a disk that is full: refused at once, nothing lost, nothing half-written."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from litestar.testing import TestClient
+
+from services.cli.serve import build_app
+from services.resources import Resources
+from services.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from tests.conftest import MakeJpeg
+
+LIMIT = 2**20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def client(small_disk: Path) -> Iterator[TestClient[Litestar]]:
+    resources = Resources(Settings(_env_file=None, data_dir=small_disk, threads=2, max_bulk_bytes=LIMIT * 4))
+    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+        yield client
+    resources.close()
+
+
+def add(client: TestClient[Litestar], listing_id: str, photo: bytes) -> int:
+    form = {"listing_id": listing_id, "title": "Lamp", "category": "Home"}
+    return client.post("/v1/listings", data=form, files=[("photos", ("a.jpg", photo))]).status_code
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room on the disk."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return filler
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and "sqlite" not in path.name}
+
+
+def test_on_a_full_disk_a_listing_is_refused_and_what_is_there_stays(
+    client: TestClient[Litestar], small_disk: Path, jpeg: MakeJpeg
+) -> None:
+    assert add(client, "first", jpeg(1)) == 201
+    filler = fill(small_disk)
+    before = files(small_disk)
+    assert add(client, "second", jpeg(2, width=400, height=300)) == 507
+    assert files(small_disk) == before
+    assert client.get("/v1/listings/first").json()["photos"][0]["photo_id"] == 1
+    assert client.get("/v1/listings/second").status_code == 404
+    filler.unlink()
+    assert add(client, "second", jpeg(2, width=400, height=300)) == 201
+
+
+def test_on_a_full_disk_an_upload_is_refused_and_nothing_of_it_stays(
+    client: TestClient[Litestar], small_disk: Path
+) -> None:
+    filler = fill(small_disk)
+    listings = b"id,product_name,category,product_description,price,location\n" + b"x" * LIMIT
+    answer = client.post("/v1/listings/bulk", files={"listings": ("listings.csv", listings)})
+    assert (answer.status_code, answer.headers["content-type"]) == (507, "application/problem+json")
+    assert files(small_disk) == {"filler"}
+    filler.unlink()
+    assert client.post("/v1/listings/bulk", files={"listings": ("listings.csv", listings)}).status_code == 202
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["with its length", "in pieces"])
+def test_an_upload_over_the_limit_is_refused_and_nothing_of_it_stays(
+    client: TestClient[Litestar], small_disk: Path, announced: bool
+) -> None:
+    piece, sent = bytes(65536), []
+
+    def body() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="listings"; filename="a.csv"\r\n\r\n'
+        for number in range(96):
+            sent.append(number)
+            yield piece
+        yield b"\r\n--x--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    content = b"".join(body()) if announced else body()
+    answer = client.post("/v1/listings/bulk", content=content, headers=headers)
+    assert answer.status_code == 413
+    assert files(small_disk) == set()
