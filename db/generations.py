@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from db.models import Generation, GenerationState, ModelVersion, utc_now
+from db.processes import process_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ class GenerationRecord:
     photos: int
     created_at: datetime
     promoted_at: datetime | None
+    builder: str | None = None
+    forced: bool = False
 
     @property
     def collection(self) -> str:
@@ -43,9 +46,9 @@ def model_path(session: Session, version: str) -> str | None:
     return None if row is None else row.path
 
 
-def create_generation(session: Session, model_version: str) -> GenerationRecord:
-    """Plan a generation for a registered model version; it is in state `building`."""
-    row = Generation(model_version=model_version)
+def create_generation(session: Session, model_version: str, *, forced: bool = False) -> GenerationRecord:
+    """Plan a generation for a registered model version; it is in state `building`, by this process."""
+    row = Generation(model_version=model_version, builder=process_name(), forced=forced)
     session.add(row)
     session.flush()
     return _record(row, session.get_one(ModelVersion, model_version))
@@ -102,4 +105,6 @@ def _record(row: Generation, model: ModelVersion) -> GenerationRecord:
         photos=row.photos,
         created_at=row.created_at,
         promoted_at=row.promoted_at,
+        builder=row.builder,
+        forced=row.forced,
     )

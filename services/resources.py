@@ -24,6 +24,8 @@ from services.web.metrics import EmbeddingMetrics
 from services.web.photo_fetcher import FetchLimits, PhotoFetcher
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ml.embedder import Embedder
     from services.indexing.live import IndexStore
     from services.settings import Settings
@@ -151,6 +153,15 @@ class Resources:
             return self.open(Bundle.load(self.settings.data_dir / path))
         except BundleError as error:
             raise ModelUnusable(model_version, str(error)) from error
+
+    def metrics_of(self, model_version: str) -> Mapping[str, float]:
+        """Return what a registered model was worth when it was made; nothing where its bundle is gone."""
+        with self.database.read() as session:
+            path = generations.model_path(session, model_version)
+        try:
+            return {} if path is None else Bundle.load(self.settings.data_dir / path).metrics
+        except BundleError:
+            return {}
 
     def open(self, bundle: Bundle) -> Embedder:
         """Return a new embedder of a bundle, as the settings say.

@@ -42,12 +42,13 @@ class NotCompared(LookalikeError):
 
 def reindex(
     model: Annotated[Path | None, typer.Option(help="A model bundle to change to; by default the live one.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote them though their quality falls short.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Build the indexes anew beside the live ones, verify and promote them."""
     with open_resources() as resources, stage_bars() as progress:
         version = resources.register_bundle(model).version if model else None
-        generation, run = run_reindex(resources, model_version=version, progress=progress)
+        generation, run = run_reindex(resources, model_version=version, force=force, progress=progress)
     if json:
         print_json(generation)
     else:

@@ -30,6 +30,7 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option(help="How to train: a TOML file like those in ml/recipe_files.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make it live even if it is a worse model.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the measured quality as JSON.")] = False,
 ) -> None:
     """Fine-tune ResNet-50 on the ingested listings, embed every photo with it, and make it live.
@@ -39,7 +40,7 @@ def train(
     config = None if recipe is None else choose_recipe(recipe)
     with open_resources() as resources, stage_bars() as progress:
         chosen = choose_weights(weights, resources, progress)
-        trained = train_and_promote(resources, weights=chosen, config=config, progress=progress)
+        trained = train_and_promote(resources, weights=chosen, config=config, force=force, progress=progress)
     if trained is None:
         return
     if json:

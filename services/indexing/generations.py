@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from db import embeddings, feed, generations
 from db.models import GenerationState
+from db.processes import is_gone
 from services.errors import Conflict
 from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
+from services.indexing.quality import LEAST_ANN_RECALL, ann_recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,20 +52,24 @@ def build_and_promote(
     stores: Sequence[IndexStore],
     model_version: str,
     *,
+    force: bool = False,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> GenerationRecord:
     """Build a new generation beside the live one in every store, verify it, promote it, and drop outdated ones.
 
+    What builds that died have left is cleaned up first. `force` promotes an index that finds too few true neighbours.
     `checkpoint` is called before it is promoted; what it raises, for example since a job was cancelled, ends the build.
 
     Raises:
-        Conflict: the new generation's indexes do not hold what the truth says; the live one stays live.
+        Conflict: the new generation's indexes do not hold what the truth says, or find too little of it; the live one
+            stays live.
         OSError: an engine cannot be reached; the live generation stays live.
     """
+    clean_up(database, stores)
     with database.write() as session:
-        generation = generations.create_generation(session, model_version)
+        generation = generations.create_generation(session, model_version, forced=force)
     try:
-        photos = _build(database, stores, generation)
+        photos = _build(database, stores, generation, force=force)
         checkpoint()
     except BaseException:
         with database.write() as session:
@@ -84,7 +90,26 @@ def promote_again(database: Database, stores: Sequence[IndexStore], generation: 
         OSError: an engine cannot be reached, or another process holds it; the live generation stays live.
     """
     check_promotable(generation)
-    _make_live(database, stores, generation, _build(database, stores, generation))
+    _make_live(database, stores, generation, _build(database, stores, generation, force=False))
+
+
+def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
+    """Finish or drop what processes of this machine that were killed have left half done.
+
+    A generation that was being built is dropped: the one before is live. One that was promoted is live, and is made so
+    for the engines too.
+    """
+    with database.read() as session:
+        known = generations.generations(session)
+    for generation in known:
+        if generation.state == GenerationState.BUILDING and generation.builder and is_gone(generation.builder):
+            with database.write() as session:
+                generations.fail_generation(session, generation.id)
+            for store in stores:
+                store.drop(generation)
+        if generation.state == GenerationState.LIVE:
+            for store in stores:
+                store.promote(generation)
 
 
 def check_promotable(generation: GenerationRecord) -> None:
@@ -148,7 +173,7 @@ def _drift_after_catching_up(database: Database, opened: OpenIndex, generation: 
     return found
 
 
-def _build(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> int:
+def _build(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord, *, force: bool) -> int:
     held = 0
     for store in stores:
         opened = store.open(generation)
@@ -158,6 +183,12 @@ def _build(database: Database, stores: Sequence[IndexStore], generation: Generat
                 raise Conflict(
                     f"The {store.engine} index of generation {generation.id} lacks {len(found.missing)} photos and has "
                     f"{len(found.extra)} too many. The live generation is unchanged; try again."
+                )
+            recall = ann_recall(database, opened.index, model_version=generation.model_version)
+            if recall < LEAST_ANN_RECALL and not force:
+                raise Conflict(
+                    f"The {store.engine} index of generation {generation.id} finds {recall:.3f} of the true "
+                    f"neighbours, less than {LEAST_ANN_RECALL}. The live generation is unchanged; --force promotes it."
                 )
             store.persist(opened)
             held = found.held

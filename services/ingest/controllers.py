@@ -15,8 +15,9 @@ from db.models import GenerationState, Role
 from services.errors import Conflict, NotFound
 from services.indexing.consistency import drift
 from services.indexing.generations import check_promotable, previous_generation
+from services.indexing.quality import ann_recall
 from services.ingest.runner import JobRunner
-from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, ReindexRequest
+from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, RecallAnswer, ReindexRequest
 from services.ingest.uploads import UploadedFile, store_uploads
 from services.resources import Resources
 from services.web.problems import problem_responses
@@ -100,7 +101,7 @@ class AdminController(Controller):
         with resources.database.read() as session:
             if model_version and generations.model_path(session, model_version) is None:
                 raise NotFound("registered model", model_version, remedy="`lookalike train` makes one.")
-        return JobQueued(job_runner.queue_reindex(model_version))
+        return JobQueued(job_runner.queue_reindex(model_version, force=data.force if data else False))
 
     @get("/indexes", sync_to_thread=True, summary="The generations, newest first")
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
@@ -108,7 +109,9 @@ class AdminController(Controller):
         with resources.database.read() as session:
             known = generations.generations(session)
         return [
-            GenerationAnswer(one.id, one.state, one.model_version, one.photos, one.created_at, one.promoted_at)
+            GenerationAnswer(
+                one.id, one.state, one.model_version, one.photos, one.created_at, one.promoted_at, one.forced
+            )
             for one in known
         ]
 
@@ -151,6 +154,16 @@ class AdminController(Controller):
     def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
         """Queue a job that puts in what the live indexes lack, and takes out what they have too much."""
         return JobQueued(job_runner.queue_repair())
+
+    @get("/recall", sync_to_thread=True, summary="How many of the true neighbours the indexes find")
+    def recall(self, resources: NamedDependency[Resources]) -> list[RecallAnswer]:
+        """Search each index that this process has open with a hundred stored photos, as it does and exactly."""
+        live = resources.live.current()
+        version = live.generation.model_version
+        return [
+            RecallAnswer(engine, ann_recall(resources.database, opened.index, model_version=version))
+            for engine, opened in live.opened.items()
+        ]
 
     @get("/consistency", sync_to_thread=True, summary="How the indexes differ from the database")
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:

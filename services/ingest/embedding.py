@@ -15,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from db import embeddings, photos
 from db.embeddings import NewEmbedding
+from db.processes import is_gone, process_name
 from db.records import RejectedRecord
 from ml.pipeline import embed_all
 from ml.preprocess import PhotoError
 from services.errors import LookalikeError
-from services.ingest.processes import is_gone, process_name
 from services.ingest.rejects import shorten
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from db import embeddings, generations, jobs, photos
 from db.models import JobState, PhotoState
+from db.processes import process_name
 from services.errors import ListingsFileError
 from services.ingest.columns import Columns
 from services.ingest.embedding import EmbeddingRun, PhotoEmbedder
@@ -17,7 +18,6 @@ from services.ingest.ledger import Ledger
 from services.ingest.loading import Spool, load_photos, named_photos, read_into, write_listings
 from services.ingest.photo_urls import WebPhotos
 from services.ingest.photos import open_photos
-from services.ingest.processes import process_name
 from services.ingest.progress import Progress, StageCounter, silent
 from services.ingest.readers import check_photo_table
 

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, jobs
-from services.errors import ModelMissing, NotFound
+from services.errors import Conflict, ModelMissing, NotFound
 from services.indexing.consistency import drift, repair
 from services.indexing.generations import build_and_promote, check_promotable, promote_again
 from services.ingest.embedding import PhotoEmbedder
@@ -22,17 +22,26 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 
+_DECISIVE = ("category_accuracy", "same_listing_recall_at_1")
+_WORSE_BY_AT_MOST = 0.05
+"""Each model is measured on held-out listings of its own; of a few hundred, shares differ by so much by chance."""
+
+
 def reindex(
     resources: Resources,
     *,
     model_version: str | None = None,
+    force: bool = False,
     progress: Progress = silent,
 ) -> tuple[GenerationRecord, EmbeddingRun]:
     """Build and promote a generation for `model_version`, by default that of the live one.
 
+    `force` promotes it though its quality falls short; that is recorded with the generation.
+
     Raises:
         ModelMissing: no version is given and no generation is live.
-        Conflict: the new indexes do not hold what the truth says; the live generation stays.
+        Conflict: the new indexes do not hold what the truth says, find too little of it, or the new model is worse than
+            the live one; the live generation stays.
     """
     with resources.database.read() as session:
         live = generations.live_generation(session)
@@ -42,11 +51,25 @@ def reindex(
         version = live.model_version
     else:
         raise ModelMissing
+    if live is not None and version != live.model_version and not force:
+        _check_model(resources, version, live.model_version)
     run = embed_missing(resources, version, progress)
     progress("build indexes", 0, None)
     return build_and_promote(
-        resources.database, resources.stores, version, checkpoint=lambda: progress("promote", 0, None)
+        resources.database, resources.stores, version, force=force, checkpoint=lambda: progress("promote", 0, None)
     ), run
+
+
+def _check_model(resources: Resources, version: str, live: str) -> None:
+    """Raise Conflict where a model was measured to be worse than the live one, by more than chance allows."""
+    new, old = (dict(resources.metrics_of(one)) for one in (version, live))
+    for name in _DECISIVE:
+        if name in new and name in old and new[name] < old[name] - _WORSE_BY_AT_MOST:
+            raise Conflict(
+                f"Model {version} is worse than the live one: {name.replace('_', ' ')} {new[name]:.3f} instead of "
+                f"{old[name]:.3f}. The live generation is unchanged; `lookalike reindex --force --model` with the "
+                "model's folder promotes it all the same."
+            )
 
 
 def promote(resources: Resources, generation_id: int, *, progress: Progress = silent) -> GenerationRecord:
@@ -103,10 +126,12 @@ def run_repair_job(resources: Resources, job_id: str, progress: Progress) -> Non
             jobs.add_counts(session, job_id, counts)
 
 
-def run_reindex_job(resources: Resources, job_id: str, model_version: str | None, progress: Progress) -> None:
+def run_reindex_job(
+    resources: Resources, job_id: str, model_version: str | None, progress: Progress, *, force: bool = False
+) -> None:
     """Run a reindex as a job, and keep its outcome with it."""
     with recorded(resources.database, job_id):
-        generation, run = reindex(resources, model_version=model_version, progress=progress)
+        generation, run = reindex(resources, model_version=model_version, force=force, progress=progress)
         resources.live.refresh()
         counts = {"photos_embedded": run.embedded, "photos_failed": len(run.failed), "generation": generation.id}
         with resources.database.write() as session:

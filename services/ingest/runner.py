@@ -10,11 +10,12 @@ from sqlalchemy.exc import IntegrityError
 
 from db import generations, jobs, photos
 from db.models import JobState, PhotoState
+from db.processes import is_gone
 from services.errors import Conflict, LookalikeError, NotFound
+from services.indexing.generations import clean_up
 from services.ingest.job_outcome import JobInterrupted, may_pass, recorded
 from services.ingest.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline import account_and_index, load_files
-from services.ingest.processes import is_gone
 from services.ingest.reindex import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.uploads import discard_upload, find_upload, sweep_uploads
 
@@ -60,6 +61,10 @@ class JobRunner:
                 elif is_gone(process):
                     jobs.finish_job(session, job.id, "the process that ran it was stopped; run the command again")
             wanted = {str(job.inputs.get("upload")) for job in jobs.unfinished_jobs(session)}
+        try:
+            clean_up(self._resources.database, self._resources.stores)
+        except OSError as error:
+            log.warning("what a killed build left cannot be cleaned up now: %s", error)
         sweep_uploads(self._resources.uploads, wanted=wanted)
         self._thread.start()
 
@@ -110,9 +115,9 @@ class JobRunner:
             discard_upload(self._resources.uploads, job.inputs["upload"])
         return job
 
-    def queue_reindex(self, model_version: str | None) -> str:
+    def queue_reindex(self, model_version: str | None, *, force: bool = False) -> str:
         """Queue a reindex, by default for the live model, and return the job's id."""
-        return self._queue("reindex", {"model_version": model_version})
+        return self._queue("reindex", {"model_version": model_version, "force": force})
 
     def stop(self) -> None:
         """Let the present job finish its transaction and end the thread; an unfinished job runs again at a start."""
@@ -161,7 +166,8 @@ class JobRunner:
             run_repair_job(self._resources, job.id, self._progress(job.id))
         elif job.kind == "reindex":
             version = job.inputs.get("model_version") or None
-            run_reindex_job(self._resources, job.id, version, self._progress(job.id))
+            force = bool(job.inputs.get("force"))
+            run_reindex_job(self._resources, job.id, version, self._progress(job.id), force=force)
         else:
             self._ingest(job.id, str(job.inputs.get("upload")))
         return True

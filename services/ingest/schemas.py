@@ -65,13 +65,24 @@ class JobList(msgspec.Struct):
 
 
 class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which model to build the indexes for; by default the live one. It must be registered."""
+    """Which model to build the indexes for; by default the live one. It must be registered.
+
+    `force` promotes the new generation though its quality falls short.
+    """
 
     model_version: str | None = None
+    force: bool = False
+
+
+class RecallAnswer(msgspec.Struct):
+    """The share of the true ten nearest photos that an index finds."""
+
+    engine: str
+    ann_recall_at_10: float
 
 
 class GenerationAnswer(msgspec.Struct):
-    """A generation of the indexes."""
+    """A generation of the indexes; `forced`: its quality was not asked about."""
 
     generation: int
     state: str
@@ -79,6 +90,7 @@ class GenerationAnswer(msgspec.Struct):
     photos: int
     created_at: datetime
     promoted_at: datetime | None
+    forced: bool
 
 
 class DriftAnswer(msgspec.Struct):

@@ -52,7 +52,12 @@ class TrainedModel:
 
 
 def train_and_promote(
-    resources: Resources, *, weights: Path | None, config: TrainConfig | None = None, progress: Progress = silent
+    resources: Resources,
+    *,
+    weights: Path | None,
+    config: TrainConfig | None = None,
+    force: bool = False,
+    progress: Progress = silent,
 ) -> TrainedModel | None:
     """Train on every photo in the truth, embed all of them with the new model, and make its generation live.
 
@@ -60,6 +65,7 @@ def train_and_promote(
         resources: what it works with.
         weights: ImageNet weights for ResNet-50; None trains from random weights at a small size.
         config: how to train; by default the recipe that suits `weights`.
+        force: make it live though it is worse than the live model.
         progress: is told how the stages go.
 
     Returns:
@@ -68,12 +74,13 @@ def train_and_promote(
     Raises:
         CannotTrain: the photos are too few, the weights do not fit, or the network cannot be exported.
         TorchMissing: the training packages are not installed.
+        Conflict: the model is worse than the live one, which stays live; it is kept, and can be promoted by a reindex.
     """
     bundle = train_bundle(resources, weights=weights, config=config, progress=progress)
     if bundle is None:
         return None
     resources.register_bundle(bundle.path)
-    generation, run = reindex(resources, model_version=bundle.version, progress=progress)
+    generation, run = reindex(resources, model_version=bundle.version, force=force, progress=progress)
     return TrainedModel(bundle, generation, run)
 
 

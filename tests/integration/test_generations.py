@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
-from db import embeddings, listings, photos
+from db import embeddings, generations, listings, photos
+from db.models import Generation
 from services.cli.serve import build_app
 from services.errors import Conflict
 from services.indexing.consistency import drift
-from services.indexing.generations import previous_generation, prune
+from services.indexing.generations import build_and_promote, clean_up, previous_generation, prune
+from services.indexing.stores import FaissStore
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
 from services.ingest.reindex import promote, reindex
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
+    from db.generations import GenerationRecord
+    from db.vectors.base import Hit
     from ml.bundle import Bundle
+    from services.indexing.live import OpenIndex
     from services.resources import Resources
     from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace
@@ -217,3 +224,74 @@ def test_photos_that_wait_are_settled_by_a_model_that_is_promoted(
     with resources.database.read() as session:
         assert photos.state_counts(session) == {"pending": 0, "embedded": 10, "failed": 0}
     assert_in_line(resources, 10)
+
+
+class Forgetful(FaissStore):
+    """Its indexes find every other neighbour only, unless asked to compare with all."""
+
+    def open(self, generation: GenerationRecord) -> OpenIndex:
+        opened = super().open(generation)
+        search = opened.index.search
+
+        def halved(vector: Any, k: int, *arguments: Any, exact: bool = False) -> list[Hit]:
+            hits = search(vector, k, *arguments, exact=exact)
+            return hits if exact else hits[::2]
+
+        opened.index.search = halved  # type: ignore[method-assign]
+        return opened
+
+
+def test_an_index_that_finds_too_little_is_promoted_only_by_force(resources: Resources, tmp_path: Path) -> None:
+    live = resources.live.current().generation
+    stores = [Forgetful(resources.database, tmp_path / "forgetful", threads=1)]
+    with pytest.raises(Conflict, match=r"finds 0\.500 of the true neighbours"):
+        build_and_promote(resources.database, stores, live.model_version)
+    forced = build_and_promote(resources.database, stores, live.model_version, force=True)
+    with resources.database.read() as session:
+        known = {one.id: (one.state, one.forced) for one in generations.generations(session)}
+    assert known == {live.id: ("previous", False), 2: ("failed", False), forced.id: ("live", True)}
+
+
+def test_a_worse_model_is_promoted_only_by_force(
+    resources: Resources, other_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = resources.register_bundle(other_bundle.path).version
+    worth = {version: {"category_accuracy": 0.7}, "live": {"category_accuracy": 0.8}}
+    monkeypatch.setattr(type(resources), "metrics_of", lambda _self, one: worth.get(one, worth["live"]))
+    with pytest.raises(Conflict, match=r"category accuracy 0\.700 instead of 0\.800"):
+        reindex(resources, model_version=version)
+    assert reindex(resources, model_version=version, force=True)[0].forced
+
+
+def test_a_build_whose_process_died_is_dropped_by_the_next(resources: Resources, tmp_path: Path) -> None:
+    live = resources.live.current().generation
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with resources.database.write() as session:
+        left = generations.create_generation(session, live.model_version)
+        session.get_one(Generation, left.id).builder = f"{platform.node()}:{dead.pid}"
+    for store in resources.stores:
+        store.open(left).index.close()
+    assert list((tmp_path / "data" / "indexes").rglob(left.collection))
+    clean_up(resources.database, resources.stores)
+    assert not list((tmp_path / "data" / "indexes").rglob(left.collection))
+    with resources.database.read() as session:
+        assert {one.id: one.state for one in generations.generations(session)} == {live.id: "live", left.id: "failed"}
+
+
+def test_a_build_that_goes_on_is_left_alone(resources: Resources) -> None:
+    live = resources.live.current().generation
+    with resources.database.write() as session:
+        building = generations.create_generation(session, live.model_version)
+    clean_up(resources.database, resources.stores)
+    with resources.database.read() as session:
+        found = generations.find_generation(session, building.id)
+    assert found is not None
+    assert found.state == "building"
+
+
+def test_the_recall_of_the_indexes_can_be_asked_for(client: TestClient[Litestar]) -> None:
+    assert client.get("/v1/admin/recall").json() == [
+        {"engine": "faiss", "ann_recall_at_10": 1.0},
+        {"engine": "qdrant", "ann_recall_at_10": 1.0},
+    ]
