@@ -10,6 +10,7 @@ import typer
 from services.cli import (
     bench,
     bench_batching,
+    bench_freshness,
     demo,
     evaluate,
     export,
@@ -46,6 +47,7 @@ app.add_typer(index.index_app, name="index")
 app.add_typer(index.db_app, name="db")
 app.add_typer(keys.keys_app, name="keys")
 bench.bench_app.command("requests")(bench_batching.bench_requests)
+bench.bench_app.command("freshness")(bench_freshness.bench_freshness)
 app.add_typer(bench.bench_app, name="bench")
 
 

@@ -1,0 +1,69 @@
+"""The freshness benchmark against a real server on loopback."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+from db import keys, listings
+from db.models import Role
+from services.cli.serve import build_app
+from services.errors import Unavailable
+from services.ingest.freshness import measure_freshness
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.bundle import Bundle
+    from services.resources import Resources
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
+    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
+        opened.ensure_generation()
+        yield opened
+
+
+@contextmanager
+def serving(resources: Resources) -> Iterator[str]:
+    """Serve on a free port while the block runs; give the URL."""
+    server = uvicorn.Server(uvicorn.Config(build_app(resources), port=0, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> None:
+    with resources.database.write() as session:
+        key = keys.create_key(session, "bench", Role.WRITE)
+    told: list[int] = []
+    with serving(resources) as url:
+        found = measure_freshness(url, key=key, changes=3, progress=told.append)
+    assert (found.changes, found.engine, told) == (3, "faiss", [1, 1, 1])
+    assert 0 < found.added_p50 <= found.added_p99
+    assert 0 < found.deleted_p50 <= found.deleted_p99
+    with resources.database.read() as session:
+        assert listings.listing_count(session) == 0
+
+
+def test_a_server_that_refuses_or_is_away_is_named(resources: Resources) -> None:
+    with resources.database.write() as session:
+        keys.create_key(session, "bench", Role.WRITE)
+    with serving(resources) as url, pytest.raises(Unavailable, match="401"):
+        measure_freshness(url, key="", changes=1, progress=lambda _count: None)
+    with pytest.raises(Unavailable, match="does not answer"):
+        measure_freshness(url, key="", changes=1, progress=lambda _count: None)
