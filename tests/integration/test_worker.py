@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +13,7 @@ from db import feed, photos
 from db.models import PhotoState
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
+from tests.workers import working
 from tests.worlds import marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -39,23 +37,6 @@ def resources(tmp_path: Path, tiny_bundle: Bundle, database: Database, jpeg: Mak
         opened.ensure_generation()
         load_files(opened, create_ingest_job(opened, shop.inputs), shop.inputs, silent)
         yield opened
-
-
-@contextmanager
-def working(resources: Resources, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker while the block runs."""
-    settings = resources.settings
-    environment = os.environ | {
-        "LOOKALIKE_DATA_DIR": str(settings.data_dir),
-        "LOOKALIKE_DATABASE_URL": settings.database_url,
-        "LOOKALIKE_THREADS": "1",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "services.cli", "worker"], env=environment, cwd=folder)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def counts(resources: Resources) -> dict[PhotoState, int]:

@@ -1,0 +1,120 @@
+"""Eight writers of the same listings while two worker processes embed: nothing is lost, mixed up or left over."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db import listings, photos
+from db.models import PhotoState
+from services.errors import Conflict, NotFound
+from services.indexing.consistency import drift
+from services.ingest.changes import GivenListing, ListingChanges
+from tests.databases import new_database
+from tests.workers import working
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+LISTINGS, WRITERS, CHANGES = 4, 8, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A photo that a test has the bytes of."""
+
+    name: str
+    bytes: bytes
+
+    def content(self) -> bytes:
+        return self.bytes
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def resources(request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
+    with new_database(request.param, tmp_path) as database:
+        url = database.engine.url.render_as_string(hide_password=False)
+        with resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened:
+            opened.ensure_generation()
+            yield opened
+
+
+def wait_until_nothing_is_pending(resources: Resources) -> None:
+    for _ in range(2400):
+        with resources.database.read() as session:
+            if not photos.any_pending(session):
+                return
+        time.sleep(0.05)
+    pytest.fail("photos stay pending")
+
+
+def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
+    """Title and photo come together in each change, and so must they be found together in the end."""
+    changes = ListingChanges(resources, embed=lambda: None)
+    photo_of = {f"{writer}-{n}": jpeg(seed=100 * writer + n) for writer in range(WRITERS) for n in range(CHANGES)}
+
+    def write(writer: int) -> None:
+        for n in range(CHANGES):
+            name = f"{writer}-{n}"
+            changes.put(f"listing-{n % LISTINGS}", GivenListing(name, "Home"), [Bytes("photo.jpg", photo_of[name])])
+
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(working(resources, tmp_path))
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(write, range(WRITERS)))
+        wait_until_nothing_is_pending(resources)
+    resources.live.refresh()
+    with resources.database.read() as session:
+        for number in range(LISTINGS):
+            (listing,) = listings.listings_by_id(session, [f"listing-{number}"])
+            (photo,) = photos.photos_of(session, [listing.id])
+            assert photo.sha256 == hashlib.sha256(photo_of[listing.title]).hexdigest()
+            assert photo.state == PhotoState.EMBEDDED
+    live = resources.live.current()
+    for opened in live.opened.values():
+        found = drift(resources.database, opened.index, model_version=live.generation.model_version)
+        assert (found.is_empty, found.held) == (True, LISTINGS)
+
+
+def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
+    resources: Resources, tmp_path: Path, jpeg: MakeJpeg
+) -> None:
+    """Adding succeeds as often as deleting, and once more where the listing is there in the end."""
+    changes, outcomes = ListingChanges(resources, embed=lambda: None), Counter[str]()
+
+    def write(writer: int) -> None:
+        for _ in range(CHANGES):
+            try:
+                if writer % 2:
+                    changes.delete("lamp")
+                    outcomes["deleted"] += 1
+                else:
+                    changes.create("lamp", GivenListing("Lamp", "Home"), [Bytes("a.jpg", jpeg(seed=writer))])
+                    outcomes["added"] += 1
+            except (Conflict, NotFound):
+                outcomes["refused"] += 1
+
+    with working(resources, tmp_path):
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(write, range(WRITERS)))
+        wait_until_nothing_is_pending(resources)
+    resources.live.refresh()
+    with resources.database.read() as session:
+        there = listings.listing_count(session)
+    assert outcomes["added"] - outcomes["deleted"] == there
+    live = resources.live.current()
+    assert all(opened.index.count() == there for opened in live.opened.values())
