@@ -1,6 +1,6 @@
 """The bytes of photos, on disk, stored once by content: `root/ab/abcdef...` is named by its SHA-256.
 
-A file is there whole or not at all: it is written under another name beside its place, made durable, and renamed.
+A file is there whole or not at all: it is written in the folder `partial`, made durable, and moved to its place.
 Writers need no lock, because whoever writes the same name writes the same bytes.
 """
 
@@ -12,7 +12,10 @@ import re
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 from uuid import uuid4
+
+from db.processes import is_gone, process_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +30,7 @@ class PhotoFiles:
     """Photos under one folder, which is created when the first is stored."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root, self._partial = root, root / "partial"
 
     def put(self, content: bytes) -> str:
         """Store a photo durably, unless it is there already, and return its SHA-256 in hex.
@@ -39,7 +42,8 @@ class PhotoFiles:
         place = self.path(sha256)
         if not place.is_file():
             _make_folder(place.parent)
-            _write_whole(place, content)
+            _make_folder(self._partial)
+            _write_whole(place, content, self._partial)
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -70,11 +74,14 @@ class PhotoFiles:
         self.path(sha256).unlink(missing_ok=True)
 
     def sweep_temporary(self, older_than: timedelta = ABANDONED_AFTER) -> int:
-        """Remove what crashed writers left half written, and return how many files that were."""
+        """Remove what crashed writers left half written, and return how many files that were.
+
+        Of a process of this machine it is known whether it has crashed; what others left is removed when it is old.
+        """
         swept, before = 0, time.time() - older_than.total_seconds()
-        for left in self._root.glob(f"??/*{_TEMPORARY}"):
+        for left in self._partial.glob(f"*{_TEMPORARY}"):
             try:
-                if left.stat().st_mtime < before:
+                if is_gone(unquote(left.name.split(".")[1])) or left.stat().st_mtime < before:
                     left.unlink()
                     swept += 1
             except FileNotFoundError:
@@ -88,8 +95,9 @@ def _make_folder(folder: Path) -> None:
         _fsync(folder.parent)
 
 
-def _write_whole(place: Path, content: bytes) -> None:
-    temporary = place.with_name(f"{place.name}.{uuid4().hex}{_TEMPORARY}")
+def _write_whole(place: Path, content: bytes, partial: Path) -> None:
+    writer = quote(process_name(), safe="").replace(".", "%2E")
+    temporary = partial / f"{place.name}.{writer}.{uuid4().hex}{_TEMPORARY}"
     try:
         with temporary.open("xb") as file:
             file.write(content)

@@ -82,6 +82,7 @@ def run_ingest(
         JobCancelled: somebody cancelled the job.
     """
     progress = JobProgress(resources.database, job_id, progress)
+    resources.photo_files.sweep_temporary()
     with recorded(resources.database, job_id):
         ledger = load_files(resources, job_id, inputs, progress)
         run = _embed_and_index(resources, ledger, progress)

@@ -65,6 +65,7 @@ class JobRunner:
             clean_up(self._resources.database, self._resources.stores)
         except OSError as error:
             log.warning("what a killed build left cannot be cleaned up now: %s", error)
+        self._resources.photo_files.sweep_temporary()
         sweep_uploads(self._resources.uploads, wanted=wanted)
         self._thread.start()
 

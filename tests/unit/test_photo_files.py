@@ -12,10 +12,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from db.photo_files import PhotoFiles
+from db.processes import process_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,11 +126,22 @@ def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept
     (left,) = everything_under(tmp_path)
     with pytest.raises(FileNotFoundError):
         files.read(hashlib.sha256(b"half").hexdigest())
-    assert files.sweep_temporary() == 0, "it may still be being written"
-    os.utime(left, (time.time() - 3700, time.time() - 3700))
     files.put(CONTENT)
     assert files.sweep_temporary() == 1
     assert everything_under(tmp_path) == [files.path(SHA256)]
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("writer", [process_name().replace(".", "%2E"), "another-machine:1"])
+def test_what_may_still_be_being_written_is_swept_when_it_is_old(
+    files: PhotoFiles, tmp_path: Path, writer: str
+) -> None:
+    files.put(CONTENT)
+    left = tmp_path / "photos" / "partial" / f"{SHA256}.{quote(writer, safe='%')}.0.partial"
+    left.write_bytes(b"half")
+    assert files.sweep_temporary() == 0
+    os.utime(left, (time.time() - 3700, time.time() - 3700))
+    assert files.sweep_temporary() == 1
 
 
 def test_sweeping_never_removes_a_photo(files: PhotoFiles) -> None:
