@@ -120,8 +120,8 @@ class ListingChanges:
         self._embed()
         return written
 
-    def patch(self, listing_id: str, changed: Mapping[str, Any], named: Sequence[GivenPhoto] | None) -> Written:
-        """Change some fields of `GivenListing`, and the photos unless they are None.
+    def patch(self, listing_id: str, stated: Mapping[str, Any], named: Sequence[GivenPhoto] | None) -> Written:
+        """Change the stated fields of `GivenListing`, and the photos unless they are None.
 
         Raises:
             NotFound: there is no such listing.
@@ -132,7 +132,7 @@ class ListingChanges:
         stored = None if named is None else self._store(listing_id, named)
         with self._resources.database.write() as session:
             feed.take_turn(session)
-            record = _record(listing_id, replace(_given(_find(session, listing_id)), **changed))
+            record = _record(listing_id, replace(_as_given(_find(session, listing_id)), **stated))
             written = _write(session, record, stored)
         self._embed()
         return written
@@ -218,7 +218,7 @@ def _record(listing_id: str, given: GivenListing) -> ListingRecord:
     return cleaned
 
 
-def _given(listing: Listing) -> GivenListing:
+def _as_given(listing: Listing) -> GivenListing:
     return GivenListing(
         title=listing.title,
         category=" / ".join(listing.category_path),

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from services.ingest.changes import GivenPhoto
     from services.web.photo_fetcher import PhotoFetcher
 
-_CHUNK = 1 << 20
-
 
 class ListingFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A whole listing; the description of the bodies, below, says what the fields are."""
@@ -46,9 +44,9 @@ class ListingFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     currency: str | None = None
     location: str = ""
 
-    def given(self) -> GivenListing:
+    def to_listing(self) -> GivenListing:
         """Return the listing."""
-        return GivenListing(**_changed(self))
+        return GivenListing(**_stated(self))
 
 
 class NewListingFields(ListingFields, kw_only=True):
@@ -56,9 +54,9 @@ class NewListingFields(ListingFields, kw_only=True):
 
     listing_id: str = msgspec.field(default_factory=lambda: uuid4().hex)
 
-    def given(self) -> GivenListing:
+    def to_listing(self) -> GivenListing:
         """Return the listing."""
-        fields = _changed(self)
+        fields = _stated(self)
         del fields["listing_id"]
         return GivenListing(**fields)
 
@@ -73,9 +71,9 @@ class ChangedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     currency: str | UnsetType | None = UNSET
     location: str | UnsetType = UNSET
 
-    def changed(self) -> dict[str, Any]:
-        """Return the changed fields of `GivenListing`."""
-        return _changed(self)
+    def stated(self) -> dict[str, Any]:
+        """Return the fields of `GivenListing` that are stated."""
+        return _stated(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def take_photos(
     return [UploadedPhoto(file.filename, cast("IO[bytes]", file.file), max_bytes) for file in files]
 
 
-def _changed(fields: msgspec.Struct) -> dict[str, Any]:
+def _stated(fields: msgspec.Struct) -> dict[str, Any]:
     stated = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
     if "price" in stated:
         stated["price"] = "" if stated["price"] is None else str(stated["price"])

@@ -58,7 +58,7 @@ class ListingController(Controller):
         values, is_json, photos = await _read(request, resources)
         fields = converted(values, NewListingFields, strict=is_json)
         return _answer(
-            await change_workers.run(listing_changes.create, fields.listing_id, fields.given(), photos or ())
+            await change_workers.run(listing_changes.create, fields.listing_id, fields.to_listing(), photos or ())
         )
 
     @put(
@@ -77,8 +77,8 @@ class ListingController(Controller):
     ) -> Response[ListingWritten]:
         """Make the listing be as given, with these photos and no others. 201 if there was none of this id."""
         values, is_json, photos = await _read(request, resources)
-        given = converted(values, ListingFields, strict=is_json).given()
-        written = await change_workers.run(listing_changes.put, listing_id, given, photos or ())
+        listing = converted(values, ListingFields, strict=is_json).to_listing()
+        written = await change_workers.run(listing_changes.put, listing_id, listing, photos or ())
         return Response(_answer(written), status_code=201 if written.outcome == "created" else 200)
 
     @patch(
@@ -97,7 +97,7 @@ class ListingController(Controller):
     ) -> ListingWritten:
         """Change the fields that are given; `photos` replaces all of them."""
         values, is_json, photos = await _read(request, resources)
-        changed = converted(values, ChangedFields, strict=is_json).changed()
+        changed = converted(values, ChangedFields, strict=is_json).stated()
         return _answer(await change_workers.run(listing_changes.patch, listing_id, changed, photos))
 
     @delete("/{listing_id:str}", responses=problem_responses(404, 503), summary="Delete a listing")
