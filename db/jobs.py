@@ -92,7 +92,7 @@ def request_cancel(session: Session, job_id: str) -> Job | None:
     """
     job = session.get(Job, job_id, with_for_update=True)
     if job is not None and job.state == JobState.QUEUED:
-        job.state, job.finished_at = JobState.CANCELLED, utc_now()
+        cancel_job(session, job_id)
     if job is not None and job.state == JobState.RUNNING:
         job.cancel_requested = True
     return job

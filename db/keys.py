@@ -84,10 +84,9 @@ def end_audit(session: Session, entry_id: int, *, status: int) -> None:
     session.get_one(AuditEntry, entry_id).status = status
 
 
-def newest_audit_entries(session: Session, *, limit: int, before: int | None = None) -> Sequence[AuditEntry]:
-    """Return up to `limit` entries, newest first, with ids below `before`."""
-    query = select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(limit)
-    return session.exec(query if before is None else query.where(col(AuditEntry.id) < before)).all()
+def newest_audit_entries(session: Session, *, limit: int) -> Sequence[AuditEntry]:
+    """Return up to `limit` entries, newest first."""
+    return session.exec(select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(limit)).all()
 
 
 def take_from_window(session: Session, key_id: str, *, minute: int, want: int, limit: int) -> int:

@@ -13,7 +13,7 @@ from services.cli.console import console, output, print_json, print_table, stage
 from services.cli.opening import open_resources, read_settings
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, agreement
-from services.indexing.consistency import Drift, drift, repair
+from services.indexing.consistency import Drift, live_drift, repair_live
 from services.indexing.generations import previous_generation, prune
 from services.ingest.reindex import promote
 from services.ingest.reindex import reindex as run_reindex
@@ -144,8 +144,7 @@ def _drifts(resources: Resources) -> list[Drift]:
     live = resources.live.current()
     for engine, problem in live.unavailable.items():
         raise NotCompared(engine, problem)
-    version = live.generation.model_version
-    return [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
+    return live_drift(resources.database, live)
 
 
 def _agreements(resources: Resources, queries: int) -> list[Agreement]:
@@ -161,7 +160,5 @@ def _waiting(resources: Resources) -> int:
 
 
 def _repair(resources: Resources, found: list[Drift]) -> None:
-    live = resources.live.current()
-    for one in found:
-        repair(resources.database, live.index(one.engine), one, model_version=live.generation.model_version)
+    repair_live(resources.database, resources.live.current(), found)
     resources.live.persist()

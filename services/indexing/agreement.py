@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from db.session import Database
     from db.vectors.base import Hit, Payload, Point, VectorIndex
 
-_TOLERANCE = 1e-4
+SAME_SCORE = 1e-4
 """Scores nearer than this are equal: engines add up a vector's products in different orders."""
 
 SHAPES: dict[str, tuple[str, ...]] = {
@@ -60,7 +60,7 @@ def agreement(
 
     The filters are made from each photo's own payload: its category, around its price, its place.
     """
-    points = _sample(database, model_version, queries)
+    points = sample_points(database, queries, model_version=model_version)
     return [
         Agreement(
             shape,
@@ -74,7 +74,7 @@ def agreement(
     ]
 
 
-def _sample(database: Database, model_version: str, count: int) -> Sequence[Point]:
+def sample_points(database: Database, count: int, *, model_version: str) -> Sequence[Point]:
     """Return up to `count` points, evenly spread over the photo ids."""
     with database.read() as session:
         known = embeddings.embedded_ids(session, model_version=model_version)
@@ -84,7 +84,7 @@ def _sample(database: Database, model_version: str, count: int) -> Sequence[Poin
 
 def _alike(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
     return len(hits) == len(others) and all(
-        hit.photo_id == other.photo_id or abs(hit.score - other.score) < _TOLERANCE
+        hit.photo_id == other.photo_id or abs(hit.score - other.score) < SAME_SCORE
         for hit, other in zip(hits, others, strict=True)
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from db.session import Database
     from db.vectors.base import VectorIndex
+    from services.indexing.live import IndexSet
 
 _BATCH = 1000
 
@@ -54,6 +55,18 @@ def drift(database: Database, index: VectorIndex, *, model_version: str) -> Drif
         missing=_ids(np.setdiff1d(expected, held, assume_unique=True)),
         extra=_ids(np.setdiff1d(held, expected, assume_unique=True)),
     )
+
+
+def live_drift(database: Database, live: IndexSet) -> list[Drift]:
+    """Compare each open index of the live generation with the truth; see `drift`."""
+    version = live.generation.model_version
+    return [drift(database, opened.index, model_version=version) for opened in live.opened.values()]
+
+
+def repair_live(database: Database, live: IndexSet, found: Sequence[Drift]) -> None:
+    """Repair what `live_drift` found."""
+    for one in found:
+        repair(database, live.index(one.engine), one, model_version=live.generation.model_version)
 
 
 def repair(database: Database, index: VectorIndex, found: Drift, *, model_version: str) -> None:

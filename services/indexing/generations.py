@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from db import embeddings, feed, generations
 from db.models import GenerationState
 from db.processes import is_gone
-from services.errors import Conflict
+from services.errors import Conflict, NotFound
 from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
 from services.indexing.quality import LEAST_ANN_RECALL, ann_recall
@@ -72,10 +72,7 @@ def build_and_promote(
         photos = _build(database, stores, generation, force=force)
         checkpoint()
     except BaseException:
-        with database.write() as session:
-            generations.fail_generation(session, generation.id)
-        for store in stores:
-            store.drop(generation)
+        _give_up(database, stores, generation)
         raise
     _make_live(database, stores, generation, photos)
     prune(database, stores)
@@ -103,13 +100,23 @@ def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
         known = generations.generations(session)
     for generation in known:
         if generation.state == GenerationState.BUILDING and generation.builder and is_gone(generation.builder):
-            with database.write() as session:
-                generations.fail_generation(session, generation.id)
-            for store in stores:
-                store.drop(generation)
+            _give_up(database, stores, generation)
         if generation.state == GenerationState.LIVE:
             for store in stores:
                 store.promote(generation)
+
+
+def known_generation(database: Database, generation_id: int) -> GenerationRecord:
+    """Return the generation.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    with database.read() as session:
+        found = generations.find_generation(session, generation_id)
+    if found is None:
+        raise NotFound("generation", generation_id, remedy="`lookalike index list` shows those that there are.")
+    return found
 
 
 def check_promotable(generation: GenerationRecord) -> None:
@@ -152,6 +159,13 @@ def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) ->
         for store in stores:
             store.drop(generation)
     return [generation.id for generation in outdated]
+
+
+def _give_up(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:
+    with database.write() as session:
+        generations.fail_generation(session, generation.id)
+    for store in stores:
+        store.drop(generation)
 
 
 def _make_live(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord, photos: int) -> None:

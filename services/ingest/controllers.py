@@ -13,8 +13,8 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, MultipartBody
 from db import generations
 from db.models import GenerationState, Role
 from services.errors import Conflict, NotFound
-from services.indexing.consistency import drift
-from services.indexing.generations import check_promotable, previous_generation
+from services.indexing.consistency import live_drift
+from services.indexing.generations import check_promotable, known_generation, previous_generation
 from services.indexing.quality import ann_recall
 from services.ingest.runner import JobRunner
 from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, RecallAnswer, ReindexRequest
@@ -24,8 +24,6 @@ from services.web.problems import problem_responses
 
 if TYPE_CHECKING:
     from typing import IO
-
-    from db.generations import GenerationRecord
 
 
 @dataclass
@@ -129,7 +127,7 @@ class AdminController(Controller):
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
         """Queue a job that brings the generation in line with the database, verifies it and promotes it."""
-        check_promotable(_find(resources, generation))
+        check_promotable(known_generation(resources.database, generation))
         return JobQueued(job_runner.queue_promote(generation))
 
     @post(
@@ -146,7 +144,7 @@ class AdminController(Controller):
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
         """Queue a job that promotes the newest previous generation. The live one is named, so that it happens once."""
-        if _find(resources, generation).state != GenerationState.LIVE:
+        if known_generation(resources.database, generation).state != GenerationState.LIVE:
             raise Conflict(f"Generation {generation} is not live: somebody has gone back already, or forward.")
         return JobQueued(job_runner.queue_promote(previous_generation(resources.database).id))
 
@@ -169,15 +167,5 @@ class AdminController(Controller):
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
         """Return the drift of each index that this process has open."""
         resources.live.refresh()
-        live = resources.live.current()
-        version = live.generation.model_version
-        found = [drift(resources.database, opened.index, model_version=version) for opened in live.opened.values()]
+        found = live_drift(resources.database, resources.live.current())
         return [DriftAnswer(one.engine, one.expected, one.held, one.missing, one.extra) for one in found]
-
-
-def _find(resources: Resources, generation_id: int) -> GenerationRecord:
-    with resources.database.read() as session:
-        found = generations.find_generation(session, generation_id)
-    if found is None:
-        raise NotFound("generation", generation_id)
-    return found

@@ -5,13 +5,12 @@ Building the indexes anew and changing the model are this one operation; going b
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, jobs
-from services.errors import Conflict, ModelMissing, NotFound
-from services.indexing.consistency import drift, repair
-from services.indexing.generations import build_and_promote, check_promotable, promote_again
+from services.errors import Conflict, ModelMissing
+from services.indexing.consistency import live_drift, repair_live
+from services.indexing.generations import build_and_promote, check_promotable, known_generation, promote_again
 from services.ingest.embedding import PhotoEmbedder
 from services.ingest.job_outcome import recorded
 from services.ingest.progress import Progress, StageCounter, silent
@@ -79,10 +78,7 @@ def promote(resources: Resources, generation_id: int, *, progress: Progress = si
         NotFound: there is no such generation.
         Conflict: it is not a previous one, or its indexes do not hold what the truth says; the live one stays live.
     """
-    with resources.database.read() as session:
-        generation = generations.find_generation(session, generation_id)
-    if generation is None:
-        raise NotFound("generation", generation_id, remedy="`lookalike index list` shows those that there are.")
+    generation = known_generation(resources.database, generation_id)
     check_promotable(generation)
     embed_missing(resources, generation.model_version, progress)
     progress("update indexes", 0, None)
@@ -115,13 +111,12 @@ def run_repair_job(resources: Resources, job_id: str, progress: Progress) -> Non
     with recorded(resources.database, job_id):
         progress("repair indexes", 0, None)
         resources.live.refresh()
-        live, counts = resources.live.current(), Counter[str]()
-        version = live.generation.model_version
-        for opened in live.opened.values():
-            found = drift(resources.database, opened.index, model_version=version)
-            repair(resources.database, opened.index, found, model_version=version)
-            counts.update({f"{found.engine}_put_in": len(found.missing), f"{found.engine}_taken_out": len(found.extra)})
+        live = resources.live.current()
+        found = live_drift(resources.database, live)
+        repair_live(resources.database, live, found)
         resources.live.persist()
+        counts = {f"{one.engine}_put_in": len(one.missing) for one in found}
+        counts |= {f"{one.engine}_taken_out": len(one.extra) for one in found}
         with resources.database.write() as session:
             jobs.add_counts(session, job_id, counts)
 

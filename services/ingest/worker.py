@@ -41,7 +41,7 @@ class EmbeddingWorker:
         self.problem: LookalikeError | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._followed_version: str | None = None
-        self._thread = threading.Thread(target=self._loop, name="embedding", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="embedding", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -61,9 +61,6 @@ class EmbeddingWorker:
 
     def run(self) -> None:
         """Work on the calling thread until `stop` is called by another, or by a signal's handler."""
-        self._loop()
-
-    def _loop(self) -> None:
         failures = 0
         while not self._stopping.is_set():
             rest = _LOOKS_EVERY_S
