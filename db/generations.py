@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from db.models import Generation, GenerationState, ModelVersion, utc_now
-from db.processes import process_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,6 @@ class GenerationRecord:
     photos: int
     created_at: datetime
     promoted_at: datetime | None
-    builder: str | None = None
     forced: bool = False
 
     @property
@@ -48,7 +46,7 @@ def model_path(session: Session, version: str) -> str | None:
 
 def create_generation(session: Session, model_version: str, *, forced: bool = False) -> GenerationRecord:
     """Plan a generation for a registered model version; it is in state `building`, by this process."""
-    row = Generation(model_version=model_version, builder=process_name(), forced=forced)
+    row = Generation(model_version=model_version, forced=forced)
     session.add(row)
     session.flush()
     return _record(row, session.get_one(ModelVersion, model_version))
@@ -105,6 +103,5 @@ def _record(row: Generation, model: ModelVersion) -> GenerationRecord:
         photos=row.photos,
         created_at=row.created_at,
         promoted_at=row.promoted_at,
-        builder=row.builder,
         forced=row.forced,
     )

@@ -312,8 +312,6 @@ class Generation(SQLModel, table=True):
     model_version: str = Field(sa_column=Column(ForeignKey("model_version.version"), nullable=False))
     state: GenerationState = Field(sa_column=Column(Text, nullable=False), default=GenerationState.BUILDING)
     photos: int = 0
-    builder: str | None = Field(default=None, sa_type=Text)
-    """The process that builds it, or built it."""
     forced: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=sql_false()))
     """Whether its quality was not asked about."""
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

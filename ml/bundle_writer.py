@@ -51,9 +51,9 @@ def staged_folder(out: Path) -> Iterator[Path]:
     try:
         yield folder
         for written in [*folder.iterdir(), folder]:
-            _fsync(written)
+            sync(written)
         folder.rename(out)
-        _fsync(out.parent)
+        sync(out.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -103,7 +103,8 @@ def write_manifest(
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
 
 
-def _fsync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdrant_client import QdrantClient
+from sqlalchemy.exc import OperationalError
 
 from db import generations, migrate
+from db.locks import holding
 from db.photo_files import PhotoFiles
 from db.session import Database
 from ml.batching import BatchingEmbedder, BatchLimits
 from ml.bundle import Bundle, BundleError
+from ml.bundle_home import keep_copy
 from ml.embedder import open_embedder
 from ml.embedder_pool import EmbedderPool
 from ml.preprocess import PhotoLimits
-from services.errors import Conflict, ModelMissing, ModelUnusable
+from services.errors import Conflict, ModelMissing, ModelUnusable, Unavailable
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
@@ -26,13 +30,24 @@ from services.web.photo_fetcher import FetchLimits, PhotoFetcher
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from db.generations import GenerationRecord
     from ml.embedder import Embedder
     from services.indexing.live import IndexStore
     from services.settings import Settings
 
+log = logging.getLogger(__name__)
 
 _EMBEDDERS_KEPT = 2
 """While a generation is promoted, some searches still use the one before."""
+
+
+class DatabaseAway(Unavailable):
+    """The database cannot be reached."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(
+            f"The database at {database.engine.url.render_as_string()} cannot be reached. Check that it runs."
+        )
 
 
 class Resources:
@@ -48,13 +63,21 @@ class Resources:
 
         Raises:
             Conflict: PostgreSQL's tables are not at the revision that this version needs.
+            Unavailable: PostgreSQL cannot be reached.
         """
         if self.settings.sql_url.startswith("sqlite:///"):
             Path(self.settings.sql_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         database = Database(self.settings.sql_url)
         if not database.is_postgresql:
             migrate.upgrade(database)
-        elif not migrate.is_current(database):
+            return database
+        try:
+            current = migrate.is_current(database)
+        except OperationalError as error:
+            database.close()
+            raise DatabaseAway(database) from error
+        if not current:
+            database.close()
             raise Conflict("The database's tables are not those of this version. Run `lookalike db upgrade`.")
         return database
 
@@ -62,6 +85,11 @@ class Resources:
     def photo_files(self) -> PhotoFiles:
         """The photos' bytes."""
         return PhotoFiles(self.settings.data_dir / "photos")
+
+    @property
+    def models(self) -> Path:
+        """Where model bundles are kept."""
+        return self.settings.data_dir / "models"
 
     @property
     def uploads(self) -> Path:
@@ -100,6 +128,20 @@ class Resources:
         client = QdrantClient(url=self.settings.qdrant_url, api_key=key, timeout=30, check_compatibility=False)
         return [faiss, QdrantServerStore(self.database, client)]
 
+    def check_stores(self) -> None:
+        """Ask the database and the Qdrant server, where there is one, whether they answer.
+
+        Raises:
+            Unavailable: one does not.
+            Conflict: PostgreSQL's tables are not at the revision that this version needs.
+        """
+        _ = self.database
+        for store in self.stores:
+            try:
+                store.check()
+            except OSError as error:
+                raise Unavailable(str(error)) from error
+
     @cached_property
     def live(self) -> LiveIndexes:
         """The live generation's indexes."""
@@ -112,8 +154,7 @@ class Resources:
             ModelMissing: no generation is live.
             ModelUnusable: its bundle is gone or damaged.
         """
-        with self.database.read() as session:
-            live = generations.live_generation(session)
+        live = self._live_generation()
         if live is None:
             raise ModelMissing
         return self.embedder_for(live.model_version)
@@ -183,22 +224,21 @@ class Resources:
         Raises:
             ModelUnusable: its bundle is gone, damaged, or cannot be run as the settings want.
         """
-        with self.database.read() as session:
-            live = generations.live_generation(session)
+        live = self._live_generation()
         if live is not None:
             self.query_embedder(live.model_version)
 
     def register_bundle(self, path: Path) -> Bundle:
-        """Check a model bundle and make it known to the truth.
+        """Check a model bundle, keep a copy of it in the data directory, and make that known to the truth.
 
         Raises:
             ModelUnusable: the folder is not a sound model bundle.
+            OSError: there is no room for the copy.
         """
-        bundle = self._check_bundle(path)
+        bundle = keep_copy(self._check_bundle(path), self.models)
+        place = str(bundle.path.resolve().relative_to(self.settings.data_dir.resolve()))
         with self.database.write() as session:
-            generations.register_model(
-                session, bundle.version, path=self._portable(path), vector_size=bundle.vector_size
-            )
+            generations.register_model(session, bundle.version, path=place, vector_size=bundle.vector_size)
         return bundle
 
     @staticmethod
@@ -209,23 +249,31 @@ class Resources:
             raise ModelUnusable(str(path), str(error)) from error
 
     def ensure_generation(self) -> None:
-        """Make a first, empty generation for `LOOKALIKE_MODEL` where none is live; check that it agrees where one is.
+        """Make a first, empty generation for `LOOKALIKE_MODEL` where none is live.
+
+        Where the live one was built with another model, a warning says so, and it stays.
 
         Raises:
-            Conflict: the live generation was built with another model.
+            ModelUnusable: `LOOKALIKE_MODEL` is not a sound model bundle.
+            OSError: an engine cannot be reached, or there is no room for the model.
         """
         if self.settings.model is None:
             return
-        with self.database.read() as session:
-            live = generations.live_generation(session)
+        live = self._live_generation()
         bundle = self._check_bundle(self.settings.model)
         if live is None:
-            self.register_bundle(bundle.path)
-            build_and_promote(self.database, self.stores, bundle.version)
-        elif live.model_version != bundle.version:
-            raise Conflict(
-                f"LOOKALIKE_MODEL is {bundle.version}, but the live indexes were built with {live.model_version}. "
-                "Unset it to go on with the live model, or run `lookalike reindex --model` to change to the new one."
+            with holding(self.database, "first generation"):  # of several processes that start at once, one makes it
+                live = self._live_generation()
+                if live is None:
+                    self.register_bundle(bundle.path)
+                    live = build_and_promote(self.database, self.stores, bundle.version)
+        if live.model_version != bundle.version:
+            log.warning(
+                "LOOKALIKE_MODEL is %s, but the live indexes were built with %s, which is used. "
+                "To change to the other: lookalike reindex --model %s",
+                bundle.version,
+                live.model_version,
+                self.settings.model,
             )
 
     def close(self) -> None:
@@ -238,6 +286,6 @@ class Resources:
         if "database" in self.__dict__:
             self.database.close()
 
-    def _portable(self, path: Path) -> str:
-        path, home = path.resolve(), self.settings.data_dir.resolve()
-        return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
+    def _live_generation(self) -> GenerationRecord | None:
+        with self.database.read() as session:
+            return generations.live_generation(session)

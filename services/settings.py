@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     allow_anyone: bool = Field(
         default=False, description="Whether to listen beyond this machine though no API key was created."
     )
+    wait_s: float = Field(
+        default=0,
+        ge=0,
+        description="How long `serve`, `worker` and `db upgrade` wait for the database and Qdrant to answer.",
+    )
     follow_interval_s: float = Field(default=0.5, gt=0, description="How often the indexes follow the change feed.")
 
     @computed_field  # type: ignore[prop-decorator]

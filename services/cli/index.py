@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from sqlalchemy.exc import OperationalError
 
 from db import embeddings, generations, migrate
 from db.session import Database
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources, read_settings
+from services.cli.waiting import patiently
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, agreement
 from services.indexing.consistency import Drift, live_drift, repair_live
 from services.indexing.generations import previous_generation, prune
 from services.ingest.reindex import promote
 from services.ingest.reindex import reindex as run_reindex
+from services.resources import DatabaseAway
 
 if TYPE_CHECKING:
     from services.resources import Resources
@@ -134,9 +137,16 @@ def upgrade() -> None:
     settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.sql_url)
-    before, after = migrate.upgrade(database)
+    before, after = patiently(lambda: _upgrade(database), settings.wait_s)
     database.close()
     console.print(f"The database is at revision {after}." if before == after else f"{before or 'empty'} -> {after}")
+
+
+def _upgrade(database: Database) -> tuple[str | None, str]:
+    try:
+        return migrate.upgrade(database)
+    except OperationalError as error:
+        raise DatabaseAway(database) from error
 
 
 def _drifts(resources: Resources) -> list[Drift]:

@@ -1,8 +1,9 @@
-"""`lookalike serve`: both apps on one port, in one process."""
+"""`lookalike serve`: both apps on one port, in one process, or one of them."""
 
 from __future__ import annotations
 
 import socket
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,11 @@ import uvicorn
 from db import keys
 from services.cli.console import console
 from services.cli.opening import open_resources
+from services.cli.waiting import await_stores
 from services.errors import BadInput, LookalikeError
+from services.ingest.app import create_app as create_ingest_app
 from services.ingest.app import ingest_part
+from services.search.app import create_app as create_search_app
 from services.search.app import search_part
 from services.web.app import create_app
 
@@ -28,6 +32,14 @@ GRACE_S = 10
 """How long requests may take to end when the server stops; a job's events would never."""
 
 
+class Served(StrEnum):
+    """Which app a process serves."""
+
+    BOTH = "both"
+    SEARCH = "search"
+    INGEST = "ingest"
+
+
 class PortTaken(LookalikeError):
     """Something else listens on the port."""
 
@@ -38,15 +50,17 @@ class PortTaken(LookalikeError):
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
+    app: Annotated[Served, typer.Option(help="What to serve; apart, they need PostgreSQL and Qdrant.")] = Served.BOTH,
 ) -> None:
-    """Serve search and ingest on one port, with the embedded stores or those that the settings name."""
+    """Serve search and ingest on one port, or one of them, with the embedded stores or those that the settings name."""
     check_port(host, port)
     with open_resources() as resources:
+        await_stores(resources)
         _check_keys(resources, host)
-        run(resources, host=host, port=port)
+        run(resources, host=host, port=port, app=app)
 
 
-def run(resources: Resources, *, host: str, port: int) -> None:
+def run(resources: Resources, *, host: str, port: int, app: Served = Served.BOTH) -> None:
     """Serve until stopped.
 
     Raises:
@@ -56,7 +70,7 @@ def run(resources: Resources, *, host: str, port: int) -> None:
     resources.load_live_model()
     console.print(f"Lookalike is at http://{host}:{port} (API: /docs). Stop it with Ctrl-C.")
     uvicorn.run(
-        build_app(resources),
+        build_app(resources, app),
         host=host,
         port=port,
         log_level="warning",
@@ -80,8 +94,12 @@ def _is_this_machine(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 
-def build_app(resources: Resources) -> Litestar:
-    """Return one app that answers what the search app and the ingest app answer."""
+def build_app(resources: Resources, app: Served = Served.BOTH) -> Litestar:
+    """Return the search app, the ingest app, or one app that answers what they both answer."""
+    if app == Served.SEARCH:
+        return create_search_app(resources)
+    if app == Served.INGEST:
+        return create_ingest_app(resources)
     return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
 
 

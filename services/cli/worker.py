@@ -6,12 +6,14 @@ import signal
 
 from services.cli.console import console
 from services.cli.opening import open_resources
+from services.cli.waiting import await_stores
 from services.ingest.worker import EmbeddingWorker
 
 
 def worker() -> None:
     """Embed photos as they come, until stopped. Any number of workers may run, on any machine that sees the stores."""
     with open_resources() as resources:
+        await_stores(resources)
         resources.ensure_generation()
         resources.load_live_model()
         working = EmbeddingWorker(resources)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from db import embeddings, feed
+from db.locks import holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from db.session import Database
     from db.vectors.base import VectorIndex
@@ -26,9 +29,16 @@ class CursorStore(Protocol):
         """Record that every event up to and with `seq` is applied."""
         ...
 
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until no other process brings the index forward, and keep others from it while the block runs.
+
+        Without it one could put back what another, further on, has just taken out.
+        """
+        ...
+
 
 class SqlCursor:
-    """A cursor kept in the truth, for indexes that are durable by themselves (both Qdrants)."""
+    """A cursor kept in the truth, for indexes that are durable by themselves (both Qdrants) and may have many users."""
 
     def __init__(self, database: Database, collection: str) -> None:
         self._database, self.collection = database, collection
@@ -42,6 +52,10 @@ class SqlCursor:
         """See `CursorStore`."""
         with self._database.write() as session:
             feed.set_cursor(session, self.collection, seq)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """See `CursorStore`."""
+        return holding(self._database, f"follow {self.collection}")
 
 
 class MemoryCursor:
@@ -58,6 +72,10 @@ class MemoryCursor:
         """See `CursorStore`."""
         self._seq = seq
 
+    def turn(self) -> AbstractContextManager[None]:
+        """Nothing to wait for: no other process has this index."""
+        return nullcontext()
+
 
 class Follower:
     """Applies the change feed to one collection, idempotently: applying an event twice changes nothing.
@@ -73,10 +91,16 @@ class Follower:
     def catch_up(self, progress: Callable[[int], None] = lambda _applied: None) -> int:
         """Apply every event that is there, and return how many were applied."""
         applied = 0
-        while batch := self._apply_batch():
-            applied += batch
+        while self._is_behind():
+            with self.cursor.turn():
+                applied += self._apply_batch()
             progress(applied)
         return applied
+
+    def _is_behind(self) -> bool:
+        position = self.cursor.read()
+        with self._database.read() as session:
+            return feed.last_seq(session) > position
 
     def _apply_batch(self) -> int:
         with self._database.read() as session:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db import embeddings, feed, generations
+from db.locks import holding, try_to_hold
 from db.models import GenerationState
-from db.processes import is_gone
 from services.errors import Conflict, NotFound
 from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
@@ -24,27 +24,20 @@ if TYPE_CHECKING:
 
 _COMPARED_AT_MOST = 5
 
+_ONE_AT_A_TIME = "generations"
+"""Name of the lock that whoever builds, promotes or prunes a generation holds."""
 
-def fill(
-    database: Database,
-    index: VectorIndex,
-    cursor: CursorStore,
-    *,
-    model_version: str,
-    progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None,
-) -> None:
-    """Put every point of `model_version` into an empty index, then follow the events that came meanwhile.
 
-    The position is read before the points: an event that falls between is applied again, which changes nothing.
+def fill(database: Database, index: VectorIndex, cursor: CursorStore, *, model_version: str) -> None:
+    """Put every point of `model_version` into an empty index, and its cursor where they were read.
+
+    The position is that of the snapshot that the points are read from: what came since is for a follower.
     """
     with database.read() as session:
-        start, total, done = feed.last_seq(session), embeddings.embedding_count(session, model_version=model_version), 0
+        start = feed.last_seq(session)
         for batch in embeddings.all_points(session, model_version=model_version):
             index.upsert(batch)
-            done += len(batch)
-            progress(f"index {index.describe().engine}", done, total)
     cursor.write(start)
-    Follower(database, index, cursor, model_version=model_version).catch_up()
 
 
 def build_and_promote(
@@ -57,7 +50,8 @@ def build_and_promote(
 ) -> GenerationRecord:
     """Build a new generation beside the live one in every store, verify it, promote it, and drop outdated ones.
 
-    What builds that died have left is cleaned up first. `force` promotes an index that finds too few true neighbours.
+    One process at a time does this, or promotes; others wait. What builds that died have left is cleaned up first.
+    `force` promotes an index that finds too few true neighbours.
     `checkpoint` is called before it is promoted; what it raises, for example since a job was cancelled, ends the build.
 
     Raises:
@@ -65,17 +59,18 @@ def build_and_promote(
             stays live.
         OSError: an engine cannot be reached; the live generation stays live.
     """
-    clean_up(database, stores)
-    with database.write() as session:
-        generation = generations.create_generation(session, model_version, forced=force)
-    try:
-        photos = _build(database, stores, generation, force=force)
-        checkpoint()
-    except BaseException:
-        _give_up(database, stores, generation)
-        raise
-    _make_live(database, stores, generation, photos)
-    prune(database, stores)
+    with holding(database, _ONE_AT_A_TIME):
+        _clean_up(database, stores)
+        with database.write() as session:
+            generation = generations.create_generation(session, model_version, forced=force)
+        try:
+            photos = _build(database, stores, generation, force=force)
+            checkpoint()
+        except BaseException:
+            _give_up(database, stores, generation)
+            raise
+        _make_live(database, stores, generation, photos)
+        _prune(database, stores, keep=1)
     return generation
 
 
@@ -86,20 +81,31 @@ def promote_again(database: Database, stores: Sequence[IndexStore], generation: 
         Conflict: it is not a previous one, or its indexes do not hold what the truth says; the live one stays live.
         OSError: an engine cannot be reached, or another process holds it; the live generation stays live.
     """
-    check_promotable(generation)
-    _make_live(database, stores, generation, _build(database, stores, generation, force=False))
+    with holding(database, _ONE_AT_A_TIME):
+        check_promotable(known_generation(database, generation.id))
+        _make_live(database, stores, generation, _build(database, stores, generation, force=False))
 
 
 def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
-    """Finish or drop what processes of this machine that were killed have left half done.
+    """Finish or drop what processes that were killed have left half done, unless one is at it now.
 
     A generation that was being built is dropped: the one before is live. One that was promoted is live, and is made so
     for the engines too.
     """
+    lock = try_to_hold(database, _ONE_AT_A_TIME)
+    if lock is None:
+        return
+    try:
+        _clean_up(database, stores)
+    finally:
+        lock.release()
+
+
+def _clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
     with database.read() as session:
         known = generations.generations(session)
     for generation in known:
-        if generation.state == GenerationState.BUILDING and generation.builder and is_gone(generation.builder):
+        if generation.state == GenerationState.BUILDING:  # whoever builds holds the lock that we hold
             _give_up(database, stores, generation)
         if generation.state == GenerationState.LIVE:
             for store in stores:
@@ -147,6 +153,11 @@ def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) ->
 
     Returns the ids of the previous ones that were dropped.
     """
+    with holding(database, _ONE_AT_A_TIME):
+        return _prune(database, stores, keep=keep)
+
+
+def _prune(database: Database, stores: Sequence[IndexStore], *, keep: int) -> list[int]:
     with database.read() as session:
         known = generations.generations(session)
     previous = [generation for generation in known if generation.state == GenerationState.PREVIOUS]

@@ -38,6 +38,14 @@ class IndexStore(Protocol):
         """The engine's name: `faiss` or `qdrant`."""
         ...
 
+    def check(self) -> None:
+        """Ask whether the engine answers.
+
+        Raises:
+            OSError: it cannot be reached.
+        """
+        ...
+
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the generation's collection, rebuilding it from the truth when it is missing or damaged.
 

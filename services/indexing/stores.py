@@ -11,7 +11,7 @@ from db.vectors.edge_optimise import optimise_edge
 from db.vectors.faiss_index import FaissIndex
 from db.vectors.qdrant_edge import QdrantEdgeIndex
 from db.vectors.qdrant_server import QdrantServerIndex
-from db.vectors.server_collections import drop_collection
+from db.vectors.server_collections import drop_collection, server_errors
 from services.indexing.follower import MemoryCursor, SqlCursor
 from services.indexing.generations import fill
 from services.indexing.live import OpenIndex
@@ -44,6 +44,9 @@ class FaissStore:
 
     def __init__(self, database: Database, folder: Path, *, threads: int) -> None:
         self._database, self._folder, self._threads = database, folder, threads
+
+    def check(self) -> None:
+        """Nothing to ask: it is in this process."""
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Load the snapshot; without a usable one, rebuild from the truth and write one."""
@@ -92,6 +95,9 @@ class QdrantEdgeStore:
     def __init__(self, database: Database, folder: Path) -> None:
         self._database, self._folder = database, folder
 
+    def check(self) -> None:
+        """Nothing to ask: it is in this process."""
+
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the folder; one that never was filled, or was lost, is filled from the truth and optimised."""
         index, cursor = self._open_folder(generation), _qdrant_cursor(self._database, generation)
@@ -127,12 +133,19 @@ class QdrantServerStore:
     def __init__(self, database: Database, client: QdrantClient) -> None:
         self._database, self._client = database, client
 
+    def check(self) -> None:
+        """See `IndexStore`."""
+        with server_errors(self._client):
+            self._client.collection_exists(ALIAS)
+
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the collection, creating and filling it where it is missing."""
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
         cursor = _qdrant_cursor(self._database, generation)
         if not _is_filled(self._database, index, cursor):
-            fill(self._database, index, cursor, model_version=generation.model_version)
+            with cursor.turn():
+                if not _is_filled(self._database, index, cursor):  # not by another process, meanwhile, either
+                    fill(self._database, index, cursor, model_version=generation.model_version)
         return OpenIndex(index, cursor)
 
     def persist(self, opened: OpenIndex) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from db import generations, jobs, photos
+from db.locks import try_to_hold
 from db.models import JobState, PhotoState
 from db.processes import is_gone
 from services.errors import Conflict, LookalikeError, NotFound
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOKS_EVERY_S = 0.1
-"""How often a job looks whether its photos are embedded."""
+_LOOKS_EVERY_S = 1.0
+"""How long a job waits that another process queued; of those of this one it is told."""
+
+_ASKS_EVERY_S = 0.1
+"""How often a job asks whether its photos are embedded."""
 
 _AFTER_AN_ERROR_S = 5.0
 """How long the queue rests after an error that no job explains, such as a full disk or a database that is away."""
@@ -40,8 +44,8 @@ _AFTER_AN_ERROR_S = 5.0
 class JobRunner:
     """Takes the oldest queued job, runs it, and waits for the next.
 
-    Jobs of the queue that a stopped process left unfinished are run again at the start: a run does nothing twice. Only
-    one process may run the queue of a database at a time. Jobs that the command line runs by itself are not touched.
+    Of several processes one runs the queue, and another when that one ends. What it left unfinished is run again: a
+    run does nothing twice. Jobs that the command line runs by itself are not touched.
     """
 
     def __init__(self, resources: Resources, worker: EmbeddingWorker) -> None:
@@ -52,7 +56,11 @@ class JobRunner:
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Put what was interrupted in order and begin."""
+        """Begin."""
+        self._thread.start()
+
+    def _put_in_order(self) -> None:
+        """Queue again what a process that is gone was running, and clean up after it."""
         with self._resources.database.write() as session:
             for job in jobs.running_jobs(session):
                 process = job.inputs.get("process")
@@ -67,7 +75,6 @@ class JobRunner:
             log.warning("what a killed build left cannot be cleaned up now: %s", error)
         self._resources.photo_files.sweep_temporary()
         sweep_uploads(self._resources.uploads, wanted=wanted)
-        self._thread.start()
 
     def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None = None) -> str:
         """Queue the ingest of an upload and return the job's id.
@@ -140,20 +147,43 @@ class JobRunner:
 
     def _loop(self) -> None:
         while not self._stopped.is_set():
+            rest = _LOOKS_EVERY_S
             try:
-                if not self._run_next():
-                    self._wake.wait(timeout=1.0)
-                    self._wake.clear()
+                self._run_queue()
             except JobInterrupted:
                 return
-            except JobCancelled:
-                continue
-            except LookalikeError as error:
-                log.warning("a job failed: %s", error)
-            except Exception:  # nothing may end this thread; a job's error stands in the job
-                log.exception("a job failed, or could not be taken")
-                self._wake.wait(timeout=_AFTER_AN_ERROR_S)
-                self._wake.clear()
+            except Exception:  # nothing may end this thread
+                log.exception("the queue of jobs cannot be run; trying again")
+                rest = _AFTER_AN_ERROR_S
+            self._rest(rest)
+
+    def _run_queue(self) -> None:
+        """Run jobs while this process holds the queue; return when it does not."""
+        queue = try_to_hold(self._resources.database, "job queue")
+        if queue is None:
+            return
+        try:
+            self._put_in_order()
+            while not self._stopped.is_set() and queue.is_held():
+                self._run_next_or_rest()
+        finally:
+            queue.release()
+
+    def _run_next_or_rest(self) -> None:
+        try:
+            if not self._run_next():
+                self._rest(_LOOKS_EVERY_S)
+        except JobCancelled:
+            return
+        except LookalikeError as error:
+            log.warning("a job failed: %s", error)
+        except Exception:  # a job's error stands in the job
+            log.exception("a job failed, or could not be taken")
+            self._rest(_AFTER_AN_ERROR_S)
+
+    def _rest(self, seconds: float) -> None:
+        self._wake.wait(timeout=seconds)
+        self._wake.clear()
 
     def _run_next(self) -> bool:
         """Run the oldest queued job to its end; return whether there was one."""
@@ -204,7 +234,7 @@ class JobRunner:
                 raise self._worker.problem
             total = sum(counts.values())
             progress("embed photos", total - counts[PhotoState.PENDING], total)
-            self._stopped.wait(timeout=_LOOKS_EVERY_S)
+            self._stopped.wait(timeout=_ASKS_EVERY_S)
 
     def _progress(self, job_id: str) -> Progress:
         return JobProgress(self._resources.database, job_id, self._stop_point)

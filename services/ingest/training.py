@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from db import photos
-from db.vectors.durability import sync
-from ml.bundle import Bundle, BundleError
+from ml.bundle import BundleError
+from ml.bundle_home import fresh_folder, settle
 from ml.data import LabelledPhoto
 from ml.quantize import QuantizerMissing
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from db.generations import GenerationRecord
     from db.photo_files import PhotoFiles
     from db.session import Database
+    from ml.bundle import Bundle
     from ml.recipes import TrainConfig
     from services.ingest.embedding import EmbeddingRun
     from services.resources import Resources
@@ -96,8 +95,8 @@ def train_bundle(
         raise TorchMissing from error
     labelled = labelled_photos(resources.database, resources.photo_files)
     config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
-    models = resources.settings.data_dir / "models"
-    fresh = models / f"new-{uuid4().hex[:8]}"
+    models = resources.models
+    fresh = fresh_folder(models)
     try:
         result = train(labelled, config, weights=weights, home=models, progress=progress)
         if not result.writes:
@@ -121,24 +120,9 @@ def train_bundle(
     except (TrainingError, BundleError, RunBusy, WeightsError, QuantizerMissing) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise CannotTrain(str(error)) from error
-    settled = _settle(bundle, models / bundle.version)
+    settled = settle(bundle, models)
     result.folder.clear()
     return settled
-
-
-def _settle(bundle: Bundle, home: Path) -> Bundle:
-    """Move a fresh bundle to the folder named after its version, unless one that is sound and does as much is there."""
-    if home.exists():
-        with suppress(BundleError):
-            there = Bundle.load(home)
-            if there.has_int8 or not bundle.has_int8:
-                shutil.rmtree(bundle.path)
-                return there
-        home.rename(bundle.path.with_name(f"{bundle.path.name}-replaced"))
-    bundle.path.rename(home)
-    sync(home.parent)
-    shutil.rmtree(bundle.path.with_name(f"{bundle.path.name}-replaced"), ignore_errors=True)
-    return replace(bundle, path=home)
 
 
 def labelled_photos(database: Database, files: PhotoFiles) -> list[LabelledPhoto]:

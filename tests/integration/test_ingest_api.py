@@ -194,10 +194,10 @@ def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    monkeypatch.setattr("services.ingest.pipeline.process_name", lambda: f"{platform.node()}:{gone.pid}")
+    monkeypatch.setattr("services.ingest.pipeline.process_name", lambda: f"{platform.node()}:{gone.pid}:1")
     job_id = create_ingest_job(resources, shop.inputs)
     with TestClient(build_app(resources)) as client:
-        job = client.get(f"/v1/jobs/{job_id}").json()
+        job = finished(client, job_id)
     assert job["state"] == "failed"
     assert "run the command again" in job["error"]
     assert shop.inputs.listings.is_file()

@@ -1,0 +1,136 @@
+"""Locks with names, which one process at a time holds; a process that dies lets go of them.
+
+On PostgreSQL they are advisory locks, each on a connection of its own, and hold between machines. With SQLite, whose
+processes are all on one machine, they are locked files beside the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+import portalocker
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from db.session import Database
+
+
+class HeldLock(Protocol):
+    """A lock that this process holds."""
+
+    def is_held(self) -> bool:
+        """Say whether it still does: a lost connection to the database loses the lock."""
+        ...
+
+    def release(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@contextmanager
+def holding(database: Database, name: str) -> Iterator[None]:
+    """Wait until nobody else, in this process or another, holds the lock; hold it while the block runs.
+
+    It is not re-entrant: a holder that asks for it again waits for itself.
+    """
+    held = _AdvisoryLock.wait(database, name) if database.is_postgresql else _FileLock.wait(database, name)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def try_to_hold(database: Database, name: str) -> HeldLock | None:
+    """Return the lock if nobody else holds it, or None at once."""
+    return _AdvisoryLock.take(database, name) if database.is_postgresql else _FileLock.take(database, name)
+
+
+class _AdvisoryLock:
+    def __init__(self, connection: Connection, key: int) -> None:
+        self._connection, self._key = connection, key
+
+    @classmethod
+    def wait(cls, database: Database, name: str) -> _AdvisoryLock:
+        connection, key = _connection(database), _key(name)
+        try:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        except BaseException:
+            connection.invalidate()  # it may hold the lock by now
+            connection.close()
+            raise
+        return cls(connection, key)
+
+    @classmethod
+    def take(cls, database: Database, name: str) -> _AdvisoryLock | None:
+        connection, key = _connection(database), _key(name)
+        if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
+            return cls(connection, key)
+        connection.close()
+        return None
+
+    def is_held(self) -> bool:
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
+
+    def release(self) -> None:
+        try:
+            if not self._connection.invalidated:
+                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
+        except DBAPIError:
+            self._connection.invalidate()  # the server lets go of the locks of a connection that is lost
+        self._connection.close()
+
+
+class _FileLock:
+    def __init__(self, lock: portalocker.Lock) -> None:
+        self._lock = lock
+
+    @classmethod
+    def wait(cls, database: Database, name: str) -> _FileLock:
+        lock = portalocker.Lock(_file(database, name), flags=portalocker.LockFlags.EXCLUSIVE)
+        lock.acquire()
+        return cls(lock)
+
+    @classmethod
+    def take(cls, database: Database, name: str) -> _FileLock | None:
+        lock = portalocker.Lock(_file(database, name), timeout=0, fail_when_locked=True)
+        try:
+            lock.acquire()
+        except portalocker.AlreadyLocked:
+            return None
+        return cls(lock)
+
+    def is_held(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def _connection(database: Database) -> Connection:
+    return database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _key(name: str) -> int:
+    """Return 64 bits of the name's SHA-256, signed, as PostgreSQL takes them."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+def _file(database: Database, name: str) -> Path:
+    path = database.engine.url.database
+    assert path, "SQLite's databases are files here"
+    folder = Path(f"{path}.locks")
+    folder.mkdir(exist_ok=True)
+    return folder / quote(name, safe="")
