@@ -10,6 +10,7 @@ import pytest
 from litestar.testing import TestClient
 
 from db import embeddings, generations, listings, photos
+from db.locks import holding
 from services.cli.serve import build_app
 from services.errors import Conflict
 from services.indexing.consistency import drift
