@@ -16,7 +16,7 @@ demo: $(VENV)/.serving ## Render a sample catalogue, train, index and serve it (
 	@$(BIN)/lookalike demo $(DEMO)
 
 test: $(VENV)/.developing ## Run the tests that need nothing but the packages
-	@$(BIN)/python -m pytest -m "not shared and not server" $(TESTS)
+	@$(BIN)/python -m pytest -m "not shared and not server and not stack" $(TESTS)
 
 lint: $(VENV)/.developing ## Check style and the import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

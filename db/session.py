@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 
 if TYPE_CHECKING:
@@ -52,13 +53,19 @@ class Database:
         self.engine.dispose()
 
 
+def is_away(error: BaseException) -> bool:
+    """Say whether the database could not be reached, or would not work just now: trying again may succeed."""
+    return isinstance(error, (OperationalError, InterfaceError))
+
+
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
         event.listen(engine, "connect", _set_sqlite_pragmas)
         event.listen(engine, "begin", _begin_on_sqlite)
         return engine
-    return create_engine(url, pool_pre_ping=True)
+    # Text is UTF-8 whatever the server's locale; without this, one that has none (SQL_ASCII) would answer in bytes.
+    return create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "utf8"})
 
 
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -145,5 +145,9 @@ def _verify_file(file: Path, stated: Fingerprint | None) -> None:
     size = file.stat().st_size
     if size != stated.size:
         raise BundleError(file, f"has {size} bytes where {MANIFEST} states {stated.size}", COPY_AGAIN)
-    if fingerprint(file) != stated:
+    try:
+        found = fingerprint(file)
+    except OSError as error:
+        raise BundleError(file, f"cannot be read ({error.strerror})", "Let the user of the service read it") from error
+    if found != stated:
         raise BundleError(file, f"is damaged: its SHA-256 is not the one in {MANIFEST}", COPY_AGAIN)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ml.bundle import Bundle, BundleError
 from ml.bundle_writer import staged_folder, write_manifest
@@ -72,7 +72,9 @@ def export_bundle(
     """
     net = net.eval().cpu()
     with staged_folder(out) as folder:
-        save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, folder / WEIGHTS)
+        # Not `save_file`, whose files nobody else may read: a service has a user of its own.
+        weights = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
+        (folder / WEIGHTS).write_bytes(weights)
         photos = canonical_photos(preprocessing.size)
         expected = _eager(net, photos)
         _write_graph(net, folder / GRAPH, size=preprocessing.size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +126,10 @@ class Resources:
         if not self.settings.qdrant_url:
             return [faiss, QdrantEdgeStore(self.database, folder / "qdrant")]
         key = self.settings.qdrant_api_key.get_secret_value() or None
-        client = QdrantClient(url=self.settings.qdrant_url, api_key=key, timeout=30, check_compatibility=False)
+        with warnings.catch_warnings():
+            # Whether the key may go over plain HTTP is for whoever set the URL to judge: a stack has its own network.
+            warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
+            client = QdrantClient(url=self.settings.qdrant_url, api_key=key, timeout=30, check_compatibility=False)
         return [faiss, QdrantServerStore(self.database, client)]
 
     def check_stores(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db import embeddings
+from services.indexing.live import reaching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,15 +59,27 @@ def drift(database: Database, index: VectorIndex, *, model_version: str) -> Drif
 
 
 def live_drift(database: Database, live: IndexSet) -> list[Drift]:
-    """Compare each open index of the live generation with the truth; see `drift`."""
-    version = live.generation.model_version
-    return [drift(database, opened.index, model_version=version) for opened in live.opened.values()]
+    """Compare each open index of the live generation with the truth; see `drift`.
+
+    Raises:
+        IndexUnavailable: an engine cannot be reached.
+    """
+    found = []
+    for engine, opened in live.opened.items():
+        with reaching(engine):
+            found.append(drift(database, opened.index, model_version=live.generation.model_version))
+    return found
 
 
 def repair_live(database: Database, live: IndexSet, found: Sequence[Drift]) -> None:
-    """Repair what `live_drift` found."""
+    """Repair what `live_drift` found.
+
+    Raises:
+        IndexUnavailable: an engine cannot be reached.
+    """
     for one in found:
-        repair(database, live.index(one.engine), one, model_version=live.generation.model_version)
+        with reaching(one.engine):
+            repair(database, live.index(one.engine), one, model_version=live.generation.model_version)
 
 
 def repair(database: Database, index: VectorIndex, found: Drift, *, model_version: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ from services.errors import IndexUnavailable, ModelMissing
 from services.indexing.follower import Follower
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from db.generations import GenerationRecord
     from db.session import Database
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from services.indexing.follower import CursorStore
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def reaching(engine: str) -> Iterator[None]:
+    """Turn what an engine that is away raises into IndexUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise IndexUnavailable(engine, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from db.models import GenerationState, Role
 from services.errors import Conflict, NotFound
 from services.indexing.consistency import live_drift
 from services.indexing.generations import check_promotable, known_generation, previous_generation
+from services.indexing.live import reaching
 from services.indexing.quality import ann_recall
 from services.ingest.runner import JobRunner
 from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, RecallAnswer, ReindexRequest
@@ -153,17 +154,29 @@ class AdminController(Controller):
         """Queue a job that puts in what the live indexes lack, and takes out what they have too much."""
         return JobQueued(job_runner.queue_repair())
 
-    @get("/recall", sync_to_thread=True, summary="How many of the true neighbours the indexes find")
+    @get(
+        "/recall",
+        sync_to_thread=True,
+        responses=problem_responses(503),
+        summary="How many of the true neighbours the indexes find",
+    )
     def recall(self, resources: NamedDependency[Resources]) -> list[RecallAnswer]:
         """Search each index that this process has open with a hundred stored photos, as it does and exactly."""
         live = resources.live.current()
         version = live.generation.model_version
-        return [
-            RecallAnswer(engine, ann_recall(resources.database, opened.index, model_version=version))
-            for engine, opened in live.opened.items()
-        ]
+        answers = []
+        for engine, opened in live.opened.items():
+            with reaching(engine):
+                recall = ann_recall(resources.database, opened.index, model_version=version)
+            answers.append(RecallAnswer(engine, recall))
+        return answers
 
-    @get("/consistency", sync_to_thread=True, summary="How the indexes differ from the database")
+    @get(
+        "/consistency",
+        sync_to_thread=True,
+        responses=problem_responses(503),
+        summary="How the indexes differ from the database",
+    )
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
         """Return the drift of each index that this process has open."""
         resources.live.refresh()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from db import jobs
+from db.session import is_away
 from services.errors import LookalikeError, is_storage_full
 from services.ingest.job_progress import JobCancelled
 
@@ -26,7 +25,7 @@ class JobInterrupted(BaseException):
 
 def may_pass(error: BaseException) -> bool:
     """Say whether the job may be run again with more success: the database is away, or a disk full."""
-    return isinstance(error, (OperationalError, InterfaceError)) or is_storage_full(error)
+    return is_away(error) or is_storage_full(error)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, photos
+from db.session import is_away
 from services.errors import LookalikeError, Unavailable
 from services.ingest.embedding import PhotoEmbedder
 
@@ -71,7 +72,7 @@ class EmbeddingWorker:
                 log.warning("photos cannot be embedded: %s", error)
                 self.problem, rest = error, _AFTER_AN_ERROR_S
             except Exception as error:  # nothing may end this thread
-                log.exception("photos could not be embedded; trying again")
+                log.warning("photos could not be embedded; trying again", exc_info=not is_away(error))
                 failures, rest = failures + 1, _AFTER_AN_ERROR_S
                 if failures >= _FAILURES_BEARED:
                     self.problem = Unavailable(f"Photos cannot be embedded ({type(error).__name__}; see the log).")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from db.session import is_away
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
@@ -41,11 +43,16 @@ def following(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar], Ab
 
 
 async def _follow(indexes: Indexes, interval_s: float, stopping: asyncio.Event) -> None:
+    away = False
     while not stopping.is_set():
         try:
             await to_thread.run_sync(indexes.refresh)
-        except Exception:
-            log.exception("the indexes could not follow the truth; trying again")
+        except Exception as error:
+            if not (away and is_away(error)):
+                log.warning("the indexes could not follow the truth; trying again", exc_info=error)
+            away = is_away(error)
+        else:
+            away = False
         try:
             await asyncio.wait_for(stopping.wait(), interval_s)
         except TimeoutError:

@@ -1,0 +1,120 @@
+"""The composition root: which model it starts with, and what it says of stores that are away."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from litestar.testing import TestClient
+
+from db import generations
+from db.session import Database
+from ml.bundle import Bundle
+from services.cli.serve import Served, build_app
+from services.errors import Unavailable
+from services.resources import Resources
+from services.settings import Settings
+from tests.conftest import export_tiny, tiny_net
+from tests.databases import migrated_database_url
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOBODY = "127.0.0.1:9"
+"""Nothing listens on the port of the discard service here."""
+
+
+def test_a_model_from_elsewhere_is_kept_in_the_data_directory(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    given = shutil.copytree(tiny_bundle.path, tmp_path / "given")
+    with resources_in(tmp_path / "data", model=Bundle.load(given)) as resources:
+        resources.ensure_generation()
+    shutil.rmtree(given)
+    with resources_in(tmp_path / "data") as resources:
+        assert resources.embedder().bundle.version == tiny_bundle.version
+
+
+def test_a_model_that_is_not_the_live_one_is_warned_of_and_not_used(
+    tiny_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = export_tiny(tiny_net(seed=7), tmp_path / "other")
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        resources.ensure_generation()
+    with resources_in(tmp_path / "data", model=other) as resources:
+        resources.ensure_generation()
+        assert resources.embedder().bundle.version == tiny_bundle.version
+    assert f"lookalike reindex --model {other.path}" in caplog.text
+
+
+@pytest.mark.postgres
+def test_of_processes_that_start_at_once_one_makes_the_first_generation(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with migrated_database_url("postgresql", tmp_path) as url:
+
+        def start(number: int) -> None:
+            with resources_in(tmp_path / f"data-{number}", model=tiny_bundle, database_url=url) as resources:
+                resources.ensure_generation()
+
+        threads = [threading.Thread(target=start, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        database = Database(url)
+        with database.read() as session:
+            assert [one.state for one in generations.generations(session)] == ["live"]
+        database.close()
+
+
+def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://user:secret@{NOBODY}/lookalike"
+    away = rf"user:\*\*\*@{NOBODY}/lookalike cannot be reached"
+    with resources_in(tmp_path, database_url=url) as resources, pytest.raises(Unavailable, match=away) as problem:
+        resources.check_stores()
+    assert "secret" not in str(problem.value)
+
+
+def test_a_qdrant_server_that_is_away_is_named(tmp_path: Path) -> None:
+    with (
+        resources_in(tmp_path, qdrant_url=f"http://{NOBODY}") as resources,
+        pytest.raises(Unavailable, match=f"Qdrant at http://{NOBODY} cannot be reached"),
+    ):
+        resources.check_stores()
+
+
+def test_a_key_for_qdrant_over_plain_http_is_not_warned_of(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, data_dir=tmp_path, qdrant_url=f"http://{NOBODY}", qdrant_api_key="key")
+    resources = Resources(settings)  # warnings are errors here
+    assert [store.engine for store in resources.stores] == ["faiss", "qdrant"]
+    resources.close()
+
+
+@pytest.mark.parametrize(
+    ("app", "answers", "answers_not"),
+    [(Served.SEARCH, "/v1/categories", "/v1/jobs"), (Served.INGEST, "/v1/jobs", "/v1/categories")],
+)
+def test_the_apps_can_be_served_apart(
+    tiny_bundle: Bundle, tmp_path: Path, app: Served, answers: str, answers_not: str
+) -> None:
+    with resources_in(tmp_path, model=tiny_bundle) as resources:
+        resources.ensure_generation()
+        with TestClient(build_app(resources, app)) as client:
+            assert client.get(answers).status_code == 200
+            assert client.get(answers_not).status_code == 404
+            assert client.get("/health/ready").status_code == 200
+
+
+def test_an_index_that_is_away_makes_the_consistency_unknown(
+    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_index: object) -> None:
+        raise ConnectionError("Qdrant went away")
+
+    with resources_in(tmp_path, model=tiny_bundle) as resources:
+        resources.ensure_generation()
+        with TestClient(build_app(resources)) as client:
+            monkeypatch.setattr(type(resources.live.current().index("qdrant")), "photo_ids", away)
+            answer = client.get("/v1/admin/consistency")
+    assert answer.status_code == 503
+    assert "The qdrant index is unavailable: Qdrant went away" in answer.json()["detail"]
