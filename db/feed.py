@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, text
+from sqlalchemy import delete, func, insert, text
 from sqlmodel import Session, col, select
 
 from db.models import Event, FeedCursor, FeedOperation, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 _FEED_LOCK = 0x10_0C_A1
 """Key of the PostgreSQL advisory lock that is the writers' turn."""
@@ -58,6 +59,32 @@ def changes_after(session: Session, seq: int, limit: int) -> list[Change]:
 def last_seq(session: Session) -> int:
     """Return the number of the newest event, 0 when there is none."""
     return session.exec(select(func.max(Event.seq))).one() or 0
+
+
+def begins_after(session: Session) -> int:
+    """Return the position from which on the feed is whole: who stands further back cannot follow it."""
+    oldest = session.exec(select(func.min(Event.seq))).one()
+    return 0 if oldest is None else oldest - 1
+
+
+def prune(session: Session, *, before: datetime, followers: Sequence[str]) -> int:
+    """Delete events from before a time that every follower has applied; return how many those were.
+
+    The newest event stays, whatever its age: its number is the position of the truth. A follower without a position
+    has applied nothing.
+    """
+    take_turn(session)
+    positions = [cursor_of(session, follower) or 0 for follower in followers]
+    slowest = min(positions, default=0)
+    outdated = delete(Event).where(
+        col(Event.seq) <= slowest, col(Event.seq) < last_seq(session), col(Event.created_at) < before
+    )
+    return int(session.execute(outdated).rowcount)  # type: ignore[attr-defined]
+
+
+def forget(session: Session, collections: Sequence[str]) -> None:
+    """Delete the positions of collections that are no more."""
+    session.execute(delete(FeedCursor).where(col(FeedCursor.collection).in_(collections)))
 
 
 def cursor_of(session: Session, collection: str) -> int | None:

@@ -32,6 +32,10 @@ class GenerationRecord:
         """The name of this generation's collection, in every engine."""
         return f"photos_g{self.id}"
 
+    def followed_by(self, engine: str) -> str:
+        """Return the name under which the position of an engine's collection is kept."""
+        return f"{engine}:{self.collection}"
+
 
 def register_model(session: Session, version: str, *, path: str, vector_size: int) -> None:
     """Make a model bundle known, or record that it lies somewhere else now."""

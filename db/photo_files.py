@@ -6,72 +6,55 @@ Writers need no lock, because whoever writes the same name writes the same bytes
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
+from db.photo_store import is_name, place_of, sha256_of
 from db.processes import is_gone, process_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".partial"
 ABANDONED_AFTER = timedelta(hours=1)
 """A file half written for longer than this was left by a crash."""
 
+_TOUCHED_AGAIN_AFTER = timedelta(minutes=10)
+"""How old a photo must be to be touched when it is put again: an archive of known photos need not touch each."""
+
 
 class PhotoFiles:
-    """Photos under one folder, which is created when the first is stored."""
+    """Photos under one folder, which is created when the first is stored; a `PhotoStore`."""
 
     def __init__(self, root: Path) -> None:
         self._root, self._partial = root, root / "partial"
 
     def put(self, content: bytes) -> str:
-        """Store a photo durably, unless it is there already, and return its SHA-256 in hex.
-
-        Raises:
-            OSError: it cannot be written, for example because the disk is full; then nothing is left behind.
-        """
-        sha256 = hashlib.sha256(content).hexdigest()
-        place = self.path(sha256)
-        if not place.is_file():
+        """See `PhotoStore`. The disk may be full, for example."""
+        sha256 = sha256_of(content)
+        place = self.local_path(sha256)
+        if not _touch(place):
             _make_folder(place.parent)
             _make_folder(self._partial)
             _write_whole(place, content, self._partial)
         return sha256
 
     def read(self, sha256: str) -> bytes:
-        """Return a photo's bytes.
+        """See `PhotoStore`."""
+        return self.local_path(sha256).read_bytes()
 
-        Raises:
-            FileNotFoundError: it is not stored.
-            ValueError: `sha256` is not one.
-        """
-        return self.path(sha256).read_bytes()
-
-    def path(self, sha256: str) -> Path:
-        """Return where a photo lies, or would lie.
-
-        Raises:
-            ValueError: `sha256` is not 64 lower-case hex digits, and might lead out of the folder.
-        """
-        if not _SHA256.fullmatch(sha256):
-            raise ValueError(f"{sha256!r} is not a SHA-256 of 64 lower-case hex digits")
-        return self._root / sha256[:2] / sha256
+    def local_path(self, sha256: str) -> Path:
+        """Return where a photo lies, or would lie."""
+        return self._root.joinpath(*place_of(sha256))
 
     def delete(self, sha256: str) -> None:
-        """Remove a photo; one that is not there is removed already.
-
-        Raises:
-            ValueError: `sha256` is not one.
-        """
-        self.path(sha256).unlink(missing_ok=True)
+        """See `PhotoStore`."""
+        self.local_path(sha256).unlink(missing_ok=True)
 
     def sweep_temporary(self, older_than: timedelta = ABANDONED_AFTER) -> int:
         """Remove what crashed writers left half written, and return how many files that were.
@@ -88,6 +71,42 @@ class PhotoFiles:
                 continue  # its writer lives, and has just renamed it
         return swept
 
+    def sweep_unused(self, used: Callable[[Sequence[str]], Collection[str]], *, untouched_for: timedelta) -> int:
+        """See `PhotoStore`."""
+        swept, before = 0, time.time() - untouched_for.total_seconds()
+        for folder in self._root.glob("[0-9a-f][0-9a-f]"):
+            old = [file.name for file in folder.iterdir() if is_name(file.name) and _touched_at(file) < before]
+            swept += sum(self._remove_untouched(name, before) for name in sorted(set(old) - set(used(old))))
+        return swept
+
+    def _remove_untouched(self, sha256: str, before: float) -> bool:
+        """Remove a photo, unless somebody has put it meanwhile."""
+        place, aside = self.local_path(sha256), _temporary(self._partial, sha256)
+        _make_folder(self._partial)
+        try:
+            place.replace(aside)  # whoever puts it from now on finds it missing, and writes it anew
+        except FileNotFoundError:
+            return False
+        if _touched_at(aside) >= before:
+            aside.replace(place)
+            return False
+        aside.unlink()
+        return True
+
+
+def _touch(place: Path) -> bool:
+    """Say whether a photo is there, and keep it from being swept before it is used."""
+    try:
+        if time.time() - _touched_at(place) > _TOUCHED_AGAIN_AFTER.total_seconds():
+            os.utime(place)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _touched_at(file: Path) -> float:
+    return file.stat().st_mtime
+
 
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
@@ -96,8 +115,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write_whole(place: Path, content: bytes, partial: Path) -> None:
-    writer = quote(process_name(), safe="").replace(".", "%2E")
-    temporary = partial / f"{place.name}.{writer}.{uuid4().hex}{_TEMPORARY}"
+    temporary = _temporary(partial, place.name)
     try:
         with temporary.open("xb") as file:
             file.write(content)
@@ -108,6 +126,12 @@ def _write_whole(place: Path, content: bytes, partial: Path) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _fsync(place.parent)
+
+
+def _temporary(partial: Path, name: str) -> Path:
+    """Return a name that nobody else uses, which says who writes there."""
+    writer = quote(process_name(), safe="").replace(".", "%2E")
+    return partial / f"{name}.{writer}.{uuid4().hex}{_TEMPORARY}"
 
 
 def _fsync(folder: Path) -> None:

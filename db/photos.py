@@ -199,6 +199,11 @@ def photos_by_id(session: Session, photo_ids: Sequence[int]) -> Sequence[Photo]:
     return session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)).order_by(col(Photo.id))).all()
 
 
+def known_files(session: Session, sha256s: Sequence[str]) -> set[str]:
+    """Return those of the SHA-256s that a photo has."""
+    return set(session.exec(select(Photo.sha256).where(col(Photo.sha256).in_(sha256s)).distinct()))
+
+
 def labelled(session: Session) -> list[LabelledRow]:
     """Return every photo that is not failed with its listing's category, in id order."""
     query = (

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from db import generations, migrate
 from db.locks import holding
 from db.photo_files import PhotoFiles
+from db.remote_photo_files import RemotePhotoFiles
 from db.session import Database
 from ml.batching import BatchingEmbedder, BatchLimits
 from ml.bundle import Bundle, BundleError
@@ -21,7 +22,7 @@ from ml.bundle_home import keep_copy
 from ml.embedder import open_embedder
 from ml.embedder_pool import EmbedderPool
 from ml.preprocess import PhotoLimits
-from services.errors import Conflict, ModelMissing, ModelUnusable, Unavailable
+from services.errors import BadInput, Conflict, ModelMissing, ModelUnusable, Unavailable
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from db.generations import GenerationRecord
+    from db.photo_store import PhotoStore
     from ml.embedder import Embedder
     from services.indexing.live import IndexStore
     from services.settings import Settings
@@ -83,9 +85,19 @@ class Resources:
         return database
 
     @cached_property
-    def photo_files(self) -> PhotoFiles:
-        """The photos' bytes."""
-        return PhotoFiles(self.settings.data_dir / "photos")
+    def photo_files(self) -> PhotoStore:
+        """The photos' bytes.
+
+        Raises:
+            BadInput: they cannot be kept where the settings say.
+        """
+        local = PhotoFiles(self.settings.data_dir / "photos")
+        if not self.settings.photos_url:
+            return local
+        try:
+            return RemotePhotoFiles(self.settings.photos_url, cache=local)
+        except ValueError as error:
+            raise BadInput(f"LOOKALIKE_PHOTOS_URL: {error}") from error
 
     @property
     def models(self) -> Path:
@@ -136,10 +148,11 @@ class Resources:
         """Ask the database and the Qdrant server, where there is one, whether they answer.
 
         Raises:
+            BadInput: photos cannot be kept where the settings say.
             Unavailable: one does not.
             Conflict: PostgreSQL's tables are not at the revision that this version needs.
         """
-        _ = self.database
+        _ = self.database, self.photo_files
         for store in self.stores:
             try:
                 store.check()

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in the data directory.")
     qdrant_url: str = Field(default="", description="URL of a Qdrant server; empty means Qdrant Edge in the process.")
     qdrant_api_key: SecretStr = Field(default=SecretStr(""), description="API key of the Qdrant server.")
+    photos_url: str = Field(
+        default="",
+        description="Where photos are kept: an fsspec URL (`s3://bucket/photos`); empty means the data directory.",
+    )
     model: Path | None = Field(
         default=None, description="A model bundle to start with, or a copy of the live one to use in its place."
     )

@@ -19,6 +19,7 @@ from services.indexing.consistency import Drift, live_drift, repair_live
 from services.indexing.generations import previous_generation, prune
 from services.ingest.reindex import promote
 from services.ingest.reindex import reindex as run_reindex
+from services.ingest.upkeep import tidy
 from services.resources import DatabaseAway
 
 if TYPE_CHECKING:
@@ -140,6 +141,17 @@ def upgrade() -> None:
     before, after = patiently(lambda: _upgrade(database), settings.wait_s)
     database.close()
     console.print(f"The database is at revision {after}." if before == after else f"{before or 'empty'} -> {after}")
+
+
+@db_app.command("tidy")
+def tidy_up(json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False) -> None:
+    """Remove events that every index has followed, and photos that no listing has any more; `serve` does it daily."""
+    with open_resources() as resources:
+        removed = tidy(resources)
+    if json:
+        print_json(removed)
+    else:
+        output.print(f"Removed: {removed.events} events, {removed.photos} photos.")
 
 
 def _upgrade(database: Database) -> tuple[str | None, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from db import embeddings, feed
 from db.locks import holding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from db.session import Database
@@ -42,6 +43,11 @@ class SqlCursor:
 
     def __init__(self, database: Database, collection: str) -> None:
         self._database, self.collection = database, collection
+
+    def exists(self) -> bool:
+        """Say whether the index was filled once."""
+        with self._database.read() as session:
+            return feed.cursor_of(session, self.collection) is not None
 
     def read(self) -> int:
         """See `CursorStore`."""
@@ -88,19 +94,42 @@ class Follower:
         self._database, self._index, self.cursor = database, index, cursor
         self._model_version = model_version
 
-    def catch_up(self, progress: Callable[[int], None] = lambda _applied: None) -> int:
-        """Apply every event that is there, and return how many were applied."""
+    def catch_up(self) -> int:
+        """Apply every event that is there, and return how many were applied.
+
+        An index that stands further back than the feed reaches is filled anew instead.
+        """
         applied = 0
         while self._is_behind():
             with self.cursor.turn():
-                applied += self._apply_batch()
-            progress(applied)
+                if self._is_left_behind():
+                    self.fill()
+                else:
+                    applied += self._apply_batch()
         return applied
+
+    def fill(self) -> None:
+        """Bring in every point of the model, take out everything else, and go on from there; for who has the turn.
+
+        The position is that of the snapshot that the points are read from: what came since is for `catch_up`.
+        """
+        with self._database.read() as session:
+            start = feed.last_seq(session)
+            for batch in embeddings.all_points(session, model_version=self._model_version):
+                self._index.upsert(batch)
+            expected = np.asarray(embeddings.embedded_ids(session, model_version=self._model_version), dtype=np.int64)
+        held = self._index.photo_ids()
+        self._index.delete(np.setdiff1d(held, expected, assume_unique=True).tolist())
+        self.cursor.write(start)
 
     def _is_behind(self) -> bool:
         position = self.cursor.read()
         with self._database.read() as session:
             return feed.last_seq(session) > position
+
+    def _is_left_behind(self) -> bool:
+        with self._database.read() as session:
+            return self.cursor.read() < feed.begins_after(session)
 
     def _apply_batch(self) -> int:
         with self._database.read() as session:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from db.generations import GenerationRecord
     from db.session import Database
-    from db.vectors.base import VectorIndex
-    from services.indexing.follower import CursorStore
     from services.indexing.live import IndexStore, OpenIndex
 
 
@@ -26,18 +24,6 @@ _COMPARED_AT_MOST = 5
 
 _ONE_AT_A_TIME = "generations"
 """Name of the lock that whoever builds, promotes or prunes a generation holds."""
-
-
-def fill(database: Database, index: VectorIndex, cursor: CursorStore, *, model_version: str) -> None:
-    """Put every point of `model_version` into an empty index, and its cursor where they were read.
-
-    The position is that of the snapshot that the points are read from: what came since is for a follower.
-    """
-    with database.read() as session:
-        start = feed.last_seq(session)
-        for batch in embeddings.all_points(session, model_version=model_version):
-            index.upsert(batch)
-    cursor.write(start)
 
 
 def build_and_promote(
@@ -167,16 +153,22 @@ def _prune(database: Database, stores: Sequence[IndexStore], *, keep: int) -> li
         for generation in outdated:
             generations.mark_pruned(session, generation.id)
     for generation in (*outdated, *failed):
-        for store in stores:
-            store.drop(generation)
+        _drop(database, stores, generation)
     return [generation.id for generation in outdated]
 
 
 def _give_up(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:
     with database.write() as session:
         generations.fail_generation(session, generation.id)
+    _drop(database, stores, generation)
+
+
+def _drop(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:
+    """Delete its collections, and then their positions: until they are gone, the feed waits for them."""
     for store in stores:
         store.drop(generation)
+    with database.write() as session:
+        feed.forget(session, [generation.followed_by(store.engine) for store in stores])
 
 
 def _make_live(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord, photos: int) -> None:

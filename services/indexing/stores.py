@@ -6,14 +6,13 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from db import embeddings, feed
+from db import embeddings
 from db.vectors.edge_optimise import optimise_edge
 from db.vectors.faiss_index import FaissIndex
 from db.vectors.qdrant_edge import QdrantEdgeIndex
 from db.vectors.qdrant_server import QdrantServerIndex
 from db.vectors.server_collections import drop_collection, server_errors
-from services.indexing.follower import MemoryCursor, SqlCursor
-from services.indexing.generations import fill
+from services.indexing.follower import Follower, MemoryCursor, SqlCursor
 from services.indexing.live import OpenIndex
 
 if TYPE_CHECKING:
@@ -60,10 +59,12 @@ class FaissStore:
         return OpenIndex(index, MemoryCursor(seq))
 
     def persist(self, opened: OpenIndex) -> None:
-        """Write a snapshot at the present position."""
-        index = opened.index
+        """Write a snapshot at the present position, which is kept in the truth too: so far the feed may be pruned."""
+        index, seq = opened.index, opened.cursor.read()
         assert isinstance(index, FaissIndex), "this store opens nothing else"
-        index.save(self._folder / index.describe().collection, cursor=opened.cursor.read())
+        collection = index.describe().collection
+        index.save(self._folder / collection, cursor=seq)
+        SqlCursor(self._database, f"{self.engine}:{collection}").write(seq)
 
     def promote(self, generation: GenerationRecord) -> None:
         """Nothing to do: which generation is live stands in the truth, and each process loads it."""
@@ -82,7 +83,7 @@ class FaissStore:
             threads=self._threads,
         )
         opened = OpenIndex(index, MemoryCursor())
-        fill(self._database, index, opened.cursor, model_version=generation.model_version)
+        Follower(self._database, index, opened.cursor, model_version=generation.model_version).fill()
         self.persist(opened)
         return opened
 
@@ -100,10 +101,11 @@ class QdrantEdgeStore:
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the folder; one that never was filled, or was lost, is filled from the truth and optimised."""
-        index, cursor = self._open_folder(generation), _qdrant_cursor(self._database, generation)
-        if _is_filled(self._database, index, cursor):
+        index = self._open_folder(generation)
+        cursor = SqlCursor(self._database, generation.followed_by(self.engine))
+        if _is_filled(index, cursor):
             return OpenIndex(index, cursor)
-        fill(self._database, index, cursor, model_version=generation.model_version)
+        Follower(self._database, index, cursor, model_version=generation.model_version).fill()
         if index.count() >= _OPTIMISE_FROM:
             index.close()
             optimise_edge(self._folder / generation.collection)
@@ -141,11 +143,11 @@ class QdrantServerStore:
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the collection, creating and filling it where it is missing."""
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
-        cursor = _qdrant_cursor(self._database, generation)
-        if not _is_filled(self._database, index, cursor):
+        cursor = SqlCursor(self._database, generation.followed_by(self.engine))
+        if not _is_filled(index, cursor):
             with cursor.turn():
-                if not _is_filled(self._database, index, cursor):  # not by another process, meanwhile, either
-                    fill(self._database, index, cursor, model_version=generation.model_version)
+                if not _is_filled(index, cursor):  # not by another process, meanwhile, either
+                    Follower(self._database, index, cursor, model_version=generation.model_version).fill()
         return OpenIndex(index, cursor)
 
     def persist(self, opened: OpenIndex) -> None:
@@ -160,12 +162,6 @@ class QdrantServerStore:
         drop_collection(self._client, generation.collection)
 
 
-def _qdrant_cursor(database: Database, generation: GenerationRecord) -> SqlCursor:
-    return SqlCursor(database, f"qdrant:{generation.collection}")
-
-
-def _is_filled(database: Database, index: VectorIndex, cursor: SqlCursor) -> bool:
+def _is_filled(index: VectorIndex, cursor: SqlCursor) -> bool:
     """Say whether the collection was filled once and still holds something: its cursor outlives a lost collection."""
-    with database.read() as session:
-        followed = feed.cursor_of(session, cursor.collection)
-    return followed is not None and (followed == 0 or index.count() > 0)
+    return cursor.exists() and (cursor.read() == 0 or index.count() > 0)

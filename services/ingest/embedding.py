@@ -19,7 +19,7 @@ from db.processes import is_gone, process_name
 from db.records import RejectedRecord
 from ml.pipeline import embed_all
 from ml.preprocess import PhotoError
-from services.errors import LookalikeError
+from services.errors import LookalikeError, Unavailable
 from services.ingest.rejects import shorten
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from db.models import Photo
-    from db.photo_files import PhotoFiles
+    from db.photo_store import PhotoStore
     from db.photos import ClaimedPhoto
     from db.session import Database
     from ml.embedder import Embedder
@@ -60,7 +60,7 @@ class PhotoEmbedder:
     def __init__(
         self,
         database: Database,
-        files: PhotoFiles,
+        files: PhotoStore,
         embedder: Embedder,
         *,
         limits: PhotoLimits,
@@ -148,6 +148,8 @@ class PhotoEmbedder:
                 yield photo, self._files.read(photo.sha256)
             except FileNotFoundError:
                 yield photo, b""  # fails as `empty`, with its reject, like any other photo without an image in it
+            except ConnectionError as error:  # no photo's fault: they wait until the store is back
+                raise Unavailable(str(error)) from error
             except OSError as error:
                 with self._database.write() as session:
                     photos.fail_photo(

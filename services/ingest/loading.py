@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from db.photo_files import PhotoFiles
+    from db.photo_store import PhotoStore
     from db.photos import StoredPhoto
     from db.session import Database
     from ml.preprocess import PhotoLimits
@@ -148,7 +148,7 @@ def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> I
 
 def load_photos(
     database: Database,
-    files: PhotoFiles,
+    files: PhotoStore,
     source: PhotoSource,
     named: Iterable[PhotoRecord | RejectedRecord],
     *,
@@ -175,7 +175,7 @@ def load_photos(
 
 def _store_batch(
     database: Database,
-    files: PhotoFiles,
+    files: PhotoStore,
     source: PhotoSource,
     wanted: list[PhotoRecord],
     *,
@@ -216,7 +216,7 @@ def _is_of(known: set[str], record: PhotoRecord, ledger: Ledger) -> bool:
 
 
 def _store(
-    files: PhotoFiles, source: PhotoSource, record: PhotoRecord, limits: PhotoLimits
+    files: PhotoStore, source: PhotoSource, record: PhotoRecord, limits: PhotoLimits
 ) -> StoredPhoto | RejectedRecord:
     try:
         name = source.find(record.source)

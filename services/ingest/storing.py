@@ -8,12 +8,12 @@ from db.photos import StoredPhoto
 from ml.preprocess import inspect
 
 if TYPE_CHECKING:
-    from db.photo_files import PhotoFiles
+    from db.photo_store import PhotoStore
     from ml.preprocess import PhotoLimits
 
 
 def store_photo(
-    files: PhotoFiles, content: bytes, *, listing_id: str, external_id: str, source: str, limits: PhotoLimits
+    files: PhotoStore, content: bytes, *, listing_id: str, external_id: str, source: str, limits: PhotoLimits
 ) -> StoredPhoto:
     """Store the bytes by their content and return the photo, which is yet to be registered.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from db.generations import GenerationRecord
-    from db.photo_files import PhotoFiles
+    from db.photo_store import PhotoStore
     from db.session import Database
     from ml.bundle import Bundle
     from ml.recipes import TrainConfig
@@ -125,7 +125,7 @@ def train_bundle(
     return settled
 
 
-def labelled_photos(database: Database, files: PhotoFiles) -> list[LabelledPhoto]:
+def labelled_photos(database: Database, files: PhotoStore) -> list[LabelledPhoto]:
     """Return every photo that is not failed, with the category of its listing."""
     with database.read() as session:
         return [
@@ -134,7 +134,7 @@ def labelled_photos(database: Database, files: PhotoFiles) -> list[LabelledPhoto
                 listing_id=row.listing_id,
                 category=row.category_path[0],
                 sha256=row.sha256,
-                path=files.path(row.sha256),
+                path=files.local_path(row.sha256),
                 subcategories=tuple(row.category_path[1:]),
             )
             for row in photos.labelled(session)

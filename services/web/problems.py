@@ -154,10 +154,10 @@ def _database_away(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def _system(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
-    if not is_storage_full(error):
+    if not is_storage_full(error) and not isinstance(error, ConnectionError):
         return _unexpected(request, error)
     log.error("request %s: %s", request_id(request.scope), error)
-    return _ours(request, StorageFull())
+    return _ours(request, StorageFull() if is_storage_full(error) else Unavailable(f"{error}. Try again in a moment."))
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -266,7 +266,7 @@ def test_a_photo_whose_file_cannot_be_read_fails_alone(resources: Resources, sho
     job_id = create_ingest_job(resources, shop.inputs)
     load_files(resources, job_id, shop.inputs, silent)
     with resources.database.read() as session:
-        path = resources.photo_files.path(photos.photos_by_id(session, [1])[0].sha256)
+        path = resources.photo_files.local_path(photos.photos_by_id(session, [1])[0].sha256)
     path.unlink()
     path.mkdir()
     PhotoEmbedder(

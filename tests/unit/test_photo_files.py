@@ -42,15 +42,15 @@ def test_a_stored_photo_is_read_back(files: PhotoFiles) -> None:
 
 def test_a_photo_lies_in_a_folder_named_by_its_first_two_digits(files: PhotoFiles, tmp_path: Path) -> None:
     files.put(CONTENT)
-    assert files.path(SHA256) == tmp_path / "photos" / SHA256[:2] / SHA256
-    assert everything_under(tmp_path) == [files.path(SHA256)]
+    assert files.local_path(SHA256) == tmp_path / "photos" / SHA256[:2] / SHA256
+    assert everything_under(tmp_path) == [files.local_path(SHA256)]
 
 
 def test_the_same_photo_is_stored_once(files: PhotoFiles, tmp_path: Path) -> None:
     files.put(CONTENT)
-    before = files.path(SHA256).stat()
+    before = files.local_path(SHA256).stat()
     assert files.put(CONTENT) == SHA256
-    assert files.path(SHA256).stat() == before
+    assert files.local_path(SHA256).stat() == before
     assert len(everything_under(tmp_path)) == 1
 
 
@@ -73,7 +73,7 @@ def test_a_deleted_photo_is_gone_and_can_be_stored_again(files: PhotoFiles) -> N
     "name", ["", "../../etc/passwd", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "/" + "a" * 63, SHA256 + "\n", "０" * 64]
 )
 def test_nothing_but_a_sha256_names_a_photo(files: PhotoFiles, name: str) -> None:
-    for act in (files.path, files.read, files.delete):
+    for act in (files.local_path, files.read, files.delete):
         with pytest.raises(ValueError, match="not a SHA-256"):
             act(name)
 
@@ -103,7 +103,7 @@ def test_a_disk_that_is_full_leaves_nothing(files: PhotoFiles, tmp_path: Path) -
 def test_a_failure_at_any_later_step_leaves_nothing(
     files: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    files.path(SHA256).parent.mkdir(parents=True)
+    files.local_path(SHA256).parent.mkdir(parents=True)
 
     def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -128,7 +128,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept
         files.read(hashlib.sha256(b"half").hexdigest())
     files.put(CONTENT)
     assert files.sweep_temporary() == 1
-    assert everything_under(tmp_path) == [files.path(SHA256)]
+    assert everything_under(tmp_path) == [files.local_path(SHA256)]
     assert not left.exists()
 
 
@@ -146,7 +146,7 @@ def test_what_may_still_be_being_written_is_swept_when_it_is_old(
 
 def test_sweeping_never_removes_a_photo(files: PhotoFiles) -> None:
     files.put(CONTENT)
-    os.utime(files.path(SHA256), (0, 0))
+    os.utime(files.local_path(SHA256), (0, 0))
     assert files.sweep_temporary() == 0
     assert files.read(SHA256) == CONTENT
 

@@ -1,0 +1,89 @@
+"""What must be tidied from time to time: the change feed behind its followers, files of photos that were deleted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from more_itertools import chunked
+
+from db import feed, generations, photos
+from db.models import GenerationState, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.resources import Resources
+
+FEED_KEPT_FOR = timedelta(days=7)
+"""Events are kept so long for the indexes of previous generations, which follow only when they are promoted again."""
+
+PHOTOS_KEPT_FOR = timedelta(days=1)
+"""A photo is stored before its listing is: until it is this old, one that nothing uses may be on its way."""
+
+_NAMES = 10_000
+"""Asked for in one query: databases take some 30,000 values in one."""
+
+_EVERY_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What was removed: events of the change feed, and files of photos."""
+
+    events: int
+    photos: int
+
+
+def tidy(
+    resources: Resources,
+    *,
+    feed_kept_for: timedelta = FEED_KEPT_FOR,
+    photos_kept_for: timedelta = PHOTOS_KEPT_FOR,
+) -> Tidied:
+    """Remove events that every follower has applied, and photos that no listing has any more.
+
+    Raises:
+        OSError: the store of the photos cannot be reached.
+    """
+    resources.live.persist()  # the snapshot's position is a follower's
+    events = _prune_feed(resources, feed_kept_for)
+    swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
+    return Tidied(events, swept)
+
+
+class Upkeep:
+    """Tidies once a day, when it is asked whether that is due."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._due_at = time.monotonic() + _EVERY_S
+
+    def run_if_due(self) -> None:
+        """Tidy, if it is due.
+
+        Raises:
+            OSError: the store of the photos cannot be reached; it is tried again tomorrow.
+        """
+        if time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + _EVERY_S
+            tidy(self._resources)
+
+
+def _prune_feed(resources: Resources, kept_for: timedelta) -> int:
+    followed = (GenerationState.LIVE, GenerationState.BUILDING)
+    with resources.database.write() as session:
+        collections = [
+            generation.followed_by(store.engine)
+            for generation in generations.generations(session)
+            if generation.state in followed
+            for store in resources.stores
+        ]
+        return feed.prune(session, before=utc_now() - kept_for, followers=collections) if collections else 0
+
+
+def _used(resources: Resources, names: Sequence[str]) -> set[str]:
+    with resources.database.read() as session:
+        return {name for some in chunked(names, _NAMES) for name in photos.known_files(session, some)}
