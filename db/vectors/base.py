@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from db.vectors.checksums import HeldPoints
+
 Vector: TypeAlias = NDArray[np.float32]
 """A unit-length float32 array of shape (d,)."""
 
@@ -133,7 +135,11 @@ class VectorIndex(Protocol):
         ...
 
     def photo_ids(self) -> PhotoIds:
-        """Return every photo id held, ascending: what drift is computed from."""
+        """Return every photo id held, ascending."""
+        ...
+
+    def held(self) -> HeldPoints:
+        """Return every photo id with the checksum of what was put in for it: what drift is computed from."""
         ...
 
     def describe(self) -> IndexDescription:

@@ -9,6 +9,7 @@ import faiss
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import checked_batch, checked_query
+from db.vectors.checksums import checksums
 from db.vectors.faiss_vectors import IvfSettings, SlotVectors
 from db.vectors.payload_files import read_payloads, write_payloads
 from db.vectors.payload_table import PayloadTable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from db.vectors.base import Filter, PhotoIds, Point, Vector
+    from db.vectors.checksums import HeldPoints
 
 _VECTORS, _PAYLOADS = "vectors.faiss", "payloads.arrow"
 
@@ -111,9 +113,10 @@ class FaissIndex:
         latest, vectors = checked_batch(points, self._vector_size)
         if not latest:
             return
+        sums = checksums(latest, vectors)
         with self._one_writer:
             with self._lock.writing():
-                self._vectors.put(self._table.put(latest), vectors)
+                self._vectors.put(self._table.put(latest, sums), vectors)
             self._train_if_due()
 
     def delete(self, photo_ids: Sequence[int]) -> None:
@@ -129,6 +132,11 @@ class FaissIndex:
         """See `VectorIndex`."""
         with self._lock.reading():
             return self._table.photo_ids()
+
+    def held(self) -> HeldPoints:
+        """See `VectorIndex`."""
+        with self._lock.reading():
+            return self._table.held()
 
     def describe(self) -> IndexDescription:
         """See `VectorIndex`."""

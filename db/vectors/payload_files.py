@@ -21,6 +21,7 @@ def write_payloads(table: PayloadTable, path: Path) -> None:
     count = table.slot_count
     columns = {
         "photo_id": pa.array(table.ids[:count]),
+        "checksum": pa.array(table.checksums[:count]),
         "price": pa.array(table.prices[:count]),
         "listing_id": _encoded(table.listings, count, pa.string()),
         "category": _encoded(table.categories, count, pa.string()),
@@ -43,6 +44,7 @@ def read_payloads(path: Path) -> PayloadTable:
     places = batch["locations"]
     return PayloadTable(
         ids=batch["photo_id"].to_numpy().copy(),
+        checksums=batch["checksum"].to_numpy().copy(),
         prices=batch["price"].to_numpy(zero_copy_only=False).copy(),
         listings=CodedColumn(_codes(batch["listing_id"]), batch["listing_id"].dictionary.to_pylist()),
         categories=CodedColumn(_codes(batch["category"]), batch["category"].dictionary.to_pylist()),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.vectors.base import location_key
+from db.vectors.checksums import HeldPoints
 from db.vectors.coded_columns import CodedColumn, PlaceColumn, grown
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from db.vectors.base import Filter, PhotoIds, Point
+    from db.vectors.checksums import Sums
     from db.vectors.coded_columns import Mask, Slots
 
 FREE = -1
@@ -32,12 +34,14 @@ class PayloadTable:
         self,
         *,
         ids: PhotoIds | None = None,
+        checksums: Sums | None = None,
         prices: NDArray[np.float64] | None = None,
         listings: CodedColumn[str] | None = None,
         categories: CodedColumn[str] | None = None,
         places: PlaceColumn | None = None,
     ) -> None:
         self.ids = np.zeros(0, dtype=np.int64) if ids is None else ids
+        self.checksums = np.zeros(0, dtype=np.uint64) if checksums is None else checksums
         self.prices = np.zeros(0) if prices is None else prices  # NaN for none, which no comparison is true of
         self.listings = listings or CodedColumn()
         self.categories = categories or CodedColumn()
@@ -60,16 +64,26 @@ class PayloadTable:
         ids: PhotoIds = np.sort(self.ids[: self.slot_count])
         return ids[len(self._free) :]  # FREE sorts before every id
 
+    def held(self) -> HeldPoints:
+        """Return the photo ids, ascending, with their checksums."""
+        taken = np.flatnonzero(self.ids[: self.slot_count] != FREE)
+        slots = taken[np.argsort(self.ids[taken])]
+        return HeldPoints(self.ids[slots], self.checksums[slots])
+
     def photo_ids_in(self, slots: Slots) -> list[int]:
         """Return the photo ids in `slots`, in that order."""
         return [int(photo_id) for photo_id in self.ids[slots]]
 
-    def put(self, points: Sequence[Point]) -> Slots:
-        """Set the payloads of distinct photos and return their slots; new slots ascend from the former `slot_count`."""
+    def put(self, points: Sequence[Point], checksums: Sums) -> Slots:
+        """Set the payloads and checksums of distinct photos and return their slots.
+
+        New slots ascend from the former `slot_count`.
+        """
         slots = np.array([self._slot_for(point.photo_id) for point in points], dtype=np.int64)
         self._grow()
         payloads = [point.payload for point in points]
         self.ids[slots] = [point.photo_id for point in points]
+        self.checksums[slots] = checksums
         self.prices[slots] = [np.nan if payload.price is None else payload.price for payload in payloads]
         self.listings.put(slots, [payload.listing_id for payload in payloads])
         self.categories.put(slots, [payload.category for payload in payloads])
@@ -114,6 +128,7 @@ class PayloadTable:
             return
         capacity = max(1024, 2 * self.slot_count)
         self.ids = grown(self.ids, capacity)
+        self.checksums = grown(self.checksums, capacity)
         self.prices = grown(self.prices, capacity)
         for column in (self.listings, self.categories, self.places):
             column.grow(capacity)

@@ -15,19 +15,21 @@ from more_itertools import chunked
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import checked_batch, checked_query
+from db.vectors.checksums import checksums
 from db.vectors.edge_shard import engine_errors, open_shard
 from db.vectors.folder_lock import hold_folder
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
-from db.vectors.qdrant_schema import BATCH, VECTOR_NAME, payload_fields
+from db.vectors.qdrant_schema import BATCH, CHECKSUM, VECTOR_NAME, held_points, payload_fields
 from db.vectors.ranking import best_hits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import portalocker
 
     from db.vectors.base import Filter, PhotoIds, Point, Vector
+    from db.vectors.checksums import HeldPoints
 
 _PAGE = 10_000
 
@@ -74,12 +76,15 @@ class QdrantEdgeIndex:
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
-        for batch in chunked(zip(latest, vectors, strict=True), BATCH):
+        sums = checksums(latest, vectors).tolist()
+        for batch in chunked(zip(latest, vectors, sums, strict=True), BATCH):
             self._write(
                 edge.UpdateOperation.upsert_points(
                     [
-                        edge.Point(point.photo_id, {VECTOR_NAME: vector.tolist()}, payload_fields(point.payload))
-                        for point, vector in batch
+                        edge.Point(
+                            point.photo_id, {VECTOR_NAME: vector.tolist()}, payload_fields(point.payload, checksum)
+                        )
+                        for point, vector, checksum in batch
                     ]
                 )
             )
@@ -96,16 +101,23 @@ class QdrantEdgeIndex:
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
-        ids: list[int] = []
+        return np.array(sorted(_photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
+
+    def held(self) -> HeldPoints:
+        """See `VectorIndex`."""
+        records = self._records(with_payload=[CHECKSUM])
+        return held_points({_photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
+
+    def _records(self, with_payload: bool | list[str]) -> Iterator[edge.Record]:
         offset: edge.PointId | None = None
         with engine_errors(self._folder):
             while True:
                 page, offset = self._shard.scroll(
-                    edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=False, with_vector=False)
+                    edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=with_payload, with_vector=False)
                 )
-                ids.extend(_photo_id(record.id) for record in page)
+                yield from page
                 if offset is None:
-                    return np.sort(np.array(ids, dtype=np.int64))
+                    return
 
     def describe(self) -> IndexDescription:
         """See `VectorIndex`. `indexed_vectors` are those that the graph holds; the others are compared one by one."""

@@ -6,15 +6,25 @@ normalise them once more, and its scores would then differ from FAISS's.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
+from db.vectors.checksums import HeldPoints
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from db.vectors.base import Payload
 
 VECTOR_NAME = "photo"
 """Named from day one, so that a second model's vectors can live beside the first's."""
 
 LISTING_ID, CATEGORY, PRICE, LOCATIONS = "listing_id", "category", "price", "locations"
+
+CHECKSUM = "checksum"
+"""Of the point as it was put in, 16 hex digits; not indexed, since nobody searches for it."""
 
 KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS)
 """Indexed before the first point comes: HNSW's links within a filter are made only for fields indexed by then."""
@@ -25,12 +35,15 @@ FLOAT_FIELDS = (PRICE,)
 BATCH = 500
 """Points per write: some 3 MB of JSON at 256 dimensions, where the server takes 32 MB."""
 
+_HEX = re.compile(r"[0-9a-f]{16}")
+
 PayloadFields: TypeAlias = dict[str, str | float | list[str]]
 
 
-def payload_fields(payload: Payload) -> PayloadFields:
+def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
     """Return the payload as Qdrant stores it; a price that is None is left out, so that no range matches it."""
     fields: PayloadFields = {
+        CHECKSUM: f"{checksum:016x}",
         LISTING_ID: payload.listing_id,
         CATEGORY: payload.category,
         LOCATIONS: list(payload.locations),
@@ -38,3 +51,13 @@ def payload_fields(payload: Payload) -> PayloadFields:
     if payload.price is not None:
         fields[PRICE] = payload.price
     return fields
+
+
+def held_points(found: Mapping[int, object]) -> HeldPoints:
+    """Return what a collection holds, from its checksums by photo id; 0 stands for one that is missing or damaged."""
+    ids = np.array(sorted(found), dtype=np.int64)
+    return HeldPoints(ids, np.array([_checksum(found[photo_id]) for photo_id in ids.tolist()], dtype=np.uint64))
+
+
+def _checksum(stored: object) -> int:
+    return int(stored, 16) if isinstance(stored, str) and _HEX.fullmatch(stored) else 0

@@ -10,17 +10,19 @@ from qdrant_client import models
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import checked_batch, checked_query
+from db.vectors.checksums import checksums
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
-from db.vectors.qdrant_schema import BATCH, VECTOR_NAME, payload_fields
+from db.vectors.qdrant_schema import BATCH, CHECKSUM, VECTOR_NAME, held_points, payload_fields
 from db.vectors.ranking import best_hits
 from db.vectors.server_collections import drop_collection, ensure_collection, server_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from qdrant_client import QdrantClient
 
     from db.vectors.base import Filter, PhotoIds, Point, Vector
+    from db.vectors.checksums import HeldPoints
 
 _PAGE = 10_000
 
@@ -67,12 +69,15 @@ class QdrantServerIndex:
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
-        for batch in chunked(zip(latest, vectors, strict=True), BATCH):
+        sums = checksums(latest, vectors).tolist()
+        for batch in chunked(zip(latest, vectors, sums, strict=True), BATCH):
             structs = [
                 models.PointStruct(
-                    id=point.photo_id, vector={VECTOR_NAME: vector.tolist()}, payload={**payload_fields(point.payload)}
+                    id=point.photo_id,
+                    vector={VECTOR_NAME: vector.tolist()},
+                    payload={**payload_fields(point.payload, checksum)},
                 )
-                for point, vector in batch
+                for point, vector, checksum in batch
             ]
             with server_errors(self._client):
                 self._client.upsert(self._collection, structs, wait=True)
@@ -90,14 +95,23 @@ class QdrantServerIndex:
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
-        ids: list[int] = []
+        return np.array(sorted(_photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
+
+    def held(self) -> HeldPoints:
+        """See `VectorIndex`."""
+        records = self._records(with_payload=[CHECKSUM])
+        return held_points({_photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
+
+    def _records(self, with_payload: bool | list[str]) -> Iterator[models.Record]:
         offset: models.ExtendedPointId | None = None
         with server_errors(self._client):
             while True:
-                page, offset = self._client.scroll(self._collection, limit=_PAGE, offset=offset, with_payload=False)
-                ids.extend(_photo_id(record.id) for record in page)
+                page, offset = self._client.scroll(
+                    self._collection, limit=_PAGE, offset=offset, with_payload=with_payload
+                )
+                yield from page
                 if offset is None:
-                    return np.sort(np.array(ids, dtype=np.int64))
+                    return
 
     def describe(self) -> IndexDescription:
         """See `VectorIndex`. `indexed_vectors` are those that the graph holds; the others are compared one by one."""

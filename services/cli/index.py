@@ -63,13 +63,15 @@ def reindex(
 
 
 def verify(
-    mend: Annotated[bool, typer.Option("--repair", help="Put in what is missing, take out what is too much.")] = False,
+    mend: Annotated[
+        bool, typer.Option("--repair", help="Put in what is missing or different; take out the rest.")
+    ] = False,
     queries: Annotated[
         int, typer.Option(help="Also search FAISS and Qdrant with this many stored photos, under every filter.", min=0)
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print drift and agreement as JSON.")] = False,
 ) -> None:
-    """Compare the photo ids of the database, FAISS and Qdrant; differences give exit code 1."""
+    """Compare the photos of the database, FAISS and Qdrant, by id and checksum; differences give exit code 1."""
     with open_resources() as resources:
         found = _drifts(resources)
         if mend and not all(one.is_empty for one in found):
@@ -80,8 +82,10 @@ def verify(
     if json:
         print_json({"drift": found, "agreement": shapes, "not_embedded": waiting})
     else:
-        rows = [(one.engine, one.expected, one.held, len(one.missing), len(one.extra)) for one in found]
-        print_table("Photos", ["index", "in the database", "in the index", "missing", "extra"], rows)
+        rows = [
+            (one.engine, one.expected, one.held, len(one.missing), len(one.extra), len(one.different)) for one in found
+        ]
+        print_table("Photos", ["index", "in the database", "in the index", "missing", "extra", "different"], rows)
     if shapes and not json:
         print_table(
             "FAISS and Qdrant, the best 10 hits",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db import embeddings
+from db.vectors.checksums import HeldPoints, checksums
 from services.indexing.live import reaching
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Drift:
         held: number of photos that it holds.
         missing: ids in the truth and not in the index, ascending.
         extra: ids in the index and not in the truth, ascending.
+        different: ids in both whose checksums differ: the index holds another vector or payload, ascending.
     """
 
     engine: str
@@ -37,25 +39,39 @@ class Drift:
     held: int
     missing: tuple[int, ...]
     extra: tuple[int, ...]
+    different: tuple[int, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether index and truth hold the same photos."""
-        return not self.missing and not self.extra
+        """Whether index and truth hold the same photos, each with the same vector and payload."""
+        return not self.missing and not self.extra and not self.different
 
 
 def drift(database: Database, index: VectorIndex, *, model_version: str) -> Drift:
     """Compare an index with the truth. Run it after the index has caught up, or what is on its way shows as drift."""
-    with database.read() as session:
-        expected = np.asarray(embeddings.embedded_ids(session, model_version=model_version), dtype=np.int64)
-    held = index.photo_ids()
+    expected, held = _expected(database, model_version), index.held()
+    in_both, of_expected, of_held = np.intersect1d(
+        expected.photo_ids, held.photo_ids, assume_unique=True, return_indices=True
+    )
+    differ = expected.checksums[of_expected] != held.checksums[of_held]
     return Drift(
         engine=index.describe().engine,
-        expected=len(expected),
-        held=len(held),
-        missing=_ids(np.setdiff1d(expected, held, assume_unique=True)),
-        extra=_ids(np.setdiff1d(held, expected, assume_unique=True)),
+        expected=len(expected.photo_ids),
+        held=len(held.photo_ids),
+        missing=_ids(np.setdiff1d(expected.photo_ids, held.photo_ids, assume_unique=True)),
+        extra=_ids(np.setdiff1d(held.photo_ids, expected.photo_ids, assume_unique=True)),
+        different=_ids(in_both[differ]),
     )
+
+
+def _expected(database: Database, model_version: str) -> HeldPoints:
+    """Return what an index must hold; memory stays flat but for 16 bytes a photo."""
+    ids, sums = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+    with database.read() as session:
+        for batch in embeddings.all_points(session, model_version=model_version):
+            ids.append(np.array([point.photo_id for point in batch], dtype=np.int64))
+            sums.append(checksums(batch, np.array([point.vector for point in batch])))
+    return HeldPoints(np.concatenate(ids), np.concatenate(sums))
 
 
 def live_drift(database: Database, live: IndexSet) -> list[Drift]:
@@ -83,8 +99,8 @@ def repair_live(database: Database, live: IndexSet, found: Sequence[Drift]) -> N
 
 
 def repair(database: Database, index: VectorIndex, found: Drift, *, model_version: str) -> None:
-    """Put in what is missing and take out what is too much, from the truth alone: nothing is embedded."""
-    for ids in _batches(found.missing):
+    """Put in what is missing or different, and take out what is too much, from the truth alone: nothing is embedded."""
+    for ids in _batches(sorted((*found.missing, *found.different))):
         with database.read() as session:
             index.upsert(embeddings.points(session, ids, model_version=model_version))
     for ids in _batches(found.extra):

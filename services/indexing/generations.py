@@ -198,8 +198,9 @@ def _build(database: Database, stores: Sequence[IndexStore], generation: Generat
             found = _drift_after_catching_up(database, opened, generation)
             if not found.is_empty:
                 raise Conflict(
-                    f"The {store.engine} index of generation {generation.id} lacks {len(found.missing)} photos and has "
-                    f"{len(found.extra)} too many. The live generation is unchanged; try again."
+                    f"The {store.engine} index of generation {generation.id} lacks {len(found.missing)} photos, has "
+                    f"{len(found.extra)} too many, and {len(found.different)} that differ. "
+                    "The live generation is unchanged; try again."
                 )
             recall = ann_recall(database, opened.index, model_version=generation.model_version)
             if recall < LEAST_ANN_RECALL and not force:

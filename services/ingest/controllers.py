@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, cast
 
 from litestar import Controller, get, post
@@ -181,4 +181,4 @@ class AdminController(Controller):
         """Return the drift of each index that this process has open."""
         resources.live.refresh()
         found = live_drift(resources.database, resources.live.current())
-        return [DriftAnswer(one.engine, one.expected, one.held, one.missing, one.extra) for one in found]
+        return [DriftAnswer(**asdict(one)) for one in found]

@@ -115,7 +115,7 @@ def run_repair_job(resources: Resources, job_id: str, progress: Progress) -> Non
         found = live_drift(resources.database, live)
         repair_live(resources.database, live, found)
         resources.live.persist()
-        counts = {f"{one.engine}_put_in": len(one.missing) for one in found}
+        counts = {f"{one.engine}_put_in": len(one.missing) + len(one.different) for one in found}
         counts |= {f"{one.engine}_taken_out": len(one.extra) for one in found}
         with resources.database.write() as session:
             jobs.add_counts(session, job_id, counts)

@@ -101,3 +101,4 @@ class DriftAnswer(msgspec.Struct):
     held: int
     missing: tuple[int, ...]
     extra: tuple[int, ...]
+    different: tuple[int, ...]

@@ -12,11 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.vectors.base import NO_FILTER, Filter, Payload, Point
+from db.vectors.checksums import checksums
 from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
 from tests.contract.comparison import Question, Tally, violations
 from tests.contract.oracle import Oracle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.vectors.base import VectorIndex
     from tests.contract.catalogue import Catalogue
     from tests.contract.engines import IndexFactory
@@ -48,9 +51,43 @@ def test_what_was_put_in_is_counted_and_listed(index: VectorIndex, few: list[Poi
     assert index.describe().vector_size == VECTOR_SIZE
 
 
+def test_what_was_put_in_is_held_with_its_checksum(index: VectorIndex, few: list[Point]) -> None:
+    held = index.held()
+    assert held.photo_ids.tolist() == [point.photo_id for point in few]
+    assert held.checksums.tolist() == sums(few)
+
+
+def test_checksums_follow_what_is_replaced_and_deleted(index: VectorIndex, few: list[Point]) -> None:
+    cheaper = replace(few[3], payload=replace(few[3].payload, price=0.01))
+    index.upsert([cheaper])
+    index.delete([few[0].photo_id])
+    kept = [*few[1:3], cheaper, *few[4:]]
+    assert index.held().photo_ids.tolist() == [point.photo_id for point in kept]
+    assert index.held().checksums.tolist() == sums(kept)
+
+
+def sums(points: Sequence[Point]) -> list[int]:
+    found: list[int] = checksums(points, np.array([point.vector for point in points])).tolist()
+    return found
+
+
+def test_points_that_differ_in_anything_have_other_checksums() -> None:
+    point = SMALL.points[0]
+    others = [
+        replace(point, vector=SMALL.points[1].vector),
+        *(
+            replace(point, payload=replace(point.payload, **{name: value}))
+            for name, value in {"listing_id": "x", "category": "x", "price": 0.5, "locations": ("x",)}.items()
+        ),
+        replace(point, payload=replace(point.payload, price=None)),
+    ]
+    assert len({*sums([point, *others])}) == 7
+
+
 def test_an_empty_index_counts_and_lists_nothing(index: VectorIndex) -> None:
     assert index.count() == 0
     assert index.photo_ids().tolist() == []
+    assert index.held().checksums.tolist() == []
 
 
 def test_an_empty_batch_changes_nothing(index: VectorIndex, few: list[Point]) -> None:

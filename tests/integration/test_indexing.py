@@ -183,6 +183,28 @@ def test_drift_names_what_is_missing_and_extra_and_repair_mends_exactly_that(
     assert index.photo_ids().tolist() == lamps
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("stale", ["vector", "price", "category"])
+def test_drift_names_what_is_held_as_it_once_was_and_repair_mends_it(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str, stale: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    live.refresh()
+    index = live.current().index(engine)
+    with database.read() as session:
+        first, second = embeddings.points(session, lamps, model_version=MODEL)
+    changed = {
+        "vector": replace(first, vector=second.vector),
+        "price": replace(first, payload=replace(first.payload, price=0.5)),
+        "category": replace(first, payload=replace(first.payload, category="Phones")),
+    }
+    index.upsert([changed[stale]])
+    found = drift(database, index, model_version=MODEL)
+    assert (found.missing, found.extra, found.different) == ((), (), (first.photo_id,))
+    repair(database, index, found, model_version=MODEL)
+    assert drift(database, index, model_version=MODEL).is_empty
+
+
 def test_indexes_that_hold_the_same_points_answer_alike(
     database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
