@@ -14,6 +14,9 @@ from services.ingest.progress import StageCounter
 
 def bench_freshness(
     url: Annotated[str, typer.Option(help="A running server.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+    search_url: Annotated[
+        str, typer.Option(help="The search service, where it is served apart.", show_default="the same server")
+    ] = "",
     key: Annotated[str, typer.Option(help="An API key that may write.", envvar="LOOKALIKE_KEY")] = "",
     changes: Annotated[int, typer.Option(help="Listings to add and delete again.", min=1)] = 100,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -21,7 +24,11 @@ def bench_freshness(
     """Add listings to a running server, wait until each is found by its photo, and delete it again."""
     with stage_bars() as progress:
         found = measure_freshness(
-            url, key=key, changes=changes, progress=StageCounter(progress, "change listings", changes)
+            url,
+            search_url=search_url,
+            key=key,
+            changes=changes,
+            progress=StageCounter(progress, "change listings", changes),
         )
     if json:
         print_json(found)

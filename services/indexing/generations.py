@@ -121,21 +121,20 @@ def check_promotable(generation: GenerationRecord) -> None:
 
 
 def previous_generation(database: Database) -> GenerationRecord:
-    """Return the generation that a rollback leads to: of the previous ones the newest.
+    """Return the generation that a rollback leads to: of the previous ones the one that was live last.
 
     Raises:
         Conflict: there is none.
     """
     with database.read() as session:
         known = generations.generations(session)
-    for generation in known:
-        if generation.state == GenerationState.PREVIOUS:
-            return generation
+    for generation in _previous(known):
+        return generation
     raise Conflict("There is no previous generation to go back to. `lookalike reindex` builds a new one.")
 
 
 def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) -> list[int]:
-    """Drop the collections of failed generations, and of previous ones but for the newest `keep`.
+    """Drop the collections of failed generations, and of previous ones but for the `keep` that were live last.
 
     Returns the ids of the previous ones that were dropped.
     """
@@ -146,15 +145,20 @@ def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) ->
 def _prune(database: Database, stores: Sequence[IndexStore], *, keep: int) -> list[int]:
     with database.read() as session:
         known = generations.generations(session)
-    previous = [generation for generation in known if generation.state == GenerationState.PREVIOUS]
     failed = [generation for generation in known if generation.state == GenerationState.FAILED]
-    outdated = previous[keep:]
+    outdated = _previous(known)[keep:]
     with database.write() as session:  # first: what is half dropped must not be promoted again
         for generation in outdated:
             generations.mark_pruned(session, generation.id)
     for generation in (*outdated, *failed):
         _drop(database, stores, generation)
     return [generation.id for generation in outdated]
+
+
+def _previous(known: Sequence[GenerationRecord]) -> list[GenerationRecord]:
+    """Return the previous ones, the one that was live last first: after a rollback that is not the newest."""
+    previous = [generation for generation in known if generation.state == GenerationState.PREVIOUS]
+    return sorted(previous, key=lambda generation: generation.promoted_at or generation.created_at, reverse=True)
 
 
 def _give_up(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:

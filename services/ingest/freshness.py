@@ -39,23 +39,30 @@ class Freshness:
     deleted_p99: float
 
 
-def measure_freshness(url: str, *, key: str, changes: int, progress: Callable[[int], None]) -> Freshness:
+def measure_freshness(
+    url: str, *, search_url: str = "", key: str, changes: int, progress: Callable[[int], None]
+) -> Freshness:
     """Add listings one after the other to the server at `url`, wait until each is found, and delete it again.
+
+    They are searched for at `search_url`, where the search service is one apart.
 
     Raises:
         Unavailable: the server does not answer, refuses, or a change is not seen in 30 seconds.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     added, deleted, engine = [], [], ""
-    with httpx.Client(base_url=url, headers=headers, timeout=_GIVES_UP_AFTER_S) as client:
+    with (
+        httpx.Client(base_url=url, headers=headers, timeout=_GIVES_UP_AFTER_S) as client,
+        httpx.Client(base_url=search_url or url, headers=headers, timeout=_GIVES_UP_AFTER_S) as searching,
+    ):
         for number in range(changes):
             listing_id, photo = f"freshness-{uuid4().hex}", _photo(number)
             form = {"listing_id": listing_id, "title": "Freshness", "category": "Freshness"}
             _ask(client, "POST", "/v1/listings", data=form, files={"photos": ("photo.jpg", photo)})
-            seconds, engine = _wait(client, photo, listing_id, found=True)
+            seconds, engine = _wait(searching, photo, listing_id, found=True)
             added.append(seconds)
             _ask(client, "DELETE", f"/v1/listings/{listing_id}")
-            deleted.append(_wait(client, photo, listing_id, found=False)[0])
+            deleted.append(_wait(searching, photo, listing_id, found=False)[0])
             progress(1)
     return Freshness(changes, engine, *np.quantile(added, (0.5, 0.99)), *np.quantile(deleted, (0.5, 0.99)))
 

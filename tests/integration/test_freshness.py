@@ -12,7 +12,7 @@ import uvicorn
 
 from db import keys, listings
 from db.models import Role
-from services.cli.serve import build_app
+from services.cli.serve import Served, build_app
 from services.errors import Unavailable
 from services.ingest.freshness import measure_freshness
 from tests.worlds import resources_in
@@ -33,9 +33,9 @@ def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
 
 
 @contextmanager
-def serving(resources: Resources) -> Iterator[str]:
+def serving(resources: Resources, app: Served = Served.BOTH) -> Iterator[str]:
     """Serve on a free port while the block runs; give the URL."""
-    server = uvicorn.Server(uvicorn.Config(build_app(resources), port=0, log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(build_app(resources, app), port=0, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -58,6 +58,16 @@ def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> Non
     assert 0 < found.deleted_p50 <= found.deleted_p99
     with resources.database.read() as session:
         assert listings.listing_count(session) == 0
+
+
+def test_a_search_service_apart_is_asked(resources: Resources, tmp_path: Path) -> None:
+    with (
+        resources_in(tmp_path / "data") as others,  # FAISS of its own; the embedded Qdrant is held by the first
+        serving(resources, Served.INGEST) as url,
+        serving(others, Served.SEARCH) as search_url,
+    ):
+        found = measure_freshness(url, search_url=search_url, key="", changes=2, progress=lambda _count: None)
+    assert found.changes == 2
 
 
 def test_a_server_that_refuses_or_is_away_is_named(resources: Resources) -> None:

@@ -125,6 +125,17 @@ def test_one_can_go_back_and_forth(client: TestClient[Litestar], resources: Reso
     assert_in_line(resources, 6)
 
 
+def test_what_was_live_last_is_kept_and_led_back_to_not_what_was_built_last(
+    client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
+) -> None:
+    change_model(resources, other_bundle)
+    succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
+    change_model(resources, other_bundle)
+    assert states(client) == {1: "previous", 2: "pruned", 3: "live"}
+    succeeded(client, client.post("/v1/admin/indexes/3/rollback"))
+    assert states(client) == {1: "live", 2: "pruned", 3: "previous"}
+
+
 def test_a_rollback_asked_for_twice_happens_once(
     client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
 ) -> None:
