@@ -221,6 +221,12 @@ class Photo(SQLModel, table=True):
         UniqueConstraint("listing_id", "external_id"),
         Index("ix_photo_state_id", "state", "id"),
         Index("ix_photo_job_state", "job_id", "state"),
+        Index(
+            "ix_photo_lease_owner",
+            "lease_owner",
+            sqlite_where=text("lease_owner IS NOT NULL"),
+            postgresql_where=text("lease_owner IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 

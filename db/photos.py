@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import timedelta
 
+    from sqlalchemy import ColumnElement
+
 SOLITARY_ATTEMPTS = 2
 """A photo whose workers died this often is claimed alone, so that only a photo that kills its worker is blamed."""
 
@@ -110,26 +112,30 @@ def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list
     A lease that ran out is free to be claimed again; after `MAX_ATTEMPTS` such claims the photo fails. An empty
     answer means that nothing is left to claim.
     """
-    now = utc_now()
-    query = (
-        select(Photo)
-        .where(Photo.state == PhotoState.PENDING, or_(col(Photo.lease_until).is_(None), col(Photo.lease_until) < now))
-        .order_by(col(Photo.attempts) >= SOLITARY_ATTEMPTS, col(Photo.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # ignored by SQLite, where the write transaction is exclusive anyway
-    )
-    claimable = []
-    for row in session.exec(query):
+    claimed = _claimable(session, col(Photo.attempts) < SOLITARY_ATTEMPTS, limit) or _suspects(session, limit)[:1]
+    for row in claimed:
+        row.attempts += 1
+        row.lease_owner, row.lease_until = owner, utc_now() + lease
+    return [ClaimedPhoto(_id(row), row.sha256) for row in claimed]
+
+
+def _suspects(session: Session, limit: int) -> list[Photo]:
+    """Return photos whose workers died more than once; those of which too many did are failed."""
+    suspects = []
+    for row in _claimable(session, col(Photo.attempts) >= SOLITARY_ATTEMPTS, limit):
         if row.attempts >= MAX_ATTEMPTS:
             _fail(row, f"abandoned: {row.attempts} workers stopped while embedding it")
         else:
-            claimable.append(row)
-    unsuspected = [row for row in claimable if row.attempts < SOLITARY_ATTEMPTS]
-    claimed = unsuspected or claimable[:1]
-    for row in claimed:
-        row.attempts += 1
-        row.lease_owner, row.lease_until = owner, now + lease
-    return [ClaimedPhoto(_id(row), row.sha256) for row in claimed]
+            suspects.append(row)
+    return suspects
+
+
+def _claimable(session: Session, such: ColumnElement[bool], limit: int) -> list[Photo]:
+    """Return pending photos that nobody holds, lowest ids first: an index gives them in this order."""
+    is_free = or_(col(Photo.lease_until).is_(None), col(Photo.lease_until) < utc_now())
+    query = select(Photo).where(Photo.state == PhotoState.PENDING, is_free, such).order_by(col(Photo.id)).limit(limit)
+    # SQLite ignores SKIP LOCKED: there the write transaction is exclusive anyway.
+    return list(session.exec(query.with_for_update(skip_locked=True)))
 
 
 def fail_photo(session: Session, photo_id: int, error: str) -> None:

@@ -11,6 +11,7 @@ from services.cli import (
     bench,
     bench_batching,
     bench_freshness,
+    bench_import,
     demo,
     evaluate,
     export,
@@ -48,6 +49,7 @@ app.add_typer(index.db_app, name="db")
 app.add_typer(keys.keys_app, name="keys")
 bench.bench_app.command("requests")(bench_batching.bench_requests)
 bench.bench_app.command("freshness")(bench_freshness.bench_freshness)
+bench.bench_app.command("import")(bench_import.bench_import)
 app.add_typer(bench.bench_app, name="bench")
 
 
