@@ -16,6 +16,9 @@ from db.records import RejectedRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_PROMOTED = "promoted"
+"""Name under which a job's inputs keep the generation that it promoted."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobStage:
@@ -148,6 +151,18 @@ def requeue_job(session: Session, job_id: str) -> None:
 def oldest_queued_job(session: Session) -> Job | None:
     """Return the job to run next."""
     return session.exec(select(Job).where(Job.state == JobState.QUEUED).order_by(col(Job.created_at))).first()
+
+
+def set_promoted(session: Session, job_id: str, generation_id: int) -> None:
+    """Record which generation the job promotes, in the transaction that does."""
+    job = session.get_one(Job, job_id, with_for_update=True)
+    job.inputs = {**job.inputs, _PROMOTED: generation_id}  # what it found out stays when it is queued again
+
+
+def promoted_by(session: Session, job_id: str) -> int | None:
+    """Return the generation that the job has promoted, perhaps before it was killed and queued again."""
+    promoted: int | None = session.get_one(Job, job_id).inputs.get(_PROMOTED)
+    return promoted
 
 
 def find_job(session: Session, job_id: str) -> Job | None:

@@ -15,6 +15,8 @@ from services.indexing.quality import LEAST_ANN_RECALL, ann_recall
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlmodel import Session
+
     from db.generations import GenerationRecord
     from db.session import Database
     from services.indexing.live import IndexStore, OpenIndex
@@ -33,12 +35,14 @@ def build_and_promote(
     *,
     force: bool = False,
     checkpoint: Callable[[], None] = lambda: None,
+    promoting: Callable[[Session, int], None] = lambda _session, _generation: None,
 ) -> GenerationRecord:
     """Build a new generation beside the live one in every store, verify it, promote it, and drop outdated ones.
 
     One process at a time does this, or promotes; others wait. What builds that died have left is cleaned up first.
     `force` promotes an index that finds too few true neighbours.
     `checkpoint` is called before it is promoted; what it raises, for example since a job was cancelled, ends the build.
+    `promoting` is called with its id in the transaction that promotes it.
 
     Raises:
         Conflict: the new generation's indexes do not hold what the truth says, or find too little of it; the live one
@@ -55,7 +59,7 @@ def build_and_promote(
         except BaseException:
             _give_up(database, stores, generation)
             raise
-        _make_live(database, stores, generation, photos)
+        _make_live(database, stores, generation, photos, promoting)
         _prune(database, stores, keep=1)
     return generation
 
@@ -76,7 +80,7 @@ def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
     """Finish or drop what processes that were killed have left half done, unless one is at it now.
 
     A generation that was being built is dropped: the one before is live. One that was promoted is live, and is made so
-    for the engines too.
+    for the engines too. Of one that was being dropped, what is left is dropped.
     """
     lock = try_to_hold(database, _ONE_AT_A_TIME)
     if lock is None:
@@ -96,6 +100,7 @@ def _clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
         if generation.state == GenerationState.LIVE:
             for store in stores:
                 store.promote(generation)
+    _drop_leftovers(database, stores, known)
 
 
 def known_generation(database: Database, generation_id: int) -> GenerationRecord:
@@ -134,10 +139,7 @@ def previous_generation(database: Database) -> GenerationRecord:
 
 
 def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) -> list[int]:
-    """Drop the collections of failed generations, and of previous ones but for the `keep` that were live last.
-
-    Returns the ids of the previous ones that were dropped.
-    """
+    """Drop the collections of previous generations but for the `keep` that were live last; return the others' ids."""
     with holding(database, _ONE_AT_A_TIME):
         return _prune(database, stores, keep=keep)
 
@@ -145,14 +147,24 @@ def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) ->
 def _prune(database: Database, stores: Sequence[IndexStore], *, keep: int) -> list[int]:
     with database.read() as session:
         known = generations.generations(session)
-    failed = [generation for generation in known if generation.state == GenerationState.FAILED]
     outdated = _previous(known)[keep:]
     with database.write() as session:  # first: what is half dropped must not be promoted again
         for generation in outdated:
             generations.mark_pruned(session, generation.id)
-    for generation in (*outdated, *failed):
+    for generation in outdated:
         _drop(database, stores, generation)
+    _drop_leftovers(database, stores, known)
     return [generation.id for generation in outdated]
+
+
+def _drop_leftovers(database: Database, stores: Sequence[IndexStore], known: Sequence[GenerationRecord]) -> None:
+    """Drop pruned generations that still have a position: whoever dropped them was killed."""
+    for generation in known:
+        if generation.state == GenerationState.PRUNED:
+            with database.read() as session:
+                positions = [feed.cursor_of(session, generation.followed_by(store.engine)) for store in stores]
+            if any(position is not None for position in positions):
+                _drop(database, stores, generation)
 
 
 def _previous(known: Sequence[GenerationRecord]) -> list[GenerationRecord]:
@@ -162,9 +174,9 @@ def _previous(known: Sequence[GenerationRecord]) -> list[GenerationRecord]:
 
 
 def _give_up(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:
-    with database.write() as session:
-        generations.fail_generation(session, generation.id)
     _drop(database, stores, generation)
+    with database.write() as session:  # last: until then it is known to be half there
+        generations.fail_generation(session, generation.id)
 
 
 def _drop(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord) -> None:
@@ -175,8 +187,15 @@ def _drop(database: Database, stores: Sequence[IndexStore], generation: Generati
         feed.forget(session, [generation.followed_by(store.engine) for store in stores])
 
 
-def _make_live(database: Database, stores: Sequence[IndexStore], generation: GenerationRecord, photos: int) -> None:
+def _make_live(
+    database: Database,
+    stores: Sequence[IndexStore],
+    generation: GenerationRecord,
+    photos: int,
+    promoting: Callable[[Session, int], None] = lambda _session, _generation: None,
+) -> None:
     with database.write() as session:
+        promoting(session, generation.id)
         generations.promote_generation(session, generation.id, photos=photos)
         embeddings.settle(session, model_version=generation.model_version)
     for store in stores:

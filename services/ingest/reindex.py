@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, jobs
+from db.models import GenerationState
 from services.errors import Conflict, ModelMissing
 from services.indexing.consistency import live_drift, repair_live
 from services.indexing.generations import build_and_promote, check_promotable, known_generation, promote_again
@@ -16,6 +17,10 @@ from services.ingest.job_outcome import recorded
 from services.ingest.progress import Progress, StageCounter, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlmodel import Session
+
     from db.generations import GenerationRecord
     from services.ingest.embedding import EmbeddingRun
     from services.resources import Resources
@@ -32,10 +37,12 @@ def reindex(
     model_version: str | None = None,
     force: bool = False,
     progress: Progress = silent,
+    promoting: Callable[[Session, int], None] = lambda _session, _generation: None,
 ) -> tuple[GenerationRecord, EmbeddingRun]:
     """Build and promote a generation for `model_version`, by default that of the live one.
 
-    `force` promotes it though its quality falls short; that is recorded with the generation.
+    `force` promotes it though its quality falls short; that is recorded with the generation. `promoting` is called with
+    its id in the transaction that promotes it.
 
     Raises:
         ModelMissing: no version is given and no generation is live.
@@ -54,9 +61,15 @@ def reindex(
         _check_model(resources, version, live.model_version)
     run = embed_missing(resources, version, progress)
     progress("build indexes", 0, None)
-    return build_and_promote(
-        resources.database, resources.stores, version, force=force, checkpoint=lambda: progress("promote", 0, None)
-    ), run
+    generation = build_and_promote(
+        resources.database,
+        resources.stores,
+        version,
+        force=force,
+        checkpoint=lambda: progress("promote", 0, None),
+        promoting=promoting,
+    )
+    return generation, run
 
 
 def _check_model(resources: Resources, version: str, live: str) -> None:
@@ -98,9 +111,14 @@ def embed_missing(resources: Resources, version: str, progress: Progress) -> Emb
 
 
 def run_promote_job(resources: Resources, job_id: str, generation_id: int, progress: Progress) -> None:
-    """Promote a previous generation as a job, and keep its outcome with it."""
+    """Promote a previous generation as a job, and keep its outcome with it.
+
+    One that is live was promoted by the job already, which was killed before it could say so: a live one is never asked
+    for.
+    """
     with recorded(resources.database, job_id):
-        promote(resources, generation_id, progress=progress)
+        if known_generation(resources.database, generation_id).state != GenerationState.LIVE:
+            promote(resources, generation_id, progress=progress)
         resources.live.refresh()
         with resources.database.write() as session:
             jobs.add_counts(session, job_id, {"generation": generation_id})
@@ -124,10 +142,25 @@ def run_repair_job(resources: Resources, job_id: str, progress: Progress) -> Non
 def run_reindex_job(
     resources: Resources, job_id: str, model_version: str | None, progress: Progress, *, force: bool = False
 ) -> None:
-    """Run a reindex as a job, and keep its outcome with it."""
+    """Run a reindex as a job, and keep its outcome with it.
+
+    A job that was killed after its generation was promoted does not build another one: that would prune the one before,
+    and with it the way back.
+    """
     with recorded(resources.database, job_id):
-        generation, run = reindex(resources, model_version=model_version, force=force, progress=progress)
+        with resources.database.read() as session:
+            promoted = jobs.promoted_by(session, job_id)
+        if promoted is None:
+            generation, run = reindex(
+                resources,
+                model_version=model_version,
+                force=force,
+                progress=progress,
+                promoting=lambda session, generation_id: jobs.set_promoted(session, job_id, generation_id),
+            )
+            counts = {"photos_embedded": run.embedded, "photos_failed": len(run.failed), "generation": generation.id}
+        else:
+            counts = {"generation": promoted}
         resources.live.refresh()
-        counts = {"photos_embedded": run.embedded, "photos_failed": len(run.failed), "generation": generation.id}
         with resources.database.write() as session:
             jobs.add_counts(session, job_id, counts)
