@@ -1,0 +1,239 @@
+"""For tests that kill processes: how often, the changes that are asked for, and how commands are started."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import httpx
+import pytest
+
+from db import photos
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.context import ForkServerProcess
+    from multiprocessing.synchronize import Event
+    from pathlib import Path
+
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+KILLS = int(os.environ.get("LOOKALIKE_TEST_KILLS", "4"))
+LISTINGS = 6
+
+_FORKSERVER = multiprocessing.get_context("forkserver")
+_FORKSERVER.set_forkserver_preload(["services.cli.main", __name__])
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a listing is: its title, and the version of its photo."""
+
+    title: str
+    photo: str
+
+
+Possible: TypeAlias = "set[Stored | None]"
+"""What a listing may be, if it is there: two things where a change was not answered before the server died."""
+
+
+class Shop:
+    """Changes listings at random over REST, and keeps account of what was acknowledged."""
+
+    def __init__(self, jpeg: MakeJpeg, seed: int) -> None:
+        self._jpeg, self._random = jpeg, random.Random(seed)
+        self.possible: dict[str, Possible] = {f"listing-{n}": {None} for n in range(LISTINGS)}
+        self.tally: Counter[str] = Counter()
+
+    def change(self, client: httpx.Client) -> None:
+        """Make one change.
+
+        Raises:
+            httpx.TransportError: the server died before it answered; then the change is possible.
+        """
+        listing_id = self._random.choice(list(self.possible))
+        change = self._random.choice((self._put, self._put, self._patch, self._delete))
+        change(client, listing_id)
+
+    def _put(self, client: httpx.Client, listing_id: str) -> None:
+        title, photo = f"Title {self._random.random()}", self._jpeg(seed=self._random.randrange(10**6))
+        wanted = Stored(title, hashlib.sha256(photo).hexdigest()[:16])
+        before = self.possible[listing_id]
+        self.possible[listing_id] = {*before, wanted}
+        answer = client.put(
+            f"/v1/listings/{listing_id}", data={"title": title, "category": "Home"}, files={"photos": ("a.jpg", photo)}
+        )
+        self._count("put", answer, {200, 201})
+        self.possible[listing_id] = {wanted}
+
+    def _patch(self, client: httpx.Client, listing_id: str) -> None:
+        title, before = f"Title {self._random.random()}", self.possible[listing_id]
+        changed = {stored and replace(stored, title=title) for stored in before}
+        self.possible[listing_id] = before | changed
+        answer = client.patch(f"/v1/listings/{listing_id}", json={"title": title})
+        self._count("patch", answer, {200, 404})
+        self.possible[listing_id] = {None} if answer.status_code == 404 else changed - {None}
+
+    def _delete(self, client: httpx.Client, listing_id: str) -> None:
+        self.possible[listing_id] = {*self.possible[listing_id], None}
+        self._count("delete", client.delete(f"/v1/listings/{listing_id}"), {204, 404})
+        self.possible[listing_id] = {None}
+
+    def lost(self, client: httpx.Client) -> list[str]:
+        """Return the listings that are not what was acknowledged: changes were lost, or mixed up."""
+        return [
+            listing_id
+            for listing_id, possible in self.possible.items()
+            if possible.isdisjoint(_found(client, listing_id))
+        ]
+
+    def doubled(self, client: httpx.Client) -> list[str]:
+        """Return the listings that are there with more than their one photo."""
+        return [listing_id for listing_id in self.possible if len(_found(client, listing_id)) > 1]
+
+    def _count(self, kind: str, answer: httpx.Response, expected: set[int]) -> None:
+        assert answer.status_code in expected, answer.text
+        self.tally[f"{kind} {answer.status_code}"] += 1
+
+
+def _found(client: httpx.Client, listing_id: str) -> list[Stored | None]:
+    """Return what the listing is, by each of its photos."""
+    answer = client.get(f"/v1/listings/{listing_id}")
+    if answer.status_code == 404:
+        return [None]
+    listing = answer.json()
+    return [Stored(listing["title"], photo["url"].partition("v=")[2]) for photo in listing["photos"]]
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    folder: Path, model: Bundle, *, qdrant_url: str = ""
+) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """Run a server on a free port of loopback while the block runs, ready to answer."""
+    port = free_port()
+    environment = os.environ | {
+        "LOOKALIKE_DATA_DIR": str(folder / "data"),
+        "LOOKALIKE_MODEL": str(model.path),
+        "LOOKALIKE_QDRANT_URL": qdrant_url,
+    }
+    command = [sys.executable, "-m", "services.cli", "serve", "--port", str(port)]
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stderr=log)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
+                _wait_until_ready(process, client)
+                yield process, client
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def commanding(*arguments: str, folder: Path, **settings: str) -> Iterator[ForkServerProcess]:
+    """Run `lookalike ARGUMENTS` in the folder while the block runs, with its output in `lookalike.log` there.
+
+    The block begins when the modules are imported, which takes longer than what most of these tests kill; so the
+    process is forked from one that has imported them.
+    """
+    begun = _FORKSERVER.Event()
+    process = _FORKSERVER.Process(target=_run, args=(arguments, folder, settings, begun))
+    process.start()
+    try:
+        assert begun.wait(timeout=60)
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def _run(arguments: tuple[str, ...], folder: Path, settings: dict[str, str], begun: Event) -> None:
+    os.environ.update(settings)
+    os.chdir(folder)
+    with (folder / "lookalike.log").open("ab") as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    sys.argv = ["lookalike", *arguments]
+    from services.cli.main import main
+
+    begun.set()
+    main()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client) -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the server ended by itself"
+        try:
+            if client.get("/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    pytest.fail("the server does not become ready")
+
+
+def wait_until_embedded(resources: Resources) -> None:
+    """Wait until no photo is pending."""
+    for _ in range(600):
+        with resources.database.read() as session:
+            if not photos.any_pending(session):
+                return
+        time.sleep(0.05)
+    pytest.fail("photos stay pending")
+
+
+class QdrantServer:
+    """A Qdrant server on ports of loopback that may be killed, and started again on the same storage."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        folder.mkdir()
+        http, grpc = free_port(), free_port()
+        self.url, self._binary, self._folder = f"http://127.0.0.1:{http}", binary, folder
+        self._environment = os.environ | {
+            "QDRANT__SERVICE__HOST": "127.0.0.1",
+            "QDRANT__SERVICE__HTTP_PORT": str(http),
+            "QDRANT__SERVICE__GRPC_PORT": str(grpc),
+            "QDRANT__STORAGE__STORAGE_PATH": str(folder / "storage"),
+            "QDRANT__STORAGE__SNAPSHOTS_PATH": str(folder / "snapshots"),
+            "QDRANT__TELEMETRY_DISABLED": "true",
+            "QDRANT__LOG_LEVEL": "WARN",
+        }
+
+    def start(self) -> None:
+        """Start it, and return when it is ready."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binary], env=self._environment, cwd=self._folder, stdout=log, stderr=log
+            )
+        for _ in range(600):
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        pytest.fail("Qdrant does not become ready")
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        self._process.kill()
+        self._process.wait()
