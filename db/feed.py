@@ -74,10 +74,12 @@ def prune(session: Session, *, before: datetime, followers: Sequence[str]) -> in
     has applied nothing.
     """
     take_turn(session)
-    positions = [cursor_of(session, follower) or 0 for follower in followers]
-    slowest = min(positions, default=0)
+    slowest = min((cursor_of(session, follower) or 0 for follower in followers), default=0)
+    kept_from = session.exec(select(func.min(Event.seq)).where(col(Event.created_at) >= before)).one()
+    newest = last_seq(session)
+    # Without gaps, whatever the clocks said: `begins_after` tells by the first event what is whole.
     outdated = delete(Event).where(
-        col(Event.seq) <= slowest, col(Event.seq) < last_seq(session), col(Event.created_at) < before
+        col(Event.seq) <= slowest, col(Event.seq) < (newest if kept_from is None else min(newest, kept_from))
     )
     return int(session.execute(outdated).rowcount)  # type: ignore[attr-defined]
 

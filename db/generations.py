@@ -57,11 +57,17 @@ def create_generation(session: Session, model_version: str, *, forced: bool = Fa
 
 
 def promote_generation(session: Session, generation_id: int, *, photos: int) -> None:
-    """Make a generation the live one, and the one that was live `previous`, in the caller's transaction."""
+    """Make a generation the live one, and the one that was live `previous`, in the caller's transaction.
+
+    Raises:
+        ValueError: it is neither building nor a previous one.
+    """
+    promoted = session.get_one(Generation, generation_id, with_for_update=True)
+    if promoted.state not in (GenerationState.BUILDING, GenerationState.PREVIOUS):
+        raise ValueError(f"generation {generation_id} is {promoted.state}, and its indexes may be gone")
     for row in session.exec(select(Generation).where(Generation.state == GenerationState.LIVE)):
         row.state = GenerationState.PREVIOUS
     session.flush()  # at most one row may be live: the old one steps back first
-    promoted = session.get_one(Generation, generation_id)
     promoted.state, promoted.photos, promoted.promoted_at = GenerationState.LIVE, photos, utc_now()
 
 

@@ -128,6 +128,12 @@ def newest_jobs(
     return session.exec(query).all()
 
 
+def newest_of_kind(session: Session, kind: str) -> Job | None:
+    """Return the job of a kind that was created last."""
+    query = select(Job).where(Job.kind == kind).order_by(col(Job.created_at).desc(), col(Job.id).desc())
+    return session.exec(query).first()
+
+
 def job_of_key(session: Session, idempotency_key: str) -> Job | None:
     """Return the job that was created with this key."""
     return session.exec(select(Job).where(Job.idempotency_key == idempotency_key)).first()

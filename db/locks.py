@@ -37,14 +37,14 @@ class HeldLock(Protocol):
 
 
 @contextmanager
-def holding(database: Database, name: str) -> Iterator[None]:
+def holding(database: Database, name: str) -> Iterator[HeldLock]:
     """Wait until nobody else, in this process or another, holds the lock; hold it while the block runs.
 
     It is not re-entrant: a holder that asks for it again waits for itself.
     """
-    held = _AdvisoryLock.wait(database, name) if database.is_postgresql else _FileLock.wait(database, name)
+    held: HeldLock = _AdvisoryLock.wait(database, name) if database.is_postgresql else _FileLock.wait(database, name)
     try:
-        yield
+        yield held
     finally:
         held.release()
 
@@ -72,17 +72,24 @@ class _AdvisoryLock:
     @classmethod
     def take(cls, database: Database, name: str) -> _AdvisoryLock | None:
         connection, key = _connection(database), _key(name)
-        if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
+        try:
+            taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
+        except BaseException:
+            connection.invalidate()  # it may hold the lock by now
+            connection.close()
+            raise
+        if taken:
             return cls(connection, key)
         connection.close()
         return None
 
     def is_held(self) -> bool:
         try:
-            self._connection.execute(text("SELECT 1"))
+            if not self._connection.invalidated:
+                self._connection.execute(text("SELECT 1"))
         except DBAPIError:
             return False
-        return True
+        return not self._connection.invalidated
 
     def release(self) -> None:
         try:

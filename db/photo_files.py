@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEMPORARY = ".partial"
+_ASIDE = ".aside"
 ABANDONED_AFTER = timedelta(hours=1)
 """A file half written for longer than this was left by a crash."""
 
@@ -69,29 +71,30 @@ class PhotoFiles:
                     swept += 1
             except FileNotFoundError:
                 continue  # its writer lives, and has just renamed it
+        for aside in self._partial.glob(f"*{_ASIDE}"):
+            with suppress(FileNotFoundError):  # a sweeper was killed, perhaps while the photo was put again
+                aside.replace(self.local_path(aside.name.removesuffix(_ASIDE)))
         return swept
 
     def sweep_unused(self, used: Callable[[Sequence[str]], Collection[str]], *, untouched_for: timedelta) -> int:
         """See `PhotoStore`."""
         swept, before = 0, time.time() - untouched_for.total_seconds()
         for folder in self._root.glob("[0-9a-f][0-9a-f]"):
-            old = [file.name for file in folder.iterdir() if is_name(file.name) and _touched_at(file) < before]
+            old = [file.name for file in folder.iterdir() if is_name(file.name) and _is_older(file, before)]
             swept += sum(self._remove_untouched(name, before) for name in sorted(set(old) - set(used(old))))
         return swept
 
     def _remove_untouched(self, sha256: str, before: float) -> bool:
         """Remove a photo, unless somebody has put it meanwhile."""
-        place, aside = self.local_path(sha256), _temporary(self._partial, sha256)
+        place, aside = self.local_path(sha256), self._partial / f"{sha256}{_ASIDE}"
         _make_folder(self._partial)
-        try:
+        with suppress(FileNotFoundError):  # another sweeper was faster
             place.replace(aside)  # whoever puts it from now on finds it missing, and writes it anew
-        except FileNotFoundError:
-            return False
-        if _touched_at(aside) >= before:
+            if _touched_at(aside) < before:
+                aside.unlink()
+                return True
             aside.replace(place)
-            return False
-        aside.unlink()
-        return True
+        return False
 
 
 def _touch(place: Path) -> bool:
@@ -102,6 +105,13 @@ def _touch(place: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _is_older(file: Path, before: float) -> bool:
+    try:
+        return _touched_at(file) < before
+    except FileNotFoundError:  # another sweeper was faster
+        return False
 
 
 def _touched_at(file: Path) -> float:

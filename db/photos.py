@@ -107,27 +107,32 @@ def remove_photos(session: Session, listing_id: str, *, keep: Collection[str]) -
 
 
 def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list[ClaimedPhoto]:
-    """Lease up to `limit` pending photos to `owner`, lowest ids first.
+    """Lease up to `limit` pending photos to `owner`, lowest ids first; none whose workers died more than once.
 
-    A lease that ran out is free to be claimed again; after `MAX_ATTEMPTS` such claims the photo fails. An empty
-    answer means that nothing is left to claim.
+    A lease that ran out is free to be claimed again. An empty answer means that only suspects are left to claim.
     """
-    claimed = _claimable(session, col(Photo.attempts) < SOLITARY_ATTEMPTS, limit) or _suspects(session, limit)[:1]
-    for row in claimed:
-        row.attempts += 1
-        row.lease_owner, row.lease_until = owner, utc_now() + lease
-    return [ClaimedPhoto(_id(row), row.sha256) for row in claimed]
+    claimed = _claimable(session, col(Photo.attempts) < SOLITARY_ATTEMPTS, limit)
+    return [_leased(row, owner, lease) for row in claimed]
 
 
-def _suspects(session: Session, limit: int) -> list[Photo]:
-    """Return photos whose workers died more than once; those of which too many did are failed."""
-    suspects = []
-    for row in _claimable(session, col(Photo.attempts) >= SOLITARY_ATTEMPTS, limit):
-        if row.attempts >= MAX_ATTEMPTS:
-            _fail(row, f"abandoned: {row.attempts} workers stopped while embedding it")
-        else:
-            suspects.append(row)
-    return suspects
+def claim_suspect(session: Session, owner: str, *, lease: timedelta) -> ClaimedPhoto | None:
+    """Lease the first photo whose workers died more than once, to be embedded alone; None where there is none.
+
+    Those on which workers died alone as well, `MAX_ATTEMPTS` times in all, are failed.
+    """
+    while suspects := _claimable(session, col(Photo.attempts) >= SOLITARY_ATTEMPTS, 1):
+        (row,) = suspects
+        if row.attempts < MAX_ATTEMPTS:
+            return _leased(row, owner, lease)
+        _fail(row, f"abandoned: {row.attempts} workers stopped while embedding it")
+        session.flush()
+    return None
+
+
+def _leased(row: Photo, owner: str, lease: timedelta) -> ClaimedPhoto:
+    row.attempts += 1
+    row.lease_owner, row.lease_until = owner, utc_now() + lease
+    return ClaimedPhoto(_id(row), row.sha256)
 
 
 def _claimable(session: Session, such: ColumnElement[bool], limit: int) -> list[Photo]:

@@ -81,15 +81,22 @@ class RemotePhotoFiles:
         return self._cache.sweep_temporary()
 
     def sweep_unused(self, used: Callable[[Sequence[str]], Collection[str]], *, untouched_for: timedelta) -> int:
-        """See `PhotoStore`. Between asking how old an object is and removing it, nothing else must put it again."""
+        """See `PhotoStore`.
+
+        Objects cannot be set aside: one that is put again in the moment between the last look and its removal is lost
+        until it is put once more. It must have been unused for `untouched_for` before.
+        """
         swept = 0
         for number in range(256):
             with self._errors():
                 places = {place.rpartition("/")[2]: place for place in self._listed(f"{self._root}/{number:02x}")}
                 old = [name for name in places if is_name(name) and self._age(places[name]) > untouched_for]
             for name in sorted(set(old) - set(used(old))):
-                self.delete(name)
-                swept += 1
+                with self._errors():
+                    is_old = timedelta.max > self._age(self._place(name)) > untouched_for
+                if is_old and not used([name]):
+                    self.delete(name)
+                    swept += 1
         return swept
 
     def _place(self, sha256: str) -> str:
@@ -130,11 +137,15 @@ class RemotePhotoFiles:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what drivers raise of their own into a ConnectionError; the rest are OSErrors already."""
+        """Turn what drivers raise of their own into a ConnectionError; the system's errors have a number, and pass."""
         try:
             yield
         except FileNotFoundError:
             raise
+        except OSError as error:
+            if error.errno is not None and not isinstance(error, ConnectionError):  # not allowed, no room
+                raise
+            raise ConnectionError(f"The photos at {self._name} cannot be reached: {error}") from error
         except Exception as error:
             raise ConnectionError(f"The photos at {self._name} cannot be reached: {error}") from error
 
@@ -150,5 +161,5 @@ def _open(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError, OSError) as error:
         raise ValueError(f"{scheme}: photos cannot be kept there ({error})") from error
     if not root.strip("/"):
-        raise ValueError(f"{url} names no bucket or folder")
+        raise ValueError(f"{scheme}: the URL names no bucket or folder")
     return filesystem, root.rstrip("/")

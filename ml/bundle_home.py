@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,9 +17,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ABANDONED_AFTER = timedelta(days=1)
+"""What is being made for longer than this was left by a crash; quantising a model takes minutes."""
+
+
 def fresh_folder(home: Path) -> Path:
-    """Return a folder of `home` that is not there, for a bundle that is being made."""
+    """Return a folder of `home` that is not there, for a bundle that is being made; `sweep` removes what is left."""
     return home / f"new-{uuid4().hex[:8]}"
+
+
+def sweep(home: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
+    """Remove what crashes left of bundles that were being made or replaced."""
+    before = time.time() - older_than.total_seconds()
+    for left in home.glob("new-*"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < before:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def settle(bundle: Bundle, home: Path) -> Bundle:

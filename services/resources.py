@@ -47,10 +47,9 @@ _EMBEDDERS_KEPT = 2
 class DatabaseAway(Unavailable):
     """The database cannot be reached."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(
-            f"The database at {database.engine.url.render_as_string()} cannot be reached. Check that it runs."
-        )
+    def __init__(self, database: Database, error: OperationalError) -> None:
+        url, answer = database.engine.url.render_as_string(), str(error.orig).strip()
+        super().__init__(f"The database at {url} cannot be used ({answer}). Check that it runs, and the URL.")
 
 
 class Resources:
@@ -78,7 +77,7 @@ class Resources:
             current = migrate.is_current(database)
         except OperationalError as error:
             database.close()
-            raise DatabaseAway(database) from error
+            raise DatabaseAway(database, error) from error
         if not current:
             database.close()
             raise Conflict("The database's tables are not those of this version. Run `lookalike db upgrade`.")
@@ -205,12 +204,22 @@ class Resources:
         if path is None:
             raise ModelUnusable(model_version, "it is not registered")
         try:
-            given = None if self.settings.model is None else Bundle.load(self.settings.model)
+            given = self._given_bundle()
             if given is not None and given.version == model_version:  # the same model; with int8, perhaps
                 return self.open(given)
             return self.open(Bundle.load(self.settings.data_dir / path))
         except BundleError as error:
             raise ModelUnusable(model_version, str(error)) from error
+
+    def _given_bundle(self) -> Bundle | None:
+        """Return what `LOOKALIKE_MODEL` names; nothing, with a warning, where it cannot be used."""
+        if self.settings.model is None:
+            return None
+        try:
+            return Bundle.load(self.settings.model)
+        except BundleError as error:
+            log.warning("LOOKALIKE_MODEL cannot be used: %s", error)
+            return None
 
     def metrics_of(self, model_version: str) -> Mapping[str, float]:
         """Return what a registered model was worth when it was made; nothing where its bundle is gone."""
@@ -268,16 +277,19 @@ class Resources:
     def ensure_generation(self) -> None:
         """Make a first, empty generation for `LOOKALIKE_MODEL` where none is live.
 
-        Where the live one was built with another model, a warning says so, and it stays.
+        A live one stays: where it was built with another model, or `LOOKALIKE_MODEL` cannot be used any more, a warning
+        says so.
 
         Raises:
-            ModelUnusable: `LOOKALIKE_MODEL` is not a sound model bundle.
+            ModelUnusable: `LOOKALIKE_MODEL` is not a sound model bundle, and none is live.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
         if self.settings.model is None:
             return
-        live = self._live_generation()
-        bundle = self._check_bundle(self.settings.model)
+        live, bundle = self._live_generation(), self._given_bundle()
+        if live is not None and bundle is None:
+            return
+        bundle = bundle or self._check_bundle(self.settings.model)
         if live is None:
             with holding(self.database, "first generation"):  # of several processes that start at once, one makes it
                 live = self._live_generation()

@@ -162,7 +162,7 @@ def _upgrade(database: Database) -> tuple[str | None, str]:
     try:
         return migrate.upgrade(database)
     except OperationalError as error:
-        raise DatabaseAway(database) from error
+        raise DatabaseAway(database, error) from error
 
 
 def _drifts(resources: Resources) -> list[Drift]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from db import embeddings
 from db.vectors.checksums import HeldPoints, checksums
+from services.indexing.follower import Follower
 from services.indexing.live import reaching
 
 if TYPE_CHECKING:
@@ -94,17 +95,19 @@ def repair_live(database: Database, live: IndexSet, found: Sequence[Drift]) -> N
         IndexUnavailable: an engine cannot be reached.
     """
     for one in found:
+        opened, version = live.opened[one.engine], live.generation.model_version
         with reaching(one.engine):
-            repair(database, live.index(one.engine), one, model_version=live.generation.model_version)
+            repair(Follower(database, opened.index, opened.cursor, model_version=version), one)
 
 
-def repair(database: Database, index: VectorIndex, found: Drift, *, model_version: str) -> None:
-    """Put in what is missing or different, and take out what is too much, from the truth alone: nothing is embedded."""
-    for ids in _batches(sorted((*found.missing, *found.different))):
-        with database.read() as session:
-            index.upsert(embeddings.points(session, ids, model_version=model_version))
-    for ids in _batches(found.extra):
-        index.delete(ids)
+def repair(follower: Follower, found: Drift) -> None:
+    """Put in what is missing or different, and take out what is too much, from the truth alone: nothing is embedded.
+
+    The truth is asked again, in the follower's turn: what was on its way when it was compared may have arrived since.
+    """
+    for ids in _batches(sorted((*found.missing, *found.different, *found.extra))):
+        with follower.cursor.turn():
+            follower.bring_in_line(ids)
 
 
 def _ids(found: np.ndarray) -> tuple[int, ...]:

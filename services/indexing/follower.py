@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,10 +11,11 @@ from db import embeddings, feed
 from db.locks import holding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from db.session import Database
-    from db.vectors.base import VectorIndex
+    from db.vectors.base import Point, VectorIndex
 
 _BATCH = 500
 
@@ -30,7 +31,7 @@ class CursorStore(Protocol):
         """Record that every event up to and with `seq` is applied."""
         ...
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self) -> AbstractContextManager[object]:
         """Wait until no other process brings the index forward, and keep others from it while the block runs.
 
         Without it one could put back what another, further on, has just taken out.
@@ -59,7 +60,7 @@ class SqlCursor:
         with self._database.write() as session:
             feed.set_cursor(session, self.collection, seq)
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self) -> AbstractContextManager[object]:
         """See `CursorStore`."""
         return holding(self._database, f"follow {self.collection}")
 
@@ -68,7 +69,7 @@ class MemoryCursor:
     """A cursor kept beside an index in memory (FAISS); it becomes durable with the index's snapshot."""
 
     def __init__(self, seq: int = 0) -> None:
-        self._seq = seq
+        self._seq, self._turn = seq, threading.Lock()
 
     def read(self) -> int:
         """See `CursorStore`."""
@@ -78,9 +79,9 @@ class MemoryCursor:
         """See `CursorStore`."""
         self._seq = seq
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Nothing to wait for: no other process has this index."""
-        return nullcontext()
+    def turn(self) -> AbstractContextManager[object]:
+        """See `CursorStore`. No other process has this index, but another thread of this one may be at it."""
+        return self._turn
 
 
 class Follower:
@@ -102,11 +103,14 @@ class Follower:
         applied = 0
         while self._is_behind():
             with self.cursor.turn():
-                if self._is_left_behind():
-                    self.fill()
-                else:
-                    applied += self._apply_batch()
+                applied += self._apply_batch()
         return applied
+
+    def bring_in_line(self, photo_ids: Sequence[int]) -> None:
+        """Let the index hold of these photos what the truth says of them now; for who has the turn."""
+        with self._database.read() as session:
+            points = embeddings.points(session, photo_ids, model_version=self._model_version)
+        self._put(points, photo_ids)
 
     def fill(self) -> None:
         """Bring in every point of the model, take out everything else, and go on from there; for who has the turn.
@@ -127,19 +131,21 @@ class Follower:
         with self._database.read() as session:
             return feed.last_seq(session) > position
 
-    def _is_left_behind(self) -> bool:
-        with self._database.read() as session:
-            return self.cursor.read() < feed.begins_after(session)
-
     def _apply_batch(self) -> int:
+        position = self.cursor.read()
         with self._database.read() as session:
-            changes = feed.changes_after(session, self.cursor.read(), _BATCH)
+            left_behind = position < feed.begins_after(session)
+            changes = feed.changes_after(session, position, _BATCH)
             photo_ids = sorted({change.photo_id for change in changes})
             points = embeddings.points(session, photo_ids, model_version=self._model_version)
-        if not changes:
-            return 0
+        if left_behind:
+            self.fill()
+        elif changes:
+            self._put(points, photo_ids)
+            self.cursor.write(changes[-1].seq)
+        return len(changes)
+
+    def _put(self, points: Sequence[Point], photo_ids: Sequence[int]) -> None:
         present = {point.photo_id for point in points}
         self._index.upsert(points)
         self._index.delete([photo_id for photo_id in photo_ids if photo_id not in present])
-        self.cursor.write(changes[-1].seq)
-        return len(changes)

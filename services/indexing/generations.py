@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from db import embeddings, feed, generations
 from db.locks import holding, try_to_hold
 from db.models import GenerationState
-from services.errors import Conflict, NotFound
+from services.errors import Conflict, NotFound, Unavailable
 from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
 from services.indexing.quality import LEAST_ANN_RECALL, ann_recall
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from db.generations import GenerationRecord
+    from db.locks import HeldLock
     from db.session import Database
     from services.indexing.live import IndexStore, OpenIndex
 
+
+log = logging.getLogger(__name__)
 
 _COMPARED_AT_MOST = 5
 
@@ -49,13 +53,14 @@ def build_and_promote(
             stays live.
         OSError: an engine cannot be reached; the live generation stays live.
     """
-    with holding(database, _ONE_AT_A_TIME):
+    with holding(database, _ONE_AT_A_TIME) as turn:
         _clean_up(database, stores)
         with database.write() as session:
             generation = generations.create_generation(session, model_version, forced=force)
         try:
             photos = _build(database, stores, generation, force=force)
             checkpoint()
+            _check_turn(turn)
         except BaseException:
             _give_up(database, stores, generation)
             raise
@@ -71,9 +76,11 @@ def promote_again(database: Database, stores: Sequence[IndexStore], generation: 
         Conflict: it is not a previous one, or its indexes do not hold what the truth says; the live one stays live.
         OSError: an engine cannot be reached, or another process holds it; the live generation stays live.
     """
-    with holding(database, _ONE_AT_A_TIME):
+    with holding(database, _ONE_AT_A_TIME) as turn:
         check_promotable(known_generation(database, generation.id))
-        _make_live(database, stores, generation, _build(database, stores, generation, force=False))
+        photos = _build(database, stores, generation, force=False)
+        _check_turn(turn)
+        _make_live(database, stores, generation, photos)
 
 
 def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
@@ -89,6 +96,12 @@ def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
         _clean_up(database, stores)
     finally:
         lock.release()
+
+
+def _check_turn(turn: HeldLock) -> None:
+    """Raise Unavailable where the connection that held the lock was lost: another process may have cleaned up."""
+    if not turn.is_held():
+        raise Unavailable("The connection to the database was lost during the build. The live generation is unchanged.")
 
 
 def _clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
@@ -199,7 +212,10 @@ def _make_live(
         generations.promote_generation(session, generation.id, photos=photos)
         embeddings.settle(session, model_version=generation.model_version)
     for store in stores:
-        store.promote(generation)
+        try:
+            store.promote(generation)
+        except OSError as error:  # it is live all the same; the next start or build tells the engine again
+            log.warning("generation %s is live, but %s was not told: %s", generation.id, store.engine, error)
 
 
 def _drift_after_catching_up(database: Database, opened: OpenIndex, generation: GenerationRecord) -> Drift:

@@ -80,7 +80,13 @@ class PhotoEmbedder:
         _release_dead(self._database)
         blameless = True
         try:
-            return self._run(self._claimed(), advance)
+            run = self._run(self._claimed(), advance)
+            while (suspect := self._suspect()) is not None:  # alone: none but it may be to blame
+                alone = self._run([suspect], advance)
+                run = EmbeddingRun(
+                    run.embedded + alone.embedded, run.failed + alone.failed, run.seconds + alone.seconds
+                )
+            return run
         except (LookalikeError, DBAPIError):
             raise
         except Exception:
@@ -131,6 +137,12 @@ class PhotoEmbedder:
             if not claimed:
                 return
             yield from claimed
+
+    def _suspect(self) -> ClaimedPhoto | None:
+        if self._stop.is_set():
+            return None
+        with self._database.write() as session:
+            return photos.claim_suspect(session, self._owner, lease=LEASE)
 
     def _missing(self) -> Iterator[ClaimedPhoto]:
         last, version = -1, self._embedder.bundle.version

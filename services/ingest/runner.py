@@ -18,7 +18,7 @@ from services.ingest.job_outcome import JobInterrupted, may_pass, recorded
 from services.ingest.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline import account_and_index, load_files
 from services.ingest.reindex import run_promote_job, run_reindex_job, run_repair_job
-from services.ingest.upkeep import Upkeep
+from services.ingest.upkeep import queue_tidy_if_due, run_tidy_job
 from services.ingest.uploads import discard_upload, find_upload, sweep_uploads
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ class JobRunner:
     def __init__(self, resources: Resources, worker: EmbeddingWorker) -> None:
         """`worker` embeds what the jobs bring, unless others do."""
         self._resources, self._worker = resources, worker
-        self._upkeep = Upkeep(resources)
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
@@ -174,7 +173,7 @@ class JobRunner:
     def _run_next_or_rest(self) -> None:
         try:
             if not self._run_next():
-                self._upkeep.run_if_due()
+                queue_tidy_if_due(self._resources)
                 self._rest(_LOOKS_EVERY_S)
         except JobCancelled:
             return
@@ -196,6 +195,8 @@ class JobRunner:
             return False
         if job.kind == "promote":
             run_promote_job(self._resources, job.id, job.inputs["generation"], self._progress(job.id))
+        elif job.kind == "tidy":
+            run_tidy_job(self._resources, job.id, self._progress(job.id))
         elif job.kind == "repair":
             run_repair_job(self._resources, job.id, self._progress(job.id))
         elif job.kind == "reindex":

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
-from db import feed, generations, photos
+from db import feed, generations, jobs, photos
 from db.models import GenerationState, utc_now
+from ml.bundle_home import sweep
+from services.ingest.job_outcome import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.ingest.progress import Progress
     from services.resources import Resources
 
 FEED_KEPT_FOR = timedelta(days=7)
@@ -26,7 +28,7 @@ PHOTOS_KEPT_FOR = timedelta(days=1)
 _NAMES = 10_000
 """Asked for in one query: databases take some 30,000 values in one."""
 
-_EVERY_S = 24 * 3600.0
+_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +51,30 @@ def tidy(
         OSError: the store of the photos cannot be reached.
     """
     resources.live.persist()  # the snapshot's position is a follower's
+    sweep(resources.models)
     events = _prune_feed(resources, feed_kept_for)
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
     return Tidied(events, swept)
 
 
-class Upkeep:
-    """Tidies once a day, when it is asked whether that is due."""
+def queue_tidy_if_due(resources: Resources) -> bool:
+    """Queue a job that tidies, if the last one, or else the first generation, is a day old; return whether it was."""
+    with resources.database.write() as session:
+        last, built = jobs.newest_of_kind(session, "tidy"), generations.generations(session)
+        since = last.created_at if last is not None else built[-1].created_at if built else utc_now()
+        if utc_now() - since < _EVERY:
+            return False
+        jobs.create_job(session, "tidy", {})
+    return True
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._due_at = time.monotonic() + _EVERY_S
 
-    def run_if_due(self) -> None:
-        """Tidy, if it is due.
-
-        Raises:
-            OSError: the store of the photos cannot be reached; it is tried again tomorrow.
-        """
-        if time.monotonic() >= self._due_at:
-            self._due_at = time.monotonic() + _EVERY_S
-            tidy(self._resources)
+def run_tidy_job(resources: Resources, job_id: str, progress: Progress) -> None:
+    """Tidy as a job, and keep with it how much was removed."""
+    with recorded(resources.database, job_id):
+        progress("tidy", 0, None)
+        removed = tidy(resources)
+        with resources.database.write() as session:
+            jobs.add_counts(session, job_id, {"events_removed": removed.events, "photos_removed": removed.photos})
 
 
 def _prune_feed(resources: Resources, kept_for: timedelta) -> int:

@@ -222,5 +222,5 @@ def whole(stack: Stack) -> dict[str, tuple[int, int]]:
     assert answer.status_code == 200, answer.text
     drifts = answer.json()
     assert {one["engine"] for one in drifts} == {"faiss", "qdrant"}
-    assert not any(one["missing"] or one["extra"] for one in drifts)
+    assert not any(one["missing"] or one["extra"] or one["different"] for one in drifts)
     return {one["engine"]: (one["expected"], one["held"]) for one in drifts}

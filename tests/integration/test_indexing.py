@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import delete
+from sqlmodel import col
 
 from db import embeddings, generations, listings
-from db.models import GenerationState
+from db.models import GenerationState, Photo
 from db.vectors.base import Filter
 from services.errors import Conflict, IndexUnavailable, ModelMissing
 from services.indexing.agreement import SHAPES, agreement
-from services.indexing.consistency import drift, repair
+from services.indexing.consistency import Drift, drift, repair
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
@@ -178,9 +180,24 @@ def test_drift_names_what_is_missing_and_extra_and_repair_mends_exactly_that(
     index.upsert([replace(point, photo_id=extra)])
     found = drift(database, index, model_version=MODEL)
     assert (found.missing, found.extra, found.is_empty) == ((missing,), (extra,), False)
-    repair(database, index, found, model_version=MODEL)
+    repair(live.follower(live.current().opened[engine]), found)
     assert drift(database, index, model_version=MODEL).is_empty
     assert index.photo_ids().tolist() == lamps
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_repair_asks_the_truth_again_of_what_has_changed_since_it_was_compared(
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+) -> None:
+    build_and_promote(database, stores, MODEL)
+    live.refresh()
+    index = live.current().index(engine)
+    arrived, gone = lamps
+    with database.write() as session:
+        session.execute(delete(Photo).where(col(Photo.id) == gone))
+    outdated = Drift(engine, 2, 2, missing=(gone,), extra=(arrived,))
+    repair(live.follower(live.current().opened[engine]), outdated)
+    assert index.photo_ids().tolist() == [arrived]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -201,7 +218,7 @@ def test_drift_names_what_is_held_as_it_once_was_and_repair_mends_it(
     index.upsert([changed[stale]])
     found = drift(database, index, model_version=MODEL)
     assert (found.missing, found.extra, found.different) == ((), (), (first.photo_id,))
-    repair(database, index, found, model_version=MODEL)
+    repair(live.follower(live.current().opened[engine]), found)
     assert drift(database, index, model_version=MODEL).is_empty
 
 

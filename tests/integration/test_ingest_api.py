@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import platform
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from litestar.testing import TestClient
 from sqlalchemy.exc import OperationalError
 
 from db import jobs, listings
+from db.processes import process_name
 from services.cli.serve import build_app
 from services.ingest.pipeline import create_ingest_job
 from tests.worlds import marketplace, resources_in
@@ -194,7 +194,8 @@ def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    monkeypatch.setattr("services.ingest.pipeline.process_name", lambda: f"{platform.node()}:{gone.pid}:1")
+    machine, _, _ = process_name().partition(":")
+    monkeypatch.setattr("services.ingest.pipeline.process_name", lambda: f"{machine}:{gone.pid}:1")
     job_id = create_ingest_job(resources, shop.inputs)
     with TestClient(build_app(resources)) as client:
         job = finished(client, job_id)

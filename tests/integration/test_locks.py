@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,7 @@ def test_of_eight_threads_one_at_a_time_holds_it(database: Database) -> None:
             with holding(database, "work"):
                 inside += 1
                 most = max(most, inside)
+                time.sleep(0.001)
                 inside -= 1
 
     threads = [threading.Thread(target=work) for _ in range(8)]

@@ -36,6 +36,19 @@ def test_a_model_from_elsewhere_is_kept_in_the_data_directory(tiny_bundle: Bundl
         assert resources.embedder().bundle.version == tiny_bundle.version
 
 
+def test_a_given_model_that_is_gone_does_not_keep_the_live_one_from_serving(
+    tiny_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = Bundle.load(shutil.copytree(tiny_bundle.path, tmp_path / "given"))
+    with resources_in(tmp_path / "data", model=given) as resources:
+        resources.ensure_generation()
+    shutil.rmtree(given.path)
+    with resources_in(tmp_path / "data", model=given) as resources:
+        resources.ensure_generation()
+        assert resources.embedder().bundle.version == tiny_bundle.version
+    assert f"LOOKALIKE_MODEL cannot be used: {given.path}" in caplog.text
+
+
 def test_a_model_that_is_not_the_live_one_is_warned_of_and_not_used(
     tiny_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -69,7 +82,7 @@ def test_of_processes_that_start_at_once_one_makes_the_first_generation(tiny_bun
 
 def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://user:secret@{NOBODY}/lookalike"
-    away = rf"user:\*\*\*@{NOBODY}/lookalike cannot be reached"
+    away = rf"user:\*\*\*@{NOBODY}/lookalike cannot be used \(.*refused"
     with resources_in(tmp_path, database_url=url) as resources, pytest.raises(Unavailable, match=away) as problem:
         resources.check_stores()
     assert "secret" not in str(problem.value)
@@ -114,7 +127,7 @@ def test_an_index_that_is_away_makes_the_consistency_unknown(
     with resources_in(tmp_path, model=tiny_bundle) as resources:
         resources.ensure_generation()
         with TestClient(build_app(resources)) as client:
-            monkeypatch.setattr(type(resources.live.current().index("qdrant")), "photo_ids", away)
+            monkeypatch.setattr(type(resources.live.current().index("qdrant")), "held", away)
             answer = client.get("/v1/admin/consistency")
     assert answer.status_code == 503
     assert "The qdrant index is unavailable: Qdrant went away" in answer.json()["detail"]

@@ -7,14 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlmodel import select
+from sqlalchemy import update
+from sqlmodel import col, select
 
-from db import feed, listings
-from db.models import Event, FeedCursor, Photo
+from db import feed, jobs, listings
+from db.models import Event, FeedCursor, Generation, Photo, utc_now
 from services.indexing.consistency import live_drift
 from services.indexing.generations import prune
+from services.ingest.progress import silent
 from services.ingest.reindex import reindex
-from services.ingest.upkeep import Tidied, tidy
+from services.ingest.upkeep import Tidied, queue_tidy_if_due, run_tidy_job, tidy
 from tests.databases import migrated_database_url
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 
-NOW = timedelta(0)
+NOW, DAY = timedelta(0), timedelta(days=1)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -137,3 +139,30 @@ def test_a_photo_that_another_listing_has_too_stays(resources: Resources, jpeg: 
     ingest(resources, shop.inputs)
     delete_listing(resources, "listing-0")
     assert tidy(resources, photos_kept_for=NOW).photos == 1
+
+
+def test_events_go_without_a_gap_whatever_the_clocks_said(resources: Resources) -> None:
+    before = events(resources)
+    with resources.database.write() as session:
+        session.execute(update(Event).values(created_at=utc_now() - 2 * DAY))
+        session.execute(update(Event).where(col(Event.seq) == before[3]).values(created_at=utc_now()))
+    tidy(resources, feed_kept_for=DAY)
+    assert events(resources) == before[3:]
+
+
+def test_tidying_is_queued_as_a_job_once_a_day(resources: Resources) -> None:
+    assert not queue_tidy_if_due(resources)
+    with resources.database.write() as session:
+        session.execute(update(Generation).values(created_at=utc_now() - DAY))
+    assert queue_tidy_if_due(resources)
+    assert not queue_tidy_if_due(resources)
+
+
+def test_a_job_that_tidies_says_what_it_removed(resources: Resources) -> None:
+    with resources.database.write() as session:
+        job_id = jobs.create_job(session, "tidy", {})
+        session.execute(update(Event).values(created_at=utc_now() - 8 * DAY))
+    known = len(events(resources))
+    run_tidy_job(resources, job_id, silent)
+    with resources.database.read() as session:
+        assert jobs.counts_of(session, job_id) == {"events_removed": known - 1, "photos_removed": 0}

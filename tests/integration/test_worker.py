@@ -11,6 +11,7 @@ import pytest
 
 from db import feed, photos
 from db.models import PhotoState
+from services.ingest.embedding import PhotoEmbedder
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
 from tests.workers import working
@@ -84,3 +85,26 @@ def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resou
     with working(resources, tmp_path):
         wait_until_embedded(resources, PHOTOS)
     assert leases(resources) == []
+
+
+def test_a_photo_that_its_workers_die_of_takes_no_other_with_it(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with resources.database.read() as session:
+        (poison,) = (photo.sha256 for photo in photos.photos_by_id(session, [30]))
+    read = type(resources.photo_files).read
+
+    def deadly(files: object, sha256: str) -> bytes:
+        if sha256 == poison:
+            raise MemoryError
+        return read(files, sha256)
+
+    monkeypatch.setattr(type(resources.photo_files), "read", deadly)
+    embedder = PhotoEmbedder(
+        resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
+    )
+    for _ in range(photos.MAX_ATTEMPTS):
+        with pytest.raises(MemoryError):
+            embedder.embed_pending()
+    embedder.embed_pending()
+    assert counts(resources) == {"pending": 0, "embedded": PHOTOS - 1, "failed": 1}

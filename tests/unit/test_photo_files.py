@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -153,3 +154,32 @@ def test_sweeping_never_removes_a_photo(files: PhotoFiles) -> None:
 
 def test_sweeping_a_folder_that_does_not_exist_yet_does_nothing(files: PhotoFiles) -> None:
     assert files.sweep_temporary() == 0
+
+
+def test_a_photo_that_a_killed_sweeper_had_set_aside_comes_back(files: PhotoFiles, tmp_path: Path) -> None:
+    files.put(CONTENT)
+    os.utime(files.local_path(SHA256), (0, 0))
+    killed_after_setting_it_aside = (
+        "import os, pathlib, signal; from datetime import timedelta; from db.photo_files import PhotoFiles;"
+        "pathlib.Path.unlink = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL);"
+        f"PhotoFiles(pathlib.Path({str(tmp_path / 'photos')!r}))"
+        ".sweep_unused(lambda _names: set(), untouched_for=timedelta(0))"
+    )
+    command = [sys.executable, "-c", killed_after_setting_it_aside]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    with pytest.raises(FileNotFoundError):
+        files.read(SHA256)
+    files.sweep_temporary()
+    assert files.read(SHA256) == CONTENT
+
+
+def test_a_photo_that_is_put_while_it_is_swept_stays(files: PhotoFiles) -> None:
+    files.put(CONTENT)
+    os.utime(files.local_path(SHA256), (0, 0))
+
+    def used(_names: object) -> set[str]:
+        files.put(CONTENT)
+        return set()
+
+    assert files.sweep_unused(used, untouched_for=timedelta(days=1)) == 0
+    assert files.read(SHA256) == CONTENT
