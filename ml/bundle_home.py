@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+copy_file = shutil.copy2
+
 ABANDONED_AFTER = timedelta(days=1)
 """What is being made for longer than this was left by a crash; quantising a model takes minutes."""
 
@@ -61,7 +63,7 @@ def keep_copy(bundle: Bundle, home: Path) -> Bundle:
         return bundle
     fresh = fresh_folder(home)
     try:
-        shutil.copytree(bundle.path, fresh)
+        shutil.copytree(bundle.path, fresh, copy_function=copy_file)
         for file in fresh.iterdir():
             sync(file)
         return settle(replace(bundle, path=fresh), home)

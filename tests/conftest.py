@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ml.bundle import Bundle
@@ -24,6 +26,14 @@ class MakeJpeg(Protocol):
     """Returns the bytes of a JPEG; equal arguments give equal bytes, other seeds other pictures."""
 
     def __call__(self, seed: int = 0, *, width: int = 120, height: int = 90) -> bytes: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _linked_bundles() -> Iterator[None]:
+    """Hundreds of tests keep a model of 140 MB in their data directory: links to its files, which never change, do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ml.bundle_home.copy_file", os.link)
+        yield
 
 
 @pytest.fixture(scope="session")
