@@ -63,11 +63,8 @@ class Step:
 REINDEX_STEPS: Mapping[str, Step] = {
     "half of the photos are embedded": Step(PhotoEmbedder, "_save", call=2, before=False),
     "the generation is written, not committed": Step(generations, "create_generation", before=False),
-    "the generation is planned": Step(FaissStore, "open"),
     "faiss is half filled": Step(FaissIndex, "upsert", before=False),
     "the faiss snapshot is written, not current": Step(snapshots, "_replace_current"),
-    "faiss is filled, not compared": Step(building, "drift"),
-    "faiss is compared, not persisted": Step(FaissStore, "persist", call=2),  # the first is a rebuild's own
     "qdrant is not opened": Step(QdrantEdgeStore, "open"),
     "qdrant is half filled": Step(QdrantEdgeIndex, "upsert", before=False),
     "qdrant is filled, without a position": Step(SqlCursor, "write", call=3),  # the first two are of FAISS

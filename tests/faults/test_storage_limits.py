@@ -62,7 +62,7 @@ def fill(folder: Path) -> Path:
 
 
 def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and "sqlite" not in path.name}
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and "sqlite" not in str(path)}
 
 
 def test_on_a_full_disk_a_listing_is_refused_and_what_is_there_stays(
