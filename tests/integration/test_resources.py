@@ -43,7 +43,7 @@ def test_a_given_model_that_is_gone_does_not_keep_the_live_one_from_serving(
     with resources_in(tmp_path / "data", model=given) as resources:
         resources.ensure_generation()
     shutil.rmtree(given.path)
-    with resources_in(tmp_path / "data", model=given) as resources:
+    with resources_in(tmp_path / "data", model=given) as resources, caplog.at_level("WARNING", "services.resources"):
         resources.ensure_generation()
         assert resources.embedder().bundle.version == tiny_bundle.version
     assert f"LOOKALIKE_MODEL cannot be used: {given.path}" in caplog.text
@@ -55,7 +55,7 @@ def test_a_model_that_is_not_the_live_one_is_warned_of_and_not_used(
     other = export_tiny(tiny_net(seed=7), tmp_path / "other")
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         resources.ensure_generation()
-    with resources_in(tmp_path / "data", model=other) as resources:
+    with resources_in(tmp_path / "data", model=other) as resources, caplog.at_level("WARNING", "services.resources"):
         resources.ensure_generation()
         assert resources.embedder().bundle.version == tiny_bundle.version
     assert f"lookalike reindex --model {other.path}" in caplog.text
