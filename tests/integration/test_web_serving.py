@@ -107,7 +107,7 @@ def test_a_refresh_that_fails_is_logged_and_serving_goes_on(
             raise ConnectionError("the database is away")
 
         monkeypatch.setattr(resources.live, "refresh", refuse)
-        with TestClient(create_app(resources)) as client:
+        with caplog.at_level("WARNING", "services.web.following"), TestClient(create_app(resources)) as client:
             assert all(refused.acquire(timeout=10) for _ in range(3))
             assert client.get("/health/live").status_code == 200
     assert "could not follow the truth" in caplog.text
