@@ -49,7 +49,7 @@ def model_path(session: Session, version: str) -> str | None:
 
 
 def create_generation(session: Session, model_version: str, *, forced: bool = False) -> GenerationRecord:
-    """Plan a generation for a registered model version; it is in state `building`, by this process."""
+    """Plan a generation for a registered model version; it is in state `building`."""
     row = Generation(model_version=model_version, forced=forced)
     session.add(row)
     session.flush()

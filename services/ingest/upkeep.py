@@ -59,11 +59,12 @@ def tidy(
 
 def queue_tidy_if_due(resources: Resources) -> bool:
     """Queue a job that tidies, if the last one, or else the first generation, is a day old; return whether it was."""
-    with resources.database.write() as session:
+    with resources.database.read() as session:  # asked every second: it must not be a writer's turn
         last, built = jobs.newest_of_kind(session, "tidy"), generations.generations(session)
-        since = last.created_at if last is not None else built[-1].created_at if built else utc_now()
-        if utc_now() - since < _EVERY:
-            return False
+    since = last.created_at if last is not None else built[-1].created_at if built else utc_now()
+    if utc_now() - since < _EVERY:
+        return False
+    with resources.database.write() as session:
         jobs.create_job(session, "tidy", {})
     return True
 
