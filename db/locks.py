@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import portalocker
@@ -60,28 +60,26 @@ class _AdvisoryLock:
 
     @classmethod
     def wait(cls, database: Database, name: str) -> _AdvisoryLock:
-        connection, key = _connection(database), _key(name)
-        try:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
-        except BaseException:
-            connection.invalidate()  # it may hold the lock by now
-            connection.close()
-            raise
-        return cls(connection, key)
+        lock, _ = cls._asked(database, name, "SELECT pg_advisory_lock(:key)")
+        return lock
 
     @classmethod
     def take(cls, database: Database, name: str) -> _AdvisoryLock | None:
-        connection, key = _connection(database), _key(name)
-        try:
-            taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
-        except BaseException:
-            connection.invalidate()  # it may hold the lock by now
-            connection.close()
-            raise
+        lock, taken = cls._asked(database, name, "SELECT pg_try_advisory_lock(:key)")
         if taken:
-            return cls(connection, key)
-        connection.close()
+            return lock
+        lock._connection.close()
         return None
+
+    @classmethod
+    def _asked(cls, database: Database, name: str, query: str) -> tuple[_AdvisoryLock, Any]:
+        lock = cls(_connection(database), _key(name))
+        try:
+            return lock, lock._connection.execute(text(query), {"key": lock._key}).scalar_one()
+        except BaseException:
+            lock._connection.invalidate()  # it may hold the lock by now
+            lock._connection.close()
+            raise
 
     def is_held(self) -> bool:
         try:
