@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+PAYLOAD_VERSION = 2
+"""Of what points carry, the fields of `db.vectors.base.Payload`: to be raised with every change of them.
+
+A collection whose position was written under another number lacks something, and is filled anew when it is opened.
+"""
+
 _FEED_LOCK = 0x10_0C_A1
 """Key of the PostgreSQL advisory lock that is the writers' turn."""
 
@@ -95,8 +101,14 @@ def cursor_of(session: Session, collection: str) -> int | None:
     return None if row is None else row.seq
 
 
+def was_filled(session: Session, collection: str) -> bool:
+    """Say whether `collection` was filled once with points that carry what they must carry now."""
+    row = session.get(FeedCursor, collection)
+    return row is not None and row.payload_version == PAYLOAD_VERSION
+
+
 def set_cursor(session: Session, collection: str, seq: int) -> None:
     """Record that `collection` has durably applied every event up to and with `seq`."""
     row = session.get(FeedCursor, collection) or FeedCursor(collection=collection, seq=seq)
-    row.seq, row.updated_at = seq, utc_now()
+    row.seq, row.payload_version, row.updated_at = seq, PAYLOAD_VERSION, utc_now()
     session.add(row)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Dialect,
@@ -207,6 +208,10 @@ class Listing(SQLModel, table=True):
     currency: str | None = Field(default=None, max_length=3)
     location: str = Field(sa_type=Text)
     region: str = Field(sa_type=Text)
+    seller: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    """The marketplace's own id of who sells it; empty when unknown."""
+    listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """By the marketplace's own account; None when unknown, and then `created_at` stands for it."""
     flags: list[str] = Field(sa_column=Column(JSON, nullable=False), default_factory=list)
     content_hash: str = Field(max_length=64)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
@@ -296,6 +301,8 @@ class FeedCursor(SQLModel, table=True):
 
     collection: str = Field(primary_key=True, max_length=100)
     seq: int = Field(sa_type=BigInteger)
+    payload_version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    """What the collection's points carry, see `db.feed.PAYLOAD_VERSION`."""
     updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
@@ -322,3 +329,60 @@ class Generation(SQLModel, table=True):
     """Whether its quality was not asked about."""
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     promoted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RecallHour(SQLModel, table=True):
+    """How many of the true neighbours the searches of one hour found, by plan and shape of filter."""
+
+    __tablename__ = "recall_hour"
+
+    generation_id: int = Field(sa_column=Column(ForeignKey("generation.id"), primary_key=True))
+    plan: str = Field(primary_key=True, max_length=50)
+    shape: str = Field(primary_key=True, max_length=100)
+    hour: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    queries: int = 0
+    wanted: int = 0
+    found: int = 0
+
+
+class DuplicatePair(SQLModel, table=True):
+    """Two photos of different listings that are one photo: `identical` or `same photo edited`, see `ml.duplicates`."""
+
+    __tablename__ = "duplicate_pair"
+    __table_args__ = (CheckConstraint("photo_id < other_photo_id", name="ck_duplicate_pair_order"),)
+
+    photo_id: int = Field(sa_column=Column(BigId, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True))
+    other_photo_id: int = Field(
+        sa_column=Column(BigId, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True, index=True)
+    )
+    verdict: str = Field(max_length=20)
+    score: float
+    """The share of the picture that shows the same, 0 to 1."""
+    model_version: str = Field(max_length=64)
+    """Of the model by whose vectors one was found for the other."""
+    found_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class DuplicateSearch(SQLModel, table=True):
+    """A photo whose copies were looked for, and the bytes that it had then."""
+
+    __tablename__ = "duplicate_search"
+
+    photo_id: int = Field(sa_column=Column(BigId, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True))
+    sha256: str = Field(max_length=64)
+    searched_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class DuplicateReview(SQLModel, table=True):
+    """What somebody decided of two listings with a photo in common; it outlives the pairs of photos."""
+
+    __tablename__ = "duplicate_review"
+    __table_args__ = (CheckConstraint("listing_id < other_listing_id", name="ck_duplicate_review_order"),)
+
+    listing_id: str = Field(sa_column=Column(ForeignKey("listing.id", ondelete="CASCADE"), primary_key=True))
+    other_listing_id: str = Field(
+        sa_column=Column(ForeignKey("listing.id", ondelete="CASCADE"), primary_key=True, index=True)
+    )
+    decision: str = Field(max_length=10)
+    key_id: str | None = Field(default=None, max_length=16)
+    decided_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

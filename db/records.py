@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from decimal import Decimal  # noqa: TC003  (msgspec reads the annotations at run time)
+from datetime import datetime  # noqa: TC003  (msgspec reads the annotations at run time)
+from decimal import Decimal  # noqa: TC003
+
+_LATER_FIELDS = ("seller", "listed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class ListingRecord:
         location: the place as written, whitespace cleaned; empty when unknown.
         region: the last comma-separated part of the location; empty when unknown.
         flags: what looks wrong but was kept, for example `absurd_price`.
+        seller: the marketplace's own id of who sells it; empty when unknown.
+        listed_at: when it was listed, in UTC; None when unknown.
     """
 
     listing_id: str
@@ -33,10 +38,19 @@ class ListingRecord:
     location: str
     region: str
     flags: tuple[str, ...] = ()
+    seller: str = ""
+    listed_at: datetime | None = None
 
     def content_hash(self) -> str:
-        """Return the SHA-256, in hex, of all fields: equal hashes mean that nothing changed."""
-        fields = json.dumps(asdict(self), default=str, ensure_ascii=False, sort_keys=True)
+        """Return the SHA-256, in hex, of all fields: equal hashes mean that nothing changed.
+
+        Fields that came later count only where they say something: what was stored before them is still the same.
+        """
+        stated = asdict(self)
+        for name in _LATER_FIELDS:
+            if not stated[name]:
+                del stated[name]
+        fields = json.dumps(stated, default=str, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(fields.encode()).hexdigest()
 
 

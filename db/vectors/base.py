@@ -29,12 +29,22 @@ class Payload:
         category: first level of the category path, compared exactly.
         price: in the listing's currency; None when the listing has none, and then no price range matches it.
         locations: the keys a location filter may equal, from `location_keys`.
+        category_paths: the keys a category path filter may equal, from `path_keys`.
+        currency: ISO 4217 code; None when the listing has none.
+        region: the place's last part, from `location_key`; empty when unknown.
+        seller: the marketplace's own id of who sells it, compared exactly; empty when unknown.
+        listed_at: when it was listed, in seconds since 1970 (UTC).
     """
 
     listing_id: str
     category: str
     price: float | None = None
     locations: tuple[str, ...] = ()
+    category_paths: tuple[str, ...] = ()
+    currency: str | None = None
+    region: str = ""
+    seller: str = ""
+    listed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,13 @@ class Filter:
         price_min, price_max: inclusive; setting either one leaves out listings without a price.
         location: equals one of the payload's location keys; compared after `location_key`.
         excluded_listing_ids: hits of these listings are left out.
+        category_path: the first levels of the listing's category path (`Home & Garden / Lamps`); compared after
+            `path_key`.
+        currency: of the price; setting it leaves out listings without a currency.
+        region: compared after `location_key`.
+        listed_since: in seconds since 1970 (UTC), inclusive.
+        sellers: any of these; empty means every seller.
+        excluded_sellers: hits of these sellers are left out.
     """
 
     categories: frozenset[str] = frozenset()
@@ -70,16 +87,37 @@ class Filter:
     price_max: float | None = None
     location: str | None = None
     excluded_listing_ids: frozenset[str] = frozenset()
+    category_path: str | None = None
+    currency: str | None = None
+    region: str | None = None
+    listed_since: int | None = None
+    sellers: frozenset[str] = frozenset()
+    excluded_sellers: frozenset[str] = frozenset()
 
     def matches(self, payload: Payload) -> bool:
         """Say whether `payload` satisfies the filter: the definition that every engine is tested against."""
+        return (
+            self._matches_category(payload)
+            and self._matches_place(payload)
+            and self._matches_price(payload.price)
+            and self._matches_seller(payload.seller)
+            and payload.listing_id not in self.excluded_listing_ids
+            and self.currency in (None, payload.currency)
+            and (self.listed_since is None or payload.listed_at >= self.listed_since)
+        )
+
+    def _matches_category(self, payload: Payload) -> bool:
         if self.categories and payload.category not in self.categories:
             return False
-        if payload.listing_id in self.excluded_listing_ids:
+        return self.category_path is None or path_key(self.category_path) in payload.category_paths
+
+    def _matches_place(self, payload: Payload) -> bool:
+        if self.region is not None and location_key(self.region) != payload.region:
             return False
-        if self.location is not None and location_key(self.location) not in payload.locations:
-            return False
-        return self._matches_price(payload.price)
+        return self.location is None or location_key(self.location) in payload.locations
+
+    def _matches_seller(self, seller: str) -> bool:
+        return (not self.sellers or seller in self.sellers) and seller not in self.excluded_sellers
 
     def _matches_price(self, price: float | None) -> bool:
         if self.price_min is None and self.price_max is None:
@@ -92,6 +130,9 @@ class Filter:
 
 
 NO_FILTER = Filter()
+
+PATH_SEPARATOR = " / "
+"""Stands between the levels of a category path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +156,14 @@ class VectorIndex(Protocol):
     the engine cannot be reached or its files are damaged.
     """
 
-    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+    def search(
+        self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[Hit]:
         """Return the `k` best hits, best first, equal scores by ascending photo id; fewer when fewer match.
 
-        `exact=True` compares the query with every point that passes the filter, whatever the index's kind.
+        `exact=True` compares the query with every point that passes the filter, whatever the index's kind. `acorn`
+        lets a graph under a filter be walked through points that the filter leaves out (Patel et al. 2024,
+        arXiv:2403.04871); an index without a graph takes no notice.
         """
         ...
 
@@ -130,8 +175,8 @@ class VectorIndex(Protocol):
         """Take the points out; ids that are not there are ignored."""
         ...
 
-    def count(self) -> int:
-        """Return the number of points."""
+    def count(self, where: Filter = NO_FILTER) -> int:
+        """Return the number of points that pass the filter: all of them counted, none estimated."""
         ...
 
     def photo_ids(self) -> PhotoIds:
@@ -149,6 +194,17 @@ class VectorIndex(Protocol):
     def close(self) -> None:
         """Make what was written durable and let go of files and connections. Closing twice is allowed."""
         ...
+
+
+def path_keys(levels: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys of a category path: of its first level, its first two, and so on to the whole."""
+    return tuple(path_key(PATH_SEPARATOR.join(levels[: depth + 1])) for depth in range(len(levels)))
+
+
+def path_key(path: str) -> str:
+    """Return the form in which category paths are compared: levels case-folded, with single spaces, by ` / `."""
+    levels = (location_key(level) for level in f" {path} ".split(PATH_SEPARATOR))
+    return PATH_SEPARATOR.join(filter(None, levels))
 
 
 def location_key(text: str) -> str:

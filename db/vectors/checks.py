@@ -18,21 +18,35 @@ if TYPE_CHECKING:
 
 _LARGEST_ID = 2**63 - 1
 
+_LARGEST_TIME = 2**53
+"""Seconds; Qdrant compares numbers as float64, which tells whole numbers apart up to here."""
+
 
 def checked_query(vector: Vector, vector_size: int, *, k: int, where: Filter) -> Vector:
     """Return the query as a contiguous float32 array of shape (vector_size,).
 
     Raises:
-        ValueError: `k` is below 1, the vector is unusable, or a price bound is not finite (JSON cannot carry it).
+        ValueError: `k` is below 1, or the vector or the filter is unusable.
     """
     if k < 1:
         raise ValueError(f"k is {k}; ask for at least one hit")
-    for bound in (where.price_min, where.price_max):
-        if bound is not None and not math.isfinite(bound):
-            raise ValueError(f"the price bound {bound} is not finite; leave it out instead")
+    check_filter(where)
     query: Vector = np.ascontiguousarray(vector, dtype=np.float32)
     check_vectors(query[np.newaxis], vector_size)
     return query
+
+
+def check_filter(where: Filter) -> None:
+    """Refuse a filter that not every engine can be asked.
+
+    Raises:
+        ValueError: a price bound is not finite (JSON cannot carry it), or `listed_since` is beyond 2**53.
+    """
+    for bound in (where.price_min, where.price_max):
+        if bound is not None and not math.isfinite(bound):
+            raise ValueError(f"the price bound {bound} is not finite; leave it out instead")
+    if where.listed_since is not None and abs(where.listed_since) > _LARGEST_TIME:
+        raise ValueError(f"listed_since is {where.listed_since}; it must be within {_LARGEST_TIME} seconds of 1970")
 
 
 def checked_batch(points: Sequence[Point], vector_size: int) -> tuple[list[Point], NDArray[np.float32]]:
@@ -60,3 +74,8 @@ def _check_point(point: Point, vector_size: int) -> None:
     price = point.payload.price
     if price is not None and not math.isfinite(price):
         raise ValueError(f"the price of photo {point.photo_id} is {price}; it must be finite, or None for no price")
+    listed_at = point.payload.listed_at
+    if abs(listed_at) > _LARGEST_TIME:
+        raise ValueError(
+            f"listed_at of photo {point.photo_id} is {listed_at}; it must be within {_LARGEST_TIME} seconds of 1970"
+        )

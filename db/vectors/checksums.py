@@ -42,7 +42,6 @@ def checksums(points: Sequence[Point], vectors: NDArray[np.float32]) -> Sums:
 
 
 def _digest(point: Point, vector: NDArray[np.float32]) -> bytes:
-    payload = point.payload
     digest = hashlib.blake2b(vector.data, digest_size=_BYTES)
-    digest.update(msgspec.json.encode((payload.listing_id, payload.category, payload.price, payload.locations)))
+    digest.update(msgspec.json.encode(point.payload))
     return digest.digest()

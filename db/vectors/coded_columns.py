@@ -51,6 +51,10 @@ class CodedColumn(Generic[Value]):
         """Say of each of the first `slot_count` slots whether its value is one of `values`."""
         return self._has_code((self._code_of[value] for value in values if value in self._code_of), slot_count)
 
+    def are_any_of(self, values: Iterable[Value], slots: Slots) -> Mask:
+        """Say of each of `slots` whether its value is one of `values`."""
+        return np.isin(self._codes[slots], [self._code_of[value] for value in values if value in self._code_of])
+
     def used(self, slot_count: int) -> tuple[Codes, list[Value]]:
         """Return the first `slot_count` codes, renumbered, with only the values that they refer to."""
         used, codes = np.unique(self._codes[:slot_count], return_inverse=True)
@@ -70,15 +74,15 @@ class CodedColumn(Generic[Value]):
         return self._code_of.setdefault(value, len(self._code_of))
 
 
-class PlaceColumn(CodedColumn[tuple[str, ...]]):
-    """One place per slot: all location keys of a photo together, since few places are shared by many photos."""
+class KeysColumn(CodedColumn[tuple[str, ...]]):
+    """Several keys per slot, such as a place's, coded together: few places and paths are shared by many photos."""
 
     def __init__(self, codes: Codes | None = None, values: Iterable[tuple[str, ...]] = ()) -> None:
         self._codes_with: dict[str, list[int]] = {}
         super().__init__(codes, values)
 
     def includes(self, key: str, slot_count: int) -> Mask:
-        """Say of each of the first `slot_count` slots whether `key` is among its location keys."""
+        """Say of each of the first `slot_count` slots whether `key` is among its keys."""
         return self._has_code(self._codes_with.get(key, ()), slot_count)
 
     def _new_code(self, value: tuple[str, ...]) -> int:

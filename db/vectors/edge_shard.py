@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 import qdrant_edge as edge
 
 from db.vectors.durability import sync
-from db.vectors.qdrant_schema import FLOAT_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
+from db.vectors.qdrant_schema import FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _SHARD = "shard"
+
+_INDEXED = {
+    **dict.fromkeys(KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
+    **dict.fromkeys(FLOAT_FIELDS, edge.PayloadSchemaType.Float),
+    **dict.fromkeys(INTEGER_FIELDS, edge.PayloadSchemaType.Integer),
+}
 
 
 @contextmanager
@@ -32,13 +38,17 @@ def engine_errors(folder: Path) -> Iterator[None]:
 def open_shard(folder: Path, vector_size: int) -> edge.EdgeShard:
     """Open the shard in `folder`, which the caller holds locked; an empty one with its payload indexes is made first.
 
+    One that was made when there were fewer payload indexes gets those that it lacks.
+
     Raises:
         OSError: the files are damaged, or of another vector size.
     """
     with engine_errors(folder):
         if not (folder / _SHARD).exists():
             _create(folder, vector_size)
-        return edge.EdgeShard.load(str(folder / _SHARD), _config(vector_size))
+        shard = edge.EdgeShard.load(str(folder / _SHARD), _config(vector_size))
+        _ensure_indexes(shard)
+        return shard
 
 
 def build_graph(folder: Path) -> None:
@@ -59,14 +69,18 @@ def _create(folder: Path, vector_size: int) -> None:
     fresh = folder / f"{_SHARD}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     shard = edge.EdgeShard.create(str(fresh), _config(vector_size))
-    for field in KEYWORD_FIELDS:
-        shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
-    for field in FLOAT_FIELDS:
-        shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Float))
-    shard.flush()
+    _ensure_indexes(shard)
     shard.close()
     fresh.rename(folder / _SHARD)
     sync(folder)
+
+
+def _ensure_indexes(shard: edge.EdgeShard) -> None:
+    there = shard.info().payload_schema
+    for field, kind in _INDEXED.items():
+        if field not in there:
+            shard.update(edge.UpdateOperation.create_field_index(field, kind))
+    shard.flush()
 
 
 def _config(vector_size: int) -> edge.EdgeConfig:

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import faiss
+import numpy as np
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
-from db.vectors.checks import checked_batch, checked_query
+from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.faiss_vectors import IvfSettings, SlotVectors
+from db.vectors.faiss_lists import IvfSettings, Lists
+from db.vectors.faiss_vectors import SlotVectors
 from db.vectors.payload_files import read_payloads, write_payloads
 from db.vectors.payload_table import PayloadTable
 from db.vectors.ranking import best_hits
 from db.vectors.rwlock import ReadWriteLock
+from db.vectors.selections import SelectionCache
 from db.vectors.snapshots import Contents, SnapshotDamaged, read_snapshot, write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from db.vectors.base import Filter, PhotoIds, Point, Vector
     from db.vectors.checksums import HeldPoints
+    from db.vectors.coded_columns import Slots
+    from db.vectors.selections import Selection
 
 _VECTORS, _PAYLOADS = "vectors.faiss", "payloads.arrow"
+
+_FEW_EXCLUDED = 64
+"""Listings that are dropped from what was found, where the mask of another filter would be made for every query."""
+
+_PHOTOS_EXPECTED = 4
+"""Of an excluded listing: so many more hits are fetched at first."""
 
 
 class FaissIndex:
@@ -36,7 +50,7 @@ class FaissIndex:
 
     Args:
         kind: `exact` compares with every vector; `ivf` with those in the nearest lists, once there are enough
-            vectors to train the lists (39 per list).
+            vectors to train the lists (39 per list; 9,984 vectors unless `ivf` says how many lists).
         collection: the name that `describe` answers with.
         threads: FAISS's threads for writes and training; a search always uses one.
         ivf: the lists; only for `ivf`.
@@ -55,6 +69,7 @@ class FaissIndex:
         self._vector_size, self._collection, self._threads = vector_size, collection, threads
         self._vectors = SlotVectors.empty(vector_size, threads=threads, ivf=self._ivf)
         self._table = PayloadTable()
+        self._selections = SelectionCache()
         self._lock = ReadWriteLock()
         self._one_writer = threading.Lock()  # held while lists are trained or a snapshot is written: searches go on
 
@@ -94,17 +109,25 @@ class FaissIndex:
                 },
             )
 
-    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+    def search(
+        self,
+        vector: Vector,
+        k: int,
+        where: Filter = NO_FILTER,
+        *,
+        exact: bool = False,
+        acorn: bool = True,  # noqa: ARG002  (there is no graph here)
+    ) -> list[Hit]:
         """See `VectorIndex`."""
         query = checked_query(vector, self._vector_size, k=k, where=where)
+        wide, excluded = _apart(where)
         with self._lock.reading():
-            every = where == NO_FILTER and not self._table.has_free_slots
-            among = None if every else self._table.mask(where)
+            among = self._selected(wide)
 
             def fetch(limit: int) -> list[Hit]:
-                slots, scores = self._vectors.nearest(query, limit, among=among, exact=exact)
+                slots, scores = self._nearest(query, limit, among, excluded=excluded, exact=exact)
                 photo_ids = self._table.photo_ids_in(slots)
-                return [Hit(photo_id, float(score)) for photo_id, score in zip(photo_ids, scores, strict=True)]
+                return [Hit(photo_id, score) for photo_id, score in zip(photo_ids, scores.tolist(), strict=True)]
 
             return best_hits(fetch, k)
 
@@ -116,17 +139,23 @@ class FaissIndex:
         sums = checksums(latest, vectors)
         with self._one_writer:
             with self._lock.writing():
+                self._selections.clear()
                 self._vectors.put(self._table.put(latest, sums), vectors)
             self._train_if_due()
 
     def delete(self, photo_ids: Sequence[int]) -> None:
         """See `VectorIndex`. Durable with the next `save` only."""
         with self._one_writer, self._lock.writing():
+            self._selections.clear()
             self._table.remove(photo_ids)
 
-    def count(self) -> int:
+    def count(self, where: Filter = NO_FILTER) -> int:
         """See `VectorIndex`."""
-        return len(self._table)
+        check_filter(where)
+        if where == NO_FILTER:
+            return len(self._table)
+        with self._lock.reading():
+            return self._selections.get(where, self._table.mask).count
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
@@ -159,7 +188,28 @@ class FaissIndex:
     def _parameters(self) -> dict[str, int]:
         if self._ivf is None:
             return {}
-        return {"lists": self._ivf.lists, "probes": self._ivf.probes, "trained_on": self._vectors.trained_on}
+        lists = self._vectors.lists or Lists(0, 0, 0)
+        given = {"given_lists": self._ivf.lists or 0, "given_probes": self._ivf.probes or 0}  # 0 for none
+        return {"lists": lists.count, "probes": lists.probes, "trained_on": lists.trained_on, **given}
+
+    def _selected(self, where: Filter) -> Selection | None:
+        if where == NO_FILTER and not self._table.has_free_slots:
+            return None
+        return self._selections.get(where, self._table.mask)
+
+    def _nearest(
+        self, query: Vector, limit: int, among: Selection | None, *, excluded: frozenset[str], exact: bool
+    ) -> tuple[Slots, NDArray[np.float64]]:
+        if not excluded:
+            return self._vectors.nearest(query, limit, among=among, exact=exact)
+        fetched = limit + _PHOTOS_EXPECTED * len(excluded)
+        while True:
+            slots, scores = self._vectors.nearest(query, fetched, among=among, exact=exact)
+            kept = np.flatnonzero(~self._table.columns.listings.are_any_of(excluded, slots))
+            if len(kept) >= limit or len(slots) < fetched:
+                best = kept[np.argsort(-scores[kept], kind="stable")[:limit]]
+                return slots[best], scores[best]
+            fetched *= 4
 
     def _train_if_due(self) -> None:
         if not self._vectors.is_training_due(len(self._table)):
@@ -172,22 +222,37 @@ class FaissIndex:
     def _read(cls, snapshot: Path, contents: Contents, threads: int) -> FaissIndex:
         index = cls(contents.vector_size, collection=contents.collection, threads=threads)
         try:
-            index._ivf = _lists_of(contents)
+            index._ivf = _settings_of(contents)
             index._table = read_payloads(snapshot / _PAYLOADS)
             vectors = faiss.read_index(str(snapshot / _VECTORS))
         except (RuntimeError, OSError, ValueError, KeyError) as error:
             raise SnapshotDamaged(snapshot, f"it cannot be read ({error})") from error
         if (len(index._table), index._table.slot_count) != (contents.count, vectors.ntotal):
             raise SnapshotDamaged(snapshot, "its payloads, vectors and manifest do not agree on the number of photos")
-        trained_on = contents.parameters.get("trained_on", 0)
-        index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, trained_on=trained_on)
+        index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, lists=_trained_lists_of(contents))
         return index
 
 
-def _lists_of(contents: Contents) -> IvfSettings | None:
+def _apart(where: Filter) -> tuple[Filter, frozenset[str]]:
+    """Return the filter without the listings that it excludes, and these; with many, the filter as it is, and none."""
+    excluded = where.excluded_listing_ids
+    if not 0 < len(excluded) <= _FEW_EXCLUDED:
+        return where, frozenset()
+    return replace(where, excluded_listing_ids=frozenset()), excluded
+
+
+def _settings_of(contents: Contents) -> IvfSettings | None:
     if contents.kind != "ivf":
         return None
-    return IvfSettings(lists=contents.parameters["lists"], probes=contents.parameters["probes"])
+    given = contents.parameters
+    return IvfSettings(lists=given["given_lists"] or None, probes=given["given_probes"] or None)
+
+
+def _trained_lists_of(contents: Contents) -> Lists | None:
+    found = contents.parameters
+    if not found.get("trained_on"):
+        return None
+    return Lists(found["lists"], found["probes"], found["trained_on"])
 
 
 def _write_vectors(index: faiss.Index, path: Path) -> None:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import location_key
 from db.vectors.checksums import HeldPoints
-from db.vectors.coded_columns import CodedColumn, PlaceColumn, grown
+from db.vectors.coded_columns import grown
+from db.vectors.payload_columns import PayloadColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from db.vectors.base import Filter, PhotoIds, Point
     from db.vectors.checksums import Sums
@@ -31,21 +29,11 @@ class PayloadTable:
     """Which photo is in which slot, and the payload of each. Callers see to it that a write is alone."""
 
     def __init__(
-        self,
-        *,
-        ids: PhotoIds | None = None,
-        checksums: Sums | None = None,
-        prices: NDArray[np.float64] | None = None,
-        listings: CodedColumn[str] | None = None,
-        categories: CodedColumn[str] | None = None,
-        places: PlaceColumn | None = None,
+        self, *, ids: PhotoIds | None = None, checksums: Sums | None = None, columns: PayloadColumns | None = None
     ) -> None:
         self.ids = np.zeros(0, dtype=np.int64) if ids is None else ids
         self.checksums = np.zeros(0, dtype=np.uint64) if checksums is None else checksums
-        self.prices = np.zeros(0) if prices is None else prices  # NaN for none, which no comparison is true of
-        self.listings = listings or CodedColumn()
-        self.categories = categories or CodedColumn()
-        self.places = places or PlaceColumn()
+        self.columns = columns or PayloadColumns()
         self.slot_count = len(self.ids)
         """Number of slots, free ones included; the columns may have room for more."""
         self._slot_of = {int(photo_id): slot for slot, photo_id in enumerate(self.ids) if photo_id != FREE}
@@ -81,13 +69,9 @@ class PayloadTable:
         """
         slots = np.array([self._slot_for(point.photo_id) for point in points], dtype=np.int64)
         self._grow()
-        payloads = [point.payload for point in points]
         self.ids[slots] = [point.photo_id for point in points]
         self.checksums[slots] = checksums
-        self.prices[slots] = [np.nan if payload.price is None else payload.price for payload in payloads]
-        self.listings.put(slots, [payload.listing_id for payload in payloads])
-        self.categories.put(slots, [payload.category for payload in payloads])
-        self.places.put(slots, [payload.locations for payload in payloads])
+        self.columns.put(slots, [point.payload for point in points])
         return slots
 
     def remove(self, photo_ids: Sequence[int]) -> None:
@@ -100,18 +84,8 @@ class PayloadTable:
 
     def mask(self, where: Filter) -> Mask:
         """Say of each slot whether it has a photo whose payload `where` matches, shape (slot_count,)."""
-        count = self.slot_count
-        mask: Mask = self.ids[:count] != FREE
-        if where.categories:
-            mask &= self.categories.is_any_of(where.categories, count)
-        if where.location is not None:
-            mask &= self.places.includes(location_key(where.location), count)
-        if where.price_min is not None:
-            mask &= self.prices[:count] >= where.price_min
-        if where.price_max is not None:
-            mask &= self.prices[:count] <= where.price_max
-        if where.excluded_listing_ids:
-            mask &= ~self.listings.is_any_of(where.excluded_listing_ids, count)
+        mask: Mask = self.ids[: self.slot_count] != FREE
+        self.columns.narrow(mask, where)
         return mask
 
     def _slot_for(self, photo_id: int) -> int:
@@ -129,6 +103,4 @@ class PayloadTable:
         capacity = max(1024, 2 * self.slot_count)
         self.ids = grown(self.ids, capacity)
         self.checksums = grown(self.checksums, capacity)
-        self.prices = grown(self.prices, capacity)
-        for column in (self.listings, self.categories, self.places):
-            column.grow(capacity)
+        self.columns.grow(capacity)

@@ -14,7 +14,7 @@ import qdrant_edge as edge
 from more_itertools import chunked
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
-from db.vectors.checks import checked_batch, checked_query
+from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.edge_shard import engine_errors, open_shard
 from db.vectors.folder_lock import hold_folder
@@ -57,14 +57,16 @@ class QdrantEdgeIndex:
             lock.release()
             raise
 
-    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+    def search(
+        self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[Hit]:
         """See `VectorIndex`."""
         query = edge.Query.Nearest(
             checked_query(vector, self._vector_size, k=k, where=where).tolist(), using=VECTOR_NAME
         )
         filtered_by = _rendered(where)
-        acorn = edge.AcornSearchParams(enable=filtered_by is not None)
-        parameters = edge.SearchParams(exact=exact, acorn=acorn)
+        walked = edge.AcornSearchParams(enable=acorn and filtered_by is not None)
+        parameters = edge.SearchParams(exact=exact, acorn=walked)
 
         def fetch(limit: int) -> list[Hit]:
             request = edge.QueryRequest(limit=limit, query=query, filter=filtered_by, params=parameters)
@@ -94,10 +96,11 @@ class QdrantEdgeIndex:
         if photo_ids:
             self._write(edge.UpdateOperation.delete_points([*photo_ids]))
 
-    def count(self) -> int:
+    def count(self, where: Filter = NO_FILTER) -> int:
         """See `VectorIndex`."""
+        check_filter(where)
         with engine_errors(self._folder):
-            return self._shard.count(edge.CountRequest(exact=True))
+            return self._shard.count(edge.CountRequest(exact=True, filter=_rendered(where)))
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""

@@ -22,14 +22,18 @@ VECTOR_NAME = "photo"
 """Named from day one, so that a second model's vectors can live beside the first's."""
 
 LISTING_ID, CATEGORY, PRICE, LOCATIONS = "listing_id", "category", "price", "locations"
+CATEGORY_PATHS, CURRENCY, REGION, SELLER, LISTED_AT = "category_paths", "currency", "region", "seller", "listed_at"
 
 CHECKSUM = "checksum"
 """Of the point as it was put in, 16 hex digits; not indexed, since nobody searches for it."""
 
-KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS)
+KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS, CATEGORY_PATHS, CURRENCY, REGION, SELLER)
 """Indexed before the first point comes: HNSW's links within a filter are made only for fields indexed by then."""
 
 FLOAT_FIELDS = (PRICE,)
+"""Indexed as `KEYWORD_FIELDS` are."""
+
+INTEGER_FIELDS = (LISTED_AT,)
 """Indexed as `KEYWORD_FIELDS` are."""
 
 BATCH = 500
@@ -37,19 +41,25 @@ BATCH = 500
 
 _HEX = re.compile(r"[0-9a-f]{16}")
 
-PayloadFields: TypeAlias = dict[str, str | float | list[str]]
+PayloadFields: TypeAlias = dict[str, str | int | float | list[str]]
 
 
 def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
-    """Return the payload as Qdrant stores it; a price that is None is left out, so that no range matches it."""
+    """Return the payload as Qdrant stores it; price and currency are left out where None, so that nothing matches."""
     fields: PayloadFields = {
         CHECKSUM: f"{checksum:016x}",
         LISTING_ID: payload.listing_id,
         CATEGORY: payload.category,
         LOCATIONS: list(payload.locations),
+        CATEGORY_PATHS: list(payload.category_paths),
+        REGION: payload.region,
+        SELLER: payload.seller,
+        LISTED_AT: payload.listed_at,
     }
     if payload.price is not None:
         fields[PRICE] = payload.price
+    if payload.currency is not None:
+        fields[CURRENCY] = payload.currency
     return fields
 
 

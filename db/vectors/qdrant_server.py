@@ -9,7 +9,7 @@ from more_itertools import chunked
 from qdrant_client import models
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
-from db.vectors.checks import checked_batch, checked_query
+from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
 from db.vectors.qdrant_schema import BATCH, CHECKSUM, VECTOR_NAME, held_points, payload_fields
@@ -44,12 +44,14 @@ class QdrantServerIndex:
         self._client, self._collection, self._vector_size = client, collection, vector_size
         ensure_collection(client, collection, vector_size)
 
-    def search(self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False) -> list[Hit]:
+    def search(
+        self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[Hit]:
         """See `VectorIndex`."""
         query = checked_query(vector, self._vector_size, k=k, where=where).tolist()
         filtered_by = _rendered(where)
-        acorn = models.AcornSearchParams(enable=filtered_by is not None)
-        parameters = models.SearchParams(exact=exact, acorn=acorn)
+        walked = models.AcornSearchParams(enable=acorn and filtered_by is not None)
+        parameters = models.SearchParams(exact=exact, acorn=walked)
 
         def fetch(limit: int) -> list[Hit]:
             found = self._client.query_points(
@@ -88,10 +90,11 @@ class QdrantServerIndex:
             with server_errors(self._client):
                 self._client.delete(self._collection, [*photo_ids], wait=True)
 
-    def count(self) -> int:
+    def count(self, where: Filter = NO_FILTER) -> int:
         """See `VectorIndex`."""
+        check_filter(where)
         with server_errors(self._client):
-            return self._client.count(self._collection, exact=True).count
+            return self._client.count(self._collection, count_filter=_rendered(where), exact=True).count
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""

@@ -10,12 +10,18 @@ from qdrant_client import models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from db.vectors.qdrant_schema import FLOAT_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
+from db.vectors.qdrant_schema import FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qdrant_client import QdrantClient
+
+_INDEXED = {
+    **dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD),
+    **dict.fromkeys(FLOAT_FIELDS, models.PayloadSchemaType.FLOAT),
+    **dict.fromkeys(INTEGER_FIELDS, models.PayloadSchemaType.INTEGER),
+}
 
 
 @contextmanager
@@ -43,11 +49,10 @@ def ensure_collection(client: QdrantClient, collection: str, vector_size: int) -
             _create(client, collection, vector_size)
         held = client.get_collection(collection)
         _check_size(held, collection, vector_size)
-        # Also in a collection that was there: its maker may have died before the last of them.
-        for field in KEYWORD_FIELDS:
-            _ensure_index(client, collection, field, kind=models.PayloadSchemaType.KEYWORD, held=held)
-        for field in FLOAT_FIELDS:
-            _ensure_index(client, collection, field, kind=models.PayloadSchemaType.FLOAT, held=held)
+        # Also in a collection that was there: its maker may have died before the last of them, or known fewer.
+        for field, kind in _INDEXED.items():
+            if field not in held.payload_schema:
+                client.create_payload_index(collection, field, kind, wait=True)
 
 
 def drop_collection(client: QdrantClient, collection: str) -> None:
@@ -77,10 +82,3 @@ def _check_size(held: models.CollectionInfo, collection: str, vector_size: int) 
             f"The Qdrant collection {collection} holds vectors of size {size} named {VECTOR_NAME!r}, "
             f"where {vector_size} is needed. Delete it; it is rebuilt from the database"
         )
-
-
-def _ensure_index(
-    client: QdrantClient, collection: str, field: str, *, kind: models.PayloadSchemaType, held: models.CollectionInfo
-) -> None:
-    if field not in held.payload_schema:
-        client.create_payload_index(collection, field, kind, wait=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-FORMAT = 2
+FORMAT = 3
 _CURRENT, _MANIFEST = "CURRENT", "manifest.json"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,7 +12,7 @@ import numpy as np
 from ml.sample.draw import Paint
 from ml.sample.items import KINDS
 from ml.sample.kinds import COLOURS, Look
-from ml.sample.words import PLACES, description_of, price_of, title_of
+from ml.sample.words import PLACES, description_of, listed_at_of, price_of, seller_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,7 @@ class SampleListing:
         place: town and county.
         photo_ids: of its two photos.
         seed: of what varies between its photos.
+        seller, listed_at: as written, 'attic-finds' and '2025-03-31'; empty where the site does not say.
     """
 
     listing_id: str
@@ -46,6 +47,8 @@ class SampleListing:
     place: tuple[str, str]
     photo_ids: tuple[str, str]
     seed: int
+    seller: str
+    listed_at: str
 
     @property
     def category_path(self) -> str:
@@ -91,7 +94,7 @@ def _items(kind: Kind, rng: np.random.Generator) -> Iterator[_Item]:
 
 def _listing(kind: Kind, item: _Item, rng: np.random.Generator) -> SampleListing:
     place = PLACES[rng.integers(len(PLACES))]
-    return SampleListing(
+    made = SampleListing(
         listing_id=random_id(rng),
         kind=kind,
         look=_look(item, rng),
@@ -101,7 +104,11 @@ def _listing(kind: Kind, item: _Item, rng: np.random.Generator) -> SampleListing
         place=place,
         photo_ids=(random_id(rng), random_id(rng)),
         seed=int(rng.integers(2**31)),
+        seller="",
+        listed_at="",
     )
+    apart = np.random.default_rng([made.seed, 1])  # a generator of its own: the photos are those of earlier versions
+    return replace(made, seller=seller_of(apart), listed_at=listed_at_of(apart))
 
 
 def _look(item: _Item, rng: np.random.Generator) -> Look:

@@ -49,6 +49,8 @@ class ListingRow:
     description: str
     price: str
     location: str
+    seller: str
+    listed_at: str
     unquoted: bool = False
 
 
@@ -70,6 +72,8 @@ def row_of(listing: SampleListing) -> ListingRow:
         listing.description,
         listing.price,
         listing.location,
+        listing.seller,
+        listing.listed_at,
     )
 
 

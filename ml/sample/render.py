@@ -29,7 +29,17 @@ LISTINGS, PHOTOS_TABLE, PHOTOS = "listings.csv", "photos.csv", "photos"
 SMALLEST = 26
 """Listings that it takes to show every defect, with two in each category."""
 
-_LISTING_HEADER = ("", "id", "product_name", "category", "product_description", "price", "location")
+_LISTING_HEADER = (
+    "",
+    "id",
+    "product_name",
+    "category",
+    "product_description",
+    "price",
+    "location",
+    "seller",
+    "listed_at",
+)
 _PHOTO_HEADER = ("", "id", "product_id")
 _LETTERBOXED, _ON_ITS_SIDE = 0.04, 0.03
 """Shares of photos that a tool has given bars, and that a phone has stored lying, with an EXIF orientation."""
@@ -144,10 +154,11 @@ def _listings_table(rows: Iterable[ListingRow]) -> str:
     writer.writerow(_LISTING_HEADER)
     for number, row in enumerate(rows):
         head = (number, row.listing_id, row.title, row.category)
+        tail = (row.price, row.location, row.seller, row.listed_at)
         if row.unquoted:
-            out.write(f"{_csv_line(head)},{row.description},{_csv_line((row.price, row.location))}\n")
+            out.write(f"{_csv_line(head)},{row.description},{_csv_line(tail)}\n")
         else:
-            writer.writerow((*head, row.description, row.price, row.location))
+            writer.writerow((*head, row.description, *tail))
     return out.getvalue()
 
 

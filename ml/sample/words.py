@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from ml.sample.kinds import ADJECTIVES
@@ -23,6 +24,20 @@ PLACES = (
     ("Saltaire", "West Yorkshire"), ("Melrose", "Scottish Borders"), ("Harborne", "Birmingham"), ("Clifton", "Bristol"),
 )  # fmt: skip
 """Town and county."""
+
+SELLERS = (
+    "attic-finds", "bargain_bea", "bric.a.brac", "clearout-clive", "cosy-corner", "dales_dave", "fern&co",
+    "good-as-new", "happy_hal", "ivy-house", "jumble-jo", "kiln-lane", "lofthouse", "mags_maps", "nearly-new-nell",
+    "old-mill-shop", "pre.loved", "quayside", "re-store", "second-spring", "thrift_theo", "upcycled-uma",
+    "village-hall", "wren_street",
+)  # fmt: skip
+"""Names on the site; the first ones sell most."""
+
+FIRST_DAY, DAYS = date(2025, 1, 1), 365
+"""Between these days the listings were put up: fixed, since the same catalogue is the same on any day."""
+
+_UNKNOWN = 0.05
+"""Share of listings without a seller, and of those without a date."""
 
 _TITLE_ENDS = ("", "", "", "", " for sale", " - great condition", " (collection only)", ", hardly used", " - bargain!")
 
@@ -81,6 +96,18 @@ def price_of(kind: Kind, rng: np.random.Generator) -> str:
     pounds = low * (high / low) ** rng.random()
     step = 0.5 if pounds < 10 else 1 if pounds < 30 else 5
     return f"£{round(pounds / step) * step:,.2f}"
+
+
+def seller_of(rng: np.random.Generator) -> str:
+    """Return who sells it; some sell much more than others, and of one in 20 listings the site does not say."""
+    place = int(len(SELLERS) * rng.random() ** 2)
+    return "" if rng.random() < _UNKNOWN else SELLERS[place]
+
+
+def listed_at_of(rng: np.random.Generator) -> str:
+    """Return the day on which it was listed, '2025-03-31'; of one in 20 listings the site does not say."""
+    day = FIRST_DAY + timedelta(days=int(rng.integers(DAYS)))
+    return "" if rng.random() < _UNKNOWN else day.isoformat()
 
 
 def with_site_suffix(title: str, place: tuple[str, str]) -> str:

@@ -29,6 +29,12 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "category and location": ("categories", "location"),
     "category, price and location": ("categories", "price_min", "price_max", "location"),
     "other listings": ("excluded_listing_ids",),
+    "category path": ("category_path",),
+    "currency and price range": ("currency", "price_min", "price_max"),
+    "region": ("region",),
+    "listed since": ("listed_since",),
+    "same seller": ("sellers",),
+    "other sellers": ("excluded_sellers",),
 }
 """Which fields of the filter each shape sets."""
 
@@ -58,7 +64,7 @@ def agreement(
 ) -> list[Agreement]:
     """Search both indexes with the vectors of `queries` stored photos, or all there are, under each shape of filter.
 
-    The filters are made from each photo's own payload: its category, around its price, its place.
+    The filters are made from each photo's own payload: its category, around its price, its place, its seller.
     """
     points = sample_points(database, queries, model_version=model_version)
     return [
@@ -90,7 +96,7 @@ def _alike(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
 
 
 def _filter(payload: Payload, fields: Sequence[str]) -> Filter:
-    """Return the filter that the payload suggests, of these fields only; without a price, every price passes."""
+    """Return the filter that the payload suggests, of these fields only; what it does not say lets everything pass."""
     low, high = (0.0, 1e9) if payload.price is None else (payload.price / 2, payload.price * 2)
     suggested: dict[str, Any] = {
         "categories": frozenset({payload.category}),
@@ -98,5 +104,11 @@ def _filter(payload: Payload, fields: Sequence[str]) -> Filter:
         "price_max": high,
         "location": payload.locations[-1] if payload.locations else None,
         "excluded_listing_ids": frozenset({payload.listing_id}),
+        "category_path": payload.category_paths[-1] if payload.category_paths else None,
+        "currency": payload.currency,
+        "region": payload.region or None,
+        "listed_since": payload.listed_at,
+        "sellers": frozenset({payload.seller} - {""}),
+        "excluded_sellers": frozenset({payload.seller} - {""}),
     }
     return Filter(**{field: suggested[field] for field in fields})

@@ -45,10 +45,16 @@ class SqlCursor:
     def __init__(self, database: Database, collection: str) -> None:
         self._database, self.collection = database, collection
 
-    def exists(self) -> bool:
-        """Say whether the index was filled once."""
+    def was_filled(self) -> bool:
+        """Say whether the index was filled once, and its points carry what they must carry now."""
         with self._database.read() as session:
-            return feed.cursor_of(session, self.collection) is not None
+            return feed.was_filled(session, self.collection)
+
+    def forget(self) -> None:
+        """Record that the index is not filled, before it is: a crash half-way must not leave it looking whole."""
+        with self._database.write() as session:
+            if feed.cursor_of(session, self.collection) is not None:
+                feed.forget(session, [self.collection])
 
     def read(self) -> int:
         """See `CursorStore`."""

@@ -100,13 +100,19 @@ class QdrantEdgeStore:
         """Nothing to ask: it is in this process."""
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the folder; one that never was filled, or was lost, is filled from the truth and optimised."""
+        """Open the folder; one that was never filled, was lost, or is of an older version is filled and optimised."""
         index = self._open_folder(generation)
         cursor = SqlCursor(self._database, generation.followed_by(self.engine))
         if _is_filled(index, cursor):
             return OpenIndex(index, cursor)
-        Follower(self._database, index, cursor, model_version=generation.model_version).fill()
-        if index.count() >= _OPTIMISE_FROM:
+        try:
+            cursor.forget()
+            Follower(self._database, index, cursor, model_version=generation.model_version).fill()
+            is_large = index.count() >= _OPTIMISE_FROM
+        except BaseException:
+            index.close()  # or the folder would stay locked, and could not be opened for another try
+            raise
+        if is_large:
             index.close()
             optimise_edge(self._folder / generation.collection)
             index = self._open_folder(generation)
@@ -141,12 +147,13 @@ class QdrantServerStore:
             self._client.collection_exists(ALIAS)
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the collection, creating and filling it where it is missing."""
+        """Open the collection, creating and filling it where it is missing, or of an older version."""
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
         cursor = SqlCursor(self._database, generation.followed_by(self.engine))
         if not _is_filled(index, cursor):
             with cursor.turn():
                 if not _is_filled(index, cursor):  # not by another process, meanwhile, either
+                    cursor.forget()
                     Follower(self._database, index, cursor, model_version=generation.model_version).fill()
         return OpenIndex(index, cursor)
 
@@ -163,5 +170,8 @@ class QdrantServerStore:
 
 
 def _is_filled(index: VectorIndex, cursor: SqlCursor) -> bool:
-    """Say whether the collection was filled once and still holds something: its cursor outlives a lost collection."""
-    return cursor.exists() and (cursor.read() == 0 or index.count() > 0)
+    """Say whether the collection was filled once, with the payloads of this version, and still holds something.
+
+    Its cursor outlives a lost collection.
+    """
+    return cursor.was_filled() and (cursor.read() == 0 or index.count() > 0)

@@ -56,6 +56,8 @@ class GivenListing:
         category: the levels of its path, with ` / ` between them.
         price: an amount, or text such as `£10`; empty for none.
         currency: ISO 4217 code, for a price whose text names none.
+        seller: the marketplace's own id of who sells it; empty when unknown.
+        listed_at: ISO 8601 or Unix seconds; empty when unknown.
         flags: of the listing that is changed: how it was read.
     """
 
@@ -65,6 +67,8 @@ class GivenListing:
     price: str = ""
     currency: str | None = None
     location: str = ""
+    seller: str = ""
+    listed_at: str = ""
     flags: tuple[str, ...] = ()
 
 
@@ -132,7 +136,7 @@ class ListingChanges:
         stored = None if named is None else self._store(listing_id, named)
         with self._resources.database.write() as session:
             feed.take_turn(session)
-            record = _record(listing_id, replace(_as_given(_find(session, listing_id)), **stated))
+            record = _record(listing_id, _changed(_find(session, listing_id), stated))
             written = _write(session, record, stored)
         self._embed()
         return written
@@ -205,6 +209,8 @@ def _record(listing_id: str, given: GivenListing) -> ListingRecord:
         price=given.price,
         location=given.location,
         flags=given.flags,
+        seller=given.seller,
+        listed_at=given.listed_at,
     )
     cleaned = clean_listing(raw)
     if not isinstance(cleaned, RejectedRecord):
@@ -218,16 +224,21 @@ def _record(listing_id: str, given: GivenListing) -> ListingRecord:
     return cleaned
 
 
-def _as_given(listing: Listing) -> GivenListing:
-    return GivenListing(
+def _changed(listing: Listing, stated: Mapping[str, Any]) -> GivenListing:
+    """Return the listing as a client would state it, with these fields as stated."""
+    found_anew = {"absurd_price", *(["unreadable_date"] if "listed_at" in stated else [])}
+    whole = GivenListing(
         title=listing.title,
         category=" / ".join(listing.category_path),
         description=listing.description,
         price="" if listing.price is None else str(listing.price),
         currency=listing.currency,
         location=listing.location,
-        flags=tuple(flag for flag in listing.flags if flag != "absurd_price"),  # found anew
+        seller=listing.seller,
+        listed_at="" if listing.listed_at is None else listing.listed_at.isoformat(),
+        flags=tuple(flag for flag in listing.flags if flag not in found_anew),
     )
+    return replace(whole, **stated)
 
 
 def _find(session: Session, listing_id: str) -> Listing:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.records import ListingRecord, RejectedRecord
+from services.ingest.dates import DateError, parse_date
 from services.ingest.prices import PriceError, is_absurd, parse_price
 from services.ingest.rejects import shorten
-from services.ingest.schema import CATEGORY_LIMIT, ID_LIMIT, violations
+from services.ingest.schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT, violations
 from services.ingest.text_cleaning import clean_line, clean_paragraphs
 
 if TYPE_CHECKING:
@@ -20,30 +22,37 @@ _SITE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNOR
 _ANY_SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)
 
 
-def clean_listing(raw: RawListing) -> ListingRecord | RejectedRecord:
+def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRecord | RejectedRecord:
     """Clean one listing. The first thing that is wrong with it is the reason of its reject:
 
-    `missing_id`, `id_too_long`, `missing_title`, `missing_category`, `category_too_long`, and for the price
-    `unreadable_price` (a listing that is reported does less harm than one with a wrong price or none),
-    `negative_price`, `price_too_large` (10^13 or more). An `absurd_price` is kept and flagged.
+    `missing_id`, `id_too_long`, `missing_title`, `missing_category`, `category_too_long`, `seller_too_long`, and for
+    the price `unreadable_price` (a listing that is reported does less harm than one with a wrong price or none),
+    `negative_price`, `price_too_large` (10^13 or more). An `absurd_price` is kept and flagged; an `unreadable_date` is
+    left out and flagged: it is only lost to searches by date.
+
+    Args:
+        raw: as it stands in the file.
+        now: what its date is compared with; the present by default.
     """
-    listing_id, location = clean_line(raw.listing_id), clean_line(raw.location)
+    listing_id, location, seller = clean_line(raw.listing_id), clean_line(raw.location), clean_line(raw.seller)
     title, levels = clean_title(raw.title, location), split_category(raw.category)
-    if not listing_id:
-        return _rejected(raw, "", "id", reason="missing_id", text=raw.title)
-    if len(listing_id) > ID_LIMIT:
-        return _rejected(raw, listing_id, "id", reason="id_too_long", text=listing_id)
-    if not title:
-        return _rejected(raw, listing_id, "title", reason="missing_title", text=raw.title)
-    if not levels:
-        return _rejected(raw, listing_id, "category", reason="missing_category", text=raw.category)
-    if len(levels[0]) > CATEGORY_LIMIT:
-        return _rejected(raw, listing_id, "category", reason="category_too_long", text=raw.category)
+    faults = (
+        (not listing_id, "id", "missing_id", raw.title),
+        (len(listing_id) > ID_LIMIT, "id", "id_too_long", listing_id),
+        (not title, "title", "missing_title", raw.title),
+        (not levels, "category", "missing_category", raw.category),
+        (len("".join(levels[:1])) > CATEGORY_LIMIT, "category", "category_too_long", raw.category),
+        (len(seller) > SELLER_LIMIT, "seller", "seller_too_long", seller),
+    )
+    for is_at_fault, field, reason, text in faults:
+        if is_at_fault:
+            return _rejected(raw, listing_id, field, reason=reason, text=text)
     try:
         price = parse_price(raw.price)
     except PriceError as error:
         return _rejected(raw, listing_id, "price", reason=error.reason, text=raw.price)
     flags = raw.flags if price.amount is None or not is_absurd(price.amount) else (*raw.flags, "absurd_price")
+    listed_at, is_unreadable = _read_date(raw.listed_at, now or datetime.now(UTC))
     return ListingRecord(
         listing_id=listing_id,
         title=title,
@@ -54,8 +63,18 @@ def clean_listing(raw: RawListing) -> ListingRecord | RejectedRecord:
         currency=price.currency,
         location=location,
         region=region_of(location),
-        flags=flags,
+        flags=(*flags, "unreadable_date") if is_unreadable else flags,
+        seller=seller,
+        listed_at=listed_at,
     )
+
+
+def _read_date(text: str, now: datetime) -> tuple[datetime | None, bool]:
+    """Return the date, and whether there is one that cannot be read."""
+    try:
+        return parse_date(clean_line(text), now=now), False
+    except DateError:
+        return None, True
 
 
 def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | RejectedRecord]:

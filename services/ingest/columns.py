@@ -8,6 +8,8 @@ Such a file names only what differs:
     price = ""                    # this export has no prices
     photos = "image_urls"         # file names or URLs, as a JSON array or separated:
     photos_separator = ","
+    seller = "shop_id"
+    listed_at = ""                # the column of this name is something else here
 
     [photos]
     id = "picture"
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 class ListingColumns:
     """Column names of a listings table.
 
-    `description`, `price`, `location` and `photos` may be empty: the table has no such column.
+    `description`, `price`, `location`, `photos`, `seller` and `listed_at` may be empty: the table has no such column.
+    For `seller` and `listed_at` it need not have one under the default name either: the published data set has neither.
 
     Attributes:
         photos: a cell holds the names or URLs of the listing's photos.
@@ -47,6 +50,16 @@ class ListingColumns:
     location: str = "location"
     photos: str = ""
     photos_separator: str = "|"
+    seller: str = "seller"
+    listed_at: str = "listed_at"
+
+    @property
+    def unless_absent(self) -> tuple[str, ...]:
+        """Columns that are read where the table has them, and not missed where it does not: nobody named them."""
+        named = {self.id, self.title, self.category, self.description, self.price, self.location, self.photos}
+        usual = ListingColumns()
+        pairs = ((self.seller, usual.seller), (self.listed_at, usual.listed_at))
+        return tuple(name for name, default in pairs if name == default and name not in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class Columns:
         )
 
 
-_OPTIONAL = frozenset({"description", "price", "location", "photos", "file"})
+_OPTIONAL = frozenset({"description", "price", "location", "photos", "seller", "listed_at", "file"})
 
 _Names = TypeVar("_Names", ListingColumns, PhotoColumns)
 

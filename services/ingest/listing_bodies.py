@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -11,7 +11,10 @@ from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException, ValidationException
 from litestar.openapi.spec import (
+    Encoding,
+    Example,
     OpenAPIFormat,
+    OpenAPIHeader,
     OpenAPIMediaType,
     OpenAPIType,
     Operation,
@@ -23,10 +26,11 @@ from msgspec import UNSET, UnsetType
 
 from services.errors import PhotoRejected
 from services.ingest.changes import GivenListing
+from services.ingest.schema import ID_LIMIT, SELLER_LIMIT
 from services.web.requests import INVALID, form_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from litestar import Request
 
@@ -43,6 +47,8 @@ class ListingFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     price: str | float | None = None
     currency: str | None = None
     location: str = ""
+    seller: str = ""
+    listed_at: str | float | None = None
 
     def to_listing(self) -> GivenListing:
         """Return the listing."""
@@ -70,6 +76,8 @@ class ChangedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     price: str | float | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
     location: str | UnsetType = UNSET
+    seller: str | UnsetType = UNSET
+    listed_at: str | float | UnsetType | None = UNSET
 
     def stated(self) -> dict[str, Any]:
         """Return the fields of `GivenListing` that are stated."""
@@ -151,41 +159,71 @@ def take_photos(
 
 def _stated(fields: msgspec.Struct) -> dict[str, Any]:
     stated = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
-    if "price" in stated:
-        stated["price"] = "" if stated["price"] is None else str(stated["price"])
+    for name in {"price", "listed_at"} & stated.keys():  # numbers or text, which are read as a file's cells are
+        stated[name] = "" if stated[name] is None else str(stated[name])
     return stated
 
 
 _TEXT = Schema(type=OpenAPIType.STRING)
+_LINE = Schema(type=OpenAPIType.STRING, pattern=r"\S")
 _FIELDS = {
-    "title": _TEXT,
-    "category": Schema(type=OpenAPIType.STRING, description="A path: `Home & Garden / Lamps`."),
+    "title": _LINE,
+    "category": replace(_LINE, description="A path: `Home & Garden / Lamps`."),
     "description": _TEXT,
     "price": Schema(
-        one_of=[Schema(type=OpenAPIType.NUMBER, minimum=0), _TEXT, Schema(type=OpenAPIType.NULL)],
-        description="An amount, or text such as `£10`.",
+        any_of=[Schema(type=OpenAPIType.NUMBER, minimum=0), _TEXT], description="An amount, or text such as `£10`."
     ),
-    "currency": Schema(type=OpenAPIType.STRING, description="ISO 4217 code."),
+    "currency": replace(_TEXT, description="ISO 4217 code of the price; it says nothing where there is no price."),
     "location": _TEXT,
+    "seller": replace(_TEXT, max_length=SELLER_LIMIT, description="The marketplace's own id of who sells it."),
+    "listed_at": Schema(
+        any_of=[Schema(type=OpenAPIType.NUMBER), _TEXT],
+        description=(
+            "When it was listed: an ISO 8601 date or date with a time (UTC unless it names a zone), or Unix seconds. "
+            "What cannot be read, is before 1990 or more than a day ahead is left out; the listing is flagged "
+            "`unreadable_date`. Without it, the time at which the listing was added stands for it."
+        ),
+    ),
 }
-_ID = Schema(type=OpenAPIType.STRING, max_length=200, description="The marketplace's own id; made if there is none.")
+_ID = replace(_LINE, max_length=ID_LIMIT, description="The marketplace's own id; made if there is none.")
 _URLS = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI))
-_FILES = Schema(
-    type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+_FILES = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+_FILE_PART = Encoding(
+    content_type="image/jpeg, image/png, image/webp, image/gif, image/bmp",
+    headers={"Content-Disposition": OpenAPIHeader(schema=Schema(example='form-data; name="photos"; filename="a.jpg"'))},
 )
+_EXAMPLE = {
+    "title": "Brass desk lamp",
+    "category": "Home & Garden / Lamps",
+    "price": "£24.50",
+    "location": "Delph, Manchester",
+}
 
 
-def _body(fields: dict[str, Schema], required: list[str]) -> RequestBody:
-    def described(photos: Schema) -> OpenAPIMediaType:
-        properties: dict[str, Reference | Schema] = {**fields, "photos": photos}
-        return OpenAPIMediaType(
-            schema=Schema(
-                type=OpenAPIType.OBJECT, properties=properties, required=required, additional_properties=False
-            )
+def _or_null(name: str, schema: Schema) -> Schema:
+    if schema.any_of is not None:
+        return replace(schema, any_of=[*schema.any_of, Schema(type=OpenAPIType.NULL)])
+    return replace(schema, type=[OpenAPIType.STRING, OpenAPIType.NULL]) if name == "currency" else schema
+
+
+def _body(fields: dict[str, Schema], required: list[str], example: dict[str, str]) -> RequestBody:
+    def described(properties: Mapping[str, Reference | Schema]) -> Schema:
+        return Schema(
+            type=OpenAPIType.OBJECT, properties={**properties}, required=required, additional_properties=False
         )
 
+    in_json = {name: _or_null(name, schema) for name, schema in fields.items()}
     return RequestBody(
-        content={"application/json": described(_URLS), "multipart/form-data": described(_FILES)}, required=True
+        content={
+            "application/json": OpenAPIMediaType(
+                schema=described({**in_json, "photos": _URLS}), examples={"lamp": Example(value=example)}
+            ),
+            "multipart/form-data": OpenAPIMediaType(
+                schema=described({**fields, "photos": _FILES}), encoding={"photos": _FILE_PART}
+            ),
+        },
+        required=True,
+        description="JSON with the photos' addresses, or a form with photos: `curl -F title=Lamp -F photos=@a.jpg`.",
     )
 
 
@@ -195,7 +233,9 @@ class NewListingBody(Operation):
 
     def __post_init__(self) -> None:
         """Describe both kinds of body."""
-        self.request_body = _body({"listing_id": _ID, **_FIELDS}, ["title", "category"])
+        self.request_body = _body(
+            {"listing_id": _ID, **_FIELDS}, ["title", "category"], {"listing_id": "lamp-9", **_EXAMPLE}
+        )
 
 
 @dataclass
@@ -204,7 +244,7 @@ class WholeListingBody(Operation):
 
     def __post_init__(self) -> None:
         """Describe both kinds of body."""
-        self.request_body = _body(_FIELDS, ["title", "category"])
+        self.request_body = _body(_FIELDS, ["title", "category"], _EXAMPLE)
 
 
 @dataclass
@@ -213,4 +253,4 @@ class ChangedListingBody(Operation):
 
     def __post_init__(self) -> None:
         """Describe both kinds of body."""
-        self.request_body = _body(_FIELDS, [])
+        self.request_body = _body(_FIELDS, [], {"price": "£19.00"})

@@ -29,6 +29,8 @@ class RawListing:
     Attributes:
         file, line: where it starts.
         photos: names or URLs of its photos.
+        seller: the marketplace's own id of who sells it.
+        listed_at: a date, a date with a time, or Unix seconds.
         flags: how it was read: `repaired_record` (its quoting was broken), `not_utf8` (stray bytes were replaced).
     """
 
@@ -42,6 +44,8 @@ class RawListing:
     location: str
     photos: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    seller: str = ""
+    listed_at: str = ""
 
 
 def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:
@@ -53,7 +57,12 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
     """
     names = columns.listings
     wanted = Wanted(
-        _listing_columns(names), id=names.id, free_text=names.description, price=names.price, texts=names.photos
+        _listing_columns(names),
+        id=names.id,
+        free_text=names.description,
+        price=names.price,
+        texts=names.photos,
+        unless_absent=names.unless_absent,
     )
     for row in read_table(path, wanted):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)
@@ -98,8 +107,9 @@ def split_photos(cell: str, separator: str) -> tuple[str, ...]:
 
 
 def _listing_columns(names: ListingColumns) -> tuple[str, ...]:
-    every = (names.id, names.title, names.category, names.description, names.price, names.location, names.photos)
-    return tuple(dict.fromkeys(filter(None, every)))
+    always = (names.id, names.title, names.category)
+    optional = (names.description, names.price, names.location, names.photos, names.seller, names.listed_at)
+    return tuple(dict.fromkeys(filter(None, (*always, *optional))))
 
 
 def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
@@ -114,6 +124,8 @@ def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
         location=row.cells.get(names.location, ""),
         photos=split_photos(row.cells.get(names.photos, ""), names.photos_separator),
         flags=row.flags,
+        seller=row.cells.get(names.seller, ""),
+        listed_at=row.cells.get(names.listed_at, ""),
     )
 
 

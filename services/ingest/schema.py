@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ID_LIMIT = 200
 CATEGORY_LIMIT = 200
+SELLER_LIMIT = 200
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls but LF, lone surrogates
@@ -56,6 +58,10 @@ def _is_currency(value: object) -> bool:
     return value is None or (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isupper())
 
 
+def _is_time(value: object) -> bool:
+    return value is None or (isinstance(value, datetime) and value.utcoffset() == timedelta(0))
+
+
 def _is_flags(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(flag, str) and flag.isidentifier() for flag in value)
 
@@ -77,6 +83,8 @@ CLEAN_LISTINGS = pa.DataFrameSchema(
         "currency": pa.Column(object, _each("bad_currency", _is_currency), nullable=True),
         "location": _text(_each("not_one_line", _is_one_line)),
         "region": _text(_each("not_one_line", _is_one_line)),
+        "seller": _text(_each("seller_too_long", _at_most(SELLER_LIMIT)), _each("not_one_line", _is_one_line)),
+        "listed_at": pa.Column(object, _each("bad_time", _is_time), nullable=True),
         "flags": pa.Column(object, _each("bad_flags", _is_flags)),
     },
     checks=[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
@@ -32,6 +32,8 @@ class Wanted:
     Attributes:
         id, free_text, price: what `repair` has to know.
         texts: the column in which JSON Lines and Parquet may hold a list of texts.
+        unless_absent: of the columns those that a table may lack, or hold something else under: their cells are empty
+            then.
     """
 
     columns: tuple[str, ...]
@@ -39,6 +41,12 @@ class Wanted:
     free_text: str = ""
     price: str = ""
     texts: str = ""
+    unless_absent: tuple[str, ...] = ()
+
+    def among(self, present: Iterable[str]) -> Wanted:
+        """Return what is wanted of a table that has these columns."""
+        absent = set(self.unless_absent).difference(present)
+        return replace(self, columns=tuple(column for column in self.columns if column not in absent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,8 @@ def _csv_rows(path: Path, wanted: Wanted, delimiters: str) -> Rows:
     while not header.strip():
         header_line, header = header_line + 1, next(lines)  # a file of blank lines only is refused before
     layout = _layout(path, mend(header)[0], wanted, delimiters)
-    positions = {column: layout.header.index(column) for column in wanted.columns}
+    columns = wanted.among(layout.header).columns
+    positions = {column: layout.header.index(column) for column in columns}
     for record in read_records(lines, layout, first_line=header_line + 1):
         text, is_mended = mend(record.text)
         if not record.fields:
@@ -118,9 +127,12 @@ def _csv_rows(path: Path, wanted: Wanted, delimiters: str) -> Rows:
 def _layout(path: Path, header: str, wanted: Wanted, delimiters: str) -> Layout:
     """Choose the delimiter under which the header has the wanted columns, and find where they stand."""
     headers = {delimiter: _header_names(header, delimiter) for delimiter in delimiters}
-    delimiter = next((each for each in delimiters if set(wanted.columns) <= set(headers[each])), "")
+    delimiter = next(
+        (each for each in delimiters if set(wanted.among(headers[each]).columns) <= set(headers[each])), ""
+    )
     delimiter = delimiter or max(delimiters, key=lambda each: len(headers[each]))
     names = headers[delimiter]
+    wanted = wanted.among(names)
     _require_columns(path, wanted, names)
     _refuse_twice(path, wanted, names)
     at = {column: names.index(column) for column in wanted.columns}
@@ -153,14 +165,15 @@ def _json_rows(path: Path, wanted: Wanted) -> Rows:
     objects = [row for row in first if not isinstance(row, BrokenRow)]
     if not objects:
         raise ListingsFileError(path, "holds no JSON objects", "Write one JSON object on each line")
-    _require_columns(path, wanted, [key for _, entry, _ in objects for key in entry])
+    keys = [key for _, entry, _ in objects for key in entry]
+    _require_columns(path, wanted.among(keys), keys)
     for row in rows:
         if isinstance(row, BrokenRow):
             yield row
         else:
             number, entry, is_mended = row
             values = {column: entry.get(column) for column in wanted.columns}
-            yield _row(number, values, ("not_utf8",) if is_mended else (), texts=wanted.texts)
+            yield _row(number, values, ("not_utf8",) if is_mended else (), wanted=wanted)
 
 
 def _parsed_json(number: int, line: str) -> tuple[int, dict[str, object], bool] | BrokenRow:
@@ -178,13 +191,14 @@ def _parquet_rows(path: Path, wanted: Wanted) -> Rows:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             names = file.schema_arrow.names
+            wanted = wanted.among(names)
             _require_columns(path, wanted, names)
             _refuse_twice(path, wanted, names)
             number = 0
             for batch in file.iter_batches(_PARQUET_BATCH, columns=list(wanted.columns)):
                 columns = [_values(batch.column(name)) for name in wanted.columns]
                 for number, values in enumerate(zip(*columns, strict=True), start=number + 1):  # noqa: B020
-                    yield _row(number, dict(zip(wanted.columns, values, strict=True)), (), texts=wanted.texts)
+                    yield _row(number, dict(zip(wanted.columns, values, strict=True)), (), wanted=wanted)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ListingsFileError(path, f"is not sound Parquet ({error})", "Check the path or write it again") from error
 
@@ -198,13 +212,15 @@ def _values(column: pa.Array) -> list[object]:
     return values
 
 
-def _row(number: int, values: Mapping[str, object], flags: tuple[str, ...], *, texts: str) -> Row | BrokenRow:
+def _row(number: int, values: Mapping[str, object], flags: tuple[str, ...], *, wanted: Wanted) -> Row | BrokenRow:
     cells = dict[str, str]()
     for column, value in values.items():
         if isinstance(value, bytes):
             value, is_mended = mend(value.decode("utf-8", "surrogateescape"))
             flags = ("not_utf8",) if is_mended else flags
-        cell = _texts(value) if isinstance(value, list) and column == texts else _cell(value)
+        cell = _texts(value) if isinstance(value, list) and column == wanted.texts else _cell(value)
+        if cell is None and column in wanted.unless_absent:
+            cell = ""
         if cell is None:
             return BrokenRow(number, "wrong_type", str(value), column)
         cells[column] = cell

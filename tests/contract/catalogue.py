@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import Payload, Point, location_keys
+from db.vectors.base import Payload, Point, location_key, location_keys, path_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,9 @@ CATEGORIES = (
     "Video Games & Consoles",
 )
 COUNTIES = ("Manchester", "Greater London", "Berkshire", "Côte-d'Or", "São Miguel", "北京")
+FIRST_LISTED = 1_700_000_000
+"""In seconds since 1970; within the 30 million seconds from then on everything was listed."""
+
 _CLUSTERS = 40
 
 
@@ -48,7 +51,8 @@ def make_catalogue(count: int = 2000, vector_size: int = VECTOR_SIZE, *, seed: i
     centres = rng.normal(size=(_CLUSTERS, vector_size))
     vectors = unit(centres[rng.integers(_CLUSTERS, size=count)] + 0.7 * rng.normal(size=(count, vector_size)))
     vectors[50::50] = vectors[49:-1:50]
-    payloads = [_payload(f"listing-{number}", rng) for number in range((count + 1) // 2)]
+    later = np.random.default_rng([seed, 1])
+    payloads = [_with_details(_payload(f"listing-{number}", rng), later) for number in range((count + 1) // 2)]
     ids = np.sort(rng.choice(10 * count, size=count, replace=False))
     points = [Point(int(photo), vectors[row], payloads[row // 2]) for row, photo in enumerate(ids)]
     queries = unit(vectors[rng.integers(count, size=5)] + 0.05 * rng.normal(size=(5, vector_size)))
@@ -68,3 +72,21 @@ def _payload(listing_id: str, rng: np.random.Generator) -> Payload:
     place = f"Town {int(rng.zipf(1.6)) % 200}, {county}, United Kingdom" if rng.random() < 0.97 else ""
     price = round(float(rng.lognormal(3, 1.5)), 2) if rng.random() < 0.9 else None
     return Payload(listing_id, category, price, location_keys(place))
+
+
+def _with_details(payload: Payload, rng: np.random.Generator) -> Payload:
+    """Fill in the rest: a few common kinds, currencies, regions and sellers, and many rare ones; a few are unknown."""
+    levels = (payload.category, f"Kind {_often_small(rng)}", f"Sort  {_often_small(rng)}")
+    priced = payload.price is not None and rng.random() < 0.95
+    return replace(
+        payload,
+        category_paths=path_keys(levels[: rng.integers(1, 4)]),
+        currency=str(rng.choice(("GBP", "EUR", "PLN"), p=(0.7, 0.29, 0.01))) if priced else None,
+        region=location_key(f"Region {_often_small(rng)}") if rng.random() < 0.97 else "",
+        seller=f"Seller-{_often_small(rng)}" if rng.random() < 0.95 else "",
+        listed_at=FIRST_LISTED + int(rng.integers(30_000_000)),
+    )
+
+
+def _often_small(rng: np.random.Generator) -> int:
+    return int(rng.zipf(1.6)) % 200

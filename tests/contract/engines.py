@@ -11,7 +11,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from db.vectors.faiss_index import FaissIndex
-from db.vectors.faiss_vectors import IvfSettings
+from db.vectors.faiss_lists import IvfSettings
 from db.vectors.qdrant_edge import QdrantEdgeIndex
 from db.vectors.qdrant_server import QdrantServerIndex
 from tests.contract.catalogue import VECTOR_SIZE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
 
@@ -68,6 +69,56 @@ def _exclusions(oracle: Oracle) -> Iterable[Filter]:
     ]
 
 
+def _category_paths(oracle: Oracle) -> Iterable[Filter]:
+    paths = sorted({key for point in oracle.points.values() for key in point.payload.category_paths})
+    return [Filter(category_path=f" {path.upper()}  ") for path in paths]
+
+
+def _currency_and_prices(oracle: Oracle) -> Iterable[Filter]:
+    return [
+        Filter(currency=currency, price_min=low, price_max=high)
+        for currency, low, high in product(("GBP", "EUR", "PLN"), _prices(oracle)[::2], _prices(oracle)[::2])
+    ]
+
+
+def _regions(oracle: Oracle) -> Iterable[Filter]:
+    return [Filter(region=region.title()) for region in sorted({p.payload.region for p in oracle.points.values()})]
+
+
+def _listed_since(oracle: Oracle) -> Iterable[Filter]:
+    times = sorted(point.payload.listed_at for point in oracle.points.values())
+    return [Filter(listed_since=times[-max(1, round(share * len(times)))]) for share in SELECTIVITIES]
+
+
+def _sellers(oracle: Oracle) -> list[str]:
+    return sorted({point.payload.seller for point in oracle.points.values()})
+
+
+def _same_sellers(oracle: Oracle) -> Iterable[Filter]:
+    names = _sellers(oracle)
+    return [Filter(sellers=frozenset({name})) for name in names] + [
+        Filter(sellers=frozenset(names[:count]) | {"nobody"}) for count in range(2, len(names), 3)
+    ]
+
+
+def _other_sellers(oracle: Oracle) -> Iterable[Filter]:
+    names = _sellers(oracle)
+    return [
+        *(Filter(excluded_sellers=frozenset({name, "nobody"})) for name in names),
+        *(Filter(excluded_sellers=frozenset(names) - {name}) for name in names),
+        *(Filter(excluded_sellers=frozenset(names[:5]), categories=frozenset({name})) for name in _categories(oracle)),
+    ]
+
+
+def _all_at_once(oracle: Oracle) -> Iterable[Filter]:
+    middle = int(np.median([point.payload.listed_at for point in oracle.points.values()]))
+    pairs = product(_category_paths(oracle), _sellers(oracle)[:10], (0, middle))
+    return [
+        replace(path, price_min=0.0, currency="GBP", listed_since=since, excluded_sellers=frozenset({seller}))
+        for path, seller, since in pairs
+    ]
+
+
 def _impossible(oracle: Oracle) -> Iterable[Filter]:
     everything = frozenset(point.payload.listing_id for point in oracle.points.values())
     return [
@@ -77,6 +128,14 @@ def _impossible(oracle: Oracle) -> Iterable[Filter]:
         Filter(price_min=2.0, price_max=1.0),
         Filter(price_min=1e12),
         Filter(excluded_listing_ids=everything),
+        Filter(category_path="Home & Garden / No such kind"),
+        Filter(category_path=""),
+        Filter(currency="gbp"),
+        Filter(currency=""),
+        Filter(region="Atlantis"),
+        Filter(listed_since=2**40),
+        Filter(sellers=frozenset({"nobody"})),
+        Filter(excluded_sellers=frozenset(_sellers(oracle))),
     ]
 
 
@@ -100,5 +159,12 @@ SHAPES: dict[str, Candidates] = {
     ],
     "category, price and location": _three_at_once,
     "exclusions": _exclusions,
+    "category path": _category_paths,
+    "currency and price range": _currency_and_prices,
+    "region": _regions,
+    "listed since": _listed_since,
+    "same sellers": _same_sellers,
+    "other sellers": _other_sellers,
+    "path, price, currency, time and seller": _all_at_once,
     "impossible": _impossible,
 }

@@ -11,17 +11,17 @@ import pytest
 
 from db.vectors.base import NO_FILTER, Filter
 from db.vectors.faiss_index import FaissIndex
-from db.vectors.faiss_vectors import IvfSettings
+from db.vectors.faiss_lists import IvfSettings, lists_for
 from tests.contract.catalogue import Catalogue, make_catalogue
 from tests.contract.comparison import Question, violations
 from tests.contract.oracle import Oracle
-from tests.contract.shapes import SHAPES, filters_of
+from tests.contract.shapes import filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from db.vectors.base import Point
+    from db.vectors.base import Point, Vector
 
 FEW_PROBES = IvfSettings(lists=16, probes=1)
 
@@ -62,7 +62,9 @@ def test_lists_are_trained_once_there_are_enough_points_and_again_when_there_are
 def test_exact_search_is_exact_with_lists(large: Catalogue, large_oracle: Oracle) -> None:
     index = ivf_index(large.points)
 
-    for where in (where for shape in SHAPES for where in filters_of(shape, large_oracle)):
+    for where in (
+        where for shape in ("none", "one category", "exclusions") for where in filters_of(shape, large_oracle)
+    ):
         for vector in large.queries[:2]:
             hits = index.search(vector, 20, where, exact=True)
             assert not violations(hits, Question(vector, 20, where), large_oracle)
@@ -151,3 +153,101 @@ def test_a_search_uses_one_thread_and_a_write_those_it_was_given_whatever_thread
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(threads_after, lambda: index.upsert(large.points[:100])).result() == 3
         assert pool.submit(threads_after, lambda: index.search(large.queries[0], 1)).result() == 1
+
+
+@pytest.mark.parametrize(
+    ("vectors", "lists"),
+    [(1, 256), (9984, 256), (12_000, 256), (40_000, 1024), (160_000, 2048), (640_000, 4096), (10**7, 4096)],
+)
+def test_the_number_of_lists_follows_the_number_of_vectors(vectors: int, lists: int) -> None:
+    assert lists_for(vectors) == lists
+
+
+def test_chosen_lists_are_trained_again_whenever_there_are_four_times_more_vectors() -> None:
+    trained_on, trainings = 0, []
+    for count in range(0, 1_000_001, 500):
+        if IvfSettings().is_training_due(count, trained_on=trained_on):
+            trained_on = count
+            trainings.append(count)
+
+    assert trainings == [10_000, 40_000, 160_000, 640_000]
+
+
+def test_measured_probes_find_nearly_all_true_neighbours_of_vectors_that_are_not_stored(tmp_path: Path) -> None:
+    points = make_catalogue(12_200, 16).points
+    index = ivf_index(points[:12_000], IvfSettings())
+    found = index.describe().parameters
+
+    assert (found["lists"], found["trained_on"]) == (256, 10_000)
+    assert 1 <= found["probes"] < 256
+    assert recall(index, [point.vector for point in points[12_000:]]) >= 0.99
+    index.save(tmp_path, cursor=1)
+    loaded, _ = FaissIndex.load(tmp_path)
+    assert loaded.describe() == index.describe()
+
+
+def test_probes_are_measured_the_same_each_time_and_with_points_that_are_there_only(large: Catalogue) -> None:
+    settings = IvfSettings(lists=64)
+    index = FaissIndex(16, kind="ivf", ivf=settings)
+    index.upsert([replace(point, photo_id=10**6 + number) for number, point in enumerate(large.points[:2000])])
+    index.delete([10**6 + number for number in range(2000)])
+    index.upsert(large.points)
+
+    assert index.describe().parameters == ivf_in_one(large.points, settings).describe().parameters
+    assert recall(index, [point.vector for point in large.points[::60]]) > 0.97
+
+
+def test_a_deleted_point_is_not_found_by_a_search_that_was_made_before(large: Catalogue) -> None:
+    for index in (FaissIndex(16), ivf_index(large.points)):
+        index.upsert(large.points)
+        for where in (NO_FILTER, Filter(price_min=0.0), Filter(excluded_listing_ids=frozenset({"listing-1"}))):
+            nearest = index.search(large.queries[0], 3, where)
+            index.delete([hit.photo_id for hit in nearest])
+            after = index.search(large.queries[0], 50, where)
+
+            assert len(after) == 50
+            assert not {hit.photo_id for hit in nearest} & {hit.photo_id for hit in after}
+
+
+def test_a_point_whose_listing_changed_is_found_under_the_filter_that_it_passes_now(large: Catalogue) -> None:
+    index = FaissIndex(16)
+    index.upsert(large.points)
+    where = Filter(categories=frozenset({"Home & Garden"}))
+    nearest = index.search(large.queries[0], 1, where)[0].photo_id
+    point = next(point for point in large.points if point.photo_id == nearest)
+    moved = replace(point, payload=replace(point.payload, category="Appliances"))
+
+    index.upsert([moved])
+
+    assert nearest not in {hit.photo_id for hit in index.search(large.queries[0], 20, where)}
+    assert index.search(large.queries[0], 1, Filter(categories=frozenset({"Appliances"})))[0].photo_id == nearest
+
+
+@pytest.mark.parametrize("photos", [1, 40, 700])
+def test_the_hits_of_excluded_listings_make_room_for_the_next_ones(large: Catalogue, photos: int) -> None:
+    query = large.queries[0]
+    by_score = sorted(large.points, key=lambda point: -float(point.vector @ query))
+    merged = [replace(point, payload=replace(point.payload, listing_id="nearest")) for point in by_score[:photos]]
+    points = [*merged, *by_score[photos:]]
+    oracle = Oracle(points)
+    question = Question(query, 20, Filter(excluded_listing_ids=frozenset({"nearest", "no such listing"})))
+
+    for index in (FaissIndex(16), ivf_index(points, IvfSettings(lists=16, probes=16))):
+        index.upsert(points)
+        assert not violations(index.search(query, 20, question.where), question, oracle)
+
+
+def ivf_in_one(points: Sequence[Point], ivf: IvfSettings) -> FaissIndex:
+    """An index of the points, written at once."""
+    index = FaissIndex(16, kind="ivf", ivf=ivf)
+    index.upsert(points)
+    return index
+
+
+def recall(index: FaissIndex, queries: Sequence[Vector]) -> float:
+    """Return ann recall@10 against the same index's exact search; a hit as near as the tenth counts as one."""
+    found = 0
+    for query in queries:
+        horizon = index.search(query, 10, exact=True)[-1].score - 1e-6
+        found += sum(hit.score >= horizon for hit in index.search(query, 10))
+    return found / (10 * len(queries))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from db.vectors.base import NO_FILTER, Filter, Payload, Point, location_keys
+from db.vectors.base import NO_FILTER, Filter, Payload, Point, location_keys, path_keys
 from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
 from tests.contract.comparison import Question, Tally, violations
 from tests.contract.shapes import SELECTIVITIES, SHAPES, filters_of
@@ -25,18 +25,29 @@ if TYPE_CHECKING:
 KS = (1, 10, 100)
 
 
-@pytest.mark.parametrize("exact", [False, True], ids=["default", "exact"])
+MODES: dict[str, dict[str, bool]] = {"default": {}, "without acorn": {"acorn": False}, "exact": {"exact": True}}
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hits_are_those_of_brute_force_at_every_selectivity(
-    filled_index: VectorIndex, engine: str, oracle: Oracle, catalogue: Catalogue, tally: Tally, shape: str, exact: bool
+    filled_index: VectorIndex, engine: str, oracle: Oracle, catalogue: Catalogue, tally: Tally, shape: str, mode: str
 ) -> None:
     wrong = []
     for where in filters_of(shape, oracle):
         for vector in catalogue.queries:
             for k in KS:
-                hits = filled_index.search(vector, k, where, exact=exact)
+                hits = filled_index.search(vector, k, where, **MODES[mode])
                 wrong += tally.add(engine, violations(hits, Question(vector, k, where), oracle))
     assert not wrong, wrong[:5]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_count_is_that_of_brute_force_at_every_selectivity(
+    filled_index: VectorIndex, oracle: Oracle, shape: str
+) -> None:
+    for where in filters_of(shape, oracle):
+        assert filled_index.count(where) == len(oracle.rows(where)), where
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES.keys() - {"none", "impossible"}))
@@ -114,6 +125,17 @@ def test_a_price_bound_that_is_not_finite_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="not finite"):
         filled_index.search(catalogue.queries[0], 10, Filter(price_max=bound))
+    with pytest.raises(ValueError, match="not finite"):
+        filled_index.count(Filter(price_min=bound))
+
+
+def test_a_time_that_a_float_cannot_tell_from_the_next_is_refused(index: VectorIndex, catalogue: Catalogue) -> None:
+    [point] = make_catalogue(1).points
+    with pytest.raises(ValueError, match="within 9007199254740992 seconds"):
+        index.search(point.vector, 10, Filter(listed_since=2**53 + 1))
+    with pytest.raises(ValueError, match=f"listed_at of photo {point.photo_id}"):
+        index.upsert([replace(point, payload=replace(point.payload, listed_at=-(2**53) - 1))])
+    assert index.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -123,8 +145,8 @@ def test_any_text_works_as_category_place_and_listing_id(index: VectorIndex, tex
     [one, other] = make_catalogue(2).points
     index.upsert(
         [
-            replace(one, payload=Payload(text, text, locations=(text,))),
-            replace(other, payload=Payload("listing", "category", locations=("place",))),
+            replace(one, payload=Payload(text, text, locations=(text,), seller=text)),
+            replace(other, payload=Payload("listing", "category", locations=("place",), seller="seller")),
         ]
     )
 
@@ -132,6 +154,65 @@ def test_any_text_works_as_category_place_and_listing_id(index: VectorIndex, tex
     assert [hit.photo_id for hit in index.search(one.vector, 5, Filter(excluded_listing_ids=frozenset({text})))] == [
         other.photo_id
     ]
+    assert [hit.photo_id for hit in index.search(one.vector, 5, Filter(sellers=frozenset({text})))] == [one.photo_id]
+    assert [hit.photo_id for hit in index.search(one.vector, 5, Filter(excluded_sellers=frozenset({text})))] == [
+        other.photo_id
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("Home & Garden", [0, 1]),
+        ("home & garden  /  LAMPS ", [0, 1]),
+        ("Home & Garden / Lamps / Desk lamps", [0]),
+        ("Home & Garden / Lamp", []),
+        ("Lamps", []),
+        ("Home & Garden/Lamps", []),
+    ],
+)
+def test_a_category_path_is_found_by_its_first_levels_however_they_are_written(
+    index: VectorIndex, query: str, found: list[int]
+) -> None:
+    vectors = [point.vector for point in make_catalogue(3).points]
+    paths = [("Home & Garden", "Lamps", "Desk lamps"), ("Home & Garden", "Lamps"), ("Home & Garden Lamps",)]
+    payloads = [Payload(f"l{i}", path[0], category_paths=path_keys(path)) for i, path in enumerate(paths)]
+    index.upsert([Point(i, vectors[i], payload) for i, payload in enumerate(payloads)])
+
+    assert sorted(hit.photo_id for hit in index.search(vectors[0], 10, Filter(category_path=query))) == found
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        (Filter(currency="GBP"), [0]),
+        (Filter(currency="EUR"), [1]),
+        (Filter(listed_since=100), [1, 2]),
+        (Filter(listed_since=101), [2]),
+        (Filter(listed_since=-(10**15)), [0, 1, 2]),
+        (Filter(sellers=frozenset({"ann"}), listed_since=100), [1]),
+        (Filter(excluded_sellers=frozenset({"ann"})), [2]),
+        (Filter(sellers=frozenset({"ann"}), excluded_sellers=frozenset({"ann"})), []),
+        (Filter(sellers=frozenset({""})), [2]),
+        (Filter(region="KENT "), [0]),
+        (Filter(region=""), [1, 2]),
+    ],
+    ids=str,
+)
+def test_currency_time_seller_and_region_are_compared_with_what_the_listing_has(
+    index: VectorIndex, where: Filter, found: list[int]
+) -> None:
+    vectors = [point.vector for point in make_catalogue(3).points]
+    index.upsert(
+        [
+            Point(0, vectors[0], Payload("a", "c", 1.0, currency="GBP", region="kent", seller="ann", listed_at=99)),
+            Point(1, vectors[1], Payload("b", "c", 1.0, currency="EUR", seller="ann", listed_at=100)),
+            Point(2, vectors[2], Payload("d", "c", None, listed_at=101)),
+        ]
+    )
+
+    assert sorted(hit.photo_id for hit in index.search(vectors[0], 10, where)) == found
+    assert index.count(where) == len(found)
 
 
 @pytest.mark.parametrize("query", ["Delph, Manchester", " delph,   MANCHESTER", "manchester", "Delph"])

@@ -47,7 +47,8 @@ def indexed_fields(client: QdrantClient, collection: str) -> dict[str, str]:
     return {field: index.data_type.value for field, index in schema.items()}
 
 
-ALL_FIELDS = {"listing_id": "keyword", "category": "keyword", "locations": "keyword", "price": "float"}
+KEYWORDS = ("listing_id", "category", "locations", "category_paths", "currency", "region", "seller")
+ALL_FIELDS = dict.fromkeys(KEYWORDS, "keyword") | {"price": "float", "listed_at": "integer"}
 
 
 def test_a_new_collection_has_a_named_vector_and_every_payload_index(client: QdrantClient, names: list[str]) -> None:

@@ -158,7 +158,7 @@ def test_a_format_of_the_future_is_named(saved: FaissIndex, tmp_path: Path) -> N
         FaissIndex.load(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"{not json", b"[]", b'{"format": 2}', b'{"format": "one"}'])
+@pytest.mark.parametrize("content", [b"{not json", b"[]", b'{"format": 3}', b'{"format": "one"}'])
 def test_a_manifest_that_is_not_one_is_noticed(saved: FaissIndex, tmp_path: Path, content: bytes) -> None:
     rewrite_manifest(tmp_path, content)
 

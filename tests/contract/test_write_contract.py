@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,15 +73,15 @@ def sums(points: Sequence[Point]) -> list[int]:
 
 def test_points_that_differ_in_anything_have_other_checksums() -> None:
     point = SMALL.points[0]
+    changed: dict[str, object] = {"price": 0.5, "locations": ("x",), "category_paths": ("x",), "listed_at": 7}
+    texts = dict.fromkeys(("listing_id", "category", "currency", "region", "seller"), "x")
     others = [
         replace(point, vector=SMALL.points[1].vector),
-        *(
-            replace(point, payload=replace(point.payload, **{name: value}))
-            for name, value in {"listing_id": "x", "category": "x", "price": 0.5, "locations": ("x",)}.items()
-        ),
+        *(replace(point, payload=replace(point.payload, **{name: value})) for name, value in (changed | texts).items()),
         replace(point, payload=replace(point.payload, price=None)),
     ]
-    assert len({*sums([point, *others])}) == 7
+    assert {field.name for field in fields(Payload)} == changed.keys() | texts.keys()
+    assert len({*sums([point, *others])}) == 12
 
 
 def test_an_empty_index_counts_and_lists_nothing(index: VectorIndex) -> None:

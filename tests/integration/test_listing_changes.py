@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
-from db import feed, photos
+from db import feed, listings, photos
 from services.cli.serve import build_app
 from services.resources import Resources
 from services.settings import Settings
@@ -119,6 +119,7 @@ def test_an_id_is_not_added_twice(client: TestClient[Litestar], jpeg: MakeJpeg) 
         ({"price": "a lot"}, "price", "unreadable_price"),
         ({"price": -1}, "price", "negative_price"),
         ({"currency": "pounds"}, "currency", "bad_currency"),
+        ({"seller": "x" * 201}, "seller", "seller_too_long"),
         ({"listing_id": " lamp"}, "id", "bad_id"),
         ({"listing_id": ""}, "id", "missing_id"),
         ({"listing_id": "bulk"}, "id", "bad_id"),
@@ -135,7 +136,17 @@ def test_a_listing_that_is_not_accepted_says_which_field_and_why(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"colour": "brass"}, {"title": 7}, {"photos": "a.jpg"}, {"photos": [7]}, {"price": [1]}], ids=str
+    "wrong",
+    [
+        {"colour": "brass"},
+        {"title": 7},
+        {"photos": "a.jpg"},
+        {"photos": [7]},
+        {"price": [1]},
+        {"listed_at": []},
+        {"seller": 7},
+    ],
+    ids=str,
 )
 def test_a_body_of_another_shape_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
     answer = client.post("/v1/listings", json={**LAMP, **wrong})
@@ -207,6 +218,70 @@ def test_a_changed_price_is_what_searches_filter_by(client: TestClient[Litestar]
     cheap = {"image": ("photo.jpg", jpeg(1))}
     wait_for(lambda: client.post("/v1/search", files=cheap, data={"price_max": "100"}).json()["results"] == [])
     assert found(client, jpeg(1)) == ["lamp"]
+
+
+def stored(resources: Resources, listing_id: str = "lamp") -> tuple[str, str | None, list[str]]:
+    """Return who sells a listing, since when, and its flags."""
+    with resources.database.read() as session:
+        (row,) = listings.listings_by_id(session, [listing_id])
+    return row.seller, row.listed_at and row.listed_at.isoformat(), row.flags
+
+
+MIDNIGHT, MORNING = "2024-01-31T00:00:00+00:00", "2024-01-31T09:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("listed_at", "read"), [("2024-01-31", MIDNIGHT), (1706693400, MORNING), ("1706693400", MORNING), (None, None)]
+)
+def test_a_listing_may_say_who_sells_it_and_since_when(
+    client: TestClient[Litestar], resources: Resources, listed_at: Any, read: str | None
+) -> None:
+    sold = {**LAMP, "seller": " ann ", "listed_at": listed_at}
+    assert client.post("/v1/listings", json={**sold, "listing_id": "lamp"}).status_code == 201
+    assert stored(resources) == ("ann", read, [])
+    assert client.put("/v1/listings/lamp", json=sold).json()["outcome"] == "unchanged"
+    assert client.put("/v1/listings/lamp", json=LAMP).json()["outcome"] == "updated"
+    assert stored(resources) == ("", None, [])
+
+
+def test_a_form_may_say_who_sells_a_listing_and_since_when(
+    client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
+) -> None:
+    add(client, "lamp", ("a.jpg", jpeg(1)), seller="ann", listed_at="2024-01-31")
+    assert stored(resources) == ("ann", MIDNIGHT, [])
+    add(client, "drill", ("a.jpg", jpeg(2)), seller="ann", listed_at="1706693400")
+    assert stored(resources, "drill") == ("ann", MORNING, [])
+
+
+def test_patch_keeps_seller_and_date_or_changes_them(client: TestClient[Litestar], resources: Resources) -> None:
+    client.put("/v1/listings/lamp", json={**LAMP, "seller": "ann", "listed_at": "2024-01-31T09:30"})
+    client.patch("/v1/listings/lamp", json={"price": 9})
+    assert stored(resources) == ("ann", MORNING, [])
+    client.patch("/v1/listings/lamp", json={"seller": "bob"})
+    assert stored(resources) == ("bob", MORNING, [])
+    client.patch("/v1/listings/lamp", json={"seller": "", "listed_at": None})
+    assert stored(resources) == ("", None, [])
+
+
+def test_a_date_that_cannot_be_read_stays_flagged_until_another_is_stated(
+    client: TestClient[Litestar], resources: Resources
+) -> None:
+    client.put("/v1/listings/lamp", json={**LAMP, "listed_at": "yesterday"})
+    client.patch("/v1/listings/lamp", json={"price": 9})
+    assert stored(resources) == ("", None, ["unreadable_date"])
+    client.patch("/v1/listings/lamp", json={"listed_at": "tomorrow"})
+    assert stored(resources) == ("", None, ["unreadable_date"])
+    client.patch("/v1/listings/lamp", json={"listed_at": "2024-01-31"})
+    assert stored(resources) == ("", MIDNIGHT, [])
+
+
+@pytest.mark.parametrize(("path", "method"), [("/v1/listings", "post"), ("/v1/listings/{listing_id}", "patch")])
+def test_the_bodies_that_are_described_have_a_seller_and_a_date(
+    client: TestClient[Litestar], path: str, method: str
+) -> None:
+    operation = client.get("/docs/openapi.json").json()["paths"][path][method]
+    for body in operation["requestBody"]["content"].values():
+        assert {"seller", "listed_at"} <= body["schema"]["properties"].keys()
 
 
 def test_patch_can_clear_the_price(client: TestClient[Litestar]) -> None:

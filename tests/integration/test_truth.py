@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from db import embeddings, feed, generations, jobs, listings, migrate, photos
 from db.models import FeedOperation, GenerationState, JobState, PhotoState
 from db.records import RejectedRecord
+from db.vectors.base import Payload
 from tests.truth import (
     DRILL,
     LAMP,
@@ -68,6 +71,61 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
     before, after = migrate.upgrade(database)
     assert before == after
     assert migrate.is_current(database)
+
+
+def test_what_was_stored_before_sellers_and_dates_has_neither_after_the_upgrade(database: Database) -> None:
+    record = replace(LAMP, seller="ann", listed_at=datetime(2024, 1, 31, tzinfo=UTC))
+    add_listings(database, record)
+    with database.write() as session:
+        feed.set_cursor(session, "qdrant:photos_g1", 5)
+    with database.write() as session:
+        config = migrate._config(session.connection())
+        command.downgrade(config, "0007")
+        command.upgrade(config, "head")
+    with database.read() as session:
+        (row,) = listings.listings_by_id(session, ["lamp"])
+        assert (row.title, row.seller, row.listed_at) == ("Brass lamp", "", None)
+        assert feed.cursor_of(session, "qdrant:photos_g1") == 5
+        assert not feed.was_filled(session, "qdrant:photos_g1")
+
+
+def test_a_points_payload_is_what_the_listing_says(database: Database) -> None:
+    add_listings(database, replace(LAMP, seller="ann", listed_at=datetime(2024, 1, 31, 9, 30, 0, 900_000, UTC)))
+    photo = stored_photo()
+    ids = add_photos(database, photo)
+    embed(database, *(new_embedding(photo_id, photo) for photo_id in ids))
+    with database.read() as session:
+        (point,) = embeddings.points(session, ids, model_version=MODEL)
+    assert point.payload == Payload(
+        listing_id="lamp",
+        category="Home & Garden",
+        price=12.5,
+        locations=("delph, manchester", "delph", "manchester"),
+        category_paths=("home & garden", "home & garden / lamps"),
+        currency="GBP",
+        region="manchester",
+        seller="ann",
+        listed_at=1706693400,
+    )
+
+
+def test_a_listing_without_a_date_counts_as_listed_when_it_was_added(database: Database) -> None:
+    add_listings(database, LAMP)
+    with database.read() as session:
+        (row,) = listings.listings_by_id(session, ["lamp"])
+        assert embeddings.payload_of(row).listed_at == int(row.created_at.timestamp())
+
+
+def test_points_are_read_with_one_query(database: Database) -> None:
+    add_listings(database, LAMP, DRILL)
+    stored = [stored_photo(), stored_photo("drill")]
+    ids = add_photos(database, *stored)
+    embed(database, *(new_embedding(i, photo) for i, photo in zip(ids, stored, strict=True)))
+    asked: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    with database.read() as session:
+        assert len(embeddings.points(session, ids, model_version=MODEL)) == 2
+    assert len([statement for statement in asked if "SELECT" in statement]) == 1
 
 
 def test_a_listing_comes_back_as_it_was_stored(database: Database) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from db.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning import check_records, clean_listing, clean_title, region_of, split_category
+from services.ingest.dates import AHEAD, EARLIEST
 from services.ingest.prices import Price, is_absurd, parse_price
 from services.ingest.readers import RawListing
 from services.ingest.text_cleaning import clean_line, clean_paragraphs
+from tests.truth import LAMP
 
 EXAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -161,6 +164,7 @@ def test_how_a_record_was_read_stays_with_it(price, flags):
         (replace(RAW, category=" / "), "category", "missing_category"),
         (replace(RAW, listing_id="x" * 201), "id", "id_too_long"),
         (replace(RAW, category="x" * 201), "category", "category_too_long"),
+        (replace(RAW, seller="x" * 201), "seller", "seller_too_long"),
     ],
 )
 def test_what_a_listing_cannot_do_without_or_hold_is_a_reject(raw, field, reason):
@@ -169,9 +173,70 @@ def test_what_a_listing_cannot_do_without_or_hold_is_a_reject(raw, field, reason
     assert (rejected.file, rejected.line, rejected.field, rejected.reason) == ("listings.csv", 7, field, reason)
 
 
-@pytest.mark.parametrize("field", ["description", "price", "location"])
+@pytest.mark.parametrize("field", ["description", "price", "location", "seller", "listed_at"])
 def test_a_listing_may_lack_the_rest(field):
     assert isinstance(clean_listing(replace(RAW, **{field: ""})), ListingRecord)
+
+
+def test_a_seller_is_one_clean_line_of_at_most_200_characters():
+    listing = clean_listing(replace(RAW, seller=f" \u200bshop\n{'x' * 195} "))
+    assert isinstance(listing, ListingRecord)
+    assert listing.seller == f"shop {'x' * 195}"
+
+
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2024-01-31", "2024-01-31T00:00:00+00:00"),
+        ("20240131", "2024-01-31T00:00:00+00:00"),
+        ("2024-01-31 09:30", "2024-01-31T09:30:00+00:00"),
+        ("2024-01-31T09:30:00Z", "2024-01-31T09:30:00+00:00"),
+        ("2024-01-31T09:30:00+02:00", "2024-01-31T07:30:00+00:00"),
+        (" 1706693400 ", "2024-01-31T09:30:00+00:00"),
+        ("1706693400.5", "2024-01-31T09:30:00.500000+00:00"),
+        ("1990-01-01", "1990-01-01T00:00:00+00:00"),
+        ("631152000", "1990-01-01T00:00:00+00:00"),
+        ("2024-06-02T12:00:00", "2024-06-02T12:00:00+00:00"),
+    ],
+)
+def test_a_date_is_read_in_utc_from_iso_8601_or_unix_seconds(text, read):
+    listing = clean_listing(replace(RAW, listed_at=text), now=NOW)
+    assert isinstance(listing, ListingRecord)
+    assert listing.listed_at is not None
+    assert (listing.listed_at.isoformat(), listing.listed_at.tzinfo, listing.flags) == (read, UTC, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday", "31/01/2024", "2024-13-01", "2024", "2024-06-02T12:00:01", "1989-12-31T23:59:59", "1970-01-01",
+        "631151999", "-5", "1706693400000", "9" * 400, "1_706_693_400", "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00", "NaN", "٢٠٢٤-٠١-٣١", "\ud800",
+    ],
+)  # fmt: skip
+def test_a_date_that_cannot_be_leaves_the_listing_without_one_and_flagged(text):
+    listing = clean_listing(replace(RAW, listed_at=text, flags=("repaired_record",)), now=NOW)
+    assert isinstance(listing, ListingRecord)
+    assert (listing.listed_at, listing.flags) == (None, ("repaired_record", "unreadable_date"))
+    assert check_records([listing]) == [listing]
+
+
+@EXAMPLES
+@given(st.text() | st.datetimes().map(str) | st.floats().map(str) | st.integers().map(str))
+def test_any_text_is_a_possible_date_or_none(text):
+    listing = clean_listing(replace(RAW, listed_at=text), now=NOW)
+    assert isinstance(listing, ListingRecord)
+    assert listing.listed_at is None or EARLIEST <= listing.listed_at <= NOW + AHEAD
+    assert check_records([listing]) == [listing]
+
+
+def test_a_record_without_seller_and_date_has_the_hash_that_it_had_before_there_were_any():
+    assert LAMP.content_hash() == "28b7dc2b84931eb989047c621cdb563ecca9520ff91f217614a22ea863cf8257"
+    later = [replace(LAMP, seller="shop"), replace(LAMP, listed_at=NOW), replace(LAMP, seller="shop", listed_at=NOW)]
+    assert len({record.content_hash() for record in (LAMP, *later)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -260,6 +325,9 @@ def test_whatever_is_cleaned_passes_the_gate(raw):
         (replace(CLEAN, price=None), "", "currency_without_price"),
         (replace(CLEAN, currency="gbp"), "currency", "bad_currency"),
         (replace(CLEAN, flags=("no code",)), "flags", "bad_flags"),
+        (replace(CLEAN, seller="x" * 201), "seller", "seller_too_long"),
+        (replace(CLEAN, seller="two\nlines"), "seller", "not_one_line"),
+        (replace(CLEAN, listed_at=datetime(2024, 1, 31)), "listed_at", "bad_time"),
     ],
 )
 def test_the_gate_rejects_what_is_not_clean_and_lets_the_others_pass(record, field, reason):

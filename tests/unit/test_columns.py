@@ -22,6 +22,7 @@ def test_the_default_is_the_published_data_set():
     assert (listings.description, listings.price, listings.location) == ("product_description", "price", "location")
     assert (photos.id, photos.listing_id) == ("id", "product_id")
     assert (listings.photos, photos.file) == ("", "")
+    assert listings.unless_absent == ("seller", "listed_at")
 
 
 def test_a_mapping_replaces_only_what_it_names(toml):
@@ -29,6 +30,17 @@ def test_a_mapping_replaces_only_what_it_names(toml):
     assert Columns.from_toml(toml) == Columns(
         ListingColumns(id="sku", price="", photos="urls"), PhotoColumns(file="file_name")
     )
+
+
+def test_a_column_that_the_mapping_names_must_be_there(toml):
+    toml.write_text('[listings]\nseller = "shop"\nlisted_at = ""\n')
+    listings = Columns.from_toml(toml).listings
+    assert (listings.seller, listings.listed_at, listings.unless_absent) == ("shop", "", ())
+
+
+def test_a_default_name_that_another_field_uses_must_be_there(toml):
+    toml.write_text('[listings]\nlocation = "seller"\n')
+    assert Columns.from_toml(toml).listings.unless_absent == ("listed_at",)
 
 
 def test_a_mapping_may_be_saved_with_a_byte_order_mark(toml):

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import tracemalloc
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,16 @@ def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 
 def parquet(path: Path, **columns: Any) -> Path:
     pq.write_table(pa.table(columns), path)
+    return path
+
+
+def write_row(path: Path, cells: dict[str, str]) -> Path:
+    """Write a table of one row in the format that the name says."""
+    if path.suffix == ".parquet":
+        return parquet(path, **{name: [cell] for name, cell in cells.items()})
+    separator = "\t" if path.suffix == ".tsv" else ","
+    lines = [separator.join(cells), separator.join(cells.values())] if path.suffix != ".jsonl" else [json.dumps(cells)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
@@ -129,6 +140,52 @@ def test_a_mapping_names_the_columns(file):
     path = file("a.csv", "sku,name,kind\nL-1,Desk,Home\n")
     columns = Columns(ListingColumns("sku", "name", "kind", description="", price="", location=""))
     assert only(path, columns) == RawListing(path.name, 2, "L-1", "Desk", "Home", "", "", "")
+
+
+SOLD = {"seller": "shop-7", "listed_at": "2024-01-31"}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_seller_and_date_are_read_where_a_table_has_them(tmp_path, name):
+    cells = dict(zip(KEYS, DESK, strict=True)) | SOLD
+    path = write_row(tmp_path / name, cells)
+    assert only(path) == desk(path, 2 if name in ("a.csv", "a.tsv") else 1, **SOLD)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_a_seller_column_that_was_asked_for_is_missed(tmp_path, name):
+    path = write_row(tmp_path / name, dict(zip(KEYS, DESK, strict=True)))
+    with pytest.raises(MissingColumns, match="'shop'"):
+        read(path, Columns(ListingColumns(seller="shop")))
+
+
+def test_a_date_column_of_parquet_is_read_as_a_date(tmp_path):
+    when = datetime(2024, 1, 31, 9, 30, tzinfo=UTC)
+    columns = {key: [cell] for key, cell in zip(KEYS, DESK, strict=True)}
+    path = parquet(tmp_path / "a.parquet", **columns, listed_at=[when])
+    assert datetime.fromisoformat(only(path).listed_at) == when
+
+
+def test_what_is_no_text_under_a_name_that_nobody_asked_for_is_left_out(file):
+    entry = dict(zip(KEYS, DESK, strict=True)) | {"seller": {"id": 7}, "listed_at": 1706693400}
+    path = file("a.jsonl", json.dumps(entry))
+    assert only(path) == desk(path, 1, listed_at="1706693400")
+
+
+def test_a_listing_whose_seller_was_asked_for_and_is_no_text_is_rejected(file):
+    entry = dict(zip(KEYS, DESK, strict=True)) | {"shop": {"id": 7}}
+    path = file("a.jsonl", json.dumps(entry))
+    [rejected] = read(path, Columns(ListingColumns(seller="shop")))
+    assert isinstance(rejected, RejectedRecord)
+    assert (rejected.field, rejected.reason) == ("shop", "wrong_type")
+
+
+def test_a_broken_record_keeps_its_seller_and_date(file):
+    header = HEADER.replace("\n", ",seller,listed_at\n")
+    rows = "L-1,Desk,Home,Solid oak,\nhardly used\n,£5.00,Leeds,shop-7,2024-01-31\nL-2,Desk,Home,Oak,£5.00,Leeds,,\n"
+    first, second = read(file("a.csv", header + rows))
+    assert (first.seller, first.listed_at, first.flags) == ("shop-7", "2024-01-31", ("repaired_record",))
+    assert (second.seller, second.listed_at) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ml.sample.draw import Canvas, Paint
 from ml.sample.items import KINDS
 from ml.sample.kinds import ANY_PATTERN, COLOURS, Look
 from ml.sample.scene import BACKGROUNDS, take_photo
+from ml.sample.words import SELLERS
 from services.ingest.cleaning import clean_listing
 from services.ingest.columns import Columns
 from services.ingest.readers import RawListing, read_listings, read_photo_table
@@ -113,7 +114,7 @@ def test_another_seed_writes_another_catalogue(folder: Path, summary: SampleSumm
 
 def test_the_tables_have_the_published_columns(folder: Path, summary: SampleSummary) -> None:
     listings, photos = ((folder / name).read_bytes() for name in ("listings.csv", "photos.csv"))
-    assert listings.startswith(b",id,product_name,category,product_description,price,location\r\n0,")
+    assert listings.startswith(b",id,product_name,category,product_description,price,location,seller,listed_at\r\n0,")
     assert photos.startswith(b",id,product_id\n0,")
     assert len(list(csv.reader(photos.decode().splitlines()))) == 1 + summary.photo_records
 
@@ -168,6 +169,23 @@ def test_of_a_listing_that_stands_there_twice_the_later_record_is_the_right_one(
     older, newer = (record.description for record in records if record.listing_id == twice)
     assert older == "Old advert, please ignore."
     assert newer != older
+
+
+def test_most_listings_say_who_sells_them_and_since_when_and_a_few_do_not() -> None:
+    listings = make_listings(600, np.random.default_rng(1))
+    sellers = Counter(listing.seller for listing in listings)
+    days = [listing.listed_at for listing in listings]
+    assert sellers.keys() == {"", *SELLERS}
+    assert 0.02 < sellers[""] / 600 < 0.08
+    assert 0.02 < days.count("") / 600 < 0.08
+    assert "2025-01-01" <= min(filter(None, days)) < "2025-02" < "2025-12" <= max(days) <= "2025-12-31"
+
+
+def test_cleaning_reads_who_sells_a_listing_and_since_when(folder: Path, summary: SampleSummary) -> None:
+    written = {listing.listing_id: listing for listing in make_listings(26, np.random.default_rng(7))}
+    for listing_id, record in accepted(folder).items():
+        assert record.seller == written[listing_id].seller
+        assert (record.listed_at.date().isoformat() if record.listed_at else "") == written[listing_id].listed_at
 
 
 def test_the_categories_are_the_published_ones_with_even_shares() -> None:
