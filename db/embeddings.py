@@ -13,13 +13,29 @@ from sqlmodel import Session, col, select
 from db import feed
 from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
 from db.photos import ClaimedPhoto
-from db.vectors.base import Payload, Point, Vector, location_keys
+from db.vectors.base import Payload, Point, Vector, location_key, location_keys, path_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlmodel.sql.expression import SelectOfScalar
+
+    from db.found import FoundListing
+
+_PAYLOAD_COLUMNS: tuple[Any, ...] = (
+    Listing.id,
+    Listing.category,
+    Listing.category_path,
+    Listing.price,
+    Listing.currency,
+    Listing.location,
+    Listing.region,
+    Listing.seller,
+    Listing.listed_at,
+    Listing.created_at,
+)
+"""What `payload_of` reads: a column that is not among these would be fetched row by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +105,18 @@ def from_bytes(stored: bytes) -> Vector:
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
-def payload_of(listing: Listing) -> Payload:
+def payload_of(listing: Listing | FoundListing) -> Payload:
     """Return the filterable copy of the listing's fields that its photos' points carry."""
     return Payload(
         listing_id=listing.id,
         category=listing.category,
         price=None if listing.price is None else float(listing.price),
         locations=location_keys(listing.location),
+        category_paths=path_keys(listing.category_path),
+        currency=listing.currency,
+        region=location_key(listing.region),
+        seller=listing.seller,
+        listed_at=int((listing.listed_at or listing.created_at).timestamp()),
     )
 
 
@@ -171,7 +192,7 @@ def _points(session: Session, model_version: str, which: ColumnElement[bool], li
         .where(Embedding.model_version == model_version, which)
         .order_by(col(Photo.id))
         .limit(limit)
-        .options(load_only(Listing.id, Listing.category, Listing.price, Listing.location))  # type: ignore[arg-type]
+        .options(load_only(*_PAYLOAD_COLUMNS))
     )
     return [_point(photo_id, vector, listing) for photo_id, vector, listing in session.exec(query)]
 

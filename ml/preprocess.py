@@ -8,6 +8,7 @@ Normalising to the network's mean and standard deviation is the network's own fi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import imagehash
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ml.borders import trim_borders
+from ml.crops import WHOLE, Crop
 from ml.photo import DEFAULT_LIMITS, PhotoError, PhotoHeader, PhotoLimits, decode, inspect, original_size
 
 if TYPE_CHECKING:
@@ -98,13 +100,20 @@ class Preprocessing:
     def _square(self, image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image.resize((self.size, self.size), _FILTER, reducing_gap=_REDUCING_GAP))
 
-    def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
-        """Return a photo's bytes as an array of shape (size, size, 3).
+    def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, crop: Crop = WHOLE) -> NDArray[np.uint8]:
+        """Return a photo's bytes, or the part of the upright photo that `crop` says, as shape (size, size, 3).
 
         Raises:
-            PhotoError: the bytes are not a photo that we accept.
+            PhotoError: the bytes are not a photo that we accept, or the part is too small to be one.
         """
-        return self.apply(decode(content, limits, at_least=self.decode_at_least))
+        picture = decode(content, limits, at_least=ceil(self.decode_at_least * crop.shrinks_by))
+        if crop == WHOLE:
+            return self.apply(picture)
+        width, height = original_size(picture)
+        if min(width * crop.width, height * crop.height) < limits.min_side:
+            problem = f"The crop {crop} of a photo of {width} x {height} pixels has a side below {limits.min_side}"
+            raise PhotoError("too_small", f"{problem}. Choose a larger part.")
+        return self.apply(crop.of(picture))
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON has them."""

@@ -84,16 +84,24 @@ class Found:
 
 
 def search_all(
-    gallery: Gallery, vectors: NDArray[np.float32], queries: NDArray[np.int64], *, distance: Distance = "cosine"
+    gallery: Gallery,
+    vectors: NDArray[np.float32],
+    queries: NDArray[np.int64],
+    *,
+    distance: Distance = "cosine",
+    asked_by: NDArray[np.float32] | None = None,
 ) -> Found:
     """Search the gallery by each query, the query itself left out.
 
     Args:
         vectors: (n, d), of the photos that the gallery was made of; of unit length for `cosine`.
         queries: rows of photos, (q,), at least one, all `findable`.
+        asked_by: (n, d), what photos are searched by where that is not their own vector; only with `cosine`.
         distance: `l2` ranks by Euclidean distance, which for vectors of unit length is the same ranking.
     """
     asked, searched = (vectors, vectors[gallery.firsts]) if distance == "cosine" else _as_products(vectors, gallery)
+    if asked_by is not None:
+        asked = asked_by
     blocks = [
         _search(gallery, asked[rows], searched, rows)
         for rows in (queries[start : start + _QUERIES_AT_ONCE] for start in range(0, len(queries), _QUERIES_AT_ONCE))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
 from litestar import get
+from litestar.di import Provide
 from litestar.response import Redirect
 
-from services.search.controllers import CatalogueController, SearchController, get_listing
+from services.indexing.audit import Auditing, RecallAuditor
+from services.search.catalogue_controllers import CatalogueController, get_listing
+from services.search.controllers import SearchController
+from services.search.parameters import search_fields
 from services.search.service import SearchService
 from services.web.app import AppPart
 from services.web.app import create_app as create_web_app
+from services.web.metrics import show_recall
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
     from litestar import Litestar
 
     from services.resources import Resources
@@ -25,10 +35,29 @@ def start() -> Redirect:
 
 
 def search_part(resources: Resources) -> AppPart:
-    """Return what the search service adds to an app."""
+    """Return what the search service adds to an app: while it serves, the recall of its searches is looked after."""
+    auditor = RecallAuditor(resources.database, resources.live, show=show_recall)
     return AppPart(
-        [SearchController, CatalogueController, get_listing, start], {"search_service": SearchService(resources)}
+        [SearchController, CatalogueController, get_listing, start],
+        {
+            "search_service": SearchService(resources, auditor),
+            "search_fields": Provide(search_fields, sync_to_thread=False),
+        },
+        lifespans=[_auditing(auditor)],
     )
+
+
+def _auditing(auditor: RecallAuditor) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        auditing = Auditing(auditor)
+        auditing.start()
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(auditing.stop)
+
+    return lifespan
 
 
 def create_app(resources: Resources) -> Litestar:

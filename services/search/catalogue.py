@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from db.models import Listing, Photo
 
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 """What the id column holds. SQLite's driver raises OverflowError above it, PostgreSQL an error of its own."""
 
 
@@ -34,7 +34,7 @@ def find_photo(session: Session, photo_id: int) -> Photo:
     Raises:
         NotFound: there is none.
     """
-    rows = photos.photos_by_id(session, [photo_id]) if 0 < photo_id <= _LARGEST_ID else []
+    rows = photos.photos_by_id(session, [photo_id]) if 0 < photo_id <= LARGEST_ID else []
     if not rows:
         raise NotFound("photo", photo_id)
     return rows[0]

@@ -1,70 +1,43 @@
-"""The search app's calls. What they do is done by `service`, `catalogue` and `pictures`."""
+"""The search app's calls that search. What they do is done by `service`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
+import anyio
 import msgspec
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, SkipValidation
 
-from db import listings, photos
 from db.models import Role
-from services.errors import BadQuery
-from services.resources import Resources
-from services.search.catalogue import find_listing
-from services.search.pictures import Conditions, photo_response, thumbnail_response
-from services.search.request_bodies import ClassifyBody, SearchBody
-from services.search.schemas import (
-    CategoryCount,
-    ClassifyAnswer,
-    FilterFields,
-    ListingAnswer,
-    SearchAnswer,
-    classify_answer,
-    listing_answer,
-    search_answer,
-)
-from services.search.service import Answer, SearchService
-from services.search.thumbnails import DEFAULT_SIDE
-from services.settings import Engine
-from services.web.problems import problem_responses
+from ml.crops import WHOLE
+from services import wire
+from services.errors import BadQuery, LookalikeError
+from services.search.answers import BATCH, CLASSIFY, SEARCH
+from services.search.query import query_of
+from services.search.request_bodies import BatchBody, ClassifyBody, RecommendBody, SearchBody, SimilarQuery
+from services.search.schemas import classify_answer, search_answer
+from services.search.service import SearchService, plain_fields
+from services.web.problems import problem_of, problem_responses
 from services.web.requests import converted, form_values
 from services.web.threads import Workers
 
 AnyRequest = Request[Any, Any, Any]
-Version = Annotated[
-    str | None, QueryParameter(description="The photo's version, as it stands in `photo_url`: the answer may be kept.")
-]
+
+MOST_IN_BATCH = 20
+"""Searches that one call may ask for."""
+
+_LISTS = ("category", "seller", "exclude_seller", "exclude_listing")
 
 
-class PhotoQuery(FilterFields, kw_only=True):
+class PhotoQuery(wire.SearchFields, kw_only=True):
     """A search by an uploaded photo."""
 
     image: UploadFile
-
-
-class StoredQuery(FilterFields, kw_only=True):
-    """A search by a listing, or one photo of a listing, that is known."""
-
-    listing_id: str | None = None
-    photo_id: int | None = None
-
-    def answer(self, search_service: SearchService) -> Answer:
-        """Search.
-
-        Raises:
-            BadQuery: neither or both are named.
-        """
-        if self.listing_id is not None and self.photo_id is None:
-            return search_service.by_listing(self.listing_id, self.query())
-        if self.photo_id is not None and self.listing_id is None:
-            return search_service.by_stored_photo(self.photo_id, self.query())
-        raise BadQuery("listing_id", "give either a `listing_id` or a `photo_id`, or upload an `image` as a form")
 
 
 class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +45,7 @@ class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     image: UploadFile
     k: int = 5
+    crop: str | None = None
 
 
 class SearchController(Controller):
@@ -85,151 +59,105 @@ class SearchController(Controller):
         "/search",
         status_code=200,
         operation_class=SearchBody,
-        responses=problem_responses(400, 404, 409, 413, 415, 422, 503),
+        responses={**SEARCH, **problem_responses(404, 409, 415, 422)},
         summary="Find listings that look like a photo",
     )
     async def search(
         self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
-    ) -> SearchAnswer:
-        """Search by an uploaded photo (multipart), or by a listing or photo that is known (JSON)."""
+    ) -> wire.SearchAnswer:
+        """Search by an uploaded photo (multipart); by a listing, a photo, its address or an earlier query (JSON)."""
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
             form = converted(_listed(form_values(await request.form())), PhotoQuery, strict=False)
             content = await form.image.read()
-            answer = await workers.run(search_service.by_photo, content, form.query())
-        elif request.content_type[0] in (RequestEncodingType.JSON, ""):
-            asked = converted(await request.json(), StoredQuery, strict=True)
-            answer = await workers.run(asked.answer, search_service)
-        else:
-            raise ClientException(
-                "Send multipart/form-data with an `image`, or application/json with a `listing_id` or a `photo_id`.",
-                status_code=415,
-            )
-        return search_answer(answer)
+            return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form)))
+        if request.content_type[0] in (RequestEncodingType.JSON, ""):
+            asked = converted(await request.json(), wire.StoredSearch, strict=True)
+            return search_answer(await workers.run(search_service.stored, asked))
+        raise ClientException(
+            "Send multipart/form-data with an `image`, or application/json with a `listing_id`, a `photo_id`, "
+            "a `query_token` or an `image_url`.",
+            status_code=415,
+        )
+
+    @post(
+        "/search/batch",
+        status_code=200,
+        operation_class=BatchBody,
+        responses=BATCH,
+        summary="Several searches at once",
+    )
+    async def batch(
+        self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
+    ) -> wire.BatchAnswer:
+        """Answer each of up to 20 searches, or say what is wrong with it; the others are answered all the same."""
+        asked = converted(await request.json(), wire.BatchSearch, strict=True).queries
+        if not 1 <= len(asked) <= MOST_IN_BATCH:
+            raise BadQuery("queries", f"has {len(asked)} searches, and may have 1 to {MOST_IN_BATCH}")
+        answers = [wire.BatchEntry() for _ in asked]
+
+        async def answer(at: int) -> None:
+            try:
+                answers[at].answer = search_answer(await workers.run(search_service.stored, asked[at]))
+            except LookalikeError as error:
+                problem = problem_of(error)
+                answers[at].problem = wire.BatchProblem(problem.status, problem.title, problem.detail, problem.field)
+
+        async with anyio.create_task_group() as tasks:
+            for at in range(len(asked)):
+                tasks.start_soon(answer, at)
+        return wire.BatchAnswer(answers)
 
     @get(
         "/listings/{listing_id:str}/similar",
-        responses=problem_responses(400, 404, 409, 503),
+        operation_class=SimilarQuery,
+        responses={**SEARCH, **problem_responses(404, 409)},
         summary="Find listings that look like a listing",
     )
     async def similar(
         self,
         listing_id: FromPath[str],
+        search_fields: NamedDependency[SkipValidation[wire.SearchFields]],
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[Workers],
-        k: Annotated[int, QueryParameter(ge=1, le=100)] = 10,
-        category: Annotated[list[str] | None, QueryParameter()] = None,
-        price_min: Annotated[float | None, QueryParameter(ge=0)] = None,
-        price_max: Annotated[float | None, QueryParameter(ge=0)] = None,
-        location: Annotated[str | None, QueryParameter()] = None,
-        engine: Annotated[Engine, QueryParameter()] = Engine.AUTO,
-    ) -> SearchAnswer:
+    ) -> wire.SearchAnswer:
         """Search by a listing's photos; the listing itself is left out."""
-        asked = FilterFields(
-            k=k,
-            category=category or [],
-            price_min=price_min,
-            price_max=price_max,
-            location=location,
-            engine=engine,
-        )
-        return search_answer(await workers.run(search_service.by_listing, listing_id, asked.query()))
+        if search_fields.cursor is not None:
+            return search_answer(await workers.run(search_service.next_page, search_fields.cursor, search_fields))
+        return search_answer(await workers.run(search_service.by_listing, listing_id, search_fields))
+
+    @post(
+        "/recommend",
+        status_code=200,
+        operation_class=RecommendBody,
+        responses={**SEARCH, **problem_responses(409)},
+        summary="Find listings for a buyer who liked some and not others",
+    )
+    async def recommend(
+        self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
+    ) -> wire.SearchAnswer:
+        """Search by what was liked, away from what was not; all of it is left out."""
+        asked = converted(await request.json(), wire.Recommendation, strict=True)
+        return search_answer(await workers.run(search_service.recommend, asked))
 
     @post(
         "/classify",
         status_code=200,
         operation_class=ClassifyBody,
-        responses=problem_responses(400, 413, 422, 503),
+        responses={**CLASSIFY, **problem_responses(422)},
         summary="Say which category a photo belongs to",
     )
     async def classify(
         self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
-    ) -> ClassifyAnswer:
+    ) -> wire.Classification:
         """Return the likeliest categories of an uploaded photo."""
         form = converted(form_values(await request.form()), ClassifyForm, strict=False)
+        crop = WHOLE if form.crop is None else query_of(wire.SearchFields(crop=form.crop)).crop
         content = await form.image.read()
-        return classify_answer(await workers.run(search_service.classify, content, form.k))
-
-
-class CatalogueController(Controller):
-    """Listings, photos and categories, as they are stored."""
-
-    path = "/v1"
-    tags = ("catalogue",)
-    opt = {"role": Role.READ}  # noqa: RUF012
-
-    @get("/categories", responses=problem_responses(503), summary="The categories, with their numbers of listings")
-    async def categories(
-        self, resources: NamedDependency[Resources], workers: NamedDependency[Workers]
-    ) -> list[CategoryCount]:
-        """Return every category, most listings first."""
-        return await workers.run(_categories, resources)
-
-    @get(
-        "/photos/{photo_id:int}",
-        media_type="image/*",
-        responses=problem_responses(400, 404, 503),
-        summary="A photo, as it was ingested",
-    )
-    async def photo(
-        self,
-        request: AnyRequest,
-        photo_id: FromPath[int],
-        resources: NamedDependency[Resources],
-        workers: NamedDependency[Workers],
-        v: Version = None,
-    ) -> Response[bytes]:
-        """Return the photo's file, byte for byte. 304 without a body answers a fitting If-None-Match."""
-        return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
-
-    @get(
-        "/photos/{photo_id:int}/thumbnail",
-        media_type="image/jpeg",
-        responses=problem_responses(400, 404, 422, 503),
-        summary="A small copy of a photo",
-    )
-    async def thumbnail(
-        self,
-        request: AnyRequest,
-        photo_id: FromPath[int],
-        resources: NamedDependency[Resources],
-        workers: NamedDependency[Workers],
-        size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
-        v: Version = None,
-    ) -> Response[bytes]:
-        """Return the photo as a JPEG, upright, without metadata. 304 answers a fitting If-None-Match."""
-        conditions = _conditions(request, v)
-        return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
-
-
-@get(
-    "/v1/listings/{listing_id:str}",
-    tags=["catalogue"],
-    opt={"role": Role.READ},
-    responses=problem_responses(400, 404, 503),
-    summary="A listing",
-)
-async def get_listing(
-    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
-) -> ListingAnswer:
-    """Return a listing with its photos."""
-    return await workers.run(_listing, resources, listing_id)
-
-
-def _categories(resources: Resources) -> list[CategoryCount]:
-    with resources.database.read() as session:
-        return [CategoryCount(*counted) for counted in listings.category_counts(session).items()]
-
-
-def _listing(resources: Resources, listing_id: str) -> ListingAnswer:
-    with resources.database.read() as session:
-        return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]))
-
-
-def _conditions(request: AnyRequest, version: str | None) -> Conditions:
-    return Conditions(version, request.headers.get("if-none-match", ""))
+        return classify_answer(await workers.run(search_service.classify, content, form.k, crop))
 
 
 def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    """Make a list of a category that occurs once."""
-    category = values.get("category")
-    return values | {"category": [category]} if isinstance(category, str) else values
+    """Make a list of each field that may have several values and occurs once."""
+    return {
+        name: [value] if name in _LISTS and not isinstance(value, list) else value for name, value in values.items()
+    }

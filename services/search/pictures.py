@@ -10,7 +10,7 @@ from litestar import Response
 from services.errors import NotFound
 from services.search.catalogue import find_photo
 from services.search.schemas import photo_version
-from services.search.thumbnails import thumbnail
+from services.search.thumbnails import accepted_format, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ KEEP = "public, max-age=31536000, immutable"
 ASK_AGAIN = "public, no-cache"
 """May be kept, but the server is asked each time whether it is still the same: the answer is a short 304."""
 
-_MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,12 @@ class Conditions:
     Attributes:
         version: the `v` of the URL; where it is the photo's present one, the answer may be kept for ever.
         known: the If-None-Match header: entity tags of the copies that the client has.
+        accept: the Accept header.
     """
 
     version: str | None = None
     known: str = ""
+    accept: str = ""
 
     def has(self, tag: str) -> bool:
         """Say whether the client has the copy with this entity tag (RFC 9110, 13.1.2: compared weakly)."""
@@ -50,23 +52,25 @@ def photo_response(resources: Resources, photo_id: int, conditions: Conditions) 
         NotFound: there is no such photo, or its file is gone.
     """
     photo = _photo(resources, photo_id)
-    return _response(photo, "", conditions, lambda: (_content(resources, photo), _MEDIA_TYPES[photo.format]))
+    return _response(photo, "", conditions, lambda: (_content(resources, photo), MEDIA_TYPES[photo.format]))
 
 
 def thumbnail_response(resources: Resources, photo_id: int, size: int, *, conditions: Conditions) -> Response[bytes]:
-    """Return the photo as a JPEG with a longer side of at most `size` pixels.
+    """Return the photo as WebP or JPEG with a longer side of at most `size` pixels.
 
     Raises:
         NotFound: there is no such photo, or its file is gone.
         PhotoRejected: the file cannot be decoded.
     """
-    photo = _photo(resources, photo_id)
-    return _response(
+    photo, kind = _photo(resources, photo_id), accepted_format(conditions.accept)
+    response = _response(
         photo,
-        f"-{size}",
+        f"-{size}-{kind.lower()}",
         conditions,
-        lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits), "image/jpeg"),
+        lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), MEDIA_TYPES[kind]),
     )
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 def _response(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from litestar.datastructures.headers import Accept
 from PIL import Image
 
 from ml.preprocess import PhotoError, decode
@@ -13,12 +14,21 @@ from services.errors import PhotoRejected
 if TYPE_CHECKING:
     from ml.preprocess import PhotoLimits
 
+ThumbnailFormat = Literal["WEBP", "JPEG"]
+FORMATS: tuple[ThumbnailFormat, ...] = ("JPEG", "WEBP")
+
 DEFAULT_SIDE = 256
-_QUALITY = 82
+_QUALITY = {"WEBP": 78, "JPEG": 82}
+"""About the same to the eye; the WebP has two thirds of the bytes."""
 
 
-def thumbnail(content: bytes, side: int, limits: PhotoLimits) -> bytes:
-    """Return a JPEG of the photo whose longer side has at most `side` pixels, upright and without metadata.
+def accepted_format(accept: str) -> ThumbnailFormat:
+    """Return the format for an Accept header: WebP to whoever names it, JPEG to whoever takes anything."""
+    return "WEBP" if Accept(accept or "*/*").best_match(["image/jpeg", "image/webp"]) == "image/webp" else "JPEG"
+
+
+def thumbnail(content: bytes, side: int, limits: PhotoLimits, kind: ThumbnailFormat = "JPEG") -> bytes:
+    """Return a copy of the photo whose longer side has at most `side` pixels, upright and without metadata.
 
     Raises:
         PhotoRejected: the photo cannot be decoded.
@@ -28,6 +38,7 @@ def thumbnail(content: bytes, side: int, limits: PhotoLimits) -> bytes:
     except PhotoError as error:
         raise PhotoRejected(error.reason, str(error)) from error
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture.info.clear()
     small = io.BytesIO()
-    picture.save(small, "JPEG", quality=_QUALITY)
+    picture.save(small, kind, quality=_QUALITY[kind])
     return small.getvalue()

@@ -12,12 +12,15 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from ml.batch_limits import BatchLimits
 from services.web.access import Access
+from services.web.cross_origin import cors_config
 from services.web.following import following
 from services.web.health import HealthController
 from services.web.openapi import docs_assets, openapi_config
+from services.web.options import tell_all_methods
 from services.web.problems import problem_handlers
 from services.web.request_ids import send_request_id
 from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
+from services.web.slow_bodies import LARGE_BODY, BodyDeadline
 from services.web.threads import Workers
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ class AppPart:
     Attributes:
         handlers: controllers and functions. Where two parts share a path, one of them has a function there: Litestar
             refuses two controllers.
-        dependencies: what they may ask for by name.
+        dependencies: what they may ask for by name: a value, or a `Provide` of what is made for each request.
         lifespans: what runs while the app lives.
     """
 
@@ -76,15 +79,16 @@ def create_app(resources: Parts, *, title: str, parts: Sequence[AppPart]) -> Lit
             Metrics,
             docs_assets(),
         ],
-        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in given.items()},
+        dependencies={name: _provided(value) for name, value in given.items()},
         lifespan=[
             following(resources.live, interval_s=settings.follow_interval_s),
             *(lifespan for part in parts for lifespan in part.lifespans),
         ],
         exception_handlers=problem_handlers(),
         guards=[access.check],
-        before_send=[send_request_id, access.record],
-        middleware=[metrics.middleware],
+        before_send=[send_request_id, access.record, tell_all_methods],
+        middleware=[metrics.middleware, BodyDeadline(settings.body_timeout_s)],
+        cors_config=cors_config(settings.cors_origins),
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
         before_request=check_request,
@@ -100,12 +104,13 @@ def _is_function(handler: ControllerRouterHandler) -> bool:
 
 
 def sized(controller: type[Controller], max_bytes: int) -> type[Controller]:
-    """Return the controller with another limit of its bodies."""
-    return type(controller.__name__, (controller,), {"request_max_body_size": max_bytes})
+    """Return the controller with another limit of its bodies, which may take longer to come."""
+    opt = {**vars(controller).get("opt", {}), LARGE_BODY: True}
+    return type(controller.__name__, (controller,), {"request_max_body_size": max_bytes, "opt": opt})
 
 
-def _giving(value: object) -> Callable[[], object]:
-    return lambda: value
+def _provided(value: object) -> Provide:
+    return value if isinstance(value, Provide) else Provide(lambda: value, sync_to_thread=False)
 
 
 def _decode_upload(target: type, value: Any) -> Any:

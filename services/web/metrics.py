@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 # One per process, as Prometheus wants it: they lie in the client's own registry, which `/metrics` shows.
 _BATCH_PHOTOS = Histogram(
@@ -27,3 +27,22 @@ class EmbeddingMetrics:
     def batch_taken(self, photos: int) -> None:
         """Count a batch by its size."""
         _BATCH_PHOTOS.observe(photos)
+
+
+_PLANS = Counter("lookalike_search_plans", "Searches by the plan that answered them", ["plan"])
+_RECALL = Gauge(
+    "lookalike_ann_recall",
+    "ann recall@10 of the latest searches that were compared with a search of every vector",
+    ["plan", "shape"],
+    multiprocess_mode="mostrecent",
+)
+
+
+def count_plan(plan: str) -> None:
+    """Count a search by the plan that answered it."""
+    _PLANS.labels(plan).inc()
+
+
+def show_recall(plan: str, shape: str, recall: float) -> None:
+    """Show the recall, in [0, 1], of a plan under filters of a shape."""
+    _RECALL.labels(plan, shape).set(recall)

@@ -20,7 +20,8 @@ from ml.score_map import ScoreMap
 from services.cli.main import main
 from services.ingest.evaluation import Wanted, evaluate_model
 from services.ingest.held_out import SplitMissing
-from services.search.service import Query, SearchService
+from services.search.service import SearchService
+from services.wire import SearchFields
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -209,11 +210,11 @@ def test_a_bundle_without_a_split_is_refused_by_name(
 def test_results_show_the_mapped_score_in_the_order_of_the_index(
     resources: Resources, tiny_bundle: Bundle, tmp_path: Path, jpeg: MakeJpeg, shop: Callable[..., None]
 ) -> None:
-    mapped = SearchService(resources).by_photo(jpeg(seed=1), Query(k=6)).results
+    mapped = SearchService(resources).by_photo(jpeg(seed=1), SearchFields(k=6)).results
     with resources_in(tmp_path / "plain", model=tiny_bundle) as plain:
         shop(plain)
-        cosines = SearchService(plain).by_photo(jpeg(seed=1), Query(k=6)).results
-    assert [one.listing.id for one in mapped] == [one.listing.id for one in cosines]
+        cosines = SearchService(plain).by_photo(jpeg(seed=1), SearchFields(k=6)).results
+    assert [one.photo.listing.id for one in mapped] == [one.photo.listing.id for one in cosines]
     np.testing.assert_allclose([one.score for one in mapped], MAP([one.score for one in cosines]), atol=1e-3)
     assert mapped[0].score == pytest.approx(1.0, abs=1e-3)
 

@@ -15,7 +15,8 @@ from services.cli.main import main
 from services.errors import ModelUnusable
 from services.ingest.exporting import CannotExport, export_model
 from services.resources import Resources
-from services.search.service import Query, SearchService
+from services.search.service import SearchService
+from services.wire import SearchFields
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -140,8 +141,8 @@ def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
         assert indexing.embedder().precision != "int8"
     with closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving:
         assert serving.embedder().precision == "int8"
-        answer = SearchService(serving).by_photo(jpeg(seed=6), Query(k=1))
-    assert answer.results[0].listing.id == "listing-3"
+        answer = SearchService(serving).by_photo(jpeg(seed=6), SearchFields(k=1))
+    assert answer.results[0].photo.listing.id == "listing-3"
 
 
 def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(

@@ -1,0 +1,111 @@
+"""The search app's calls that show what is stored. What they do is done by `catalogue` and `pictures`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from db import listings, photos
+from db.models import Role
+from services import wire
+from services.resources import Resources
+from services.search.answers import CATEGORIES, LISTING, PhotoAnswer, ThumbnailAnswer
+from services.search.catalogue import find_listing
+from services.search.pictures import Conditions, photo_response, thumbnail_response
+from services.search.schemas import listing_answer
+from services.search.thumbnails import DEFAULT_SIDE
+from services.web.problems import problem_responses
+from services.web.threads import Workers
+
+AnyRequest = Request[Any, Any, Any]
+Version = Annotated[
+    str | None, QueryParameter(description="The photo's version, as it stands in `photo_url`: the answer may be kept.")
+]
+
+
+class CatalogueController(Controller):
+    """Listings, photos and categories, as they are stored."""
+
+    path = "/v1"
+    tags = ("catalogue",)
+    opt = {"role": Role.READ}  # noqa: RUF012
+
+    @get("/categories", responses=CATEGORIES, summary="The categories, with their numbers of listings")
+    async def categories(
+        self, resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+    ) -> list[wire.CategoryCount]:
+        """Return every category, most listings first."""
+        return await workers.run(_categories, resources)
+
+    @get(
+        "/photos/{photo_id:int}",
+        operation_class=PhotoAnswer,
+        media_type="image/*",
+        responses=problem_responses(404),
+        summary="A photo, as it was ingested",
+    )
+    async def photo(
+        self,
+        request: AnyRequest,
+        photo_id: FromPath[int],
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+        v: Version = None,
+    ) -> Response[bytes]:
+        """Return the photo's file, byte for byte. 304 without a body answers a fitting If-None-Match."""
+        return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
+
+    @get(
+        "/photos/{photo_id:int}/thumbnail",
+        operation_class=ThumbnailAnswer,
+        media_type="image/*",
+        responses=problem_responses(404, 422),
+        summary="A small copy of a photo",
+    )
+    async def thumbnail(
+        self,
+        request: AnyRequest,
+        photo_id: FromPath[int],
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+        size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
+        v: Version = None,
+    ) -> Response[bytes]:
+        """Return the photo, upright, without metadata: WebP to whoever accepts it, else JPEG.
+
+        304 answers a fitting If-None-Match.
+        """
+        conditions = _conditions(request, v)
+        return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
+
+
+@get(
+    "/v1/listings/{listing_id:str}",
+    tags=["catalogue"],
+    opt={"role": Role.READ},
+    responses={**LISTING, **problem_responses(404)},
+    summary="A listing",
+)
+async def get_listing(
+    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+) -> wire.Listing:
+    """Return a listing with its photos."""
+    return await workers.run(_listing, resources, listing_id)
+
+
+def _categories(resources: Resources) -> list[wire.CategoryCount]:
+    with resources.database.read() as session:
+        return [wire.CategoryCount(*counted) for counted in listings.category_counts(session).items()]
+
+
+def _listing(resources: Resources, listing_id: str) -> wire.Listing:
+    with resources.database.read() as session:
+        return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]))
+
+
+def _conditions(request: AnyRequest, version: str | None) -> Conditions:
+    headers = request.headers
+    return Conditions(version, headers.get("if-none-match", ""), headers.get("accept", ""))
