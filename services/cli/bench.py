@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ml.bench_text import render
+from services.cli.bench_search import bench_search
 from services.cli.console import output, print_json, stage_bars
 from services.cli.opening import open_resources
 from services.ingest.benchmark import bench_embedding, bench_ingesting
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from services.ingest.benchmark import IngestBenchmark
 
 bench_app = typer.Typer(help="Measure speed against named baselines.", no_args_is_help=True)
+bench_app.command("search")(bench_search)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from services import backoff
 from services.errors import PhotoRejected
 from services.web.guarded_network import AddressRefused, Deadline, GuardedTransport
 
@@ -108,7 +108,7 @@ class PhotoFetcher:
                 try:
                     return self._follow(url)
                 except _Transient as failure:
-                    pause = failure.pause_s or random.uniform(0, self._limits.pause_s * 2 ** (number - 1))  # noqa: S311
+                    pause = backoff.pause_after(number, first_s=self._limits.pause_s, asked_s=failure.pause_s)
                     if number == self._limits.tries or pause >= self._deadline.left:
                         raise PhotoRejected("unreachable", f"{url} cannot be fetched: {failure}") from failure
                     time.sleep(pause)
@@ -140,7 +140,7 @@ class PhotoFetcher:
                 except (KeyError, httpx.InvalidURL) as error:
                     raise PhotoRejected("bad_url", f"{url} redirects to nowhere") from error
             if response.status_code in _TRANSIENT_STATUSES:
-                raise _Transient(f"the server answers {response.status_code}", _pause_asked_for(response))
+                raise _Transient(f"the server answers {response.status_code}", backoff.retry_after_s(response.headers))
             if response.status_code != HTTPStatus.OK:
                 problem = f"{url} cannot be fetched: the server answers {response.status_code}"
                 raise PhotoRejected("unreachable", problem)
@@ -191,9 +191,3 @@ def _checked(url: str) -> httpx.URL:
     if found.userinfo:
         raise PhotoRejected("bad_url", "a URL with a password in it is not fetched")
     return found
-
-
-def _pause_asked_for(response: httpx.Response) -> float | None:
-    """Return the seconds of `Retry-After`, if it says any; as a date it is not looked at."""
-    asked = response.headers.get("retry-after", "")
-    return float(asked) if asked.isascii() and asked.isdigit() else None

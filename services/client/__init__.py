@@ -1,0 +1,27 @@
+"""Lookalike from Python: a client of both apps, sync and async, that needs httpx and msgspec and no part of a server.
+
+    with Client("http://127.0.0.1:8000", key="...") as lookalike:
+        answer = lookalike.search(Path("lamp.jpg"), SearchFields(k=5, price_max=50))
+        for result in lookalike.results(answer):
+            print(result.score, result.title)
+
+What is sent and answered is described in `services.wire` and `services.ingest_wire`.
+"""
+
+from services.client.asynchronous import AsyncClient
+from services.client.errors import ApiError, NotFound, Refused, Rejected, Unavailable
+from services.client.events import JobEvent
+from services.client.retries import Retries
+from services.client.sync import Client
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "Client",
+    "JobEvent",
+    "NotFound",
+    "Refused",
+    "Rejected",
+    "Retries",
+    "Unavailable",
+]

@@ -1,0 +1,93 @@
+"""What preferring the categories that the model sees is worth, against the plain search, on held-out listings.
+
+    python -m tests.benchmarks.category_aware DATA_DIR
+
+For each held-out photo: same-listing recall and category precision as `lookalike evaluate` measures them, of the plain
+ranking, and of the one in which listings of the believed categories come first (`services.search.ranking`).
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db import embeddings
+from ml.metrics import precision_at_k, recall_at_k
+from ml.pipeline import embed_all
+from ml.retrieval import gallery_of, search_all
+from services.ingest.evaluation import find_bundle
+from services.ingest.held_out import split_of
+from services.ingest.training import labelled_photos
+from services.resources import Resources
+from services.search.ranking import believed_categories
+from services.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from ml.data import LabelledPhoto
+
+FIRST = 2.0
+"""Added to the inner product of listings that come first: more than any two cosines differ by."""
+
+
+def main(data_dir: Path) -> None:
+    """Measure and print."""
+    resources = Resources(Settings(_env_file=None, data_dir=data_dir))
+    with closing(resources):
+        bundle = find_bundle(resources, None)
+        photos, vectors = stored(resources, bundle.version)
+        held_out = set(split_of(bundle).held_out)
+        rows = np.array([row for row, photo in enumerate(photos) if photo.listing_id in held_out])
+        gallery = gallery_of(photos)
+        queries = gallery.findable(rows)
+        beliefs = believed(resources, [photos[row] for row in queries], bundle.categories)
+    names = sorted({photo.category for photo in photos})
+    plain = search_all(gallery, vectors, queries)
+    own = np.array([[photo.category == name for name in names] for photo in photos], dtype=np.float32)
+    wanted = np.zeros_like(own)
+    wanted[queries] = [[FIRST * (name in (one or ())) for name in names] for one in beliefs]
+    aware = search_all(gallery, np.hstack([vectors, own]), queries, asked_by=np.hstack([vectors, wanted]))
+    sure = np.array([one is not None for one in beliefs])
+    print(f"{len(queries)} queries among {len(gallery)}; the model is sure of {sure.mean():.1%}")
+    for name, found in (("plain", plain), ("category-aware", aware)):
+        print(
+            f"{name:15} R@1 {recall_at_k(found.same_listing, 1):.4f}  R@10 {recall_at_k(found.same_listing, 10):.4f}  "
+            f"P@5 {precision_at_k(found.same_category, 5):.4f}"
+        )
+
+
+def stored(resources: Resources, version: str) -> tuple[list[LabelledPhoto], NDArray[np.float32]]:
+    """Return the photos that the model has embedded, with their vectors, shape (n, d)."""
+    labelled = {photo.photo_id: photo for photo in labelled_photos(resources.database, resources.photo_files)}
+    with resources.database.read() as session:
+        points = [point for some in embeddings.all_points(session, model_version=version) for point in some]
+    kept = [point for point in points if point.photo_id in labelled]
+    return [labelled[point.photo_id] for point in kept], np.stack([point.vector for point in kept])
+
+
+def believed(
+    resources: Resources, photos: Sequence[LabelledPhoto], categories: Sequence[str]
+) -> list[tuple[str, ...] | None]:
+    """Return the categories that are believed of each photo; None where the model is unsure."""
+
+    def contents() -> Iterator[tuple[int, bytes]]:
+        for row, photo in enumerate(photos):
+            yield row, photo.path.read_bytes()
+
+    found: list[tuple[str, ...] | None] = [None] * len(photos)
+    with closing(embed_all(contents(), resources.embedder())) as outcomes:
+        for row, outcome in outcomes:
+            beliefs = list(zip(categories, map(float, outcome.probabilities), strict=True))
+            found[row] = believed_categories(beliefs)
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

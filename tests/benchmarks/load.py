@@ -1,0 +1,161 @@
+"""Load for an HTTP server: so many requests a second whatever the answers do, or as many at once as connections.
+
+Requests are bytes made beforehand, and answers are read no further than their length: on a machine that serves as well,
+the load generator should take little of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TIMEOUT_S = 30.0
+
+
+@dataclass(slots=True)
+class Load:
+    """What came of a load.
+
+    Attributes:
+        seconds: from the first request to the last answer.
+        statuses: answers by status; 0 stands for a connection that failed.
+        took_ms: of each answer with status 200, from the moment that its request was due.
+    """
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    took_ms: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Answers with status 200 per second."""
+        return self.statuses[200] / self.seconds if self.seconds else 0.0
+
+    def percentile(self, percent: float) -> float:
+        """Return a percentile of the milliseconds."""
+        return float(np.percentile(self.took_ms, percent)) if self.took_ms else float("nan")
+
+    def told(self) -> str:
+        """Return it as a line."""
+        others = {status: count for status, count in self.statuses.items() if status != 200}
+        return (
+            f"{self.rate:7.1f}/s  p50 {self.percentile(50):7.1f} ms  p95 {self.percentile(95):7.1f} ms  "
+            f"p99 {self.percentile(99):7.1f} ms  {self.statuses[200]} answered"
+            + (f", others by status {others}" if others else "")
+        )
+
+
+def get(path: str) -> bytes:
+    """Return a GET request."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
+def post_photo(path: str, content: bytes, field_name: str = "image") -> bytes:
+    """Return a POST request that uploads one photo as a form."""
+    boundary = "b0undary"
+    body = (
+        f"--{boundary}\r\nContent-Disposition: form-data; name={field_name}; filename=p.jpg\r\n"
+        "Content-Type: image/jpeg\r\n\r\n"
+    ).encode() + content
+    body += f"\r\n--{boundary}--\r\n".encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary={boundary}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def at_rate(port: int, requests: Sequence[bytes], *, per_second: float, seconds: float, connections: int = 64) -> Load:
+    """Send `per_second` requests each second, in turn, for so long; waiting for a connection counts as latency."""
+    return asyncio.run(_at_rate(port, requests, per_second, seconds, connections))
+
+
+def saturating(port: int, requests: Sequence[bytes], *, at_once: int, seconds: float) -> Load:
+    """Keep `at_once` requests under way for so long."""
+    return asyncio.run(_saturating(port, requests, at_once, seconds))
+
+
+class _Connection:
+    """A connection that is opened again where the server closed it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, request: bytes) -> int:
+        """Send a request, read its answer, and return the status; 0 where the connection failed."""
+        try:
+            return await asyncio.wait_for(self._ask(request), _TIMEOUT_S)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError):
+            self.close()
+            return 0
+
+    async def _ask(self, request: bytes) -> int:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        writer.write(request)
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        lengths = [int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")]
+        await reader.readexactly(lengths[0] if lengths else 0)
+        if b"connection: close" in lines:
+            self.close()
+        return int(head.split(b" ", 2)[1])
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+async def _at_rate(port: int, requests: Sequence[bytes], per_second: float, seconds: float, connections: int) -> Load:
+    load, free = Load(), asyncio.Queue[_Connection]()
+    for _ in range(connections):
+        free.put_nowait(_Connection(port))
+    started = time.perf_counter()
+
+    async def one(number: int) -> None:
+        due = started + number / per_second
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        connection = await free.get()
+        _note(load, await connection.ask(requests[number % len(requests)]), due)
+        free.put_nowait(connection)
+
+    await asyncio.gather(*(one(number) for number in range(int(per_second * seconds))))
+    load.seconds = time.perf_counter() - started
+    while not free.empty():
+        free.get_nowait().close()
+    return load
+
+
+async def _saturating(port: int, requests: Sequence[bytes], at_once: int, seconds: float) -> Load:
+    load = Load()
+    started = time.perf_counter()
+
+    async def keep_asking(first: int) -> None:
+        connection, number = _Connection(port), first
+        while (due := time.perf_counter()) < started + seconds:
+            _note(load, await connection.ask(requests[number % len(requests)]), due)
+            number += at_once
+        connection.close()
+
+    await asyncio.gather(*(keep_asking(first) for first in range(at_once)))
+    load.seconds = time.perf_counter() - started
+    return load
+
+
+def _note(load: Load, status: int, due: float) -> None:
+    load.statuses[status] += 1
+    if status == 200:
+        load.took_ms.append((time.perf_counter() - due) * 1000)
