@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdrant_client import QdrantClient
@@ -31,6 +30,7 @@ from services.web.photo_fetcher import FetchLimits, PhotoFetcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from db.generations import GenerationRecord
     from db.photo_store import PhotoStore
@@ -67,8 +67,8 @@ class Resources:
             Conflict: PostgreSQL's tables are not at the revision that this version needs.
             Unavailable: PostgreSQL cannot be reached.
         """
-        if self.settings.sql_url.startswith("sqlite:///"):
-            Path(self.settings.sql_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if self.settings.sqlite_file is not None:
+            self.settings.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
         database = Database(self.settings.sql_url)
         if not database.is_postgresql:
             migrate.upgrade(database)
@@ -131,7 +131,11 @@ class Resources:
 
     @cached_property
     def stores(self) -> list[IndexStore]:
-        """Where each engine keeps its collections."""
+        """Where each engine that the settings want keeps its collections."""
+        wanted = self.settings.indexes
+        return [store for store in self._all_stores() if wanted in ("both", store.engine)]
+
+    def _all_stores(self) -> list[IndexStore]:
         folder = self.settings.data_dir / "indexes"
         faiss = FaissStore(self.database, folder / "faiss", threads=self.settings.thread_count)
         if not self.settings.qdrant_url:

@@ -10,9 +10,11 @@ import typer
 from services.cli import (
     bench,
     bench_batching,
+    bench_duplicates,
     bench_freshness,
     bench_import,
     demo,
+    duplicates,
     evaluate,
     export,
     index,
@@ -42,6 +44,7 @@ app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("search")(search.search)
 app.command("classify")(search.classify)
+app.command("duplicates")(duplicates.duplicates)
 app.command("reindex")(index.reindex)
 app.command("verify")(index.verify)
 app.add_typer(index.index_app, name="index")
@@ -50,6 +53,7 @@ app.add_typer(keys.keys_app, name="keys")
 bench.bench_app.command("requests")(bench_batching.bench_requests)
 bench.bench_app.command("freshness")(bench_freshness.bench_freshness)
 bench.bench_app.command("import")(bench_import.bench_import)
+bench.bench_app.command("duplicates")(bench_duplicates.bench_duplicates)
 app.add_typer(bench.bench_app, name="bench")
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from services.ingest.changes import ListingChanges
 from services.ingest.controllers import AdminController, BulkController
+from services.ingest.duplicate_controllers import DuplicateController
+from services.ingest.duplicate_worker import DuplicateWorker
 from services.ingest.job_controllers import JobController
 from services.ingest.listing_controllers import ListingController
 from services.ingest.runner import JobRunner
@@ -33,14 +35,18 @@ def ingest_part(resources: Resources) -> AppPart:
     # Photos are searchable when they are embedded, not when the indexes follow the next time.
     worker = EmbeddingWorker(resources, embedded=resources.live.refresh)
     runner = JobRunner(resources, worker)
+    duplicates = DuplicateWorker(resources)
 
     @asynccontextmanager
     async def working(_app: Litestar) -> AsyncIterator[None]:
         try:
             worker.start()
             runner.start()
+            if settings.duplicates:
+                duplicates.start()
             yield
         finally:
+            duplicates.stop()
             runner.stop()
             worker.stop()
 
@@ -50,6 +56,7 @@ def ingest_part(resources: Resources) -> AppPart:
             sized(ListingController, settings.max_listing_photos * settings.max_upload_bytes + FORM_ALLOWANCE),
             JobController,
             AdminController,
+            DuplicateController,
         ],
         dependencies={
             "job_runner": runner,
