@@ -1,5 +1,6 @@
 # Every target does its own set-up: a virtual environment with the pinned packages, made once.
 # Another interpreter: make PYTHON=python3.12 test. Another place: make VENV=/some/where demo.
+# Options of the demo, such as another port: make demo DEMO="--port 8001".
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from db.models import Generation, GenerationState, ModelVersion, utc_now
+from db.models import Embedding, Generation, GenerationState, ModelVersion, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,19 @@ def live_generation(session: Session) -> GenerationRecord | None:
 def generations(session: Session) -> Sequence[GenerationRecord]:
     """Return every generation, newest first."""
     return _records(session)
+
+
+def generations_today(session: Session) -> Sequence[GenerationRecord]:
+    """Return every generation, newest first, where it has collections with the photos of its model as of now.
+
+    What stands in the truth is their number when it was promoted.
+    """
+    embedded = dict(session.exec(select(Embedding.model_version, func.count()).group_by(Embedding.model_version)).all())
+    kept = (GenerationState.LIVE, GenerationState.PREVIOUS)
+    return [
+        replace(one, photos=embedded.get(one.model_version, 0)) if one.state in kept else one
+        for one in _records(session)
+    ]
 
 
 def _records(session: Session, *states: GenerationState) -> list[GenerationRecord]:

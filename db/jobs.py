@@ -16,6 +16,9 @@ from db.records import RejectedRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_RATE_AFTER_S = 0.5
+"""For so long a stage tells no rate: of what was done in an instant it would be nonsense."""
+
 _PROMOTED = "promoted"
 """Name under which a job's inputs keep the generation that it promoted."""
 
@@ -34,7 +37,7 @@ class JobStage:
     def rate(self) -> float | None:
         """How much is done per second; None before there is anything to tell from."""
         seconds = (self.at - self.since).total_seconds()
-        return self.done / seconds if self.done and seconds > 0 else None
+        return self.done / seconds if self.done and seconds >= _RATE_AFTER_S else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -76,10 +79,12 @@ def add_counts(session: Session, job_id: str, counts: Mapping[str, int]) -> None
 
 
 def finish_job(session: Session, job_id: str, error: str | None = None) -> None:
-    """Mark the job as succeeded, or as failed when there is an error."""
+    """Mark the job as succeeded, all of it done, or as failed in its stage when there is an error."""
     job = session.get_one(Job, job_id)
     job.state = JobState.FAILED if error else JobState.SUCCEEDED
     job.error, job.finished_at = error, utc_now()
+    if not error:
+        set_progress(session, job_id, JobStage("done", 1, 1, since=job.finished_at, at=job.finished_at))
 
 
 def cancel_job(session: Session, job_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from db import generations, photos
+from db import generations, keys, photos
 from ml.sample import render_sample
 from services.cli.console import console, output, stage_bars
 from services.cli.ingest import save_rejects, show_summary
@@ -44,8 +44,8 @@ def demo(
 ) -> None:
     """Render a sample catalogue, clean it, train on it, embed and index it, then serve it."""
     if serve:
-        check_port(host, port)
-    with open_resources(read_settings(data_dir=data_dir)) as resources:
+        check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')
+    with open_resources(read_settings(data_dir=data_dir), creating=True) as resources:
         record = _standing(resources, listing_count) or _build(resources, listing_count, weights)
         print_quality(record.metrics)
         _suggest(resources, f"http://{host}:{port}")
@@ -92,19 +92,27 @@ def _build(resources: Resources, count: int, weights: str) -> DemoRecord:
 
 
 def _suggest(resources: Resources, url: str) -> None:
-    """Print three things to try, with photos and listings that exist."""
+    """Print three things to try, with photos and listings that exist, and a place for the key where one is needed."""
     with resources.database.read() as session:
+        guarded = keys.any_key(session)
         first = photos.labelled(session)[0]
         (row,) = photos.photos_by_id(session, [first.photo_id])
     photo, listing_id = resources.settings.data_dir / "catalogue" / "photos" / row.source, first.listing_id
+    curl = "curl -s -H 'Authorization: Bearer KEY'" if guarded else "curl -s"
     output.print("\nThree things to try, from another terminal:", style="bold")
     for title, command in (
-        ("What looks like this photo?", f"curl -s -F image=@{photo} -F k=3 {url}/v1/search"),
-        ("Which category is it?", f"curl -s -F image=@{photo} {url}/v1/classify"),
+        ("What looks like this photo?", f"{curl} -F image=@{photo} -F k=3 {url}/v1/search"),
+        ("Which category is it?", f"{curl} -F image=@{photo} {url}/v1/classify"),
         (
             "More like this listing, for under 50 pounds",
-            f"curl -s '{url}/v1/listings/{listing_id}/similar?price_max=50'",
+            f"{curl} '{url}/v1/listings/{listing_id}/similar?price_max=50'",
         ),
     ):
         output.print(f"  {title}\n    {command}", soft_wrap=True)
     output.print(f"Every call: {url}/docs", soft_wrap=True)
+    if guarded:
+        home = resources.settings.data_dir
+        output.print(
+            f"There are API keys: for KEY put in one (LOOKALIKE_DATA_DIR={home} lookalike keys create --role read).",
+            soft_wrap=True,
+        )

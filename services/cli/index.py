@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from db import embeddings, generations, migrate
 from db.session import Database
+from db.vectors.folder_lock import IndexLocked
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources, read_settings
 from services.cli.waiting import patiently
@@ -23,6 +24,7 @@ from services.ingest.upkeep import tidy
 from services.resources import DatabaseAway
 
 if TYPE_CHECKING:
+    from db.generations import GenerationRecord
     from services.resources import Resources
 
 index_app = typer.Typer(help="The generations of the indexes.", no_args_is_help=True)
@@ -42,6 +44,15 @@ class NotCompared(LookalikeError):
 
     def __init__(self, engine: str, problem: str) -> None:
         super().__init__(f"{engine} cannot be compared: {problem}. While `serve` runs, ask it: /v1/admin/consistency")
+
+
+class NotPromoted(LookalikeError):
+    """A server has the generation open."""
+
+    def __init__(self, generation: int, problem: IndexLocked, call: str) -> None:
+        super().__init__(
+            f"Generation {generation} cannot be promoted: {problem}. While `serve` runs, ask it: POST {call}"
+        )
 
 
 def reindex(
@@ -102,7 +113,7 @@ def verify(
 def list_generations(json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False) -> None:
     """List the generations, newest first."""
     with open_resources() as resources, resources.database.read() as session:
-        known = generations.generations(session)
+        known = generations.generations_today(session)
     if json:
         print_json(known)
         return
@@ -113,16 +124,19 @@ def list_generations(json: Annotated[bool, typer.Option("--json", help="Print th
 @index_app.command("promote")
 def promote_generation(generation: Annotated[int, typer.Argument(help="Of `lookalike index list`.")]) -> None:
     """Make a previous generation live again."""
-    with open_resources() as resources, stage_bars() as progress:
-        promoted = promote(resources, generation, progress=progress)
+    with open_resources() as resources:
+        promoted = _promote(resources, generation, call=f"/v1/admin/indexes/{generation}/promote")
     output.print(f"Generation {promoted.id} (model {promoted.model_version}) is live.")
 
 
 @index_app.command("rollback")
 def rollback() -> None:
     """Go back from the live generation to the one before."""
-    with open_resources() as resources, stage_bars() as progress:
-        promoted = promote(resources, previous_generation(resources.database).id, progress=progress)
+    with open_resources() as resources:
+        with resources.database.read() as session:
+            live = generations.live_generation(session)
+        before = previous_generation(resources.database).id
+        promoted = _promote(resources, before, call=f"/v1/admin/indexes/{live.id if live else before}/rollback")
     output.print(f"Generation {promoted.id} (model {promoted.model_version}) is live again.")
 
 
@@ -156,6 +170,15 @@ def tidy_up(json: Annotated[bool, typer.Option("--json", help="Print what was re
         print_json(removed)
     else:
         output.print(f"Removed: {removed.events} events, {removed.photos} photos.")
+
+
+def _promote(resources: Resources, generation: int, *, call: str) -> GenerationRecord:
+    """Promote a generation; `call` is what asks a server for the same."""
+    try:
+        with stage_bars() as progress:
+            return promote(resources, generation, progress=progress)
+    except IndexLocked as error:
+        raise NotPromoted(generation, error, call) from error
 
 
 def _upgrade(database: Database) -> tuple[str | None, str]:

@@ -42,7 +42,7 @@ def ingest(
         fetch_photos=fetch_photos,
         columns=Columns.from_toml(columns) if columns else Columns(),
     )
-    with open_resources() as resources:
+    with open_resources(creating=True) as resources:
         job_id = create_ingest_job(resources, inputs)
         with stage_bars() as progress:
             result = run_ingest(resources, job_id, inputs, progress)

@@ -9,7 +9,7 @@ import typer
 from db import keys
 from db.models import Role
 from services.cli.console import console, output, print_json, print_table
-from services.cli.opening import open_resources
+from services.cli.opening import open_resources, place_of_database
 from services.errors import NotFound
 
 keys_app = typer.Typer(help="API keys. Once there is one, every call takes one.", no_args_is_help=True)
@@ -21,8 +21,10 @@ def create(
     name: Annotated[str, typer.Option(help="Whose it is, for you to know.")] = "",
 ) -> None:
     """Create a key and print it. It cannot be read again: only a hash of it is kept."""
-    with open_resources() as resources, resources.database.write() as session:
-        key = keys.create_key(session, name, role)
+    with open_resources(creating=True) as resources:
+        with resources.database.write() as session:
+            key = keys.create_key(session, name, role)
+        console.print(f"A key for the database at {place_of_database(resources)}", soft_wrap=True)
     console.print("Keep it safe; it is shown only now.")
     output.print(key, soft_wrap=True)
 
@@ -30,8 +32,10 @@ def create(
 @keys_app.command("list")
 def list_keys(json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False) -> None:
     """List the keys."""
-    with open_resources() as resources, resources.database.read() as session:
-        known = keys.all_keys(session)
+    with open_resources() as resources:
+        with resources.database.read() as session:
+            known = keys.all_keys(session)
+        console.print(f"Of the database at {place_of_database(resources)}", soft_wrap=True)
     if json:
         print_json(known)
         return

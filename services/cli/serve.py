@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.resources import Resources
+    from services.settings import Settings
 
 DEFAULT_PORT = 8000
 
@@ -43,8 +44,9 @@ class Served(StrEnum):
 class PortTaken(LookalikeError):
     """Something else listens on the port."""
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(f"Port {port} on {host} is taken. Port {_next_free(host, port)} is free: use --port.")
+    def __init__(self, host: str, port: int, remedy: str) -> None:
+        free = _next_free(host, port)
+        super().__init__(f"Port {port} on {host} is taken. Port {free} is free: {remedy.format(port=free)}.")
 
 
 def serve(
@@ -54,7 +56,9 @@ def serve(
 ) -> None:
     """Serve search and ingest on one port, or one of them, with the embedded stores or those that the settings name."""
     check_port(host, port)
-    with open_resources() as resources:
+    with open_resources(creating=True) as resources:
+        if app != Served.BOTH:
+            _warn_of_embedded_stores(resources.settings)
         await_stores(resources)
         _check_keys(resources, host)
         run(resources, host=host, port=port, app=app)
@@ -77,6 +81,20 @@ def run(resources: Resources, *, host: str, port: int, app: Served = Served.BOTH
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+
+
+def _warn_of_embedded_stores(settings: Settings) -> None:
+    """Say what a process that serves one app lacks to be one of several."""
+    needed = {
+        "LOOKALIKE_DATABASE_URL (PostgreSQL)": settings.sqlite_file is None,
+        "LOOKALIKE_QDRANT_URL": bool(settings.qdrant_url),
+    }
+    if lacking := " and ".join(name for name, is_set in needed.items() if not is_set):
+        console.print(
+            f"Warning: the apps share their stores only where {lacking} name servers; "
+            "what is embedded is for one process, which serves both.",
+            soft_wrap=True,
+        )
 
 
 def _check_keys(resources: Resources, host: str) -> None:
@@ -103,10 +121,10 @@ def build_app(resources: Resources, app: Served = Served.BOTH) -> Litestar:
     return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise PortTaken, which names a free port, when `port` cannot be listened on."""
+def check_port(host: str, port: int, *, remedy: str = "use --port {port}") -> None:
+    """Raise PortTaken, which names a free port and says how to take it, when `port` cannot be listened on."""
     if not _is_free(host, port):
-        raise PortTaken(host, port)
+        raise PortTaken(host, port, remedy)
 
 
 def _is_address(host: str) -> bool:

@@ -12,7 +12,7 @@ from services.ingest.worker import EmbeddingWorker
 
 def worker() -> None:
     """Embed photos as they come, until stopped. Any number of workers may run, on any machine that sees the stores."""
-    with open_resources() as resources:
+    with open_resources(creating=True) as resources:
         await_stores(resources)
         resources.ensure_generation()
         resources.load_live_model()

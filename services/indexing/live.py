@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from db import generations
+from db.vectors.folder_lock import IndexLocked
 from services.errors import IndexUnavailable, ModelMissing
 from services.indexing.follower import Follower
 
@@ -156,21 +157,26 @@ class LiveIndexes:
         if current is not None and current.generation.id == live.id and not current.unavailable:
             return
         kept = current.opened if current is not None and current.generation.id == live.id else {}
-        self._current = self._open(live, kept)
+        known = current.unavailable if current is not None else {}
+        self._current = self._open(live, kept, known)
         if current is not None and not kept:
             _close(self._retired)  # searches that still use `current` have until the next promotion to finish
             self._retired = current
 
-    def _open(self, live: GenerationRecord, kept: Mapping[str, OpenIndex]) -> IndexSet:
-        opened, unavailable = dict(kept), {}
+    def _open(self, live: GenerationRecord, kept: Mapping[str, OpenIndex], known: Mapping[str, str]) -> IndexSet:
+        """Open what is not among `kept`; of the problems those are told that are not `known`."""
+        opened, unavailable = dict(kept), dict[str, str]()
         for store in self._stores:
             if store.engine in opened:
                 continue
             try:
                 opened[store.engine] = store.open(live)
             except OSError as error:
-                log.warning("the %s index cannot be opened: %s", store.engine, error)
                 unavailable[store.engine] = str(error)
+                if known.get(store.engine) != str(error):
+                    # Beside a server this is how it should be: whoever has the index open keeps it in line.
+                    level = logging.INFO if isinstance(error, IndexLocked) else logging.WARNING
+                    log.log(level, "the %s index cannot be opened: %s", store.engine, error)
         return IndexSet(live, opened, unavailable)
 
     def _follow(self) -> int:

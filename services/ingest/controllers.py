@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Annotated, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from litestar import Controller, get, post
+from litestar import Controller, Request, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody, MultipartBody
+from litestar.params import FromPath, HeaderParameter, MultipartBody, QueryParameter
 
 from db import generations
-from db.models import GenerationState, Role
+from db.models import GenerationState, Role, utc_now
+from db.recall import by_hour
 from services.errors import Conflict, NotFound
 from services.indexing.consistency import live_drift
 from services.indexing.generations import check_promotable, known_generation, previous_generation
 from services.indexing.live import reaching
 from services.indexing.quality import ann_recall
+from services.ingest.answers import DRIFT, GENERATIONS, QUEUED, RECALL, BulkUploadBody, ReindexBody
 from services.ingest.runner import JobRunner
-from services.ingest.schemas import DriftAnswer, GenerationAnswer, JobQueued, RecallAnswer, ReindexRequest
 from services.ingest.uploads import UploadedFile, store_uploads
+from services.ingest_wire import (
+    DriftAnswer,
+    GenerationAnswer,
+    IndexRecall,
+    JobQueued,
+    RecallAnswer,
+    ReindexRequest,
+    SearchRecall,
+)
 from services.resources import Resources
 from services.web.problems import problem_responses
+from services.web.requests import converted
+from services.web.threads import Workers
 
 if TYPE_CHECKING:
     from typing import IO
@@ -47,7 +60,8 @@ class BulkController(Controller):
         "/",
         status_code=202,
         sync_to_thread=True,
-        responses=problem_responses(400, 409, 413, 507),
+        operation_class=BulkUploadBody,
+        responses={**QUEUED, **problem_responses(409)},
         summary="Ingest listings in bulk",
     )
     def upload(
@@ -85,28 +99,28 @@ class AdminController(Controller):
     @post(
         "/reindex",
         status_code=202,
-        sync_to_thread=True,
-        responses=problem_responses(400, 404),
+        operation_class=ReindexBody,
+        responses={**QUEUED, **problem_responses(404)},
         summary="Build the indexes anew",
     )
-    def reindex(
+    async def reindex(
         self,
+        request: Request[Any, Any, Any],
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
-        data: JSONBody[ReindexRequest | None] = None,
+        workers: NamedDependency[Workers],
     ) -> JobQueued:
         """Queue a job that builds a generation beside the live one, verifies it and promotes it."""
-        model_version = data.model_version if data else None
-        with resources.database.read() as session:
-            if model_version and generations.model_path(session, model_version) is None:
-                raise NotFound("registered model", model_version, remedy="`lookalike train` makes one.")
-        return JobQueued(job_runner.queue_reindex(model_version, force=data.force if data else False))
+        # Read here: Litestar takes 0 and "true" for booleans.
+        said = await request.json() if await request.body() else {}
+        asked = converted(said, ReindexRequest, strict=True)
+        return JobQueued(await workers.run(_queue_reindex, resources, job_runner, asked))
 
-    @get("/indexes", sync_to_thread=True, summary="The generations, newest first")
+    @get("/indexes", sync_to_thread=True, responses=GENERATIONS, summary="The generations, newest first")
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
         """Return every generation."""
         with resources.database.read() as session:
-            known = generations.generations(session)
+            known = generations.generations_today(session)
         return [
             GenerationAnswer(
                 one.id, one.state, one.model_version, one.photos, one.created_at, one.promoted_at, one.forced
@@ -118,7 +132,7 @@ class AdminController(Controller):
         "/indexes/{generation:int}/promote",
         status_code=202,
         sync_to_thread=True,
-        responses=problem_responses(404, 409),
+        responses={**QUEUED, **problem_responses(404, 409)},
         summary="Make a previous generation live again",
     )
     def promote(
@@ -135,7 +149,7 @@ class AdminController(Controller):
         "/indexes/{generation:int}/rollback",
         status_code=202,
         sync_to_thread=True,
-        responses=problem_responses(404, 409),
+        responses={**QUEUED, **problem_responses(404, 409)},
         summary="Go back from the live generation to the one before",
     )
     def rollback(
@@ -149,7 +163,7 @@ class AdminController(Controller):
             raise Conflict(f"Generation {generation} is not live: somebody has gone back already, or forward.")
         return JobQueued(job_runner.queue_promote(previous_generation(resources.database).id))
 
-    @post("/consistency/repair", status_code=202, sync_to_thread=True, summary="Repair the indexes")
+    @post("/consistency/repair", status_code=202, sync_to_thread=True, responses=QUEUED, summary="Repair the indexes")
     def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
         """Queue a job that puts in what the live indexes lack, and takes out what they have too much."""
         return JobQueued(job_runner.queue_repair())
@@ -157,24 +171,31 @@ class AdminController(Controller):
     @get(
         "/recall",
         sync_to_thread=True,
-        responses=problem_responses(503),
+        responses=RECALL,
         summary="How many of the true neighbours the indexes find",
     )
-    def recall(self, resources: NamedDependency[Resources]) -> list[RecallAnswer]:
-        """Search each index that this process has open with a hundred stored photos, as it does and exactly."""
+    def recall(
+        self,
+        resources: NamedDependency[Resources],
+        hours: Annotated[int, QueryParameter(ge=1, le=24 * 90, description="How far back searches count.")] = 24,
+    ) -> RecallAnswer:
+        """Search each index that is open here with a hundred stored photos, as it does and exactly.
+
+        Beside it stands what was found, hour by hour, of the searches that people made.
+        """
         live = resources.live.current()
         version = live.generation.model_version
-        answers = []
+        indexes = []
         for engine, opened in live.opened.items():
             with reaching(engine):
                 recall = ann_recall(resources.database, opened.index, model_version=version)
-            answers.append(RecallAnswer(engine, recall))
-        return answers
+            indexes.append(IndexRecall(engine, recall))
+        return RecallAnswer(indexes, _searches(resources, timedelta(hours=hours)))
 
     @get(
         "/consistency",
         sync_to_thread=True,
-        responses=problem_responses(503),
+        responses=DRIFT,
         summary="How the indexes differ from the database",
     )
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
@@ -182,3 +203,19 @@ class AdminController(Controller):
         resources.live.refresh()
         found = live_drift(resources.database, resources.live.current())
         return [DriftAnswer(**asdict(one)) for one in found]
+
+
+def _searches(resources: Resources, back: timedelta) -> list[SearchRecall]:
+    with resources.database.read() as session:
+        hours = by_hour(session, since=utc_now() - back)
+    return [
+        SearchRecall(one.generation, one.plan, one.shape, one.hour, one.tally.queries, one.tally.recall)
+        for one in hours
+    ]
+
+
+def _queue_reindex(resources: Resources, job_runner: JobRunner, asked: ReindexRequest) -> str:
+    with resources.database.read() as session:
+        if asked.model_version and generations.model_path(session, asked.model_version) is None:
+            raise NotFound("registered model", asked.model_version, remedy="`lookalike train` makes one.")
+    return job_runner.queue_reindex(asked.model_version, force=asked.force)

@@ -189,9 +189,10 @@ def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[
 
 
 def rejected_photo(row: Photo) -> RejectedRecord:
-    """Return a photo that could not be embedded as a reject."""
+    """Return a photo that could not be embedded as a reject; where it was named is not kept, but for its listing."""
     reason, _, text = (row.error or "").partition(": ")
-    return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text))
+    of = f" (photo of listing {row.listing_id!r})"
+    return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text + of))
 
 
 def _release_dead(database: Database) -> None:

@@ -19,9 +19,10 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from db import jobs
 from db.models import ENDED, JobState, Role
 from services.errors import BadQuery, NotFound
+from services.ingest.answers import CANCELLED, JOB, JOBS, EventsAnswer, RejectsAnswer
 from services.ingest.rejects import rejects_csv
 from services.ingest.runner import JobRunner
-from services.ingest.schemas import JobAnswer, JobList, JobProgressAnswer
+from services.ingest_wire import JobAnswer, JobList, JobProgressAnswer
 from services.resources import Resources
 from services.web.problems import problem_responses
 from services.web.threads import Workers
@@ -46,7 +47,7 @@ class JobController(Controller):
     tags = ("ingest",)
     opt = {"role": Role.READ}  # noqa: RUF012
 
-    @get("/", responses=problem_responses(400, 503), summary="The jobs, newest first")
+    @get("/", responses=JOBS, summary="The jobs, newest first")
     async def newest(
         self,
         resources: NamedDependency[Resources],
@@ -58,7 +59,7 @@ class JobController(Controller):
         """Return jobs, a page at a time."""
         return await workers.run(_page, resources, state=in_state, limit=limit, cursor=cursor)
 
-    @get("/{job_id:str}", responses=problem_responses(404, 503), summary="A job's state, progress and counts")
+    @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="A job's state, progress and counts")
     async def job(
         self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
     ) -> JobAnswer:
@@ -67,8 +68,9 @@ class JobController(Controller):
 
     @get(
         "/{job_id:str}/events",
+        operation_class=EventsAnswer,
         media_type="text/event-stream",
-        responses=problem_responses(404, 503),
+        responses=problem_responses(404),
         summary="A job's state as it changes",
     )
     async def events(
@@ -90,8 +92,9 @@ class JobController(Controller):
 
     @get(
         "/{job_id:str}/rejects",
+        operation_class=RejectsAnswer,
         media_type="text/csv",
-        responses=problem_responses(404, 503),
+        responses=problem_responses(404),
         summary="What a job did not accept",
     )
     async def rejects(
@@ -105,7 +108,7 @@ class JobController(Controller):
         "/{job_id:str}/cancel",
         status_code=202,
         opt={"role": Role.WRITE},
-        responses=problem_responses(404, 409, 503),
+        responses={**CANCELLED, **problem_responses(404, 409)},
         summary="Cancel a job",
     )
     async def cancel(

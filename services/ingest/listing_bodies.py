@@ -175,7 +175,7 @@ _FIELDS = {
     ),
     "currency": replace(_TEXT, description="ISO 4217 code of the price; it says nothing where there is no price."),
     "location": _TEXT,
-    "seller": replace(_TEXT, max_length=SELLER_LIMIT, description="The marketplace's own id of who sells it."),
+    "seller": replace(_TEXT, description=f"The marketplace's own id of who sells it: up to {SELLER_LIMIT} characters."),
     "listed_at": Schema(
         any_of=[Schema(type=OpenAPIType.NUMBER), _TEXT],
         description=(
@@ -185,7 +185,7 @@ _FIELDS = {
         ),
     ),
 }
-_ID = replace(_LINE, max_length=ID_LIMIT, description="The marketplace's own id; made if there is none.")
+_ID = replace(_LINE, description=f"The marketplace's own id, up to {ID_LIMIT} characters; made if there is none.")
 _URLS = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI))
 _FILES = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
 _FILE_PART = Encoding(

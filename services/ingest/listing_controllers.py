@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from db.models import Role
+from services.ingest.answers import CHANGED, CREATED
 from services.ingest.changes import ListingChanges
 from services.ingest.listing_bodies import (
     ChangedFields,
@@ -20,7 +21,7 @@ from services.ingest.listing_bodies import (
     read_body,
     take_photos,
 )
-from services.ingest.schemas import ListingWritten, WrittenPhoto
+from services.ingest_wire import ListingWritten, WrittenPhoto
 from services.resources import Resources
 from services.web.problems import problem_responses
 from services.web.requests import converted
@@ -44,7 +45,7 @@ class ListingController(Controller):
     @post(
         "/",
         operation_class=NewListingBody,
-        responses=problem_responses(400, 409, 413, 415, 422, 503, 507),
+        responses={**CREATED, **problem_responses(409, 415, 422)},
         summary="Add a listing",
     )
     async def create(
@@ -64,7 +65,7 @@ class ListingController(Controller):
     @put(
         "/{listing_id:str}",
         operation_class=WholeListingBody,
-        responses=problem_responses(400, 413, 415, 422, 503, 507),
+        responses={**CHANGED, **CREATED, **problem_responses(415, 422)},
         summary="Add or replace a listing",
     )
     async def replace(
@@ -84,7 +85,7 @@ class ListingController(Controller):
     @patch(
         "/{listing_id:str}",
         operation_class=ChangedListingBody,
-        responses=problem_responses(400, 404, 413, 415, 422, 503, 507),
+        responses={**CHANGED, **problem_responses(404, 415, 422)},
         summary="Change some of a listing",
     )
     async def change(
@@ -100,7 +101,7 @@ class ListingController(Controller):
         changed = converted(values, ChangedFields, strict=is_json).stated()
         return _answer(await change_workers.run(listing_changes.patch, listing_id, changed, photos))
 
-    @delete("/{listing_id:str}", responses=problem_responses(404, 503), summary="Delete a listing")
+    @delete("/{listing_id:str}", responses=problem_responses(404), summary="Delete a listing")
     async def remove(
         self,
         listing_id: FromPath[str],

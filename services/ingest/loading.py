@@ -231,7 +231,7 @@ def _store(
             limits=limits,
         )
     except FileNotFoundError:
-        return _rejected(record, "missing_file", f"no photo {record.source!r}")
+        return _rejected(record, "missing_file", f"no photo {record.source!r} in {source.place}")
     except (PhotoRejected, PhotoError) as error:
         return _rejected(record, error.reason, str(error))
 

@@ -35,7 +35,7 @@ class ZipPhotos:
     """The photos of a zip."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self._max_bytes, self.place = max_bytes, path.name
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
@@ -88,7 +88,7 @@ class TarPhotos:
     """The photos of a tar. It is indexed once; one that is gzipped is unpacked into a nameless temporary file first."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
-        self._max_bytes, self._lock = max_bytes, threading.Lock()
+        self._max_bytes, self._lock, self.place = max_bytes, threading.Lock(), path.name
         with ExitStack() as stack:
             try:
                 self._file = _uncompressed(path, stack)

@@ -24,6 +24,11 @@ class WebPhotos:
     def __init__(self, rest: PhotoSource | None, fetcher: PhotoFetcher | None) -> None:
         self._rest, self._fetcher = rest, fetcher
 
+    @property
+    def place(self) -> str:
+        """The other source."""
+        return self._rest.place if self._rest is not None else "what was given: no folder or archive of photos"
+
     def __enter__(self) -> Self:
         if self._rest is not None:
             self._rest.__enter__()

@@ -22,6 +22,11 @@ MAX_PHOTO_BYTES = 20 * 2**20
 class PhotoSource(Protocol):
     """Photos by name. `read` and `find` may be called from several threads."""
 
+    @property
+    def place(self) -> str:
+        """The folder or archive, as a reject calls it."""
+        ...
+
     def names(self) -> Iterator[str]:
         """Yield the name of everything in the source that is not a folder."""
         ...
@@ -55,6 +60,7 @@ class FolderPhotos:
 
     def __init__(self, folder: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> None:
         self._folder, self._max_bytes = folder.resolve(), max_bytes
+        self.place = f"the folder {self._folder.name}"
         self._names = PhotoNames(_files_below(self._folder))
 
     def __enter__(self) -> Self:

@@ -94,6 +94,8 @@ def train_bundle(
     except ModuleNotFoundError as error:
         raise TorchMissing from error
     labelled = labelled_photos(resources.database, resources.photo_files)
+    if not labelled:
+        raise CannotTrain("There is no listing with a photo to train on. `lookalike ingest` brings them in.")
     config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
     models = resources.models
     fresh = fresh_folder(models)

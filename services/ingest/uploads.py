@@ -1,8 +1,9 @@
-"""Bulk uploads on their way to a job: streamed to a folder of their own, under names that we choose."""
+"""Bulk uploads on their way to a job: streamed to a folder of their own, under the clients' names made harmless."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import time
 from contextlib import suppress
@@ -36,6 +37,12 @@ TABLE_SUFFIXES = (".csv", ".csv.gz")
 PHOTOS_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
+_STEM_LIMIT = 60
+"""Characters: with four bytes each and a suffix they are a name that every file system takes."""
+
+_UNUSUAL = re.compile(r"[^\w .()+,=@-]")
+
+
 class WrongUpload(BadInput):
     """An uploaded file is not of a kind that its part takes."""
 
@@ -60,7 +67,7 @@ class StoredUpload:
 
 
 def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUpload:
-    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`.
+    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`, each in its own.
 
     Raises:
         WrongUpload: a part's file name does not end like a format that the part takes; nothing is kept.
@@ -77,9 +84,12 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
     target = folder / uuid4().hex
     target.mkdir(parents=True)
     try:
-        written = [
-            (part, suffix, _write(target / f"{part}{suffix}", parts[part].content)) for part, suffix in suffixes.items()
-        ]
+        written = []
+        for part, suffix in suffixes.items():
+            (target / part).mkdir()
+            name = _harmless(parts[part].filename, suffix)
+            written.append((part, suffix, _write(target / part / name, parts[part].content)))
+            sync(target / part)
         sync(target)
         sync(folder)
     except BaseException:
@@ -111,7 +121,7 @@ def find_upload(folder: Path, name: str) -> IngestInputs:
     """
     try:
         target = folder / UUID(hex=name).hex
-        found = {path.name.partition(".")[0]: path for path in target.iterdir()}
+        found = {path.parent.name: path for path in target.glob("*/*")}
         return IngestInputs(found["listings"], found.get("photos_table"), found.get("photos"))
     except (ValueError, OSError, KeyError) as error:
         raise BadInput(f"There is no upload {name!r}; upload the files again.") from error
@@ -123,6 +133,12 @@ def _suffix(part: str, filename: str, allowed: tuple[str, ...]) -> str:
     if not fitting:
         raise WrongUpload(part, filename, allowed)
     return max(fitting, key=len)
+
+
+def _harmless(filename: str, suffix: str) -> str:
+    """Return the client's own name for a file, by which rejects call it, such that it can be nothing but a name."""
+    stem = Path(filename.replace("\\", "/")).name[: -len(suffix)]
+    return f"{_UNUSUAL.sub('_', stem)[:_STEM_LIMIT] or 'file'}{suffix}"
 
 
 def _write(path: Path, content: IO[bytes]) -> str:

@@ -78,6 +78,7 @@ class Access:
             await self._workers.run(self._limits.refill, key.key_id)
             if not self._limits.spend(key.key_id):
                 raise RateLimited(retry_after_s=self._limits.seconds_left)
+        scope["state"]["key_id"] = None if key is None else key.key_id
         if needed is not Role.READ:
             scope["state"]["audit_entry"] = await self._workers.run(self._begin, scope, key)
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.errors import Unavailable
+from services.web.openapi_answers import answered
 from services.web.ports import Parts
 from services.web.problems import problem_responses
 
@@ -30,18 +31,26 @@ class Ready(msgspec.Struct):
     status: str = "ready"
 
 
+_ALIVE = answered(200, Alive(), description="It is alive")
+_READY = answered(
+    200,
+    Ready(generation=3, model_version="resnet50-2026-03-01", engines=["faiss", "qdrant"], unavailable={}),
+    description="It can answer",
+)
+
+
 class HealthController(Controller):
     """For load balancers and orchestrators."""
 
     path = "/health"
     tags = ("health",)
 
-    @get("/live", sync_to_thread=False, summary="Is the process alive?")
+    @get("/live", sync_to_thread=False, responses=_ALIVE, summary="Is the process alive?")
     def live(self) -> Alive:
         """Answer as long as the process runs."""
         return Alive()
 
-    @get("/ready", sync_to_thread=True, summary="Can it answer?", responses=problem_responses(503, public=True))
+    @get("/ready", sync_to_thread=True, summary="Can it answer?", responses={**_READY, **problem_responses(503)})
     def ready(self, resources: NamedDependency[SkipValidation[Parts]]) -> Ready:
         """Answer 200 when the database answers, a generation is live and at least one index is open."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,13 +10,24 @@ from litestar import Router
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, OpenAPI, SecurityScheme
 from litestar.static_files import create_static_files_router
+
+from services.web.openapi_answers import CompleteOpenAPI
 
 _ASSETS = "/docs/assets"
 
 _ONLY_US = "default-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """Makes the browser refuse what the page or Swagger UI would load from elsewhere. Litestar writes its script inline."""
+
+
+@dataclass
+class _Config(OpenAPIConfig):
+    """Makes a document that completes itself."""
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """Return the document as Litestar begins it."""
+        return CompleteOpenAPI.of(super().to_openapi_schema())
 
 
 def openapi_config(title: str, version: str) -> OpenAPIConfig:
@@ -28,7 +40,7 @@ def openapi_config(title: str, version: str) -> OpenAPIConfig:
         favicon=f"<link rel='icon' href='{_ASSETS}/favicon-32x32.png'>",
     )
     header = ResponseHeader(name="Content-Security-Policy", value=_ONLY_US)
-    return OpenAPIConfig(
+    return _Config(
         title=title,
         version=version,
         openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, response_headers=[header]),

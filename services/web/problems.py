@@ -30,6 +30,7 @@ from services.errors import (
     Unavailable,
     is_storage_full,
 )
+from services.web.invalid_values import explained
 from services.web.request_ids import request_id
 
 if TYPE_CHECKING:
@@ -71,13 +72,6 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[dict[str, Any]] | None = None
 
 
-_RETRY = "; the header `Retry-After` says in how many seconds to try again"
-_WHEN_TO_RETRY: Mapping[int, str] = {HTTPStatus.SERVICE_UNAVAILABLE: _RETRY, HTTPStatus.TOO_MANY_REQUESTS: _RETRY}
-
-_ACCESS = (401, 403, 429)
-"""What every call below /v1/ may answer."""
-
-
 def problem_handlers() -> ExceptionHandlersMap:
     """Return the handlers of every exception."""
     return {
@@ -91,29 +85,25 @@ def problem_handlers() -> ExceptionHandlersMap:
     }
 
 
-def problem_responses(*statuses: int, public: bool = False) -> dict[int, ResponseSpec]:
-    """Return the OpenAPI description of the problems that a call answers with, be it that no key is asked for."""
-    titles = {status: title for _, status, title in reversed(_STATUS)}
-    return {
-        status: ResponseSpec(
-            Problem,
-            description=titles.get(status, HTTPStatus(status).phrase) + _WHEN_TO_RETRY.get(status, ""),
-            media_type=MEDIA_TYPE,
-            generate_examples=False,  # they would be random letters
-        )
-        for status in sorted({*statuses, *(() if public else _ACCESS)})
-    }
+def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI description of the problems of a call; `openapi_answers` adds those that any may answer."""
+    return {status: ResponseSpec(Problem, media_type=MEDIA_TYPE, generate_examples=False) for status in statuses}
 
 
-def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[bytes]:
+def problem_of(error: LookalikeError) -> Problem:
+    """Return what is told of one of our errors."""
     status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
-    problem = Problem(
+    return Problem(
         status=status,
         title=title,
         detail=str(error),
         reason=error.reason if isinstance(error, PhotoRejected | ListingRejected) else None,
         field=error.field if isinstance(error, BadQuery | ListingRejected) else None,
     )
+
+
+def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[bytes]:
+    problem = problem_of(error)
     headers = {}
     if isinstance(error, Overloaded | RateLimited):
         headers["Retry-After"] = str(error.retry_after_s)
@@ -125,7 +115,8 @@ def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[b
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(request, error)
-    errors = [entry for entry in error.extra or () if isinstance(entry, dict)]
+    handler = request.scope.get("route_handler")
+    errors = [explained(handler, entry) if handler else entry for entry in error.extra or () if isinstance(entry, dict)]
     problem = Problem(
         status=error.status_code,
         title=HTTPStatus(error.status_code).phrase,

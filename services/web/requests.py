@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
 
 import msgspec
 from litestar import Request
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from litestar.datastructures import FormMultiDict
+    from litestar.typing import FieldDefinition
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -67,15 +68,21 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
     Raises:
         ValidationException: one is not among those that the call takes, or is given twice where one is taken.
     """
-    parameters = request.route_handler.parsed_fn_signature.parameters
+    handler = request.route_handler
+    parameters = handler.parsed_fn_signature.parameters
     if request.url.path.startswith("/v1/"):
+        asked_for = [
+            handler.resolve_dependencies()[name] for name in parameters if name in handler.resolve_dependencies()
+        ]
         taken = {
             one.kwarg_definition.name or name: one
-            for name, one in parameters.items()
+            for signature in (parameters, *(one.parsed_fn_signature.parameters for one in asked_for))
+            for name, one in signature.items()
             if isinstance(one.kwarg_definition, QueryParameter)
         }
         for name in dict.fromkeys(request.query_params):
             _refuse_unknown(name, taken)
+            _refuse_null(request, name, taken[name])
             if len(request.query_params.getall(name)) > 1 and not taken[name].is_non_string_sequence:
                 raise ValidationException(INVALID, extra=[{"key": name, "message": "give it once"}])
     if request.content_type[0] == RequestEncodingType.MULTI_PART:
@@ -83,6 +90,18 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
         if "data" in parameters and is_dataclass(body := parameters["data"].annotation):
             for name in form:
                 _refuse_unknown(name, [field.name for field in fields(body)])
+
+
+def _refuse_null(request: Request[Any, Any, Any], name: str, parameter: FieldDefinition) -> None:
+    """Refuse the word where it is no text: msgspec reads it as None, so that `state=null` would be every state."""
+    if not _takes_text(parameter.annotation) and "null" in (
+        value.lower() for value in request.query_params.getall(name)
+    ):
+        raise ValidationException(INVALID, extra=[{"key": name, "message": "is null; leave it out"}])
+
+
+def _takes_text(annotation: Any) -> bool:
+    return annotation is str or any(_takes_text(inner) for inner in get_args(annotation))
 
 
 def _refuse_unknown(name: str, taken: Collection[str]) -> None:

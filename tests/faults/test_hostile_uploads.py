@@ -111,7 +111,7 @@ def test_hostile_files_in_an_ingest_are_rejects_with_a_reason_and_the_rest_is_em
         {"content": b'{"listing_id"', "headers": {"content-type": "application/json"}},
         {"content": b"", "headers": {"content-type": "application/json"}},
         {"json": {"listing_id": 7}},
-        {"json": {"listing_id": "listing-0", "crop": "0,0,1,1"}},
+        {"json": {"listing_id": "listing-0", "colour": "red"}},
         {"json": {"listing_id": "listing-0", "k": "many"}},
         {"json": ["listing-0"]},
         {"content": b"listing-0", "headers": {"content-type": "text/plain"}},

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from services.cli.demo import DemoRecord
 from services.cli.main import main
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -49,20 +51,46 @@ def test_help_lists_the_commands(lookalike) -> None:  # type: ignore[no-untyped-
         assert command in out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("search", __file__),
+        ("classify", __file__),
+        ("keys", "list"),
+        ("index", "list"),
+        ("evaluate",),
+        ("train",),
+        ("verify",),
+        ("export", "out"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_in_the_wrong_folder_says_so_and_makes_nothing_there(  # type: ignore[no-untyped-def]
+    lookalike, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    assert_one_line_error(lookalike(*command), f"no database at {tmp_path / 'data' / 'lookalike.sqlite'}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_searching_without_a_model_says_what_to_do(lookalike, tmp_path: Path, jpeg: MakeJpeg) -> None:  # type: ignore[no-untyped-def]
+    lookalike("db", "upgrade")
     (tmp_path / "a.jpg").write_bytes(jpeg())
     assert_one_line_error(lookalike("search", "a.jpg"), "lookalike train")
 
 
 @pytest.mark.parametrize("command", ["search", "classify"])
 def test_a_photo_that_is_not_there_is_named(lookalike, command: str) -> None:  # type: ignore[no-untyped-def]
+    lookalike("db", "upgrade")
     assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
 
 
-def test_keys_are_created_listed_and_revoked(lookalike) -> None:  # type: ignore[no-untyped-def]
-    code, key, _ = lookalike("keys", "create", "--role", "write", "--name", "importer")
+def test_keys_are_created_listed_and_revoked(lookalike, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, key, told = lookalike("keys", "create", "--role", "write", "--name", "importer")
     assert (code, key.split("_")[0]) == (0, "lk")
-    (listed,) = json.loads(lookalike("keys", "list", "--json")[1])
+    assert f"for the database at {tmp_path / 'data' / 'lookalike.sqlite'}" in told
+    _, out, told = lookalike("keys", "list", "--json")
+    (listed,) = json.loads(out)
+    assert str(tmp_path / "data" / "lookalike.sqlite") in told
     assert (listed["name"], listed["role"], listed["key_id"]) == ("importer", "write", key.split("_")[1])
     assert lookalike("keys", "revoke", listed["key_id"])[0] == 0
     assert_one_line_error(lookalike("keys", "revoke", listed["key_id"]), "keys list")
@@ -77,6 +105,7 @@ def test_an_interrupted_command_says_what_becomes_of_its_work(lookalike, monkeyp
     def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
+    lookalike("db", "upgrade")
     monkeypatch.setattr(Path, "is_file", interrupted)
     code, _, error = lookalike("train", "--weights", "weights.pth")
     assert code == 130
@@ -88,12 +117,58 @@ def test_a_setting_that_cannot_be_used_is_named(lookalike, monkeypatch: pytest.M
     assert_one_line_error(lookalike("index", "list"), "LOOKALIKE_FETCH_ALLOW")
 
 
+def test_a_variable_that_is_no_setting_is_named_with_the_one_that_is_meant(  # type: ignore[no-untyped-def]
+    lookalike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_PRECISON", "int8")
+    monkeypatch.setenv("LOOKALIKE_TEST_KILLS", "50")
+    monkeypatch.setenv("LOOKALIKE_API_KEY", "lk_1_2")
+    (tmp_path / ".env").write_text("LOOKALIKE_BOGUS=1\nPOSTGRES_PASSWORD=x\n")
+    lookalike("keys", "create", "--role", "read")
+    assert [record.message for record in caplog.records] == [
+        "LOOKALIKE_BOGUS is no setting and has no effect. The README lists the settings.",
+        "LOOKALIKE_PRECISON is no setting and has no effect. Do you mean LOOKALIKE_PRECISION?",
+    ]
+
+
+def test_one_of_the_apps_alone_is_told_that_its_stores_are_embedded(lookalike) -> None:  # type: ignore[no-untyped-def]
+    _, _, told = lookalike("serve", "--app", "search", "--host", "0.0.0.0", "--port", "0")
+    assert "LOOKALIKE_DATABASE_URL (PostgreSQL) and LOOKALIKE_QDRANT_URL" in told
+
+
+def test_a_generation_that_a_server_has_open_is_promoted_by_the_server(  # type: ignore[no-untyped-def]
+    lookalike, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    with resources_in(tmp_path / "data", model=tiny_bundle) as serving:
+        serving.ensure_generation()
+        serving.live.refresh()
+        assert lookalike("reindex")[0] == 0
+        assert_one_line_error(lookalike("index", "rollback"), "POST /v1/admin/indexes/2/rollback")
+        assert_one_line_error(lookalike("index", "promote", "1"), "POST /v1/admin/indexes/1/promote")
+    code, out, _ = lookalike("index", "rollback")
+    assert (code, "Generation 1" in out) == (0, True)
+
+
+def test_the_demo_shows_where_a_key_goes_once_there_is_one(  # type: ignore[no-untyped-def]
+    lookalike, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    home = tmp_path / "data"
+    with resources_in(home, model=tiny_bundle) as resources:
+        ingest(resources, marketplace(home / "catalogue", jpeg, count=2).inputs)
+    (home / "demo.json").write_bytes(msgspec.json.encode(DemoRecord(26, tiny_bundle.version, {}, 1.0)))
+    command = ("demo", "--no-serve", "--listings", "26", "--data-dir", str(home))
+    assert "Bearer" not in lookalike(*command)[1]
+    lookalike("keys", "create", "--role", "read")
+    assert lookalike(*command)[1].count("curl -s -H 'Authorization: Bearer KEY'") == 3
+
+
 def test_a_taken_port_is_named_with_a_free_one(lookalike) -> None:  # type: ignore[no-untyped-def]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert_one_line_error(lookalike("serve", f"--port={port}"), "is free: use --port")
+        assert_one_line_error(lookalike("demo", f"--port={port}"), 'make demo DEMO="--port')
 
 
 def test_a_listings_file_that_is_not_there_is_named(lookalike) -> None:  # type: ignore[no-untyped-def]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from litestar.testing import TestClient
 
-from db import embeddings, generations, listings, photos
+from db import embeddings, generations, listings, photos, recall
 from db.locks import holding
+from db.models import utc_now
+from db.recall import Tally
 from services.cli.serve import build_app
 from services.errors import Conflict
 from services.indexing.consistency import drift
@@ -142,6 +145,17 @@ def test_a_rollback_asked_for_twice_happens_once(
     change_model(resources, other_bundle)
     succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
     assert client.post("/v1/admin/indexes/2/rollback").status_code == 409
+
+
+def test_a_generation_is_listed_with_the_photos_that_it_holds_now(
+    client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
+) -> None:
+    change_model(resources, other_bundle)
+    change_model(resources, other_bundle)
+    with resources.database.write() as session:
+        listings.delete_listing(session, "listing-0")
+    listed = client.get("/v1/admin/indexes").json()
+    assert [(one["state"], one["photos"]) for one in listed] == [("live", 4), ("previous", 4), ("pruned", 0)]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +312,25 @@ def test_a_build_that_goes_on_is_left_alone(resources: Resources) -> None:
 
 
 def test_the_recall_of_the_indexes_can_be_asked_for(client: TestClient[Litestar]) -> None:
-    assert client.get("/v1/admin/recall").json() == [
+    assert client.get("/v1/admin/recall").json()["indexes"] == [
         {"engine": "faiss", "ann_recall_at_10": 1.0},
         {"engine": "qdrant", "ann_recall_at_10": 1.0},
     ]
+
+
+def test_the_recall_of_what_people_searched_for_is_told_by_plan_shape_and_hour(
+    client: TestClient[Litestar], resources: Resources
+) -> None:
+    live = resources.live.current().generation.id
+    with resources.database.write() as session:
+        recall.add(session, {(live, "faiss ivf", "category, up to 10 %"): Tally(20, 200, 190)})
+        recall.add(session, {(live, "faiss ivf", "category, up to 10 %"): Tally(20, 200, 170)})
+    (told,) = client.get("/v1/admin/recall", params={"hours": 2}).json()["searches"]
+    assert datetime.fromisoformat(told.pop("hour")) <= utc_now()
+    assert told == {
+        "generation": live,
+        "plan": "faiss ivf",
+        "shape": "category, up to 10 %",
+        "queries": 40,
+        "ann_recall_at_10": 0.9,
+    }

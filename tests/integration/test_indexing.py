@@ -293,13 +293,22 @@ def test_a_build_that_fails_leaves_the_live_generation_and_is_dropped(
 
 
 def test_an_index_that_another_process_holds_is_named_and_the_other_serves(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
+    database: Database,
+    stores: list[IndexStore],
+    live: LiveIndexes,
+    lamps: list[int],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     if not isinstance(stores[1], QdrantEdgeStore):
         pytest.skip("a server's collection may be open in many processes")
     build_and_promote(database, stores, MODEL)
     other = LiveIndexes(database, stores)
     other.refresh()
+    with caplog.at_level("INFO", "services.indexing.live"):
+        live.refresh()
+        live.refresh()
+    (told,) = (record for record in caplog.records if record.name == "services.indexing.live")
+    assert (told.levelname, "which keeps it in line" in told.message) == ("INFO", True)
     assert held(live, "faiss") == lamps
     with pytest.raises(IndexUnavailable, match="qdrant"):
         live.current().index("qdrant")

@@ -131,6 +131,11 @@ def test_what_is_not_accepted_is_reported_with_its_reason_and_the_rest_goes_on(
         "truncated": 1,
     }
     assert (summary.counts["photos_embedded"], summary.counts["photos_failed"]) == (1, 1)
+    with resources.database.read() as session:
+        told = {reject.reason: reject for reject in jobs.rejects_of(session, summary.job_id)}
+    assert (told["missing_file"].file, told["missing_file"].line) == ("photos.csv", 4)
+    assert told["missing_file"].text == "no photo 'gone' in the folder photos"
+    assert told["truncated"].text.endswith("(photo of listing 'listing-0')")
 
 
 def test_photos_named_in_the_rows_are_taken_without_a_photo_table(

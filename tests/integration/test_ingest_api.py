@@ -18,6 +18,7 @@ from db import jobs, listings
 from db.processes import process_name
 from services.cli.serve import build_app
 from services.ingest.pipeline import create_ingest_job
+from services.ingest.uploads import UploadedFile, find_upload, store_uploads
 from tests.worlds import marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -111,6 +112,33 @@ def test_rejects_can_be_downloaded_as_csv(client: TestClient[Litestar], shop: Ma
     assert (reject["id"], reject["reason"]) == ("photo-0-a", "not_an_image")
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("Spring 2026 (photos).CSV", "Spring 2026 (photos).csv"),
+        ("../../etc/été:*\n.csv.gz", "été___.csv.gz"),
+        ("C:\\shop\\photos.csv", "photos.csv"),
+        (".csv", "file.csv"),
+        ("長" * 300 + ".csv", "長" * 60 + ".csv"),
+    ],
+)
+def test_an_upload_keeps_its_name_as_far_as_that_is_harmless(tmp_path: Path, given: str, named: str) -> None:
+    parts = {"listings": "listings.csv", "photos_table": given}
+    stored = store_uploads(tmp_path, {part: UploadedFile(name, io.BytesIO(b"id\n")) for part, name in parts.items()})
+    inputs = find_upload(tmp_path, stored.name)
+    assert inputs.photos_table == tmp_path / stored.name / "photos_table" / named
+    assert inputs.listings == tmp_path / stored.name / "listings" / "listings.csv"
+
+
+def test_rejects_name_the_files_as_the_client_did(client: TestClient[Litestar], shop: Marketplace) -> None:
+    shop.write_photo_table([("gone", "listing-0")])
+    answer = upload(client, shop, photos_table="Pictures.csv", photos="All of them.zip")
+    job_id = finished(client, answer.json()["job_id"])["job_id"]
+    (reject,) = csv.DictReader(io.StringIO(client.get(f"/v1/jobs/{job_id}/rejects").text))
+    assert (reject["file"], reject["line"], reject["reason"]) == ("Pictures.csv", "2", "missing_file")
+    assert reject["text"] == "no photo 'gone' in All of them.zip"
+
+
 def test_a_file_of_an_unknown_kind_is_refused_and_nothing_is_kept(
     client: TestClient[Litestar], shop: Marketplace, resources: Resources
 ) -> None:
@@ -147,7 +175,7 @@ def test_reindex_builds_and_promotes_a_new_generation(client: TestClient[Litesta
     job = finished(client, answer.json()["job_id"])
     assert (job["state"], job["counts"]["photos_embedded"]) == ("succeeded", 0)
     states = [(one["state"], one["photos"]) for one in client.get("/v1/admin/indexes").json()]
-    assert states[:2] == [("live", 6), ("previous", 0)]
+    assert states[:2] == [("live", 6), ("previous", 6)]
     assert client.get("/v1/listings/listing-1/similar").json()["generation"] == 2
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import threading
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from services.resources import Resources
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
+
+WALKS = int(os.environ.get("LOOKALIKE_TEST_WALKS", "60"))
 
 
 @pytest.fixture
@@ -118,30 +126,58 @@ def test_a_listing_whose_shown_photo_goes_does_not_come_again_by_another(
 
 def test_random_walks_under_writes_show_every_lasting_listing_once(tmp_path: Path) -> None:
     rng = random.Random(7)
+    vectors = np.random.default_rng(7).normal(size=(60, SIZE))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     with world(tmp_path) as resources:
-        vectors = np.random.default_rng(7).normal(size=(60, SIZE))
-        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
         add(resources, listing("asked"), [vectors[0]])
         for number in range(1, 40):
             add(resources, listing(f"lasting-{number}"), [vectors[number]])
         resources.live.refresh()
         service = SearchService(resources)
         lasting = {f"lasting-{number}" for number in range(1, 40)}
-        for turn in range(60):
-            shown: list[str] = []
-            answer = service.by_listing("asked", SearchFields(k=rng.randint(1, 15), diversity=rng.choice([0, 0, 0.4])))
-            shown += [one.photo.listing.id for one in answer.results]
-            while answer.cursor:
-                name = f"passing-{rng.randint(0, 9)}"
-                with resources.database.write() as session:
-                    gone = listings.delete_listing(session, name)
-                if not gone:
-                    add(resources, listing(name), [vectors[40 + rng.randint(0, 19)]])
-                resources.live.refresh()
-                answer = service.next_page(answer.cursor, SearchFields(k=rng.randint(1, 15)))
-                shown += [one.photo.listing.id for one in answer.results]
-            assert len(shown) == len(set(shown)), turn
-            assert lasting <= set(shown), turn
+        with writing(resources, vectors[40:]) as written:
+            for turn in range(WALKS):
+                shown = random_walk(service, rng)
+                assert len(shown) == len(set(shown)), turn
+                assert lasting <= set(shown), turn
+    assert written["added"] > 0
+    assert written["deleted"] > 0
+    print(f"{WALKS} walks, {dict(written)}")
+
+
+def random_walk(service: SearchService, rng: random.Random) -> list[str]:
+    """Walk from the listing that is asked by to the end, by pages of any size, and return what was shown."""
+    fields = SearchFields(k=rng.randint(1, 15), diversity=rng.choice([0, 0, 0.4]), engine=rng.choice(ENGINES))
+    answer = service.by_listing("asked", fields)
+    shown = [one.photo.listing.id for one in answer.results]
+    while answer.cursor:
+        answer = service.next_page(answer.cursor, SearchFields(k=rng.randint(1, 15)))
+        shown += [one.photo.listing.id for one in answer.results]
+    return shown
+
+
+@contextmanager
+def writing(resources: Resources, vectors: NDArray[np.float32]) -> Iterator[Counter[str]]:
+    """Add and delete listings, and let the indexes follow, while the block runs; give what was done."""
+    done, rng, stopping = Counter[str](), random.Random(8), threading.Event()
+
+    def write() -> None:
+        while not stopping.is_set():
+            name = f"passing-{rng.randint(0, 9)}"
+            with resources.database.write() as session:
+                gone = listings.delete_listing(session, name)
+            if not gone:
+                add(resources, listing(name), [vectors[rng.randrange(len(vectors))]])
+            resources.live.refresh()
+            done["deleted" if gone else "added"] += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield done
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def test_a_walk_ends_after_five_hundred_listings(tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ def test_a_trained_model_is_live_and_has_embedded_every_photo(resources: Resourc
     assert trained.bundle.split is not None
 
 
+def test_without_a_listing_there_is_nothing_to_train_on(tmp_path: Path) -> None:
+    with resources_in(tmp_path) as empty, pytest.raises(CannotTrain, match="lookalike ingest"):
+        train_bundle(empty, weights=None, config=TINY, progress=silent)
+
+
 def test_weights_that_cannot_be_read_are_refused_before_any_work(resources: Resources, tmp_path: Path) -> None:
     weights, told = tmp_path / "weights.pth", []
     weights.write_bytes(b"no weights")

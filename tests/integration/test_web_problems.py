@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -40,6 +41,11 @@ ERRORS: dict[str, Exception] = {
 }
 
 
+class Colour(StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
     listing_id: str
     nested: object = None
@@ -63,6 +69,14 @@ def ask(k: Annotated[int, QueryParameter(ge=1)], name: FromQuery[str] = "") -> s
     return f"{name}{k}"
 
 
+@get("/paint", sync_to_thread=False)
+def paint(
+    in_colour: Annotated[Colour | None, QueryParameter(name="colour")] = None,
+    finish: Annotated[Literal["matt", "gloss"], QueryParameter()] = "matt",
+) -> str:
+    return f"{in_colour} {finish}"
+
+
 @post("/json", sync_to_thread=False)
 def take_json(data: JSONBody[Asked]) -> Asked:
     return data
@@ -76,7 +90,7 @@ async def take_form(data: MultipartBody[Upload]) -> int:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litestar]]:
     with resources_in(tmp_path_factory.mktemp("data")) as resources:
-        app = create_app(resources, title="Test", parts=[AppPart([fail, ask, take_json, take_form], {})])
+        app = create_app(resources, title="Test", parts=[AppPart([fail, ask, paint, take_json, take_form], {})])
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 
@@ -160,6 +174,19 @@ def test_a_parameter_that_is_not_valid_is_named_in_the_detail(
     assert detail in problem(client.get(path), 400)["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/paint?colour=blue", "colour: Invalid enum value 'blue'; choose from red, green"),
+        ("/paint?finish=satin", "finish: Invalid enum value 'satin'; choose from matt, gloss"),
+    ],
+)
+def test_a_value_that_is_not_among_those_there_are_is_told_them_under_the_name_that_the_caller_knows(
+    client: TestClient[Litestar], path: str, detail: str
+) -> None:
+    assert problem(client.get(path), 400)["detail"] == detail
+
+
 def test_what_the_router_refuses_is_a_problem_too(client: TestClient[Litestar]) -> None:
     assert "/docs" in problem(client.get("/nowhere"), 404)["detail"]
     refused = client.get("/json")
@@ -192,7 +219,7 @@ def test_an_id_that_could_spoil_the_log_is_replaced(client: TestClient[Litestar]
         (b'{"listing_id"', "not JSON"),
         (b"", "data"),
         (b"[]", "Expected `object`"),
-        (b'{"listing_id": "a", "crop": 1}', "unknown field `crop`"),
+        (b'{"listing_id": "a", "crop": 1}', "unknown field `crop`; the fields are listing_id, nested"),
     ],
     ids=["not UTF-8", "deep", "cut off", "empty", "an array", "an unknown field"],
 )

@@ -133,7 +133,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept
     assert not left.exists()
 
 
-@pytest.mark.parametrize("writer", [process_name().replace(".", "%2E"), "another-machine:1"])
+@pytest.mark.parametrize("writer", [process_name().replace(".", "%2E"), "another-machine:1"], ids=["we", "others"])
 def test_what_may_still_be_being_written_is_swept_when_it_is_old(
     files: PhotoFiles, tmp_path: Path, writer: str
 ) -> None:

@@ -1,0 +1,42 @@
+"""One problem for each status that a call may answer, made as a call makes it; the API's description shows them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from db.models import Role
+from services.errors import (
+    BadQuery,
+    Conflict,
+    KeyRefused,
+    NotFound,
+    PhotoRejected,
+    RateLimited,
+    RoleMissing,
+    StorageFull,
+    Unavailable,
+)
+from services.web.problems import Problem, problem_of
+
+
+def _plain(status: HTTPStatus, detail: str) -> Problem:
+    return Problem(status=status, title=status.phrase, detail=detail)
+
+
+PROBLEMS = (
+    problem_of(BadQuery("k", "is 0, and must be 1 to 100")),
+    problem_of(KeyRefused(presented=False)),
+    problem_of(RoleMissing(Role.READ, Role.WRITE)),
+    problem_of(NotFound("listing", "lamp-1")),
+    _plain(HTTPStatus.REQUEST_TIMEOUT, "Nothing more of the body came for 60 s."),
+    problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again when it has one.")),
+    _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large"),
+    _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json, or multipart/form-data."),
+    problem_of(PhotoRejected("truncated", "The photo ends before its end.")),
+    problem_of(RateLimited(retry_after_s=12)),
+    Problem(
+        status=500, title="Internal error", detail="Something went wrong on our side. If it happens again, report it."
+    ),
+    problem_of(Unavailable("The database does not answer. Try again in a moment.")),
+    problem_of(StorageFull()),
+)
