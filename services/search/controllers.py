@@ -20,8 +20,9 @@ from services.errors import BadQuery, LookalikeError
 from services.search.answers import BATCH, CLASSIFY, SEARCH
 from services.search.query import query_of
 from services.search.request_bodies import BatchBody, ClassifyBody, RecommendBody, SearchBody, SimilarQuery
+from services.search.resolving import plain_fields
 from services.search.schemas import classify_answer, search_answer
-from services.search.service import SearchService, plain_fields
+from services.search.service import SearchService
 from services.web.problems import problem_of, problem_responses
 from services.web.requests import converted, form_values
 from services.web.threads import Workers

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CATEGORY_AWARE = False
 """Whether searches prefer the categories that the model sees unless asked. It has not won: on the real listings
-recall@1 fell from 0.599 to 0.584, precision@5 rose from 0.547 to 0.554 (`python -m tests.benchmarks.category_aware`)."""
+recall@1 fell from 0.599 to 0.584, and precision@5 rose from 0.547 to 0.554 (`tests.benchmarks.category_aware`)."""
 
 _RERANKED = 5
 """Candidates ranked for each result shown, where the order is not that of similarity."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from db.models import Listing, Photo
     from services.search.ranking import Ranked
-    from services.search.service import Answer, Classification
+    from services.search.service import Classification
+    from services.search.walks import Answer
 
 
 class StoredBytes(Protocol):

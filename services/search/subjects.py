@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 _BELIEFS_KEPT = 5
 """Of the likeliest categories, kept in a token."""
 
-LIKED_AT_MOST = 100
-"""Listings that a taste may name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:

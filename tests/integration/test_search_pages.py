@@ -17,7 +17,8 @@ from db import listings, photos
 from services.errors import BadQuery, Conflict
 from services.indexing.generations import build_and_promote
 from services.search.app import create_app
-from services.search.service import MAX_DEPTH, SearchService
+from services.search.service import SearchService
+from services.search.walks import MAX_DEPTH
 from services.settings import Engine
 from services.wire import SearchFields
 from tests.angles import add, angle, listing, world

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from db.vectors.base import Hit
     from services.resources import Resources
-    from services.search.service import Answer
+    from services.search.walks import Answer
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.resources import Resources
-    from services.search.service import Answer
+    from services.search.walks import Answer
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
 LAST_YEAR = datetime.now(UTC) - timedelta(days=300)

@@ -1,0 +1,83 @@
+"""From a request's fields to fields that say all by themselves, and from likes and dislikes to a subject. Pure."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.errors import BadQuery
+from services.search.tokens import TasteSubject
+from services.wire import SearchFields
+
+if TYPE_CHECKING:
+    from services.search.subjects import Subject
+    from services.wire import Recommendation
+
+LIKED_AT_MOST = 100
+"""Listings that a taste may name."""
+
+
+def plain_fields(asked: SearchFields) -> SearchFields:
+    """Return the fields that every search has, without those that name what is searched by."""
+    return SearchFields(**{name: getattr(asked, name) for name in SearchFields.__struct_fields__})
+
+
+def resolved(fields: SearchFields, subject: Subject) -> SearchFields:
+    """Return the fields with what they leave to the listing that is asked by, so that they say all without it.
+
+    Raises:
+        BadQuery: they leave something to it that it does not have.
+    """
+    seller, excluded_seller = list(fields.seller), list(fields.exclude_seller)
+    if fields.same_seller is not None:
+        if not subject.seller:
+            raise BadQuery("same_seller", "what is searched by has no seller; name one with `seller`")
+        (seller if fields.same_seller else excluded_seller).append(subject.seller)
+    near_price, near_currency = fields.near_price, fields.near_currency
+    if near_price is None:
+        near_price, near_currency = subject.price, near_currency or subject.currency
+    near_place = subject.place if fields.near_place is None else fields.near_place
+    if fields.price_weight and not near_price:
+        raise BadQuery("price_weight", "what is searched by has no price; give `near_price`")
+    if fields.place_weight and not near_place:
+        raise BadQuery("place_weight", "what is searched by has no place; give `near_place`")
+    return msgspec.structs.replace(
+        fields,
+        crop=None,
+        same_seller=None,
+        seller=seller,
+        exclude_seller=excluded_seller,
+        exclude_listing=[*fields.exclude_listing, *sorted(subject.excluded)],
+        near_price=near_price if fields.price_weight else None,
+        near_currency=near_currency if fields.price_weight else None,
+        near_place=near_place if fields.place_weight else None,
+    )
+
+
+def taste_of(asked: Recommendation) -> TasteSubject:
+    """Return what is asked for as a subject.
+
+    Raises:
+        BadQuery: nothing is liked, too much is named, or weights do not fit.
+    """
+    if not asked.positive:
+        raise BadQuery("positive", "name at least one listing that is liked")
+    if len(asked.positive) + len(asked.negative) > LIKED_AT_MOST:
+        raise BadQuery("positive", f"name at most {LIKED_AT_MOST} listings, those of `negative` included")
+    for name in ("positive", "negative"):
+        weights, named = getattr(asked, f"{name}_weights"), getattr(asked, name)
+        if not weights:
+            continue
+        if asked.strategy != "average":
+            raise BadQuery(f"{name}_weights", "belong to the strategy `average`")
+        if len(weights) != len(named) or not all(isfinite(weight) and weight > 0 for weight in weights):
+            raise BadQuery(f"{name}_weights", f"give one number above 0 for each of `{name}`")
+    return TasteSubject(
+        tuple(asked.positive),
+        tuple(asked.negative),
+        tuple(asked.positive_weights),
+        tuple(asked.negative_weights),
+        asked.strategy,
+    )
