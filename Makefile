@@ -1,9 +1,11 @@
 # Every target does its own set-up: a virtual environment with the pinned packages, made once.
-# Another interpreter: make PYTHON=python3.12 test. Another place: make VENV=/some/where demo.
+# Another interpreter: make PYTHON=python3.12 test. Another place: make VENV=/some/where demo. More tests at once, with
+# 2 to 5 GB of memory for each: make WORKERS=4 test.
 # Options of the demo, such as another port: make demo DEMO="--port 8001".
 
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
@@ -17,7 +19,7 @@ demo: $(VENV)/.serving ## Render a sample catalogue, train, index and serve it (
 	@$(BIN)/lookalike demo $(DEMO)
 
 test: $(VENV)/.developing ## Run the tests that need nothing but the packages
-	@$(BIN)/python -m pytest -m "not shared and not server and not stack" $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not shared and not server and not stack" $(TESTS)
 
 lint: $(VENV)/.developing ## Check style and the import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
