@@ -107,7 +107,7 @@ class Found:
         drifting: engines whose index differs from the truth.
         lost: engines, and photos that a search with their own vector does not find first.
         folders: (engine, collection) of each folder under `indexes`.
-        positions: the collections that have a position in the change feed.
+        positions: the collections that have a position in the change feed. (Whoever looks for copies has one as well.)
     """
 
     live: list[tuple[int, str]]
@@ -142,7 +142,7 @@ def look(resources: Resources) -> Found:
         drifting=tuple(one.engine for one in live_drift(resources.database, live) if not one.is_empty),
         lost=tuple(_lost(resources, live)),
         folders={(folder.parent.name, folder.name) for folder in (resources.settings.data_dir / "indexes").glob("*/*")},
-        positions={(engine, name) for engine, _, name in (position.partition(":") for position in positions)},
+        positions={(engine, name) for engine, _, name in (position.partition(":") for position in positions) if name},
     )
 
 

@@ -150,6 +150,9 @@ def test_prometheus_learns_the_batches_and_what_waits(
 
 
 def test_the_api_documents_that_searches_may_be_refused(client: TestClient[Litestar]) -> None:
-    paths = client.get("/docs/openapi.json").json()["paths"]
+    document = client.get("/docs/openapi.json").json()
     for path in ("/v1/search", "/v1/classify"):
-        assert "application/problem+json" in paths[path]["post"]["responses"]["503"]["content"]
+        name = document["paths"][path]["post"]["responses"]["503"]["$ref"].rpartition("/")[2]
+        described = document["components"]["responses"][name]
+        assert "application/problem+json" in described["content"]
+        assert "Retry-After" in described["headers"]
