@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import threading
+import time
 from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ _FIRST = 50
 """So many searches of each plan and shape are all compared; of the later ones one in `_ONE_IN`."""
 
 _ONE_IN = 20
+
+_SHARE = 0.1
+"""Of the time, at most, that is spent comparing: a search of every vector of a million takes 0.1 s of a core, and more
+of the memory's bandwidth than searches can spare."""
 
 _WAITING = 256
 """Searches that wait to be compared; more are let go."""
@@ -119,13 +124,22 @@ class RecallAuditor:
             OSError: an engine cannot be reached.
         """
         done = 0
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    return done
-                sample = self._waiting.popleft()
-            self._audit(sample)
+        while self.audit_one():
             done += 1
+        return done
+
+    def audit_one(self) -> bool:
+        """Compare the search that waits longest, and return whether there was one.
+
+        Raises:
+            OSError: its engine cannot be reached.
+        """
+        with self._lock:
+            if not self._waiting:
+                return False
+            sample = self._waiting.popleft()
+        self._audit(sample)
+        return True
 
     def save(self) -> None:
         """Add what was counted since the last time to the truth."""
@@ -196,18 +210,20 @@ class Auditing:
     def _run(self) -> None:
         with suppress(OSError, AttributeError):  # only Linux gives threads a priority of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
-        unsaved_s = 0.0
-        while not self._stopping.wait(self._interval_s):
-            unsaved_s += self._interval_s
-            self._attempt(self._auditor.audit_waiting)
-            if unsaved_s >= _SAVE_EVERY_S:
-                unsaved_s = 0.0
+        saved_at, pause_s = time.monotonic(), self._interval_s
+        while not self._stopping.wait(pause_s):
+            began = time.monotonic()
+            audited = self._attempt(self._auditor.audit_one)
+            pause_s = (time.monotonic() - began) * (1 / _SHARE - 1) if audited else self._interval_s
+            if time.monotonic() - saved_at >= _SAVE_EVERY_S:
+                saved_at = time.monotonic()
                 self._attempt(self._auditor.save)
         self._attempt(self._auditor.save)
 
     @staticmethod
-    def _attempt(work: Callable[[], object]) -> None:
+    def _attempt(work: Callable[[], object]) -> object:
         try:
-            work()
+            return work()
         except Exception:
             log.warning("recall could not be looked at; trying again", exc_info=True)
+            return None
