@@ -120,7 +120,8 @@ class _Connection:
 
 
 async def _at_rate(port: int, requests: Sequence[bytes], per_second: float, seconds: float, connections: int) -> Load:
-    load, free = Load(), asyncio.Queue[_Connection]()
+    # The one that was free last is used first: servers close those that are idle for seconds.
+    load, free = Load(), asyncio.LifoQueue[_Connection]()
     for _ in range(connections):
         free.put_nowait(_Connection(port))
     started = time.perf_counter()
