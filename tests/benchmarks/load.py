@@ -91,12 +91,16 @@ class _Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> int:
-        """Send a request, read its answer, and return the status; 0 where the connection failed."""
-        try:
-            return await asyncio.wait_for(self._ask(request), _TIMEOUT_S)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError):
-            self.close()
-            return 0
+        """Send a request, read its answer, and return the status; 0 where the connection failed.
+
+        A connection that was open before may have been closed by the server in that moment: it is asked once more.
+        """
+        for _ in range(1 + (self._streams is not None)):
+            try:
+                return await asyncio.wait_for(self._ask(request), _TIMEOUT_S)
+            except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError):
+                self.close()
+        return 0
 
     async def _ask(self, request: bytes) -> int:
         if self._streams is None:
