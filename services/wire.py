@@ -237,3 +237,16 @@ class Listing(msgspec.Struct):
     listed_at: str
     flags: list[str]
     photos: list[ListingPhoto]
+
+
+class Duplicate(msgspec.Struct):
+    """Another listing, by its photo that is nearest.
+
+    `verdict`: identical, same photo edited, or similar. `score`, 0 to 1: of a copy, the share of the picture that shows
+    the same; of a similar one, the probability that it is the same item.
+    """
+
+    listing_id: str
+    photo_id: int
+    verdict: str
+    score: float

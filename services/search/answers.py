@@ -32,7 +32,7 @@ _FOUND = wire.SearchAnswer(
     ],
     model_version="resnet50-2026-03-01",
     engine="faiss",
-    plan=wire.Plan("scan", "1 of 1200 photos passes the filter"),
+    plan=wire.Plan("faiss exact", "1 of 1,200 photos pass the filter; about 0.1 ms"),
     generation=3,
     took_ms={"embed": 21.4, "search": 0.6, "rows": 1.9, "total": 24.1},
     query_token="lKFsp2xhbXAtMQ",  # noqa: S106  (no secret)
@@ -81,6 +81,16 @@ LISTING = answered(
         photos=[wire.ListingPhoto(7, "embedded", 1200, 900, _URL, _URL.replace("?", "/thumbnail?"))],
     ),
     description="The listing with its photos",
+)
+
+DUPLICATES = answered(
+    200,
+    [
+        wire.Duplicate("lamp-9", 31, "same photo edited", 0.94),
+        wire.Duplicate("lamp-2", 7, "similar", 0.8731),
+    ],
+    kind=list[wire.Duplicate],
+    description="Copies, then similar listings",
 )
 
 _HEADERS = {

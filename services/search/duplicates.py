@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from litestar import get
 from litestar.di import NamedDependency  # noqa: TC002  (Litestar reads these at run time)
 from litestar.params import FromPath, QueryParameter
@@ -13,8 +12,10 @@ from db import duplicates, embeddings, photos
 from db.models import Role
 from db.vectors.base import Filter
 from ml.duplicates import SIMILAR_FROM, Verdict
+from services import wire
 from services.errors import LookalikeError
 from services.resources import Resources  # noqa: TC001
+from services.search.answers import DUPLICATES
 from services.search.catalogue import find_listing
 from services.web.problems import problem_responses
 from services.web.threads import Workers  # noqa: TC001
@@ -29,24 +30,11 @@ _FETCH = 3
 """Photos fetched per similar listing wanted: a listing has several."""
 
 
-class DuplicateAnswer(msgspec.Struct):
-    """Another listing, by its photo that is nearest.
-
-    `verdict`: identical, same photo edited, or similar. `score`, 0 to 1: of a copy, the share of the picture that shows
-    the same; of a similar one, the probability that it is the same item.
-    """
-
-    listing_id: str
-    photo_id: int
-    verdict: str
-    score: float
-
-
 @get(
     "/v1/listings/{listing_id:str}/duplicates",
     tags=["search"],
     opt={"role": Role.READ},
-    responses=problem_responses(400, 404, 503),
+    responses=DUPLICATES | problem_responses(400, 404, 503),
     summary="Listings with the same photos, or alike",
 )
 async def get_duplicates(
@@ -54,7 +42,7 @@ async def get_duplicates(
     resources: NamedDependency[Resources],
     workers: NamedDependency[Workers],
     k: Annotated[int, QueryParameter(ge=0, le=100, description="Similar listings, at most; copies are all told.")] = 10,
-) -> list[DuplicateAnswer]:
+) -> list[wire.Duplicate]:
     """Return copies, identical ones first, then similar listings; those that were rejected are left out.
 
     Copies are looked for in the background, a moment after a photo is searchable.
@@ -62,7 +50,7 @@ async def get_duplicates(
     return await workers.run(find_duplicates, resources, listing_id, k)
 
 
-def find_duplicates(resources: Resources, listing_id: str, k: int) -> list[DuplicateAnswer]:
+def find_duplicates(resources: Resources, listing_id: str, k: int) -> list[wire.Duplicate]:
     """Return the copies of a listing's photos, then up to `k` similar listings.
 
     Where there is no model or no index, copies alone.
@@ -74,7 +62,7 @@ def find_duplicates(resources: Resources, listing_id: str, k: int) -> list[Dupli
         find_listing(session, listing_id)
         known = duplicates.listings_beside(session, listing_id)
         copies = duplicates.copies_of(session, listing_id)
-    answers = [DuplicateAnswer(one.listing_id, one.photo_id, one.verdict, one.score) for one in copies]
+    answers = [wire.Duplicate(one.listing_id, one.photo_id, one.verdict, one.score) for one in copies]
     try:
         similar = _similar(resources, listing_id, frozenset(known | {listing_id}), k) if k else []
     except (LookalikeError, OSError):
@@ -82,7 +70,7 @@ def find_duplicates(resources: Resources, listing_id: str, k: int) -> list[Dupli
     return answers + similar
 
 
-def _similar(resources: Resources, listing_id: str, known: frozenset[str], k: int) -> list[DuplicateAnswer]:
+def _similar(resources: Resources, listing_id: str, known: frozenset[str], k: int) -> list[wire.Duplicate]:
     live = resources.live.current()
     calibration = resources.embedder_for(live.generation.model_version).bundle.calibration
     if calibration is None or calibration.score_map is None:
@@ -96,14 +84,14 @@ def _similar(resources: Resources, listing_id: str, known: frozenset[str], k: in
     return _best(resources, hits, calibration.score_map)[:k]
 
 
-def _best(resources: Resources, hits: Sequence[Hit], score_map: ScoreMap) -> list[DuplicateAnswer]:
+def _best(resources: Resources, hits: Sequence[Hit], score_map: ScoreMap) -> list[wire.Duplicate]:
     """Return the listings of the hits that are likely enough the same item, each by its best photo, best first."""
     ranked = sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))
     with resources.database.read() as session:
         owners = {row.id: row.listing_id for row in photos.photos_by_id(session, [hit.photo_id for hit in ranked])}
-    best: dict[str, DuplicateAnswer] = {}
+    best: dict[str, wire.Duplicate] = {}
     for hit in ranked:
         listing_id, score = owners.get(hit.photo_id), round(float(score_map(hit.score)), 4)
         if listing_id is not None and score >= SIMILAR_FROM:
-            best.setdefault(listing_id, DuplicateAnswer(listing_id, hit.photo_id, Verdict.SIMILAR, score))
+            best.setdefault(listing_id, wire.Duplicate(listing_id, hit.photo_id, Verdict.SIMILAR, score))
     return list(best.values())
