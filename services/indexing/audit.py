@@ -8,19 +8,17 @@ under one shape is reported by `below_mark`, and whoever plans searches leaves i
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db import generations, recall
 from db.recall import Tally
-from services.indexing.agreement import SAME_SCORE
-from services.indexing.quality import LEAST_ANN_RECALL
+from services.indexing.low_priority import give_way
+from services.indexing.quality import LEAST_ANN_RECALL, found_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,8 +51,6 @@ _WAITING = 256
 """Searches that wait to be compared; more are let go."""
 
 _SAVE_EVERY_S = 30.0
-_LOW_PRIORITY = 10
-"""Nice level of the thread that compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +160,8 @@ class RecallAuditor:
         if live.generation.id != sample.generation or sample.engine not in live.opened:
             return
         true = live.index(sample.engine).search(sample.vector, K, sample.where, exact=True)
-        horizon = true[-1].score - SAME_SCORE if true else 0.0
-        found = sum(hit.score >= horizon for hit in sample.hits[: len(true)])
-        self._count((sample.generation, sample.plan, sample.shape), Tally(1, len(true), found))
+        tally = Tally(1, len(true), found_of(true, sample.hits))
+        self._count((sample.generation, sample.plan, sample.shape), tally)
         self._judge()
 
     def _count(self, key: tuple[int, str, str], tally: Tally) -> None:
@@ -208,8 +203,8 @@ class Auditing:
         self._thread.join()
 
     def _run(self) -> None:
-        with suppress(OSError, AttributeError):  # only Linux gives threads a priority of their own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
+        give_way()
+        self._attempt(self._auditor.load)
         saved_at, pause_s = time.monotonic(), self._interval_s
         while not self._stopping.wait(pause_s):
             began = time.monotonic()

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from services.indexing.agreement import SAME_SCORE, sample_points
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.session import Database
-    from db.vectors.base import VectorIndex
+    from db.vectors.base import Hit, VectorIndex
 
 LEAST_ANN_RECALL = 0.95
 """Of ann recall@10, below which an index is not promoted unasked."""
@@ -27,7 +29,15 @@ def ann_recall(
     wanted = found = 0
     for point in sample_points(database, queries, model_version=model_version):
         true = index.search(point.vector, k, exact=True)
-        horizon = true[-1].score - SAME_SCORE if true else 0.0
         wanted += len(true)
-        found += sum(hit.score >= horizon for hit in index.search(point.vector, k)[: len(true)])
+        found += found_of(true, index.search(point.vector, k))
     return found / wanted if wanted else 1.0
+
+
+def found_of(true: Sequence[Hit], hits: Sequence[Hit]) -> int:
+    """Return how many of the true nearest photos are among the hits, both best first.
+
+    A hit that is as near as the last of the true ones counts as one.
+    """
+    horizon = true[-1].score - SAME_SCORE if true else 0.0
+    return sum(hit.score >= horizon for hit in hits[: len(true)])

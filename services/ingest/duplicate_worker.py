@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 from typing import TYPE_CHECKING
 
 from db.session import is_away
 from services.errors import LookalikeError
 from services.indexing.duplicates import DuplicateFinder
+from services.indexing.low_priority import give_way
 
 if TYPE_CHECKING:
     from services.resources import Resources
@@ -19,9 +18,6 @@ log = logging.getLogger(__name__)
 
 _LOOKS_EVERY_S = 1.0
 _AFTER_AN_ERROR_S = 30.0
-
-_NICENESS = 10
-"""Of 0 to 19: photos are embedded, and requests answered, first."""
 
 
 class DuplicateWorker:
@@ -43,8 +39,7 @@ class DuplicateWorker:
             self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        if sys.platform == "linux":  # elsewhere it would be the whole process's
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        give_way()
         finder: DuplicateFinder | None = None
         rest = 0.0
         while not self._stopping.wait(rest):

@@ -163,6 +163,20 @@ def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resource
         assert list(recall.latest(session, current.generation.id).values()) == [Tally(1, 10, 0)]
 
 
+def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -> None:
+    current = resources.live.current()
+    key = (current.generation.id, "faiss ivf", "none")
+    with resources.database.write() as session:
+        recall.add(session, {key: Tally(FEWEST_QUERIES, 10 * FEWEST_QUERIES, 0)})
+    auditor = RecallAuditor(resources.database, resources.live)
+    auditing = Auditing(auditor, interval_s=0.01)
+    auditing.start()
+    while not auditor.recalls():
+        pass
+    auditing.stop()
+    assert auditor.below_mark(current.generation.id, "none") == {"faiss ivf"}
+
+
 def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
