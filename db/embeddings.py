@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from db.found import FoundListing
 
-_PAYLOAD_COLUMNS: tuple[Any, ...] = (
+PAYLOAD_COLUMNS: tuple[Any, ...] = (
     Listing.id,
     Listing.category,
     Listing.category_path,
@@ -192,7 +192,7 @@ def _points(session: Session, model_version: str, which: ColumnElement[bool], li
         .where(Embedding.model_version == model_version, which)
         .order_by(col(Photo.id))
         .limit(limit)
-        .options(load_only(*_PAYLOAD_COLUMNS))
+        .options(load_only(*PAYLOAD_COLUMNS))
     )
     return [_point(photo_id, vector, listing) for photo_id, vector, listing in session.exec(query)]
 

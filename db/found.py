@@ -15,7 +15,7 @@ from more_itertools import chunked
 from sqlalchemy import and_, bindparam, select
 from sqlmodel import Session, col
 
-from db.embeddings import from_bytes
+from db.embeddings import PAYLOAD_COLUMNS, from_bytes
 from db.models import Embedding, Listing, Photo, PhotoState
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ class FoundListing:
     """What is shown, and filtered by, of a listing."""
 
     id: str
-    title: str
     category: str
     category_path: list[str]
     price: Decimal | None
@@ -44,6 +43,7 @@ class FoundListing:
     seller: str
     listed_at: datetime | None
     created_at: datetime
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +117,7 @@ def _asked_photo(
     return AskedPhoto(photo_id, sha256, PhotoState(state), unit, category or "", probability or 0.0)
 
 
-_LISTING_COLUMNS: tuple[Any, ...] = (
-    Listing.id,
-    Listing.title,
-    Listing.category,
-    Listing.category_path,
-    Listing.price,
-    Listing.currency,
-    Listing.location,
-    Listing.region,
-    Listing.seller,
-    Listing.listed_at,
-    Listing.created_at,
-)
+_LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title)
 """In the order of `FoundListing`'s fields."""
 
 _ASKED_COLUMNS: tuple[Any, ...] = (

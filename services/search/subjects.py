@@ -23,7 +23,6 @@ from services.search.tokens import (
     SubjectKey,
     TasteSubject,
     decode_vector,
-    encode_vector,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ class Subject:
         seller, price, currency, place: of the listing that is asked by; a reference for filters and ranking.
         excluded: listings that are left out, since they are what is asked by.
         beliefs: the likeliest categories with their probabilities.
-        is_pairwise: whether a cosine is that of two photos, which the model's scores are calibrated for.
     """
 
     key: SubjectKey
@@ -62,7 +60,6 @@ class Subject:
     place: str = ""
     excluded: frozenset[str] = frozenset()
     beliefs: tuple[tuple[str, float], ...] = ()
-    is_pairwise: bool = True
 
 
 class Subjects:
@@ -137,7 +134,7 @@ class Subjects:
         categories = self._resources.query_embedder(model_version).bundle.categories
         likeliest = np.argsort(-probabilities, kind="stable")[:_BELIEFS_KEPT]
         beliefs = tuple((categories[row], round(float(probabilities[row]), 4)) for row in likeliest)
-        key = PhotoSubject(model_version, encode_vector(vector), kept_as(), beliefs)
+        key = PhotoSubject(model_version, embeddings.to_bytes(vector), kept_as(), beliefs)
         return Subject(key, (np.asarray(vector, dtype=np.float32),), beliefs=beliefs)
 
     def _of_listing(self, key: ListingSubject, crop: Crop, model_version: str) -> Subject:
@@ -203,11 +200,11 @@ class Subjects:
         excluded = frozenset(key.positive) | frozenset(key.negative)
         if key.strategy == "best_score":
             vectors, negatives = _flat(positive), _flat(negative)
-            return Subject(key, vectors, negatives, excluded=excluded, is_pairwise=True)
+            return Subject(key, vectors, negatives, excluded=excluded)
         vector = average_vector(
             _means(positive), _means(negative), key.positive_weights or None, key.negative_weights or None
         )
-        return Subject(key, (vector,), excluded=excluded, is_pairwise=False)
+        return Subject(key, (vector,), excluded=excluded)
 
     def _listing_vectors(self, listing_ids: Sequence[str], field: str, model_version: str) -> list[tuple[Vector, ...]]:
         """Return the vectors of each listing's photos, in the order of the ids.

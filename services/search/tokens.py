@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
+from db.embeddings import from_bytes
 from services.errors import BadQuery
 from services.wire import SearchFields, Strategy  # noqa: TC001  (msgspec reads the annotations at run time)
 
@@ -161,24 +162,18 @@ def unpack_hashes(seen: bytes) -> frozenset[bytes]:
     return frozenset(seen[at : at + 8] for at in range(0, len(seen), 8))
 
 
-def encode_vector(vector: Vector) -> bytes:
-    """Return the vector as little-endian float16."""
-    return vector.astype("<f2").tobytes()
-
-
 def decode_vector(content: bytes, field: str) -> Vector:
-    """Return the vector at unit length.
+    """Return the vector at unit length that `db.embeddings.to_bytes` was called on.
 
     Raises:
         BadQuery: it is not one.
     """
     if not content or len(content) % 2:
         raise _damaged(field)
-    vector = np.frombuffer(content, "<f2").astype(np.float32)
-    norm = float(np.linalg.norm(vector))
+    norm = float(np.linalg.norm(np.frombuffer(content, "<f2").astype(np.float32)))
     if not 0.5 < norm < 2:
         raise _damaged(field)
-    return np.asarray(vector / norm, dtype=np.float32)
+    return from_bytes(content)
 
 
 def encode(value: SubjectKey | Cursor) -> str:

@@ -22,7 +22,7 @@ _BODY = "data"
 def explained(handler: BaseRouteHandler, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry of a ValidationException's `extra` with the parameter's own name, and the values or fields."""
     key, message = str(entry.get("key", "")), str(entry.get("message", ""))
-    parameter = _parameters(handler).get(key)
+    parameter = parameters_of(handler).get(key)
     if parameter is not None and parameter.kwarg_definition is not None:
         key = getattr(parameter.kwarg_definition, "name", None) or key
     if message.startswith("Invalid enum value"):
@@ -35,7 +35,7 @@ def explained(handler: BaseRouteHandler, entry: Mapping[str, Any]) -> dict[str, 
     return {**entry, "key": key, "message": message}
 
 
-def _parameters(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
+def parameters_of(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
     """Return what the call takes, itself or through what it depends on, by the names that functions have for it."""
     own, provided = handler.parsed_fn_signature.parameters, handler.resolve_dependencies()
     depended = (provided[name].parsed_fn_signature.parameters for name in own if name in provided)

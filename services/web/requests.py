@@ -17,6 +17,8 @@ from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException, SerializationException, ValidationException
 from litestar.params import QueryParameter
 
+from services.web.invalid_values import parameters_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -71,13 +73,9 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
     handler = request.route_handler
     parameters = handler.parsed_fn_signature.parameters
     if request.url.path.startswith("/v1/"):
-        asked_for = [
-            handler.resolve_dependencies()[name] for name in parameters if name in handler.resolve_dependencies()
-        ]
         taken = {
             one.kwarg_definition.name or name: one
-            for signature in (parameters, *(one.parsed_fn_signature.parameters for one in asked_for))
-            for name, one in signature.items()
+            for name, one in parameters_of(handler).items()
             if isinstance(one.kwarg_definition, QueryParameter)
         }
         for name in dict.fromkeys(request.query_params):

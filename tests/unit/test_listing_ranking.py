@@ -37,7 +37,7 @@ def listing(
 ) -> FoundListing:
     listed_at = NOW - timedelta(days=age_days)
     money = None if price is None else Decimal(str(price))
-    return FoundListing(name, "A lamp", "Lamps", ["Lamps"], money, "GBP", place, "", "", listed_at, NOW)
+    return FoundListing(name, "Lamps", ["Lamps"], money, "GBP", place, "", "", listed_at, NOW, "A lamp")
 
 
 def photo(photo_id: int, name: str = "lamp", **of_listing: object) -> FoundPhoto:
