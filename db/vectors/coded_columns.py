@@ -55,6 +55,12 @@ class CodedColumn(Generic[Value]):
         """Say of each of `slots` whether its value is one of `values`."""
         return np.isin(self._codes[slots], [self._code_of[value] for value in values if value in self._code_of])
 
+    def slots_of(self, values: Iterable[Value], slot_count: int) -> Slots:
+        """Return those of the first `slot_count` slots whose value is one of `values`, which are few."""
+        codes = self._codes[:slot_count]
+        found = [np.flatnonzero(codes == self._code_of[value]) for value in values if value in self._code_of]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
     def used(self, slot_count: int) -> tuple[Codes, list[Value]]:
         """Return the first `slot_count` codes, renumbered, with only the values that they refer to."""
         used, codes = np.unique(self._codes[:slot_count], return_inverse=True)

@@ -152,10 +152,13 @@ class FaissIndex:
     def count(self, where: Filter = NO_FILTER) -> int:
         """See `VectorIndex`."""
         check_filter(where)
-        if where == NO_FILTER:
+        wide, excluded = _apart(where)
+        if wide == NO_FILTER and not excluded:
             return len(self._table)
         with self._lock.reading():
-            return self._selections.get(where, self._table.mask).count
+            selection = self._selections.get(wide, self._table.mask)
+            slots = self._table.columns.listings.slots_of(excluded, self._table.slot_count)
+            return selection.count - int(np.count_nonzero(selection.has(slots)))
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""

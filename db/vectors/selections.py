@@ -46,6 +46,11 @@ class Selection:
         count = int(np.count_nonzero(mask))
         return cls(count, np.packbits(mask, bitorder="little"), np.flatnonzero(mask) if count <= FEW else None)
 
+    def has(self, slots: Slots) -> Mask:
+        """Say of each of `slots` whether it is among those selected."""
+        bits: NDArray[np.int64] = self.bitmap[slots >> 3] >> (slots & 7) & 1
+        return bits.astype(np.bool_)
+
     @property
     def nbytes(self) -> int:
         """Memory that its arrays take, in bytes."""

@@ -37,6 +37,7 @@ def test_a_selection_holds_the_slots_that_the_mask_is_true_of(kept: int) -> None
 
     assert selection.count == kept
     np.testing.assert_array_equal(np.unpackbits(selection.bitmap, count=20_001, bitorder="little"), mask)
+    np.testing.assert_array_equal(selection.has(np.arange(20_001)), mask)
     if kept > FEW:
         assert selection.slots is None
     else:
