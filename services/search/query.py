@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SECONDS_PER_DAY = 86_400
 
-_LONGEST_LIST = 1000
+LONGEST_LIST = 1000
 """Values that one field of a filter may have."""
 
 
@@ -108,8 +108,8 @@ def query_of(fields: SearchFields) -> Query:
 def check_fields(fields: SearchFields) -> None:
     """Raise BadQuery where a field has more values than anybody needs."""
     for name in ("category", "seller", "exclude_seller", "exclude_listing"):
-        if len(getattr(fields, name)) > _LONGEST_LIST:
-            raise BadQuery(name, f"has {len(getattr(fields, name))} values, and may have {_LONGEST_LIST}")
+        if len(getattr(fields, name)) > LONGEST_LIST:
+            raise BadQuery(name, f"has {len(getattr(fields, name))} values, and may have {LONGEST_LIST}")
 
 
 def check_k(k: int) -> None:

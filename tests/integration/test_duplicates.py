@@ -22,6 +22,7 @@ from services.indexing import duplicates as finding
 from services.indexing.duplicates import CURSOR, DuplicateFinder, Found
 from services.ingest.duplicate_review import review
 from services.search.duplicates import find_duplicates, get_duplicates
+from services.search.service import SearchService
 from services.web.app import AppPart, create_app
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 
@@ -150,7 +151,7 @@ def test_listings_that_look_alike_are_told_after_the_copies(
     model = resources.embedder().bundle
     sure = ScoreMap((-1.0, 0.0, 1.0), (0.0, 0.9, 1.0))
     monkeypatch.setattr(type(model), "calibration", Calibration(1.0, 0.5, {}, sure, 100))
-    answer = find_duplicates(resources, "listing-0", 5)
+    answer = find_duplicates(resources, SearchService(resources), "listing-0", 5)
     assert [(one.listing_id, one.verdict) for one in answer] == [
         ("listing-1", "identical"),
         ("listing-2", "same photo edited"),
@@ -221,19 +222,20 @@ def test_the_call_of_a_listing_answers_the_surest_photo_of_each_copy(resources: 
     with resources.database.read() as session:
         first = duplicates.copies_of(session, "listing-0")[0]
     assert first == ListingCopy("listing-1", photo_id(resources, "photo-1-a"), "identical", 1.0)
-    answer = find_duplicates(resources, "listing-0", 5)
+    answer = find_duplicates(resources, SearchService(resources), "listing-0", 5)
     assert [(one.listing_id, one.verdict) for one in answer[:2]] == [
         ("listing-1", "identical"),
         ("listing-2", "same photo edited"),
     ]
     with pytest.raises(NotFound):
-        find_duplicates(resources, "nothing", 5)
+        find_duplicates(resources, SearchService(resources), "nothing", 5)
 
 
 def test_duplicates_are_answered_by_rest(resources: Resources, shop: Marketplace) -> None:
     ingest(resources, shop.inputs)
     finder(resources).find()
-    app = create_app(resources, title="test", parts=[AppPart([get_duplicates], {})])
+    part = AppPart([get_duplicates], {"search_service": SearchService(resources)})
+    app = create_app(resources, title="test", parts=[part])
     with TestClient(app, raise_server_exceptions=False) as client:
         first, *_ = client.get("/v1/listings/listing-0/duplicates").json()
         nowhere = client.get("/v1/listings/nothing/duplicates")
