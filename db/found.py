@@ -93,8 +93,8 @@ def found_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, FoundP
 
 
 def asked_listing(session: Session, listing_id: str, *, model_version: str) -> AskedListing | None:
-    """Return a listing with all its photos; None where there is none."""
-    return _asked(session, _ASKED_LISTING, listing_id, model_version)
+    """Return a listing with all its photos; None where there is none, as of an id with a NUL (see `listings_by_id`)."""
+    return None if "\0" in listing_id else _asked(session, _ASKED_LISTING, listing_id, model_version)
 
 
 def asked_photo(session: Session, photo_id: int, *, model_version: str) -> AskedListing | None:

@@ -62,8 +62,12 @@ def delete_listing(session: Session, listing_id: str) -> bool:
 
 
 def listings_by_id(session: Session, listing_ids: Iterable[str]) -> Sequence[Listing]:
-    """Return the listings with these ids that exist, in no particular order."""
-    return session.exec(select(Listing).where(col(Listing.id).in_(list(listing_ids)))).all()
+    """Return the listings with these ids that exist, in no particular order; none has an id with a NUL.
+
+    PostgreSQL refuses to compare text with one.
+    """
+    possible = [listing_id for listing_id in listing_ids if "\0" not in listing_id]
+    return session.exec(select(Listing).where(col(Listing.id).in_(possible))).all()
 
 
 def listing_count(session: Session) -> int:

@@ -67,7 +67,7 @@ class Sample:
 
 
 class RecallAuditor:
-    """Keeps ann recall@10 by plan and shape of filter. `offer` is cheap; `audit_waiting` does the work.
+    """Keeps ann recall@10 by plan and shape of filter. `offer` is cheap; `audit_one` does the work.
 
     Args:
         database: where the counts are kept over time.
@@ -112,17 +112,6 @@ class RecallAuditor:
         """Return the latest counts, by generation, plan and shape of filter."""
         with self._lock:
             return {key: sum(window, Tally()) for key, window in self._windows.items()}
-
-    def audit_waiting(self) -> int:
-        """Compare the searches that wait, and return how many those were.
-
-        Raises:
-            OSError: an engine cannot be reached.
-        """
-        done = 0
-        while self.audit_one():
-            done += 1
-        return done
 
     def audit_one(self) -> bool:
         """Compare the search that waits longest, and return whether there was one.

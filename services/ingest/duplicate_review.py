@@ -42,8 +42,7 @@ def review(database: Database, listing_ids: tuple[str, str], decision: Decision,
     if listing_ids[0] == listing_ids[1]:
         raise BadInput("A listing is no duplicate of itself: listing_id and other_listing_id must differ.")
     with database.write() as session:
-        asked = [listing_id for listing_id in listing_ids if "\0" not in listing_id]
-        known = {row.id for row in listings.listings_by_id(session, asked)}
+        known = {row.id for row in listings.listings_by_id(session, listing_ids)}
         for listing_id in listing_ids:
             if listing_id not in known:
                 raise NotFound("listing", listing_id)

@@ -20,9 +20,9 @@ def find_listing(session: Session, listing_id: str) -> Listing:
     """Return the listing.
 
     Raises:
-        NotFound: there is none, and cannot be one where the id holds a NUL, which PostgreSQL refuses to compare.
+        NotFound: there is none.
     """
-    rows = [] if "\0" in listing_id else listings.listings_by_id(session, [listing_id])
+    rows = listings.listings_by_id(session, [listing_id])
     if not rows:
         raise NotFound("listing", listing_id)
     return rows[0]

@@ -155,8 +155,7 @@ class Subjects:
 
     def _asked_listing(self, listing_id: str, model_version: str) -> AskedListing:
         with self._resources.database.read() as session:
-            possible = "\0" not in listing_id  # which PostgreSQL refuses to compare
-            asked = asked_listing(session, listing_id, model_version=model_version) if possible else None
+            asked = asked_listing(session, listing_id, model_version=model_version)
         if asked is None:
             raise NotFound("listing", listing_id)
         return asked
@@ -213,9 +212,7 @@ class Subjects:
             BadQuery: there is no such listing, or none of its photos is embedded.
         """
         with self._resources.database.read() as session:
-            known = {
-                row.id for row in listings.listings_by_id(session, [one for one in listing_ids if "\0" not in one])
-            }
+            known = {row.id for row in listings.listings_by_id(session, listing_ids)}
             stored = photos.photos_of(session, sorted(known))
             photo_ids = [row.id for row in stored if row.id is not None]
             points = embeddings.points(session, photo_ids, model_version=model_version)
