@@ -12,8 +12,10 @@ from decimal import Decimal  # noqa: TC003
 from typing import TYPE_CHECKING, Any
 
 from more_itertools import chunked
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
+from sqlmodel import select as sqlmodel_select
 
 from db.embeddings import PAYLOAD_COLUMNS, from_bytes
 from db.models import Embedding, Listing, Photo, PhotoState
@@ -92,6 +94,20 @@ def found_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, FoundP
     return found
 
 
+def newest_photos(session: Session, *, before: int | None, limit: int) -> list[FoundPhoto]:
+    """Return the first searchable photo of each listing, the latest of these photos first.
+
+    Args:
+        session: a read transaction.
+        before: a photo id; only what comes before it.
+        limit: photos at most.
+    """
+    query = _FIRST_PHOTOS if before is None else _FIRST_PHOTOS.where(col(Photo.id) < before)
+    photo_ids = [photo_id for photo_id in session.exec(query.limit(limit)) if photo_id is not None]
+    found = found_photos(session, photo_ids)
+    return [found[photo_id] for photo_id in photo_ids if photo_id in found]
+
+
 def asked_listing(session: Session, listing_id: str, *, model_version: str) -> AskedListing | None:
     """Return a listing with all its photos; None where there is none, as of an id with a NUL (see `listings_by_id`)."""
     return None if "\0" in listing_id else _asked(session, _ASKED_LISTING, listing_id, model_version)
@@ -134,6 +150,21 @@ _FOUND = (
     select(Photo.id, Photo.sha256, *_LISTING_COLUMNS)  # type: ignore[call-overload]
     .join(Listing, col(Listing.id) == col(Photo.listing_id))
     .where(col(Photo.id).in_(bindparam("ids", expanding=True)), Photo.state == PhotoState.EMBEDDED)
+)
+
+
+_earlier = aliased(Photo)
+_FIRST_PHOTOS = (
+    sqlmodel_select(col(Photo.id))
+    .where(
+        Photo.state == PhotoState.EMBEDDED,
+        ~exists().where(
+            col(_earlier.listing_id) == col(Photo.listing_id),
+            col(_earlier.id) < col(Photo.id),
+            col(_earlier.state) == PhotoState.EMBEDDED,
+        ),
+    )
+    .order_by(col(Photo.id).desc())
 )
 
 

@@ -87,36 +87,51 @@ class Recommendation(SearchFields, kw_only=True):
 
     Attributes:
         positive, negative: listing ids.
+        query_token: an earlier search by a photo or a listing, which counts as one more that is liked, with a weight
+            of 1.
         positive_weights, negative_weights: one for each, above 0; only with the strategy `average`.
         strategy: `average` searches by the mean of what was liked, moved away from what was not; `best_score` by each
             of what was liked, and puts what is nearer to something that was not behind everything else.
     """
 
-    positive: list[str]
+    positive: list[str] = []
     negative: list[str] = []
+    query_token: str | None = None
     positive_weights: list[float] = []
     negative_weights: list[float] = []
     strategy: Strategy = "average"
 
 
-class Result(msgspec.Struct, omit_defaults=True):
-    """A listing found, by its best photo; `photo_url` leads to it, and may be kept.
-
-    `score` is in [0, 1]: the probability that the two photos show the same item, as measured for the model; with a
-    model that was not calibrated, and for recommendations, the cosine of the two vectors. 1 is the same picture.
-    `why`, where weights were asked for, names the factors, each in [0, 1], whose product `score` is.
-    """
+class ListingSummary(msgspec.Struct, omit_defaults=True):
+    """A listing, by one of its photos; `photo_url` leads to it, and may be kept."""
 
     listing_id: str
     photo_id: int
-    score: float
     title: str
     category: str
     price: float | None
     currency: str | None
     location: str
     photo_url: str
+
+
+class Result(ListingSummary):
+    """A listing found, by its best photo.
+
+    `score` is in [0, 1]: the probability that the two photos show the same item, as measured for the model; with a
+    model that was not calibrated, and for recommendations, the cosine of the two vectors. 1 is the same picture.
+    `why`, where weights were asked for, names the factors, each in [0, 1], whose product `score` is.
+    """
+
+    score: float
     why: dict[str, float] | None = None
+
+
+class CategoryProbability(msgspec.Struct):
+    """A category with the probability that the model gives it."""
+
+    category: str
+    probability: float
 
 
 class Plan(msgspec.Struct):
@@ -150,6 +165,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
         engine: the index that answered, and `plan`, how.
         generation: of the index.
         took_ms: milliseconds by stage, and in `total`.
+        categories: what the model sees in the photo that is asked by, likeliest first; not with later pages.
         restricted_to: the categories that `category_aware` put first.
         empty: why there is no result.
     """
@@ -162,6 +178,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
     took_ms: dict[str, float]
     cursor: str | None = None
     query_token: str | None = None
+    categories: list[CategoryProbability] | None = None
     restricted_to: list[str] | None = None
     empty: Empty | None = None
 
@@ -188,19 +205,19 @@ class BatchAnswer(msgspec.Struct):
     answers: list[BatchEntry]
 
 
-class CategoryProbability(msgspec.Struct):
-    """A category with the probability that the model gives it."""
-
-    category: str
-    probability: float
-
-
 class Classification(msgspec.Struct):
     """Categories, likeliest first; `confident` when the first may be filled in unasked."""
 
     categories: list[CategoryProbability]
     confident: bool
     model_version: str
+
+
+class NewestListings(msgspec.Struct):
+    """Listings, the latest first; `cursor` leads to those before them, and is null when there are none."""
+
+    listings: list[ListingSummary]
+    cursor: str | None
 
 
 class CategoryCount(msgspec.Struct):

@@ -13,6 +13,7 @@ from services.wire import (
     CategoryCount,
     Classification,
     Listing,
+    NewestListings,
     SearchAnswer,
     SearchFields,
     StoredSearch,
@@ -94,6 +95,16 @@ def listing(listing_id: str) -> Call[Listing]:
         NotFound: there is no such listing.
     """
     return Call("GET", f"/v1/listings/{escaped(listing_id)}", json_of(Listing))
+
+
+def newest_listings(*, limit: int = 20, cursor: str | None = None) -> Call[NewestListings]:
+    """Return the listings that came last, 1 to 100 of them; those before them, with the `cursor` of an answer.
+
+    Raises:
+        Rejected: there is no such cursor.
+    """
+    params = {"limit": limit} if cursor is None else {"limit": limit, "cursor": cursor}
+    return Call("GET", "/v1/listings", json_of(NewestListings), params=params)
 
 
 def photo(photo_id: int) -> Call[bytes]:

@@ -36,6 +36,7 @@ _FOUND = wire.SearchAnswer(
     generation=3,
     took_ms={"embed": 21.4, "search": 0.6, "rows": 1.9, "total": 24.1},
     query_token="lKFsp2xhbXAtMQ",  # noqa: S106  (no secret)
+    categories=[wire.CategoryProbability("Home & Garden", 0.914), wire.CategoryProbability("Electronics", 0.052)],
 )
 SEARCH = answered(200, _FOUND, description="The listings found, best first")
 BATCH = answered(
@@ -56,6 +57,14 @@ CLASSIFY = answered(
         model_version="resnet50-2026-03-01",
     ),
     description="The likeliest categories",
+)
+NEWEST = answered(
+    200,
+    wire.NewestListings(
+        [wire.ListingSummary("lamp-2", 7, "Brass desk lamp", "Home & Garden", 24.5, "GBP", "Delph, Manchester", _URL)],
+        "7",
+    ),
+    description="The listings that came last, by their first photos",
 )
 CATEGORIES = answered(
     200,

@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.response import Redirect
 
 from services.indexing.audit import Auditing, RecallAuditor
-from services.search.catalogue_controllers import CatalogueController, get_listing
+from services.search.catalogue_controllers import CatalogueController, get_listing, newest_listings
 from services.search.controllers import SearchController
 from services.search.duplicates import get_duplicates
 from services.search.parameters import search_fields
@@ -43,7 +43,7 @@ def search_part(resources: Resources) -> AppPart:
     """Return what the search service adds to an app: while it serves, the recall of its searches is looked after."""
     auditor = RecallAuditor(resources.database, resources.live, show=show_recall)
     return AppPart(
-        [SearchController, CatalogueController, get_listing, get_duplicates, start],
+        [SearchController, CatalogueController, get_listing, newest_listings, get_duplicates, start],
         {
             "search_service": SearchService(resources, auditor),
             "search_workers": Workers(resources.settings.thread_count, queue=_SEARCHES_WAITING),

@@ -9,13 +9,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from db import listings, photos
+from db.found import newest_photos
 from db.models import Role
 from services import wire
+from services.errors import BadQuery
 from services.resources import Resources
-from services.search.answers import CATEGORIES, LISTING, PhotoAnswer, ThumbnailAnswer
+from services.search.answers import CATEGORIES, LISTING, NEWEST, PhotoAnswer, ThumbnailAnswer
 from services.search.catalogue import find_listing
 from services.search.pictures import Conditions, photo_response, thumbnail_response
-from services.search.schemas import listing_answer
+from services.search.schemas import listing_answer, listing_summary
 from services.search.thumbnails import DEFAULT_SIDE
 from services.web.problems import problem_responses
 from services.web.threads import Workers
@@ -94,6 +96,39 @@ async def get_listing(
 ) -> wire.Listing:
     """Return a listing with its photos."""
     return await workers.run(_listing, resources, listing_id)
+
+
+@get(
+    "/v1/listings",
+    tags=["catalogue"],
+    opt={"role": Role.READ},
+    responses=NEWEST,
+    summary="The listings that came last",
+)
+async def newest_listings(
+    resources: NamedDependency[Resources],
+    workers: NamedDependency[Workers],
+    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, QueryParameter(description="From the answer before.")] = None,
+) -> wire.NewestListings:
+    """Return listings that can be searched for, the latest first, a page at a time."""
+    return await workers.run(_newest, resources, limit, cursor)
+
+
+def _newest(resources: Resources, limit: int, cursor: str | None) -> wire.NewestListings:
+    before = None if cursor is None else _from_cursor(cursor)
+    with resources.database.read() as session:
+        found = newest_photos(session, before=before, limit=limit + 1)
+    page = found[:limit]
+    return wire.NewestListings(
+        [listing_summary(photo) for photo in page], str(page[-1].id) if len(found) > limit else None
+    )
+
+
+def _from_cursor(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise BadQuery("cursor", "is not one that an answer gave")
+    return int(cursor)
 
 
 def _categories(resources: Resources) -> list[wire.CategoryCount]:

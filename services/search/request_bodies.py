@@ -167,17 +167,23 @@ class RecommendBody(Operation):
         taste: dict[str, Schema] = {
             "positive": replace(_TEXTS, description="Listings that are liked."),
             "negative": replace(_TEXTS, description="Listings that are not."),
+            "query_token": _or_null(
+                replace(_TEXT, description="An earlier search, which counts as one more that is liked.")
+            ),
             "positive_weights": _WEIGHTS,
             "negative_weights": _WEIGHTS,
             "strategy": Schema(type=OpenAPIType.STRING, enum=["average", "best_score"], default="average"),
         }
         example = {"positive": ["lamp-1", "lamp-2"], "negative": ["lamp-3"], "diversity": 0.3, "k": 10}
-        schema = _object({**taste, **_in_json(FIELDS)}, ["positive"])
-        schema.one_of = [
-            Schema(properties={"positive": Schema(min_items=1), **_NO_CURSOR}),
+        less_like = {"query_token": "...", "negative": ["lamp-3"]}
+        schema = _object({**taste, **_in_json(FIELDS)}, [])
+        schema.any_of = [
+            Schema(properties={"positive": Schema(min_items=1), **_NO_CURSOR}, required=["positive"]),
+            Schema(properties={"query_token": _TEXT, **_NO_CURSOR}, required=["query_token"]),
             Schema(properties={"positive": Schema(max_items=0), **_CURSOR}, required=["cursor"]),
         ]
-        self.request_body = RequestBody(content={"application/json": _json(schema, liked=example)}, required=True)
+        content = _json(schema, liked=example, less_like_this=less_like)
+        self.request_body = RequestBody(content={"application/json": content}, required=True)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.errors import BadQuery
-from services.search.tokens import TasteSubject
+from services.search.tokens import TasteSubject, decode_subject
 from services.wire import SearchFields
 
 if TYPE_CHECKING:
@@ -60,10 +60,13 @@ def taste_of(asked: Recommendation) -> TasteSubject:
     """Return what is asked for as a subject.
 
     Raises:
-        BadQuery: nothing is liked, too much is named, or weights do not fit.
+        BadQuery: nothing is liked, too much is named, weights do not fit, or the token is none of a photo or listing.
     """
-    if not asked.positive:
-        raise BadQuery("positive", "name at least one listing that is liked")
+    query = None if asked.query_token is None else decode_subject(asked.query_token)
+    if isinstance(query, TasteSubject):
+        raise BadQuery("query_token", "is that of a recommendation; name again what was liked")
+    if not asked.positive and query is None:
+        raise BadQuery("positive", "name at least one listing that is liked, or give a `query_token`")
     if len(asked.positive) + len(asked.negative) > LIKED_AT_MOST:
         raise BadQuery("positive", f"name at most {LIKED_AT_MOST} listings, those of `negative` included")
     for name in ("positive", "negative"):
@@ -80,4 +83,5 @@ def taste_of(asked: Recommendation) -> TasteSubject:
         tuple(asked.positive_weights),
         tuple(asked.negative_weights),
         asked.strategy,
+        query,
     )

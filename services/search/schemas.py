@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from services import wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from db.found import FoundPhoto
     from db.models import Listing, Photo
     from services.search.ranking import Ranked
     from services.search.service import Classification
@@ -42,6 +45,7 @@ def search_answer(answer: Answer) -> wire.SearchAnswer:
         took_ms=answer.took_ms,
         cursor=answer.cursor,
         query_token=answer.query_token,
+        categories=[wire.CategoryProbability(*belief) for belief in answer.beliefs] or None,
         restricted_to=list(found.restricted_to) or None,
         empty=answer.empty,
     )
@@ -72,20 +76,24 @@ def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.Listing:
     )
 
 
-def _result(result: Ranked) -> wire.Result:
-    listing = result.photo.listing
-    return wire.Result(
+def listing_summary(photo: FoundPhoto) -> wire.ListingSummary:
+    """Return a listing, by a photo of it, as JSON has it."""
+    listing = photo.listing
+    return wire.ListingSummary(
         listing_id=listing.id,
-        photo_id=result.photo.id,
-        score=result.score,
+        photo_id=photo.id,
         title=listing.title,
         category=listing.category,
         price=_price(listing.price),
         currency=listing.currency,
         location=listing.location,
-        photo_url=_url(result.photo.id, result.photo),
-        why={"similarity": result.similarity, **result.factors} if result.factors else None,
+        photo_url=_url(photo.id, photo),
     )
+
+
+def _result(result: Ranked) -> wire.Result:
+    why = {"similarity": result.similarity, **result.factors} if result.factors else None
+    return wire.Result(**msgspec.structs.asdict(listing_summary(result.photo)), score=result.score, why=why)
 
 
 def _photo(photo: Photo) -> wire.ListingPhoto:

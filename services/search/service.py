@@ -161,7 +161,9 @@ class SearchService:
         """
         fields = plain_fields(asked)
         if asked.cursor is not None:
-            return self._walks.next_page(asked.cursor, fields, also=asked.positive)
+            return self._walks.next_page(
+                asked.cursor, fields, also=asked.positive or asked.negative or asked.query_token
+            )
         return self._by_key(taste_of(asked), fields)
 
     def next_page(self, cursor: str, fields: SearchFields) -> Answer:
@@ -213,6 +215,7 @@ class SearchService:
             stages.took_ms(),
             cursor=encode(cursor) if len(pool.results) > query.k else None,
             query_token=encode(subject.key),
+            beliefs=subject.beliefs,
             empty=None if shown else _why_empty(pool, query),
         )
 

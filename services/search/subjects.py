@@ -197,12 +197,16 @@ class Subjects:
         positive = self._listing_vectors(key.positive, "positive", model_version)
         negative = self._listing_vectors(key.negative, "negative", model_version)
         excluded = frozenset(key.positive) | frozenset(key.negative)
+        weights = key.positive_weights
+        if key.query is not None:
+            query = self.of_key(key.query, WHOLE, model_version)
+            positive.append(query.vectors)
+            excluded |= query.excluded
+            weights = (*weights, 1.0) if weights else ()
         if key.strategy == "best_score":
             vectors, negatives = _flat(positive), _flat(negative)
             return Subject(key, vectors, negatives, excluded=excluded)
-        vector = average_vector(
-            _means(positive), _means(negative), key.positive_weights or None, key.negative_weights or None
-        )
+        vector = average_vector(_means(positive), _means(negative), weights or None, key.negative_weights or None)
         return Subject(key, (vector,), excluded=excluded)
 
     def _listing_vectors(self, listing_ids: Sequence[str], field: str, model_version: str) -> list[tuple[Vector, ...]]:

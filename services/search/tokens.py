@@ -65,13 +65,14 @@ class StoredPhotoSubject(msgspec.Struct, array_like=True, tag="p", frozen=True):
 
 
 class TasteSubject(msgspec.Struct, array_like=True, tag="r", frozen=True):
-    """What a buyer liked and what not; see `wire.Recommendation`."""
+    """What a buyer liked and what not; see `wire.Recommendation`. `query` is liked as well."""
 
     positive: tuple[str, ...]
     negative: tuple[str, ...] = ()
     positive_weights: tuple[float, ...] = ()
     negative_weights: tuple[float, ...] = ()
     strategy: Strategy = "average"
+    query: PhotoSubject | ListingSubject | StoredPhotoSubject | None = None
 
 
 SubjectKey = PhotoSubject | ListingSubject | StoredPhotoSubject | TasteSubject

@@ -33,13 +33,17 @@ MAX_DEPTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Results, best first, what they come from, and what leads on from them."""
+    """Results, best first, what they come from, and what leads on from them.
+
+    `beliefs`: the likeliest categories of what is asked by, with their probabilities.
+    """
 
     results: tuple[Ranked, ...]
     found: Found
     took_ms: dict[str, float]
     cursor: str | None = None
     query_token: str | None = None
+    beliefs: tuple[tuple[str, float], ...] = ()
     empty: Empty | None = None
 
 

@@ -232,6 +232,28 @@ def test_a_heavier_weight_draws_nearer(service: SearchService) -> None:
     assert recommend(service, **liked, positive_weights=[10.0, 1.0]) == ["twin"]
 
 
+def test_an_earlier_query_is_liked_as_well_and_a_listing_it_was_by_left_out(service: SearchService) -> None:
+    token = service.by_listing("asked", SearchFields()).query_token
+    assert recommend(service, query_token=token, negative=["near"], k=1) == ["twin"]
+    assert recommend(service, query_token=token, negative=["twin"], positive=["far"], k=1) == ["near"]
+    both = service.recommend(Recommendation(query_token=token, positive=["far"], positive_weights=[1e6], k=5))
+    assert "asked" not in found(both)
+    assert both.results[0].cosine == pytest.approx(float(angle(10) @ angle(40, axis=2)), abs=1e-3)
+
+
+def test_the_token_of_a_recommendation_is_nothing_to_like(service: SearchService) -> None:
+    token = service.recommend(Recommendation(positive=["near"])).query_token
+    with pytest.raises(BadQuery, match="name again what was liked"):
+        service.recommend(Recommendation(query_token=token))
+
+
+def test_an_answer_tells_what_the_model_sees_in_what_was_asked_by(client: TestClient) -> None:  # type: ignore[type-arg]
+    by_listing = client.get("/v1/listings/asked/similar", params={"k": 1}).json()
+    by_taste = client.post("/v1/recommend", json={"positive": ["near"]}).json()
+    assert by_listing["categories"] == [{"category": "Home & Garden", "probability": 0.9}]
+    assert "categories" not in by_taste
+
+
 def test_recommendations_are_walked_through_by_cursors(service: SearchService) -> None:
     first = service.recommend(Recommendation(positive=["near"], k=2))
     assert first.cursor
@@ -261,3 +283,21 @@ def test_a_taste_that_makes_no_sense_names_its_field(
 ) -> None:
     answer = client.post("/v1/recommend", json=asked)
     assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_the_newest_listings_come_page_by_page_each_by_its_first_photo(resources: Resources) -> None:
+    with TestClient(create_app(resources), raise_server_exceptions=False) as client:
+        pages, cursor = [], None
+        while True:
+            params = {"limit": 2} if cursor is None else {"limit": 2, "cursor": cursor}
+            answer = client.get("/v1/listings", params=params).json()
+            pages.append([one["listing_id"] for one in answer["listings"]])
+            if (cursor := answer["cursor"]) is None:
+                break
+    assert pages == [["opposite", "far"], ["twin", "near"], ["asked"]]
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30, "٣"])
+def test_a_cursor_that_no_page_of_listings_gave_is_refused(client: TestClient, cursor: str) -> None:  # type: ignore[type-arg]
+    answer = client.get("/v1/listings", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["field"]) == (400, "cursor")
