@@ -179,6 +179,31 @@ class GenerationAnswer(msgspec.Struct):
     forced: bool
 
 
+class ModelCard(msgspec.Struct):
+    """What a model is, and how good it was found to be.
+
+    Attributes:
+        photo_size: of the square that photos are made before they are embedded, in pixels.
+        trained_on_listings, held_out_listings: numbers of them; null where it was not recorded.
+        metrics: measured on the held-out listings when the model was made, by name.
+        confident_from: probability from which a category may be filled in unasked; null where it was not calibrated.
+        losses: of the training, epoch by epoch.
+        has_report: whether there is a report (see `/v1/admin/model/report`).
+    """
+
+    model_version: str
+    created_at: datetime
+    categories: list[str]
+    vector_size: int
+    photo_size: int
+    trained_on_listings: int | None
+    held_out_listings: int | None
+    metrics: dict[str, float]
+    confident_from: float | None
+    losses: list[float]
+    has_report: bool
+
+
 class DriftAnswer(msgspec.Struct):
     """How an index differs from the database, as photo ids."""
 

@@ -28,6 +28,7 @@ from services.ingest_wire import (
     JobProgressAnswer,
     JobQueued,
     ListingWritten,
+    ModelCard,
     RecallAnswer,
     SearchRecall,
     WrittenPhoto,
@@ -67,6 +68,23 @@ RECALL = answered(
         [SearchRecall(3, "faiss scan", "category, 12 %", hour=_AT, queries=41, ann_recall_at_10=0.998)],
     ),
     description="Each open index, and the searches of each hour",
+)
+MODEL_CARD = answered(
+    200,
+    ModelCard(
+        "resnet50-2026-03-01",
+        _AT,
+        categories=["Home & Garden", "Phones"],
+        vector_size=256,
+        photo_size=224,
+        trained_on_listings=4560,
+        held_out_listings=1170,
+        metrics={"category_accuracy": 0.889, "same_listing_recall_at_1": 0.675},
+        confident_from=0.71,
+        losses=[3.58, 2.41, 1.97],
+        has_report=True,
+    ),
+    description="The card",
 )
 DRIFT = answered(
     200,
@@ -117,6 +135,20 @@ class RejectsAnswer(Operation):
                 headers={"Content-Disposition": header("Names the file.")},
                 content={"text/csv": table},
             ),
+        }
+
+
+@dataclass
+class ReportAnswer(Operation):
+    """A model's report."""
+
+    def __post_init__(self) -> None:
+        """Describe the answer."""
+        example = Example(value="<!doctype html><title>Report</title>")
+        page = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING), examples={"page": example})
+        self.responses = {
+            **(self.responses or {}),
+            "200": OpenAPIResponse(description="A page", content={"text/html": page}),
         }
 
 

@@ -11,6 +11,7 @@ from services.ingest.duplicate_controllers import DuplicateController
 from services.ingest.duplicate_worker import DuplicateWorker
 from services.ingest.job_controllers import JobController
 from services.ingest.listing_controllers import ListingController
+from services.ingest.model_controllers import ModelController
 from services.ingest.runner import JobRunner
 from services.ingest.worker import EmbeddingWorker
 from services.web.app import FORM_ALLOWANCE, AppPart, sized
@@ -57,6 +58,7 @@ def ingest_part(resources: Resources) -> AppPart:
             JobController,
             AdminController,
             DuplicateController,
+            ModelController,
         ],
         dependencies={
             "job_runner": runner,

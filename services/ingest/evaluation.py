@@ -31,6 +31,7 @@ from ml.weights import WeightsError
 from services.errors import BadInput, ModelMissing, ModelUnusable, NotFound
 from services.ingest.held_out import NothingHeldOut, held_out_photos, split_of
 from services.ingest.progress import Progress, StageCounter, silent
+from services.ingest.report_files import FIGURES, PAGE, report_folder
 from services.ingest.training import labelled_photos
 
 if TYPE_CHECKING:
@@ -247,12 +248,11 @@ def _setup(resources: Resources, embedder: Embedder, held_out: HeldOut, *, unrea
 
 
 def _report_folder(resources: Resources, bundle: Bundle, wanted: Wanted) -> Path:
-    name = f"{bundle.version}-unseen" if wanted.unseen else bundle.version
-    return resources.settings.data_dir / "reports" / name
+    return report_folder(resources.settings, f"{bundle.version}-unseen" if wanted.unseen else bundle.version)
 
 
 def _write(resources: Resources, report: Report, folder: Path) -> Evaluation:
-    evaluation = Evaluation(report, folder / "report.html", folder / "report.json")
+    evaluation = Evaluation(report, folder / PAGE, folder / FIGURES)
     page = render(report, resources.photo_files.read)
     try:
         folder.mkdir(parents=True, exist_ok=True)
