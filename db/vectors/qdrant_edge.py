@@ -19,7 +19,7 @@ from db.vectors.checksums import checksums
 from db.vectors.edge_shard import engine_errors, open_shard
 from db.vectors.folder_lock import hold_folder
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
-from db.vectors.qdrant_schema import BATCH, CHECKSUM, VECTOR_NAME, held_points, payload_fields
+from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, VECTOR_NAME, held_points, payload_fields
 from db.vectors.ranking import best_hits
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class QdrantEdgeIndex:
         )
         filtered_by = _rendered(where)
         walked = edge.AcornSearchParams(enable=acorn and filtered_by is not None)
-        parameters = edge.SearchParams(exact=exact, acorn=walked)
+        parameters = edge.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
 
         def fetch(limit: int) -> list[Hit]:
             request = edge.QueryRequest(limit=limit, query=query, filter=filtered_by, params=parameters)

@@ -36,6 +36,10 @@ FLOAT_FIELDS = (PRICE,)
 INTEGER_FIELDS = (LISTED_AT,)
 """Indexed as `KEYWORD_FIELDS` are."""
 
+EF = 200
+"""Candidates that a walk through the graph keeps. With Qdrant's default, 100, it found 0.988 of the ten nearest among
+1,000,000 photos without a filter (`lookalike bench search --count 1000000`)."""
+
 BATCH = 500
 """Points per write: some 3 MB of JSON at 256 dimensions, where the server takes 32 MB."""
 

@@ -12,7 +12,7 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
-from db.vectors.qdrant_schema import BATCH, CHECKSUM, VECTOR_NAME, held_points, payload_fields
+from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, VECTOR_NAME, held_points, payload_fields
 from db.vectors.ranking import best_hits
 from db.vectors.server_collections import drop_collection, ensure_collection, server_errors
 
@@ -51,7 +51,7 @@ class QdrantServerIndex:
         query = checked_query(vector, self._vector_size, k=k, where=where).tolist()
         filtered_by = _rendered(where)
         walked = models.AcornSearchParams(enable=acorn and filtered_by is not None)
-        parameters = models.SearchParams(exact=exact, acorn=walked)
+        parameters = models.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
 
         def fetch(limit: int) -> list[Hit]:
             found = self._client.query_points(
