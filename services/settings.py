@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         default=(),
         description="Sites whose pages may call the API from a browser: `https://shop.example`, with commas between.",
     )
+    ingest_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+/?)?$",
+        description="Where browsers reach the ingest service, for the page, if that is another server: "
+        "`https://ingest.example`. That server's LOOKALIKE_CORS_ORIGINS must name this one.",
+    )
     allow_anyone: bool = Field(
         default=False, description="Whether to listen beyond this machine though no API key was created."
     )

@@ -99,6 +99,7 @@ def _suggest(resources: Resources, url: str) -> None:
         (row,) = photos.photos_by_id(session, [first.photo_id])
     photo, listing_id = resources.settings.data_dir / "catalogue" / "photos" / row.source, first.listing_id
     curl = "curl -s -H 'Authorization: Bearer KEY'" if guarded else "curl -s"
+    output.print(f"\nSearch with your eyes: {url}", style="bold", soft_wrap=True)
     output.print("\nThree things to try, from another terminal:", style="bold")
     for title, command in (
         ("What looks like this photo?", f"{curl} -F image=@{photo} -F k=3 {url}/v1/search"),

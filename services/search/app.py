@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
-from litestar import get
 from litestar.di import Provide
-from litestar.response import Redirect
 
 from services.indexing.audit import Auditing, RecallAuditor
-from services.search.catalogue_controllers import CatalogueController, get_listing, newest_listings
+from services.search.catalogue_controllers import CatalogueController, get_listing, newest_listings, query_photo
 from services.search.controllers import SearchController
 from services.search.duplicates import get_duplicates
+from services.search.page.routes import page_routes
 from services.search.parameters import search_fields
 from services.search.service import SearchService
 from services.web.app import AppPart
@@ -33,20 +32,23 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 
-@get("/", include_in_schema=False, sync_to_thread=False, status_code=307)
-def start() -> Redirect:
-    """Lead to the description of the API."""
-    return Redirect("/docs", status_code=307)
-
-
 def search_part(resources: Resources) -> AppPart:
     """Return what the search service adds to an app: while it serves, the recall of its searches is looked after."""
+    settings = resources.settings
     auditor = RecallAuditor(resources.database, resources.live, show=show_recall)
     return AppPart(
-        [SearchController, CatalogueController, get_listing, newest_listings, get_duplicates, start],
+        [
+            SearchController,
+            CatalogueController,
+            get_listing,
+            newest_listings,
+            query_photo,
+            get_duplicates,
+            *page_routes(settings.ingest_url),
+        ],
         {
             "search_service": SearchService(resources, auditor),
-            "search_workers": Workers(resources.settings.thread_count, queue=_SEARCHES_WAITING),
+            "search_workers": Workers(settings.thread_count, queue=_SEARCHES_WAITING),
             "search_fields": Provide(search_fields, sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],

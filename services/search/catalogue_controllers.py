@@ -16,8 +16,9 @@ from services.errors import BadQuery
 from services.resources import Resources
 from services.search.answers import CATEGORIES, LISTING, NEWEST, PhotoAnswer, ThumbnailAnswer
 from services.search.catalogue import find_listing
-from services.search.pictures import Conditions, photo_response, thumbnail_response
+from services.search.pictures import Conditions, photo_response, query_photo_response, thumbnail_response
 from services.search.schemas import listing_answer, listing_summary
+from services.search.service import SearchService
 from services.search.thumbnails import DEFAULT_SIDE
 from services.web.problems import problem_responses
 from services.web.threads import Workers
@@ -82,6 +83,38 @@ class CatalogueController(Controller):
         """
         conditions = _conditions(request, v)
         return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
+
+
+@get(
+    "/v1/search/photo",
+    tags=["search"],
+    opt={"role": Role.READ},
+    operation_class=ThumbnailAnswer,
+    media_type="image/*",
+    responses=problem_responses(404, 422, 503),
+    summary="The photo of an earlier search",
+)
+async def query_photo(
+    request: AnyRequest,
+    query_token: Annotated[str, QueryParameter(description="From the answer to the search.")],
+    resources: NamedDependency[Resources],
+    search_service: NamedDependency[SearchService],
+    workers: NamedDependency[Workers],
+    size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = 512,
+) -> Response[bytes]:
+    """Return a small copy of the photo that was searched by: an upload is kept for a quarter of an hour.
+
+    304 answers a fitting If-None-Match.
+    """
+    return await workers.run(
+        _query_photo, resources, search_service, query_token, size=size, conditions=_conditions(request, None)
+    )
+
+
+def _query_photo(
+    resources: Resources, search: SearchService, token: str, *, size: int, conditions: Conditions
+) -> Response[bytes]:
+    return query_photo_response(resources, search.photo_of(token), size, conditions=conditions)
 
 
 @get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from services.search.schemas import photo_version
 from services.search.thumbnails import accepted_format, thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from db.models import Photo
     from services.resources import Resources
@@ -52,7 +53,9 @@ def photo_response(resources: Resources, photo_id: int, conditions: Conditions) 
         NotFound: there is no such photo, or its file is gone.
     """
     photo = _photo(resources, photo_id)
-    return _response(photo, "", conditions, lambda: (_content(resources, photo), MEDIA_TYPES[photo.format]))
+    return _response(
+        f'"{photo.sha256}"', _keeping(photo, conditions), conditions, lambda: (_content(resources, photo), photo.format)
+    )
 
 
 def thumbnail_response(resources: Resources, photo_id: int, size: int, *, conditions: Conditions) -> Response[bytes]:
@@ -63,31 +66,51 @@ def thumbnail_response(resources: Resources, photo_id: int, size: int, *, condit
         PhotoRejected: the file cannot be decoded.
     """
     photo, kind = _photo(resources, photo_id), accepted_format(conditions.accept)
-    response = _response(
-        photo,
-        f"-{size}-{kind.lower()}",
+    return _response(
+        f'"{photo.sha256}-{size}-{kind.lower()}"',
+        _keeping(photo, conditions) | _BY_ACCEPT,
         conditions,
-        lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), MEDIA_TYPES[kind]),
+        lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), kind),
     )
-    response.headers["Vary"] = "Accept"
-    return response
+
+
+def query_photo_response(resources: Resources, content: bytes, size: int, *, conditions: Conditions) -> Response[bytes]:
+    """Return a photo that was searched by as WebP or JPEG, as `thumbnail_response` does; no cache between may keep it.
+
+    Raises:
+        PhotoRejected: it cannot be decoded.
+    """
+    kind = accepted_format(conditions.accept)
+    return _response(
+        f'"{hashlib.sha256(content).hexdigest()}-{size}-{kind.lower()}"',
+        {"Cache-Control": "private, no-cache"} | _BY_ACCEPT,
+        conditions,
+        lambda: (thumbnail(content, size, resources.photo_limits, kind), kind),
+    )
+
+
+_BY_ACCEPT = {"Vary": "Accept"}
+
+
+def _keeping(photo: Photo, conditions: Conditions) -> dict[str, str]:
+    return {"Cache-Control": KEEP if conditions.version == photo_version(photo) else ASK_AGAIN}
 
 
 def _response(
-    photo: Photo, suffix: str, conditions: Conditions, content: Callable[[], tuple[bytes, str]]
+    tag: str, keeping: Mapping[str, str], conditions: Conditions, content: Callable[[], tuple[bytes, str]]
 ) -> Response[bytes]:
-    tag = f'"{photo.sha256}{suffix}"'
+    """Return what `content` makes, bytes and format, unless the client has it."""
     headers = {
         "ETag": tag,
-        "Cache-Control": KEEP if conditions.version == photo_version(photo) else ASK_AGAIN,
+        **keeping,
         "X-Content-Type-Options": "nosniff",
         # A photo is somebody else's file: opened as a page of its own it may load and run nothing.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if conditions.has(tag):
         return Response(b"", status_code=304, headers=headers)
-    body, media_type = content()
-    return Response(body, media_type=media_type, headers=headers)
+    body, kind = content()
+    return Response(body, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
 def _photo(resources: Resources, photo_id: int) -> Photo:

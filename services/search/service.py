@@ -170,6 +170,16 @@ class SearchService:
         """Return the results that follow those of an earlier answer; see `Walks.next_page`."""
         return self._walks.next_page(cursor, fields)
 
+    def photo_of(self, token: str) -> bytes:
+        """Return the photo that a query token is of, as it was sent or is stored; of a listing, its first one.
+
+        Raises:
+            BadQuery: it is no token of ours, or of several photos.
+            NotFound: it is kept no longer, or by another process, or was deleted.
+        """
+        version = self._resources.live.current().generation.model_version
+        return self._subjects.photo_of(decode_subject(token), version)
+
     def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE) -> Classification:
         """Return the `k` likeliest categories of a photo, or of a part of it.
 

@@ -107,6 +107,28 @@ class Subjects:
             raise BadQuery("crop", "is of one photo, and a recommendation is of several listings")
         return self._of_taste(key, model_version)
 
+    def photo_of(self, key: SubjectKey, model_version: str) -> bytes:
+        """Return the photo that a key is of; of a listing, the first one.
+
+        Raises:
+            NotFound: there is no such listing or photo, or none is kept any longer.
+            BadQuery: it is of several photos.
+        """
+        if isinstance(key, TasteSubject):
+            raise BadQuery("query_token", "is that of a recommendation, which is by several photos")
+        if isinstance(key, ListingSubject):
+            photos_asked = self._asked_listing(key.listing_id, model_version).photos
+        elif isinstance(key, PhotoSubject) and isinstance(key.kept_as, str):
+            if (content := self._photos.find(key.kept_as)) is None:
+                raise NotFound("photo that is still kept of query", key.kept_as, remedy="Send it again.")
+            return content
+        else:
+            photo_id = key.photo_id if isinstance(key, StoredPhotoSubject) else key.kept_as
+            photos_asked = self._asked_photo(int(photo_id), model_version).photos
+        if not photos_asked:
+            raise NotFound("photo of listing", getattr(key, "listing_id", ""))
+        return self._stored_content(photos_asked[0])
+
     def embed(self, content: bytes, crop: Crop, model_version: str) -> Embeddings:
         """Return what the model makes of a photo, or of a part of it.
 
@@ -144,14 +166,18 @@ class Subjects:
         return _of_stored(key, f"Listing {asked.listing.id!r}", asked)
 
     def _of_photo(self, key: StoredPhotoSubject, crop: Crop, model_version: str) -> Subject:
-        with self._resources.database.read() as session:
-            possible = 0 < key.photo_id <= LARGEST_ID
-            asked = asked_photo(session, key.photo_id, model_version=model_version) if possible else None
-        if asked is None:
-            raise NotFound("photo", key.photo_id)
+        asked = self._asked_photo(key.photo_id, model_version)
         if crop != WHOLE:
             return self._cropped(asked, crop, model_version)
         return _of_stored(key, f"Photo {key.photo_id}", asked)
+
+    def _asked_photo(self, photo_id: int, model_version: str) -> AskedListing:
+        with self._resources.database.read() as session:
+            possible = 0 < photo_id <= LARGEST_ID
+            asked = asked_photo(session, photo_id, model_version=model_version) if possible else None
+        if asked is None:
+            raise NotFound("photo", photo_id)
+        return asked
 
     def _asked_listing(self, listing_id: str, model_version: str) -> AskedListing:
         with self._resources.database.read() as session:

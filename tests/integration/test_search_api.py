@@ -6,12 +6,15 @@ import io
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from litestar.testing import TestClient
 from PIL import Image
 
+from db.embeddings import to_bytes
 from db.models import FeedOperation
 from services.search.app import create_app
+from services.search.tokens import PhotoSubject, encode
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -238,3 +241,29 @@ def test_a_query_parameter_that_would_be_ignored_is_refused(
     (problem,) = answer.json()["errors"]
     assert problem["key"] == key
     assert words in problem["message"]
+
+
+def test_the_photo_of_a_search_is_shown_to_who_has_its_token(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    token = search(client, jpeg(seed=3))["query_token"]
+    asked = {"params": {"query_token": token, "size": 64}, "headers": {"Accept": "image/webp"}}
+    answer = client.get("/v1/search/photo", **asked)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
+    assert "private" in answer.headers["cache-control"]
+    assert max(Image.open(io.BytesIO(answer.content)).size) == 64
+    asked["headers"]["If-None-Match"] = answer.headers["etag"]
+    assert client.get("/v1/search/photo", **asked).status_code == 304
+
+
+def test_the_photo_of_a_search_by_a_listing_is_its_first(client: TestClient[Litestar]) -> None:
+    token = client.get("/v1/listings/listing-3/similar").json()["query_token"]
+    first = client.get("/v1/listings/listing-3").json()["photos"][0]
+    shown = client.get("/v1/search/photo", params={"query_token": token, "size": 256})
+    assert shown.content == client.get(first["thumbnail_url"]).content
+
+
+def test_a_photo_of_a_search_that_is_not_kept_is_not_found(client: TestClient[Litestar]) -> None:
+    forgotten = encode(PhotoSubject("model", to_bytes(np.full(256, 1 / 16, dtype=np.float32)), "f" * 32))
+    assert client.get("/v1/search/photo", params={"query_token": forgotten}).status_code == 404
+    assert client.get("/v1/search/photo", params={"query_token": "nonsense"}).status_code == 400
+    taste = client.post("/v1/recommend", json={"positive": ["listing-1"]}).json()["query_token"]
+    assert client.get("/v1/search/photo", params={"query_token": taste}).status_code == 400

@@ -1,0 +1,102 @@
+/** How the indexes differ from the database: asked for on demand, since it reads all of both. */
+
+import { call } from "../api.js";
+import { number } from "../format.js";
+import { Task } from "../task.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+import { trouble } from "./trouble.js";
+
+const COLUMNS = ["Index", "Photos expected", "Held", "Missing", "Too many", "Different", "Verdict"];
+const differs = ({ missing, extra, different }) => missing.length + extra.length + different.length > 0;
+
+export class Consistency {
+  #app;
+  #queue;
+  #task;
+  #drift = null;
+
+  /** @param queue asks once, and queues the job that repairs. */
+  constructor(app, queue) {
+    this.#app = app;
+    this.#queue = queue;
+    this.#task = new Task(() => app.redraw());
+  }
+
+  /** Compare again where comparing has failed. */
+  load() {
+    if (this.#task.problem) this.#compare();
+  }
+
+  /** Drop what was found: the indexes have changed since. */
+  forget() {
+    this.#drift = null;
+    this.#app.redraw();
+  }
+
+  close() {
+    this.#task.stop();
+  }
+
+  async #compare() {
+    const drift = await this.#task.run((signal) => call("/v1/admin/consistency", { signal }));
+    if (!drift) return;
+    this.#drift = drift;
+    this.#app.say(drift.some(differs) ? "The indexes differ from the database." : "The indexes are in line.");
+  }
+
+  #repair() {
+    this.#queue({
+      path: "/v1/admin/consistency/repair",
+      title: "Repair the indexes?",
+      detail: "What they lack is put in, and what they have too much is taken out; searches go on meanwhile.",
+      action: "Repair",
+    });
+  }
+
+  template(isBusy) {
+    return html`
+      <section aria-labelledby="consistency-title">
+        <h2 id="consistency-title">Consistency</h2>
+        <p class="muted">Every photo of each open index is compared with the database.</p>
+        ${trouble(this.#app, this.#task.problem, () => this.#compare())}
+        ${this.#drift ? this.#table() : ""}
+        <p class="actions">
+          <button type="button" @click=${() => this.#compare()}>
+            ${this.#task.running ? "Comparing…" : "Compare"}</button>
+          ${this.#drift?.some(differs)
+            ? html`<button type="button" class="strong" ?disabled=${isBusy}
+                @click=${() => this.#repair()}>Repair</button>`
+            : ""}
+        </p>
+      </section>
+    `;
+  }
+
+  #table() {
+    if (!this.#drift.length) return html`<p>No index is open in this process.</p>`;
+    return html`
+      <div class="scroll card" tabindex="0" role="region" aria-label="Consistency">
+        <table>
+          <caption class="unseen">How each index differs from the database</caption>
+          <thead>
+            <tr>${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+          </thead>
+          <tbody>${this.#drift.map(row)}</tbody>
+        </table>
+      </div>
+    `;
+  }
+}
+
+function row(one) {
+  const figures = [one.expected, one.held, one.missing.length, one.extra.length, one.different.length];
+  return html`
+    <tr>
+      <th scope="row">${one.engine}</th>
+      ${figures.map((value) => html`<td class="figure">${number(value)}</td>`)}
+      <td>${differs(one)
+        ? html`<span class="badge" data-state="failed">differs</span>`
+        : html`<span class="badge" data-state="succeeded">in line</span>`}</td>
+    </tr>
+  `;
+}

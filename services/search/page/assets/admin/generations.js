@@ -1,0 +1,54 @@
+/** The generations of the indexes as a table. */
+
+import { number, when } from "../format.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+
+const COLUMNS = ["Generation", "State", "Change", "Model", "Photos", "Created", "Promoted"];
+
+/** Return the generation that going back leads to: of the previous ones the one that was live last. */
+export function wayBack(generations) {
+  const lived = ({ promoted_at: promoted, created_at: created }) => new Date(promoted ?? created);
+  const previous = generations.filter(({ state }) => state === "previous");
+  return previous.sort((one, other) => lived(other) - lived(one))[0] ?? null;
+}
+
+/** @param actions `isBusy`; `promote(generation)` and `goBack(generation)`. */
+export function generationsTable(generations, actions) {
+  if (!generations.length)
+    return html`<p class="muted">There are no indexes yet: they are built once <code>lookalike train</code> has made a
+      model.</p>`;
+  const isReturnable = wayBack(generations) !== null;
+  return html`
+    <div class="scroll card" tabindex="0" role="region" aria-label="Generations">
+      <table>
+        <caption class="unseen">Generations of the indexes, newest first</caption>
+        <thead>
+          <tr>${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+        </thead>
+        <tbody>${generations.map((one) => row(one, isReturnable, actions))}</tbody>
+      </table>
+    </div>
+  `;
+}
+
+function row(one, isReturnable, { isBusy, promote, goBack }) {
+  const button = (label, act) => html`
+    <button type="button" ?disabled=${isBusy} @click=${() => act(one)}>${label}<span class="unseen">
+      (generation ${one.generation})</span></button>
+  `;
+  return html`
+    <tr>
+      <th scope="row">${one.generation}</th>
+      <td><span class="badge" data-state=${one.state}>${one.state}</span>
+        ${one.forced ? html`<span class="muted">forced: its quality was not asked about</span>` : ""}</td>
+      <td>
+        ${one.state === "previous" ? button("Promote", promote) : ""}
+        ${one.state === "live" && isReturnable ? button("Go back", goBack) : ""}
+      </td>
+      <td><code>${one.model_version}</code></td>
+      <td class="figure">${number(one.photos)}</td>
+      <td>${when(one.created_at)}</td>
+      <td>${one.promoted_at ? when(one.promoted_at) : "never"}</td>
+    </tr>
+  `;
+}

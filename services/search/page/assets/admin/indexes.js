@@ -1,0 +1,118 @@
+/** Indexes: their generations, which one is live, and how far they are in line with the database. */
+
+import { adminAddress } from "../address.js";
+import { call } from "../api.js";
+import { confirmed } from "../dialogs.js";
+import { Task } from "../task.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+import { Consistency } from "./consistency.js";
+import { generationsTable, wayBack } from "./generations.js";
+import { JobPanel } from "./job.js";
+import { trouble } from "./trouble.js";
+
+const VERIFIED = "It is brought in line with the database and verified first; searches go on meanwhile.";
+
+export class IndexesTab {
+  #app;
+  #reading;
+  #asking;
+  #consistency;
+  #generations = null;
+  #job = null;
+
+  constructor(app, { job }) {
+    this.#app = app;
+    this.#reading = new Task(() => app.redraw());
+    this.#asking = new Task(() => app.redraw());
+    this.#consistency = new Consistency(app, (asked) => this.#queue(asked));
+    if (job) this.#job = this.#panel(job);
+  }
+
+  load() {
+    this.#loadGenerations();
+    this.#job?.load();
+    this.#consistency.load();
+  }
+
+  close() {
+    for (const task of [this.#reading, this.#asking]) task.stop();
+    this.#consistency.close();
+    this.#job?.close();
+  }
+
+  async #loadGenerations() {
+    const found = await this.#reading.run((signal) => call("/v1/admin/indexes", { signal }));
+    if (found) this.#generations = found;
+    this.#app.redraw();
+  }
+
+  #panel(job) {
+    return new JobPanel(this.#app, job, () => {
+      this.#loadGenerations();
+      this.#consistency.forget();
+    });
+  }
+
+  /** Ask once, queue the job, and follow it. */
+  async #queue({ path, json, ...question }) {
+    if (!(await confirmed(question))) return;
+    const queued = await this.#asking.run((signal) => call(path, { method: "POST", json, signal }));
+    if (!queued) return;
+    this.#job?.close();
+    this.#job = this.#panel(queued.job_id);
+    this.#app.rename(adminAddress("indexes", { job: queued.job_id }));
+    this.#job.load();
+    this.#app.say("The job is queued.");
+  }
+
+  #reindex() {
+    const detail = `New indexes are built beside the live ones, from the database. ${VERIFIED}`;
+    this.#queue({ path: "/v1/admin/reindex", json: {}, title: "Build the indexes anew?", detail, action: "Reindex" });
+  }
+
+  #promote({ generation }) {
+    this.#queue({
+      path: `/v1/admin/indexes/${generation}/promote`,
+      title: `Promote generation ${generation}?`,
+      detail: `Searches are answered from generation ${generation} again. ${VERIFIED}`,
+      action: "Promote",
+    });
+  }
+
+  #goBack({ generation }) {
+    const back = wayBack(this.#generations).generation;
+    this.#queue({
+      path: `/v1/admin/indexes/${generation}/rollback`,
+      title: `Go back to generation ${back}?`,
+      detail: `Searches are answered from generation ${back} instead of ${generation}. ${VERIFIED}`,
+      action: "Go back",
+    });
+  }
+
+  template() {
+    const isBusy = this.#asking.running || Boolean(this.#job?.isActive);
+    return html`
+      ${this.#job?.template() ?? ""}
+      ${trouble(this.#app, this.#asking.problem, () => this.load())}
+      <section aria-labelledby="generations-title">
+        <h2 id="generations-title">Generations</h2>
+        ${trouble(this.#app, this.#reading.problem, () => this.load())}
+        ${this.#generations ? this.#table(isBusy) : ""}
+        ${this.#reading.running && !this.#generations ? html`<p class="muted" role="status">Loading…</p>` : ""}
+      </section>
+      ${this.#generations ? this.#consistency.template(isBusy) : ""}
+    `;
+  }
+
+  #table(isBusy) {
+    const promote = (one) => this.#promote(one);
+    const goBack = (one) => this.#goBack(one);
+    return html`
+      ${generationsTable(this.#generations, { isBusy, promote, goBack })}
+      <p class="actions">
+        <button type="button" ?disabled=${isBusy} @click=${() => this.#reindex()}>Reindex</button>
+        ${isBusy ? html`<span class="muted">A job runs; one is asked for at a time.</span>` : ""}
+      </p>
+    `;
+  }
+}

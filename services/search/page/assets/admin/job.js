@@ -1,0 +1,158 @@
+/** One job as it goes on: followed live until it has ended. */
+
+import { call, events } from "../api.js";
+import { confirmed } from "../dialogs.js";
+import { duration, number, when } from "../format.js";
+import { Task } from "../task.js";
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { countsPanel } from "./counts.js";
+import { hasEnded, kindOf, stateBadge, took } from "./jobs.js";
+import { Rejects } from "./rejects.js";
+import { trouble } from "./trouble.js";
+
+const RECONNECTS_AFTER_MS = 1000;
+const PASSING = ["offline", "unreachable", "busy"];
+const OUTCOMES = {
+  succeeded: "All of it is done.",
+  failed: "It failed.",
+  cancelled: "It was cancelled; what it had done is kept.",
+};
+
+export class JobPanel {
+  #app;
+  #id;
+  #ended;
+  #following;
+  #cancelling;
+  #rejects;
+  #job = null;
+  #isLost = false;
+
+  /** @param ended is called once the job is known to have ended. */
+  constructor(app, id, ended = () => {}) {
+    this.#app = app;
+    this.#id = id;
+    this.#ended = ended;
+    this.#following = new Task(() => app.redraw());
+    this.#cancelling = new Task(() => app.redraw());
+    this.#rejects = new Rejects(app, id);
+  }
+
+  /** Whether the job still goes on, as far as is known. */
+  get isActive() {
+    return this.#job ? !hasEnded(this.#job) : this.#following.running;
+  }
+
+  async load() {
+    if (this.#job && hasEnded(this.#job)) return this.#rejects.load();
+    await this.#following.run((signal) => this.#follow(signal));
+  }
+
+  close() {
+    for (const part of [this.#following, this.#cancelling]) part.stop();
+    this.#rejects.close();
+  }
+
+  /** A stream ends after some minutes, and when the server is started anew: then the job is asked for again. */
+  async #follow(signal) {
+    for (;;) {
+      try {
+        for await (const job of events(this.#path("/events"), { signal })) this.#take(job);
+      } catch (error) {
+        if (!this.#job || !PASSING.includes(error.kind)) throw error;
+        this.#isLost = true;
+        this.#app.redraw();
+      }
+      if (this.#job && hasEnded(this.#job)) return;
+      await pause(RECONNECTS_AFTER_MS, signal);
+    }
+  }
+
+  #take(job) {
+    const before = this.#job;
+    this.#job = job;
+    this.#isLost = false;
+    const stage = job.progress?.stage;
+    if (hasEnded(job)) {
+      this.#rejects.load();
+      this.#ended(job);
+      this.#app.say(`${kindOf(job)}: ${OUTCOMES[job.state]}`);
+    } else if (stage && stage !== before?.progress?.stage) this.#app.say(`${kindOf(job)}: ${stage}`);
+    this.#app.redraw();
+  }
+
+  async #cancel() {
+    const detail = "What it has done so far is kept.";
+    if (!(await confirmed({ title: "Cancel this job?", detail, action: "Cancel the job" }))) return;
+    const job = await this.#cancelling.run((signal) => call(this.#path("/cancel"), { method: "POST", signal }));
+    if (job && !hasEnded(this.#job)) this.#take(job);
+  }
+
+  #path(more) {
+    return `/v1/jobs/${encodeURIComponent(this.#id)}${more}`;
+  }
+
+  template() {
+    const job = this.#job;
+    return html`
+      <section class="card job" aria-labelledby="job-title">
+        <h2 id="job-title">${job ? kindOf(job) : "Job"} <span class="muted">${this.#id.slice(0, 8)}</span></h2>
+        ${trouble(this.#app, this.#following.problem, () => this.load())}
+        ${job ? this.#standing(job) : this.#following.running ? html`<p class="muted">Asking how it stands…</p>` : ""}
+      </section>
+    `;
+  }
+
+  #standing(job) {
+    return html`
+      <p class="standing">${stateBadge(job)} <span class="muted">asked for ${when(job.created_at)}</span></p>
+      ${hasEnded(job) ? outcome(job) : this.#ongoing(job)}
+      ${countsPanel(job.counts)}
+      ${hasEnded(job) ? this.#rejects.template() : ""}
+    `;
+  }
+
+  #ongoing(job) {
+    return html`
+      ${job.progress
+        ? progressOf(job.progress)
+        : html`<p>${job.state === "queued" ? "Waits for its turn." : "Begins."}</p>`}
+      ${this.#isLost ? html`<p class="muted" role="status">The connection was lost; trying again.</p>` : ""}
+      ${trouble(this.#app, this.#cancelling.problem, () => this.#cancel())}
+      <p class="actions">
+        <button type="button" ?disabled=${job.cancel_requested || this.#cancelling.running}
+          @click=${() => this.#cancel()}>${job.cancel_requested ? "Being cancelled…" : "Cancel the job"}</button>
+      </p>
+    `;
+  }
+}
+
+function outcome(job) {
+  return html`
+    <p>${OUTCOMES[job.state]} ${took(job) ? `It took ${took(job)}.` : ""}</p>
+    ${job.error ? html`<p class="job-error" dir="auto">${job.error}</p>` : ""}
+  `;
+}
+
+function progressOf({ stage, done, total, per_second: rate, seconds_left: left }) {
+  const amount = total === null ? (done ? number(done) : "") : `${number(done)} of ${number(total)}`;
+  const pace = rate ? `${rate < 10 ? rate.toFixed(1) : number(Math.round(rate))} per second` : "";
+  const rest = left === null ? "" : `${duration(left)} left of this stage`;
+  return html`
+    <div class="progress">
+      <p><strong>${stage}</strong> <span class="muted">${[amount, pace, rest].filter(Boolean).join(" · ")}</span></p>
+      <progress aria-label=${`Progress: ${stage}`} max=${total || 1} value=${total ? done : nothing}></progress>
+    </div>
+  `;
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const waiting = setTimeout(resolve, milliseconds);
+    const givenUp = () => {
+      clearTimeout(waiting);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", givenUp, { once: true });
+  });
+}

@@ -1,0 +1,150 @@
+/** The live model: what it is, what it was trained on, and how good it was found to be. */
+
+import { call } from "../api.js";
+import { decimals, number, when } from "../format.js";
+import { Task } from "../task.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+import { lineChart } from "./chart.js";
+import { download } from "./download.js";
+import { trouble } from "./trouble.js";
+
+const METRICS = {
+  same_listing_recall_at_1: "Finds another photo of the listing first (recall at 1)",
+  same_listing_recall_at_5: "… among the first 5 (recall at 5)",
+  same_listing_recall_at_10: "… among the first 10 (recall at 10)",
+  same_listing_map: "… over the whole ranking (mean average precision)",
+  category_precision_at_5: "Of the first 5, share of the photo's category",
+  queries: "Photos searched by",
+  gallery: "Photos searched among",
+  category_accuracy: "Most probable category is right (accuracy)",
+  category_macro_f1: "… each category counting alike (macro F1)",
+  calibration_error: "Error of its probabilities (expected calibration error)",
+  held_out_photos: "Held-out photos",
+};
+const NUMBERS = ["queries", "gallery", "held_out_photos"];
+
+const counted = (value) => (value === null ? "not recorded" : number(value));
+
+export class ModelTab {
+  #app;
+  #reading;
+  #saving;
+  #card = null;
+
+  constructor(app) {
+    this.#app = app;
+    this.#reading = new Task(() => app.redraw());
+    this.#saving = new Task(() => app.redraw());
+  }
+
+  async load() {
+    const card = await this.#reading.run((signal) => call("/v1/admin/model", { signal }));
+    if (card) this.#card = card;
+    this.#app.redraw();
+  }
+
+  close() {
+    this.#reading.stop();
+    this.#saving.stop();
+  }
+
+  #save() {
+    const name = `lookalike-report-${this.#card.model_version}.html`;
+    this.#saving.run((signal) => download("/v1/admin/model/report", name, signal));
+  }
+
+  template() {
+    return html`
+      ${trouble(this.#app, this.#reading.problem, () => this.load())}
+      ${this.#card ? this.#sections(this.#card) : ""}
+      ${this.#reading.running && !this.#card ? html`<p class="muted" role="status">Loading…</p>` : ""}
+    `;
+  }
+
+  #sections(card) {
+    return html`
+      <div class="model">
+        <section class="card" aria-labelledby="model-title">
+          <h2 id="model-title">Model ${card.model_version}</h2>
+          ${facts(card)} ${this.#report(card)}
+        </section>
+        <section class="card" aria-labelledby="metrics-title">
+          <h2 id="metrics-title">How good it is</h2>
+          ${metricsTable(card.metrics)}
+        </section>
+        <section class="card" aria-labelledby="losses-title">
+          <h2 id="losses-title">Training</h2>
+          ${card.losses.length ? lossChart(card.losses) : html`<p class="muted">Its losses were not recorded.</p>`}
+        </section>
+        <section class="card" aria-labelledby="categories-title">
+          <h2 id="categories-title">${number(card.categories.length)} categories</h2>
+          <ul class="names">${card.categories.map((name) => html`<li dir="auto">${name}</li>`)}</ul>
+        </section>
+      </div>
+    `;
+  }
+
+  #report({ has_report: hasReport }) {
+    if (!hasReport)
+      return html`<p class="muted">There is no report yet: <code>lookalike evaluate</code> writes one.</p>`;
+    return html`
+      <p class="actions">
+        <button type="button" @click=${() => this.#save()}>Download the report</button>
+      </p>
+      ${trouble(this.#app, this.#saving.problem, () => this.#save())}
+    `;
+  }
+}
+
+function facts(card) {
+  const confident = card.confident_from;
+  const known = [
+    ["Made", when(card.created_at)],
+    ["Components of a vector", number(card.vector_size)],
+    ["Photos are seen at", `${card.photo_size} × ${card.photo_size} pixels`],
+    ["Listings learnt from", counted(card.trained_on_listings)],
+    ["Listings held out", counted(card.held_out_listings)],
+    ["Fills in a category from", confident === null ? "not calibrated" : `a probability of ${decimals(confident, 2)}`],
+  ];
+  return html`
+    <dl class="known">${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+  `;
+}
+
+function metricsTable(metrics) {
+  const found = Object.entries(metrics);
+  if (!found.length) return html`<p class="muted">Nothing was measured when it was made.</p>`;
+  return html`
+    <div class="scroll" tabindex="0" role="region" aria-label="Metrics">
+      <table>
+        <caption class="unseen">Measured on the held-out listings when the model was made</caption>
+        <thead><tr><th scope="col">Metric</th><th scope="col">Value</th></tr></thead>
+        <tbody>
+          ${found.map(
+            ([name, value]) => html`
+              <tr>
+                <th scope="row">${METRICS[name] ?? name.replaceAll("_", " ")}</th>
+                <td class="figure">${NUMBERS.includes(name) ? number(value) : decimals(value)}</td>
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+    </div>
+  `;
+}
+
+function lossChart(losses) {
+  const [first, last] = [losses[0], losses.at(-1)];
+  const high = Math.max(...losses);
+  const summary = `from ${decimals(first, 2)} to ${decimals(last, 2)} in ${losses.length} epochs`;
+  return html`
+    <p>Loss ${summary}</p>
+    ${lineChart({
+      points: losses.map((loss, epoch) => ({ x: epoch + 1, y: loss })),
+      span: { from: 1, to: losses.length, low: 0, high },
+      labels: { from: "epoch 1", to: String(losses.length), low: "0", high: decimals(high, 1) },
+      name: `Loss of the training, ${summary}`,
+    })}
+  `;
+}

@@ -1,0 +1,29 @@
+/** What each file of a bulk upload is. */
+
+const LISTINGS = /\.(csv|tsv|tab|jsonl|ndjson)(\.gz)?$|\.parquet$/i;
+const PHOTOS_TABLE = /photo[^/]*\.csv(\.gz)?$/i;
+const PHOTOS = /\.(zip|tar|tar\.gz|tgz)$/i;
+
+/** By the names of the parts that the API takes; a file without a role is not sent. */
+export const ROLES = {
+  listings: "Listings",
+  photos_table: "Photo table",
+  photos: "Photos",
+  "": "Leave it out",
+};
+
+/** Return the role that a file's name tells. */
+export function guessed(name) {
+  if (PHOTOS.test(name)) return "photos";
+  if (PHOTOS_TABLE.test(name)) return "photos_table";
+  return LISTINGS.test(name) ? "listings" : "";
+}
+
+/** Return why files with these roles cannot be sent, or "". */
+export function lacking(roles) {
+  const given = roles.filter(Boolean);
+  const twice = given.find((role, place) => given.indexOf(role) !== place);
+  if (twice) return `Two files are given as ${ROLES[twice].toLowerCase()}; one is taken at a time.`;
+  if (!given.includes("listings")) return "A file with the listings is needed.";
+  return "";
+}

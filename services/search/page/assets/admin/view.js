@@ -1,0 +1,56 @@
+/** The admin view: one tab at a time, chosen by the address. */
+
+import { adminAddress } from "../address.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+import { DuplicatesTab } from "./duplicates.js";
+import { IndexesTab } from "./indexes.js";
+import { IngestTab } from "./ingest.js";
+import { ModelTab } from "./model.js";
+import { RecallTab } from "./recall.js";
+
+const TABS = {
+  ingest: { name: "Ingest", Tab: IngestTab },
+  indexes: { name: "Indexes", Tab: IndexesTab },
+  recall: { name: "Recall", Tab: RecallTab },
+  duplicates: { name: "Duplicates", Tab: DuplicatesTab },
+  model: { name: "Model", Tab: ModelTab },
+};
+
+export class AdminView {
+  #chosen;
+  #tab;
+
+  constructor(app, address) {
+    this.#chosen = address.tab in TABS ? address.tab : "ingest";
+    this.#tab = new TABS[this.#chosen].Tab(app, address);
+    this.#tab.load();
+  }
+
+  get title() {
+    return `${TABS[this.#chosen].name} · Admin`;
+  }
+
+  template() {
+    return html`
+      <div class="admin">
+        <h1>Admin</h1>
+        <nav class="tabs" aria-label="Admin">
+          ${Object.entries(TABS).map(
+            ([tab, { name }]) => html`
+              <a href=${adminAddress(tab)} aria-current=${tab === this.#chosen ? "page" : "false"}>${name}</a>
+            `,
+          )}
+        </nav>
+        ${this.#tab.template()}
+      </div>
+    `;
+  }
+
+  retry() {
+    this.#tab.load();
+  }
+
+  close() {
+    this.#tab.close();
+  }
+}

@@ -1,0 +1,120 @@
+/** Calls of the REST API. Each throws a `Problem`, whatever went wrong. */
+
+import { key } from "./session.js";
+
+/** Where the ingest service is, if it is not this server. */
+const INGEST = document.querySelector("meta[name=lookalike-ingest]").content;
+const INGEST_PATHS = ["/v1/admin/", "/v1/jobs", "/v1/listings/bulk"];
+
+/**
+ * What went wrong. `kind` is what the reader can do about it: `offline`, `unreachable`, `key` (give one, or a better
+ * one), `busy` (wait `retryAfter` seconds), `refused` (ask otherwise) or `broken`.
+ */
+export class Problem extends Error {
+  constructor(kind, title, detail, { status = 0, field = null, reason = null, retryAfter = 2 } = {}) {
+    super(detail || title);
+    Object.assign(this, { kind, title, detail, status, field, reason, retryAfter });
+  }
+}
+
+/** Return the answer's JSON; null of an answer without a body. */
+export async function call(path, options = {}) {
+  const response = await send(path, options);
+  return response.status === 204 ? null : response.json();
+}
+
+/** Return the response to a call, once it is a good one. */
+export async function send(path, { method, json, form, signal, accept } = {}) {
+  const headers = authorization();
+  if (accept) headers.Accept = accept;
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  const body = json === undefined ? form : JSON.stringify(json);
+  let response;
+  try {
+    response = await fetch(addressOf(path), { method: method ?? (body ? "POST" : "GET"), headers, body, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw lost();
+  }
+  if (!response.ok) throw problemOf(response.status, await jsonOf(response), response.headers.get("Retry-After"));
+  return response;
+}
+
+/**
+ * Send a form, telling how much of it has gone: fetch cannot.
+ * @param progress is called with a share, 0 to 1.
+ */
+export function upload(path, form, { headers = {}, progress, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", addressOf(path));
+    for (const [name, value] of Object.entries({ ...authorization(), ...headers })) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.onload = () => {
+      const answer = parsed(request.responseText);
+      if (request.status < 300) resolve(answer);
+      else reject(problemOf(request.status, answer, request.getResponseHeader("Retry-After")));
+    };
+    request.onerror = () => reject(lost());
+    request.onabort = () => reject(new DOMException("given up", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+/** Yield the data of each server-sent event: EventSource cannot send a key. */
+export async function* events(path, { signal } = {}) {
+  const response = await send(path, { signal, accept: "text/event-stream" });
+  if (response.status === 204) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const lines = block.split("\n").filter((line) => line.startsWith("data:"));
+        if (lines.length) yield JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n"));
+      }
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError || error.name === "AbortError") throw error;
+    throw lost();
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+const addressOf = (path) => (INGEST_PATHS.some((start) => path.startsWith(start)) ? INGEST + path : path);
+const authorization = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
+
+function lost() {
+  return navigator.onLine
+    ? new Problem("unreachable", "The server does not answer", "It may be starting. Try again in a moment.")
+    : new Problem("offline", "You are offline", "The page goes on by itself when the connection is back.");
+}
+
+const KINDS = { 401: "key", 403: "key", 429: "busy", 503: "busy" };
+
+function problemOf(status, body, retryAfter) {
+  const kind = KINDS[status] ?? (status < 500 ? "refused" : "broken");
+  const field = body?.field ?? body?.errors?.[0]?.key ?? null;
+  const errors = (body?.errors ?? []).map(({ key: name, message }) => (name ? `${name}: ${message}` : message));
+  const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
+  const wait = Number(retryAfter) || 2;
+  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, {
+    status, field, reason: body?.reason ?? null, retryAfter: wait,
+  });
+}
+
+const jsonOf = async (response) => parsed(await response.text().catch(() => ""));
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

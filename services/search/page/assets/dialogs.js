@@ -1,0 +1,60 @@
+/** Dialogs: asking once before something is done that cannot be undone by the same button, and asking for a key. */
+
+import { key, keep } from "./session.js";
+import { html, render } from "./vendor/lit-html/lit-html.js";
+
+/** Show a dialog and return what closed it: the value of a button, or "" where it was dismissed. */
+function shown(content, className = "") {
+  const dialog = document.createElement("dialog");
+  dialog.className = className;
+  dialog.setAttribute("aria-labelledby", "dialog-title");
+  document.body.append(dialog);
+  render(content, dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      resolve({ chosen: dialog.returnValue, dialog });
+      dialog.remove();
+    });
+  });
+}
+
+const closing = (value) => (event) => event.target.closest("dialog").close(value);
+
+/** Ask whether to go on; return true for yes. */
+export async function confirmed({ title, detail, action }) {
+  const { chosen } = await shown(html`
+    <h2 id="dialog-title">${title}</h2>
+    <p>${detail}</p>
+    <p class="actions">
+      <button type="button" autofocus @click=${closing("")}>Cancel</button>
+      <button type="button" class="strong" @click=${closing("yes")}>${action}</button>
+    </p>
+  `);
+  return chosen === "yes";
+}
+
+export const KeyDialog = {
+  /** Ask for an API key, and keep what was given; return whether anything changed. */
+  async ask(reason = "") {
+    const entered = (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      event.target.closest("dialog").close("keep");
+    };
+    const { chosen, dialog } = await shown(html`
+      <h2 id="dialog-title">API key</h2>
+      ${reason ? html`<p class="problem-text">${reason}</p>` : ""}
+      <p>It is kept until this tab is closed, and sent to this server alone. <code>lookalike keys create</code> makes one.</p>
+      <label>Key <input type="password" autocomplete="off" spellcheck="false" autofocus .value=${key()} @keydown=${entered}></label>
+      <p class="actions">
+        <button type="button" @click=${closing("")}>Cancel</button>
+        ${key() ? html`<button type="button" @click=${closing("forget")}>Forget it</button>` : ""}
+        <button type="button" class="strong" @click=${closing("keep")}>Use this key</button>
+      </p>
+    `);
+    if (!chosen) return false;
+    keep(chosen === "forget" ? "" : dialog.querySelector("input").value.trim());
+    return true;
+  },
+};

@@ -1,0 +1,40 @@
+/** Values as people read them. */
+
+export function price(amount, currency) {
+  if (amount === null || amount === undefined) return "";
+  const whole = Number.isInteger(amount) ? 0 : 2;
+  try {
+    const style = currency ? { style: "currency", currency } : {};
+    return new Intl.NumberFormat(undefined, { ...style, minimumFractionDigits: whole, maximumFractionDigits: 2 }).format(amount);
+  } catch {
+    return `${amount} ${currency}`;
+  }
+}
+
+export const number = (value) => new Intl.NumberFormat().format(value);
+export const percent = (share) => `${Math.floor(share * 100)} %`;
+export const decimals = (value, places = 3) => Number(value).toFixed(places);
+
+export function when(text) {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+export const day = (text) => {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleDateString(undefined, { dateStyle: "medium" });
+};
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** What "bytes" a file has, for people. */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB"];
+  const step = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1000 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
+}

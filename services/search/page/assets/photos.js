@@ -1,0 +1,121 @@
+/** Photos: those of the API, which want a key and so cannot be loaded by their address alone, and the reader's own. */
+
+import { send } from "./api.js";
+
+const MOST_KEPT = 400;
+const loading = new Map();
+
+/** Return an address that an <img> can show; the photo is fetched once. */
+export function loaded(path) {
+  if (!path.startsWith("/v1/")) return Promise.resolve(path);
+  if (!loading.has(path)) {
+    const address = send(path, { accept: "image/webp,image/*" }).then(async (response) => URL.createObjectURL(await response.blob()));
+    address.catch(() => loading.delete(path));
+    loading.set(path, address);
+    for (const [oldest, gone] of loading) {
+      if (loading.size <= MOST_KEPT) break;
+      loading.delete(oldest);
+      gone.then(URL.revokeObjectURL, () => {});
+    }
+  }
+  return loading.get(path);
+}
+
+const inSight = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      inSight.unobserve(entry.target);
+      entry.target.load();
+    }
+  },
+  { rootMargin: "400px" },
+);
+
+/** `<api-photo src alt>`: a photo of the API, fetched when it comes into sight. */
+class ApiPhoto extends HTMLElement {
+  static observedAttributes = ["src", "alt"];
+
+  #image = document.createElement("img");
+
+  connectedCallback() {
+    if (!this.#image.isConnected) {
+      this.#image.decoding = "async";
+      this.#image.onload = () => this.#tell("shown");
+      this.#image.onerror = () => this.#tell("failed");
+      this.append(this.#image);
+    }
+    inSight.observe(this);
+  }
+
+  disconnectedCallback() {
+    inSight.unobserve(this);
+  }
+
+  attributeChangedCallback(name, before, now) {
+    if (name === "alt") this.#image.alt = now ?? "";
+    else if (before !== now) {
+      this.#tell("");
+      inSight.unobserve(this);
+      if (this.isConnected) inSight.observe(this);
+    }
+  }
+
+  async load() {
+    const path = this.getAttribute("src");
+    if (!path) return;
+    try {
+      const address = await loaded(path);
+      if (path === this.getAttribute("src")) this.#image.src = address;
+    } catch {
+      if (path === this.getAttribute("src")) this.#tell("failed");
+    }
+  }
+
+  #tell(state) {
+    this.dataset.state = state;
+    if (state) this.dispatchEvent(new Event(`photo-${state}`, { bubbles: true }));
+  }
+}
+
+customElements.define("api-photo", ApiPhoto);
+
+/** Return the address of a small copy of the photo that `photo_url` leads to. */
+export const thumbnail = (photoUrl, size) => `${photoUrl.replace("?", "/thumbnail?")}&size=${size}`;
+
+const LONGEST_SIDE = 2048;
+const SMALL_ENOUGH = 2 * 1024 * 1024;
+
+/**
+ * Return a photo to send: a large one as a smaller JPEG, which is faster to send and looks the same to the model.
+ * What the browser cannot decode is sent as it is: the server says what is wrong with it.
+ */
+export async function toSend(file) {
+  if (file.size <= SMALL_ENOUGH) return file;
+  try {
+    const bitmap = await createImageBitmap(file);
+    const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+    const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
+    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    bitmap.close();
+    return await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
+  } catch {
+    return file;
+  }
+}
+
+const own = new Map();
+
+/** Remember the reader's own photo by the token of a search by it, so that it is shown without asking for it. */
+export function remember(token, photo) {
+  if (token) own.set(token, typeof photo === "string" ? photo : URL.createObjectURL(photo));
+}
+
+/** Return the address of the photo that a token stands for. */
+export const ofToken = (token) => own.get(token) ?? `/v1/search/photo?${new URLSearchParams({ query_token: token })}`;
+
+/** Return the photo's bytes, if the reader has sent it from this tab. */
+export async function bytesOf(token) {
+  const address = own.get(token);
+  return address?.startsWith("blob:") ? (await fetch(address)).blob() : null;
+}

@@ -1,0 +1,55 @@
+/** Ways to give a photo: drop it, paste it, choose it, take it, or name its address. */
+
+import { html } from "./vendor/lit-html/lit-html.js";
+
+/**
+ * @param take is called with a photo's file.
+ * @param open is called with a photo's address.
+ */
+export function picker({ take, open, isLarge }) {
+  const chosen = (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    if (file) take(file);
+  };
+  const entered = (event) => {
+    event.preventDefault();
+    const address = event.target.elements.link.value.trim();
+    if (address) open(address);
+  };
+  return html`
+    <div class=${isLarge ? "picker large" : "picker"}>
+      ${isLarge ? html`<p class="invite">Drop a photo here, or paste one</p>` : ""}
+      <div class="actions">
+        <label class="button strong">Choose a photo<input class="unseen" type="file" accept="image/*" @change=${chosen}></label>
+        <label class="button camera">Take a photo<input class="unseen" type="file" accept="image/*" capture="environment" @change=${chosen}></label>
+      </div>
+      <form class="link" @submit=${entered}>
+        <label class="unseen" for="link">Address of a photo</label>
+        <input id="link" name="link" type="url" required placeholder="https://… of a photo" autocomplete="off">
+        <button>Search</button>
+      </form>
+    </div>
+  `;
+}
+
+/** Take photos that are dropped or pasted anywhere on the page; return what ends it. */
+export function watchPage({ take, open, hover }) {
+  const given = (transfer) => {
+    const file = [...transfer.files].find((one) => one.type.startsWith("image/")) ?? transfer.files[0];
+    const text = transfer.getData("text/uri-list") || transfer.getData("text/plain");
+    if (file) take(file);
+    else if (/^https?:\/\/\S+$/.test(text.trim())) open(text.trim());
+    else return false;
+    return true;
+  };
+  const isField = (target) => target.closest?.("input, textarea");
+  const listeners = {
+    dragover: (event) => { event.preventDefault(); hover(true); },
+    dragleave: (event) => { if (!event.relatedTarget) hover(false); },
+    drop: (event) => { event.preventDefault(); hover(false); given(event.dataTransfer); },
+    paste: (event) => { if (!isField(event.target) && given(event.clipboardData)) event.preventDefault(); },
+  };
+  for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);
+  return () => { for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener); };
+}

@@ -1,0 +1,335 @@
+/** Searching: what is searched by at the left, or above, and what was found beside it. */
+
+import { NOTHING, asksForSomething, searchAddress } from "./address.js";
+import { call } from "./api.js";
+import { chosenFilters, filterPanel } from "./filters.js";
+import { percent } from "./format.js";
+import { knownListing, meet, notice } from "./known_listings.js";
+import { problemNotice, slowNotice } from "./notices.js";
+import { ofToken, remember, thumbnail } from "./photos.js";
+import { picker, watchPage } from "./picker.js";
+import { grid, skeleton } from "./results.js";
+import { search, searchByFile, searchOn } from "./searching.js";
+import { Task } from "./task.js";
+import { html } from "./vendor/lit-html/lit-html.js";
+
+const LONGEST_TRAIL = 8;
+const LIKELY = 0.1;
+const GUESSES = 3;
+const ROOMY = matchMedia("(min-width: 900px)");
+
+let categories = [];
+
+export class SearchView {
+  constructor(app, { query }, { carried, frozen }) {
+    this.app = app;
+    this.query = query;
+    this.task = new Task(() => app.redraw());
+    this.more = new Task(() => app.redraw());
+    this.found = { listings: [], cursor: null, answer: null };
+    this.asked = null; // the listing that is searched by
+    this.sending = null; // the address of a photo that is on its way
+    this.isHovered = this.isPhotoGone = false;
+    this.stopWatching = watchPage({
+      take: (file) => this.take(file),
+      open: (link) => this.open(link),
+      hover: (is) => { this.isHovered = is; app.redraw(); },
+    });
+    this.atEnd = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.loadMore(), { rootMargin: "600px" });
+    if (frozen) Object.assign(this, frozen);
+    else if (carried) this.adopt(carried);
+    else this.load();
+    this.loadAround();
+  }
+
+  get title() {
+    return asksForSomething(this.query) ? this.label : "";
+  }
+
+  get label() {
+    if (this.asked) return this.asked.title || "A listing";
+    return { token: "Your photo", link: "A photo from the web", photo: "A listing's photo" }[this.query.by] ?? "What you like";
+  }
+
+  freeze() {
+    const { found, asked, isPhotoGone } = this;
+    return this.task.running ? null : { found, asked, isPhotoGone };
+  }
+
+  close() {
+    this.task.stop();
+    this.more.stop();
+    this.stopWatching();
+    this.atEnd.disconnect();
+  }
+
+  retry() {
+    this.loadAround();
+    if (this.found.answer) this.loadMore();
+    else this.load();
+  }
+
+  drawn(root) {
+    this.atEnd.disconnect();
+    const end = root.querySelector(".more");
+    if (end) this.atEnd.observe(end);
+  }
+
+  async load() {
+    if (!asksForSomething(this.query)) return this.loadNewest();
+    const answer = await this.task.run((signal) => search(this.query, signal));
+    if (answer) this.adopt(answer);
+  }
+
+  adopt(answer) {
+    notice(answer.results);
+    this.found = { listings: answer.results, cursor: answer.cursor ?? null, answer };
+    this.app.say(answer.results.length ? `${answer.results.length} results, the most similar first.` : "Nothing was found.");
+    if (this.query.by === "link") {
+      this.query = { ...this.query, by: "token", subject: answer.query_token, crop: null };
+      this.app.rename(searchAddress(this.query));
+    }
+    this.app.redraw();
+  }
+
+  async loadNewest() {
+    const page = await this.task.run((signal) => call("/v1/listings?limit=24", { signal }));
+    if (page) this.found = { listings: page.listings, cursor: page.cursor, answer: null };
+    this.app.redraw();
+  }
+
+  /** Load what stands around the results: the categories, and the listing that is searched by. */
+  async loadAround() {
+    const wanted = [meet([...this.query.like, ...this.query.unlike])];
+    if (!categories.length) wanted.push(call("/v1/categories").then((all) => { categories = all; }));
+    if (this.query.by === "listing" && !this.asked) {
+      wanted.push(call(`/v1/listings/${encodeURIComponent(this.query.subject)}`).then((one) => { this.asked = one; }));
+    }
+    await Promise.allSettled(wanted); // the search itself says what is wrong
+    this.app.redraw();
+  }
+
+  async loadMore() {
+    const { cursor, answer } = this.found;
+    if (!cursor || this.more.running || this.task.running) return;
+    const older = `/v1/listings?${new URLSearchParams({ limit: 24, cursor })}`;
+    const page = await this.more.run((signal) => (answer ? searchOn(cursor, signal) : call(older, { signal })));
+    if (!page) return;
+    notice(page.results ?? page.listings);
+    const listings = [...this.found.listings, ...(page.results ?? page.listings)];
+    this.found = { ...this.found, listings, cursor: page.cursor ?? null };
+    this.app.redraw();
+  }
+
+  async take(file) {
+    this.sending = URL.createObjectURL(file);
+    this.app.redraw();
+    const query = { ...NOTHING, ...filtersOf(this.query) };
+    const answer = await this.task.run((signal) => searchByFile(file, query, signal));
+    if (answer) this.app.navigate(searchAddress({ ...query, by: "token", subject: answer.query_token }), { carried: answer });
+  }
+
+  open(link) {
+    this.app.navigate(searchAddress({ ...NOTHING, ...filtersOf(this.query), by: "link", subject: link }));
+  }
+
+  searchBy(listing) {
+    const query = { ...NOTHING, ...filtersOf(this.query), by: "listing", subject: listing.listing_id };
+    const here = { href: searchAddress(this.query), label: this.label };
+    const trail = asksForSomething(this.query) ? [...this.app.trail, here].slice(-LONGEST_TRAIL) : [];
+    this.app.navigate(searchAddress(query), { trail });
+  }
+
+  choose(changes) {
+    this.app.navigate(searchAddress({ ...this.query, ...changes }), { trail: this.app.trail });
+  }
+
+  taste(listing, kind) {
+    const id = listing.listing_id;
+    const without = (ids) => ids.filter((one) => one !== id);
+    const changes = { like: without(this.query.like), unlike: without(this.query.unlike) };
+    if (!this.query[kind].includes(id)) changes[kind] = [...changes[kind], id];
+    this.choose({ ...changes, ...this.tokenInstead() });
+  }
+
+  /** A taste is asked for beside a listing or a token: a photo, or a part of one, is named by the token of its query. */
+  tokenInstead() {
+    if (this.query.by !== "photo" && !this.query.crop) return {};
+    const token = this.found.answer.query_token;
+    remember(token, this.preview);
+    return { by: "token", subject: token, crop: null };
+  }
+
+  get isTaste() {
+    return this.query.like.length + this.query.unlike.length > 0;
+  }
+
+  tasteOf(listing) {
+    return ["like", "unlike"].find((kind) => this.query[kind].includes(listing.listing_id)) ?? null;
+  }
+
+  get preview() {
+    if (this.sending) return this.sending;
+    if (this.query.by === "token") return ofToken(this.query.subject);
+    if (this.query.by === "photo") return `/v1/photos/${Number(this.query.subject)}/thumbnail?size=512`;
+    const [photo] = this.asked?.photos ?? [];
+    return photo ? thumbnail(photo.url, 512) : null;
+  }
+
+  template() {
+    const content = asksForSomething(this.query) || this.sending ? this.#searched() : this.#start();
+    return html`${this.isHovered ? html`<div class="drop-hint" aria-hidden="true">Drop the photo to search by it</div>` : ""}${content}`;
+  }
+
+  #start() {
+    return html`
+      <section class="hero">
+        <h1>Search with your eyes</h1>
+        <p class="muted">Show a photo, and see the listings that look like it.</p>
+        ${this.#picker(true)}
+      </section>
+      <section class="found" aria-busy=${this.task.running}>
+        <h2>Newest listings</h2>
+        ${this.#results({ none: html`<p class="notice">There are no listings yet. <a href="/admin">Ingest some</a>.</p>` })}
+      </section>
+    `;
+  }
+
+  #searched() {
+    return html`
+      ${this.#trail()}
+      <h1 class="unseen" dir="auto">What looks like: ${this.sending ? "your photo" : this.label}</h1>
+      <div class="search">
+        <aside class="query">${this.#query()}</aside>
+        <section class="found" aria-busy=${this.task.running} aria-label="Results">${this.#found()}</section>
+      </div>
+    `;
+  }
+
+  #picker(isLarge) {
+    return picker({ isLarge, take: (file) => this.take(file), open: (link) => this.open(link) });
+  }
+
+  #trail() {
+    if (!this.app.trail.length) return "";
+    const back = (step, at) => (event) => {
+      event.preventDefault();
+      this.app.navigate(step.href, { trail: this.app.trail.slice(0, at) });
+    };
+    return html`
+      <nav class="trail" aria-label="Searches that led here">
+        <ol>
+          ${this.app.trail.map((step, at) => html`<li><a href=${step.href} dir="auto" @click=${back(step, at)}>${step.label}</a></li>`)}
+          <li aria-current="page" dir="auto">${this.label}</li>
+        </ol>
+      </nav>
+    `;
+  }
+
+  #query() {
+    return html`
+      ${this.#preview()} ${this.#guesses()} ${this.#liked()}
+      <details class="filter-box" ?open=${ROOMY.matches}>
+        <summary>Filters</summary>
+        ${filterPanel(this.query, categories, (changes) => this.choose(changes))}
+      </details>
+      <details class="another">
+        <summary>Another photo</summary>
+        ${this.#picker(false)}
+      </details>
+    `;
+  }
+
+  #preview() {
+    const photo = html`<api-photo src=${this.preview ?? ""} alt=${this.sending ? "Your photo" : this.label}></api-photo>`;
+    if (this.isPhotoGone) return html`<p class="preview gone">The photo itself is not kept any longer. Its results are.</p>`;
+    if (!this.preview) return html`<div class="preview waiting"></div>`;
+    const gone = () => { this.isPhotoGone = this.query.by === "token"; this.app.redraw(); };
+    return html`
+      <div class="preview ${this.sending ? "sending" : ""}" @photo-failed=${gone}>
+        ${this.sending || this.isTaste ? photo : html`<crop-box .value=${this.query.crop} @crop=${(event) => this.choose({ crop: event.detail })}>${photo}</crop-box>`}
+      </div>
+      <p class="beneath">
+        ${this.asked ? html`<a href=${`/listing?${new URLSearchParams({ id: this.asked.listing_id })}`} dir="auto">${this.asked.title || "The listing"}</a>` : ""}
+        ${this.query.crop ? html`<button type="button" class="quiet" @click=${() => this.choose({ crop: null })}>Whole photo</button>` : ""}
+        ${this.sending || this.isTaste || this.query.crop ? "" : html`<span class="muted hint">Drag over a part of the photo to search by it.</span>`}
+      </p>
+    `;
+  }
+
+  #guesses() {
+    const guesses = (this.found.answer?.categories ?? []).filter(({ probability }, at) => !at || probability >= LIKELY).slice(0, GUESSES);
+    if (!guesses.length) return "";
+    const isSet = (category) => this.query.category.includes(category);
+    return html`
+      <div class="guesses">
+        <h2>Looks like</h2>
+        <ul class="chips">
+          ${guesses.map(({ category, probability }) => html`
+            <li><button type="button" class="chip" aria-pressed=${isSet(category)} title="Show this category only"
+              @click=${() => this.choose({ category: isSet(category) ? [] : [category] })}>
+              ${category} <span class="count">${percent(probability)}</span></button></li>
+          `)}
+        </ul>
+      </div>
+    `;
+  }
+
+  #liked() {
+    const { like, unlike } = this.query;
+    if (!like.length && !unlike.length) return "";
+    const row = (kind, name) => this.query[kind].length === 0 ? "" : html`
+      <h2>${name}</h2>
+      <ul class="strip">
+        ${this.query[kind].map(knownListing).map((one) => html`
+          <li><button type="button" title=${one.title} aria-label=${`Take back: ${name.toLowerCase()} ${one.title}`}
+            @click=${() => this.taste({ listing_id: one.id }, kind)}>
+            ${one.photo ? html`<api-photo src=${thumbnail(one.photo, 128)} alt=""></api-photo>` : ""}<span class="off" aria-hidden="true">×</span></button></li>
+        `)}
+      </ul>
+    `;
+    return html`<div class="liked">${row("like", "More like")} ${row("unlike", "Less like")}</div>`;
+  }
+
+  #found() {
+    const { answer } = this.found;
+    return html`
+      <div class="found-head">
+        ${chosenFilters(this.query, (changes) => this.choose(changes))}
+        ${answer?.empty || !answer ? "" : html`<p class="muted took">Found in ${Math.max(1, Math.round(answer.took_ms.total))} ms</p>`}
+      </div>
+      ${this.#results({ none: this.#empty() })}
+    `;
+  }
+
+  #results({ none }) {
+    const { listings, cursor } = this.found;
+    if (this.task.problem) {
+      return problemNotice(this.task.problem, { retry: () => this.load(), askForKey: (why) => this.app.askForKey(why) });
+    }
+    if (this.task.running) return html`${this.task.slow ? slowNotice(() => this.task.stop()) : ""}${skeleton(12)}`;
+    if (!listings.length) return none;
+    const tastes = this.found.answer && this.query.by !== "link" ? { isTaste: this.isTaste, tasteOf: (one) => this.tasteOf(one), taste: (one, kind) => this.taste(one, kind) } : {};
+    return html`
+      ${grid(listings, { searchBy: (one) => this.searchBy(one), ...tastes })}
+      ${this.more.problem ? problemNotice(this.more.problem, { retry: () => this.loadMore(), askForKey: (why) => this.app.askForKey(why) }) : ""}
+      ${cursor && !this.more.problem ? html`<p class="more"><button type="button" @click=${() => this.loadMore()}>${this.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
+      ${cursor ? "" : html`<p class="muted end">That is all.</p>`}
+    `;
+  }
+
+  #empty() {
+    const empty = this.found.answer?.empty;
+    if (!empty) return "";
+    const isFiltered = Object.values(filtersOf(this.query)).some((value) => value.length);
+    return html`
+      <div class="notice">
+        <h2>Nothing was found</h2>
+        <p>${empty.detail}</p>
+        ${isFiltered ? html`<p class="actions"><button type="button" class="strong" @click=${() => this.choose(filtersOf(NOTHING))}>Take off all filters</button></p>` : ""}
+      </div>
+    `;
+  }
+}
+
+const filtersOf = ({ category, price_min, price_max, place }) => ({ category, price_min, price_max, place });
