@@ -19,7 +19,7 @@ demo: $(VENV)/.serving ## Render a sample catalogue, train, index and serve it (
 	@$(BIN)/lookalike demo $(DEMO)
 
 test: $(VENV)/.developing ## Run the tests that need nothing but the packages
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not shared and not server and not stack" $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not shared and not server and not stack and not page" $(TESTS)
 
 lint: $(VENV)/.developing ## Check style and the import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -1,0 +1,83 @@
+"""The address bar reproduces the view: shared, reloaded, gone back to and forth."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.steps import choose_photo, results, wait_for_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.usefixtures("calm")
+
+
+@pytest.fixture
+def view(page: Page, photo: Path) -> list[str]:
+    """A search by an upload, with a crop, a category and a price; its results."""
+    page.goto("/")
+    choose_photo(page, photo)
+    page.goto(f"{page.url}&crop=0.1,0.1,0.8,0.8&price_max=150")
+    wait_for_results(page)
+    page.locator(".guesses .chip").first.click()
+    page.wait_for_url(re.compile("category="))
+    wait_for_results(page)
+    return results(page)
+
+
+def test_a_reload_shows_the_same(page: Page, view: list[str]) -> None:
+    page.reload()
+    wait_for_results(page)
+    assert results(page) == view
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+    expect(page.get_by_label("to", exact=True)).to_have_value("150")
+
+
+def test_who_is_sent_the_address_sees_the_same(page: Page, browser: Browser, view: list[str]) -> None:
+    with browser.new_context() as elsewhere:
+        other = elsewhere.new_page()
+        other.goto(page.url)
+        wait_for_results(other)
+        assert results(other) == view
+
+
+def test_back_and_forward_show_at_once_what_was_there(page: Page, view: list[str]) -> None:
+    address = page.url
+    page.locator(".result h3 a").first.click()
+    page.wait_for_url(re.compile("/listing"))
+    expect(page.locator(".about h1")).to_be_visible()
+    page.go_back()
+    assert page.url == address
+    expect(page.locator(".found .match").first).to_be_visible()
+    assert results(page) == view
+    page.go_forward()
+    page.wait_for_url(re.compile("/listing"))
+    expect(page.locator(".about h1")).to_be_visible()
+
+
+def test_going_back_keeps_the_place_and_what_was_scrolled_to(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    for _ in range(2):
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_timeout(400)
+    found, depth = results(page), page.evaluate("scrollY")
+    page.locator(".result h3 a").last.click()
+    page.wait_for_url(re.compile("/listing"))
+    page.go_back()
+    wait_for_results(page)
+    assert results(page) == found
+    assert page.evaluate("scrollY") > depth / 2
+
+
+def test_a_link_to_another_view_opens_in_another_tab_as_well(page: Page, view: list[str]) -> None:
+    with page.context.expect_page() as opened:
+        page.locator(".result h3 a").first.click(modifiers=["Control"])
+    expect(opened.value.locator(".about h1")).to_be_visible()
+    assert results(page) == view

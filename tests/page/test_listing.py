@@ -1,0 +1,77 @@
+"""One listing's view."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.steps import wait_for_results
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from playwright.sync_api import Page
+
+    from tests.page.browsing import Demo
+
+
+@pytest.fixture
+def listing(demo: Demo) -> dict[str, Any]:
+    with demo.client() as client:
+        newest = client.get("/v1/listings").json()["listings"]
+        found: dict[str, Any] = next(
+            one
+            for one in (client.get(f"/v1/listings/{each['listing_id']}").json() for each in newest)
+            if len(one["photos"]) > 1
+        )
+    return found
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_listing_shows_its_photos_details_and_what_looks_like_it(page: Page, listing: dict[str, Any]) -> None:
+    page.goto(f"/listing?id={listing['listing_id']}")
+    expect(page.locator(".about h1")).to_have_text(listing["title"])
+    expect(page.locator(".description")).to_have_text(re.compile(re.escape(listing["description"][:20])))
+    expect(page.locator(".facts-list")).to_contain_text(" / ".join(listing["category_path"]))
+    expect(page.locator(".gallery .large[data-state=shown]")).to_be_visible()
+    expect(page.locator("[aria-labelledby=similar] .result[data-listing]")).to_have_count(12)
+
+
+@pytest.mark.usefixtures("calm")
+def test_its_other_photo_is_shown_and_searched_by(page: Page, listing: dict[str, Any]) -> None:
+    page.goto(f"/listing?id={listing['listing_id']}")
+    page.get_by_role("button", name="Photo 2").click()
+    expect(page.locator(".gallery .large")).to_have_attribute("src", listing["photos"][1]["url"])
+    page.get_by_role("button", name="Search by this photo").click()
+    page.wait_for_url(re.compile(f"photo={listing['photos'][1]['photo_id']}"))
+    wait_for_results(page)
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_copy_is_told_with_its_verdict(page: Page, demo: Demo, listing: dict[str, Any]) -> None:
+    with demo.client() as client:
+        photo = client.get(listing["photos"][0]["url"])
+        fields = {"listing_id": "copied-lamp", "title": "Again", "category": listing["category"], "price": "5"}
+        files = [("photos", ("a.jpg", photo.content, photo.headers["content-type"]))]
+        client.post("/v1/listings", data=fields, files=files).raise_for_status()
+        try:
+            for _ in range(60):
+                page.goto(f"/listing?id={listing['listing_id']}")
+                page.wait_for_load_state("networkidle")
+                if page.locator("[aria-labelledby=duplicates]").count():
+                    break
+                page.wait_for_timeout(500)
+            expect(page.locator("[aria-labelledby=duplicates]")).to_contain_text("The same photo")
+            expect(page.locator("[aria-labelledby=duplicates] a.photo").first).to_have_attribute(
+                "href", "/listing?id=copied-lamp"
+            )
+        finally:
+            client.delete("/v1/listings/copied-lamp").raise_for_status()
+
+
+def test_a_listing_that_does_not_exist_is_said_not_to(page: Page) -> None:
+    page.goto("/listing?id=nobody")
+    expect(page.get_by_role("alert").first).to_contain_text("There is no listing 'nobody'")

@@ -1,0 +1,199 @@
+"""Searching by a picture: every way to give one, its crop, its category, filters, results, tastes, endless scroll."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.steps import choose_photo, drop, results, wait_for_results
+from tests.sites import running_site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from tests.page.browsing import Demo, Witness
+
+pytestmark = pytest.mark.usefixtures("calm")
+
+
+def test_the_newest_listings_are_there_before_anything_is_asked(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator(".result api-photo[data-state=shown]").first).to_be_visible()
+    assert len(results(page)) == 24
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_photo_that_is_dropped_or_pasted_is_shown_and_searched_by(page: Page, photo: Path, event: str) -> None:
+    page.goto("/")
+    expect(page.locator(".hero")).to_be_visible()
+    drop(page, photo.read_bytes(), event=event)
+    wait_for_results(page)
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+    expect(page.locator(".match").first).to_contain_text("Same item")
+
+
+def test_a_photo_that_is_chosen_finds_its_own_listing_first(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    assert "token=" in page.url
+    expect(page.locator(".match").first).to_have_text(re.compile(r"Same item \d+ %"))
+
+
+def test_a_phone_offers_its_camera(page: Page) -> None:
+    page.goto("/")
+    camera = page.locator("input[capture=environment]")
+    assert camera.count() == 1
+    assert camera.get_attribute("accept") == "image/*"
+
+
+def test_the_photo_behind_a_link_is_fetched_by_the_server_and_shown(page: Page, photo: Path) -> None:
+    with running_site() as site:
+        site.photos["/lamp.jpg"] = photo.read_bytes()
+        page.goto("/")
+        page.fill("#link", f"{site.url}/lamp.jpg")
+        page.click(".link button")
+        wait_for_results(page)
+    assert "token=" in page.url, "the photo is not fetched again when the page is loaded again"
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+
+
+def test_a_part_of_the_photo_is_searched_by_without_sending_it_again(page: Page, photo: Path, witness: Witness) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    whole, sent = results(page), len(witness.of("/v1/search"))
+    box = page.locator("crop-box").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("crop=0.3"))
+    wait_for_results(page)
+    assert results(page) != whole
+    (again,) = witness.of("/v1/search")[sent:]
+    assert again.headers["content-type"] == "application/json"
+
+
+def test_the_crop_is_moved_and_resized_by_keys_and_escape_takes_the_whole_photo(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    page.locator("crop-box .box").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowLeft")
+    page.wait_for_url(re.compile(r"crop=0\.12%2C0\.1%2C0\.78%2C0\.8"))
+    page.locator("crop-box .box").focus()
+    page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "crop=" not in url)
+    wait_for_results(page)
+
+
+def test_the_predicted_category_filters_by_one_click_and_another_takes_it_off(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    guess = page.locator(".guesses .chip").first
+    expect(guess).to_have_text(re.compile(r"\d+ %"))
+    guess.click()
+    page.wait_for_url(re.compile("category="))
+    wait_for_results(page)
+    expect(page.locator(".guesses .chip").first).to_have_attribute("aria-pressed", "true")
+    page.locator(".guesses .chip").first.click()
+    page.wait_for_url(lambda url: "category=" not in url)
+
+
+def test_filters_keep_what_they_say(page: Page, demo: Demo, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    page.get_by_label("Home & Garden").check()
+    page.wait_for_url(re.compile("category="))
+    page.get_by_label("to", exact=True).fill("30")
+    page.get_by_label("to", exact=True).press("Enter")
+    page.wait_for_url(re.compile("price_max=30"))
+    wait_for_results(page)
+    with demo.client() as client:
+        found = [client.get(f"/v1/listings/{one}").json() for one in results(page)]
+    assert found
+    assert {one["category"] for one in found} == {"Home & Garden"}
+    assert max(one["price"] for one in found) <= 30
+
+
+def test_categories_are_offered_with_their_numbers_of_listings(page: Page, demo: Demo, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    with demo.client() as client:
+        counted = {one["category"]: str(one["listings"]) for one in client.get("/v1/categories").json()}
+    shown = page.locator(".categories label").all()
+    assert {one.locator("[dir=auto]").inner_text(): one.locator(".count").inner_text() for one in shown} == counted
+
+
+def test_a_filter_is_taken_off_by_its_chip(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    page.get_by_label("Place").fill("Manchester")
+    page.get_by_label("Place").press("Enter")
+    page.wait_for_url(re.compile("place=Manchester"))
+    page.get_by_role("button", name="Take off the filter Manchester").click()
+    page.wait_for_url(lambda url: "place=" not in url)
+    wait_for_results(page)
+
+
+def test_a_result_shows_photo_title_price_place_and_similarity(page: Page, demo: Demo, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    first = page.locator(".found .result").first
+    with demo.client() as client:
+        listing = client.get(f"/v1/listings/{results(page)[0]}").json()
+    expect(first.locator("api-photo[data-state=shown]")).to_be_visible()
+    expect(first.locator("h3")).to_have_text(listing["title"])
+    expect(first.locator(".price")).to_contain_text(f"{listing['price']:g}")
+    expect(first.locator(".facts .muted")).to_have_text(listing["location"])
+
+
+def test_a_result_is_searched_from_and_the_breadcrumb_leads_back(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    found = results(page)
+    page.locator(".result .photo").nth(1).click()
+    page.wait_for_url(re.compile(f"listing={found[1]}"))
+    wait_for_results(page)
+    page.locator(".result .photo").nth(0).click()
+    expect(page.locator(".trail li")).to_have_count(3)
+    page.locator(".trail a").first.click()
+    page.wait_for_url(re.compile("token="))
+    wait_for_results(page)
+    assert results(page) == found
+    assert page.locator(".trail").count() == 0
+
+
+def test_likes_and_dislikes_change_what_is_found_and_can_be_taken_back(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    before = results(page)
+    page.get_by_role("button", name=re.compile("^More like this")).nth(3).click()
+    page.wait_for_url(re.compile("like="))
+    wait_for_results(page)
+    page.get_by_role("button", name=re.compile("^Less like this")).nth(0).click()
+    page.wait_for_url(re.compile("unlike="))
+    wait_for_results(page)
+    expect(page.locator(".liked .strip button")).to_have_count(2)
+    assert before[3] not in results(page), "what is liked is known"
+    for _ in range(2):
+        page.locator(".liked .strip button").first.click()
+        wait_for_results(page)
+    page.wait_for_url(lambda url: "like=" not in url)
+    assert results(page) == before
+
+
+def test_scrolling_down_brings_further_results_each_once(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    for _ in range(3):
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_timeout(400)
+    found = results(page)
+    assert len(found) >= 72
+    assert len(set(found)) == len(found)

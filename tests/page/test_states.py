@@ -1,0 +1,138 @@
+"""What the page says when there is nothing to show, when it takes long, and when something is wrong."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.page.browsing import DEMO, serving
+from tests.page.steps import choose_photo, drop, results, wait_for_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page, Route
+
+    from tests.page.browsing import Demo, Witness
+
+
+def test_an_empty_result_says_why_and_filters_are_taken_off_by_one_click(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    page.goto(f"{page.url}&price_min=1e9")
+    notice = page.locator(".found .notice")
+    expect(notice).to_contain_text("No photo of another listing passes the filter")
+    notice.get_by_role("button", name="Take off all filters").click()
+    wait_for_results(page)
+
+
+def test_a_slow_answer_is_said_to_be_slow_and_can_be_stopped(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    address = page.url
+    page.goto("/")
+    held: list[Route] = []
+    page.route("**/v1/search", lambda route: held.append(route))
+    page.goto(address)
+    expect(page.locator(".found .waiting").first).to_be_attached()
+    expect(page.locator(".slow")).to_contain_text("longer than usual", timeout=10_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".slow")).to_have_count(0)
+    for route in held:
+        route.abort()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"no photo", "photo"), (b"", "photo")],
+    ids=["not a photo", "empty"],
+)
+def test_what_is_no_photo_is_refused_with_the_reason(page: Page, content: bytes, said: str) -> None:
+    page.goto("/")
+    expect(page.locator(".hero")).to_be_visible()
+    drop(page, content)
+    expect(page.get_by_role("alert")).to_contain_text(said)
+
+
+def test_a_busy_server_is_asked_again_by_a_button(page: Page, photo: Path) -> None:
+    page.goto("/")
+    answers = iter([503])
+
+    def refuse_once(route: Route) -> None:
+        if (status := next(answers, None)) is None:
+            route.continue_()
+            return
+        body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos wait to be embedded."}'
+        route.fulfill(status=status, body=body, content_type="application/problem+json")
+
+    choose_photo(page, photo)
+    page.route("**/v1/search", refuse_once)
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("Too many photos wait")
+    page.get_by_role("button", name="Try again").click()
+    wait_for_results(page)
+
+
+def test_offline_is_said_and_the_search_goes_on_when_the_connection_is_back(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline. What is shown stays")).to_be_visible()
+    assert results(page), "what is shown stays"
+    page.locator(".guesses .chip").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("You are offline")
+    page.context.set_offline(False)
+    wait_for_results(page)
+    expect(page.get_by_text("You are offline")).to_have_count(0)
+
+
+def test_a_server_that_went_away_is_said_and_asked_again_when_it_is_back(browser: Browser, tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    shutil.copytree(DEMO, data)
+    page = browser.new_page()
+    with serving(data) as url:
+        page.goto(f"{url}/")
+        expect(page.locator(".result").first).to_be_visible()
+    page.locator(".result h3 a").first.click()
+    expect(page.get_by_role("alert").first).to_contain_text("The server does not answer")
+    port = int(url.rpartition(":")[2])
+    with serving(data, port=port):
+        page.get_by_role("button", name="Try again").first.click()
+        expect(page.locator(".about h1")).to_be_visible()
+    page.close()
+
+
+def test_a_photo_of_20_megabytes_is_made_smaller_before_it_is_sent(page: Page, witness: Witness) -> None:
+    noise = Image.frombytes("RGB", (2900, 2400), random.Random(1).randbytes(2900 * 2400 * 3))
+    content = io.BytesIO()
+    noise.save(content, "PNG", compress_level=0)
+    assert len(content.getvalue()) > 20e6
+    page.goto("/")
+    page.set_input_files(
+        "input[type=file] >> nth=0", {"name": "large.png", "mimeType": "image/png", "buffer": content.getvalue()}
+    )
+    wait_for_results(page)
+    (sent,) = witness.of("/v1/search")
+    assert int(sent.header_value("content-length") or 0) < 8e6
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+
+
+def test_an_address_with_a_token_that_is_none_says_so(page: Page) -> None:
+    page.goto("/?token=nonsense")
+    expect(page.get_by_role("alert")).to_contain_text(re.compile("not one of ours|not whole"))
+
+
+def test_a_photo_that_is_no_longer_kept_leaves_its_results(page: Page, demo: Demo, photo: Path) -> None:
+    with demo.client() as client:
+        answer = client.post("/v1/search", files={"image": photo.read_bytes()}).json()
+    page.route("**/v1/search/photo*", lambda route: route.fulfill(status=404, body="{}"))
+    page.goto(f"/?token={answer['query_token']}")
+    wait_for_results(page)
+    expect(page.locator(".preview.gone")).to_contain_text("not kept any longer")
