@@ -6,7 +6,7 @@
 
 Each starts `lookalike serve --app search` on DATA_DIR in a process of its own, asks it over loopback from this one, on
 the same processor, and prints what came of it. `uploads` also starts a service as the published projects write it (see
-`published_service`) and asks it the same: the ratio is of one run.
+`published_service`) and asks it the same, and has the network embed what is decoded already: ratios are of one run.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ from sqlmodel import select
 from db.models import Photo, PhotoState
 from db.session import Database
 from ml.bench_machine import this_machine
+from services.resources import Resources
+from services.settings import Settings
 from tests.benchmarks.load import Load, at_rate, get, post_photo, saturating
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 UPLOAD_SIZE = (1024, 768)
 AT_ONCE = 16
@@ -79,12 +81,30 @@ def uploads(asked: argparse.Namespace) -> None:
         print(f"upload, {rate:g}/s:       ", at_rate(port, ours_requests, per_second=rate, seconds=seconds).told())
         best = saturating(port, ours_requests, at_once=AT_ONCE, seconds=15)
         print(f"upload, {AT_ONCE} at once:   ", best.told())
+    batches = batch_rate(asked.data_dir, photos)
+    print(f"the network alone, in batches of {len(photos)}: {batches:.1f}/s; share: {best.rate / batches:.2f}")
     with published(asked.data_dir) as port:
         saturating(port, theirs_requests, at_once=2, seconds=5)
         print(f"published, {rate:g}/s:    ", at_rate(port, theirs_requests, per_second=rate, seconds=seconds).told())
         base = saturating(port, theirs_requests, at_once=AT_ONCE, seconds=15)
         print(f"published, {AT_ONCE} at once:", base.told())
     print(f"ratio of throughput: {best.rate / base.rate:.2f}")
+
+
+def batch_rate(data_dir: Path, photos: Sequence[bytes], seconds: float = 10.0) -> float:
+    """Return how many decoded photos the live model embeds in a second, all of them in each batch."""
+    resources = Resources(Settings(_env_file=None, data_dir=data_dir))
+    try:
+        embedder, done = resources.embedder(), 0
+        pixels = np.stack([embedder.bundle.preprocessing.load(photo, resources.photo_limits) for photo in photos])
+        embedder.embed(pixels)
+        began = time.perf_counter()
+        while time.perf_counter() < began + seconds:
+            embedder.embed(pixels)
+            done += len(photos)
+        return done / (time.perf_counter() - began)
+    finally:
+        resources.close()
 
 
 def overload(asked: argparse.Namespace) -> None:
