@@ -11,7 +11,7 @@ from services.errors import LookalikeError, is_storage_full
 from services.ingest.job_progress import JobCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from db.session import Database
 
@@ -29,8 +29,13 @@ def may_pass(error: BaseException) -> bool:
 
 
 @contextmanager
-def recorded(database: Database, job_id: str) -> Iterator[None]:
+def recorded(database: Database, job_id: str, *, retold: Callable[[str], str] = str) -> Iterator[None]:
     """Keep the outcome of the block with the job; errors are passed on.
+
+    Args:
+        database: of the job.
+        job_id: the job.
+        retold: makes of an error's message what is kept of it.
 
     Raises:
         JobCancelled: the job was cancelled, now or before it was begun.
@@ -55,7 +60,7 @@ def recorded(database: Database, job_id: str) -> Iterator[None]:
             raise
         message = str(error) if isinstance(error, LookalikeError) else _OURS.format(type(error).__name__)
         with database.write() as session:
-            jobs.finish_job(session, job_id, message)
+            jobs.finish_job(session, job_id, retold(message))
         raise
     with database.write() as session:
         jobs.finish_job(session, job_id)

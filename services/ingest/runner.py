@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +20,7 @@ from services.ingest.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline import account_and_index, load_files
 from services.ingest.reindex import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.upkeep import queue_tidy_if_due, run_tidy_job
-from services.ingest.uploads import discard_upload, find_upload, sweep_uploads
+from services.ingest.uploads import discard_upload, find_upload, named_as_uploaded, sweep_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -210,7 +211,7 @@ class JobRunner:
     def _ingest(self, job_id: str, upload: str) -> None:
         uploads = self._resources.uploads
         try:
-            with recorded(self._resources.database, job_id):
+            with recorded(self._resources.database, job_id, retold=partial(named_as_uploaded, uploads)):
                 inputs, progress = find_upload(uploads, upload), self._progress(job_id)
                 ledger = load_files(self._resources, job_id, inputs, progress)
                 self._worker.wake()

@@ -98,6 +98,11 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
     return StoredUpload(target.name, hashlib.sha256(repr(written).encode()).hexdigest())
 
 
+def named_as_uploaded(folder: Path, text: str) -> str:
+    """Return the text with files of uploads under the names that they came with, not where they lie on this server."""
+    return re.sub(rf"{re.escape(str(folder))}/\w+/\w+/", "", text)
+
+
 def discard_upload(folder: Path, name: str) -> None:
     """Delete an upload that `store_uploads` named; one that is not there is deleted already."""
     with suppress(ValueError):  # not a name that we gave

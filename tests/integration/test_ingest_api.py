@@ -161,6 +161,7 @@ def test_an_unreadable_listings_file_fails_the_job_with_the_reason(
     job = finished(client, upload(client, shop).json()["job_id"])
     assert job["state"] == "failed"
     assert "product_name" in job["error"]
+    assert job["error"].startswith("listings.csv: "), "where it lies on the server is nobody's business"
 
 
 def test_an_unknown_job_is_404(client: TestClient[Litestar]) -> None:
