@@ -26,7 +26,8 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
         location: a place, or one comma-separated part of it; `region`: its last part.
         max_age_days: days since the listing was listed.
         seller: any of these; `exclude_seller`: none of these.
-        same_seller: only listings of the seller whose listing is asked by (true), or only of others (false).
+        same_seller: only listings of the seller whose listing is asked by (true), or only of others (false; of a
+            listing without a seller, all are others).
         exclude_listing: none of these, such as those already seen.
         min_score: least similarity, in [0, 1].
         diversity: 0, the most similar results, to 1, results that differ most from each other.
@@ -190,6 +191,7 @@ class BatchProblem(msgspec.Struct, omit_defaults=True):
     title: str
     detail: str
     field: str | None = None
+    reason: str | None = None
 
 
 class BatchEntry(msgspec.Struct, omit_defaults=True):

@@ -101,9 +101,13 @@ class DuplicateController(Controller):
     def groups(
         self,
         resources: NamedDependency[Resources],
-        in_state: Annotated[GroupState, QueryParameter(name="state")] = GroupState.OPEN,
+        in_state: Annotated[
+            GroupState, QueryParameter(name="state", examples=[Example(value="open")])
+        ] = GroupState.OPEN,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, QueryParameter(description="From the answer before.")] = None,
+        cursor: Annotated[
+            str | None, QueryParameter(description="From the answer before.", examples=[Example(value="LTIgbGFtcC0x")])
+        ] = None,
     ) -> GroupPage:
         """Return groups, a page at a time; what was rejected holds no group together."""
         found, further = page_of_groups(resources.database, in_state, limit=limit, cursor=cursor)

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
@@ -52,9 +53,14 @@ class JobController(Controller):
         self,
         resources: NamedDependency[Resources],
         workers: NamedDependency[Workers],
-        in_state: Annotated[JobState | None, QueryParameter(name="state")] = None,
+        in_state: Annotated[JobState | None, QueryParameter(name="state", examples=[Example(value="running")])] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, QueryParameter(description="From the answer before.")] = None,
+        cursor: Annotated[
+            str | None,
+            QueryParameter(
+                description="From the answer before.", examples=[Example(value="MjAyNi0wMy0wMVQwOTozMDowMCs=")]
+            ),
+        ] = None,
     ) -> JobList:
         """Return jobs, a page at a time."""
         return await workers.run(_page, resources, state=in_state, limit=limit, cursor=cursor)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
 from litestar.params import FromPath, QueryParameter
 
 from db import listings, photos
@@ -142,7 +143,9 @@ async def newest_listings(
     resources: NamedDependency[Resources],
     workers: NamedDependency[Workers],
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, QueryParameter(description="From the answer before.")] = None,
+    cursor: Annotated[
+        str | None, QueryParameter(description="From the answer before.", examples=[Example(value="7")])
+    ] = None,
 ) -> wire.NewestListings:
     """Return listings that can be searched for, the latest first, a page at a time."""
     return await workers.run(_newest, resources, limit, cursor)

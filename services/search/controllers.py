@@ -106,7 +106,9 @@ class SearchController(Controller):
                 answers[at].answer = search_answer(await workers.run(search_service.stored, asked[at]))
             except LookalikeError as error:
                 problem = problem_of(error)
-                answers[at].problem = wire.BatchProblem(problem.status, problem.title, problem.detail, problem.field)
+                answers[at].problem = wire.BatchProblem(
+                    problem.status, problem.title, problem.detail, problem.field, problem.reason
+                )
 
         async with anyio.create_task_group() as tasks:
             for at in range(len(asked)):

@@ -28,7 +28,7 @@ _IMAGE_PART = Encoding(
 _TEXT = Schema(type=OpenAPIType.STRING)
 _BOOLEAN = Schema(type=OpenAPIType.BOOLEAN)
 _SHARE = Schema(type=OpenAPIType.NUMBER, minimum=0, maximum=1, default=0)
-_PRICE = Schema(type=OpenAPIType.NUMBER, minimum=0)
+_PRICE = Schema(type=OpenAPIType.NUMBER, minimum=0, description="Inclusive; who has no price is left out.")
 _K = Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=100, default=10, description="Number of listings.")
 _CURRENCY = Schema(type=OpenAPIType.STRING, pattern="^[A-Za-z]{3}$", description="ISO 4217 code of the price.")
 _NUMBER = r"\s*[0-9]*\.?[0-9]+\s*"
@@ -45,7 +45,9 @@ FIELDS = {
     "currency": _CURRENCY,
     "location": replace(_TEXT, description="A place, or one part of it: `Delph, Manchester` or `Delph`."),
     "region": replace(_TEXT, description="The last part of the place."),
-    "max_age_days": Schema(type=OpenAPIType.NUMBER, exclusive_minimum=0, maximum=36_500),
+    "max_age_days": Schema(
+        type=OpenAPIType.NUMBER, exclusive_minimum=0, maximum=36_500, description="Days since it was listed, at most."
+    ),
     "seller": replace(_TEXTS, description="Any of these."),
     "exclude_seller": replace(_TEXTS, description="None of these."),
     "same_seller": replace(_BOOLEAN, description="Only of the seller of the listing asked by, or only of others."),
@@ -55,21 +57,34 @@ FIELDS = {
     "price_weight": replace(_SHARE, description="How far the score falls with the distance in price."),
     "place_weight": replace(_SHARE, description="How far the score falls with the distance in place."),
     "recency_weight": replace(_SHARE, description="How far the score falls with age."),
-    "near_price": Schema(type=OpenAPIType.NUMBER, exclusive_minimum=0),
+    "near_price": Schema(
+        type=OpenAPIType.NUMBER,
+        exclusive_minimum=0,
+        description="What prices are compared with; that of the listing asked by, if left out.",
+    ),
     "near_currency": replace(_CURRENCY, description="Of `near_price`."),
-    "near_place": _TEXT,
+    "near_place": replace(_TEXT, description="What places are compared with; that of the listing asked by."),
     "category_aware": replace(_BOOLEAN, description="Prefer the categories that the model sees."),
     "crop": replace(
         _TEXT, pattern=_FOUR_NUMBERS, description="Part of the photo: `x,y,width,height`, in shares of its sides."
     ),
-    "engine": Schema(type=OpenAPIType.STRING, enum=["auto", "faiss", "qdrant"], default="auto"),
-    "cursor": replace(_TEXT, description="Where the answer before ended; nothing but `k` is given besides it."),
+    "engine": Schema(
+        type=OpenAPIType.STRING,
+        enum=["auto", "faiss", "qdrant"],
+        default="auto",
+        description="The index to ask; the answer's `plan` says which one did, and why.",
+    ),
+    "cursor": replace(
+        _TEXT,
+        description="Where the answer before ended. It holds the whole query: nothing but `k` is given besides it, and "
+        "a listing in the path means nothing. After 500 listings there is no further one.",
+    ),
 }
 """The fields of `services.wire.SearchFields`."""
 
 _SUBJECTS = {
-    "listing_id": replace(_TEXT, description="Search by this listing's photos."),
-    "photo_id": Schema(type=OpenAPIType.INTEGER, description="Search by this photo."),
+    "listing_id": replace(_TEXT, description="Search by this listing's photos; the listing itself is left out."),
+    "photo_id": Schema(type=OpenAPIType.INTEGER, description="Search by this photo; its own listing is left out."),
     "query_token": replace(_TEXT, description="Search again by the photo of an earlier answer."),
     "image_url": replace(_TEXT, format=OpenAPIFormat.URI, description="Search by the photo at this public address."),
 }
@@ -207,6 +222,11 @@ class SimilarQuery(Operation):
     def __post_init__(self) -> None:
         """Describe the parameters as the bodies' fields."""
         self.parameters = [
-            replace(one, schema=FIELDS[one.name]) if isinstance(one, Parameter) and one.name in FIELDS else one
+            _as_in_bodies(one) if isinstance(one, Parameter) and one.name in FIELDS else one
             for one in self.parameters or ()
         ]
+
+
+def _as_in_bodies(parameter: Parameter) -> Parameter:
+    schema = FIELDS[parameter.name]
+    return replace(parameter, schema=schema, description=schema.description)

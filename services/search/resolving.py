@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from services.errors import BadQuery
-from services.search.tokens import TasteSubject, decode_subject
+from services.search.tokens import TasteSubject, TasteWrong, decode_subject
 from services.wire import SearchFields
 
 if TYPE_CHECKING:
     from services.search.subjects import Subject
     from services.wire import Recommendation
 
-LIKED_AT_MOST = 100
-"""Listings that a taste may name."""
+_NOTHING_NEAR = "has no {0} to compare with: that of a listing that is asked by is taken; else give `near_{0}`"
 
 
 def plain_fields(asked: SearchFields) -> SearchFields:
@@ -31,18 +29,18 @@ def resolved(fields: SearchFields, subject: Subject) -> SearchFields:
         BadQuery: they leave something to it that it does not have.
     """
     seller, excluded_seller = list(fields.seller), list(fields.exclude_seller)
-    if fields.same_seller is not None:
-        if not subject.seller:
-            raise BadQuery("same_seller", "what is searched by has no seller; name one with `seller`")
+    if fields.same_seller and not subject.seller:
+        raise BadQuery("same_seller", "what is searched by has no seller; name one with `seller`, or leave it out")
+    if fields.same_seller is not None and subject.seller:
         (seller if fields.same_seller else excluded_seller).append(subject.seller)
     near_price, near_currency = fields.near_price, fields.near_currency
     if near_price is None:
         near_price, near_currency = subject.price, near_currency or subject.currency
     near_place = subject.place if fields.near_place is None else fields.near_place
     if fields.price_weight and not near_price:
-        raise BadQuery("price_weight", "what is searched by has no price; give `near_price`")
+        raise BadQuery("price_weight", _NOTHING_NEAR.format("price"))
     if fields.place_weight and not near_place:
-        raise BadQuery("place_weight", "what is searched by has no place; give `near_place`")
+        raise BadQuery("place_weight", _NOTHING_NEAR.format("place"))
     return msgspec.structs.replace(
         fields,
         crop=None,
@@ -65,23 +63,14 @@ def taste_of(asked: Recommendation) -> TasteSubject:
     query = None if asked.query_token is None else decode_subject(asked.query_token)
     if isinstance(query, TasteSubject):
         raise BadQuery("query_token", "is that of a recommendation; name again what was liked")
-    if not asked.positive and query is None:
-        raise BadQuery("positive", "name at least one listing that is liked, or give a `query_token`")
-    if len(asked.positive) + len(asked.negative) > LIKED_AT_MOST:
-        raise BadQuery("positive", f"name at most {LIKED_AT_MOST} listings, those of `negative` included")
-    for name in ("positive", "negative"):
-        weights, named = getattr(asked, f"{name}_weights"), getattr(asked, name)
-        if not weights:
-            continue
-        if asked.strategy != "average":
-            raise BadQuery(f"{name}_weights", "belong to the strategy `average`")
-        if len(weights) != len(named) or not all(isfinite(weight) and weight > 0 for weight in weights):
-            raise BadQuery(f"{name}_weights", f"give one number above 0 for each of `{name}`")
-    return TasteSubject(
-        tuple(asked.positive),
-        tuple(asked.negative),
-        tuple(asked.positive_weights),
-        tuple(asked.negative_weights),
-        asked.strategy,
-        query,
-    )
+    try:
+        return TasteSubject(
+            tuple(asked.positive),
+            tuple(asked.negative),
+            tuple(asked.positive_weights),
+            tuple(asked.negative_weights),
+            asked.strategy,
+            query,
+        )
+    except TasteWrong as wrong:
+        raise BadQuery(wrong.field, wrong.problem) from wrong

@@ -13,6 +13,7 @@ from ml.calibration import CONFIDENT_FROM
 from ml.crops import WHOLE
 from services.errors import BadQuery
 from services.indexing.audit import RecallAuditor
+from services.search.empties import why_empty
 from services.search.engines import Engines
 from services.search.pools import Pools, pool_size
 from services.search.query import check_fields, check_k, query_of
@@ -30,7 +31,6 @@ from services.search.tokens import (
     seen_hashes,
 )
 from services.search.walks import Answer, Walks
-from services.wire import Empty, SearchFields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +40,9 @@ if TYPE_CHECKING:
     from services.indexing.live import IndexSet
     from services.resources import Resources
     from services.search.pools import RankedPool
-    from services.search.query import Query
     from services.search.subjects import Subject
     from services.search.tokens import SubjectKey
-    from services.wire import Recommendation, StoredSearch
+    from services.wire import Recommendation, SearchFields, StoredSearch
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +225,7 @@ class SearchService:
             cursor=encode(cursor) if len(pool.results) > query.k else None,
             query_token=encode(subject.key),
             beliefs=subject.beliefs,
-            empty=None if shown else _why_empty(pool, query),
+            empty=None if shown else why_empty(pool, query, live),
         )
 
     def _check_categories(self, where: Filter) -> None:
@@ -250,16 +249,4 @@ def _found(live: IndexSet, pool: RankedPool) -> Found:
         choice.reason,
         live.generation.id,
         pool.restricted_to,
-    )
-
-
-def _why_empty(pool: RankedPool, query: Query) -> Empty:
-    matching = pool.searched.matching
-    if pool.best_similarity is not None:
-        detail = f"The best match has a score of {pool.best_similarity}, below min_score, {query.wishes.min_score}."
-        return Empty("all_below_min_score", detail, matching, pool.best_similarity)
-    return Empty(
-        "filter_matches_nothing",
-        "No photo of another listing passes the filter. Leave out a part of it.",
-        matching,
     )

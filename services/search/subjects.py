@@ -208,7 +208,10 @@ class Subjects:
             return self.of_upload(self._kept(str(key.kept_as)), crop, model_version)
         if key.model_version != model_version:
             raise Conflict("The model was changed since this query_token was made. Search by the photo again.")
-        subject = Subject(key, (decode_vector(key.vector, "query_token"),), beliefs=key.beliefs)
+        vector = decode_vector(key.vector, "query_token")
+        if len(vector) != self._resources.live.current().generation.vector_size:
+            raise BadQuery("query_token", "is none of ours: its vector is of another size than the model's")
+        subject = Subject(key, (vector,), beliefs=key.beliefs)
         if key.listing_id is None:
             return subject
         return _about(subject, self._asked_listing(key.listing_id, model_version).listing)
@@ -286,7 +289,7 @@ def _of_stored(key: SubjectKey, name: str, asked: AskedListing) -> Subject:
         states = ", ".join(photo.state for photo in asked.photos) or "it has no photo"
         raise Conflict(f"{name} has no embedded photo to search by ({states}). Try again when it has one.")
     vectors = tuple(photo.vector for photo in embedded if photo.vector is not None)
-    beliefs = tuple((photo.category, photo.probability) for photo in embedded[:1])
+    beliefs = tuple((photo.category, round(photo.probability, 4)) for photo in embedded[:1])
     return _about(Subject(key, vectors, beliefs=beliefs), asked.listing)
 
 

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import zlib
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -64,8 +65,24 @@ class StoredPhotoSubject(msgspec.Struct, array_like=True, tag="p", frozen=True):
     photo_id: int
 
 
+LIKED_AT_MOST = 100
+"""Listings that a taste may name."""
+
+
+class TasteWrong(ValueError):
+    """A taste that makes no sense: the field of it, and what is wrong."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field, self.problem = field, problem
+
+
 class TasteSubject(msgspec.Struct, array_like=True, tag="r", frozen=True):
-    """What a buyer liked and what not; see `wire.Recommendation`. `query` is liked as well."""
+    """What a buyer liked and what not; see `wire.Recommendation`. `query` is liked as well.
+
+    Raises:
+        TasteWrong: nothing is liked, too much is named, something twice over, or weights do not fit.
+    """
 
     positive: tuple[str, ...]
     negative: tuple[str, ...] = ()
@@ -73,6 +90,23 @@ class TasteSubject(msgspec.Struct, array_like=True, tag="r", frozen=True):
     negative_weights: tuple[float, ...] = ()
     strategy: Strategy = "average"
     query: PhotoSubject | ListingSubject | StoredPhotoSubject | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense, also where somebody made up a token of it."""
+        if not self.positive and self.query is None:
+            raise TasteWrong("positive", "name at least one listing that is liked, or give a `query_token`")
+        if len(self.positive) + len(self.negative) > LIKED_AT_MOST:
+            raise TasteWrong("positive", f"name at most {LIKED_AT_MOST} listings, those of `negative` included")
+        if both := sorted({*self.positive} & {*self.negative}):
+            raise TasteWrong("negative", f"names {both[0]!r}, which is liked as well")
+        self._check_weights("positive", self.positive, self.positive_weights)
+        self._check_weights("negative", self.negative, self.negative_weights)
+
+    def _check_weights(self, name: str, named: tuple[str, ...], weights: tuple[float, ...]) -> None:
+        if weights and self.strategy != "average":
+            raise TasteWrong(f"{name}_weights", "belong to the strategy `average`")
+        if weights and (len(weights) != len(named) or not all(isfinite(one) and one > 0 for one in weights)):
+            raise TasteWrong(f"{name}_weights", f"give one number above 0 for each of `{name}`")
 
 
 SubjectKey = PhotoSubject | ListingSubject | StoredPhotoSubject | TasteSubject

@@ -37,13 +37,46 @@ _API = (400, 401, 403, 429, 500, 503, 507)
 
 _WITH_BODY = (408, 413)
 
-_NAMES: dict[str, str | int] = {
+_EXAMPLES: dict[str, object] = {
     "listing_id": "lamp-1",
     "photo_id": 7,
     "job_id": "5f0c7a8e1b2d4c6f9a3e7d1b8c4f2a60",
     "generation": 1,
+    "k": 20,
+    "category": ["Home & Garden"],
+    "category_path": "Home & Garden / Lamps",
+    "price_min": 5,
+    "price_max": 50,
+    "currency": "GBP",
+    "location": "Delph, Manchester",
+    "region": "Manchester",
+    "max_age_days": 60,
+    "seller": ["seller-9"],
+    "exclude_seller": ["seller-3"],
+    "same_seller": False,
+    "exclude_listing": ["lamp-3"],
+    "min_score": 0.5,
+    "diversity": 0.3,
+    "price_weight": 0.5,
+    "place_weight": 0.5,
+    "recency_weight": 0.2,
+    "near_price": 20,
+    "near_currency": "GBP",
+    "near_place": "Delph, Manchester",
+    "category_aware": True,
+    "crop": "0.25,0.25,0.5,0.5",
+    "cursor": "kaFzhKNsYW1w",
+    "engine": "faiss",
+    "query_token": "lKFsp2xhbXAtMQ",
+    "size": 256,
+    "v": "9f86d081884c7d65",
+    "hours": 24,
+    "limit": 20,
+    "If-None-Match": '"9f86d081884c7d65"',
+    "Idempotency-Key": "2026-03-01-listings",
+    "Last-Event-ID": "3f1c0a9b7d2e4f60",
 }
-"""Examples of what stands in paths."""
+"""Examples of what stands in paths, queries and headers, by name; calls may give their own."""
 
 
 @dataclass
@@ -126,9 +159,7 @@ def _told(parameter: Parameter) -> Parameter:
         if isinstance(one, Schema):
             one = replace(schema, one_of=None, type=one.type, items=one.items, enum=one.enum)
         schema = one
-    return replace(
-        parameter, schema=schema, example=_NAMES.get(parameter.name) if parameter.param_in == "path" else None
-    )
+    return replace(parameter, schema=schema, example=None if parameter.examples else _EXAMPLES.get(parameter.name))
 
 
 def _described(problem: Problem) -> OpenAPIResponse:

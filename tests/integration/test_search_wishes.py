@@ -7,16 +7,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from litestar.testing import TestClient
 
+from db.embeddings import to_bytes
 from services.errors import BadQuery
 from services.search.app import create_app
 from services.search.service import SearchService
 from services.search.subjects import average_vector
+from services.search.tokens import PhotoSubject, SubjectKey, TasteSubject, encode
 from services.settings import Engine
 from services.wire import Recommendation, SearchFields, StoredSearch
 from tests.angles import add, angle, listing, world
+from tests.truth import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -301,3 +305,55 @@ def test_the_newest_listings_come_page_by_page_each_by_its_first_photo(resources
 def test_a_cursor_that_no_page_of_listings_gave_is_refused(client: TestClient, cursor: str) -> None:  # type: ignore[type-arg]
     answer = client.get("/v1/listings", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["field"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        PhotoSubject(MODEL, to_bytes(np.full(4, 0.5, dtype=np.float32)), "key"),
+        TasteSubject(("near",), query=PhotoSubject(MODEL, to_bytes(np.full(4, 0.5, dtype=np.float32)), "key")),
+    ],
+    ids=["a photo", "a taste with a photo"],
+)
+def test_a_made_up_token_with_a_vector_of_another_size_is_refused(client: TestClient, made_up: SubjectKey) -> None:  # type: ignore[type-arg]
+    answer = client.post("/v1/search", json={"query_token": encode(made_up)})
+    assert (answer.status_code, answer.json()["field"]) == (400, "query_token")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [["r", [], []]],
+        [["r", [], ["near"]]],
+        [["r", [], [], [], [], "best_score"]],
+        [["r", ["near"], [], [1.0, 2.0]]],
+        [["r", ["near"], [], [0.0]]],
+        [["r", ["near"], [], [float("nan")]]],
+        [["r", [f"n{number}" for number in range(101)], []]],
+    ],
+    ids=str,
+)
+def test_a_made_up_token_of_a_taste_that_makes_no_sense_is_refused(client: TestClient, fields: list[object]) -> None:  # type: ignore[type-arg]
+    answer = client.post("/v1/search", json={"query_token": encode(fields[0])})  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["field"]) == (400, "query_token")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (SearchFields(location="Paris"), "4 without `location` would"),
+        (SearchFields(location="Paris", currency="EUR"), "1 without `location` would"),
+        (SearchFields(location="Paris", region="Nowhere"), "Nor does one without any one of its parts"),
+    ],
+    ids=["one part", "two parts", "both"],
+)
+def test_an_empty_answer_says_which_part_of_the_filter_to_leave_out(
+    service: SearchService, fields: SearchFields, said: str
+) -> None:
+    empty = service.by_stored_photo(1, fields).empty
+    assert empty is not None
+    assert said in empty.detail
+
+
+def test_of_a_listing_without_a_seller_all_others_are_of_another(service: SearchService) -> None:
+    assert len(service.by_listing("far", SearchFields(same_seller=False)).results) == 4
