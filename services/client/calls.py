@@ -38,7 +38,13 @@ class Upload:
 
     @classmethod
     def of(cls, field: str, content: Photo) -> Upload:
-        """Return the file under its own name, or some name."""
+        """Return the file under its own name, or some name.
+
+        Raises:
+            TypeError: it is text: a path would be taken for an address, and an address for a path.
+        """
+        if isinstance(content, str):
+            raise TypeError("give a pathlib.Path, or bytes; an address goes into StoredSearch(image_url=...)")
         return cls(field, content.name if isinstance(content, Path) else "photo", content)
 
     def opened(self, until: ExitStack) -> bytes | IO[bytes]:

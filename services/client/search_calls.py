@@ -12,6 +12,7 @@ from services.wire import (
     BatchSearch,
     CategoryCount,
     Classification,
+    Duplicate,
     Listing,
     NewestListings,
     SearchAnswer,
@@ -125,6 +126,16 @@ def thumbnail(photo_id: int, *, size: int | None = None) -> Call[bytes]:
     """
     params = {} if size is None else {"size": size}
     return Call("GET", f"/v1/photos/{photo_id}/thumbnail", bytes_of("image/"), params=params)
+
+
+def duplicates(listing_id: str, *, k: int = 10) -> Call[list[Duplicate]]:
+    """Return the listings that have a copy of one of a listing's photos, then up to `k`, 0 to 100, similar ones.
+
+    Raises:
+        NotFound: there is no such listing.
+    """
+    path = f"/v1/listings/{escaped(listing_id)}/duplicates"
+    return Call("GET", path, json_of(list[Duplicate]), params={"k": k})
 
 
 def categories() -> Call[list[CategoryCount]]:

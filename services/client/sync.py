@@ -63,6 +63,7 @@ class Client:
     listing = _asking(search_calls.listing)
     photo = _asking(search_calls.photo)
     thumbnail = _asking(search_calls.thumbnail)
+    duplicates = _asking(search_calls.duplicates)
     newest_listings = _asking(search_calls.newest_listings)
     categories = _asking(search_calls.categories)
 

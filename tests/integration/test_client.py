@@ -117,6 +117,21 @@ def test_a_recommendation_leaves_out_what_was_judged(client: Client) -> None:
     assert {"listing-1", "listing-2"}.isdisjoint(one.listing_id for one in answer.results)
 
 
+def test_the_newest_listings_and_the_duplicates_of_one_are_answered(client: Client) -> None:
+    page = client.newest_listings(limit=5)
+    assert len(page.listings) == 5
+    further = client.newest_listings(limit=5, cursor=page.cursor)
+    assert {one.listing_id for one in page.listings}.isdisjoint(one.listing_id for one in further.listings)
+    assert client.duplicates("listing-1", k=0) == []
+    with pytest.raises(NotFound):
+        client.duplicates("nobody")
+
+
+def test_text_for_a_photo_is_refused_before_anything_is_asked(client: Client) -> None:
+    with pytest.raises(TypeError, match="image_url"):
+        client.search("lamp.jpg")  # type: ignore[arg-type]
+
+
 def test_a_photo_is_classified_whole_or_in_part(client: Client, jpeg: MakeJpeg) -> None:
     whole, part = (client.classify(jpeg(), k=2, crop=crop) for crop in (None, "0,0,0.5,0.5"))
     assert len(whole.categories) == len(part.categories) == 2

@@ -81,3 +81,47 @@ def test_a_link_to_another_view_opens_in_another_tab_as_well(page: Page, view: l
         page.locator(".result h3 a").first.click(modifiers=["Control"])
     expect(opened.value.locator(".about h1")).to_be_visible()
     assert results(page) == view
+
+
+def test_leaving_at_once_after_a_key_moved_the_crop_leads_where_it_was_asked_to(page: Page, view: list[str]) -> None:
+    page.locator("crop-box .box").focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".brand").click()
+    page.wait_for_timeout(800)
+    assert page.url.endswith("/")
+
+
+def test_entries_before_and_after_a_reload_are_not_taken_for_each_other(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    shown = {page.url: results(page)}
+    for _ in range(2):
+        page.locator(".result .photo").nth(2).click()
+        page.wait_for_url(lambda url: url not in shown)
+        wait_for_results(page)
+        shown[page.url] = results(page)
+    first, second, _ = shown
+    page.go_back()
+    page.go_back()
+    page.wait_for_url(first)
+    page.reload()
+    wait_for_results(page)
+    page.go_forward()
+    page.wait_for_url(second)
+    wait_for_results(page)
+    page.locator(".result .photo").nth(5).click()
+    page.wait_for_url(lambda url: url not in shown)
+    wait_for_results(page)
+    page.go_back()
+    page.wait_for_url(second)
+    wait_for_results(page)
+    assert results(page) == shown[second]
+
+
+def test_refining_keeps_the_focus_where_it_is(page: Page, view: list[str]) -> None:
+    box = page.get_by_role("checkbox", name="Baby & Kids Stuff")
+    box.focus()
+    page.keyboard.press("Space")
+    page.wait_for_url(re.compile("Baby"))
+    wait_for_results(page)
+    expect(box).to_be_focused()

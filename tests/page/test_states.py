@@ -28,7 +28,7 @@ def test_an_empty_result_says_why_and_filters_are_taken_off_by_one_click(page: P
     choose_photo(page, photo)
     page.goto(f"{page.url}&price_min=1e9")
     notice = page.locator(".found .notice")
-    expect(notice).to_contain_text("No photo of another listing passes the filter")
+    expect(notice).to_contain_text("without `price` would")
     notice.get_by_role("button", name="Take off all filters").click()
     wait_for_results(page)
 
@@ -136,3 +136,61 @@ def test_a_photo_that_is_no_longer_kept_leaves_its_results(page: Page, demo: Dem
     page.goto(f"/?token={answer['query_token']}")
     wait_for_results(page)
     expect(page.locator(".preview.gone")).to_contain_text("not kept any longer")
+
+
+def test_an_upload_that_was_refused_for_now_is_sent_again_by_try_again(page: Page, photo: Path) -> None:
+    page.goto("/")
+    expect(page.locator(".result").first).to_be_visible()
+    body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos wait to be embedded."}'
+    page.route(
+        "**/v1/search",
+        lambda route: route.fulfill(status=503, body=body, content_type="application/problem+json"),
+        times=1,
+    )
+    page.set_input_files("input[type=file] >> nth=0", photo)
+    expect(page.get_by_role("alert")).to_contain_text("Too many photos wait")
+    page.get_by_role("button", name="Try again").click()
+    wait_for_results(page)
+    assert "token=" in page.url
+    expect(page.locator(".match").first).to_contain_text("Same item")
+
+
+def test_an_upload_that_is_stopped_leads_back_to_what_was_there(page: Page, photo: Path) -> None:
+    page.goto("/")
+    held: list[Route] = []
+    page.route("**/v1/search", lambda route: held.append(route))
+    page.set_input_files("input[type=file] >> nth=0", photo)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".hero")).to_be_visible()
+    expect(page.locator(".result[data-listing]").first).to_be_visible()
+    for route in held:
+        route.abort()
+
+
+def test_a_connection_that_comes_back_leaves_what_was_loaded(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator(".result[data-listing]").first).to_be_visible()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator(".result[data-listing]").nth(40)).to_be_attached()
+    loaded = results(page)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(500)
+    assert results(page)[: len(loaded)] == loaded
+
+
+@pytest.mark.parametrize("address", ["/listing", "/listing?id=.", "/listing?id=a/b"])
+def test_an_address_that_can_name_no_listing_says_so(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("alert").first).to_contain_text("No address can name the listing")
+
+
+@pytest.mark.parametrize("tab", ["constructor", "__proto__", "nothing"])
+def test_a_tab_of_administration_that_does_not_exist_is_the_first(page: Page, tab: str) -> None:
+    page.goto(f"/admin?tab={tab}")
+    expect(page.get_by_role("heading", name="Ingest listings")).to_be_visible()
+
+
+def test_a_file_that_is_dropped_beside_every_zone_does_not_replace_the_page(page: Page) -> None:
+    page.goto("/listing?id=nobody")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    assert page.evaluate("!dispatchEvent(new DragEvent('drop', { cancelable: true }))"), "it is taken from the browser"

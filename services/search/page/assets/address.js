@@ -27,11 +27,13 @@ function queryOf(given) {
     unlike: given.getAll("unlike"),
     crop: cropOf(given.get("crop")),
     category: given.getAll("category"),
-    price_min: given.get("price_min") ?? "",
-    price_max: given.get("price_max") ?? "",
+    price_min: numberIn(given.get("price_min")),
+    price_max: numberIn(given.get("price_max")),
     place: given.get("place") ?? "",
   };
 }
+
+const numberIn = (text) => (text && Number.isFinite(Number(text)) ? text : "");
 
 export const NOTHING = queryOf(new URLSearchParams());
 
@@ -45,6 +47,9 @@ export function searchAddress(query) {
   const text = given.toString();
   return text ? `/?${text}` : "/";
 }
+
+/** Return the API's path of a listing; null of an id that no path can hold. */
+export const listingPath = (id) => (/^\.{0,2}$|\//.test(id) ? null : `/v1/listings/${encodeURIComponent(id)}`);
 
 export const listingAddress = (id) => `/listing?${new URLSearchParams({ id })}`;
 export const adminAddress = (tab, more = {}) => `/admin?${new URLSearchParams({ tab, ...more })}`;

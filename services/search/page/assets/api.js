@@ -72,7 +72,7 @@ export async function* events(path, { signal } = {}) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const blocks = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
+      const blocks = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) {
         const lines = block.split("\n").filter((line) => line.startsWith("data:"));

@@ -1,9 +1,12 @@
 /** The page: one view at a time, chosen by the address, drawn again whenever something has changed. */
 
 import { adminAddress, read } from "./address.js";
+import { Problem } from "./api.js";
 import { KeyDialog } from "./dialogs.js";
 import { ListingView } from "./listing_view.js";
 import "./crop.js";
+import { problemNotice } from "./notices.js";
+import { tryFailedPhotos } from "./photos.js";
 import { SearchView } from "./search_view.js";
 import { key, takeFromAddress } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
@@ -21,32 +24,34 @@ class App {
   #view = null;
   #drawing = false;
   #said = "";
-  /** Views as they were left, by the number of their entry in the history: going back shows them at once. */
+  /** Views as they were left, by the name of their entry in the history: going back shows them at once. */
   #frozen = new Map();
-  #entry = history.state?.entry ?? 0;
-  #newest = this.#entry;
+  #entry = history.state?.entry ?? newEntry();
 
   start() {
     takeFromAddress();
+    history.replaceState({ trail: [], ...history.state, entry: this.#entry }, "");
     history.scrollRestoration = "manual";
     addEventListener("popstate", () => this.#goBack());
     addEventListener("online", () => { this.#view?.retry?.(); this.redraw(); });
     addEventListener("offline", () => this.redraw());
     document.addEventListener("click", (event) => this.#follow(event));
+    // A file that is dropped where nothing takes it would be opened by the browser in the page's place.
+    for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
     this.#open();
   }
 
   /**
    * Go to another address of this page.
-   * @param trail the searches that led there, oldest first: `{href, label, photo}`.
-   * @param replace whether going back skips the present one.
+   * @param trail the searches that led there, oldest first: `{href, label}`.
    * @param carried what the next view need not ask for again.
+   * @param stay whether the place and the focus stay where they are, as where the same search is refined.
    */
-  navigate(href, { trail = [], replace = false, carried = null } = {}) {
+  navigate(href, { trail = [], carried = null, stay = false } = {}) {
     this.#freeze();
-    if (!replace) this.#entry = ++this.#newest;
-    history[replace ? "replaceState" : "pushState"]({ entry: this.#entry, trail }, "", href);
-    this.#open({ carried, scroll: replace ? scrollY : 0, focus: !replace });
+    this.#entry = newEntry();
+    history.pushState({ entry: this.#entry, trail }, "", href);
+    this.#open({ carried, scroll: stay ? scrollY : 0, focus: !stay });
   }
 
   /** Change the address of what is shown already. */
@@ -71,7 +76,10 @@ class App {
 
   /** Ask for an API key; when one was given, the view tries again. */
   async askForKey(reason) {
-    if (await KeyDialog.ask(reason)) this.#view.retry?.();
+    if (await KeyDialog.ask(reason)) {
+      this.#view.retry?.();
+      tryFailedPhotos();
+    }
     this.redraw();
   }
 
@@ -82,8 +90,9 @@ class App {
   async #open({ carried = null, scroll = 0, frozen = null, focus = false } = {}) {
     const href = location.href;
     const address = read(href);
+    document.querySelector("dialog[open]")?.close(""); // it asked about what is left now
     const loading = VIEWS[address.view]();
-    const View = loading instanceof Promise ? await loading : loading;
+    const View = loading instanceof Promise ? await loading.catch(() => LostView) : loading;
     if (location.href !== href) return; // the reader has gone on
     this.#view?.close();
     this.#view = new View(this, address, { carried, frozen });
@@ -93,8 +102,10 @@ class App {
   }
 
   #goBack() {
+    takeFromAddress();
     this.#freeze();
-    this.#entry = history.state?.entry ?? 0;
+    this.#entry = history.state?.entry ?? newEntry();
+    history.replaceState({ trail: [], ...history.state, entry: this.#entry }, "");
     const kept = this.#frozen.get(this.#entry);
     this.#open({ frozen: kept?.view ?? null, scroll: kept?.scroll ?? 0 });
   }
@@ -144,6 +155,24 @@ class App {
       <p class="unseen" role="status" aria-live="polite">${this.#said}</p>
     `;
   }
+}
+
+const newEntry = () => Array.from(crypto.getRandomValues(new Uint32Array(2))).join("-");
+
+/** Stands for a view whose modules could not be loaded; the browser does not try again before a reload. */
+class LostView {
+  title = "";
+
+  template() {
+    const problem = new Problem("unreachable", "This part of the page could not be loaded", "Load the page again when the connection is back.");
+    return problemNotice(problem, { retry: () => location.reload() });
+  }
+
+  retry() {
+    location.reload();
+  }
+
+  close() {}
 }
 
 new App().start();

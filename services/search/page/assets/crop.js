@@ -12,9 +12,10 @@ const SETTLED_MS = 400;
 
 const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`
-  :host { display: block; position: relative; touch-action: none; overflow: hidden; cursor: crosshair; user-select: none; }
+  :host { display: block; position: relative; touch-action: pan-y; overflow: hidden; cursor: crosshair; user-select: none; }
   ::slotted(*) { pointer-events: none; }
   .box { position: absolute; cursor: move; outline: 2px solid #fff; outline-offset: -2px; box-shadow: 0 0 0 4096px rgb(0 0 0 / 45%); }
+  .handle, .box:not(.whole) { touch-action: none; }
   .box.whole { box-shadow: none; outline-color: transparent; }
   .box:focus-visible { outline: 3px solid var(--focus, #0b57d0); outline-offset: -3px; }
   .handle { position: absolute; width: 32px; height: 32px; }
@@ -26,6 +27,8 @@ STYLE.replaceSync(`
 class CropBox extends HTMLElement {
   #box = document.createElement("div");
   #value = null;
+  /** The value that was told last: where it has not changed nothing is told. */
+  #chosen = null;
   #drag = null;
   #settling = 0;
 
@@ -51,13 +54,19 @@ class CropBox extends HTMLElement {
     this.#draw();
   }
 
+  disconnectedCallback() {
+    clearTimeout(this.#settling);
+    this.#settling = 0;
+    this.#drag = null;
+  }
+
   get value() {
     return this.#value;
   }
 
   set value(crop) {
     if (this.#drag || this.#settling) return; // the reader is choosing
-    this.#value = crop;
+    this.#value = this.#chosen = crop;
     this.#draw();
   }
 
@@ -122,9 +131,11 @@ class CropBox extends HTMLElement {
   #choose(crop) {
     clearTimeout(this.#settling);
     this.#settling = 0;
-    this.#value = crop && isWhole(crop) ? null : crop;
+    const chosen = crop && isWhole(crop) ? null : crop;
+    const isNew = JSON.stringify(chosen) !== JSON.stringify(this.#chosen);
+    this.#value = this.#chosen = chosen;
     this.#draw();
-    this.dispatchEvent(new CustomEvent("crop", { detail: this.#value }));
+    if (isNew) this.dispatchEvent(new CustomEvent("crop", { detail: this.#value }));
   }
 
   #at(event) {

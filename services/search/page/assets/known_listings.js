@@ -1,5 +1,6 @@
 /** Listings that were seen in an answer, or are fetched once: what is liked is left out of the results that it shapes. */
 
+import { listingPath } from "./address.js";
 import { call } from "./api.js";
 
 const known = new Map();
@@ -14,8 +15,8 @@ export const knownListing = (id) => known.get(id) ?? { id, title: id, photo: nul
 /** Fetch those of the listings that no answer has told of. */
 export async function meet(ids) {
   await Promise.allSettled(
-    ids.filter((id) => !known.has(id)).map(async (id) => {
-      const { title, photos } = await call(`/v1/listings/${encodeURIComponent(id)}`);
+    ids.filter((id) => !known.has(id) && listingPath(id)).map(async (id) => {
+      const { title, photos } = await call(listingPath(id));
       known.set(id, { id, title, photo: photos[0]?.url ?? null });
     }),
   );

@@ -1,7 +1,7 @@
 /** One listing: its photos and details, what looks like it, and what may be the same. */
 
-import { NOTHING, listingAddress, searchAddress } from "./address.js";
-import { call } from "./api.js";
+import { NOTHING, listingAddress, listingPath, searchAddress } from "./address.js";
+import { Problem, call } from "./api.js";
 import { day, percent, price } from "./format.js";
 import { problemNotice, slowNotice } from "./notices.js";
 import { thumbnail } from "./photos.js";
@@ -37,19 +37,22 @@ export class ListingView {
     for (const task of Object.values(this.tasks)) task.stop();
   }
 
+  /** Ask for what is not there yet. */
   retry() {
     this.load();
   }
 
   load() {
-    const path = `/v1/listings/${encodeURIComponent(this.id)}`;
-    this.#ask("listing", path);
-    this.#ask("similar", `${path}/similar?k=${SIMILAR}`);
-    this.#ask("duplicates", `${path}/duplicates?k=6`);
+    const asked = { listing: "", similar: `/similar?k=${SIMILAR}`, duplicates: "/duplicates?k=6" };
+    for (const [name, more] of Object.entries(asked)) if (!this[name]) this.#ask(name, more);
   }
 
-  async #ask(name, path) {
-    const answer = await this.tasks[name].run((signal) => call(path, { signal }));
+  async #ask(name, more) {
+    const path = listingPath(this.id);
+    const answer = await this.tasks[name].run(async (signal) => {
+      if (path === null) throw new Problem("refused", "Not found", `No address can name the listing ${JSON.stringify(this.id)}.`);
+      return call(path + more, { signal });
+    });
     if (answer) this[name] = answer;
     this.app.redraw();
   }

@@ -10,7 +10,7 @@ export function problemNotice(problem, { retry, askForKey }) {
     offline: again,
     unreachable: again,
     busy: again,
-    refused: "",
+    refused: html`<a class="button" href="/">Start again</a>`,
     broken: again,
   };
   return html`

@@ -80,6 +80,13 @@ class ApiPhoto extends HTMLElement {
 
 customElements.define("api-photo", ApiPhoto);
 
+/** Try photos again that could not be had: there is a connection again, or another key. */
+export function tryFailedPhotos() {
+  for (const photo of document.querySelectorAll("api-photo[data-state=failed]")) photo.load();
+}
+
+addEventListener("online", tryFailedPhotos);
+
 /** Return the address of a small copy of the photo that `photo_url` leads to. */
 export const thumbnail = (photoUrl, size) => `${photoUrl.replace("?", "/thumbnail?")}&size=${size}`;
 
@@ -105,10 +112,16 @@ export async function toSend(file) {
 }
 
 const own = new Map();
+const MOST_OWN = 20;
 
 /** Remember the reader's own photo by the token of a search by it, so that it is shown without asking for it. */
 export function remember(token, photo) {
-  if (token) own.set(token, typeof photo === "string" ? photo : URL.createObjectURL(photo));
+  if (!token) return;
+  own.set(token, typeof photo === "string" ? photo : URL.createObjectURL(photo));
+  const [oldest] = own.keys();
+  if (own.size <= MOST_OWN) return;
+  if (own.get(oldest).startsWith("blob:")) URL.revokeObjectURL(own.get(oldest));
+  own.delete(oldest);
 }
 
 /** Return the address of the photo that a token stands for. */

@@ -37,8 +37,10 @@ export function picker({ take, open, isLarge }) {
 export function watchPage({ take, open, hover }) {
   const given = (transfer) => {
     const file = [...transfer.files].find((one) => one.type.startsWith("image/")) ?? transfer.files[0];
-    const text = transfer.getData("text/uri-list") || transfer.getData("text/plain");
+    const dropped = transfer.getData("text/uri-list") || transfer.getData("text/plain");
+    const text = dropped.split(/\r?\n/).find((line) => line && !line.startsWith("#")) ?? "";
     if (file) take(file);
+    else if (text.startsWith(location.origin)) return false; // a link of this page
     else if (/^https?:\/\/\S+$/.test(text.trim())) open(text.trim());
     else return false;
     return true;

@@ -1,21 +1,19 @@
 /** Searching: what is searched by at the left, or above, and what was found beside it. */
 
-import { NOTHING, asksForSomething, searchAddress } from "./address.js";
+import { NOTHING, asksForSomething, listingPath, searchAddress } from "./address.js";
 import { call } from "./api.js";
 import { chosenFilters, filterPanel } from "./filters.js";
-import { percent } from "./format.js";
-import { knownListing, meet, notice } from "./known_listings.js";
+import { meet, notice } from "./known_listings.js";
 import { problemNotice, slowNotice } from "./notices.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
 import { picker, watchPage } from "./picker.js";
+import { queryPanel } from "./query_panel.js";
 import { grid, skeleton } from "./results.js";
 import { search, searchByFile, searchOn } from "./searching.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 const LONGEST_TRAIL = 8;
-const LIKELY = 0.1;
-const GUESSES = 3;
 const ROOMY = matchMedia("(min-width: 900px)");
 
 let categories = [];
@@ -28,8 +26,9 @@ export class SearchView {
     this.more = new Task(() => app.redraw());
     this.found = { listings: [], cursor: null, answer: null };
     this.asked = null; // the listing that is searched by
-    this.sending = null; // the address of a photo that is on its way
-    this.isHovered = this.isPhotoGone = false;
+    this.file = null; // a photo that is on its way
+    this.sending = null; // its address, to show it
+    this.isHovered = this.isPhotoGone = this.isClosed = false;
     this.stopWatching = watchPage({
       take: (file) => this.take(file),
       open: (link) => this.open(link),
@@ -57,16 +56,31 @@ export class SearchView {
   }
 
   close() {
+    this.isClosed = true;
+    this.#forgetFile();
     this.task.stop();
     this.more.stop();
     this.stopWatching();
     this.atEnd.disconnect();
   }
 
+  /** Ask again for what could not be had, and for nothing else. */
   retry() {
     this.loadAround();
-    if (this.found.answer) this.loadMore();
-    else this.load();
+    if (this.file && !this.task.running) this.take(this.file);
+    else if (this.task.problem) this.load();
+    else if (this.more.problem) this.loadMore();
+  }
+
+  stop() {
+    this.#forgetFile();
+    this.task.stop();
+    if (!this.found.answer) this.load();
+  }
+
+  #forgetFile() {
+    if (this.sending) URL.revokeObjectURL(this.sending);
+    this.file = this.sending = null;
   }
 
   drawn(root) {
@@ -103,7 +117,8 @@ export class SearchView {
     const wanted = [meet([...this.query.like, ...this.query.unlike])];
     if (!categories.length) wanted.push(call("/v1/categories").then((all) => { categories = all; }));
     if (this.query.by === "listing" && !this.asked) {
-      wanted.push(call(`/v1/listings/${encodeURIComponent(this.query.subject)}`).then((one) => { this.asked = one; }));
+      const path = listingPath(this.query.subject);
+      if (path) wanted.push(call(path).then((one) => { this.asked = one; }));
     }
     await Promise.allSettled(wanted); // the search itself says what is wrong
     this.app.redraw();
@@ -118,10 +133,13 @@ export class SearchView {
     notice(page.results ?? page.listings);
     const listings = [...this.found.listings, ...(page.results ?? page.listings)];
     this.found = { ...this.found, listings, cursor: page.cursor ?? null };
+    this.app.say(`${listings.length} listings are shown.`);
     this.app.redraw();
   }
 
   async take(file) {
+    this.#forgetFile();
+    this.file = file;
     this.sending = URL.createObjectURL(file);
     this.app.redraw();
     const query = { ...NOTHING, ...filtersOf(this.query) };
@@ -140,8 +158,13 @@ export class SearchView {
     this.app.navigate(searchAddress(query), { trail });
   }
 
+  /** Refine the search: the reader goes on where they are. */
   choose(changes) {
-    this.app.navigate(searchAddress({ ...this.query, ...changes }), { trail: this.app.trail });
+    this.#go({ ...this.query, ...changes }, { stay: true });
+  }
+
+  #go(query, more = {}) {
+    if (!this.isClosed) this.app.navigate(searchAddress(query), { trail: this.app.trail, ...more });
   }
 
   taste(listing, kind) {
@@ -149,13 +172,14 @@ export class SearchView {
     const without = (ids) => ids.filter((one) => one !== id);
     const changes = { like: without(this.query.like), unlike: without(this.query.unlike) };
     if (!this.query[kind].includes(id)) changes[kind] = [...changes[kind], id];
-    this.choose({ ...changes, ...this.tokenInstead() });
+    this.#go({ ...this.query, ...changes, ...this.tokenInstead() });
   }
 
   /** A taste is asked for beside a listing or a token: a photo, or a part of one, is named by the token of its query. */
   tokenInstead() {
     if (this.query.by !== "photo" && !this.query.crop) return {};
-    const token = this.found.answer.query_token;
+    const token = this.found.answer?.query_token;
+    if (!token) return {};
     remember(token, this.preview);
     return { by: "token", subject: token, crop: null };
   }
@@ -228,7 +252,7 @@ export class SearchView {
 
   #query() {
     return html`
-      ${this.#preview()} ${this.#guesses()} ${this.#liked()}
+      ${queryPanel(this)}
       <details class="filter-box" ?open=${ROOMY.matches}>
         <summary>Filters</summary>
         ${filterPanel(this.query, categories, (changes) => this.choose(changes))}
@@ -238,57 +262,6 @@ export class SearchView {
         ${this.#picker(false)}
       </details>
     `;
-  }
-
-  #preview() {
-    const photo = html`<api-photo src=${this.preview ?? ""} alt=${this.sending ? "Your photo" : this.label}></api-photo>`;
-    if (this.isPhotoGone) return html`<p class="preview gone">The photo itself is not kept any longer. Its results are.</p>`;
-    if (!this.preview) return html`<div class="preview waiting"></div>`;
-    const gone = () => { this.isPhotoGone = this.query.by === "token"; this.app.redraw(); };
-    return html`
-      <div class="preview ${this.sending ? "sending" : ""}" @photo-failed=${gone}>
-        ${this.sending || this.isTaste ? photo : html`<crop-box .value=${this.query.crop} @crop=${(event) => this.choose({ crop: event.detail })}>${photo}</crop-box>`}
-      </div>
-      <p class="beneath">
-        ${this.asked ? html`<a href=${`/listing?${new URLSearchParams({ id: this.asked.listing_id })}`} dir="auto">${this.asked.title || "The listing"}</a>` : ""}
-        ${this.query.crop ? html`<button type="button" class="quiet" @click=${() => this.choose({ crop: null })}>Whole photo</button>` : ""}
-        ${this.sending || this.isTaste || this.query.crop ? "" : html`<span class="muted hint">Drag over a part of the photo to search by it.</span>`}
-      </p>
-    `;
-  }
-
-  #guesses() {
-    const guesses = (this.found.answer?.categories ?? []).filter(({ probability }, at) => !at || probability >= LIKELY).slice(0, GUESSES);
-    if (!guesses.length) return "";
-    const isSet = (category) => this.query.category.includes(category);
-    return html`
-      <div class="guesses">
-        <h2>Looks like</h2>
-        <ul class="chips">
-          ${guesses.map(({ category, probability }) => html`
-            <li><button type="button" class="chip" aria-pressed=${isSet(category)} title="Show this category only"
-              @click=${() => this.choose({ category: isSet(category) ? [] : [category] })}>
-              ${category} <span class="count">${percent(probability)}</span></button></li>
-          `)}
-        </ul>
-      </div>
-    `;
-  }
-
-  #liked() {
-    const { like, unlike } = this.query;
-    if (!like.length && !unlike.length) return "";
-    const row = (kind, name) => this.query[kind].length === 0 ? "" : html`
-      <h2>${name}</h2>
-      <ul class="strip">
-        ${this.query[kind].map(knownListing).map((one) => html`
-          <li><button type="button" title=${one.title} aria-label=${`Take back: ${name.toLowerCase()} ${one.title}`}
-            @click=${() => this.taste({ listing_id: one.id }, kind)}>
-            ${one.photo ? html`<api-photo src=${thumbnail(one.photo, 128)} alt=""></api-photo>` : ""}<span class="off" aria-hidden="true">×</span></button></li>
-        `)}
-      </ul>
-    `;
-    return html`<div class="liked">${row("like", "More like")} ${row("unlike", "Less like")}</div>`;
   }
 
   #found() {
@@ -305,17 +278,21 @@ export class SearchView {
   #results({ none }) {
     const { listings, cursor } = this.found;
     if (this.task.problem) {
-      return problemNotice(this.task.problem, { retry: () => this.load(), askForKey: (why) => this.app.askForKey(why) });
+      return this.#problem(this.task.problem);
     }
-    if (this.task.running) return html`${this.task.slow ? slowNotice(() => this.task.stop()) : ""}${skeleton(12)}`;
+    if (this.task.running) return html`${this.task.slow ? slowNotice(() => this.stop()) : ""}${skeleton(12)}`;
     if (!listings.length) return none;
     const tastes = this.found.answer && this.query.by !== "link" ? { isTaste: this.isTaste, tasteOf: (one) => this.tasteOf(one), taste: (one, kind) => this.taste(one, kind) } : {};
     return html`
       ${grid(listings, { searchBy: (one) => this.searchBy(one), ...tastes })}
-      ${this.more.problem ? problemNotice(this.more.problem, { retry: () => this.loadMore(), askForKey: (why) => this.app.askForKey(why) }) : ""}
+      ${this.more.problem ? this.#problem(this.more.problem) : ""}
       ${cursor && !this.more.problem ? html`<p class="more"><button type="button" @click=${() => this.loadMore()}>${this.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
       ${cursor ? "" : html`<p class="muted end">That is all.</p>`}
     `;
+  }
+
+  #problem(problem) {
+    return problemNotice(problem, { retry: () => this.retry(), askForKey: (why) => this.app.askForKey(why) });
   }
 
   #empty() {

@@ -21,7 +21,7 @@ export class AdminView {
   #tab;
 
   constructor(app, address) {
-    this.#chosen = address.tab in TABS ? address.tab : "ingest";
+    this.#chosen = Object.hasOwn(TABS, address.tab) ? address.tab : "ingest";
     this.#tab = new TABS[this.#chosen].Tab(app, address);
     this.#tab.load();
   }
