@@ -173,8 +173,8 @@ class SearchService:
         """Return the photo that a query token is of, as it was sent or is stored; of a listing, its first one.
 
         Raises:
-            BadQuery: it is no token of ours, or of several photos.
-            NotFound: it is kept no longer, or by another process, or was deleted.
+            BadQuery: it is no token of ours.
+            NotFound: it is kept no longer, or by another process, was deleted, or there are several.
         """
         version = self._resources.live.current().generation.model_version
         return self._subjects.photo_of(decode_subject(token), version)

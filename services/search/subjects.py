@@ -111,11 +111,10 @@ class Subjects:
         """Return the photo that a key is of; of a listing, the first one.
 
         Raises:
-            NotFound: there is no such listing or photo, or none is kept any longer.
-            BadQuery: it is of several photos.
+            NotFound: there is no such listing or photo, none is kept any longer, or it is of several.
         """
         if isinstance(key, TasteSubject):
-            raise BadQuery("query_token", "is that of a recommendation, which is by several photos")
+            raise NotFound("photo of", "a recommendation", remedy="It is by several.")
         if isinstance(key, ListingSubject):
             photos_asked = self._asked_listing(key.listing_id, model_version).photos
         elif isinstance(key, PhotoSubject) and isinstance(key.kept_as, str):

@@ -266,4 +266,4 @@ def test_a_photo_of_a_search_that_is_not_kept_is_not_found(client: TestClient[Li
     assert client.get("/v1/search/photo", params={"query_token": forgotten}).status_code == 404
     assert client.get("/v1/search/photo", params={"query_token": "nonsense"}).status_code == 400
     taste = client.post("/v1/recommend", json={"positive": ["listing-1"]}).json()["query_token"]
-    assert client.get("/v1/search/photo", params={"query_token": taste}).status_code == 400
+    assert client.get("/v1/search/photo", params={"query_token": taste}).status_code == 404
