@@ -45,6 +45,9 @@ def test_a_slow_answer_is_said_to_be_slow_and_can_be_stopped(page: Page, photo: 
     expect(page.locator(".slow")).to_contain_text("longer than usual", timeout=10_000)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".slow")).to_have_count(0)
+    page.unroute("**/v1/search")
+    page.get_by_role("button", name="Search again").click()
+    wait_for_results(page)
     for route in held:
         route.abort()
 

@@ -48,7 +48,8 @@ export function upload(path, form, { headers = {}, progress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", addressOf(path));
-    for (const [name, value] of Object.entries({ ...authorization(), ...headers })) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries({ ...authorization(), ...headers }))
+      request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
     request.onload = () => {
       const answer = parsed(request.responseText);
@@ -105,7 +106,10 @@ function problemOf(status, body, retryAfter) {
   const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
   const wait = Number(retryAfter) || 2;
   return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, {
-    status, field, reason: body?.reason ?? null, retryAfter: wait,
+    status,
+    field,
+    reason: body?.reason ?? null,
+    retryAfter: wait,
   });
 }
 

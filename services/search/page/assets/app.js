@@ -33,7 +33,10 @@ class App {
     history.replaceState({ trail: [], ...history.state, entry: this.#entry }, "");
     history.scrollRestoration = "manual";
     addEventListener("popstate", () => this.#goBack());
-    addEventListener("online", () => { this.#view?.retry?.(); this.redraw(); });
+    addEventListener("online", () => {
+      this.#view?.retry?.();
+      this.redraw();
+    });
     addEventListener("offline", () => this.redraw());
     document.addEventListener("click", (event) => this.#follow(event));
     // A file that is dropped where nothing takes it would be opened by the browser in the page's place.
@@ -139,9 +142,18 @@ class App {
 
   #page() {
     const at = location.pathname;
-    const link = (href, name) => html`<a href=${href} aria-current=${at === new URL(href, location).pathname ? "page" : "false"}>${name}</a>`;
+    const link = (href, name) =>
+      html`<a href=${href} aria-current=${at === new URL(href, location).pathname ? "page" : "false"}>${name}</a>`;
     return html`
-      <a class="skip" href="#main" @click=${(event) => { event.preventDefault(); this.#focusView(); }}>Skip to the content</a>
+      <a
+        class="skip"
+        href="#main"
+        @click=${(event) => {
+          event.preventDefault();
+          this.#focusView();
+        }}
+        >Skip to the content</a
+      >
       <header class="top">
         <a class="brand" href="/"><span class="mark" aria-hidden="true"></span>Lookalike</a>
         <nav aria-label="Main">
@@ -164,7 +176,11 @@ class LostView {
   title = "";
 
   template() {
-    const problem = new Problem("unreachable", "This part of the page could not be loaded", "Load the page again when the connection is back.");
+    const problem = new Problem(
+      "unreachable",
+      "This part of the page could not be loaded",
+      "Load the page again when the connection is back.",
+    );
     return problemNotice(problem, { retry: () => location.reload() });
   }
 

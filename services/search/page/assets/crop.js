@@ -38,7 +38,10 @@ class CropBox extends HTMLElement {
     root.adoptedStyleSheets = [STYLE];
     Object.assign(this.#box, { tabIndex: 0, className: "box" });
     this.#box.setAttribute("role", "group");
-    this.#box.setAttribute("aria-label", "Part of the photo to search by. Arrow keys move it, with Shift they resize it, Escape takes the whole photo.");
+    this.#box.setAttribute(
+      "aria-label",
+      "Part of the photo to search by. Arrow keys move it, with Shift they resize it, Escape takes the whole photo.",
+    );
     for (const corner of ["nw", "ne", "sw", "se"]) {
       const handle = document.createElement("div");
       handle.className = `handle ${corner}`;
@@ -81,7 +84,10 @@ class CropBox extends HTMLElement {
     const box = this.#value ?? WHOLE;
     if (corner) {
       // The opposite corner stays where it is.
-      const fixed = [corner.includes("w") ? box.x + box.width : box.x, corner.includes("n") ? box.y + box.height : box.y];
+      const fixed = [
+        corner.includes("w") ? box.x + box.width : box.x,
+        corner.includes("n") ? box.y + box.height : box.y,
+      ];
       this.#drag = { fixed };
     } else if (target === this.#box && this.#value) this.#drag = { grabbed: [x - box.x, y - box.y] };
     else this.#drag = { fixed: [x, y] };
@@ -99,7 +105,12 @@ class CropBox extends HTMLElement {
       this.#value = within({ ...this.#drag.before, x: left, y: top });
     } else {
       const [fixedX, fixedY] = this.#drag.fixed;
-      this.#value = { x: Math.min(x, fixedX), y: Math.min(y, fixedY), width: Math.abs(x - fixedX), height: Math.abs(y - fixedY) };
+      this.#value = {
+        x: Math.min(x, fixedX),
+        y: Math.min(y, fixedY),
+        width: Math.abs(x - fixedX),
+        height: Math.abs(y - fixedY),
+      };
     }
     this.#draw();
   }
@@ -147,7 +158,12 @@ class CropBox extends HTMLElement {
   #draw() {
     const { x, y, width, height } = this.#value ?? WHOLE;
     this.#box.classList.toggle("whole", !this.#value);
-    Object.assign(this.#box.style, { left: `${x * 100}%`, top: `${y * 100}%`, width: `${width * 100}%`, height: `${height * 100}%` });
+    Object.assign(this.#box.style, {
+      left: `${x * 100}%`,
+      top: `${y * 100}%`,
+      width: `${width * 100}%`,
+      height: `${height * 100}%`,
+    });
   }
 }
 

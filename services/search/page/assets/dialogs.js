@@ -45,8 +45,13 @@ export const KeyDialog = {
     const { chosen, dialog } = await shown(html`
       <h2 id="dialog-title">API key</h2>
       ${reason ? html`<p class="problem-text">${reason}</p>` : ""}
-      <p>It is kept until this tab is closed, and sent to this server alone. <code>lookalike keys create</code> makes one.</p>
-      <label>Key <input type="password" autocomplete="off" spellcheck="false" autofocus .value=${key()} @keydown=${entered}></label>
+      <p>
+        It is kept until this tab is closed, and sent to this server alone. <code>lookalike keys create</code> makes
+        one.
+      </p>
+      <label
+        >Key <input type="password" autocomplete="off" spellcheck="false" autofocus .value=${key()} @keydown=${entered}
+      /></label>
       <p class="actions">
         <button type="button" @click=${closing("")}>Cancel</button>
         ${key() ? html`<button type="button" @click=${closing("forget")}>Forget it</button>` : ""}

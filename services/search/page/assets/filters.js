@@ -12,25 +12,58 @@ export function filterPanel(query, categories, choose) {
   const toggled = (category, chosen) =>
     choose({ category: chosen ? [...query.category, category] : query.category.filter((one) => one !== category) });
   const entered = (name) => (event) => {
-    if (event.target.reportValidity() && event.target.value.trim() !== query[name]) choose({ [name]: event.target.value.trim() });
+    if (event.target.reportValidity() && event.target.value.trim() !== query[name])
+      choose({ [name]: event.target.value.trim() });
   };
   return html`
     <form class="filters" aria-label="Filters" @submit=${(event) => event.preventDefault()}>
       <fieldset>
         <legend>Price</legend>
         <div class="range">
-          <label>from <input type="number" min="0" step="any" inputmode="decimal" .value=${live(query.price_min)} @change=${entered("price_min")}></label>
-          <label>to <input type="number" min="0" step="any" inputmode="decimal" .value=${live(query.price_max)} @change=${entered("price_max")}></label>
+          <label
+            >from
+            <input
+              type="number"
+              min="0"
+              step="any"
+              inputmode="decimal"
+              .value=${live(query.price_min)}
+              @change=${entered("price_min")}
+          /></label>
+          <label
+            >to
+            <input
+              type="number"
+              min="0"
+              step="any"
+              inputmode="decimal"
+              .value=${live(query.price_max)}
+              @change=${entered("price_max")}
+          /></label>
         </div>
       </fieldset>
-      <label class="field">Place <input type="text" autocomplete="off" placeholder="A town or a region" .value=${live(query.place)} @change=${entered("place")}></label>
+      <label class="field"
+        >Place
+        <input
+          type="text"
+          autocomplete="off"
+          placeholder="A town or a region"
+          .value=${live(query.place)}
+          @change=${entered("place")}
+      /></label>
       <fieldset>
         <legend>Category</legend>
         <div class="categories">
           ${categories.map(
             ({ category, listings }) => html`
-              <label><input type="checkbox" .checked=${live(query.category.includes(category))} @change=${(event) => toggled(category, event.target.checked)}>
-                <span dir="auto">${category}</span> <span class="muted count">${number(listings)}</span></label>
+              <label
+                ><input
+                  type="checkbox"
+                  .checked=${live(query.category.includes(category))}
+                  @change=${(event) => toggled(category, event.target.checked)}
+                />
+                <span dir="auto">${category}</span> <span class="muted count">${number(listings)}</span></label
+              >
             `,
           )}
         </div>
@@ -41,7 +74,10 @@ export function filterPanel(query, categories, choose) {
 
 /** The filters that are set, each of which a click takes off. */
 export function chosenFilters(query, choose) {
-  const chips = query.category.map((category) => [category, { category: query.category.filter((one) => one !== category) }]);
+  const chips = query.category.map((category) => [
+    category,
+    { category: query.category.filter((one) => one !== category) },
+  ]);
   if (query.price_min) chips.push([`from ${query.price_min}`, { price_min: "" }]);
   if (query.price_max) chips.push([`up to ${query.price_max}`, { price_max: "" }]);
   if (query.place) chips.push([query.place, { place: "" }]);
@@ -50,7 +86,16 @@ export function chosenFilters(query, choose) {
     <ul class="chips" aria-label="Filters that are set">
       ${chips.map(
         ([name, without]) => html`
-          <li><button type="button" class="chip" aria-label=${`Take off the filter ${name}`} @click=${() => choose(without)}>${name} <span aria-hidden="true">×</span></button></li>
+          <li>
+            <button
+              type="button"
+              class="chip"
+              aria-label=${`Take off the filter ${name}`}
+              @click=${() => choose(without)}
+            >
+              ${name} <span aria-hidden="true">×</span>
+            </button>
+          </li>
         `,
       )}
     </ul>

@@ -5,7 +5,11 @@ export function price(amount, currency) {
   const whole = Number.isInteger(amount) ? 0 : 2;
   try {
     const style = currency ? { style: "currency", currency } : {};
-    return new Intl.NumberFormat(undefined, { ...style, minimumFractionDigits: whole, maximumFractionDigits: 2 }).format(amount);
+    return new Intl.NumberFormat(undefined, {
+      ...style,
+      minimumFractionDigits: whole,
+      maximumFractionDigits: 2,
+    }).format(amount);
   } catch {
     return `${amount} ${currency}`;
   }
@@ -17,7 +21,9 @@ export const decimals = (value, places = 3) => Number(value).toFixed(places);
 
 export function when(text) {
   const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(date.getTime())
+    ? ""
+    : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
 export const day = (text) => {

@@ -15,9 +15,11 @@ export const knownListing = (id) => known.get(id) ?? { id, title: id, photo: nul
 /** Fetch those of the listings that no answer has told of. */
 export async function meet(ids) {
   await Promise.allSettled(
-    ids.filter((id) => !known.has(id) && listingPath(id)).map(async (id) => {
-      const { title, photos } = await call(listingPath(id));
-      known.set(id, { id, title, photo: photos[0]?.url ?? null });
-    }),
+    ids
+      .filter((id) => !known.has(id) && listingPath(id))
+      .map(async (id) => {
+        const { title, photos } = await call(listingPath(id));
+        known.set(id, { id, title, photo: photos[0]?.url ?? null });
+      }),
   );
 }

@@ -19,7 +19,11 @@ export class ListingView {
     this.similar = null;
     this.duplicates = null;
     this.photo = 0; // which of its photos is shown large
-    this.tasks = { listing: new Task(app.redraw.bind(app)), similar: new Task(app.redraw.bind(app)), duplicates: new Task(app.redraw.bind(app)) };
+    this.tasks = {
+      listing: new Task(app.redraw.bind(app)),
+      similar: new Task(app.redraw.bind(app)),
+      duplicates: new Task(app.redraw.bind(app)),
+    };
     if (frozen) Object.assign(this, frozen);
     else this.load();
   }
@@ -50,7 +54,8 @@ export class ListingView {
   async #ask(name, more) {
     const path = listingPath(this.id);
     const answer = await this.tasks[name].run(async (signal) => {
-      if (path === null) throw new Problem("refused", "Not found", `No address can name the listing ${JSON.stringify(this.id)}.`);
+      if (path === null)
+        throw new Problem("refused", "Not found", `No address can name the listing ${JSON.stringify(this.id)}.`);
       return call(path + more, { signal });
     });
     if (answer) this[name] = answer;
@@ -60,7 +65,9 @@ export class ListingView {
   template() {
     const { problem, slow } = this.tasks.listing;
     if (problem) return this.#problem(problem);
-    if (!this.listing) return html`${slow ? slowNotice(() => this.close()) : ""}<div class="listing waiting" aria-busy="true"></div>`;
+    if (!this.listing)
+      return html`${slow ? slowNotice(() => this.close()) : ""}
+        <div class="listing waiting" aria-busy="true"></div>`;
     return html`
       <article class="listing">
         ${this.#photos()}
@@ -78,18 +85,40 @@ export class ListingView {
     const { photos, title } = this.listing;
     const shown = photos[this.photo];
     if (!shown) return html`<div class="gallery"><p class="notice">This listing has no photo.</p></div>`;
-    const searchBy = () => this.app.navigate(searchAddress({ ...NOTHING, by: "photo", subject: String(shown.photo_id) }));
+    const searchBy = () =>
+      this.app.navigate(searchAddress({ ...NOTHING, by: "photo", subject: String(shown.photo_id) }));
     return html`
       <div class="gallery">
-        <api-photo class="large" src=${shown.url} alt=${`Photo ${this.photo + 1} of ${photos.length}: ${title}`}></api-photo>
-        ${photos.length < 2 ? "" : html`
-          <ul class="strip">
-            ${photos.map((one, at) => html`
-              <li><button type="button" aria-pressed=${at === this.photo} aria-label=${`Photo ${at + 1}`} @click=${() => { this.photo = at; this.app.redraw(); }}>
-                <api-photo src=${thumbnail(one.url, 128)} alt=""></api-photo></button></li>
-            `)}
-          </ul>
-        `}
+        <api-photo
+          class="large"
+          src=${shown.url}
+          alt=${`Photo ${this.photo + 1} of ${photos.length}: ${title}`}
+        ></api-photo>
+        ${
+          photos.length < 2
+            ? ""
+            : html`
+                <ul class="strip">
+                  ${photos.map(
+                    (one, at) => html`
+                      <li>
+                        <button
+                          type="button"
+                          aria-pressed=${at === this.photo}
+                          aria-label=${`Photo ${at + 1}`}
+                          @click=${() => {
+                            this.photo = at;
+                            this.app.redraw();
+                          }}
+                        >
+                          <api-photo src=${thumbnail(one.url, 128)} alt=""></api-photo>
+                        </button>
+                      </li>
+                    `,
+                  )}
+                </ul>
+              `
+        }
         ${shown.state === "embedded" ? html`<button type="button" class="quiet" @click=${searchBy}>Search by this photo, or a part of it</button>` : html`<p class="muted">This photo cannot be searched by yet (${shown.state}).</p>`}
       </div>
     `;
@@ -108,7 +137,15 @@ export class ListingView {
     return html`
       <h1 dir="auto">${one.title || "Without a title"}</h1>
       <p class="price">${price(one.price, one.currency) || "No price"}</p>
-      <dl class="facts-list">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd dir="auto">${value}</dd></div>`)}</dl>
+      <dl class="facts-list">
+        ${facts.map(
+          ([name, value]) =>
+            html`<div>
+              <dt>${name}</dt>
+              <dd dir="auto">${value}</dd>
+            </div>`,
+        )}
+      </dl>
       ${one.description ? html`<p class="description" dir="auto">${one.description}</p>` : ""}
       <p class="actions"><a class="button strong" href=${searchBy}>Find what looks like it</a></p>
     `;
@@ -122,13 +159,22 @@ export class ListingView {
       <section aria-labelledby="duplicates">
         <h2 id="duplicates">Listed before?</h2>
         <ul class="grid">
-          ${copies.map((one) => html`
-            <li class="card result">
-              <a class="photo" href=${listingAddress(one.listing_id)}><api-photo src=${`/v1/photos/${one.photo_id}/thumbnail?size=320`} alt=${`Photo of listing ${one.listing_id}`}></api-photo></a>
-              <div class="text"><h3>${one.verdict === "identical" ? "The same photo" : "The same photo, edited"}</h3>
-              <p class="facts"><span class="muted">${percent(one.score)} of the picture agrees</span></p></div>
-            </li>
-          `)}
+          ${copies.map(
+            (one) => html`
+              <li class="card result">
+                <a class="photo" href=${listingAddress(one.listing_id)}
+                  ><api-photo
+                    src=${`/v1/photos/${one.photo_id}/thumbnail?size=320`}
+                    alt=${`Photo of listing ${one.listing_id}`}
+                  ></api-photo
+                ></a>
+                <div class="text">
+                  <h3>${one.verdict === "identical" ? "The same photo" : "The same photo, edited"}</h3>
+                  <p class="facts"><span class="muted">${percent(one.score)} of the picture agrees</span></p>
+                </div>
+              </li>
+            `,
+          )}
         </ul>
       </section>
     `;
@@ -144,6 +190,9 @@ export class ListingView {
         : this.similar.results.length
           ? grid(this.similar.results, { searchBy })
           : html`<p class="notice">${this.similar.empty?.detail ?? "Nothing looks like it."}</p>`;
-    return html`<section aria-labelledby="similar" aria-busy=${running}><h2 id="similar">Similar listings</h2>${shown}</section>`;
+    return html`<section aria-labelledby="similar" aria-busy=${running}>
+      <h2 id="similar">Similar listings</h2>
+      ${shown}
+    </section>`;
   }
 }

@@ -24,6 +24,7 @@ export function problemNotice(problem, { retry, askForKey }) {
 
 export const slowNotice = (cancel) => html`
   <p class="notice slow" role="status">
-    This takes longer than usual; the server may be busy. <button type="button" class="quiet" @click=${cancel}>Stop</button>
+    This takes longer than usual; the server may be busy.
+    <button type="button" class="quiet" @click=${cancel}>Stop</button>
   </p>
 `;

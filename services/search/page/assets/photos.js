@@ -9,7 +9,9 @@ const loading = new Map();
 export function loaded(path) {
   if (!path.startsWith("/v1/")) return Promise.resolve(path);
   if (!loading.has(path)) {
-    const address = send(path, { accept: "image/webp,image/*" }).then(async (response) => URL.createObjectURL(await response.blob()));
+    const address = send(path, { accept: "image/webp,image/*" }).then(async (response) =>
+      URL.createObjectURL(await response.blob()),
+    );
     address.catch(() => loading.delete(path));
     loading.set(path, address);
     for (const [oldest, gone] of loading) {

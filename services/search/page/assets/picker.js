@@ -21,12 +21,16 @@ export function picker({ take, open, isLarge }) {
     <div class=${isLarge ? "picker large" : "picker"}>
       ${isLarge ? html`<p class="invite">Drop a photo here, or paste one</p>` : ""}
       <div class="actions">
-        <label class="button strong">Choose a photo<input class="unseen" type="file" accept="image/*" @change=${chosen}></label>
-        <label class="button camera">Take a photo<input class="unseen" type="file" accept="image/*" capture="environment" @change=${chosen}></label>
+        <label class="button strong"
+          >Choose a photo<input class="unseen" type="file" accept="image/*" @change=${chosen}
+        /></label>
+        <label class="button camera"
+          >Take a photo<input class="unseen" type="file" accept="image/*" capture="environment" @change=${chosen}
+        /></label>
       </div>
       <form class="link" @submit=${entered}>
         <label class="unseen" for="link">Address of a photo</label>
-        <input id="link" name="link" type="url" required placeholder="https://… of a photo" autocomplete="off">
+        <input id="link" name="link" type="url" required placeholder="https://… of a photo" autocomplete="off" />
         <button>Search</button>
       </form>
     </div>
@@ -40,18 +44,32 @@ export function watchPage({ take, open, hover }) {
     const dropped = transfer.getData("text/uri-list") || transfer.getData("text/plain");
     const text = dropped.split(/\r?\n/).find((line) => line && !line.startsWith("#")) ?? "";
     if (file) take(file);
-    else if (text.startsWith(location.origin)) return false; // a link of this page
+    else if (text.startsWith(location.origin))
+      return false; // a link of this page
     else if (/^https?:\/\/\S+$/.test(text.trim())) open(text.trim());
     else return false;
     return true;
   };
   const isField = (target) => target.closest?.("input, textarea");
   const listeners = {
-    dragover: (event) => { event.preventDefault(); hover(true); },
-    dragleave: (event) => { if (!event.relatedTarget) hover(false); },
-    drop: (event) => { event.preventDefault(); hover(false); given(event.dataTransfer); },
-    paste: (event) => { if (!isField(event.target) && given(event.clipboardData)) event.preventDefault(); },
+    dragover: (event) => {
+      event.preventDefault();
+      hover(true);
+    },
+    dragleave: (event) => {
+      if (!event.relatedTarget) hover(false);
+    },
+    drop: (event) => {
+      event.preventDefault();
+      hover(false);
+      given(event.dataTransfer);
+    },
+    paste: (event) => {
+      if (!isField(event.target) && given(event.clipboardData)) event.preventDefault();
+    },
   };
   for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);
-  return () => { for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener); };
+  return () => {
+    for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener);
+  };
 }

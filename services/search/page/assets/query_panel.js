@@ -15,10 +15,15 @@ export const queryPanel = (view) => html`${preview(view)} ${predicted(view)} ${l
 function preview(view) {
   const photo = html`<api-photo src=${view.preview ?? ""} alt=${view.sending ? "Your photo" : view.label}></api-photo>`;
   if (view.isPhotoGone && !view.sending) {
-    return view.found.answer ? html`<p class="preview gone">The photo itself is not kept any longer. Its results are.</p>` : "";
+    return view.found.answer
+      ? html`<p class="preview gone">The photo itself is not kept any longer. Its results are.</p>`
+      : "";
   }
   if (!view.preview) return html`<div class="preview waiting"></div>`;
-  const gone = () => { view.isPhotoGone = !view.sending && view.query.by === "token"; view.app.redraw(); };
+  const gone = () => {
+    view.isPhotoGone = !view.sending && view.query.by === "token";
+    view.app.redraw();
+  };
   return html`
     <div class="preview ${view.sending ? "sending" : ""}" @photo-failed=${gone}>
       ${view.sending || view.isTaste ? photo : html`<crop-box .value=${view.query.crop} @crop=${(event) => view.choose({ crop: event.detail })}>${photo}</crop-box>`}
@@ -32,18 +37,30 @@ function preview(view) {
 }
 
 function predicted(view) {
-  const guesses = (view.found.answer?.categories ?? []).filter(({ probability }, at) => !at || probability >= LIKELY).slice(0, GUESSES);
+  const guesses = (view.found.answer?.categories ?? [])
+    .filter(({ probability }, at) => !at || probability >= LIKELY)
+    .slice(0, GUESSES);
   if (!guesses.length) return "";
   const isSet = (category) => view.query.category.includes(category);
   return html`
     <div class="guesses">
       <h2>Looks like</h2>
       <ul class="chips">
-        ${guesses.map(({ category, probability }) => html`
-          <li><button type="button" class="chip" aria-pressed=${isSet(category)} title="Show this category only"
-            @click=${() => view.choose({ category: isSet(category) ? [] : [category] })}>
-            ${category} <span class="count">${percent(probability)}</span></button></li>
-        `)}
+        ${guesses.map(
+          ({ category, probability }) => html`
+            <li>
+              <button
+                type="button"
+                class="chip"
+                aria-pressed=${isSet(category)}
+                title="Show this category only"
+                @click=${() => view.choose({ category: isSet(category) ? [] : [category] })}
+              >
+                ${category} <span class="count">${percent(probability)}</span>
+              </button>
+            </li>
+          `,
+        )}
       </ul>
     </div>
   `;
@@ -52,15 +69,31 @@ function predicted(view) {
 function liked(view) {
   const { like, unlike } = view.query;
   if (!like.length && !unlike.length) return "";
-  const row = (kind, name) => view.query[kind].length === 0 ? "" : html`
-    <h2>${name}</h2>
-    <ul class="strip">
-      ${view.query[kind].map(knownListing).map((one) => html`
-        <li><button type="button" title=${one.title} aria-label=${`Take back: ${name.toLowerCase()} ${one.title}`}
-          @click=${() => view.taste({ listing_id: one.id }, kind)}>
-          ${one.photo ? html`<api-photo src=${thumbnail(one.photo, 128)} alt=""></api-photo>` : ""}<span class="off" aria-hidden="true">×</span></button></li>
-      `)}
-    </ul>
-  `;
+  const row = (kind, name) =>
+    view.query[kind].length === 0
+      ? ""
+      : html`
+          <h2>${name}</h2>
+          <ul class="strip">
+            ${view.query[kind].map(knownListing).map(
+              (one) => html`
+                <li>
+                  <button
+                    type="button"
+                    title=${one.title}
+                    aria-label=${`Take back: ${name.toLowerCase()} ${one.title}`}
+                    @click=${() => view.taste({ listing_id: one.id }, kind)}
+                  >
+                    ${one.photo ? html`<api-photo src=${thumbnail(one.photo, 128)} alt=""></api-photo>` : ""}<span
+                      class="off"
+                      aria-hidden="true"
+                      >×</span
+                    >
+                  </button>
+                </li>
+              `,
+            )}
+          </ul>
+        `;
   return html`<div class="liked">${row("like", "More like")} ${row("unlike", "Less like")}</div>`;
 }

@@ -12,14 +12,25 @@ import { html } from "./vendor/lit-html/lit-html.js";
  * null, `taste(listing, "like" | "unlike")`, and `isTaste`, whether the listings are ranked by one.
  */
 export function grid(listings, actions) {
-  return html`<ol class="grid">${repeat(listings, (one) => one.listing_id, (one) => card(one, actions))}</ol>`;
+  return html`<ol class="grid">
+    ${repeat(
+      listings,
+      (one) => one.listing_id,
+      (one) => card(one, actions),
+    )}
+  </ol>`;
 }
 
 function card(listing, { searchBy, tasteOf, taste, isTaste }) {
   const name = listing.title || "Without a title";
   return html`
     <li class="card result" data-listing=${listing.listing_id}>
-      <button type="button" class="photo" @click=${() => searchBy(listing)} aria-label=${`Search for what looks like ${short(name)}`}>
+      <button
+        type="button"
+        class="photo"
+        @click=${() => searchBy(listing)}
+        aria-label=${`Search for what looks like ${short(name)}`}
+      >
         <api-photo src=${thumbnail(listing.photo_url, 320)} alt=""></api-photo>
         ${listing.score === undefined ? "" : match(listing.score, isTaste)}
       </button>
@@ -45,15 +56,30 @@ function match(score, isTaste) {
   return html`<span class="match ${isSame ? "same" : ""}">${word} ${share}</span>`;
 }
 
-const WORDS = [["Same item", true, 0.9], ["Likely the same", true, 0.5], ["Close", false, 0.1], ["Similar", false, 0]];
+const WORDS = [
+  ["Same item", true, 0.9],
+  ["Likely the same", true, 0.5],
+  ["Close", false, 0.1],
+  ["Similar", false, 0],
+];
 const SHOWN_FROM = 0.1;
 
 function tastes(listing, name, chosen, taste) {
   const button = (kind, label, sign) => html`
-    <button type="button" class="quiet taste" aria-pressed=${chosen === kind} title=${label}
-      aria-label=${`${label}: ${name}`} @click=${() => taste(listing, kind)}><span aria-hidden="true">${sign}</span></button>
+    <button
+      type="button"
+      class="quiet taste"
+      aria-pressed=${chosen === kind}
+      title=${label}
+      aria-label=${`${label}: ${name}`}
+      @click=${() => taste(listing, kind)}
+    >
+      <span aria-hidden="true">${sign}</span>
+    </button>
   `;
-  return html`<div class="tastes">${button("like", "More like this", "+ More")}${button("unlike", "Less like this", "− Less")}</div>`;
+  return html`<div class="tastes">
+    ${button("like", "More like this", "+ More")}${button("unlike", "Less like this", "− Less")}
+  </div>`;
 }
 
 /** Names in labels are read aloud: they are cut where a listing's title is endless. */
@@ -62,6 +88,13 @@ const short = (text) => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 /** What stands where results will be. */
 export const skeleton = (count) => html`
   <ol class="grid" aria-hidden="true">
-    ${Array.from({ length: count }, () => html`<li class="card result waiting"><div class="photo"></div><div class="text"></div></li>`)}
+    ${Array.from(
+      { length: count },
+      () =>
+        html`<li class="card result waiting">
+          <div class="photo"></div>
+          <div class="text"></div>
+        </li>`,
+    )}
   </ol>
 `;

@@ -32,9 +32,14 @@ export class SearchView {
     this.stopWatching = watchPage({
       take: (file) => this.take(file),
       open: (link) => this.open(link),
-      hover: (is) => { this.isHovered = is; app.redraw(); },
+      hover: (is) => {
+        this.isHovered = is;
+        app.redraw();
+      },
     });
-    this.atEnd = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.loadMore(), { rootMargin: "600px" });
+    this.atEnd = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.loadMore(), {
+      rootMargin: "600px",
+    });
     if (frozen) Object.assign(this, frozen);
     else if (carried) this.adopt(carried);
     else this.load();
@@ -47,12 +52,15 @@ export class SearchView {
 
   get label() {
     if (this.asked) return this.asked.title || "A listing";
-    return { token: "Your photo", link: "A photo from the web", photo: "A listing's photo" }[this.query.by] ?? "What you like";
+    return (
+      { token: "Your photo", link: "A photo from the web", photo: "A listing's photo" }[this.query.by] ??
+      "What you like"
+    );
   }
 
   freeze() {
     const { found, asked, isPhotoGone } = this;
-    return this.task.running ? null : { found, asked, isPhotoGone };
+    return this.task.running || this.task.problem ? null : { found, asked, isPhotoGone };
   }
 
   close() {
@@ -73,9 +81,10 @@ export class SearchView {
   }
 
   stop() {
+    const wasSending = this.file !== null;
     this.#forgetFile();
     this.task.stop();
-    if (!this.found.answer) this.load();
+    if (wasSending && !this.found.answer) this.load(); // what was there before the photo was given
   }
 
   #forgetFile() {
@@ -98,7 +107,9 @@ export class SearchView {
   adopt(answer) {
     notice(answer.results);
     this.found = { listings: answer.results, cursor: answer.cursor ?? null, answer };
-    this.app.say(answer.results.length ? `${answer.results.length} results, the most similar first.` : "Nothing was found.");
+    this.app.say(
+      answer.results.length ? `${answer.results.length} results, the most similar first.` : "Nothing was found.",
+    );
     if (this.query.by === "link") {
       this.query = { ...this.query, by: "token", subject: answer.query_token, crop: null };
       this.app.rename(searchAddress(this.query));
@@ -115,10 +126,20 @@ export class SearchView {
   /** Load what stands around the results: the categories, and the listing that is searched by. */
   async loadAround() {
     const wanted = [meet([...this.query.like, ...this.query.unlike])];
-    if (!categories.length) wanted.push(call("/v1/categories").then((all) => { categories = all; }));
+    if (!categories.length)
+      wanted.push(
+        call("/v1/categories").then((all) => {
+          categories = all;
+        }),
+      );
     if (this.query.by === "listing" && !this.asked) {
       const path = listingPath(this.query.subject);
-      if (path) wanted.push(call(path).then((one) => { this.asked = one; }));
+      if (path)
+        wanted.push(
+          call(path).then((one) => {
+            this.asked = one;
+          }),
+        );
     }
     await Promise.allSettled(wanted); // the search itself says what is wrong
     this.app.redraw();
@@ -144,7 +165,8 @@ export class SearchView {
     this.app.redraw();
     const query = { ...NOTHING, ...filtersOf(this.query) };
     const answer = await this.task.run((signal) => searchByFile(file, query, signal));
-    if (answer) this.app.navigate(searchAddress({ ...query, by: "token", subject: answer.query_token }), { carried: answer });
+    if (answer)
+      this.app.navigate(searchAddress({ ...query, by: "token", subject: answer.query_token }), { carried: answer });
   }
 
   open(link) {
@@ -282,7 +304,10 @@ export class SearchView {
     }
     if (this.task.running) return html`${this.task.slow ? slowNotice(() => this.stop()) : ""}${skeleton(12)}`;
     if (!listings.length) return none;
-    const tastes = this.found.answer && this.query.by !== "link" ? { isTaste: this.isTaste, tasteOf: (one) => this.tasteOf(one), taste: (one, kind) => this.taste(one, kind) } : {};
+    const tastes =
+      this.found.answer && this.query.by !== "link"
+        ? { isTaste: this.isTaste, tasteOf: (one) => this.tasteOf(one), taste: (one, kind) => this.taste(one, kind) }
+        : {};
     return html`
       ${grid(listings, { searchBy: (one) => this.searchBy(one), ...tastes })}
       ${this.more.problem ? this.#problem(this.more.problem) : ""}
@@ -297,7 +322,14 @@ export class SearchView {
 
   #empty() {
     const empty = this.found.answer?.empty;
-    if (!empty) return "";
+    if (!empty) {
+      return html`
+        <div class="notice">
+          <h2>The search was stopped</h2>
+          <p class="actions"><button type="button" class="strong" @click=${() => this.load()}>Search again</button></p>
+        </div>
+      `;
+    }
     const isFiltered = Object.values(filtersOf(this.query)).some((value) => value.length);
     return html`
       <div class="notice">

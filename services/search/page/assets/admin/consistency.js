@@ -58,15 +58,18 @@ export class Consistency {
       <section aria-labelledby="consistency-title">
         <h2 id="consistency-title">Consistency</h2>
         <p class="muted">Every photo of each open index is compared with the database.</p>
-        ${trouble(this.#app, this.#task.problem, () => this.#compare())}
-        ${this.#drift ? this.#table() : ""}
+        ${trouble(this.#app, this.#task.problem, () => this.#compare())} ${this.#drift ? this.#table() : ""}
         <p class="actions">
           <button type="button" @click=${() => this.#compare()}>
-            ${this.#task.running ? "Comparing…" : "Compare"}</button>
-          ${this.#drift?.some(differs)
-            ? html`<button type="button" class="strong" ?disabled=${isBusy}
-                @click=${() => this.#repair()}>Repair</button>`
-            : ""}
+            ${this.#task.running ? "Comparing…" : "Compare"}
+          </button>
+          ${
+            this.#drift?.some(differs)
+              ? html`<button type="button" class="strong" ?disabled=${isBusy} @click=${() => this.#repair()}>
+                  Repair
+                </button>`
+              : ""
+          }
         </p>
       </section>
     `;
@@ -77,11 +80,17 @@ export class Consistency {
     return html`
       <div class="scroll card" tabindex="0" role="region" aria-label="Consistency">
         <table>
-          <caption class="unseen">How each index differs from the database</caption>
+          <caption class="unseen">
+            How each index differs from the database
+          </caption>
           <thead>
-            <tr>${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+            <tr>
+              ${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}
+            </tr>
           </thead>
-          <tbody>${this.#drift.map(row)}</tbody>
+          <tbody>
+            ${this.#drift.map(row)}
+          </tbody>
         </table>
       </div>
     `;
@@ -94,9 +103,13 @@ function row(one) {
     <tr>
       <th scope="row">${one.engine}</th>
       ${figures.map((value) => html`<td class="figure">${number(value)}</td>`)}
-      <td>${differs(one)
-        ? html`<span class="badge" data-state="failed">differs</span>`
-        : html`<span class="badge" data-state="succeeded">in line</span>`}</td>
+      <td>
+        ${
+          differs(one)
+            ? html`<span class="badge" data-state="failed">differs</span>`
+            : html`<span class="badge" data-state="succeeded">in line</span>`
+        }
+      </td>
     </tr>
   `;
 }

@@ -48,7 +48,13 @@ export function countsPanel(counts) {
         ([subject, figures]) => html`
           <h3>${subject}</h3>
           <dl class="figures">
-            ${figures.map(([words, value]) => html`<div><dt>${words}</dt><dd>${number(value)}</dd></div>`)}
+            ${figures.map(
+              ([words, value]) =>
+                html`<div>
+                  <dt>${words}</dt>
+                  <dd>${number(value)}</dd>
+                </div>`,
+            )}
           </dl>
         `,
       )}

@@ -86,17 +86,19 @@ export class DuplicatesTab {
     return html`
       <section aria-labelledby="duplicates-title" aria-busy=${this.#reading.running}>
         <h2 id="duplicates-title">Listings with photos in common</h2>
-        <p class="actions"><label>Show
-          <select @change=${(event) => this.#choose(event.target.value)}>
-            ${Object.entries(STATES).map(
-              ([state, name]) => html`<option value=${state} .selected=${state === this.#state}>${name}</option>`,
-            )}
-          </select></label>
+        <p class="actions">
+          <label
+            >Show
+            <select @change=${(event) => this.#choose(event.target.value)}>
+              ${Object.entries(STATES).map(
+                ([state, name]) => html`<option value=${state} .selected=${state === this.#state}>${name}</option>`,
+              )}
+            </select></label
+          >
           <span class="muted" role="status">${this.#reading.running ? "Loading…" : ""}</span>
         </p>
         ${trouble(this.#app, this.#reading.problem, () => this.load())}
-        ${trouble(this.#app, this.#deciding.problem, () => this.load())}
-        ${this.#groups ? this.#list() : ""}
+        ${trouble(this.#app, this.#deciding.problem, () => this.load())} ${this.#groups ? this.#list() : ""}
       </section>
     `;
   }
@@ -105,11 +107,19 @@ export class DuplicatesTab {
     if (!this.#groups.length) return html`<p class="notice">${EMPTY[this.#state]}</p>`;
     return html`
       <div class="groups">
-        ${repeat(this.#groups, ({ links }) => keyOf(links[0]), (group) => this.#group(group))}
+        ${repeat(
+          this.#groups,
+          ({ links }) => keyOf(links[0]),
+          (group) => this.#group(group),
+        )}
       </div>
-      ${this.#cursor ? html`<p class="actions">
-        <button type="button" @click=${() => this.#more()}>More groups</button>
-      </p>` : ""}
+      ${
+        this.#cursor
+          ? html`<p class="actions">
+              <button type="button" @click=${() => this.#more()}>More groups</button>
+            </p>`
+          : ""
+      }
     `;
   }
 
@@ -117,7 +127,9 @@ export class DuplicatesTab {
     return html`
       <article class=${`card group ${links.length > 1 ? "wide" : ""}`}>
         <h3><span dir="auto">${ids[0]}</span> and ${number(ids.length - 1)} more</h3>
-        <ul class="pairs">${repeat(links, keyOf, (link) => html`<li>${this.#pair(link)}</li>`)}</ul>
+        <ul class="pairs">
+          ${repeat(links, keyOf, (link) => html`<li>${this.#pair(link)}</li>`)}
+        </ul>
       </article>
     `;
   }
@@ -125,9 +137,15 @@ export class DuplicatesTab {
   #pair(link) {
     const name = `${link.listing_id} and ${link.other_listing_id}`;
     const button = (decision, label) => html`
-      <button type="button" class="chip" aria-pressed=${link.decision === decision}
+      <button
+        type="button"
+        class="chip"
+        aria-pressed=${link.decision === decision}
         aria-label=${`${label}: ${name} are ${DECIDED[decision]}`}
-        @click=${() => this.#decide(link, decision)}>${label} <span class="muted">(${DECIDED[decision]})</span></button>
+        @click=${() => this.#decide(link, decision)}
+      >
+        ${label} <span class="muted">(${DECIDED[decision]})</span>
+      </button>
     `;
     return html`
       <div class="pair" role="group" aria-label=${name}>
@@ -136,9 +154,9 @@ export class DuplicatesTab {
         </div>
         <p>${link.verdict} <span class="muted">${percent(link.score)} of the picture agrees</span></p>
         <p class="actions">${button("accept", "Accept")} ${button("reject", "Reject")}</p>
-        <p class=${link.decision ? "decided" : "muted"}>${link.decision
-          ? `Decided: ${DECIDED[link.decision]}`
-          : "Not decided yet"}</p>
+        <p class=${link.decision ? "decided" : "muted"}>
+          ${link.decision ? `Decided: ${DECIDED[link.decision]}` : "Not decided yet"}
+        </p>
       </div>
     `;
   }

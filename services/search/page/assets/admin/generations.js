@@ -15,17 +15,24 @@ export function wayBack(generations) {
 /** @param actions `isBusy`; `promote(generation)` and `goBack(generation)`. */
 export function generationsTable(generations, actions) {
   if (!generations.length)
-    return html`<p class="muted">There are no indexes yet: they are built once <code>lookalike train</code> has made a
-      model.</p>`;
+    return html`<p class="muted">
+      There are no indexes yet: they are built once <code>lookalike train</code> has made a model.
+    </p>`;
   const isReturnable = wayBack(generations) !== null;
   return html`
     <div class="scroll card" tabindex="0" role="region" aria-label="Generations">
       <table>
-        <caption class="unseen">Generations of the indexes, newest first</caption>
+        <caption class="unseen">
+          Generations of the indexes, newest first
+        </caption>
         <thead>
-          <tr>${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+          <tr>
+            ${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}
+          </tr>
         </thead>
-        <tbody>${generations.map((one) => row(one, isReturnable, actions))}</tbody>
+        <tbody>
+          ${generations.map((one) => row(one, isReturnable, actions))}
+        </tbody>
       </table>
     </div>
   `;
@@ -33,14 +40,17 @@ export function generationsTable(generations, actions) {
 
 function row(one, isReturnable, { isBusy, promote, goBack }) {
   const button = (label, act) => html`
-    <button type="button" ?disabled=${isBusy} @click=${() => act(one)}>${label}<span class="unseen">
-      (generation ${one.generation})</span></button>
+    <button type="button" ?disabled=${isBusy} @click=${() => act(one)}>
+      ${label}<span class="unseen"> (generation ${one.generation})</span>
+    </button>
   `;
   return html`
     <tr>
       <th scope="row">${one.generation}</th>
-      <td><span class="badge" data-state=${one.state}>${one.state}</span>
-        ${one.forced ? html`<span class="muted">forced: its quality was not asked about</span>` : ""}</td>
+      <td>
+        <span class="badge" data-state=${one.state}>${one.state}</span>
+        ${one.forced ? html`<span class="muted">forced: its quality was not asked about</span>` : ""}
+      </td>
       <td>
         ${one.state === "previous" ? button("Promote", promote) : ""}
         ${one.state === "live" && isReturnable ? button("Go back", goBack) : ""}

@@ -92,12 +92,10 @@ export class IndexesTab {
   template() {
     const isBusy = this.#asking.running || Boolean(this.#job?.isActive);
     return html`
-      ${this.#job?.template() ?? ""}
-      ${trouble(this.#app, this.#asking.problem, () => this.load())}
+      ${this.#job?.template() ?? ""} ${trouble(this.#app, this.#asking.problem, () => this.load())}
       <section aria-labelledby="generations-title">
         <h2 id="generations-title">Generations</h2>
-        ${trouble(this.#app, this.#reading.problem, () => this.load())}
-        ${this.#generations ? this.#table(isBusy) : ""}
+        ${trouble(this.#app, this.#reading.problem, () => this.load())} ${this.#generations ? this.#table(isBusy) : ""}
         ${this.#reading.running && !this.#generations ? html`<p class="muted" role="status">Loading…</p>` : ""}
       </section>
       ${this.#generations ? this.#consistency.template(isBusy) : ""}

@@ -106,22 +106,28 @@ export class JobPanel {
   #standing(job) {
     return html`
       <p class="standing">${stateBadge(job)} <span class="muted">asked for ${when(job.created_at)}</span></p>
-      ${hasEnded(job) ? outcome(job) : this.#ongoing(job)}
-      ${countsPanel(job.counts)}
+      ${hasEnded(job) ? outcome(job) : this.#ongoing(job)} ${countsPanel(job.counts)}
       ${hasEnded(job) ? this.#rejects.template() : ""}
     `;
   }
 
   #ongoing(job) {
     return html`
-      ${job.progress
-        ? progressOf(job.progress)
-        : html`<p>${job.state === "queued" ? "Waits for its turn." : "Begins."}</p>`}
+      ${
+        job.progress
+          ? progressOf(job.progress)
+          : html`<p>${job.state === "queued" ? "Waits for its turn." : "Begins."}</p>`
+      }
       ${this.#isLost ? html`<p class="muted" role="status">The connection was lost; trying again.</p>` : ""}
       ${trouble(this.#app, this.#cancelling.problem, () => this.#cancel())}
       <p class="actions">
-        <button type="button" ?disabled=${job.cancel_requested || this.#cancelling.running}
-          @click=${() => this.#cancel()}>${job.cancel_requested ? "Being cancelled…" : "Cancel the job"}</button>
+        <button
+          type="button"
+          ?disabled=${job.cancel_requested || this.#cancelling.running}
+          @click=${() => this.#cancel()}
+        >
+          ${job.cancel_requested ? "Being cancelled…" : "Cancel the job"}
+        </button>
       </p>
     `;
   }

@@ -30,8 +30,10 @@ const count = (of, name) => number(of[name] ?? 0);
 /** What the job has done so far, in one line. */
 function inShort({ kind, counts }) {
   if (kind === "ingest" && counts.listings_read)
-    return `${count(counts, "listings_accepted")} of ${count(counts, "listings_read")} listings, `
-      + `${count(counts, "photos_accepted")} of ${count(counts, "photos_read")} photos`;
+    return (
+      `${count(counts, "listings_accepted")} of ${count(counts, "listings_read")} listings, ` +
+      `${count(counts, "photos_accepted")} of ${count(counts, "photos_read")} photos`
+    );
   if (counts.generation) return `generation ${counts.generation}`;
   const done = Object.entries(counts).filter(([, value]) => value);
   return done.map(([name, value]) => `${name.replaceAll("_", " ")}: ${number(value)}`).join(", ");
@@ -86,8 +88,7 @@ export class JobList {
     return html`
       <section aria-labelledby="jobs-title">
         <h2 id="jobs-title">Jobs</h2>
-        ${trouble(this.#app, this.#task.problem, () => this.load())}
-        ${this.#jobs ? this.#table() : ""}
+        ${trouble(this.#app, this.#task.problem, () => this.load())} ${this.#jobs ? this.#table() : ""}
         ${this.#task.running && !this.#jobs ? html`<p class="muted" role="status">Loading…</p>` : ""}
       </section>
     `;
@@ -98,16 +99,26 @@ export class JobList {
     return html`
       <div class="scroll card" tabindex="0" role="region" aria-label="Jobs">
         <table>
-          <caption class="unseen">Jobs, newest first</caption>
+          <caption class="unseen">
+            Jobs, newest first
+          </caption>
           <thead>
-            <tr>${["Job", "State", "Queued", "Took", "Done"].map((name) => html`<th scope="col">${name}</th>`)}</tr>
+            <tr>
+              ${["Job", "State", "Queued", "Took", "Done"].map((name) => html`<th scope="col">${name}</th>`)}
+            </tr>
           </thead>
-          <tbody>${this.#jobs.map((job) => this.#row(job))}</tbody>
+          <tbody>
+            ${this.#jobs.map((job) => this.#row(job))}
+          </tbody>
         </table>
       </div>
-      ${this.#cursor ? html`<p class="actions">
-        <button type="button" @click=${() => this.#more()}>Older jobs</button>
-      </p>` : ""}
+      ${
+        this.#cursor
+          ? html`<p class="actions">
+              <button type="button" @click=${() => this.#more()}>Older jobs</button>
+            </p>`
+          : ""
+      }
     `;
   }
 
@@ -115,8 +126,11 @@ export class JobList {
     const href = adminAddress("ingest", { job: job.job_id });
     return html`
       <tr>
-        <th scope="row"><a href=${href} aria-current=${job.job_id === this.#shown ? "true" : "false"}>${kindOf(job)}
-          <span class="muted">${job.job_id.slice(0, 8)}</span></a></th>
+        <th scope="row">
+          <a href=${href} aria-current=${job.job_id === this.#shown ? "true" : "false"}
+            >${kindOf(job)} <span class="muted">${job.job_id.slice(0, 8)}</span></a
+          >
+        </th>
         <td>${stateBadge(job)}</td>
         <td>${when(job.created_at)}</td>
         <td>${took(job)}</td>

@@ -55,8 +55,7 @@ export class ModelTab {
 
   template() {
     return html`
-      ${trouble(this.#app, this.#reading.problem, () => this.load())}
-      ${this.#card ? this.#sections(this.#card) : ""}
+      ${trouble(this.#app, this.#reading.problem, () => this.load())} ${this.#card ? this.#sections(this.#card) : ""}
       ${this.#reading.running && !this.#card ? html`<p class="muted" role="status">Loading…</p>` : ""}
     `;
   }
@@ -78,7 +77,9 @@ export class ModelTab {
         </section>
         <section class="card" aria-labelledby="categories-title">
           <h2 id="categories-title">${number(card.categories.length)} categories</h2>
-          <ul class="names">${card.categories.map((name) => html`<li dir="auto">${name}</li>`)}</ul>
+          <ul class="names">
+            ${card.categories.map((name) => html`<li dir="auto">${name}</li>`)}
+          </ul>
         </section>
       </div>
     `;
@@ -107,7 +108,15 @@ function facts(card) {
     ["Fills in a category from", confident === null ? "not calibrated" : `a probability of ${decimals(confident, 2)}`],
   ];
   return html`
-    <dl class="known">${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <dl class="known">
+      ${known.map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
   `;
 }
 
@@ -117,8 +126,15 @@ function metricsTable(metrics) {
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Metrics">
       <table>
-        <caption class="unseen">Measured on the held-out listings when the model was made</caption>
-        <thead><tr><th scope="col">Metric</th><th scope="col">Value</th></tr></thead>
+        <caption class="unseen">
+          Measured on the held-out listings when the model was made
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            <th scope="col">Value</th>
+          </tr>
+        </thead>
         <tbody>
           ${found.map(
             ([name, value]) => html`

@@ -69,7 +69,10 @@ export class RecallTab {
       <dl class="figures">
         ${this.#indexes.map(
           ({ engine, ann_recall_at_10: recall }) => html`
-            <div><dt>${engine}</dt><dd>${exactly(recall)} ${verdict(recall)}</dd></div>
+            <div>
+              <dt>${engine}</dt>
+              <dd>${exactly(recall)} ${verdict(recall)}</dd>
+            </div>
           `,
         )}
       </dl>
@@ -80,18 +83,25 @@ export class RecallTab {
     return html`
       <section aria-labelledby="searches-title">
         <h2 id="searches-title">Recall of people's searches</h2>
-        <p class="actions"><label>In
-          <select @change=${(event) => this.#choose(event.target.value)}>
-            ${Object.entries(SPANS).map(
-              ([hours, name]) => html`<option value=${hours} .selected=${hours === this.#span}>${name}</option>`,
-            )}
-          </select></label>
+        <p class="actions">
+          <label
+            >In
+            <select @change=${(event) => this.#choose(event.target.value)}>
+              ${Object.entries(SPANS).map(
+                ([hours, name]) => html`<option value=${hours} .selected=${hours === this.#span}>${name}</option>`,
+              )}
+            </select></label
+          >
           <span class="muted" role="status">${this.#task.running ? "Loading…" : ""}</span>
         </p>
-        ${this.#series.length
-          ? html`<div class="charts">${this.#series.map((one) => this.#card(one))}</div>`
-          : html`<p class="notice">No search was compared in ${SPANS[this.#span]}. Searches are sampled in the
-              background and made again exactly; come back after some have been made.</p>`}
+        ${
+          this.#series.length
+            ? html`<div class="charts">${this.#series.map((one) => this.#card(one))}</div>`
+            : html`<p class="notice">
+                No search was compared in ${SPANS[this.#span]}. Searches are sampled in the background and made again
+                exactly; come back after some have been made.
+              </p>`
+        }
       </section>
     `;
   }
@@ -102,8 +112,10 @@ export class RecallTab {
       <article class="card recall">
         <h3>${one.plan}</h3>
         <p class="muted">${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}</p>
-        <p><strong>${exactly(recall)}</strong> ${verdict(recall)} <span class="muted">${number(one.queries)}
-          ${one.queries === 1 ? "query" : "queries"}</span></p>
+        <p>
+          <strong>${exactly(recall)}</strong> ${verdict(recall)}
+          <span class="muted">${number(one.queries)} ${one.queries === 1 ? "query" : "queries"}</span>
+        </p>
         ${this.#chart(one)} ${hourTable(one)}
       </article>
     `;
@@ -127,16 +139,25 @@ const hourTable = ({ plan, shape, hours }) => html`
     <summary>As a table</summary>
     <div class="scroll" tabindex="0" role="region" aria-label=${`Recall of ${plan}, filter ${shape}, by hour`}>
       <table>
-        <caption class="unseen">Recall of ${plan}, filter ${shape}, by hour, the latest first</caption>
-        <thead><tr><th scope="col">Hour</th><th scope="col">Queries</th><th scope="col">Recall</th></tr></thead>
+        <caption class="unseen">
+          Recall of ${plan}, filter ${shape}, by hour, the latest first
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Hour</th>
+            <th scope="col">Queries</th>
+            <th scope="col">Recall</th>
+          </tr>
+        </thead>
         <tbody>
           ${hours.toReversed().map(
             ({ hour, queries, recall }) => html`
               <tr>
                 <th scope="row">${when(hour)}</th>
                 <td class="figure">${number(queries)}</td>
-                <td class="figure">${exactly(recall)}
-                  ${recall < MARK ? html`<span class="short">below ${MARK}</span>` : ""}</td>
+                <td class="figure">
+                  ${exactly(recall)} ${recall < MARK ? html`<span class="short">below ${MARK}</span>` : ""}
+                </td>
               </tr>
             `,
           )}

@@ -69,9 +69,14 @@ export class Rejects {
       <div class="chips" role="group" aria-label="Show one reason only">
         ${this.#reasons.map(
           ([reason, count]) => html`
-            <button type="button" class="chip" aria-pressed=${this.#chosen === reason}
-              @click=${() => this.#choose(reason)}>${inWords(reason)}
-              <span class="count">${number(count)}</span></button>
+            <button
+              type="button"
+              class="chip"
+              aria-pressed=${this.#chosen === reason}
+              @click=${() => this.#choose(reason)}
+            >
+              ${inWords(reason)} <span class="count">${number(count)}</span>
+            </button>
           `,
         )}
       </div>
@@ -89,13 +94,20 @@ export class Rejects {
     return html`
       <div class="scroll" tabindex="0" role="region" aria-label="Rejects">
         <table class="rejects">
-          <caption class="unseen">What was not accepted${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}</caption>
+          <caption class="unseen">
+            What was not accepted${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}
+          </caption>
           <thead>
-            <tr>${Object.values(COLUMNS).map((name) => html`<th scope="col">${name}</th>`)}</tr>
+            <tr>
+              ${Object.values(COLUMNS).map((name) => html`<th scope="col">${name}</th>`)}
+            </tr>
           </thead>
           <tbody>
             ${fitting.slice(0, MOST_ROWS).map(
-              (reject) => html`<tr>${Object.keys(COLUMNS).map((name) => cell(name, reject[name]))}</tr>`,
+              (reject) =>
+                html`<tr>
+                  ${Object.keys(COLUMNS).map((name) => cell(name, reject[name]))}
+                </tr>`,
             )}
           </tbody>
         </table>

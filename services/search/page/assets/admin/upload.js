@@ -89,16 +89,27 @@ export class UploadForm {
     return html`
       <section class="card upload" aria-labelledby="upload-title">
         <h2 id="upload-title">Ingest listings</h2>
-        <div class=${`drop ${this.#isOver ? "over" : ""}`} @dragover=${over} @dragleave=${left}
-          @drop=${(event) => this.#drop(event)}>
+        <div
+          class=${`drop ${this.#isOver ? "over" : ""}`}
+          @dragover=${over}
+          @dragleave=${left}
+          @drop=${(event) => this.#drop(event)}
+        >
           <label for="upload-files">Drop files here, or choose them</label>
-          <input id="upload-files" type="file" multiple ?disabled=${this.#task.running}
-            aria-describedby="upload-formats" @change=${(event) => this.#chosen(event.target)}>
-          <p id="upload-formats" class="muted">Listings as CSV, TSV, JSON Lines or Parquet; a photo table as CSV; the
-            photos as ZIP or TAR. Text files may be gzipped.</p>
+          <input
+            id="upload-files"
+            type="file"
+            multiple
+            ?disabled=${this.#task.running}
+            aria-describedby="upload-formats"
+            @change=${(event) => this.#chosen(event.target)}
+          />
+          <p id="upload-formats" class="muted">
+            Listings as CSV, TSV, JSON Lines or Parquet; a photo table as CSV; the photos as ZIP or TAR. Text files may
+            be gzipped.
+          </p>
         </div>
-        ${this.#files.length ? this.#chosenFiles() : ""}
-        ${trouble(this.#app, this.#task.problem, () => this.#start())}
+        ${this.#files.length ? this.#chosenFiles() : ""} ${trouble(this.#app, this.#task.problem, () => this.#start())}
       </section>
     `;
   }
@@ -111,13 +122,25 @@ export class UploadForm {
   #chosenFiles() {
     const why = lacking(this.#files.map(({ role }) => role));
     return html`
-      <ul class="files">${this.#files.map((one) => this.#fileRow(one))}</ul>
-      ${this.#task.running ? this.#sending() : html`
-        <p class="actions">
-          <button type="button" class="strong" ?disabled=${Boolean(why)} aria-describedby="upload-lacking"
-            @click=${() => this.#start()}>Start</button>
-          <span id="upload-lacking" class="muted">${why}</span>
-        </p>`}
+      <ul class="files">
+        ${this.#files.map((one) => this.#fileRow(one))}
+      </ul>
+      ${
+        this.#task.running
+          ? this.#sending()
+          : html` <p class="actions">
+              <button
+                type="button"
+                class="strong"
+                ?disabled=${Boolean(why)}
+                aria-describedby="upload-lacking"
+                @click=${() => this.#start()}
+              >
+                Start
+              </button>
+              <span id="upload-lacking" class="muted">${why}</span>
+            </p>`
+      }
     `;
   }
 
@@ -136,8 +159,15 @@ export class UploadForm {
             ([value, name]) => html`<option value=${value} .selected=${value === role}>${name}</option>`,
           )}
         </select>
-        <button type="button" class="quiet" aria-label=${`Remove ${file.name}`} ?disabled=${this.#task.running}
-          @click=${() => this.#change(without)}>Remove</button>
+        <button
+          type="button"
+          class="quiet"
+          aria-label=${`Remove ${file.name}`}
+          ?disabled=${this.#task.running}
+          @click=${() => this.#change(without)}
+        >
+          Remove
+        </button>
       </li>
     `;
   }
@@ -147,9 +177,9 @@ export class UploadForm {
     const isAllSent = this.#sent === 1;
     return html`
       <div class="progress">
-        <p>${isAllSent
-          ? "All is sent; the server stores it."
-          : `Sending ${size(total * this.#sent)} of ${size(total)}`}</p>
+        <p>
+          ${isAllSent ? "All is sent; the server stores it." : `Sending ${size(total * this.#sent)} of ${size(total)}`}
+        </p>
         <progress aria-label="Sending the files" max="1" value=${isAllSent ? nothing : this.#sent}></progress>
       </div>
       <p class="actions"><button type="button" @click=${() => this.#task.stop()}>Stop</button></p>
