@@ -72,7 +72,7 @@ def test_going_back_keeps_the_place_and_what_was_scrolled_to(page: Page, photo: 
     page.wait_for_url(re.compile("/listing"))
     page.go_back()
     wait_for_results(page)
-    assert results(page) == found
+    assert results(page)[: len(found)] == found, "more may have come since"
     assert page.evaluate("scrollY") > depth / 2
 
 
