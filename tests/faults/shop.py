@@ -140,7 +140,7 @@ def serving(
         process = subprocess.Popen(command, env=environment, cwd=folder, stderr=log)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
-                _wait_until_ready(process, client)
+                wait_until_ready(process, client)
                 yield process, client
         finally:
             process.kill()
@@ -178,7 +178,8 @@ def _run(arguments: tuple[str, ...], folder: Path, settings: dict[str, str], beg
     main()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client) -> None:
+    """Wait until the server can answer searches."""
     for _ in range(600):
         assert process.poll() is None, "the server ended by itself"
         try:

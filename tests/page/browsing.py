@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 from playwright.sync_api import Playwright, sync_playwright
 
-from tests.faults.shop import free_port
+from tests.faults.shop import free_port, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,23 +67,12 @@ def serving(data: Path, *, port: int | None = None, app: str = "both", **setting
         process = subprocess.Popen(command, env=environment, cwd=data.parent, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_ready(process, url)
+            with httpx.Client(base_url=url) as client:
+                wait_until_ready(process, client)
             yield url
         finally:
             process.terminate()
             process.wait(30)
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    for _ in range(1200):
-        assert process.poll() is None, "the server ended by itself"
-        try:
-            if httpx.get(f"{url}/health/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("the server does not become ready")
 
 
 @contextmanager
