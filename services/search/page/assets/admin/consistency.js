@@ -3,6 +3,7 @@
 import { call } from "../api.js";
 import { number } from "../format.js";
 import { Task } from "../task.js";
+import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { trouble } from "./trouble.js";
 
@@ -77,23 +78,12 @@ export class Consistency {
 
   #table() {
     if (!this.#drift.length) return html`<p>No index is open in this process.</p>`;
-    return html`
-      <div class="scroll card" tabindex="0" role="region" aria-label="Consistency">
-        <table>
-          <caption class="unseen">
-            How each index differs from the database
-          </caption>
-          <thead>
-            <tr>
-              ${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}
-            </tr>
-          </thead>
-          <tbody>
-            ${this.#drift.map(row)}
-          </tbody>
-        </table>
-      </div>
-    `;
+    return table({
+      name: "Consistency",
+      caption: "How each index differs from the database",
+      columns: COLUMNS,
+      rows: this.#drift.map(row),
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The generations of the indexes as a table. */
 
 import { number, when } from "../format.js";
+import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 
 const COLUMNS = ["Generation", "State", "Change", "Model", "Photos", "Created", "Promoted"];
@@ -19,23 +20,12 @@ export function generationsTable(generations, actions) {
       There are no indexes yet: they are built once <code>lookalike train</code> has made a model.
     </p>`;
   const isReturnable = wayBack(generations) !== null;
-  return html`
-    <div class="scroll card" tabindex="0" role="region" aria-label="Generations">
-      <table>
-        <caption class="unseen">
-          Generations of the indexes, newest first
-        </caption>
-        <thead>
-          <tr>
-            ${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${generations.map((one) => row(one, isReturnable, actions))}
-        </tbody>
-      </table>
-    </div>
-  `;
+  return table({
+    name: "Generations",
+    caption: "Generations of the indexes, newest first",
+    columns: COLUMNS,
+    rows: generations.map((one) => row(one, isReturnable, actions)),
+  });
 }
 
 function row(one, isReturnable, { isBusy, promote, goBack }) {
