@@ -5,6 +5,7 @@ import { call } from "../api.js";
 import { duration, number, when } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { table } from "./table.js";
 import { trouble } from "./trouble.js";
 
 const KINDS = {
@@ -97,21 +98,12 @@ export class JobList {
   #table() {
     if (!this.#jobs.length) return html`<p class="muted">There has been no job yet.</p>`;
     return html`
-      <div class="scroll card" tabindex="0" role="region" aria-label="Jobs">
-        <table>
-          <caption class="unseen">
-            Jobs, newest first
-          </caption>
-          <thead>
-            <tr>
-              ${["Job", "State", "Queued", "Took", "Done"].map((name) => html`<th scope="col">${name}</th>`)}
-            </tr>
-          </thead>
-          <tbody>
-            ${this.#jobs.map((job) => this.#row(job))}
-          </tbody>
-        </table>
-      </div>
+      ${table({
+        name: "Jobs",
+        caption: "Jobs, newest first",
+        columns: ["Job", "State", "Queued", "Took", "Done"],
+        rows: this.#jobs.map((job) => this.#row(job)),
+      })}
       ${
         this.#cursor
           ? html`<p class="actions">
