@@ -14,7 +14,7 @@ from tests.sites import running_site
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.page.browsing import Demo, Witness
 
@@ -119,6 +119,21 @@ def test_filters_keep_what_they_say(page: Page, demo: Demo, photo: Path) -> None
     assert found
     assert {one["category"] for one in found} == {"Home & Garden"}
     assert max(one["price"] for one in found) <= 30
+
+
+def test_an_answer_that_arrives_leaves_what_is_being_typed(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    held: list[Route] = []
+    page.route("**/v1/search", lambda route: held.append(route))
+    page.get_by_label("Home & Garden").check()
+    page.wait_for_url(re.compile("category="))
+    page.get_by_label("to", exact=True).press_sequentially("30")
+    assert held
+    for route in held:
+        route.continue_()
+    wait_for_results(page)
+    expect(page.get_by_label("to", exact=True)).to_have_value("30")
 
 
 def test_categories_are_offered_with_their_numbers_of_listings(page: Page, demo: Demo, photo: Path) -> None:

@@ -5,6 +5,9 @@ import { live } from "./vendor/lit-html/directives/live.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 /**
+ * A field is written to only when the search has changed what it says: an answer that arrives while somebody types
+ * leaves the field alone.
+ *
  * @param categories `[{category, listings}]`.
  * @param choose is called with the filters that have changed.
  */
@@ -27,7 +30,7 @@ export function filterPanel(query, categories, choose) {
               min="0"
               step="any"
               inputmode="decimal"
-              .value=${live(query.price_min)}
+              .value=${query.price_min}
               @change=${entered("price_min")}
           /></label>
           <label
@@ -37,7 +40,7 @@ export function filterPanel(query, categories, choose) {
               min="0"
               step="any"
               inputmode="decimal"
-              .value=${live(query.price_max)}
+              .value=${query.price_max}
               @change=${entered("price_max")}
           /></label>
         </div>
@@ -48,7 +51,7 @@ export function filterPanel(query, categories, choose) {
           type="text"
           autocomplete="off"
           placeholder="A town or a region"
-          .value=${live(query.place)}
+          .value=${query.place}
           @change=${entered("place")}
       /></label>
       <fieldset>
