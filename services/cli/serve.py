@@ -21,6 +21,7 @@ from services.ingest.app import ingest_part
 from services.search.app import create_app as create_search_app
 from services.search.app import search_part
 from services.web.app import create_app
+from services.web.http_protocol import BoundedHttp
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -81,6 +82,8 @@ def run(resources: Resources, *, host: str, port: int, app: Served = Served.BOTH
         build_app(resources, app),
         host=host,
         port=port,
+        http=BoundedHttp,
+        ws="none",
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -1,9 +1,6 @@
 """A deadline for bodies: a client that sends one too slowly, or stops, is answered 408 and its connection is closed.
 
-uvicorn 0.54 has none. What remains: it has no deadline either for a client that connects and never sends a whole
-request line and headers (`timeout_keep_alive` begins after an answer, `h11_max_incomplete_event_size` bounds bytes and
-not time). Such a socket costs a file descriptor and no thread; where strangers can connect, a proxy in front of the
-service ends it (nginx: `client_header_timeout`), as it does slow bodies.
+uvicorn 0.54 has none. The head of a request has one of its own: see `http_protocol`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from db.models import Role
 from services.cli.serve import Served, build_app
 from services.errors import Unavailable
 from services.ingest.freshness import measure_freshness
+from services.web.http_protocol import BoundedHttp
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
 @contextmanager
 def serving(resources: Resources, app: Served = Served.BOTH) -> Iterator[str]:
     """Serve on a free port while the block runs; give the URL."""
-    server = uvicorn.Server(uvicorn.Config(build_app(resources, app), port=0, log_level="error", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(build_app(resources, app), port=0, log_level="error", ws="none", http=BoundedHttp)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -17,6 +17,7 @@ from litestar import Controller, Request, post
 from services.resources import Resources
 from services.settings import Settings
 from services.web.app import AppPart, create_app, sized
+from services.web.http_protocol import BoundedHttp
 from services.web.slow_bodies import ENOUGH_BYTES
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder: Path = tmp_path_factory.mktemp("data")
     resources = Resources(Settings(_env_file=None, data_dir=folder, threads=1, body_timeout_s=TIMEOUT_S))
     app = create_app(resources, title="Test", parts=[AppPart([take, think, sized(Bulk, 10**9)], {})])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=BoundedHttp))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

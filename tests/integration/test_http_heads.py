@@ -1,0 +1,165 @@
+"""Heads of requests that are too large, too slow or none are refused with a problem, over a real socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+import uvicorn
+from litestar import Litestar, Request, get, post
+
+from services.web.http_protocol import MAX_HEAD_BYTES, BoundedHttp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMEOUT_S = 0.5
+
+
+class Impatient(BoundedHttp):
+    head_timeout_s = TIMEOUT_S
+
+
+@get("/hello")
+async def hello() -> str:
+    return "hello"
+
+
+@get("/think")
+async def think() -> str:
+    await anyio.sleep(3 * TIMEOUT_S)
+    return "thought"
+
+
+@post("/take", status_code=200)
+async def take(request: Request[Any, Any, Any]) -> int:
+    return len(await request.body())
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    app = Litestar([hello, think, take], openapi_config=None)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=Impatient))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def client(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as opened:
+        yield opened
+
+
+def answer(client: socket.socket) -> tuple[int, bytes]:
+    """Read one answer of a connection that goes on; return its status and its body."""
+    response = HTTPResponse(client)
+    response.begin()
+    return response.status, response.read()
+
+
+def read_to_end(client: socket.socket) -> bytes:
+    content = b""
+    try:
+        while piece := client.recv(65536):
+            content += piece
+    except ConnectionResetError:  # the server closed before it had read everything
+        pass
+    return content
+
+
+def assert_refused(answer: bytes, status: int, said: str) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"application/problem+json" in head
+    problem = json.loads(body)
+    assert problem["status"] == status
+    assert said in problem["detail"]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /hello HT", b"GET /hello HTTP/1.1\r\nHost: x\r\n"])
+def test_a_head_that_stops_is_answered_408_and_the_connection_ends(client: socket.socket, sent: bytes) -> None:
+    client.sendall(sent)
+    assert_refused(read_to_end(client), 408, "0.5 s")
+
+
+def test_a_head_that_drips_has_no_more_time(client: socket.socket) -> None:
+    client.settimeout(TIMEOUT_S / 10)
+    began = time.monotonic()
+    client.sendall(b"GET /hello HTTP/1.1\r\n")
+    while time.monotonic() < began + 10 * TIMEOUT_S:
+        try:
+            client.sendall(b"X: x\r\n")
+            assert client.recv(1) == b"H"
+            return
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return
+    pytest.fail("the server went on listening")
+
+
+def test_the_second_head_of_a_connection_has_a_deadline_too(client: socket.socket) -> None:
+    client.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer(client) == (200, b"hello")
+    client.sendall(b"GET /hel")
+    assert_refused(read_to_end(client), 408, "0.5 s")
+
+
+def test_a_head_that_came_while_an_answer_was_under_way_does_not_cut_it_off(client: socket.socket) -> None:
+    client.sendall(b"GET /think HTTP/1.1\r\nHost: x\r\n\r\nGET /hel")
+    time.sleep(2 * TIMEOUT_S)
+    client.sendall(b"lo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    first, second = read_to_end(client).split(b"HTTP/1.1 200 OK")[1:]
+    assert first.endswith(b"thought")
+    assert second.endswith(b"hello")
+
+
+@pytest.mark.parametrize("endless", [b"X: x\r\n", b"x"], ids=["headers", "one header"])
+def test_a_head_that_does_not_end_is_refused_for_its_size(client: socket.socket, endless: bytes) -> None:
+    client.sendall(b"GET /hello HTTP/1.1\r\nX: ")
+    piece = endless * (8192 // len(endless))
+    try:
+        for _ in range(100 * MAX_HEAD_BYTES // len(piece)):
+            client.sendall(piece)
+            time.sleep(0.001)
+    except ConnectionError:
+        return  # what was answered is dropped by TCP where bytes were still under way
+    pytest.fail("the server took all of it")
+
+
+def test_a_head_of_more_bytes_than_allowed_is_answered_431(client: socket.socket) -> None:
+    client.sendall(b"GET /hello HTTP/1.1\r\nX: " + b"x" * MAX_HEAD_BYTES)
+    assert_refused(read_to_end(client), 431, "16,384 bytes")
+
+
+def test_what_is_no_http_is_refused_with_a_problem(client: socket.socket) -> None:
+    client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+    assert_refused(read_to_end(client), 400, "Invalid HTTP")
+
+
+def test_an_offer_to_speak_another_protocol_is_answered_in_this_one(client: socket.socket) -> None:
+    client.sendall(
+        b"POST /take HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nContent-Length: 4\r\n\r\nbody"
+    )
+    assert answer(client) == (200, b"4")
+
+
+def test_a_body_is_not_counted_as_a_head(client: socket.socket) -> None:
+    size = 4 * MAX_HEAD_BYTES
+    client.sendall(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+    client.sendall(bytes(size))
+    assert answer(client) == (200, str(size).encode())
