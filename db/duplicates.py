@@ -141,7 +141,7 @@ def copies_of(session: Session, listing_id: str) -> list[ListingCopy]:
 def links(session: Session, *, of_listing: str | None = None) -> list[Link]:
     """Return the pairs of listings with a photo in common, each by its surest pair of photos, in order of their ids."""
     best: dict[tuple[str, str], Link] = {}
-    decided = _decisions(session)
+    decided = decisions(session)
     for pair, one, other in _pairs(session, of_listing):
         first, second = sorted(((one, pair.photo_id), (other, pair.other_photo_id)))
         listings = (first[0], second[0])
@@ -159,6 +159,12 @@ def decide(session: Session, listing_ids: tuple[str, str], decision: Decision, *
     )
     row.decision, row.key_id, row.decided_at = decision, key_id, utc_now()
     session.add(row)
+
+
+def decisions(session: Session) -> dict[tuple[str, str], Decision]:
+    """Return all that was decided, by the two listings in the order of their ids."""
+    rows = session.exec(select(DuplicateReview)).all()
+    return {(row.listing_id, row.other_listing_id): "accept" if row.decision == "accept" else "reject" for row in rows}
 
 
 def decided_by(session: Session, listing_ids: tuple[str, str]) -> str | None:
@@ -211,11 +217,6 @@ def _pairs(session: Session, of_listing: str | None) -> list[tuple[DuplicatePair
     if of_listing is not None:
         query = query.where(or_(col(one.listing_id) == of_listing, col(other.listing_id) == of_listing))
     return [(pair, first, second) for pair, first, second in session.exec(query)]
-
-
-def _decisions(session: Session) -> dict[tuple[str, str], Decision]:
-    rows = session.exec(select(DuplicateReview)).all()
-    return {(row.listing_id, row.other_listing_id): "accept" if row.decision == "accept" else "reject" for row in rows}
 
 
 def _surer(one: Link, other: Link) -> bool:

@@ -18,7 +18,7 @@ def bench_duplicates(
     limit: Annotated[int, typer.Option(help="Photos to edit, in every way.", min=1)] = 500,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Edit photos as sellers do, and look for each copy's original among all photos."""
+    """Edit photos as sellers do, look for each copy's original among all photos, and count what reviews decided."""
     with open_resources() as resources, stage_bars() as progress:
         measured = bench_finding(resources, limit=limit, progress=progress)
     if json:
@@ -45,4 +45,14 @@ def _show(measured: DuplicateBenchmark) -> None:
         ["edit", "copies", "among candidates", "recall", "precision", "identical", "wrong identical"],
         rows,
     )
+    print_table(
+        "Pairs of listings found among the photos as they are",
+        ["verdict", "pairs", "accepted", "rejected", "precision"],
+        [(one.verdict, one.pairs, one.accepted, one.rejected, _share(one.precision)) for one in measured.reviews],
+    )
+    output.print(f"{measured.lost} pairs that a review accepted are not found now")
     output.print(f"{measured.cpu_ms:.0f} ms of the processor to compare a photo with those nearest to it")
+
+
+def _share(share: float | None) -> str:
+    return "—" if share is None else f"{share:.3f}"

@@ -1,4 +1,4 @@
-"""How well copies are recognised: photos of the installation are edited, and looked for among all of them."""
+"""How well copies are recognised: those that edits make of the installation's photos, and those that people judged."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from more_itertools import chunked
 
-from db import embeddings, photos
+from db import duplicates, embeddings, photos
 from ml.duplicates import Verdict
 from ml.photo_edits import EDITS, UNTOUCHED, edited
 from ml.preprocess import PhotoError, decode
@@ -59,13 +60,48 @@ class EditFigures:
         return self.found / max(self.copies, 1)
 
 
+@dataclass(slots=True)
+class ReviewFigures:
+    """What people decided of the pairs of listings that were found with one verdict.
+
+    Attributes:
+        verdict: of the surest pair of their photos.
+        pairs: how many were found.
+        accepted: of how many somebody decided that they are copies.
+        rejected: of how many that they are none.
+    """
+
+    verdict: str
+    pairs: int = 0
+    accepted: int = 0
+    rejected: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """The share of those decided that are copies; None where nobody decided."""
+        decided = self.accepted + self.rejected
+        return self.accepted / decided if decided else None
+
+
 @dataclass(frozen=True, slots=True)
 class DuplicateBenchmark:
-    """What was measured. `cpu_ms`: of the processor, to compare a photo with its candidates."""
+    """What was measured.
+
+    Attributes:
+        photos: how many were edited.
+        gallery: among how many the copies were looked for.
+        edits: by edit.
+        reviews: the pairs that were found among the installation's own photos, by verdict.
+        lost: pairs of listings that somebody accepted, and that are not found as the photos and the rules are now.
+        cpu_ms: of the processor, to compare a photo with its candidates.
+        seconds: in all.
+    """
 
     photos: int
     gallery: int
     edits: tuple[EditFigures, ...]
+    reviews: tuple[ReviewFigures, ...]
+    lost: int
     cpu_ms: float
     seconds: float
 
@@ -99,25 +135,45 @@ class _Bench:
             progress("edit and look for", number, len(chosen))
             self._measure(photo, number)
         progress("edit and look for", len(chosen), len(chosen))
+        reviews, lost = self._reviewed()
         return DuplicateBenchmark(
             photos=len(chosen),
             gallery=self._gallery,
             edits=tuple(self._figures.values()),
+            reviews=reviews,
+            lost=lost,
             cpu_ms=round(1000 * self._compared_cpu / max(self._compared, 1), 1),
             seconds=round(perf_counter() - started, 1),
         )
+
+    def _reviewed(self) -> tuple[tuple[ReviewFigures, ...], int]:
+        figures = {verdict: ReviewFigures(verdict) for verdict in (Verdict.IDENTICAL, Verdict.EDITED)}
+        with self._resources.database.read() as session:
+            links, decided = duplicates.links(session), duplicates.decisions(session)
+        for link in links:
+            of_verdict = figures[Verdict(link.verdict)]
+            of_verdict.pairs += 1
+            of_verdict.accepted += link.decision == "accept"
+            of_verdict.rejected += link.decision == "reject"
+        found = {(link.listing_id, link.other_listing_id) for link in links}
+        lost = sum(decision == "accept" and pair not in found for pair, decision in decided.items())
+        return tuple(figures.values()), lost
 
     def _chosen(self, limit: int) -> list[Photo]:
         version = self._live.generation.model_version
         with self._resources.database.read() as session:
             ids = embeddings.embedded_ids(session, model_version=version)
             self._gallery = len(ids)
-            shuffled = np.random.default_rng(0).permutation(ids)[: 4 * limit].tolist()
-            rows = {row.id: row for row in photos.photos_by_id(session, shuffled)}
-        measured = [rows[photo_id] for photo_id in shuffled if photo_id in rows and _is_measured(rows[photo_id])]
+            shuffled = np.random.default_rng(0).permutation(ids).tolist()
+            measured: list[Photo] = []
+            for some in chunked(shuffled, 4 * limit):
+                rows = {row.id: row for row in photos.photos_by_id(session, some)}
+                measured += [rows[photo_id] for photo_id in some if photo_id in rows and _is_measured(rows[photo_id])]
+                if len(measured) >= limit:
+                    return measured[:limit]
         if not measured:
             raise BadInput("There are no photos to measure with. Ingest some, with a model.")
-        return measured[:limit]
+        return measured
 
     def _measure(self, photo: Photo, seed: int) -> None:
         try:
