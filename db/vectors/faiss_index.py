@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import faiss
@@ -12,6 +11,7 @@ import numpy as np
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
+from db.vectors.exclusions import apart, fetch_others
 from db.vectors.faiss_lists import IvfSettings, Lists
 from db.vectors.faiss_vectors import SlotVectors
 from db.vectors.payload_files import read_payloads, write_payloads
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
     from db.vectors.selections import Selection
 
 _VECTORS, _PAYLOADS = "vectors.faiss", "payloads.arrow"
-
-_FEW_EXCLUDED = 64
-"""Listings that are dropped from what was found, where the mask of another filter would be made for every query."""
-
-_PHOTOS_EXPECTED = 4
-"""Of an excluded listing: so many more hits are fetched at first."""
 
 
 class FaissIndex:
@@ -120,16 +114,15 @@ class FaissIndex:
     ) -> list[Hit]:
         """See `VectorIndex`."""
         query = checked_query(vector, self._vector_size, k=k, where=where)
-        wide, excluded = _apart(where)
+        wide, excluded = apart(where)
         with self._lock.reading():
             among = self._selected(wide)
 
-            def fetch(limit: int) -> list[Hit]:
-                slots, scores = self._nearest(query, limit, among, excluded=excluded, exact=exact)
-                photo_ids = self._table.photo_ids_in(slots)
-                return [Hit(photo_id, score) for photo_id, score in zip(photo_ids, scores.tolist(), strict=True)]
+            def fetch(limit: int) -> tuple[list[Hit], int]:
+                slots, scores = self._vectors.nearest(query, limit, among=among, exact=exact)
+                return self._hits(slots, scores, excluded), len(slots)
 
-            return best_hits(fetch, k)
+            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`. Durable with the next `save` only."""
@@ -152,7 +145,7 @@ class FaissIndex:
     def count(self, where: Filter = NO_FILTER) -> int:
         """See `VectorIndex`."""
         check_filter(where)
-        wide, excluded = _apart(where)
+        wide, excluded = apart(where)
         if wide == NO_FILTER and not excluded:
             return len(self._table)
         with self._lock.reading():
@@ -200,19 +193,14 @@ class FaissIndex:
             return None
         return self._selections.get(where, self._table.mask)
 
-    def _nearest(
-        self, query: Vector, limit: int, among: Selection | None, *, excluded: frozenset[str], exact: bool
-    ) -> tuple[Slots, NDArray[np.float64]]:
-        if not excluded:
-            return self._vectors.nearest(query, limit, among=among, exact=exact)
-        fetched = limit + _PHOTOS_EXPECTED * len(excluded)
-        while True:
-            slots, scores = self._vectors.nearest(query, fetched, among=among, exact=exact)
+    def _hits(self, slots: Slots, scores: NDArray[np.float64], excluded: frozenset[str]) -> list[Hit]:
+        """Return the hits of listings that are not excluded, the best first."""
+        if excluded:
             kept = np.flatnonzero(~self._table.columns.listings.are_any_of(excluded, slots))
-            if len(kept) >= limit or len(slots) < fetched:
-                best = kept[np.argsort(-scores[kept], kind="stable")[:limit]]
-                return slots[best], scores[best]
-            fetched *= 4
+            slots, scores = slots[kept], scores[kept]
+        best = np.argsort(-scores, kind="stable")
+        photo_ids = self._table.photo_ids_in(slots[best])
+        return [Hit(photo_id, score) for photo_id, score in zip(photo_ids, scores[best].tolist(), strict=True)]
 
     def _train_if_due(self) -> None:
         if not self._vectors.is_training_due(len(self._table)):
@@ -234,14 +222,6 @@ class FaissIndex:
             raise SnapshotDamaged(snapshot, "its payloads, vectors and manifest do not agree on the number of photos")
         index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, lists=_trained_lists_of(contents))
         return index
-
-
-def _apart(where: Filter) -> tuple[Filter, frozenset[str]]:
-    """Return the filter without the listings that it excludes, and these; with many, the filter as it is, and none."""
-    excluded = where.excluded_listing_ids
-    if not 0 < len(excluded) <= _FEW_EXCLUDED:
-        return where, frozenset()
-    return replace(where, excluded_listing_ids=frozenset()), excluded
 
 
 def _settings_of(contents: Contents) -> IvfSettings | None:

@@ -17,9 +17,10 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.edge_shard import engine_errors, open_shard
+from db.vectors.exclusions import apart, fetch_others
 from db.vectors.folder_lock import hold_folder
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
-from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, VECTOR_NAME, held_points, payload_fields
+from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
 from db.vectors.ranking import best_hits
 
 if TYPE_CHECKING:
@@ -64,16 +65,22 @@ class QdrantEdgeIndex:
         query = edge.Query.Nearest(
             checked_query(vector, self._vector_size, k=k, where=where).tolist(), using=VECTOR_NAME
         )
-        filtered_by = _rendered(where)
+        wide, excluded = apart(where)
+        filtered_by = _rendered(wide)
         walked = edge.AcornSearchParams(enable=acorn and filtered_by is not None)
         parameters = edge.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
 
-        def fetch(limit: int) -> list[Hit]:
-            request = edge.QueryRequest(limit=limit, query=query, filter=filtered_by, params=parameters)
-            return [Hit(_photo_id(found.id), found.score) for found in self._shard.query(request)]
+        def fetch(limit: int) -> tuple[list[Hit], int]:
+            payload = [LISTING_ID] if excluded else False
+            request = edge.QueryRequest(
+                limit=limit, query=query, filter=filtered_by, params=parameters, with_payload=payload
+            )
+            found = self._shard.query(request)
+            kept = [point for point in found if (point.payload or {}).get(LISTING_ID) not in excluded]
+            return [Hit(_photo_id(point.id), point.score) for point in kept], len(found)
 
         with engine_errors(self._folder):
-            return best_hits(fetch, k)
+            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""

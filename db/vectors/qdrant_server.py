@@ -11,8 +11,9 @@ from qdrant_client import models
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
+from db.vectors.exclusions import apart, fetch_others
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
-from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, VECTOR_NAME, held_points, payload_fields
+from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
 from db.vectors.ranking import best_hits
 from db.vectors.server_collections import drop_collection, ensure_collection, server_errors
 
@@ -49,11 +50,12 @@ class QdrantServerIndex:
     ) -> list[Hit]:
         """See `VectorIndex`."""
         query = checked_query(vector, self._vector_size, k=k, where=where).tolist()
-        filtered_by = _rendered(where)
+        wide, excluded = apart(where)
+        filtered_by = _rendered(wide)
         walked = models.AcornSearchParams(enable=acorn and filtered_by is not None)
         parameters = models.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
 
-        def fetch(limit: int) -> list[Hit]:
+        def fetch(limit: int) -> tuple[list[Hit], int]:
             found = self._client.query_points(
                 self._collection,
                 query=query,
@@ -61,12 +63,13 @@ class QdrantServerIndex:
                 query_filter=filtered_by,
                 search_params=parameters,
                 limit=limit,
-                with_payload=False,
-            )
-            return [Hit(_photo_id(point.id), point.score) for point in found.points]
+                with_payload=[LISTING_ID] if excluded else False,
+            ).points
+            kept = [point for point in found if (point.payload or {}).get(LISTING_ID) not in excluded]
+            return [Hit(_photo_id(point.id), point.score) for point in kept], len(found)
 
         with server_errors(self._client):
-            return best_hits(fetch, k)
+            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
