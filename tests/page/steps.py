@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -18,6 +19,8 @@ DROP = """([content, type, name]) => {
     transfer.items.add(new File([bytes], name, { type }));
     return transfer;
 }"""
+PASTE = """(target, clipboardData) =>
+    target.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }))"""
 
 
 def choose_photo(page: Page, photo: Path) -> None:
@@ -26,18 +29,37 @@ def choose_photo(page: Page, photo: Path) -> None:
     wait_for_results(page)
 
 
-def drop(page: Page, content: bytes, *, event: str = "drop", media_type: str = "image/jpeg") -> None:
+def drop(page: Page, content: bytes, *, event: str = "drop", at: str = "main", media_type: str = "image/jpeg") -> None:
     """Drop a file onto the page, or paste it."""
     transfer = page.evaluate_handle(DROP, [base64.b64encode(content).decode(), media_type, "photo.jpg"])
     if event == "paste":
-        page.evaluate("(transfer) => dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }))", transfer)
+        page.locator(at).evaluate(PASTE, transfer)
     else:
-        page.dispatch_event("main", event, {"dataTransfer": transfer})
+        page.dispatch_event(at, event, {"dataTransfer": transfer})
 
 
 def wait_for_results(page: Page) -> None:
     """Wait until a search has answered with results."""
     expect(page.locator(".found .match").first).to_be_visible()
+
+
+def draw_crop(page: Page) -> None:
+    """Draw a box over the middle of the photo."""
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+    box = page.locator("crop-box").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("crop=0.3"))
+
+
+def scroll_on(page: Page) -> None:
+    """Scroll to the end of the results, and wait for further ones."""
+    shown = len(results(page))
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator(".found .result[data-listing]").nth(shown)).to_be_attached()
 
 
 def results(page: Page) -> list[str]:

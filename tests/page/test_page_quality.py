@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from tests.page.browsing import Demo
 
 HEAVIEST = 150_000
-TABS = ("ingest", "indexes", "recall", "duplicates", "model")
+TABS = {
+    "ingest": "[aria-labelledby=jobs-title] tbody tr",
+    "indexes": "[aria-labelledby=generations-title] tbody tr",
+    "recall": "#searches-title",
+    "duplicates": "[aria-labelledby=duplicates-title] :is(.group, .notice:not(.problem))",
+    "model": "#model-title",
+}
+"""What each tab of administration shows once it has its answers."""
+
 SCHEMES = ("light", "dark")
 
 
@@ -70,14 +78,25 @@ def test_a_listing_is_accessible(look: Page) -> None:
 @pytest.mark.parametrize("tab", TABS)
 def test_administration_is_accessible(look: Page, tab: str) -> None:
     look.goto(f"/admin?tab={tab}")
-    look.wait_for_load_state("networkidle")
+    expect(look.locator(TABS[tab]).first).to_be_visible()
     assert findings(look) == []
+
+
+def test_the_colours_follow_the_scheme(page: Page) -> None:
+    page.goto("/")
+    shades = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        shades[scheme] = sum(int(part) for part in re.findall(r"\d+", shade))
+    assert shades["light"] > 600
+    assert shades["dark"] < 150
 
 
 def test_a_problem_and_a_dialog_are_accessible(look: Page) -> None:
     look.goto("/?listing=nobody")
     expect(look.get_by_role("alert").first).to_be_visible()
-    look.get_by_role("button", name="Key").click()
+    look.get_by_role("button", name="Key", exact=True).click()
     expect(look.get_by_role("dialog")).to_be_visible()
     assert findings(look) == []
 
@@ -105,10 +124,11 @@ def test_nothing_sticks_out_at_any_width(page: Page, photo: Path, width: int) ->
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/")
     choose_photo(page, photo)
-    addresses = [page.url, "/", *(f"/admin?tab={tab}" for tab in TABS)]
-    for address in addresses:
+    shown = {page.url: ".found .match", "/": ".result[data-listing]"}
+    shown |= {f"/admin?tab={tab}": content for tab, content in TABS.items()}
+    for address, content in shown.items():
         page.goto(address)
-        page.wait_for_load_state("networkidle")
+        expect(page.locator(content).first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
 
@@ -137,8 +157,8 @@ def test_first_results_come_soon_after_a_photo_was_given(page: Page, photo: Path
         page.set_input_files("input[type=file] >> nth=0", photo)
         page.wait_for_selector(".match")
         times.append((time.perf_counter() - began) * 1000)
+        assert "token=" in page.url
     print(f"\nfirst results after {min(times):.0f} to {max(times):.0f} ms")
-    assert len(times) == 5
 
 
 def test_the_policy_lets_nothing_run_but_the_pages_own_files(page: Page) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.steps import choose_photo, drop, results, wait_for_results
+from tests.page.steps import choose_photo, draw_crop, drop, results, scroll_on, wait_for_results
 from tests.sites import running_site
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def test_a_photo_that_is_dropped_or_pasted_is_shown_and_searched_by(page: Page, 
     wait_for_results(page)
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
     expect(page.locator(".match").first).to_contain_text("Same item")
+
+
+def test_a_photo_is_pasted_into_a_field_as_well(page: Page, photo: Path) -> None:
+    page.goto("/")
+    drop(page, photo.read_bytes(), event="paste", at="#link")
+    wait_for_results(page)
+    assert "token=" in page.url
 
 
 def test_a_photo_that_is_chosen_finds_its_own_listing_first(page: Page, photo: Path) -> None:
@@ -66,13 +73,7 @@ def test_a_part_of_the_photo_is_searched_by_without_sending_it_again(page: Page,
     page.goto("/")
     choose_photo(page, photo)
     whole, sent = results(page), len(witness.of("/v1/search"))
-    box = page.locator("crop-box").bounding_box()
-    assert box
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
-    page.mouse.up()
-    page.wait_for_url(re.compile("crop=0.3"))
+    draw_crop(page)
     wait_for_results(page)
     assert results(page) != whole
     (again,) = witness.of("/v1/search")[sent:]
@@ -90,6 +91,26 @@ def test_the_crop_is_moved_and_resized_by_keys_and_escape_takes_the_whole_photo(
     page.keyboard.press("Escape")
     page.wait_for_url(lambda url: "crop=" not in url)
     wait_for_results(page)
+
+
+@pytest.mark.parametrize("modifier", ["altKey", "ctrlKey", "metaKey"])
+def test_the_keys_of_the_browser_do_not_move_the_crop(page: Page, photo: Path, modifier: str) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    press = "(box, pressed) => box.dispatchEvent(new KeyboardEvent('keydown', pressed))"
+    pressed = {"key": "ArrowLeft", "cancelable": True, modifier: True}
+    assert page.locator("crop-box .box").evaluate(press, pressed), "it is left to the browser"
+    expect(page.locator("crop-box .box")).to_have_class(re.compile("whole"))
+
+
+def test_a_filter_that_is_chosen_while_a_photo_is_on_its_way_is_searched_with(page: Page, photo: Path) -> None:
+    page.goto("/")
+    page.route("**/v1/search", lambda _: None, times=1)
+    page.set_input_files("input[type=file] >> nth=0", photo)
+    page.get_by_label("Home & Garden").check()
+    page.wait_for_url(re.compile("token=.*category="))
+    wait_for_results(page)
+    expect(page.get_by_role("checkbox", name="Home & Garden")).to_be_checked()
 
 
 def test_the_predicted_category_filters_by_one_click_and_another_takes_it_off(page: Page, photo: Path) -> None:
@@ -145,6 +166,15 @@ def test_categories_are_offered_with_their_numbers_of_listings(page: Page, demo:
     assert {one.locator("[dir=auto]").inner_text(): one.locator(".count").inner_text() for one in shown} == counted
 
 
+def test_categories_that_came_since_are_offered_by_the_next_search(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    expect(page.get_by_label("Home & Garden")).to_be_visible()
+    page.route("**/v1/categories", lambda route: route.fulfill(json=[{"category": "Kites", "listings": 7}]))
+    page.locator(".result .photo").nth(1).click()
+    expect(page.get_by_label("Kites")).to_be_visible()
+
+
 def test_a_filter_is_taken_off_by_its_chip(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
@@ -184,6 +214,17 @@ def test_a_result_is_searched_from_and_the_breadcrumb_leads_back(page: Page, pho
     assert page.locator(".trail").count() == 0
 
 
+def test_a_breadcrumb_opens_in_another_tab_as_well(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    page.locator(".result .photo").nth(1).click()
+    with page.context.expect_page() as opened:
+        page.locator(".trail a").click(modifiers=["Control"])
+    wait_for_results(opened.value)
+    assert "token=" in opened.value.url
+    assert "listing=" in page.url
+
+
 def test_likes_and_dislikes_change_what_is_found_and_can_be_taken_back(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
@@ -203,12 +244,23 @@ def test_likes_and_dislikes_change_what_is_found_and_can_be_taken_back(page: Pag
     assert results(page) == before
 
 
+def test_every_search_is_told_to_who_does_not_see_it(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    told = page.locator(".unseen[role=status]")
+    expect(told).to_have_text("24 results, the most similar first.")
+    told.evaluate("""(told) => new MutationObserver(() => (told.dataset.changed = told.textContent.trim()))
+        .observe(told, { characterData: true, childList: true, subtree: true })""")
+    page.locator(".result .photo").nth(1).click()
+    wait_for_results(page)
+    expect(told).to_have_attribute("data-changed", "24 results, the most similar first.")
+
+
 def test_scrolling_down_brings_further_results_each_once(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
-    for _ in range(3):
-        page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_timeout(400)
+    for _ in range(2):
+        scroll_on(page)
     found = results(page)
     assert len(found) >= 72
     assert len(set(found)) == len(found)

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.page.browsing import DEMO, serving
-from tests.page.steps import choose_photo, drop, results, wait_for_results
+from tests.page.steps import choose_photo, draw_crop, drop, results, wait_for_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +46,28 @@ def test_a_slow_answer_is_said_to_be_slow_and_can_be_stopped(page: Page, photo: 
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".slow")).to_have_count(0)
     page.unroute("**/v1/search")
-    page.get_by_role("button", name="Search again").click()
+    page.get_by_role("button", name="Load again").click()
     wait_for_results(page)
+
+
+@pytest.mark.parametrize(
+    ("address", "asked", "loaded"),
+    [("/", "**/v1/listings?*", ".result[data-listing]"), ("/listing?id={}", "**/v1/listings/*", ".about h1")],
+    ids=["the start", "a listing"],
+)
+def test_what_was_stopped_before_anything_came_can_be_loaded_again(
+    page: Page, demo: Demo, address: str, asked: str, loaded: str
+) -> None:
+    with demo.client() as client:
+        newest = client.get("/v1/listings").json()["listings"][0]["listing_id"]
+    page.clock.install()
+    page.route(asked, lambda _: None, times=1)
+    page.goto(address.format(newest))
+    expect(page.locator(".waiting").first).to_be_attached()
+    page.clock.fast_forward(5000)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Load again").click()
+    expect(page.locator(loaded).first).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -125,6 +145,27 @@ def test_a_photo_of_20_megabytes_is_made_smaller_before_it_is_sent(page: Page, w
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
 
 
+def test_what_shows_through_a_large_picture_is_white_as_it_is_in_a_small_one(page: Page) -> None:
+    content = io.BytesIO()
+    noise = random.Random(1).randbytes(900 * 900 * 4)
+    picture = Image.frombytes("RGBA", (900, 900), noise)
+    picture.putalpha(0)
+    picture.save(content, "PNG", compress_level=0)
+    assert len(content.getvalue()) > 2**21
+    page.goto("/")
+    page.set_input_files(
+        "input[type=file] >> nth=0", {"name": "cut out.png", "mimeType": "image/png", "buffer": content.getvalue()}
+    )
+    wait_for_results(page)
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+    sent = page.locator(".preview img").evaluate("""(photo) => {
+        const drawing = new OffscreenCanvas(1, 1).getContext("2d");
+        drawing.drawImage(photo, 0, 0, 1, 1);
+        return [...drawing.getImageData(0, 0, 1, 1).data];
+    }""")
+    assert min(sent) > 250
+
+
 def test_an_address_with_a_token_that_is_none_says_so(page: Page) -> None:
     page.goto("/?token=nonsense")
     expect(page.get_by_role("alert")).to_contain_text(re.compile("not one of ours|not whole"))
@@ -139,7 +180,39 @@ def test_a_photo_that_is_no_longer_kept_leaves_its_results(page: Page, demo: Dem
     expect(page.locator(".preview.gone")).to_contain_text("not kept any longer")
 
 
-def test_an_upload_that_was_refused_for_now_is_sent_again_by_try_again(page: Page, photo: Path) -> None:
+def test_a_photo_that_could_not_be_had_for_now_is_shown_once_it_can(page: Page, demo: Demo, photo: Path) -> None:
+    with demo.client() as client:
+        answer = client.post("/v1/search", files={"image": photo.read_bytes()}).json()
+    page.route("**/v1/search/photo*", lambda route: route.fulfill(status=503, body="{}"), times=1)
+    page.goto(f"/?token={answer['query_token']}")
+    wait_for_results(page)
+    expect(page.locator("crop-box api-photo[data-state=failed]")).to_be_attached()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("crop-box api-photo[data-state=shown]")).to_be_visible()
+
+
+def test_a_part_is_searched_by_of_a_photo_that_the_server_has_forgotten(
+    page: Page, photo: Path, witness: Witness
+) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    whole, sent = results(page), len(witness.of("/v1/search"))
+    body = '{"status": 409, "title": "Conflict", "detail": "The photo of this query_token is kept no longer."}'
+    page.route(
+        "**/v1/search",
+        lambda route: route.fulfill(status=409, body=body, content_type="application/problem+json"),
+        times=1,
+    )
+    draw_crop(page)
+    wait_for_results(page)
+    assert results(page) != whole
+    _, again = witness.of("/v1/search")[sent:]
+    assert again.headers["content-type"].startswith("multipart/form-data")
+
+
+@pytest.fixture
+def refused_for_now(page: Page, photo: Path) -> Page:
+    """A page that has sent a photo to a busy server."""
     page.goto("/")
     expect(page.locator(".result").first).to_be_visible()
     body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos wait to be embedded."}'
@@ -150,6 +223,17 @@ def test_an_upload_that_was_refused_for_now_is_sent_again_by_try_again(page: Pag
     )
     page.set_input_files("input[type=file] >> nth=0", photo)
     expect(page.get_by_role("alert")).to_contain_text("Too many photos wait")
+    return page
+
+
+def test_an_upload_that_was_refused_for_now_is_sent_again_with_a_filter_that_is_chosen(refused_for_now: Page) -> None:
+    refused_for_now.get_by_label("Home & Garden").check()
+    refused_for_now.wait_for_url(re.compile("token=.*category="))
+    wait_for_results(refused_for_now)
+
+
+def test_an_upload_that_was_refused_for_now_is_sent_again_by_try_again(refused_for_now: Page) -> None:
+    page = refused_for_now
     page.get_by_role("button", name="Try again").click()
     wait_for_results(page)
     assert "token=" in page.url
@@ -168,14 +252,37 @@ def test_an_upload_that_is_stopped_leads_back_to_what_was_there(page: Page, phot
         route.abort()
 
 
+def test_a_filter_that_was_chosen_for_an_upload_is_gone_when_it_is_stopped(page: Page, photo: Path) -> None:
+    page.goto("/")
+    page.route("**/v1/search", lambda _: None, times=2)
+    page.set_input_files("input[type=file] >> nth=0", photo)
+    page.get_by_label("Home & Garden").check()
+    page.get_by_role("button", name="Take off the filter Home & Garden").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".hero")).to_be_visible()
+    choose_photo(page, photo)
+    assert "category=" not in page.url
+
+
+def test_where_the_browser_keeps_nothing_for_a_site_a_key_is_kept_with_the_page(page: Page) -> None:
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('', 'SecurityError'); } })"
+    )
+    page.goto("/")
+    page.get_by_role("button", name="Key", exact=True).click()
+    page.get_by_label("Key", exact=True).fill("a key")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("button", name="Key: set")).to_be_visible()
+
+
 def test_a_connection_that_comes_back_leaves_what_was_loaded(page: Page) -> None:
     page.goto("/")
     expect(page.locator(".result[data-listing]").first).to_be_visible()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(page.locator(".result[data-listing]").nth(40)).to_be_attached()
     loaded = results(page)
-    page.evaluate("dispatchEvent(new Event('online'))")
-    page.wait_for_timeout(500)
+    with page.expect_response("**/v1/categories"):
+        page.evaluate("dispatchEvent(new Event('online'))")
     assert results(page)[: len(loaded)] == loaded
 
 

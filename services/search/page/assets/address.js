@@ -6,7 +6,6 @@
  * `unlike` name listings whose likes are wanted, and not.
  */
 
-export const FILTERS = ["category", "price_min", "price_max", "place"];
 const SUBJECTS = ["token", "listing", "photo", "link"];
 
 /** Return the view and what it shows: `{view: "search", query}`, `{view: "listing", id}` or `{view: "admin", tab}`. */

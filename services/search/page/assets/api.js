@@ -8,12 +8,12 @@ const INGEST_PATHS = ["/v1/admin/", "/v1/jobs", "/v1/listings/bulk"];
 
 /**
  * What went wrong. `kind` is what the reader can do about it: `offline`, `unreachable`, `key` (give one, or a better
- * one), `busy` (wait `retryAfter` seconds), `refused` (ask otherwise) or `broken`.
+ * one), `busy` (wait a moment), `refused` (ask otherwise) or `broken`.
  */
 export class Problem extends Error {
-  constructor(kind, title, detail, { status = 0, field = null, reason = null, retryAfter = 2 } = {}) {
+  constructor(kind, title, detail, status = 0) {
     super(detail || title);
-    Object.assign(this, { kind, title, detail, status, field, reason, retryAfter });
+    Object.assign(this, { kind, title, detail, status });
   }
 }
 
@@ -36,7 +36,7 @@ export async function send(path, { method, json, form, signal, accept } = {}) {
     if (error.name === "AbortError") throw error;
     throw lost();
   }
-  if (!response.ok) throw problemOf(response.status, await jsonOf(response), response.headers.get("Retry-After"));
+  if (!response.ok) throw problemOf(response.status, await jsonOf(response));
   return response;
 }
 
@@ -54,7 +54,7 @@ export function upload(path, form, { headers = {}, progress, signal }) {
     request.onload = () => {
       const answer = parsed(request.responseText);
       if (request.status < 300) resolve(answer);
-      else reject(problemOf(request.status, answer, request.getResponseHeader("Retry-After")));
+      else reject(problemOf(request.status, answer));
     };
     request.onerror = () => reject(lost());
     request.onabort = () => reject(new DOMException("given up", "AbortError"));
@@ -99,18 +99,11 @@ function lost() {
 
 const KINDS = { 401: "key", 403: "key", 429: "busy", 503: "busy" };
 
-function problemOf(status, body, retryAfter) {
+function problemOf(status, body) {
   const kind = KINDS[status] ?? (status < 500 ? "refused" : "broken");
-  const field = body?.field ?? body?.errors?.[0]?.key ?? null;
   const errors = (body?.errors ?? []).map(({ key: name, message }) => (name ? `${name}: ${message}` : message));
   const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
-  const wait = Number(retryAfter) || 2;
-  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, {
-    status,
-    field,
-    reason: body?.reason ?? null,
-    retryAfter: wait,
-  });
+  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, status);
 }
 
 const jsonOf = async (response) => parsed(await response.text().catch(() => ""));

@@ -21,16 +21,20 @@ const MOST_FROZEN = 30;
 
 class App {
   #root = document.getElementById("app");
+  /** Null while the next one is loaded: what was left stays on the screen. */
   #view = null;
   #drawing = false;
   #said = "";
   /** Views as they were left, by the name of their entry in the history: going back shows them at once. */
   #frozen = new Map();
   #entry = history.state?.entry ?? newEntry();
+  /** Its place in the history: how far it is from another one. */
+  #step = history.state?.step ?? 0;
+  #mayGo = false;
 
   start() {
     takeFromAddress();
-    history.replaceState({ trail: [], ...history.state, entry: this.#entry }, "");
+    this.#nameEntry();
     history.scrollRestoration = "manual";
     addEventListener("popstate", () => this.#goBack());
     addEventListener("online", () => {
@@ -45,15 +49,17 @@ class App {
   }
 
   /**
-   * Go to another address of this page.
+   * Go to another address of this page, if the view may be left: one whose `mayLeave()` is, or becomes, false stays.
    * @param trail the searches that led there, oldest first: `{href, label}`.
    * @param carried what the next view need not ask for again.
    * @param stay whether the place and the focus stay where they are, as where the same search is refined.
    */
-  navigate(href, { trail = [], carried = null, stay = false } = {}) {
+  async navigate(href, { trail = [], carried = null, stay = false } = {}) {
+    if (!(await this.#mayLeave())) return;
     this.#freeze();
     this.#entry = newEntry();
-    history.pushState({ entry: this.#entry, trail }, "", href);
+    this.#step += 1;
+    history.pushState({ entry: this.#entry, step: this.#step, trail }, "", href);
     this.#open({ carried, scroll: stay ? scrollY : 0, focus: !stay });
   }
 
@@ -63,24 +69,24 @@ class App {
   }
 
   redraw() {
-    if (this.#drawing || !this.#view) return;
+    if (this.#drawing) return;
     this.#drawing = true;
     queueMicrotask(() => {
       this.#drawing = false;
-      this.#draw();
+      if (this.#view) this.#draw();
     });
   }
 
   /** Say something to people who do not see the page change. */
   say(text) {
-    this.#said = text;
+    this.#said = text === this.#said ? `${text}\u00a0` : text; // what is the same is not read aloud again
     this.redraw();
   }
 
   /** Ask for an API key; when one was given, the view tries again. */
   async askForKey(reason) {
     if (await KeyDialog.ask(reason)) {
-      this.#view.retry?.();
+      this.#view?.retry?.();
       tryFailedPhotos();
     }
     this.redraw();
@@ -91,26 +97,49 @@ class App {
   }
 
   async #open({ carried = null, scroll = 0, frozen = null, focus = false } = {}) {
-    const href = location.href;
-    const address = read(href);
-    document.querySelector("dialog[open]")?.close(""); // it asked about what is left now
+    const entry = this.#entry;
+    const address = read(location.href);
+    this.#view?.close();
+    this.#view = null;
     const loading = VIEWS[address.view]();
     const View = loading instanceof Promise ? await loading.catch(() => LostView) : loading;
-    if (location.href !== href) return; // the reader has gone on
-    this.#view?.close();
+    if (this.#entry !== entry) return; // the reader has gone on
     this.#view = new View(this, address, { carried, frozen });
     this.#draw();
     scrollTo(0, scroll);
     if (focus) this.#focusView();
   }
 
-  #goBack() {
+  async #goBack() {
     takeFromAddress();
+    const { entry = newEntry(), step = this.#step + 1 } = history.state ?? {};
+    if (entry === this.#entry) return this.redraw(); // it was not left
+    const may = this.#mayGo || this.#mayLeave();
+    this.#mayGo = false;
+    if (may !== true) {
+      // The browser has gone already: it is sent back until the answer is there.
+      const way = step - this.#step;
+      history.go(-way);
+      this.#mayGo = await may;
+      if (this.#mayGo) history.go(way);
+      return;
+    }
     this.#freeze();
-    this.#entry = history.state?.entry ?? newEntry();
-    history.replaceState({ trail: [], ...history.state, entry: this.#entry }, "");
+    this.#entry = entry;
+    this.#step = step;
+    this.#nameEntry();
     const kept = this.#frozen.get(this.#entry);
     this.#open({ frozen: kept?.view ?? null, scroll: kept?.scroll ?? 0 });
+  }
+
+  /** Return true, or a promise of whether what is shown may be left. */
+  #mayLeave() {
+    document.querySelector("dialog[open]")?.close(""); // it asked about what is left now
+    return this.#view?.mayLeave?.() ?? true;
+  }
+
+  #nameEntry() {
+    history.replaceState({ trail: [], ...history.state, entry: this.#entry, step: this.#step }, "");
   }
 
   #freeze() {
@@ -122,12 +151,12 @@ class App {
 
   #follow(event) {
     const link = event.target.closest?.("a[href]");
-    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+    const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (!link || !isPlain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
     const to = new URL(link.href);
     if (to.origin !== location.origin || !["/", "/listing", "/admin"].includes(to.pathname)) return;
     event.preventDefault();
-    this.navigate(to.pathname + to.search);
+    this.navigate(to.pathname + to.search, { trail: link.trail });
   }
 
   #focusView() {
@@ -135,8 +164,10 @@ class App {
   }
 
   #draw() {
+    const hadFocus = this.#root.contains(document.activeElement);
     document.title = [this.#view.title, "Lookalike"].filter(Boolean).join(" · ");
     render(this.#page(), this.#root);
+    if (hadFocus && !this.#root.contains(document.activeElement)) this.#focusView(); // what had it is gone
     this.#view.drawn?.(this.#root);
   }
 

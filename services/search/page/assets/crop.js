@@ -123,6 +123,7 @@ class CropBox extends HTMLElement {
   }
 
   #key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // a key of the browser's
     if (event.key === "Escape") return this.#choose(null);
     const step = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
     if (!step) return;

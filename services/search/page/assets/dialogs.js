@@ -46,8 +46,8 @@ export const KeyDialog = {
       <h2 id="dialog-title">API key</h2>
       ${reason ? html`<p class="problem-text">${reason}</p>` : ""}
       <p>
-        It is kept until this tab is closed, and sent to this server alone. <code>lookalike keys create</code> makes
-        one.
+        It is kept until this tab is closed, and sent to Lookalike's own servers alone.
+        <code>lookalike keys create</code> makes one.
       </p>
       <label
         >Key <input type="password" autocomplete="off" spellcheck="false" autofocus .value=${key()} @keydown=${entered}

@@ -3,7 +3,7 @@
 import { NOTHING, listingAddress, listingPath, searchAddress } from "./address.js";
 import { Problem, call } from "./api.js";
 import { day, percent, price } from "./format.js";
-import { problemNotice, slowNotice } from "./notices.js";
+import { problemNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { thumbnail } from "./photos.js";
 import { grid, skeleton } from "./results.js";
 import { Task } from "./task.js";
@@ -24,8 +24,8 @@ export class ListingView {
       similar: new Task(app.redraw.bind(app)),
       duplicates: new Task(app.redraw.bind(app)),
     };
-    if (frozen) Object.assign(this, frozen);
-    else this.load();
+    Object.assign(this, frozen);
+    this.load();
   }
 
   get title() {
@@ -41,11 +41,11 @@ export class ListingView {
     for (const task of Object.values(this.tasks)) task.stop();
   }
 
-  /** Ask for what is not there yet. */
   retry() {
     this.load();
   }
 
+  /** Ask for what is not there yet. */
   load() {
     const asked = { listing: "", similar: `/similar?k=${SIMILAR}`, duplicates: "/duplicates?k=6" };
     for (const [name, more] of Object.entries(asked)) if (!this[name]) this.#ask(name, more);
@@ -63,8 +63,9 @@ export class ListingView {
   }
 
   template() {
-    const { problem, slow } = this.tasks.listing;
+    const { problem, running, slow } = this.tasks.listing;
     if (problem) return this.#problem(problem);
+    if (!this.listing && !running) return stoppedNotice(() => this.load());
     if (!this.listing)
       return html`${slow ? slowNotice(() => this.close()) : ""}
         <div class="listing waiting" aria-busy="true"></div>`;

@@ -28,3 +28,11 @@ export const slowNotice = (cancel) => html`
     <button type="button" class="quiet" @click=${cancel}>Stop</button>
   </p>
 `;
+
+/** What the reader stopped before anything came. */
+export const stoppedNotice = (again) => html`
+  <div class="notice">
+    <h2>Loading was stopped</h2>
+    <p class="actions"><button type="button" class="strong" @click=${again}>Load again</button></p>
+  </div>
+`;

@@ -34,7 +34,11 @@ const inSight = new IntersectionObserver(
   { rootMargin: "400px" },
 );
 
-/** `<api-photo src alt>`: a photo of the API, fetched when it comes into sight. */
+/**
+ * `<api-photo src alt>`: a photo of the API, fetched when it comes into sight.
+ *
+ * A `photo-shown` or `photo-failed` event tells what became of it; the `detail` of the latter is the answer's status.
+ */
 class ApiPhoto extends HTMLElement {
   static observedAttributes = ["src", "alt"];
 
@@ -69,14 +73,14 @@ class ApiPhoto extends HTMLElement {
     try {
       const address = await loaded(path);
       if (path === this.getAttribute("src")) this.#image.src = address;
-    } catch {
-      if (path === this.getAttribute("src")) this.#tell("failed");
+    } catch (problem) {
+      if (path === this.getAttribute("src")) this.#tell("failed", problem.status);
     }
   }
 
-  #tell(state) {
+  #tell(state, detail) {
     this.dataset.state = state;
-    if (state) this.dispatchEvent(new Event(`photo-${state}`, { bubbles: true }));
+    if (state) this.dispatchEvent(new CustomEvent(`photo-${state}`, { bubbles: true, detail }));
   }
 }
 
@@ -105,7 +109,10 @@ export async function toSend(file) {
     const bitmap = await createImageBitmap(file);
     const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
     const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
-    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const drawing = canvas.getContext("2d");
+    drawing.fillStyle = "#fff"; // what shows through, as the server has it
+    drawing.fillRect(0, 0, canvas.width, canvas.height);
+    drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     bitmap.close();
     return await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
   } catch {
@@ -116,21 +123,22 @@ export async function toSend(file) {
 const own = new Map();
 const MOST_OWN = 20;
 
-/** Remember the reader's own photo by the token of a search by it, so that it is shown without asking for it. */
+/**
+ * Remember the reader's own photo by the token of a search by it, so that it is shown without asking for it.
+ * @param photo its bytes, or its address where the token stands for a part of it.
+ */
 export function remember(token, photo) {
   if (!token) return;
-  own.set(token, typeof photo === "string" ? photo : URL.createObjectURL(photo));
-  const [oldest] = own.keys();
+  own.set(token, photo instanceof Blob ? { address: URL.createObjectURL(photo), photo } : { address: photo });
   if (own.size <= MOST_OWN) return;
-  if (own.get(oldest).startsWith("blob:")) URL.revokeObjectURL(own.get(oldest));
+  const [[oldest, { address }]] = own;
   own.delete(oldest);
+  if (![...own.values()].some((one) => one.address === address)) URL.revokeObjectURL(address);
 }
 
 /** Return the address of the photo that a token stands for. */
-export const ofToken = (token) => own.get(token) ?? `/v1/search/photo?${new URLSearchParams({ query_token: token })}`;
+export const ofToken = (token) =>
+  own.get(token)?.address ?? `/v1/search/photo?${new URLSearchParams({ query_token: token })}`;
 
 /** Return the photo's bytes, if the reader has sent it from this tab. */
-export async function bytesOf(token) {
-  const address = own.get(token);
-  return address?.startsWith("blob:") ? (await fetch(address)).blob() : null;
-}
+export const bytesOf = (token) => own.get(token)?.photo ?? null;

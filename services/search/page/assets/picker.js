@@ -50,7 +50,8 @@ export function watchPage({ take, open, hover }) {
     else return false;
     return true;
   };
-  const isField = (target) => target.closest?.("input, textarea");
+  const isTyped = (target, transfer) =>
+    target.closest?.("input, textarea") && (!transfer.files.length || transfer.getData("text/plain"));
   const listeners = {
     dragover: (event) => {
       event.preventDefault();
@@ -65,7 +66,7 @@ export function watchPage({ take, open, hover }) {
       given(event.dataTransfer);
     },
     paste: (event) => {
-      if (!isField(event.target) && given(event.clipboardData)) event.preventDefault();
+      if (!isTyped(event.target, event.clipboardData) && given(event.clipboardData)) event.preventDefault();
     },
   };
   for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);

@@ -4,34 +4,43 @@ import { listingAddress } from "./address.js";
 import { percent } from "./format.js";
 import { knownListing } from "./known_listings.js";
 import { thumbnail } from "./photos.js";
+import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 const LIKELY = 0.1;
 const GUESSES = 3;
 
 /** @param view the `SearchView` that is drawn. */
-export const queryPanel = (view) => html`${preview(view)} ${predicted(view)} ${liked(view)}`;
+export const queryPanel = (view) =>
+  view.sending
+    ? html`<div class="preview sending"><api-photo src=${view.sending} alt="Your photo"></api-photo></div>`
+    : html`${preview(view)} ${predicted(view)} ${liked(view)}`;
 
 function preview(view) {
-  const photo = html`<api-photo src=${view.preview ?? ""} alt=${view.sending ? "Your photo" : view.label}></api-photo>`;
-  if (view.isPhotoGone && !view.sending) {
+  const photo = html`<api-photo src=${view.preview ?? ""} alt=${view.label}></api-photo>`;
+  const subject = `${view.query.by} ${view.query.subject}`;
+  if (view.isPhotoGone) {
     return view.found.answer
       ? html`<p class="preview gone">The photo itself is not kept any longer. Its results are.</p>`
       : "";
   }
   if (!view.preview) return html`<div class="preview waiting"></div>`;
-  const gone = () => {
-    view.isPhotoGone = !view.sending && view.query.by === "token";
+  const failed = (event) => {
+    view.isPhotoGone = event.detail === 404 && view.query.by === "token";
     view.app.redraw();
   };
+  const cropped = () =>
+    html`<crop-box .value=${view.query.crop} @crop=${(event) => view.choose({ crop: event.detail })}
+      >${photo}</crop-box
+    >`;
   return html`
-    <div class="preview ${view.sending ? "sending" : ""}" @photo-failed=${gone}>
-      ${view.sending || view.isTaste ? photo : html`<crop-box .value=${view.query.crop} @crop=${(event) => view.choose({ crop: event.detail })}>${photo}</crop-box>`}
+    <div class="preview" @photo-failed=${failed}>
+      ${view.isTaste ? photo : repeat([subject], (one) => one, cropped)}
     </div>
     <p class="beneath">
       ${view.asked ? html`<a href=${listingAddress(view.asked.listing_id)} dir="auto">${view.asked.title || "The listing"}</a>` : ""}
       ${view.query.crop && !view.isTaste ? html`<button type="button" class="quiet" @click=${() => view.choose({ crop: null })}>Whole photo</button>` : ""}
-      ${view.sending || view.isTaste || view.query.crop ? "" : html`<span class="muted hint">Drag over a part of the photo to search by it.</span>`}
+      ${view.isTaste || view.query.crop ? "" : html`<span class="muted hint">Drag over a part of the photo to search by it.</span>`}
     </p>
   `;
 }

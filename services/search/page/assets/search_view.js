@@ -1,10 +1,10 @@
 /** Searching: what is searched by at the left, or above, and what was found beside it. */
 
-import { NOTHING, asksForSomething, listingPath, searchAddress } from "./address.js";
+import { NOTHING, asksForSomething, listingPath, read, searchAddress } from "./address.js";
 import { call } from "./api.js";
 import { chosenFilters, filterPanel } from "./filters.js";
 import { meet, notice } from "./known_listings.js";
-import { problemNotice, slowNotice } from "./notices.js";
+import { problemNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
 import { picker, watchPage } from "./picker.js";
 import { queryPanel } from "./query_panel.js";
@@ -16,6 +16,9 @@ import { html } from "./vendor/lit-html/lit-html.js";
 const LONGEST_TRAIL = 8;
 const ROOMY = matchMedia("(min-width: 900px)");
 
+const NOTHING_YET = { listings: [], cursor: null, answer: null };
+
+/** As they were told last: they are shown until they are told anew. */
 let categories = [];
 
 export class SearchView {
@@ -24,7 +27,7 @@ export class SearchView {
     this.query = query;
     this.task = new Task(() => app.redraw());
     this.more = new Task(() => app.redraw());
-    this.found = { listings: [], cursor: null, answer: null };
+    this.found = NOTHING_YET;
     this.asked = null; // the listing that is searched by
     this.file = null; // a photo that is on its way
     this.sending = null; // its address, to show it
@@ -60,7 +63,7 @@ export class SearchView {
 
   freeze() {
     const { found, asked, isPhotoGone } = this;
-    return this.task.running || this.task.problem ? null : { found, asked, isPhotoGone };
+    return this.task.running || this.task.problem || found === NOTHING_YET ? null : { found, asked, isPhotoGone };
   }
 
   close() {
@@ -84,7 +87,10 @@ export class SearchView {
     const wasSending = this.file !== null;
     this.#forgetFile();
     this.task.stop();
-    if (wasSending && !this.found.answer) this.load(); // what was there before the photo was given
+    if (!wasSending) return;
+    // What was there before the photo was given.
+    this.query = read(location.href).query;
+    if (this.found === NOTHING_YET) this.load();
   }
 
   #forgetFile() {
@@ -125,13 +131,12 @@ export class SearchView {
 
   /** Load what stands around the results: the categories, and the listing that is searched by. */
   async loadAround() {
-    const wanted = [meet([...this.query.like, ...this.query.unlike])];
-    if (!categories.length)
-      wanted.push(
-        call("/v1/categories").then((all) => {
-          categories = all;
-        }),
-      );
+    const wanted = [
+      meet([...this.query.like, ...this.query.unlike]),
+      call("/v1/categories").then((all) => {
+        categories = all;
+      }),
+    ];
     if (this.query.by === "listing" && !this.asked) {
       const path = listingPath(this.query.subject);
       if (path)
@@ -180,9 +185,12 @@ export class SearchView {
     this.app.navigate(searchAddress(query), { trail });
   }
 
-  /** Refine the search: the reader goes on where they are. */
+  /** Refine the search: the reader goes on where they are. A photo that is on its way is sent with what has changed. */
   choose(changes) {
-    this.#go({ ...this.query, ...changes }, { stay: true });
+    if (this.file) {
+      this.query = { ...this.query, ...changes };
+      this.take(this.file);
+    } else this.#go({ ...this.query, ...changes }, { stay: true });
   }
 
   #go(query, more = {}) {
@@ -215,7 +223,6 @@ export class SearchView {
   }
 
   get preview() {
-    if (this.sending) return this.sending;
     if (this.query.by === "token") return ofToken(this.query.subject);
     if (this.query.by === "photo") return `/v1/photos/${Number(this.query.subject)}/thumbnail?size=512`;
     const [photo] = this.asked?.photos ?? [];
@@ -258,14 +265,10 @@ export class SearchView {
 
   #trail() {
     if (!this.app.trail.length) return "";
-    const back = (step, at) => (event) => {
-      event.preventDefault();
-      this.app.navigate(step.href, { trail: this.app.trail.slice(0, at) });
-    };
     return html`
       <nav class="trail" aria-label="Searches that led here">
         <ol>
-          ${this.app.trail.map((step, at) => html`<li><a href=${step.href} dir="auto" @click=${back(step, at)}>${step.label}</a></li>`)}
+          ${this.app.trail.map((step, at) => html`<li><a href=${step.href} dir="auto" .trail=${this.app.trail.slice(0, at)}>${step.label}</a></li>`)}
           <li aria-current="page" dir="auto">${this.label}</li>
         </ol>
       </nav>
@@ -303,6 +306,7 @@ export class SearchView {
       return this.#problem(this.task.problem);
     }
     if (this.task.running) return html`${this.task.slow ? slowNotice(() => this.stop()) : ""}${skeleton(12)}`;
+    if (this.found === NOTHING_YET) return stoppedNotice(() => this.load());
     if (!listings.length) return none;
     const tastes =
       this.found.answer && this.query.by !== "link"
@@ -321,20 +325,11 @@ export class SearchView {
   }
 
   #empty() {
-    const empty = this.found.answer?.empty;
-    if (!empty) {
-      return html`
-        <div class="notice">
-          <h2>The search was stopped</h2>
-          <p class="actions"><button type="button" class="strong" @click=${() => this.load()}>Search again</button></p>
-        </div>
-      `;
-    }
     const isFiltered = Object.values(filtersOf(this.query)).some((value) => value.length);
     return html`
       <div class="notice">
         <h2>Nothing was found</h2>
-        <p>${empty.detail}</p>
+        <p>${this.found.answer?.empty?.detail}</p>
         ${isFiltered ? html`<p class="actions"><button type="button" class="strong" @click=${() => this.choose(filtersOf(NOTHING))}>Take off all filters</button></p>` : ""}
       </div>
     `;

@@ -31,7 +31,7 @@ async function searchBySubject(query, signal) {
   try {
     return await call("/v1/search", { json: { [NAMES[query.by]]: subject, ...fields(query) }, signal });
   } catch (problem) {
-    const photo = problem.status === 409 && query.by === "token" && (await bytesOf(query.subject));
+    const photo = problem.status === 409 && query.by === "token" && bytesOf(query.subject);
     if (!photo) throw problem;
     return searchByFile(photo, query, signal); // the server keeps photos of queries for a while only
   }

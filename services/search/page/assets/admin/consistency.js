@@ -24,14 +24,15 @@ export class Consistency {
   }
 
   /** Compare again where comparing has failed. */
-  load() {
+  retry() {
     if (this.#task.problem) this.#compare();
   }
 
-  /** Drop what was found: the indexes have changed since. */
+  /** Drop what was found, for the indexes have changed since; what is being found is asked for anew. */
   forget() {
     this.#drift = null;
     this.#app.redraw();
+    if (this.#task.running) this.#compare();
   }
 
   close() {
@@ -61,7 +62,7 @@ export class Consistency {
         <p class="muted">Every photo of each open index is compared with the database.</p>
         ${trouble(this.#app, this.#task.problem, () => this.#compare())} ${this.#drift ? this.#table() : ""}
         <p class="actions">
-          <button type="button" @click=${() => this.#compare()}>
+          <button type="button" ?disabled=${this.#task.running} @click=${() => this.#compare()}>
             ${this.#task.running ? "Comparing…" : "Compare"}
           </button>
           ${

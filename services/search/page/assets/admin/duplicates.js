@@ -7,6 +7,7 @@ import "../photos.js";
 import { Task } from "../task.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { Pages } from "./pages.js";
 import { trouble } from "./trouble.js";
 
 const STATES = { open: "Not decided", accepted: "Accepted: one item", rejected: "Rejected: different items" };
@@ -16,67 +17,60 @@ const EMPTY = {
   rejected: "No pair has been rejected yet.",
 };
 const DECIDED = { accept: "one item", reject: "different items" };
-const PAGE = 20;
 
 const keyOf = ({ listing_id: one, other_listing_id: other }) => JSON.stringify([one, other]);
 const linkTo = (id) => html`<a href=${listingAddress(id)} dir="auto">${id}</a>`;
 
 export class DuplicatesTab {
   #app;
-  #reading;
-  #deciding;
   #turn = Promise.resolve();
-  #state = "open";
-  #groups = null;
-  #cursor = null;
+  #state;
+  #groups;
 
   constructor(app) {
     this.#app = app;
-    this.#reading = new Task(() => app.redraw());
-    this.#deciding = new Task(() => app.redraw());
+    this.#show("open");
   }
 
-  async load() {
-    const page = await this.#page();
-    if (page) this.#groups = page.groups;
-    this.#app.redraw();
+  load() {
+    this.#groups.load();
   }
 
+  retry() {
+    this.#groups.retry();
+    const links = this.#groups.items?.flatMap((group) => group.links) ?? [];
+    for (const link of links) if (link.sending?.problem) this.#decide(link, link.wanted);
+  }
+
+  /** Decisions go on being sent. */
   close() {
-    this.#reading.stop();
-    this.#deciding.stop();
+    this.#groups.close();
   }
 
-  async #page(cursor = null) {
-    const asked = new URLSearchParams({ state: this.#state, limit: PAGE, ...(cursor && { cursor }) });
-    const page = await this.#reading.run((signal) => call(`/v1/admin/duplicates?${asked}`, { signal }));
-    if (page) this.#cursor = page.cursor;
-    return page;
-  }
-
-  async #more() {
-    const page = await this.#page(this.#cursor);
-    if (!page) return;
-    this.#groups = [...this.#groups, ...page.groups];
-    this.#app.say(`${page.groups.length} more groups are shown.`);
+  #show(state) {
+    this.#groups?.close();
+    this.#state = state;
+    const path = `/v1/admin/duplicates?state=${state}`;
+    this.#groups = new Pages(this.#app, path, { name: "groups", more: "More groups" });
   }
 
   #choose(state) {
-    this.#state = state;
-    this.#groups = null;
+    this.#show(state);
     this.load();
   }
 
   /** Decisions are sent one after the other: who decides fast waits for none of them. */
   #decide(link, decision) {
-    this.#turn = this.#turn.then(() => this.#keep(link, decision));
+    link.wanted = decision;
+    this.#turn = this.#turn.then(() => this.#keep(link));
   }
 
   /** What was decided stays in sight until the page is loaded again: it can be changed at once. */
-  async #keep(link, decision) {
-    const { listing_id, other_listing_id } = link;
+  async #keep(link) {
+    const { listing_id, other_listing_id, wanted: decision } = link;
     const json = { listing_id, other_listing_id, decision };
-    const kept = await this.#deciding.run((signal) => call("/v1/admin/duplicates/review", { json, signal }));
+    link.sending ??= new Task(() => this.#app.redraw());
+    const kept = await link.sending.run((signal) => call("/v1/admin/duplicates/review", { json, signal }));
     if (kept === undefined) return;
     link.decision = decision;
     this.#app.say(`${listing_id} and ${other_listing_id}: ${DECIDED[decision]}.`);
@@ -84,7 +78,7 @@ export class DuplicatesTab {
 
   template() {
     return html`
-      <section aria-labelledby="duplicates-title" aria-busy=${this.#reading.running}>
+      <section aria-labelledby="duplicates-title" aria-busy=${this.#groups.running}>
         <h2 id="duplicates-title">Listings with photos in common</h2>
         <p class="actions">
           <label
@@ -95,31 +89,23 @@ export class DuplicatesTab {
               )}
             </select></label
           >
-          <span class="muted" role="status">${this.#reading.running ? "Loading…" : ""}</span>
+          <span class="muted" role="status">${this.#groups.running ? "Loading…" : ""}</span>
         </p>
-        ${trouble(this.#app, this.#reading.problem, () => this.load())}
-        ${trouble(this.#app, this.#deciding.problem, () => this.load())} ${this.#groups ? this.#list() : ""}
+        ${this.#groups.items ? this.#list(this.#groups.items) : ""} ${this.#groups.end()}
       </section>
     `;
   }
 
-  #list() {
-    if (!this.#groups.length) return html`<p class="notice">${EMPTY[this.#state]}</p>`;
+  #list(groups) {
+    if (!groups.length) return html`<p class="notice">${EMPTY[this.#state]}</p>`;
     return html`
       <div class="groups">
         ${repeat(
-          this.#groups,
+          groups,
           ({ links }) => keyOf(links[0]),
           (group) => this.#group(group),
         )}
       </div>
-      ${
-        this.#cursor
-          ? html`<p class="actions">
-              <button type="button" @click=${() => this.#more()}>More groups</button>
-            </p>`
-          : ""
-      }
     `;
   }
 
@@ -157,6 +143,7 @@ export class DuplicatesTab {
         <p class=${link.decision ? "decided" : "muted"}>
           ${link.decision ? `Decided: ${DECIDED[link.decision]}` : "Not decided yet"}
         </p>
+        ${trouble(this.#app, link.sending?.problem, () => this.#decide(link, link.wanted))}
       </div>
     `;
   }

@@ -8,7 +8,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { Consistency } from "./consistency.js";
 import { generationsTable, wayBack } from "./generations.js";
 import { JobPanel } from "./job.js";
-import { trouble } from "./trouble.js";
+import { goesOn, trouble } from "./trouble.js";
 
 const VERIFIED = "It is brought in line with the database and verified first; searches go on meanwhile.";
 
@@ -16,6 +16,7 @@ export class IndexesTab {
   #app;
   #reading;
   #asking;
+  #asked = null;
   #consistency;
   #generations = null;
   #job = null;
@@ -31,7 +32,13 @@ export class IndexesTab {
   load() {
     this.#loadGenerations();
     this.#job?.load();
-    this.#consistency.load();
+  }
+
+  retry() {
+    if (this.#reading.problem) this.#loadGenerations();
+    if (goesOn(this.#asking.problem)) this.#queue(this.#asked);
+    this.#job?.retry();
+    this.#consistency.retry();
   }
 
   close() {
@@ -54,7 +61,11 @@ export class IndexesTab {
   }
 
   /** Ask once, queue the job, and follow it. */
-  async #queue({ path, json, ...question }) {
+  async #queue(asked) {
+    const { path, json, ...question } = asked;
+    this.#asked = asked;
+    this.#asking.problem = null;
+    this.#app.redraw();
     if (!(await confirmed(question))) return;
     const queued = await this.#asking.run((signal) => call(path, { method: "POST", json, signal }));
     if (!queued) return;
@@ -92,10 +103,11 @@ export class IndexesTab {
   template() {
     const isBusy = this.#asking.running || Boolean(this.#job?.isActive);
     return html`
-      ${this.#job?.template() ?? ""} ${trouble(this.#app, this.#asking.problem, () => this.load())}
+      ${this.#job?.template() ?? ""} ${trouble(this.#app, this.#asking.problem, () => this.#queue(this.#asked))}
       <section aria-labelledby="generations-title">
         <h2 id="generations-title">Generations</h2>
-        ${trouble(this.#app, this.#reading.problem, () => this.load())} ${this.#generations ? this.#table(isBusy) : ""}
+        ${trouble(this.#app, this.#reading.problem, () => this.#loadGenerations())}
+        ${this.#generations ? this.#table(isBusy) : ""}
         ${this.#reading.running && !this.#generations ? html`<p class="muted" role="status">Loading…</p>` : ""}
       </section>
       ${this.#generations ? this.#consistency.template(isBusy) : ""}

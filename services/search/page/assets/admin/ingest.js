@@ -20,8 +20,17 @@ export class IngestTab {
   }
 
   load() {
-    this.#top.load();
+    this.#top.load?.();
     this.#list.load();
+  }
+
+  retry() {
+    this.#top.retry();
+    this.#list.retry();
+  }
+
+  mayLeave() {
+    return this.#top.mayLeave?.() ?? true;
   }
 
   close() {

@@ -8,7 +8,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { countsPanel } from "./counts.js";
 import { hasEnded, kindOf, stateBadge, took } from "./jobs.js";
 import { Rejects } from "./rejects.js";
-import { trouble } from "./trouble.js";
+import { goesOn, trouble } from "./trouble.js";
 
 const RECONNECTS_AFTER_MS = 1000;
 const PASSING = ["offline", "unreachable", "busy"];
@@ -43,9 +43,14 @@ export class JobPanel {
     return this.#job ? !hasEnded(this.#job) : this.#following.running;
   }
 
-  async load() {
-    if (this.#job && hasEnded(this.#job)) return this.#rejects.load();
-    await this.#following.run((signal) => this.#follow(signal));
+  load() {
+    this.#following.run((signal) => this.#follow(signal));
+  }
+
+  retry() {
+    if (this.#following.problem) this.load();
+    if (goesOn(this.#cancelling.problem)) this.#cancel();
+    this.#rejects.retry();
   }
 
   close() {

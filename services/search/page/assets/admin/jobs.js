@@ -1,12 +1,10 @@
 /** Jobs in words, and the list of the newest. */
 
 import { adminAddress } from "../address.js";
-import { call } from "../api.js";
 import { duration, number, when } from "../format.js";
-import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { Pages } from "./pages.js";
 import { table } from "./table.js";
-import { trouble } from "./trouble.js";
 
 const KINDS = {
   ingest: "Ingest",
@@ -15,7 +13,6 @@ const KINDS = {
   repair: "Repair",
   tidy: "Tidying up",
 };
-const PAGE = 20;
 
 export const kindOf = (job) => KINDS[job.kind] ?? job.kind;
 export const hasEnded = (job) => ["succeeded", "failed", "cancelled"].includes(job.state);
@@ -47,71 +44,33 @@ export function took({ started_at: from, finished_at: until }) {
   return seconds < 1 ? "less than a second" : duration(seconds);
 }
 
-export class JobList {
-  #app;
-  #task;
-  #jobs = null;
-  #cursor = null;
+export class JobList extends Pages {
   #shown;
 
   /** @param shown the id of the job that stands above the list, if one does. */
   constructor(app, shown) {
-    this.#app = app;
+    super(app, "/v1/jobs", { name: "jobs", more: "Older jobs" });
     this.#shown = shown;
-    this.#task = new Task(() => app.redraw());
-  }
-
-  async load() {
-    const page = await this.#page();
-    if (page) this.#jobs = page.jobs;
-    this.#app.redraw();
-  }
-
-  close() {
-    this.#task.stop();
-  }
-
-  async #page(cursor = null) {
-    const asked = new URLSearchParams({ limit: PAGE, ...(cursor && { cursor }) });
-    const page = await this.#task.run((signal) => call(`/v1/jobs?${asked}`, { signal }));
-    if (page) this.#cursor = page.cursor;
-    return page;
-  }
-
-  async #more() {
-    const page = await this.#page(this.#cursor);
-    if (!page) return;
-    this.#jobs = [...this.#jobs, ...page.jobs];
-    this.#app.say(`${page.jobs.length} older jobs are shown.`);
   }
 
   template() {
     return html`
       <section aria-labelledby="jobs-title">
         <h2 id="jobs-title">Jobs</h2>
-        ${trouble(this.#app, this.#task.problem, () => this.load())} ${this.#jobs ? this.#table() : ""}
-        ${this.#task.running && !this.#jobs ? html`<p class="muted" role="status">Loading…</p>` : ""}
+        ${this.items ? this.#table() : ""} ${this.end()}
+        ${this.running && !this.items ? html`<p class="muted" role="status">Loading…</p>` : ""}
       </section>
     `;
   }
 
   #table() {
-    if (!this.#jobs.length) return html`<p class="muted">There has been no job yet.</p>`;
-    return html`
-      ${table({
-        name: "Jobs",
-        caption: "Jobs, newest first",
-        columns: ["Job", "State", "Queued", "Took", "Done"],
-        rows: this.#jobs.map((job) => this.#row(job)),
-      })}
-      ${
-        this.#cursor
-          ? html`<p class="actions">
-              <button type="button" @click=${() => this.#more()}>Older jobs</button>
-            </p>`
-          : ""
-      }
-    `;
+    if (!this.items.length) return html`<p class="muted">There has been no job yet.</p>`;
+    return table({
+      name: "Jobs",
+      caption: "Jobs, newest first",
+      columns: ["Job", "State", "Queued", "Took", "Done"],
+      rows: this.items.map((job) => this.#row(job)),
+    });
   }
 
   #row(job) {

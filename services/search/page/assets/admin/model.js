@@ -6,6 +6,7 @@ import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { lineChart } from "./chart.js";
 import { download } from "./download.js";
+import { table } from "./table.js";
 import { trouble } from "./trouble.js";
 
 const METRICS = {
@@ -41,6 +42,11 @@ export class ModelTab {
     const card = await this.#reading.run((signal) => call("/v1/admin/model", { signal }));
     if (card) this.#card = card;
     this.#app.redraw();
+  }
+
+  retry() {
+    if (this.#reading.problem) this.load();
+    if (this.#saving.problem) this.#save();
   }
 
   close() {
@@ -123,31 +129,20 @@ function facts(card) {
 function metricsTable(metrics) {
   const found = Object.entries(metrics);
   if (!found.length) return html`<p class="muted">Nothing was measured when it was made.</p>`;
-  return html`
-    <div class="scroll" tabindex="0" role="region" aria-label="Metrics">
-      <table>
-        <caption class="unseen">
-          Measured on the held-out listings when the model was made
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">Metric</th>
-            <th scope="col">Value</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${found.map(
-            ([name, value]) => html`
-              <tr>
-                <th scope="row">${METRICS[name] ?? name.replaceAll("_", " ")}</th>
-                <td class="figure">${NUMBERS.includes(name) ? number(value) : decimals(value)}</td>
-              </tr>
-            `,
-          )}
-        </tbody>
-      </table>
-    </div>
-  `;
+  return table({
+    name: "Metrics",
+    caption: "Measured on the held-out listings when the model was made",
+    columns: ["Metric", "Value"],
+    rows: found.map(
+      ([name, value]) => html`
+        <tr>
+          <th scope="row">${METRICS[name] ?? name.replaceAll("_", " ")}</th>
+          <td class="figure">${NUMBERS.includes(name) ? number(value) : decimals(value)}</td>
+        </tr>
+      `,
+    ),
+    className: "",
+  });
 }
 
 function lossChart(losses) {

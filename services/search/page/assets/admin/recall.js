@@ -6,6 +6,7 @@ import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { lineChart } from "./chart.js";
 import { floorOf, latest, MARK, seriesOf } from "./series.js";
+import { table } from "./table.js";
 import { trouble } from "./trouble.js";
 
 const SPANS = { 24: "the last day", 168: "the last week", 720: "the last 30 days" };
@@ -23,9 +24,8 @@ export class RecallTab {
   #app;
   #task;
   #span = "24";
-  #indexes = null;
-  #series = [];
-  #until = 0;
+  /** What was answered, and for which span. */
+  #found = null;
 
   constructor(app) {
     this.#app = app;
@@ -33,12 +33,15 @@ export class RecallTab {
   }
 
   async load() {
-    const found = await this.#task.run((signal) => call(`/v1/admin/recall?hours=${this.#span}`, { signal }));
+    const span = this.#span;
+    const found = await this.#task.run((signal) => call(`/v1/admin/recall?hours=${span}`, { signal }));
     if (!found) return;
-    this.#indexes = found.indexes;
-    this.#series = seriesOf(found.searches);
-    this.#until = Date.now();
+    this.#found = { span, indexes: found.indexes, series: seriesOf(found.searches), until: Date.now() };
     this.#app.redraw();
+  }
+
+  retry() {
+    if (this.#task.problem) this.load();
   }
 
   close() {
@@ -56,30 +59,14 @@ export class RecallTab {
       <section aria-labelledby="recall-title" aria-busy=${this.#task.running}>
         <h2 id="recall-title">Recall of the indexes now</h2>
         <p class="muted">The share of the true ten nearest photos that each finds, for a hundred stored photos.</p>
-        ${this.#indexes ? this.#now() : ""}
-        ${this.#task.running && !this.#indexes ? html`<p class="muted" role="status">Measuring…</p>` : ""}
+        ${this.#found ? now(this.#found) : ""}
+        ${this.#task.running && !this.#found ? html`<p class="muted" role="status">Measuring…</p>` : ""}
       </section>
-      ${this.#indexes ? this.#searches() : ""}
+      ${this.#found ? this.#searches(this.#found) : ""}
     `;
   }
 
-  #now() {
-    if (!this.#indexes.length) return html`<p>No index is open in this process.</p>`;
-    return html`
-      <dl class="figures">
-        ${this.#indexes.map(
-          ({ engine, ann_recall_at_10: recall }) => html`
-            <div>
-              <dt>${engine}</dt>
-              <dd>${exactly(recall)} ${verdict(recall)}</dd>
-            </div>
-          `,
-        )}
-      </dl>
-    `;
-  }
-
-  #searches() {
+  #searches(found) {
     return html`
       <section aria-labelledby="searches-title">
         <h2 id="searches-title">Recall of people's searches</h2>
@@ -95,74 +82,80 @@ export class RecallTab {
           <span class="muted" role="status">${this.#task.running ? "Loading…" : ""}</span>
         </p>
         ${
-          this.#series.length
-            ? html`<div class="charts">${this.#series.map((one) => this.#card(one))}</div>`
+          found.series.length
+            ? html`<div class="charts">${found.series.map((one) => card(one, found))}</div>`
             : html`<p class="notice">
-                No search was compared in ${SPANS[this.#span]}. Searches are sampled in the background and made again
+                No search was compared in ${SPANS[found.span]}. Searches are sampled in the background and made again
                 exactly; come back after some have been made.
               </p>`
         }
       </section>
     `;
   }
+}
 
-  #card(one) {
-    const { recall } = latest(one);
-    return html`
-      <article class="card recall">
-        <h3>${one.plan}</h3>
-        <p class="muted">${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}</p>
-        <p>
-          <strong>${exactly(recall)}</strong> ${verdict(recall)}
-          <span class="muted">${number(one.queries)} ${one.queries === 1 ? "query" : "queries"}</span>
-        </p>
-        ${this.#chart(one)} ${hourTable(one)}
-      </article>
-    `;
-  }
+function now({ indexes }) {
+  if (!indexes.length) return html`<p>No index is open in this process.</p>`;
+  return html`
+    <dl class="figures">
+      ${indexes.map(
+        ({ engine, ann_recall_at_10: recall }) => html`
+          <div>
+            <dt>${engine}</dt>
+            <dd>${exactly(recall)} ${verdict(recall)}</dd>
+          </div>
+        `,
+      )}
+    </dl>
+  `;
+}
 
-  #chart({ plan, shape, hours }) {
-    const from = this.#until - Number(this.#span) * HOUR_MS;
-    const low = floorOf(hours);
-    return lineChart({
-      points: hours.map(({ hour, recall }) => ({ x: Math.max(from, Date.parse(hour)), y: recall })),
-      span: { from, to: this.#until, low, high: 1 },
-      labels: { from: when(from), to: "now", low: low.toFixed(2), high: "1" },
-      mark: { y: MARK, label: String(MARK) },
-      name: `Recall of ${plan}, filter ${shape}, in ${SPANS[this.#span]}; at last ${exactly(hours.at(-1).recall)}`,
-    });
-  }
+function card(one, found) {
+  const { recall } = latest(one);
+  return html`
+    <article class="card recall">
+      <h3>${one.plan}</h3>
+      <p class="muted">${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}</p>
+      <p>
+        <strong>${exactly(recall)}</strong> ${verdict(recall)}
+        <span class="muted">${number(one.queries)} ${one.queries === 1 ? "query" : "queries"}</span>
+      </p>
+      ${chart(one, found)} ${hourTable(one)}
+    </article>
+  `;
+}
+
+function chart({ plan, shape, hours }, { span, until }) {
+  const from = until - Number(span) * HOUR_MS;
+  const low = floorOf(hours);
+  return lineChart({
+    points: hours.map(({ hour, recall }) => ({ x: Math.max(from, Date.parse(hour)), y: recall })),
+    span: { from, to: until, low, high: 1 },
+    labels: { from: when(from), to: "now", low: low.toFixed(2), high: "1" },
+    mark: { y: MARK, label: String(MARK) },
+    name: `Recall of ${plan}, filter ${shape}, in ${SPANS[span]}; at last ${exactly(hours.at(-1).recall)}`,
+  });
 }
 
 const hourTable = ({ plan, shape, hours }) => html`
   <details>
     <summary>As a table</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label=${`Recall of ${plan}, filter ${shape}, by hour`}>
-      <table>
-        <caption class="unseen">
-          Recall of ${plan}, filter ${shape}, by hour, the latest first
-        </caption>
-        <thead>
+    ${table({
+      name: `Recall of ${plan}, filter ${shape}, by hour`,
+      caption: `Recall of ${plan}, filter ${shape}, by hour, the latest first`,
+      columns: ["Hour", "Queries", "Recall"],
+      rows: hours.toReversed().map(
+        ({ hour, queries, recall }) => html`
           <tr>
-            <th scope="col">Hour</th>
-            <th scope="col">Queries</th>
-            <th scope="col">Recall</th>
+            <th scope="row">${when(hour)}</th>
+            <td class="figure">${number(queries)}</td>
+            <td class="figure">
+              ${exactly(recall)} ${recall < MARK ? html`<span class="short">below ${MARK}</span>` : ""}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          ${hours.toReversed().map(
-            ({ hour, queries, recall }) => html`
-              <tr>
-                <th scope="row">${when(hour)}</th>
-                <td class="figure">${number(queries)}</td>
-                <td class="figure">
-                  ${exactly(recall)} ${recall < MARK ? html`<span class="short">below ${MARK}</span>` : ""}
-                </td>
-              </tr>
-            `,
-          )}
-        </tbody>
-      </table>
-    </div>
+        `,
+      ),
+      className: "",
+    })}
   </details>
 `;

@@ -6,6 +6,7 @@ import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { rows } from "./csv.js";
 import { download } from "./download.js";
+import { table } from "./table.js";
 import { trouble } from "./trouble.js";
 
 const MOST_ROWS = 200;
@@ -44,6 +45,11 @@ export class Rejects {
     this.#rejects = [...rows(text)];
     this.#reasons = byReason(this.#rejects);
     this.#app.redraw();
+  }
+
+  retry() {
+    if (this.#reading.problem) this.load();
+    if (this.#saving.problem) this.#save();
   }
 
   close() {
@@ -92,29 +98,21 @@ export class Rejects {
     const fitting = this.#rejects.filter(({ reason }) => !this.#chosen || reason === this.#chosen);
     const further = fitting.length - MOST_ROWS;
     return html`
-      <div class="scroll" tabindex="0" role="region" aria-label="Rejects">
-        <table class="rejects">
-          <caption class="unseen">
-            What was not accepted${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}
-          </caption>
-          <thead>
-            <tr>
-              ${Object.values(COLUMNS).map((name) => html`<th scope="col">${name}</th>`)}
-            </tr>
-          </thead>
-          <tbody>
-            ${fitting.slice(0, MOST_ROWS).map(
-              (reject) =>
-                html`<tr>
-                  ${Object.keys(COLUMNS).map((name) => cell(name, reject[name]))}
-                </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
+      ${table({
+        name: "Rejects",
+        caption: `What was not accepted${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}`,
+        columns: Object.values(COLUMNS),
+        rows: fitting.slice(0, MOST_ROWS).map(row),
+        className: "rejects",
+      })}
       ${further > 0 ? html`<p class="muted">${number(further)} more are in the file.</p>` : ""}
     `;
   }
 }
+
+const row = (reject) =>
+  html`<tr>
+    ${Object.keys(COLUMNS).map((name) => cell(name, reject[name]))}
+  </tr>`;
 
 const cell = (name, text) => html`<td data-column=${name} dir="auto">${name === "reason" ? inWords(text) : text}</td>`;

@@ -2,9 +2,9 @@
 
 import { html } from "../vendor/lit-html/lit-html.js";
 
-/** @param caption tells who does not see the table what it is of; `name` is the region's. */
-export const table = ({ name, caption, columns, rows }) => html`
-  <div class="scroll card" tabindex="0" role="region" aria-label=${name}>
+/** @param caption tells who does not see the table what it is of; `name` is the region's, `className` its look. */
+export const table = ({ name, caption, columns, rows, className = "card" }) => html`
+  <div class=${`scroll ${className}`} tabindex="0" role="region" aria-label=${name}>
     <table>
       <caption class="unseen">
         ${caption}

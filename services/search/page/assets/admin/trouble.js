@@ -9,6 +9,9 @@ const ONLY_SEARCHES = new Problem(
   "Open the page of the one that ingests, or set LOOKALIKE_INGEST_URL.",
 );
 
+/** Whether what was asked for goes on by itself, once there is a key or a connection. */
+export const goesOn = (problem) => ["key", "offline"].includes(problem?.kind);
+
 /** The notice of a task's problem; nothing where there is none. */
 export function trouble(app, problem, retry) {
   if (!problem) return "";

@@ -1,14 +1,15 @@
 /** Files on their way to an ingest job. */
 
 import { upload } from "../api.js";
+import { confirmed } from "../dialogs.js";
 import { size } from "../format.js";
 import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { guessed, lacking, ROLES } from "./roles.js";
-import { trouble } from "./trouble.js";
+import { goesOn, trouble } from "./trouble.js";
 
-/** Problems after which an upload goes on by itself, once there is a key or a connection. */
-const GOES_ON_AFTER = ["key", "offline"];
+/** Has the browser ask before it leaves the page. */
+const hold = (event) => event.preventDefault();
 
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -32,8 +33,15 @@ export class UploadForm {
     this.#task = new Task(() => app.redraw());
   }
 
-  load() {
-    if (GOES_ON_AFTER.includes(this.#task.problem?.kind)) this.#start();
+  retry() {
+    if (goesOn(this.#task.problem)) this.#start();
+  }
+
+  /** Return whether the form may be left; while it sends, that is asked. */
+  mayLeave() {
+    if (!this.#task.running) return true;
+    const detail = "The server does not have all of the files yet. They would have to be chosen again.";
+    return confirmed({ title: "Stop the upload?", detail, action: "Stop and leave" });
   }
 
   close() {
@@ -76,7 +84,9 @@ export class UploadForm {
       this.#app.redraw();
     };
     const headers = { "Idempotency-Key": this.#key };
+    addEventListener("beforeunload", hold);
     const answer = await this.#task.run((signal) => upload("/v1/listings/bulk", form, { headers, progress, signal }));
+    removeEventListener("beforeunload", hold);
     if (answer) this.#queued(answer.job_id);
   }
 

@@ -46,8 +46,14 @@ export class AdminView {
     `;
   }
 
+  /** Ask again for what could not be had, and for nothing else. */
   retry() {
-    this.#tab.load();
+    this.#tab.retry();
+  }
+
+  /** Return whether the view may be left, or a promise of the answer. */
+  mayLeave() {
+    return this.#tab.mayLeave?.() ?? true;
   }
 
   close() {

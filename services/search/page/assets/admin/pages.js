@@ -1,0 +1,70 @@
+/** A list that the API gives a page at a time, by cursor. */
+
+import { call } from "../api.js";
+import { Task } from "../task.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+import { trouble } from "./trouble.js";
+
+const PAGE = 20;
+
+export class Pages {
+  /** All that was read so far; null before the first page has come. */
+  items = null;
+  #app;
+  #path;
+  #name;
+  #more;
+  #task;
+  #asked = null;
+  #cursor = null;
+
+  /** @param names `name`: what an answer calls the list; `more`: what its next page is called. */
+  constructor(app, path, { name, more }) {
+    this.#app = app;
+    this.#path = path;
+    this.#name = name;
+    this.#more = more;
+    this.#task = new Task(() => app.redraw());
+  }
+
+  get running() {
+    return this.#task.running;
+  }
+
+  /** Read the list from its beginning. */
+  load() {
+    return this.#read(null);
+  }
+
+  /** Ask again for the page that could not be had, and for no other. */
+  retry() {
+    if (this.#task.problem) this.#read(this.#asked);
+  }
+
+  close() {
+    this.#task.stop();
+  }
+
+  async #read(cursor) {
+    this.#asked = cursor;
+    const address = new URL(this.#path, location);
+    address.searchParams.set("limit", PAGE);
+    if (cursor) address.searchParams.set("cursor", cursor);
+    const page = await this.#task.run((signal) => call(address.pathname + address.search, { signal }));
+    if (!page) return;
+    const found = page[this.#name];
+    this.#cursor = page.cursor;
+    this.items = cursor ? [...this.items, ...found] : found;
+    if (cursor) this.#app.say(`${found.length} ${this.#more.toLowerCase()} are shown.`);
+    this.#app.redraw();
+  }
+
+  /** What stands below the list: the button that asks for its next page, or why that could not be had. */
+  end() {
+    if (this.#task.problem) return trouble(this.#app, this.#task.problem, () => this.retry());
+    if (!this.#cursor) return "";
+    return html`<p class="actions">
+      <button type="button" @click=${() => this.#read(this.#cursor)}>${this.#more}</button>
+    </p>`;
+  }
+}
