@@ -68,14 +68,18 @@ class DrawnCatalogue:
         return float(self._mask(where).mean())
 
     def nearest(self, queries: NDArray[np.float32], shape: Shape, *, k: int) -> list[set[int]]:
-        """Return each query's `k` nearest photos among those that pass its filter, by comparing it with all."""
+        """Return each query's `k` nearest photos among those that pass its filter, by comparing it with all.
+
+        Of equal ones, as drawn vectors can be, those with the lowest ids: as `best_hits` has it.
+        """
         found: list[set[int]] = []
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             scores = queries[start : start + _QUERIES_AT_ONCE] @ self.vectors.T
             for number, row in enumerate(scores, start):
                 row[~self._mask(shape.of(number))] = -np.inf
-                best = np.argpartition(-row, k)[:k]
-                found.append({int(photo) for photo in best if row[photo] > -np.inf})
+                border = -np.partition(-row, k - 1)[k - 1]
+                above, equal = np.flatnonzero(row > border), np.flatnonzero((row == border) & (row > -np.inf))
+                found.append({*above.tolist(), *equal[: k - len(above)].tolist()})
         return found
 
     def shapes(self, queries: NDArray[np.float32]) -> Sequence[Shape]:

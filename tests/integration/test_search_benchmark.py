@@ -12,7 +12,7 @@ import pytest
 
 from db import generations
 from db.vectors.base import NO_FILTER, Filter
-from ml.drawn_embeddings import fit
+from ml.drawn_embeddings import Drawn, fit
 from services.cli.main import main
 from services.search.drawn_catalogue import CATEGORY_SHARES, DrawnCatalogue, Shape
 from tests.databases import new_database
@@ -82,6 +82,15 @@ def test_true_hits_are_the_nearest_points_that_the_filter_matches(
             passing = [point for point in points if shape.of(number).matches(point.payload)]
             passing.sort(key=lambda point: -float(point.vector @ queries[number]))
             assert found == {point.photo_id for point in passing[:10]}, shape.name
+
+
+def test_of_equal_photos_the_true_hits_are_those_with_the_lowest_ids() -> None:
+    near, far = _unit(np.eye(2, 16))
+    vectors = np.stack([far, *[near] * 50])
+    rows = np.arange(len(vectors))
+    photos = DrawnCatalogue(Drawn(vectors, listings=rows, clusters=rows), seed=0)
+    (found,) = photos.nearest(near[np.newaxis], Shape("none", (NO_FILTER,)), k=10)
+    assert found == set(range(1, 11))
 
 
 def test_the_exclusions_leave_out_the_photo_that_is_nearest(
