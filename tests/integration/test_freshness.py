@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 from db import keys, listings
 from db.models import Role
 from services.cli.serve import Served, build_app
 from services.errors import Unavailable
 from services.ingest.freshness import measure_freshness
-from services.web.http_protocol import BoundedHttp
+from tests.servers import serving_on
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -36,18 +33,8 @@ def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
 @contextmanager
 def serving(resources: Resources, app: Served = Served.BOTH) -> Iterator[str]:
     """Serve on a free port while the block runs; give the URL."""
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(resources, app), port=0, log_level="error", ws="none", http=BoundedHttp)
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with serving_on(build_app(resources, app)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import uvicorn
 from litestar import Litestar, Request, get, post
 
 from services.web.http_protocol import MAX_HEAD_BYTES, BoundedHttp
+from tests.servers import serving_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,16 +44,8 @@ async def take(request: Request[Any, Any, Any]) -> int:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     app = Litestar([hello, think, take], openapi_config=None)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=Impatient))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
+    with serving_on(app, http=Impatient) as port:
+        yield port
 
 
 @pytest.fixture

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import uvicorn
 from litestar import Controller, Request, post
 
 from services.resources import Resources
 from services.settings import Settings
 from services.web.app import AppPart, create_app, sized
-from services.web.http_protocol import BoundedHttp
 from services.web.slow_bodies import ENOUGH_BYTES
+from tests.servers import serving_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,17 +50,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder: Path = tmp_path_factory.mktemp("data")
     resources = Resources(Settings(_env_file=None, data_dir=folder, threads=1, body_timeout_s=TIMEOUT_S))
     app = create_app(resources, title="Test", parts=[AppPart([take, think, sized(Bulk, 10**9)], {})])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=BoundedHttp))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
-        resources.close()
+    with closing(resources), serving_on(app) as port:
+        yield port
 
 
 class Client:

@@ -1,0 +1,32 @@
+"""Our own services on a free port of loopback, in a thread, as `lookalike serve` runs them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from services.web.http_protocol import BoundedHttp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from litestar import Litestar
+
+
+@contextmanager
+def serving_on(app: Litestar, *, http: type[BoundedHttp] = BoundedHttp) -> Iterator[int]:
+    """Serve while the block runs; give the port."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=http))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
