@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from db.vectors.ranking import ordered
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,10 +32,10 @@ def apart(where: Filter) -> tuple[Filter, frozenset[str]]:
 
 
 def fetch_others(fetch: Callable[[int], tuple[list[Hit], int]], limit: int, excluded: frozenset[str]) -> list[Hit]:
-    """Return the `limit` best hits of other listings, or all that there are.
+    """Return the `limit` best hits of other listings in order, or all that there are.
 
     Args:
-        fetch: of an engine's n best, given n, those of other listings, the best first, and how many there were.
+        fetch: of an engine's n best, given n, those of other listings, in any order, and how many there were.
         limit: hits wanted.
         excluded: the listings.
     """
@@ -41,5 +43,5 @@ def fetch_others(fetch: Callable[[int], tuple[list[Hit], int]], limit: int, excl
     while True:
         hits, fetched = fetch(wanted)
         if len(hits) >= limit or fetched < wanted:
-            return hits[:limit]
+            return ordered(hits)[:limit]
         wanted *= 4

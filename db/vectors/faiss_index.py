@@ -194,13 +194,12 @@ class FaissIndex:
         return self._selections.get(where, self._table.mask)
 
     def _hits(self, slots: Slots, scores: NDArray[np.float64], excluded: frozenset[str]) -> list[Hit]:
-        """Return the hits of listings that are not excluded, the best first."""
+        """Return the hits of listings that are not excluded."""
         if excluded:
             kept = np.flatnonzero(~self._table.columns.listings.are_any_of(excluded, slots))
             slots, scores = slots[kept], scores[kept]
-        best = np.argsort(-scores, kind="stable")
-        photo_ids = self._table.photo_ids_in(slots[best])
-        return [Hit(photo_id, score) for photo_id, score in zip(photo_ids, scores[best].tolist(), strict=True)]
+        photo_ids = self._table.photo_ids_in(slots)
+        return [Hit(photo_id, score) for photo_id, score in zip(photo_ids, scores.tolist(), strict=True)]
 
     def _train_if_due(self) -> None:
         if not self._vectors.is_training_due(len(self._table)):

@@ -27,12 +27,13 @@ def best_hits(fetch: Callable[[int], list[Hit]], k: int) -> list[Hit]:
     hits are returned depends on their ids alone.
     """
     limit = k + _MARGIN
-    hits = _ordered(fetch(limit))
+    hits = ordered(fetch(limit))
     while len(hits) == limit < k + _MOST_TIES and hits[k - 1].score - hits[-1].score <= _ROUNDING:
         limit = min(k + 4 * (limit - k), k + _MOST_TIES)
-        hits = _ordered(fetch(limit))
+        hits = ordered(fetch(limit))
     return [Hit(hit.photo_id, min(1.0, max(-1.0, hit.score))) for hit in hits[:k]]
 
 
-def _ordered(hits: list[Hit]) -> list[Hit]:
+def ordered(hits: list[Hit]) -> list[Hit]:
+    """Return the hits in their order."""
     return sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))

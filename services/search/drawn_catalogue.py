@@ -77,7 +77,7 @@ class DrawnCatalogue:
             scores = queries[start : start + _QUERIES_AT_ONCE] @ self.vectors.T
             for number, row in enumerate(scores, start):
                 row[~self._mask(shape.of(number))] = -np.inf
-                border = -np.partition(-row, k - 1)[k - 1]
+                border = np.partition(row, -k)[-k]
                 above, equal = np.flatnonzero(row > border), np.flatnonzero((row == border) & (row > -np.inf))
                 found.append({*above.tolist(), *equal[: k - len(above)].tolist()})
         return found
