@@ -12,7 +12,7 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.exclusions import apart, fetch_others
-from db.vectors.faiss_lists import IvfSettings, Lists
+from db.vectors.faiss_lists import InvertedLists, IvfSettings, Layout
 from db.vectors.faiss_vectors import SlotVectors
 from db.vectors.payload_files import read_payloads, write_payloads
 from db.vectors.payload_table import PayloadTable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from db.vectors.coded_columns import Slots
     from db.vectors.selections import Selection
 
-_VECTORS, _PAYLOADS = "vectors.faiss", "payloads.arrow"
+_VECTORS, _LISTS, _PAYLOADS = "vectors.faiss", "lists.faiss", "payloads.arrow"
 
 
 class FaissIndex:
@@ -94,14 +94,13 @@ class FaissIndex:
                 cursor=cursor,
                 parameters=self._parameters(),
             )
-            write_snapshot(
-                folder,
-                contents,
-                {
-                    _VECTORS: lambda path: _write_vectors(self._vectors.index, path),
-                    _PAYLOADS: lambda path: write_payloads(self._table, path),
-                },
-            )
+            files = {
+                _VECTORS: lambda path: _write(self._vectors.flat, path),
+                _PAYLOADS: lambda path: write_payloads(self._table, path),
+            }
+            if (lists := self._vectors.lists) is not None:
+                files[_LISTS] = lambda path: _write(lists.index, path)
+            write_snapshot(folder, contents, files)
 
     def search(
         self,
@@ -123,6 +122,12 @@ class FaissIndex:
                 return self._hits(slots, scores, excluded), len(slots)
 
             return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
+
+    def search_each(
+        self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[list[Hit]]:
+        """See `VectorIndex`."""
+        return [self.search(vector, k, where, exact=exact, acorn=acorn) for vector in vectors]
 
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`. Durable with the next `save` only."""
@@ -184,7 +189,7 @@ class FaissIndex:
     def _parameters(self) -> dict[str, int]:
         if self._ivf is None:
             return {}
-        lists = self._vectors.lists or Lists(0, 0, 0)
+        lists = Layout(0, 0, 0) if self._vectors.lists is None else self._vectors.lists.layout
         given = {"given_lists": self._ivf.lists or 0, "given_probes": self._ivf.probes or 0}  # 0 for none
         return {"lists": lists.count, "probes": lists.probes, "trained_on": lists.trained_on, **given}
 
@@ -215,11 +220,12 @@ class FaissIndex:
             index._ivf = _settings_of(contents)
             index._table = read_payloads(snapshot / _PAYLOADS)
             vectors = faiss.read_index(str(snapshot / _VECTORS))
+            lists = _lists_of(snapshot, contents)
         except (RuntimeError, OSError, ValueError, KeyError) as error:
             raise SnapshotDamaged(snapshot, f"it cannot be read ({error})") from error
         if (len(index._table), index._table.slot_count) != (contents.count, vectors.ntotal):
             raise SnapshotDamaged(snapshot, "its payloads, vectors and manifest do not agree on the number of photos")
-        index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, lists=_trained_lists_of(contents))
+        index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, lists=lists)
         return index
 
 
@@ -230,14 +236,15 @@ def _settings_of(contents: Contents) -> IvfSettings | None:
     return IvfSettings(lists=given["given_lists"] or None, probes=given["given_probes"] or None)
 
 
-def _trained_lists_of(contents: Contents) -> Lists | None:
+def _lists_of(snapshot: Path, contents: Contents) -> InvertedLists | None:
     found = contents.parameters
     if not found.get("trained_on"):
         return None
-    return Lists(found["lists"], found["probes"], found["trained_on"])
+    layout = Layout(found["lists"], found["probes"], found["trained_on"])
+    return InvertedLists(faiss.read_index(str(snapshot / _LISTS)), layout)
 
 
-def _write_vectors(index: faiss.Index, path: Path) -> None:
+def _write(index: faiss.Index, path: Path) -> None:
     try:
         faiss.write_index(index, str(path))
     except RuntimeError as error:

@@ -1,4 +1,10 @@
-"""How many inverted lists (IVF) a number of vectors takes, training them, and how many of them a search must probe."""
+"""Inverted lists (IVF) of short codes (PQ): which vectors are worth comparing with a query.
+
+A vector is in the list whose centre is nearest to it, as a code of 4 bits for each two of its numbers: a search reads
+the codes in the lists nearest to the query, a sixteenth of what the vectors take, and the best of them are compared by
+their vectors. So lists may be a little wrong, and say nothing about scores: where a vector was replaced, the code that
+it had stays behind, and leads to the vector that is there now.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from db.vectors.base import Vector
     from db.vectors.coded_columns import Mask, Slots
+    from db.vectors.selections import Selection
 
     Gather = Callable[[Slots], NDArray[np.float32]]
 
@@ -38,6 +46,9 @@ _GIVEN_TRAININGS = (39, 256)
 _QUERIES, _NEIGHBOURS, _SEED = 200, 10, 20_17
 _QUERY_SHARE = 50
 """One of so many vectors is a query, where there are few."""
+
+_CODE_BITS = 4
+"""FAISS reads codes of 4 bits by table lookups within registers (its wiki, "Fast accumulation of PQ and AQ codes")."""
 
 _BLOCK = 16_384
 """Vectors copied at a time: 16 MiB at 256 dimensions, where all of a million would be 1 GiB."""
@@ -64,7 +75,7 @@ class IvfSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class Layout:
     """Lists as they are: how many, how many of them a search without a filter probes, and of how many vectors."""
 
     count: int
@@ -79,8 +90,39 @@ def lists_for(vectors: int) -> int:
     return min(_MOST, max(_FEWEST, 1 << min(nearest, trainable)))
 
 
-def train(gather: Gather, live: Mask, settings: IvfSettings, *, vector_size: int) -> tuple[Any, Lists]:
-    """Return an index of every slot's vector in trained lists, and what was chosen.
+class InvertedLists:
+    """Trained lists with codes of vectors. Callers see to it that a write is alone; searches may be parallel.
+
+    Codes are added and never taken away: a slot may have several, of which the last is that of its vector.
+    """
+
+    def __init__(self, index: Any, layout: Layout) -> None:
+        self.index, self.layout = index, layout
+
+    @property
+    def code_count(self) -> int:
+        """Codes, those that were left behind included."""
+        count: int = self.index.ntotal
+        return count
+
+    def add(self, slots: Slots, vectors: NDArray[np.float32]) -> None:
+        """Add the codes of vectors of shape (n, d) that `slots` have from now on."""
+        self.index.add_with_ids(vectors, slots)  # `add_core` would not pack the codes as a search reads them
+
+    def candidates(self, query: Vector, limit: int, among: Selection | None, *, probes: int) -> Slots:
+        """Return up to `limit` slots that seem nearest, ascending, of those in the `probes` nearest lists.
+
+        Args:
+            among: which slots may be returned; None for all of them.
+        """
+        parameters = faiss.SearchParametersIVF(**selected(among) | {"nprobe": probes})
+        _, found = self.index.search(query[np.newaxis], limit, params=parameters)
+        slots: Slots = np.unique(found[0])
+        return slots[slots >= 0]  # FAISS pads with -1
+
+
+def train(gather: Gather, live: Mask, settings: IvfSettings, *, vector_size: int) -> InvertedLists:
+    """Return lists with the code of every slot's vector.
 
     Only slots in `live`, of shape (slots,), say where lists are and how many are probed. Up to 200 of them, drawn with
     a fixed seed, are kept out of the training: as queries, the probes are measured with them.
@@ -93,37 +135,22 @@ def train(gather: Gather, live: Mask, settings: IvfSettings, *, vector_size: int
     drawn = np.random.default_rng(_SEED).permutation(rows)
     queries, others = np.split(drawn, [min(_QUERIES, len(rows) // _QUERY_SHARE) if settings.probes is None else 0])
     index = _trained(gather(np.sort(others[: count * _MOST_PER_LIST])), count, vector_size)
-    lists_of = _assigned(index, gather, len(live))
-    _fill(index, gather, lists_of)
-    probes = settings.probes or _probes(index, gather, lists_of, live=live, queries=queries)
-    return index, Lists(count, probes, trained_on=len(rows))
+    for block in _blocks(len(live)):
+        index.add_with_ids(gather(block), block)
+    probes = settings.probes or _probes(index, gather, live=live, queries=queries)
+    return InvertedLists(index, Layout(count, probes, trained_on=len(rows)))
 
 
 def _trained(sample: NDArray[np.float32], count: int, vector_size: int) -> Any:
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(vector_size), vector_size, count, faiss.METRIC_INNER_PRODUCT)
+    centres = faiss.IndexFlatIP(vector_size)
+    parts = vector_size // 2 if vector_size % 2 == 0 else vector_size
+    index = faiss.IndexIVFPQFastScan(centres, vector_size, count, parts, _CODE_BITS, faiss.METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid = 1  # FAISS would warn on the terminal where the queries make it a few less
     index.train(sample)
-    index.set_direct_map_type(faiss.DirectMap.Array)  # type: ignore[attr-defined]  # finds a slot's vector
     return index
 
 
-def _assigned(index: Any, gather: Gather, slot_count: int) -> NDArray[np.int64]:
-    lists = [index.quantizer.search(gather(block), 1)[1][:, 0] for block in _blocks(slot_count)]
-    return np.concatenate(lists)
-
-
-def _fill(index: Any, gather: Gather, lists_of: NDArray[np.int64]) -> None:
-    # Room is made for exactly what comes: lists that grow by doubling took 1,371 bytes for each vector
-    # of 1,024.
-    for number, size in enumerate(np.bincount(lists_of, minlength=index.nlist)):
-        index.invlists.resize(number, int(size))
-        index.invlists.resize(number, 0)
-    for block in _blocks(len(lists_of)):
-        vectors, lists = gather(block), lists_of[block]
-        index.add_core(len(block), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists), None)
-
-
-def _probes(index: Any, gather: Gather, lists_of: NDArray[np.int64], *, live: Mask, queries: Slots) -> int:
+def _probes(index: Any, gather: Gather, *, live: Mask, queries: Slots) -> int:
     """Return the smallest number of probes with which the queries' true neighbours are found, but for 0.5 % of them.
 
     A search that probes p lists finds those of the true neighbours that are in the p nearest ones, so no search is
@@ -133,8 +160,16 @@ def _probes(index: Any, gather: Gather, lists_of: NDArray[np.int64], *, live: Ma
     neighbours = _true_neighbours(vectors, gather, live, queries)
     order = index.quantizer.search(vectors, index.nlist)[1]
     places = np.argsort(order, axis=1)  # of each list, by number
-    needed = np.sort(np.take_along_axis(places, lists_of[neighbours], axis=1), axis=None)
+    needed = np.sort(np.take_along_axis(places, _lists_by_slot(index)[neighbours], axis=1), axis=None)
     return int(needed[math.ceil(ANN_RECALL * len(needed)) - 1]) + 1
+
+
+def _lists_by_slot(index: Any) -> NDArray[np.int64]:
+    """Return the list that each slot's code is in, where each slot has one."""
+    lists = np.empty(index.ntotal, dtype=np.int64)
+    for number in range(index.nlist):
+        lists[faiss.rev_swig_ptr(index.invlists.get_ids(number), index.invlists.list_size(number))] = number
+    return lists
 
 
 def _true_neighbours(vectors: NDArray[np.float32], gather: Gather, live: Mask, queries: Slots) -> NDArray[np.int64]:
@@ -152,3 +187,9 @@ def _true_neighbours(vectors: NDArray[np.float32], gather: Gather, live: Mask, q
 
 def _blocks(slot_count: int) -> Iterator[Slots]:
     return (np.arange(start, min(start + _BLOCK, slot_count)) for start in range(0, slot_count, _BLOCK))
+
+
+def selected(among: Selection | None) -> dict[str, Any]:
+    """Return what makes FAISS's search parameters keep to the slots in `among`; None for all of them."""
+    # FAISS's stubs know only the signature in C++; in Python it takes an array, and keeps it alive.
+    return {} if among is None else {"sel": faiss.IDSelectorBitmap(among.bitmap)}  # type: ignore[call-arg, arg-type]

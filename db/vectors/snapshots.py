@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-FORMAT = 3
+FORMAT = 4
 _CURRENT, _MANIFEST = "CURRENT", "manifest.json"
 
 

@@ -113,6 +113,37 @@ def test_points_replaced_after_training_are_there_once_and_found_where_they_are_
         assert not violations(index.search(query, 6000, exact=True), question, oracle)
 
 
+def test_points_that_moved_again_and_again_are_found_where_they_are_now(large: Catalogue) -> None:
+    index = ivf_index(large.points, IvfSettings(lists=16, probes=16))
+    for _ in range(3):
+        index.upsert([replace(point, vector=-point.vector) for point in large.points[:3000]])
+        index.upsert(large.points[:3000])
+
+    oracle = Oracle(large.points)
+    for query in large.queries:
+        assert not violations(index.search(query, 20), Question(query, 20, NO_FILTER), oracle)
+
+
+def test_lists_are_trained_again_when_most_of_their_codes_are_of_vectors_that_are_gone(large: Catalogue) -> None:
+    index = ivf_index(large.points)
+    assert trained_on(index) == 4500
+
+    index.upsert([replace(point, vector=-point.vector) for point in large.points])
+    assert trained_on(index) == 4500
+    index.upsert(large.points[:1])
+
+    assert trained_on(index) == 6000
+
+
+def test_points_whose_listings_change_wear_no_lists_out(large: Catalogue) -> None:
+    index = ivf_index(large.points)
+
+    for price in range(4):
+        index.upsert([replace(point, payload=replace(point.payload, price=float(price))) for point in large.points])
+
+    assert trained_on(index) == 4500
+
+
 def test_slots_of_deleted_points_are_used_again(large: Catalogue, tmp_path: Path) -> None:
     index = ivf_index(large.points)
     index.delete([point.photo_id for point in large.points[:2000]])

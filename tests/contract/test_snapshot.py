@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
     from tests.contract.catalogue import Catalogue
 
-FILES = ["CURRENT", "manifest.json", "vectors.faiss", "payloads.arrow"]
+SNAPSHOT_FILES = {
+    "exact": ["manifest.json", "vectors.faiss", "payloads.arrow"],
+    "ivf": ["manifest.json", "vectors.faiss", "payloads.arrow", "lists.faiss"],
+}
+FILES = [(kind, name) for kind, names in SNAPSHOT_FILES.items() for name in names]
 
 
 @pytest.fixture(params=["exact", "ivf"])
@@ -133,7 +137,7 @@ def test_without_a_snapshot_loading_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_in_half], ids=["a flipped bit", "half a file"])
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("saved", "name"), [*FILES, ("exact", "CURRENT")], indirect=["saved"])
 def test_a_changed_file_is_noticed(
     saved: FaissIndex, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
@@ -143,7 +147,7 @@ def test_a_changed_file_is_noticed(
         FaissIndex.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", FILES[1:])
+@pytest.mark.parametrize(("saved", "name"), FILES, indirect=["saved"])
 def test_a_missing_file_is_noticed(saved: FaissIndex, tmp_path: Path, name: str) -> None:
     lying_at(tmp_path, name).unlink()
 
@@ -158,7 +162,7 @@ def test_a_format_of_the_future_is_named(saved: FaissIndex, tmp_path: Path) -> N
         FaissIndex.load(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"{not json", b"[]", b'{"format": 3}', b'{"format": "one"}'])
+@pytest.mark.parametrize("content", [b"{not json", b"[]", b'{"format": 4}', b'{"format": "one"}'])
 def test_a_manifest_that_is_not_one_is_noticed(saved: FaissIndex, tmp_path: Path, content: bytes) -> None:
     rewrite_manifest(tmp_path, content)
 
