@@ -167,6 +167,12 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def search_each(
+        self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[list[Hit]]:
+        """Return what `search` does for each vector. An engine that runs elsewhere is asked for all of them at once."""
+        ...
+
     def upsert(self, points: Sequence[Point]) -> None:
         """Put the points in, replacing those with the same photo id. All or none of them are refused."""
         ...

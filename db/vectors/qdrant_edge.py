@@ -82,6 +82,12 @@ class QdrantEdgeIndex:
         with engine_errors(self._folder):
             return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
 
+    def search_each(
+        self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[list[Hit]]:
+        """See `VectorIndex`."""
+        return [self.search(vector, k, where, exact=exact, acorn=acorn) for vector in vectors]
+
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)

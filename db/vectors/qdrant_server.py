@@ -11,10 +11,10 @@ from qdrant_client import models
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.exclusions import apart, fetch_others
+from db.vectors.exclusions import apart, fetch_others, fetched_first
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
 from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
-from db.vectors.ranking import best_hits
+from db.vectors.ranking import best_hits, first_limit
 from db.vectors.server_collections import drop_collection, ensure_collection, server_errors
 
 if TYPE_CHECKING:
@@ -49,27 +49,44 @@ class QdrantServerIndex:
         self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
     ) -> list[Hit]:
         """See `VectorIndex`."""
-        query = checked_query(vector, self._vector_size, k=k, where=where).tolist()
+        return self.search_each([vector], k, where, exact=exact, acorn=acorn)[0]
+
+    def search_each(
+        self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[list[Hit]]:
+        """See `VectorIndex`."""
+        queries = [checked_query(vector, self._vector_size, k=k, where=where).tolist() for vector in vectors]
         wide, excluded = apart(where)
         filtered_by = _rendered(wide)
         walked = models.AcornSearchParams(enable=acorn and filtered_by is not None)
         parameters = models.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
 
-        def fetch(limit: int) -> tuple[list[Hit], int]:
-            found = self._client.query_points(
-                self._collection,
-                query=query,
-                using=VECTOR_NAME,
-                query_filter=filtered_by,
-                search_params=parameters,
-                limit=limit,
-                with_payload=[LISTING_ID] if excluded else False,
-            ).points
-            kept = [point for point in found if (point.payload or {}).get(LISTING_ID) not in excluded]
-            return [Hit(_photo_id(point.id), point.score) for point in kept], len(found)
+        def ask(asked: Sequence[list[float]], limit: int) -> list[tuple[list[Hit], int]]:
+            requests = [
+                models.QueryRequest(
+                    query=query,
+                    using=VECTOR_NAME,
+                    filter=filtered_by,
+                    params=parameters,
+                    limit=limit,
+                    with_payload=[LISTING_ID] if excluded else False,
+                )
+                for query in asked
+            ]
+            answers = self._client.query_batch_points(self._collection, requests)
+            return [(_hits(answer.points, excluded), len(answer.points)) for answer in answers]
 
         with server_errors(self._client):
-            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
+            at_first = fetched_first(first_limit(k), excluded)
+            found = ask(queries, at_first)
+
+            def best(number: int) -> list[Hit]:
+                def fetch(limit: int) -> tuple[list[Hit], int]:
+                    return found[number] if limit == at_first else ask([queries[number]], limit)[0]
+
+                return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
+
+            return [best(number) for number in range(len(queries))]
 
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
@@ -165,6 +182,12 @@ def _condition(condition: AnyOf | Between) -> models.FieldCondition:
     if isinstance(condition, AnyOf):
         return models.FieldCondition(key=condition.field, match=models.MatchAny(any=[*condition.values]))
     return models.FieldCondition(key=condition.field, range=models.Range(gte=condition.minimum, lte=condition.maximum))
+
+
+def _hits(points: Sequence[models.ScoredPoint], excluded: frozenset[str]) -> list[Hit]:
+    """Return the hits of listings that are not excluded."""
+    kept = [point for point in points if (point.payload or {}).get(LISTING_ID) not in excluded]
+    return [Hit(_photo_id(point.id), point.score) for point in kept]
 
 
 def _photo_id(point_id: models.ExtendedPointId) -> int:

@@ -43,7 +43,7 @@ _FIRST = 50
 
 _ONE_IN = 20
 
-_SHARE = 0.1
+_SHARE = 0.05
 """Of the time, at most, that is spent comparing: a search of every vector of a million takes 0.1 s of a core, and more
 of the memory's bandwidth than searches can spare."""
 

@@ -104,13 +104,13 @@ class _Run:
         self.took_s = 0.0
         self._index, self._searches = index, 0
 
-    def __call__(self, vector: Vector, k: int) -> Sequence[Hit]:
+    def __call__(self, vectors: Sequence[Vector], k: int) -> Sequence[Sequence[Hit]]:
         started = time.perf_counter()
-        hits = self._index.search(vector, k, self.where, exact=self.plan.exact, acorn=self.plan.acorn)
+        found = self._index.search_each(vectors, k, self.where, exact=self.plan.exact, acorn=self.plan.acorn)
         self.took_s += time.perf_counter() - started
-        self._searches += 1
-        self.first_hits = self.first_hits or (vector, hits)
-        return hits
+        self._searches += len(vectors)
+        self.first_hits = self.first_hits or (vectors[0], found[0])
+        return found
 
     @property
     def mean_ms(self) -> float:

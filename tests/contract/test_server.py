@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from qdrant_client import models
 
+from db.vectors.base import Filter
 from db.vectors.qdrant_server import QdrantServerIndex
 from db.vectors.server_collections import drop_collection
 from tests.contract.catalogue import VECTOR_SIZE
@@ -49,6 +50,21 @@ def indexed_fields(client: QdrantClient, collection: str) -> dict[str, str]:
 
 KEYWORDS = ("listing_id", "category", "locations", "category_paths", "currency", "region", "seller")
 ALL_FIELDS = dict.fromkeys(KEYWORDS, "keyword") | {"price": "float", "listed_at": "integer"}
+
+
+def test_several_vectors_are_searched_for_in_one_request(
+    client: QdrantClient, names: list[str], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = QdrantServerIndex(client, names[0], VECTOR_SIZE)
+    index.upsert(catalogue.points)
+    asked = []
+    ask = client.query_batch_points
+    monkeypatch.setattr(client, "query_batch_points", lambda *given: asked.append(given) or ask(*given))
+
+    found = index.search_each(catalogue.queries, 10, Filter(excluded_listing_ids=frozenset({"listing-1"})))
+
+    assert [len(hits) for hits in found] == [10] * len(catalogue.queries)
+    assert len(asked) == 1
 
 
 def test_a_new_collection_has_a_named_vector_and_every_payload_index(client: QdrantClient, names: list[str]) -> None:
