@@ -15,7 +15,7 @@ from services.search.ranking import (
     disliked_last,
     diversified,
     ranked,
-    shown_score,
+    shown_scores,
 )
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class Pools:
                 results = self._diversified(results, live, query.wishes.diversity)
             if restricted:
                 results.sort(key=lambda one: one.photo.listing.category not in restricted)
-        best = shown_score(candidates[0].cosine, score_map) if candidates else None
-        return RankedPool(results, searched, best, restricted)
+        best = shown_scores([candidate.cosine for candidate in candidates[:1]], score_map)
+        return RankedPool(results, searched, best[0] if best else None, restricted)
 
     def _candidates(
         self, live: IndexSet, subject: Subject, query: Query, *, count: int, restricted: tuple[str, ...]

@@ -35,7 +35,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A result: `score` in [0, 1] is the similarity times the factors; `similarity` is what `shown_score` says."""
+    """A result: `score` in [0, 1] is the similarity times the factors; `similarity` is what `shown_scores` says."""
 
     photo: FoundPhoto
     cosine: float
@@ -87,15 +87,15 @@ def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, FoundPhoto]) -> l
     return list(best.values())
 
 
-def shown_score(cosine: float, score_map: ScoreMap | None) -> float:
-    """Return the score, in [0, 1], that is shown for a cosine in [-1, 1].
+def shown_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[float]:
+    """Return the scores, in [0, 1], that are shown for cosines in [-1, 1].
 
-    With a score map it is the probability that the two show the same item, with the six decimals that keep cosines
-    apart on it. Without, it is the cosine itself, cut to 0..1: 1 is the same picture.
+    With a score map they are the probabilities that the two show the same item, with the six decimals that keep cosines
+    apart on it. Without, they are the cosines themselves, cut to 0..1: 1 is the same picture.
     """
     if score_map is None:
-        return round(min(max(cosine, 0.0), 1.0), 4)
-    return round(float(score_map(cosine)), 6)
+        return [round(min(max(cosine, 0.0), 1.0), 4) for cosine in cosines]
+    return [round(probability, 6) for probability in score_map(cosines).tolist()]
 
 
 def factors(listing: FoundListing, reference: Reference, wishes: Wishes) -> dict[str, float]:
@@ -137,19 +137,28 @@ def _recency(listing: FoundListing, reference: Reference) -> float:
 
 
 def ranked(
-    candidates: Iterable[Candidate], wishes: Wishes, *, reference: Reference, score_map: ScoreMap | None
+    candidates: Sequence[Candidate], wishes: Wishes, *, reference: Reference, score_map: ScoreMap | None
 ) -> list[Ranked]:
     """Return the candidates with their scores, best first; those below `min_score` are left out."""
-    results = [result_of(candidate, wishes, reference=reference, score_map=score_map) for candidate in candidates]
+    results = scored(candidates, wishes, reference=reference, score_map=score_map)
     shown = [result for result in results if result.similarity >= wishes.min_score]
     if not wishes.weighs:
         return shown  # candidates are in order, which rounded scores would not keep
     return sorted(shown, key=lambda result: (-result.score, result.photo.id))
 
 
-def result_of(candidate: Candidate, wishes: Wishes, *, reference: Reference, score_map: ScoreMap | None) -> Ranked:
-    """Return a candidate with its score."""
-    similarity = shown_score(candidate.cosine, score_map)
+def scored(
+    candidates: Sequence[Candidate], wishes: Wishes, *, reference: Reference, score_map: ScoreMap | None
+) -> list[Ranked]:
+    """Return the candidates, in their order, with their scores."""
+    similarities = shown_scores([candidate.cosine for candidate in candidates], score_map)
+    return [
+        _ranked(candidate, similarity, wishes, reference)
+        for candidate, similarity in zip(candidates, similarities, strict=True)
+    ]
+
+
+def _ranked(candidate: Candidate, similarity: float, wishes: Wishes, reference: Reference) -> Ranked:
     found = factors(candidate.photo.listing, reference, wishes) if wishes.weighs else {}
     score = similarity * float(np.prod(list(found.values()))) if found else similarity
     return Ranked(candidate.photo, candidate.cosine, similarity, round(score, 6), found)

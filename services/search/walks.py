@@ -13,7 +13,7 @@ from ml.crops import WHOLE
 from services.errors import BadQuery, Conflict
 from services.search.pools import reference_of
 from services.search.query import check_k, query_of
-from services.search.ranking import Candidate, result_of
+from services.search.ranking import Candidate, scored
 from services.search.scores import score_map_of
 from services.search.stages import Stages
 from services.search.tokens import Frozen, decode_cursor, encode, listing_hash, unpack_hashes
@@ -112,10 +112,11 @@ class Walks:
             photo_ids, cosines = rest.photo_ids[:wanted].tolist(), rest.cosines[:wanted].tolist()
             with self._resources.database.read() as session:
                 photos = found_photos(session, photo_ids)
-            shown += [
-                result_of(Candidate(photos[photo_id], cosine), query.wishes, reference=reference, score_map=score_map)
+            passing = [
+                Candidate(photos[photo_id], cosine)
                 for photo_id, cosine in zip(photo_ids, cosines, strict=True)
                 if photo_id in photos and query.where.matches(embeddings.payload_of(photos[photo_id].listing))
             ]
+            shown += scored(passing, query.wishes, reference=reference, score_map=score_map)
             rest = rest.after(wanted)
         return shown, rest

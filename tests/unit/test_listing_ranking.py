@@ -25,7 +25,7 @@ from services.search.ranking import (
     merge,
     ranked,
     settled,
-    shown_score,
+    shown_scores,
 )
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -91,13 +91,13 @@ def test_settled_hits_are_the_first_of_all_hits_however_few_are_fetched(
 
 @pytest.mark.parametrize(("cosine", "shown"), [(1.0000001, 1.0), (0.51234567, 0.5123), (0.0, 0.0), (-0.3, 0.0)])
 def test_a_cosine_is_shown_as_a_score_from_0_to_1(cosine: float, shown: float) -> None:
-    assert shown_score(cosine, None) == shown
+    assert shown_scores([cosine], None) == [shown]
 
 
 @given(grid=st.lists(st.integers(-5000, 5000), min_size=2, max_size=8, unique=True))
 def test_scores_of_a_score_map_keep_the_order_of_the_cosines_and_tie_none(grid: list[int]) -> None:
     score_map = ScoreMap((-1.0, 0.2, 0.5, 1.0), (0.0, 0.012, 0.015, 1.0))
-    shown = [shown_score(step / 5000, score_map) for step in sorted(grid)]
+    shown = shown_scores([step / 5000 for step in sorted(grid)], score_map)
     assert shown == sorted(set(shown))
 
 
