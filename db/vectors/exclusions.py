@@ -39,14 +39,9 @@ def fetch_others(fetch: Callable[[int], tuple[list[Hit], int]], limit: int, excl
         limit: hits wanted.
         excluded: the listings.
     """
-    wanted = fetched_first(limit, excluded)
+    wanted = limit + _PHOTOS_EXPECTED * len(excluded)
     while True:
         hits, fetched = fetch(wanted)
         if len(hits) >= limit or fetched < wanted:
             return ordered(hits)[:limit]
         wanted *= 4
-
-
-def fetched_first(limit: int, excluded: frozenset[str]) -> int:
-    """Return how many hits `fetch_others` fetches first."""
-    return limit + _PHOTOS_EXPECTED * len(excluded)

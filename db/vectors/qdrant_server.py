@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,10 @@ from qdrant_client import models
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.exclusions import apart, fetch_others, fetched_first
+from db.vectors.exclusions import apart, fetch_others
 from db.vectors.qdrant_filters import AnyOf, Between, conditions
 from db.vectors.qdrant_schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
-from db.vectors.ranking import best_hits, first_limit
+from db.vectors.ranking import best_hits
 from db.vectors.server_collections import drop_collection, ensure_collection, server_errors
 
 if TYPE_CHECKING:
@@ -61,31 +62,30 @@ class QdrantServerIndex:
         walked = models.AcornSearchParams(enable=acorn and filtered_by is not None)
         parameters = models.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
 
-        def ask(asked: Sequence[list[float]], limit: int) -> list[tuple[list[Hit], int]]:
-            requests = [
-                models.QueryRequest(
-                    query=query,
-                    using=VECTOR_NAME,
-                    filter=filtered_by,
-                    params=parameters,
-                    limit=limit,
-                    with_payload=[LISTING_ID] if excluded else False,
-                )
-                for query in asked
-            ]
-            answers = self._client.query_batch_points(self._collection, requests)
-            return [(_hits(answer.points, excluded), len(answer.points)) for answer in answers]
+        answers: dict[int, list[list[models.ScoredPoint]]] = {}
+
+        def fetch(number: int, limit: int) -> tuple[list[Hit], int]:
+            if limit not in answers:  # for all of them: mostly no other limit is asked for
+                requests = [
+                    models.QueryRequest(
+                        query=query,
+                        using=VECTOR_NAME,
+                        filter=filtered_by,
+                        params=parameters,
+                        limit=limit,
+                        with_payload=[LISTING_ID] if excluded else False,
+                    )
+                    for query in queries
+                ]
+                found = self._client.query_batch_points(self._collection, requests)
+                answers[limit] = [answer.points for answer in found]
+            points = answers[limit][number]
+            return _others(points, excluded), len(points)
+
+        def best(number: int) -> list[Hit]:
+            return best_hits(lambda limit: fetch_others(partial(fetch, number), limit, excluded), k)
 
         with server_errors(self._client):
-            at_first = fetched_first(first_limit(k), excluded)
-            found = ask(queries, at_first)
-
-            def best(number: int) -> list[Hit]:
-                def fetch(limit: int) -> tuple[list[Hit], int]:
-                    return found[number] if limit == at_first else ask([queries[number]], limit)[0]
-
-                return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
-
             return [best(number) for number in range(len(queries))]
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -184,7 +184,7 @@ def _condition(condition: AnyOf | Between) -> models.FieldCondition:
     return models.FieldCondition(key=condition.field, range=models.Range(gte=condition.minimum, lte=condition.maximum))
 
 
-def _hits(points: Sequence[models.ScoredPoint], excluded: frozenset[str]) -> list[Hit]:
+def _others(points: Sequence[models.ScoredPoint], excluded: frozenset[str]) -> list[Hit]:
     """Return the hits of listings that are not excluded."""
     kept = [point for point in points if (point.payload or {}).get(LISTING_ID) not in excluded]
     return [Hit(_photo_id(point.id), point.score) for point in kept]

@@ -26,17 +26,12 @@ def best_hits(fetch: Callable[[int], list[Hit]], k: int) -> list[Hit]:
     Engines break ties as they like. More is fetched until the scores at the border differ, so that which of equal
     hits are returned depends on their ids alone.
     """
-    limit = first_limit(k)
+    limit = k + _MARGIN
     hits = ordered(fetch(limit))
     while len(hits) == limit < k + _MOST_TIES and hits[k - 1].score - hits[-1].score <= _ROUNDING:
         limit = min(k + 4 * (limit - k), k + _MOST_TIES)
         hits = ordered(fetch(limit))
     return [Hit(hit.photo_id, min(1.0, max(-1.0, hit.score))) for hit in hits[:k]]
-
-
-def first_limit(k: int) -> int:
-    """Return how many hits `best_hits` fetches first."""
-    return k + _MARGIN
 
 
 def ordered(hits: list[Hit]) -> list[Hit]:

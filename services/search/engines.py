@@ -114,7 +114,7 @@ class _Run:
 
     @property
     def mean_ms(self) -> float:
-        """Milliseconds of a search, on average."""
+        """Milliseconds of a search, on average; of several that were asked for at once, their share of the time."""
         return self.took_s * 1000 / self._searches
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import faiss
+import numpy as np
 import pytest
 
-from db.vectors.base import NO_FILTER, Filter
+from db.vectors.base import NO_FILTER, Filter, Payload, Point
 from db.vectors.faiss_index import FaissIndex
 from db.vectors.faiss_lists import IvfSettings, lists_for
-from tests.contract.catalogue import Catalogue, make_catalogue
+from tests.contract.catalogue import Catalogue, make_catalogue, unit
 from tests.contract.comparison import Question, violations
 from tests.contract.oracle import Oracle
 from tests.contract.shapes import filters_of
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from db.vectors.base import Point, Vector
+    from numpy.typing import NDArray
+
+    from db.vectors.base import Vector
 
 FEW_PROBES = IvfSettings(lists=16, probes=1)
+THEME = ((600, 0.3), (200, 0.9), (9200, 30.0))
+"""Photos that are gone, what is nearest without them, and all the others: how many, and how far from the theme."""
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +138,52 @@ def test_lists_are_trained_again_when_most_of_their_codes_are_of_vectors_that_ar
     index.upsert(large.points[:1])
 
     assert trained_on(index) == 6000
+
+
+def test_worn_lists_are_let_go_of_where_too_few_points_are_left_to_train_others(large: Catalogue) -> None:
+    index = ivf_index(large.points)
+    index.upsert([replace(point, vector=-point.vector) for point in large.points])
+    index.delete([point.photo_id for point in large.points[100:]])
+
+    index.upsert(large.points[:50])
+
+    assert trained_on(index) == 0
+    oracle = Oracle([*large.points[:50], *(replace(point, vector=-point.vector) for point in large.points[50:100])])
+    assert not violations(index.search(large.queries[0], 20), Question(large.queries[0], 20, NO_FILTER), oracle)
+
+
+def test_what_is_near_is_found_where_the_slots_of_much_that_was_nearer_are_used_again() -> None:
+    rng = np.random.default_rng(3)
+    theme = unit(rng.normal(size=(1, 32)))
+    gone, near, others = (theme + spread / 32**0.5 * rng.normal(size=(n, 32)) for n, spread in THEME)
+    points = points_of(np.concatenate([gone, near, others]))
+    index = FaissIndex(32, kind="ivf", ivf=IvfSettings(lists=64))
+    index.upsert(points)
+
+    index.delete([point.photo_id for point in points[: len(gone)]])
+    index.upsert(points_of(rng.normal(size=gone.shape), first_id=len(points)))
+
+    assert recall(index, [unit(theme + 0.02 * rng.normal(size=theme.shape))[0] for _ in range(20)]) > 0.97
+
+
+def test_the_nearest_of_photos_that_are_nearly_the_same_are_found() -> None:
+    rng = np.random.default_rng(4)
+    picture = unit(rng.normal(size=(1, 32)))
+    copies = picture + 0.01 * rng.normal(size=(2000, 32))
+    index = FaissIndex(32, kind="ivf", ivf=IvfSettings(lists=64))
+    index.upsert(points_of(np.concatenate([copies, rng.normal(size=(8000, 32))])))
+
+    assert recall(index, [unit(picture + 0.01 * rng.normal(size=picture.shape))[0] for _ in range(20)]) > 0.97
+
+
+def test_lists_can_be_trained_where_every_photo_is_the_same() -> None:
+    index = FaissIndex(32, kind="ivf", ivf=IvfSettings(lists=64))
+    points = points_of(np.ones((3000, 32)))
+
+    index.upsert(points)
+
+    assert trained_on(index) == 3000
+    assert [hit.photo_id for hit in index.search(points[0].vector, 5)] == [0, 1, 2, 3, 4]
 
 
 def test_points_whose_listings_change_wear_no_lists_out(large: Catalogue) -> None:
@@ -266,6 +317,12 @@ def test_the_hits_of_excluded_listings_make_room_for_the_next_ones(large: Catalo
     for index in (FaissIndex(16), ivf_index(points, IvfSettings(lists=16, probes=16))):
         index.upsert(points)
         assert not violations(index.search(query, 20, question.where), question, oracle)
+
+
+def points_of(vectors: NDArray[np.float64], *, first_id: int = 0) -> list[Point]:
+    """Points with these vectors, shape (n, d), at unit length, and ids one after the other."""
+    payload = Payload("listing", "Lamps", None, ())
+    return [Point(photo_id, vector, payload) for photo_id, vector in enumerate(unit(vectors), first_id)]
 
 
 def ivf_in_one(points: Sequence[Point], ivf: IvfSettings) -> FaissIndex:

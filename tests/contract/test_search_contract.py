@@ -1,7 +1,7 @@
 """Every engine finds what brute force finds, under every filter.
 
 At this size both Qdrants compare with every point that passes the filter, so their default mode is exact as well; so is
-FAISS's IVF where every list is probed, and a quarter of the points compared by more than their codes.
+FAISS's IVF, where every list is probed and codes choose a quarter of the points to be compared.
 """
 
 from __future__ import annotations
