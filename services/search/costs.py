@@ -34,7 +34,7 @@ class Estimate:
 
 ESTIMATES = {
     "faiss exact": Estimate(0.1, per_thousand=0.08, per_million=1.5),
-    "faiss ivf": Estimate(0.4, per_million=0.8),
+    "faiss ivf": Estimate(0.4, per_million=2.0),
     "qdrant exact": Estimate(0.5, per_thousand=0.12),
     "qdrant hnsw": Estimate(1.0, per_million=3.0),
     "qdrant acorn": Estimate(0.5, per_thousand=1.0),
