@@ -117,7 +117,8 @@ class InvertedLists:
         """Let the codes of the vectors, shape (n, d), that `slots` had until now count no more.
 
         They stay, without a slot: FAISS 1.15 spoils others where codes are added after some were removed. Left as they
-        are, they would lead to where nothing is any more, in place of what is near.
+        are, they would lead to where nothing is any more, in place of what is near. (One between two lists may, by
+        rounding, not be met where it was put: it stays as it is, and takes one candidate's place.)
         """
         for number, slot in zip(self.index.quantizer.assign(vectors, 1)[:, 0].tolist(), slots.tolist(), strict=True):
             of_codes = _slots_of_codes(self.index, number)
@@ -134,8 +135,9 @@ class InvertedLists:
         selector = faiss.IDSelectorRange(0, _BEYOND_SLOTS) if among is None else selector_of(among)
         parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)  # type: ignore[call-arg]
         (scores,), (found,) = self.index.search(query[np.newaxis], limit, params=parameters)
-        slots, firsts = np.unique(found[found != _NO_SLOT], return_index=True)
-        return slots, scores[firsts]
+        is_slot = found != _NO_SLOT
+        slots, firsts = np.unique(found[is_slot], return_index=True)
+        return slots, scores[is_slot][firsts]
 
 
 def train(gather: Gather, live: Mask, settings: IvfSettings, *, vector_size: int) -> InvertedLists:
