@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import httpx
     from playwright.sync_api import Page
 
     from tests.page.browsing import Demo
@@ -39,6 +41,16 @@ TITLES = [
 ]
 
 
+def wait_until_embedded(client: httpx.Client, listing_ids: list[str]) -> None:
+    """Return when every photo of the listings is: without, what is similar to them is asked in vain (409)."""
+    for _ in range(600):
+        shown = (client.get(f"/v1/listings/{one}").json() for one in listing_ids)
+        if all(photo["state"] == "embedded" for listing in shown for photo in listing["photos"]):
+            return
+        time.sleep(0.1)
+    raise AssertionError("not embedded within a minute")
+
+
 @pytest.fixture
 def hostile(demo: Demo) -> Iterator[list[str]]:
     """Listings with these titles, each with a photo; they are the newest."""
@@ -56,6 +68,7 @@ def hostile(demo: Demo) -> Iterator[list[str]]:
             client.post(
                 "/v1/listings", data=fields, files=[("photos", ("a.jpg", photo.read_bytes(), "image/jpeg"))]
             ).raise_for_status()
+        wait_until_embedded(client, ids)
         yield ids
         for listing_id in ids:
             client.delete(f"/v1/listings/{listing_id}")
@@ -66,12 +79,9 @@ def test_hostile_titles_are_shown_as_text_and_stay_in_their_cards(page: Page, de
     assert len(TITLES) == 20
     with demo.client() as client:
         kept = {one: client.get(f"/v1/listings/{one}").json()["title"] for one in hostile}
-    for _ in range(100):
-        page.goto("/")
-        page.wait_for_selector(".result[data-listing]")
-        if page.locator(".result[data-listing^=hostile]").count() == len(hostile):
-            break
-        page.wait_for_timeout(200)
+    page.goto("/")
+    page.wait_for_selector(".result[data-listing]")
+    expect(page.locator(".result[data-listing^=hostile]")).to_have_count(len(hostile))
     for listing_id in hostile:
         card = page.locator(f".result[data-listing={listing_id}]")
         assert card.locator("h3").text_content() == kept[listing_id]
