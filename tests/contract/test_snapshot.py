@@ -137,7 +137,7 @@ def test_without_a_snapshot_loading_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_in_half], ids=["a flipped bit", "half a file"])
-@pytest.mark.parametrize(("saved", "name"), [*FILES, ("exact", "CURRENT")], indirect=["saved"])
+@pytest.mark.parametrize(("saved", "name"), [*FILES, ("exact", "CURRENT"), ("ivf", "CURRENT")], indirect=["saved"])
 def test_a_changed_file_is_noticed(
     saved: FaissIndex, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
