@@ -60,6 +60,10 @@ _COVERED, _OF_LARGER = 0.7, 0.3
 _COLOUR = 16.0
 """Levels: the same picture of an item in another colour is another item's."""
 
+_RECOLOURED = 0.02
+"""Share of the tiles that show the same, for a small item in another colour, on a ground that is the same. A render in
+two colours had 0.05, and edited photos at most 0.005."""
+
 _SAME_LEVEL = 8.0
 """Levels that no tile's colour may differ by in identical pictures: re-encoding moves the means of tiles by 1 to 4."""
 
@@ -129,4 +133,5 @@ def _is_edited(agreed: Agreement, alike: float) -> bool:
         and agreed.covered >= _COVERED
         and agreed.of_larger >= _OF_LARGER
         and agreed.colour <= _COLOUR
+        and agreed.recoloured <= _RECOLOURED
     )

@@ -28,6 +28,10 @@ _INFORMATIVE = 4.0
 _ALIKE = 0.9
 """Correlation from which two tiles show the same."""
 
+_OTHER_COLOUR = 40.0
+"""Levels by which the colour of a tile differs, brightness being made equal, where something has another colour. What
+is lost above white when a photo is made brighter, and letters across it, come to less (of 1,400 edits of 90 photos)."""
+
 _INSIDE = 0.9
 """Share of a tile that the other picture must cover for it to be compared."""
 
@@ -54,6 +58,7 @@ class Agreement:
         covered: the share of the smaller picture (as it lies) that lies on the larger one; 0 to 1.
         of_larger: the share of the larger picture that is covered; 0 to 1.
         colour: the median difference in colour between tiles, brightness being made equal, of 255 levels.
+        recoloured: of the tiles that show the same, the share that does so in another colour; 0 to 1.
         level: the largest difference of a tile's mean colour, of 255 levels.
     """
 
@@ -62,6 +67,7 @@ class Agreement:
     covered: float
     of_larger: float
     colour: float
+    recoloured: float
     level: float
 
 
@@ -108,14 +114,17 @@ def agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: NDArray[
     left, right = (np.asarray(cv2.GaussianBlur(picture, (0, 0), _BLUR), np.float32) for picture in (laid, other))
     correlation, informative = _correlated(left, right)
     asked = inside & informative
-    colour, level = _differences(_tiles(left)[inside], _tiles(right)[inside])
+    same = asked & (correlation > _ALIKE)
+    colours = _tiles(left), _tiles(right)
+    hue = _hue_differences(*colours, inside)
     return Agreement(
-        share=float((correlation[asked] > _ALIKE).mean()) if asked.any() else 0.0,
+        share=float(same.sum() / asked.sum()) if asked.any() else 0.0,
         tiles=int(asked.sum()),
         covered=min(1.0, float(mask.sum()) / areas[0]),
         of_larger=min(1.0, float(mask.sum()) / areas[1]),
-        colour=colour,
-        level=level,
+        colour=float(np.median(hue[inside])) if inside.any() else 255.0,
+        recoloured=float((hue[same] > _OTHER_COLOUR).mean()) if same.any() else 0.0,
+        level=float(np.abs(colours[0] - colours[1])[inside].max()) if inside.any() else 255.0,
     )
 
 
@@ -129,14 +138,14 @@ def _correlated(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[
     return together / np.maximum(deviation_a * deviation_b, 1.0), np.maximum(deviation_a, deviation_b) > _INFORMATIVE
 
 
-def _differences(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float, float]:
-    """Return `colour` and `level` of `Agreement` for mean colours, (n, 3), of tiles."""
-    if not len(left):
-        return 255.0, 255.0
-    gain = float(np.median(left.sum(axis=1) / np.maximum(right.sum(axis=1), 1.0)))
-    difference = left - gain * right
-    hue = difference - difference.mean(axis=1, keepdims=True)
-    return float(np.median(np.abs(hue).max(axis=1))), float(np.abs(left - right).max())
+def _hue_differences(left: Tiles, right: Tiles, inside: NDArray[np.bool_]) -> Tiles:
+    """Return how far the tiles' mean colours are apart, (rows, columns), of 255 levels, without the brightness.
+
+    The brightness is made equal by those inside. What is left of it in a single tile is not counted.
+    """
+    ratios = left[inside].sum(axis=1) / np.maximum(right[inside].sum(axis=1), 1.0)
+    difference = left - (np.median(ratios) if len(ratios) else 1.0) * right
+    return np.asarray(np.abs(difference - difference.mean(axis=2, keepdims=True)).max(axis=2), np.float32)
 
 
 def _tiles(values: NDArray[np.float32]) -> Tiles:

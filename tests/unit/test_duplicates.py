@@ -78,6 +78,20 @@ def test_plain_pictures_are_not_called_copies() -> None:
     assert compared(Image.new("RGB", (320, 240), "white"), Image.new("RGB", (320, 240), "white")) is None
 
 
+def test_one_scene_with_a_small_item_in_another_colour_is_no_copy() -> None:
+    light = np.random.default_rng(0).integers(90, 250, (24, 32), dtype=np.uint8)
+    scene = np.asarray(Image.fromarray(light).resize((320, 240), Image.Resampling.BICUBIC), np.float32)
+
+    def with_item(colour: tuple[float, float, float]) -> Image.Image:
+        tints = np.ones((240, 320, 3), np.float32)
+        tints[80:160, 96:192] = colour  # a tenth of the picture; both colours are as light as each other
+        return Image.fromarray((scene[..., None] * tints).astype(np.uint8))
+
+    pink = with_item((1.0, 0.4, 0.6))
+    assert compared(pink, with_item((0.3, 0.65, 1.0))) is None
+    assert compared(pink, with_item((0.95, 0.45, 0.6))) is not None
+
+
 def test_one_model_in_another_colour_is_no_copy() -> None:
     def chair(colour: str) -> Image.Image:
         noise = np.random.default_rng(0).integers(0, 60, (240, 320, 1), dtype=np.uint8)
