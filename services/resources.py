@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qdrant_client import QdrantClient
 from sqlalchemy.exc import OperationalError
 
 from db import generations, migrate
@@ -15,6 +13,7 @@ from db.locks import holding
 from db.photo_files import PhotoFiles
 from db.remote_photo_files import RemotePhotoFiles
 from db.session import Database
+from db.vectors.server_collections import connect
 from ml.batching import BatchingEmbedder, BatchLimits
 from ml.bundle import Bundle, BundleError
 from ml.bundle_home import keep_copy
@@ -141,10 +140,7 @@ class Resources:
         if not self.settings.qdrant_url:
             return [faiss, QdrantEdgeStore(self.database, folder / "qdrant")]
         key = self.settings.qdrant_api_key.get_secret_value() or None
-        with warnings.catch_warnings():
-            # Whether the key may go over plain HTTP is for whoever set the URL to judge: a stack has its own network.
-            warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
-            client = QdrantClient(url=self.settings.qdrant_url, api_key=key, timeout=30, check_compatibility=False)
+        client = connect(self.settings.qdrant_url, timeout=30, api_key=key)
         return [faiss, QdrantServerStore(self.database, client)]
 
     def check_stores(self) -> None:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _PAGE = 10_000
 
+_OVERSAMPLING = 1.5
+"""So many times as many as are wanted are found by their codes; their vectors choose among them. Not asked to, Qdrant
+(1.16) lets the codes choose, and finds 0.923 of the true neighbours among 100,000 drawn embeddings and not 0.9998."""
+
 
 class QdrantServerIndex:
     """A `VectorIndex` that a Qdrant server holds. A write that returned is applied, and survives the server's restart.
@@ -60,7 +64,8 @@ class QdrantServerIndex:
         wide, excluded = apart(where)
         filtered_by = _rendered(wide)
         walked = models.AcornSearchParams(enable=acorn and filtered_by is not None)
-        parameters = models.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
+        by_code = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=_OVERSAMPLING)
+        parameters = models.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked, quantization=by_code)
 
         answers: dict[int, list[list[models.ScoredPoint]]] = {}
 
@@ -77,8 +82,11 @@ class QdrantServerIndex:
                     )
                     for query in queries
                 ]
-                found = self._client.query_batch_points(self._collection, requests)
-                answers[limit] = [answer.points for answer in found]
+                # The client's own method for it copies every number of the vectors first.
+                found = self._client.http.search_api.query_batch_points(
+                    self._collection, query_request_batch=models.QueryRequestBatch(searches=requests)
+                )
+                answers[limit] = [answer.points for answer in found.result or ()]
             points = answers[limit][number]
             return _others(points, excluded), len(points)
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from more_itertools import chunked
-from qdrant_client import QdrantClient
 
 from db.vectors.edge_optimise import optimise_edge
 from db.vectors.faiss_index import FaissIndex
 from db.vectors.qdrant_edge import QdrantEdgeIndex
 from db.vectors.qdrant_server import QdrantServerIndex
+from db.vectors.server_collections import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from qdrant_client import QdrantClient
 
     from db.vectors.base import Point, VectorIndex
 
@@ -81,7 +83,7 @@ def scratch_server(points: Iterable[Point], vector_size: int, *, url: str, tell:
         ConnectionError: the server cannot be reached, or refuses.
         TimeoutError: its graph is not complete within an hour.
     """
-    client = QdrantClient(url=url, timeout=60, check_compatibility=False)
+    client = connect(url, timeout=60)
     try:
         start = time.perf_counter()
         index = QdrantServerIndex(client, f"bench_{uuid4().hex}", vector_size)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from qdrant_client import QdrantClient
 
 from db.vectors.faiss_index import FaissIndex
 from db.vectors.faiss_lists import IvfSettings
 from db.vectors.qdrant_edge import QdrantEdgeIndex
 from db.vectors.qdrant_server import QdrantServerIndex
+from db.vectors.server_collections import connect
 from tests.contract.catalogue import VECTOR_SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from qdrant_client import QdrantClient
 
     from db.vectors.base import VectorIndex
 
@@ -33,8 +35,8 @@ ALL_LISTS = IvfSettings(lists=16, probes=16)
 
 
 def server_client() -> QdrantClient:
-    """Connect to the server under test; it may be of another minor version than the client, which would warn."""
-    return QdrantClient(url=SERVER_URL, timeout=30, check_compatibility=False)
+    """Connect to the server under test."""
+    return connect(SERVER_URL, timeout=30)
 
 
 class IndexFactory:

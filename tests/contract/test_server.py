@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,7 +13,7 @@ from qdrant_client import models
 from db.vectors.base import Filter
 from db.vectors.qdrant_server import QdrantServerIndex
 from db.vectors.server_collections import drop_collection
-from tests.contract.catalogue import VECTOR_SIZE
+from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
 from tests.contract.engines import NEEDS_SERVER, server_client
 
 if TYPE_CHECKING:
@@ -58,8 +59,12 @@ def test_several_vectors_are_searched_for_in_one_request(
     index = QdrantServerIndex(client, names[0], VECTOR_SIZE)
     index.upsert(catalogue.points)
     asked = []
-    ask = client.query_batch_points
-    monkeypatch.setattr(client, "query_batch_points", lambda *given: asked.append(given) or ask(*given))
+    ask = client.http.search_api.query_batch_points
+    monkeypatch.setattr(
+        client.http.search_api,
+        "query_batch_points",
+        lambda *given, **named: asked.append(named) or ask(*given, **named),
+    )
 
     found = index.search_each(catalogue.queries, 10, Filter(excluded_listing_ids=frozenset({"listing-1"})))
 
@@ -83,6 +88,44 @@ def test_payload_indexes_that_are_missing_are_made(client: QdrantClient, names: 
     QdrantServerIndex(client, names[0], VECTOR_SIZE)
 
     assert indexed_fields(client, names[0]) == ALL_FIELDS
+
+
+def test_a_collection_without_codes_gets_them(client: QdrantClient, names: list[str]) -> None:
+    QdrantServerIndex(client, names[0], VECTOR_SIZE)
+    client.update_collection(names[0], quantization_config=models.Disabled.DISABLED)
+    assert client.get_collection(names[0]).config.quantization_config is None
+
+    QdrantServerIndex(client, names[0], VECTOR_SIZE)
+
+    assert client.get_collection(names[0]).config.quantization_config is not None
+
+
+def test_what_codes_lead_to_is_chosen_and_scored_by_vectors(client: QdrantClient, names: list[str]) -> None:
+    catalogue = make_catalogue(3000)
+    index = QdrantServerIndex(client, names[0], VECTOR_SIZE)
+    index.upsert(catalogue.points)
+    have_a_graph(client, names[0], len(catalogue.points))
+
+    for query in catalogue.queries:
+        scores = {point.photo_id: float(point.vector @ query) for point in catalogue.points}
+        found = index.search(query, 10)
+        assert [hit.score for hit in found] == pytest.approx([scores[hit.photo_id] for hit in found], abs=1e-5)
+        assert [hit.score for hit in found] == pytest.approx(sorted(scores.values(), reverse=True)[:10], abs=1e-5)
+
+
+def have_a_graph(client: QdrantClient, collection: str, count: int) -> None:
+    """Have the server build a graph of `count` codes, few as they are, and return when it is there."""
+    client.update_collection(
+        collection,
+        optimizers_config=models.OptimizersConfigDiff(indexing_threshold=10),
+        hnsw_config=models.HnswConfigDiff(full_scan_threshold=10),
+    )
+    for _ in range(600):
+        held = client.get_collection(collection)
+        if held.status == models.CollectionStatus.GREEN and held.indexed_vectors_count == count:
+            return
+        time.sleep(0.1)
+    pytest.fail("the server built no graph in a minute")
 
 
 def test_a_collection_opened_again_holds_what_it_held(
