@@ -61,8 +61,8 @@ _COLOUR = 16.0
 """Levels: the same picture of an item in another colour is another item's."""
 
 _RECOLOURED = 0.02
-"""Share of the tiles that show the same, for a small item in another colour, on a ground that is the same. A render in
-two colours had 0.05, and edited photos at most 0.005."""
+"""Share of the tiles that show the same, in another colour, from which an item has one: a render in two colours, on a
+ground that is the same, has 0.04."""
 
 _SAME_LEVEL = 8.0
 """Levels that no tile's colour may differ by in identical pictures: re-encoding moves the means of tiles by 1 to 4."""

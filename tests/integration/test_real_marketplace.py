@@ -52,7 +52,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> IngestInputs:
-    """The listings that were drawn, each as it stands in the file, with all of their photos."""
+    """The listings that were drawn, with their texts as they were read, and all of their photos."""
     raw = [each for each in read_listings(INPUTS.listings, Columns()) if isinstance(each, RawListing)]
     listings = random.Random(0).sample(raw, DRAWN)
     ids = {listing.listing_id for listing in listings}

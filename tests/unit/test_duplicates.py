@@ -92,6 +92,16 @@ def test_one_scene_with_a_small_item_in_another_colour_is_no_copy() -> None:
     assert compared(pink, with_item((0.95, 0.45, 0.6))) is not None
 
 
+@pytest.mark.parametrize("colour", ["#c81e1e", "#143cc8"])
+def test_a_photo_with_a_half_transparent_band_is_a_copy(colour: str, pictures: list[Image.Image]) -> None:
+    verdicts = []
+    for picture in pictures:
+        band = Image.new("L", picture.size)
+        ImageDraw.Draw(band).rectangle((0, 0.8 * picture.height, picture.width, picture.height), fill=128)
+        verdicts.append(compared(Image.composite(Image.new("RGB", picture.size, colour), picture, band), picture))
+    assert sum(verdict is not None for verdict in verdicts) >= 0.8 * len(verdicts)
+
+
 def test_one_model_in_another_colour_is_no_copy() -> None:
     def chair(colour: str) -> Image.Image:
         noise = np.random.default_rng(0).integers(0, 60, (240, 320, 1), dtype=np.uint8)
