@@ -122,7 +122,8 @@ def agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: NDArray[
     same = asked & (correlation > _ALIKE)
     colours = _tiles(left), _tiles(right)
     apart = _apart(*colours, inside)
-    recoloured = same & (apart > _OTHER_COLOUR) & _uneven(left, right) & (np.maximum(*colours).max(axis=2) < _CLIPPED)
+    uneven = _uneven(_deviations(left, colours[0]), _deviations(right, colours[1]))
+    recoloured = same & (apart > _OTHER_COLOUR) & uneven & (np.maximum(*colours).max(axis=2) < _CLIPPED)
     return Agreement(
         share=float(same.sum() / asked.sum()) if asked.any() else 0.0,
         tiles=int(asked.sum()),
@@ -138,8 +139,7 @@ def _correlated(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[
     """Return the correlation of luminance per tile, and whether there is something in the tile of either."""
     a, b = (np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32) for picture in (left, right))
     mean_a, mean_b = _tiles(a), _tiles(b)
-    deviation_a = np.sqrt(np.maximum(_tiles(a * a) - mean_a**2, 0))
-    deviation_b = np.sqrt(np.maximum(_tiles(b * b) - mean_b**2, 0))
+    deviation_a, deviation_b = _deviations(a, mean_a), _deviations(b, mean_b)
     together = _tiles(a * b) - mean_a * mean_b
     return together / np.maximum(deviation_a * deviation_b, 1.0), np.maximum(deviation_a, deviation_b) > _INFORMATIVE
 
@@ -154,11 +154,15 @@ def _apart(left: Tiles, right: Tiles, inside: NDArray[np.bool_]) -> Tiles:
     return np.asarray(np.abs(difference - difference.mean(axis=2, keepdims=True)).max(axis=2), np.float32)
 
 
-def _uneven(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return in which tiles the contrast of one colour has changed more than that of another."""
-    one, other = (np.sqrt(np.maximum(_tiles(picture**2) - _tiles(picture) ** 2, 0)) + 1 for picture in (left, right))
-    changes = one / other
+def _uneven(left: Tiles, right: Tiles) -> NDArray[np.bool_]:
+    """Return in which tiles, by their deviations, one colour's contrast has changed more than another's."""
+    changes = (left + 1) / (right + 1)
     return np.asarray(changes.max(axis=2) > _UNEVEN * changes.min(axis=2))
+
+
+def _deviations(values: NDArray[np.float32], means: Tiles) -> Tiles:
+    """Return the standard deviations of the tiles, whose means are known."""
+    return np.asarray(np.sqrt(np.maximum(_tiles(values * values) - means**2, 0)), np.float32)
 
 
 def _tiles(values: NDArray[np.float32]) -> Tiles:

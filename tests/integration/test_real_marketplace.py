@@ -19,7 +19,7 @@ from db import photos
 from db.models import PhotoState
 from db.records import PhotoRecord
 from ml.baselines import baseline_vectors
-from ml.metrics import recall_at_k
+from ml.metrics import precision_at_k, recall_at_k
 from ml.retrieval import gallery_of, search_all
 from services.indexing.agreement import SHAPES, agreement
 from services.indexing.consistency import drift
@@ -111,6 +111,8 @@ def test_listings_that_were_held_out_are_found_far_better_than_the_published_way
     ours = trained.bundle.metrics
     assert ours["same_listing_recall_at_1"] >= 1.4 * recall_at_k(theirs.same_listing, 1)
     assert ours["same_listing_recall_at_10"] >= 1.2 * recall_at_k(theirs.same_listing, 10)
+    # Learnt from so few, categories are found about as well as without; learnt from all 4,289, 1.16 times as well.
+    assert ours["category_precision_at_5"] >= 0.9 * precision_at_k(theirs.same_category, 5)
 
 
 def test_the_category_of_a_listing_that_was_held_out_is_told_far_better_than_by_the_most_frequent_one(
