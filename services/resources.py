@@ -70,7 +70,8 @@ class Resources:
             self.settings.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
         database = Database(self.settings.sql_url)
         if not database.is_postgresql:
-            migrate.upgrade(database)
+            if not migrate.is_current(database):
+                migrate.upgrade(database)
             return database
         try:
             current = migrate.is_current(database)

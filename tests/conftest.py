@@ -1,4 +1,4 @@
-"""Fixtures that several suites share: real JPEG bytes and one small, real model bundle."""
+"""Fixtures that several suites share: JPEG bytes, a fast model and a real one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from tests.projection import write_projection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ml.bundle import Bundle
-    from ml.model import LookalikeNet
-
-TINY_CATEGORIES = ("Baby & Kids Stuff", "Home & Garden", "Phones")
 
 
 class MakeJpeg(Protocol):
@@ -49,30 +45,14 @@ def jpeg() -> MakeJpeg:
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The model of the tests' world: fast, and fake in its network alone; see `tests.projection`."""
+    return write_projection(tmp_path_factory.mktemp("models") / "projection")
+
+
+@pytest.fixture(scope="session")
+def resnet_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A ResNet-50 with random weights for photos of 64 pixels: it knows nothing, but all of it is real."""
     pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
-    return export_tiny(tiny_net(seed=0), tmp_path_factory.mktemp("models") / "tiny")
+    from tests.networks import export_tiny, tiny_net
 
-
-def tiny_net(seed: int) -> LookalikeNet:
-    """A ResNet-50 with random weights and vectors of 32 components; the seed decides the weights."""
-    import torch
-
-    from ml.model import LookalikeNet
-
-    torch.manual_seed(seed)
-    return LookalikeNet(len(TINY_CATEGORIES), 32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-
-
-def export_tiny(net: LookalikeNet, out: Path) -> Bundle:
-    """Export the network, with all that is asked for beside it, for photos of 64 pixels."""
-    from ml.export import export_bundle
-
-    return export_bundle(
-        net,
-        categories=TINY_CATEGORIES,
-        preprocessing=Preprocessing(size=64),
-        metrics={"accuracy": 0.0},
-        record={"trained": False},
-        out=out,
-    )
+    return export_tiny(tiny_net(seed=0), tmp_path_factory.mktemp("models") / "resnet")

@@ -6,6 +6,7 @@ import os
 import tempfile
 from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,7 +19,6 @@ from tests.contract.engines import NEEDS_SERVER, SERVER_URL, server_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
@@ -27,11 +27,16 @@ def new_database_url(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'truth.sqlite'}"
         return
-    server = _postgresql()
-    name = f"test_{uuid4().hex}"
-    _run(server, f"CREATE DATABASE {name}")
+    with _postgresql_database() as url:
+        yield url
+
+
+@contextmanager
+def _postgresql_database(template: str = "template1") -> Iterator[str]:
+    server, name = _postgresql(), f"test_{uuid4().hex}"
+    _run(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
-        yield server.replace("/postgres?", f"/{name}?")
+        yield _url_of(name)
     finally:
         _run(server, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -60,12 +65,46 @@ def empty_qdrant(kind: str) -> Iterator[str]:
 
 @contextmanager
 def migrated_database_url(kind: str, folder: Path) -> Iterator[str]:
-    """Yield the URL of a new database with the current tables."""
-    with new_database_url(kind, folder) as url:
-        database = Database(url)
-        migrate.upgrade(database)
-        database.close()
+    """Yield the URL of a new database with the current tables: a copy of one that the migrations made."""
+    if kind == "sqlite":
+        file = folder / "truth.sqlite"
+        copy_migrated_sqlite(file)
+        yield f"sqlite:///{file}"
+        return
+    with _postgresql_database(_migrated_postgresql()) as url:
         yield url
+
+
+def copy_migrated_sqlite(file: Path) -> None:
+    """Put an empty database with the current tables where `file` says."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(_migrated_sqlite())
+
+
+@cache
+def _migrated_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "template.sqlite"
+        _migrate(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+@cache
+def _migrated_postgresql() -> str:
+    name = "template_lookalike"
+    _run(_postgresql(), f"CREATE DATABASE {name}")
+    _migrate(_url_of(name))
+    return name
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
+    database.close()
+
+
+def _url_of(name: str) -> str:
+    return _postgresql().replace("/postgres?", f"/{name}?")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
 from services.resources import Resources
 from services.settings import Settings
+from tests.databases import copy_migrated_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +89,8 @@ def resources_in(
         qdrant_url=qdrant_url,
         threads=2,
     )
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        copy_migrated_sqlite(settings.sqlite_file)
     resources = Resources(settings)
     try:
         yield resources

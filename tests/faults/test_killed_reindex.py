@@ -20,7 +20,7 @@ from services.cli.serve import build_app
 from services.indexing.consistency import live_drift
 from services.indexing.generations import clean_up
 from services.ingest.reindex import promote, reindex
-from tests.conftest import export_tiny, tiny_net
+from tests.projection import write_projection
 from tests.databases import migrated_database_url
 from tests.faults.reindexing_child import (
     AT_THE_END,
@@ -184,7 +184,7 @@ def populated(folder: Path, jpeg: MakeJpeg, model: Bundle, other: Bundle, databa
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Another model than `tiny_bundle`."""
     pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
-    return export_tiny(tiny_net(seed=1), tmp_path_factory.mktemp("models") / "other")
+    return write_projection(tmp_path_factory.mktemp("models") / "other", seed=1)
 
 
 @pytest.fixture(scope="module")

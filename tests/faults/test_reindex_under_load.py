@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.conftest import export_tiny, tiny_net
+from tests.projection import write_projection
 from tests.faults.test_kills import serving
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -129,7 +129,7 @@ class Load:
 @pytest.fixture
 def under_load(tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[tuple[Load, str]]:
     """A server under load, and the version of another model that it knows."""
-    other = export_tiny(tiny_net(seed=11), tmp_path / "other")
+    other = write_projection(tmp_path / "other", seed=1)
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=LISTINGS).inputs)
         version = resources.register_bundle(other.path).version

@@ -59,9 +59,9 @@ def photos(tmp_path: Path, jpeg: MakeJpeg) -> list[BenchPhoto]:
 
 @pytest.mark.train
 def test_every_precision_embeds_the_same_readable_photos_as_the_plain_way(
-    tiny_bundle: Bundle, photos: list[BenchPhoto]
+    resnet_bundle: Bundle, photos: list[BenchPhoto]
 ) -> None:
-    benchmark = bench_embed(photos, tiny_bundle, limit=5, recall_limit=6)
+    benchmark = bench_embed(photos, resnet_bundle, limit=5, recall_limit=6)
     assert benchmark.photos == 5
     assert benchmark.precisions[0].precision == "f32"
     for one in benchmark.precisions:
@@ -74,16 +74,16 @@ def test_every_precision_embeds_the_same_readable_photos_as_the_plain_way(
 
 
 @pytest.mark.train
-def test_without_listings_of_two_photos_no_recall_is_claimed(tiny_bundle: Bundle, photos: list[BenchPhoto]) -> None:
+def test_without_listings_of_two_photos_no_recall_is_claimed(resnet_bundle: Bundle, photos: list[BenchPhoto]) -> None:
     alone = [replace(photo, listing_id=photo.sha256) for photo in photos]
-    benchmark = bench_embed(alone, tiny_bundle, limit=2, recall_limit=6)
+    benchmark = bench_embed(alone, resnet_bundle, limit=2, recall_limit=6)
     assert {one.quality for one in benchmark.precisions} == {None}
 
 
 @pytest.mark.train
-def test_photos_that_cannot_be_read_are_no_benchmark(tiny_bundle: Bundle, photos: list[BenchPhoto]) -> None:
+def test_photos_that_cannot_be_read_are_no_benchmark(resnet_bundle: Bundle, photos: list[BenchPhoto]) -> None:
     with pytest.raises(ValueError, match="None of the 1 photos"):
-        bench_embed(photos[:1], tiny_bundle, limit=5)
+        bench_embed(photos[:1], resnet_bundle, limit=5)
 
 
 def test_the_ways_take_turns_and_the_first_turn_is_not_timed() -> None:
@@ -126,9 +126,9 @@ def test_a_precision_whose_recall_was_not_measured_says_nothing_of_it() -> None:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch, capsys):  # type: ignore[no-untyped-def]
+def bench(tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch, capsys):  # type: ignore[no-untyped-def]
     """Runs `lookalike bench` on a marketplace of six listings, and returns its exit code and what it printed."""
-    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+    with resources_in(tmp_path / "data", model=resnet_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path / "data"))

@@ -33,27 +33,27 @@ def photos() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def embedder(tiny_bundle: Bundle) -> OpenVINOEmbedder:
-    return OpenVINOEmbedder(tiny_bundle, threads=2, precision="f32")
+def embedder(resnet_bundle: Bundle) -> OpenVINOEmbedder:
+    return OpenVINOEmbedder(resnet_bundle, threads=2, precision="f32")
 
 
 @pytest.fixture
-def copied_bundle(tiny_bundle: Bundle, tmp_path: Path) -> Path:
-    return shutil.copytree(tiny_bundle.path, tmp_path / "copy")
+def copied_bundle(resnet_bundle: Bundle, tmp_path: Path) -> Path:
+    return shutil.copytree(resnet_bundle.path, tmp_path / "copy")
 
 
 def test_openvino_in_f32_equals_eager_torch(
-    tiny_bundle: Bundle, embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]
+    resnet_bundle: Bundle, embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]
 ) -> None:
-    ours, eager = embedder.embed(photos), open_embedder(tiny_bundle, runtime="torch", device="cpu").embed(photos)
+    ours, eager = embedder.embed(photos), open_embedder(resnet_bundle, runtime="torch", device="cpu").embed(photos)
     np.testing.assert_allclose(ours.vectors, eager.vectors, atol=1e-3)
     np.testing.assert_allclose(ours.probabilities, eager.probabilities, atol=1e-3)
 
 
-def test_bf16_agrees_with_f32(tiny_bundle: Bundle, embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
+def test_bf16_agrees_with_f32(resnet_bundle: Bundle, embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
     if "BF16" not in processor_capabilities():
         pytest.skip("this processor does not compute in bf16")
-    in_bf16 = OpenVINOEmbedder(tiny_bundle, threads=2, precision="bf16")
+    in_bf16 = OpenVINOEmbedder(resnet_bundle, threads=2, precision="bf16")
     assert in_bf16.precision == "bf16"
     cosines = (in_bf16.embed(photos).vectors * embedder.embed(photos).vectors).sum(axis=1)
     assert cosines.min() > 0.999
@@ -63,9 +63,9 @@ def test_the_precision_asked_for_is_the_one_used(embedder: OpenVINOEmbedder) -> 
     assert embedder.precision == "f32"
 
 
-def test_auto_takes_bf16_exactly_where_the_processor_has_it(tiny_bundle: Bundle) -> None:
+def test_auto_takes_bf16_exactly_where_the_processor_has_it(resnet_bundle: Bundle) -> None:
     expected = "bf16" if "BF16" in processor_capabilities() else "f32"
-    assert OpenVINOEmbedder(tiny_bundle, threads=2, precision="auto").precision == expected
+    assert OpenVINOEmbedder(resnet_bundle, threads=2, precision="auto").precision == expected
 
 
 def test_embeddings_are_float32_of_unit_length_and_sum_to_one(
@@ -130,9 +130,9 @@ def test_photos_of_another_type_are_refused(embedder: OpenVINOEmbedder) -> None:
         embedder.embed(np.zeros((1, 64, 64, 3), np.float32))
 
 
-def test_a_sound_bundle_opens_in_both_runtimes(tiny_bundle: Bundle) -> None:
-    assert open_embedder(tiny_bundle, threads=2).bundle is tiny_bundle
-    assert open_embedder(tiny_bundle, runtime="torch", device="cpu").precision == "f32"
+def test_a_sound_bundle_opens_in_both_runtimes(resnet_bundle: Bundle) -> None:
+    assert open_embedder(resnet_bundle, threads=2).bundle is resnet_bundle
+    assert open_embedder(resnet_bundle, runtime="torch", device="cpu").precision == "f32"
 
 
 def test_a_bundle_whose_canonical_vectors_differ_is_refused(copied_bundle: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_graph_damaged_after_loading_is_refused(copied_bundle: Path) -> None:
         open_embedder(bundle, threads=2)
 
 
-def test_embedding_with_openvino_imports_no_torch_and_no_telemetry(tiny_bundle: Bundle) -> None:
+def test_embedding_with_openvino_imports_no_torch_and_no_telemetry(resnet_bundle: Bundle) -> None:
     program = """
 import sys
 from pathlib import Path
@@ -170,6 +170,6 @@ open_embedder(Bundle.load(Path(sys.argv[1])), threads=2).embed(np.zeros((1, 64, 
 print(sorted({"torch", "torchvision", "openvino_telemetry"} & {n for n, m in sys.modules.items() if m is not None}))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tiny_bundle.path)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(resnet_bundle.path)], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "[]", done.stderr

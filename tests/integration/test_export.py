@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml.bundle import Bundle, BundleError
-from tests.conftest import TINY_CATEGORIES, export_tiny, tiny_net
+from tests.networks import export_tiny, tiny_net
+from tests.projection import CATEGORIES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,23 +18,23 @@ torch = pytest.importorskip("torch", reason="exporting needs the extra 'train'")
 pytestmark = pytest.mark.train
 
 
-def test_the_bundle_states_what_was_exported(tiny_bundle: Bundle) -> None:
-    assert tiny_bundle.categories == TINY_CATEGORIES
-    assert tiny_bundle.vector_size == 32
-    assert tiny_bundle.preprocessing.size == 64
-    assert Bundle.load(tiny_bundle.path) == tiny_bundle
+def test_the_bundle_states_what_was_exported(resnet_bundle: Bundle) -> None:
+    assert resnet_bundle.categories == CATEGORIES
+    assert resnet_bundle.vector_size == 32
+    assert resnet_bundle.preprocessing.size == 64
+    assert Bundle.load(resnet_bundle.path) == resnet_bundle
 
 
-def test_exporting_the_same_network_again_gives_the_same_version(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    assert export_tiny(tiny_net(seed=0), tmp_path / "again").version == tiny_bundle.version
+def test_exporting_the_same_network_again_gives_the_same_version(resnet_bundle: Bundle, tmp_path: Path) -> None:
+    assert export_tiny(tiny_net(seed=0), tmp_path / "again").version == resnet_bundle.version
 
 
 def test_a_graph_that_computes_something_else_is_refused(
-    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resnet_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_graph_of_another_network(_net: object, graph: Path, *, size: int) -> None:
         for name in ("model.xml", "model.bin"):
-            shutil.copy(tiny_bundle.path / name, graph.with_name(name))
+            shutil.copy(resnet_bundle.path / name, graph.with_name(name))
 
     monkeypatch.setattr("ml.export._write_graph", write_graph_of_another_network)
     with pytest.raises(BundleError, match=r"model\.xml: differs from torch by"):

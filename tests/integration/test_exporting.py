@@ -29,9 +29,9 @@ pytestmark = pytest.mark.train
 
 
 @pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
+def resources(tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
     """A marketplace of six listings, embedded with the tiny model, which is live."""
-    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+    with resources_in(tmp_path / "data", model=resnet_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
         yield resources
 
@@ -52,11 +52,11 @@ def export(tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
     return run
 
 
-def test_the_live_model_is_exported_with_an_int8_graph(export, tmp_path: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+def test_the_live_model_is_exported_with_an_int8_graph(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = export("out", "--json")
     exported, bundle = json.loads(out), Bundle.load(tmp_path / "out")
     assert code == 0
-    assert exported["version"] == bundle.version == tiny_bundle.version
+    assert exported["version"] == bundle.version == resnet_bundle.version
     assert [one["precision"] for one in exported["precisions"]] == ["f32", "bf16", "int8"]
     int8 = exported["precisions"][2]
     assert int8["bytes"] == sum((tmp_path / "out" / f"model-int8.{end}").stat().st_size for end in ("xml", "bin"))
@@ -77,10 +77,10 @@ def test_without_int8_nothing_is_quantised(export, tmp_path: Path) -> None:  # t
     assert not Bundle.load(tmp_path / "out").has_int8
 
 
-def test_a_bundles_folder_and_a_version_may_be_named(export, tmp_path: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
-    for out, model in (("a", str(tiny_bundle.path)), ("b", tiny_bundle.version)):
+def test_a_bundles_folder_and_a_version_may_be_named(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    for out, model in (("a", str(resnet_bundle.path)), ("b", resnet_bundle.version)):
         assert export(out, "--model", model, "--no-int8")[0] == 0
-        assert Bundle.load(tmp_path / out).version == tiny_bundle.version
+        assert Bundle.load(tmp_path / out).version == resnet_bundle.version
 
 
 def test_a_folder_that_exists_is_left_as_it_is(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -97,7 +97,7 @@ def test_an_unknown_model_is_named(export) -> None:  # type: ignore[no-untyped-d
     assert "'nosuch'" in error
 
 
-def test_a_damaged_model_is_named_and_nothing_is_left(export, tmp_path: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_model_is_named_and_nothing_is_left(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "model.json").write_text("{}")
@@ -114,12 +114,12 @@ def test_a_place_that_cannot_be_written_is_named(export, tmp_path: Path) -> None
     assert "file/out cannot be written" in error
 
 
-def test_int8_without_photos_says_what_to_do(tmp_path: Path, tiny_bundle: Bundle) -> None:
+def test_int8_without_photos_says_what_to_do(tmp_path: Path, resnet_bundle: Bundle) -> None:
     with (
         resources_in(tmp_path / "data") as resources,
         pytest.raises(CannotExport, match=r"nothing to quantise with.*Ingest them first, or use --no-int8"),
     ):
-        export_model(resources, tmp_path / "out", model=str(tiny_bundle.path))
+        export_model(resources, tmp_path / "out", model=str(resnet_bundle.path))
     assert not (tmp_path / "out").exists()
 
 
@@ -133,7 +133,7 @@ def test_without_nncf_int8_says_what_to_install(
 
 
 def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
-    resources: Resources, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+    resources: Resources, tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     export_model(resources, tmp_path / "out")
     with resources_in(tmp_path / "elsewhere", model=Bundle.load(tmp_path / "out")) as indexing:
@@ -146,10 +146,10 @@ def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
 
 
 def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
-    resources: Resources, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+    resources: Resources, tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     export_model(resources, tmp_path / "copy")
-    with resources_in(tmp_path / "elsewhere", model=tiny_bundle) as indexing:
+    with resources_in(tmp_path / "elsewhere", model=resnet_bundle) as indexing:
         ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
         settings = indexing.settings
     in_int8 = settings.model_copy(update={"model": tmp_path / "copy", "precision": "int8"})
@@ -160,13 +160,13 @@ def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
     shutil.rmtree(tmp_path / "copy")
     with closing(Resources(settings.model_copy(update={"model": None}))) as later:
         later.load_live_model()
-        assert later.embedder().bundle.version == tiny_bundle.version
+        assert later.embedder().bundle.version == resnet_bundle.version
 
 
 def test_a_precision_that_the_live_model_lacks_is_refused_before_it_is_served(
-    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+    tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
-    with resources_in(tmp_path / "data", model=tiny_bundle) as indexing:
+    with resources_in(tmp_path / "data", model=resnet_bundle) as indexing:
         ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
     with (
         closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving,

@@ -22,7 +22,7 @@ from services.indexing.stores import FaissStore
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
 from services.ingest.reindex import promote, reindex
-from tests.conftest import export_tiny, tiny_net
+from tests.projection import write_projection
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Another model than `tiny_bundle`."""
     pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
-    return export_tiny(tiny_net(seed=1), tmp_path_factory.mktemp("models") / "other")
+    return write_projection(tmp_path_factory.mktemp("models") / "other", seed=1)
 
 
 @pytest.fixture

@@ -38,9 +38,9 @@ def photos() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def int8_bundle(tiny_bundle: Bundle, photos: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def int8_bundle(resnet_bundle: Bundle, photos: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return reexport_bundle(
-        tiny_bundle,
+        resnet_bundle,
         tmp_path_factory.mktemp("int8") / "model",
         quantize_with=photos,
         measure_on=ListingPhotos(photos, np.arange(24) // 2),
@@ -85,8 +85,8 @@ def test_the_graph_in_int8_is_half_the_size(int8_bundle: Bundle) -> None:
     assert sizes[0] < 0.6 * sizes[1]
 
 
-def test_the_version_is_that_of_the_bundle_it_was_made_from(int8_bundle: Bundle, tiny_bundle: Bundle) -> None:
-    assert int8_bundle.version == tiny_bundle.version
+def test_the_version_is_that_of_the_bundle_it_was_made_from(int8_bundle: Bundle, resnet_bundle: Bundle) -> None:
+    assert int8_bundle.version == resnet_bundle.version
 
 
 def test_the_manifest_states_what_each_precision_loses(int8_bundle: Bundle) -> None:
@@ -98,9 +98,9 @@ def test_the_manifest_states_what_each_precision_loses(int8_bundle: Bundle) -> N
     assert 0.98 < int8.cosine < 1
 
 
-def test_asking_for_int8_without_the_graph_says_how_to_make_one(tiny_bundle: Bundle) -> None:
+def test_asking_for_int8_without_the_graph_says_how_to_make_one(resnet_bundle: Bundle) -> None:
     with pytest.raises(BundleError, match=r"has no int8 graph \(model-int8\.xml\)\. .*lookalike export OUT --int8"):
-        open_embedder(tiny_bundle, threads=2, precision="int8")
+        open_embedder(resnet_bundle, threads=2, precision="int8")
 
 
 def test_an_int8_graph_whose_canonical_vectors_differ_is_refused(int8_bundle: Bundle, tmp_path: Path) -> None:
@@ -122,17 +122,17 @@ def test_a_manifest_that_allows_int8_no_difference_refuses_it(int8_bundle: Bundl
 
 
 def test_a_graph_that_would_not_open_is_not_written(
-    tiny_bundle: Bundle, tmp_path: Path, photos: NDArray[np.uint8]
+    resnet_bundle: Bundle, tmp_path: Path, photos: NDArray[np.uint8]
 ) -> None:
-    folder = shutil.copytree(tiny_bundle.path, tmp_path / "copy")
-    rows = tuple(tuple(-value for value in row) for row in tiny_bundle.canonical.components)
+    folder = shutil.copytree(resnet_bundle.path, tmp_path / "copy")
+    rows = tuple(tuple(-value for value in row) for row in resnet_bundle.canonical.components)
     with pytest.raises(BundleError, match=r"model-int8\.xml: its canonical photos' vectors differ"):
-        add_int8_graph(folder, photos, canonical=CanonicalVectors(rows, dict(tiny_bundle.canonical.tolerance)))
+        add_int8_graph(folder, photos, canonical=CanonicalVectors(rows, dict(resnet_bundle.canonical.tolerance)))
 
 
-def test_no_photos_are_nothing_to_quantise_with(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_no_photos_are_nothing_to_quantise_with(resnet_bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no photos"):
-        quantize_graph(tiny_bundle.graph_path, tmp_path / "out.xml", np.empty((0, 64, 64, 3), np.uint8))
+        quantize_graph(resnet_bundle.graph_path, tmp_path / "out.xml", np.empty((0, 64, 64, 3), np.uint8))
 
 
 def test_exporting_again_keeps_the_int8_graph_and_what_it_loses(int8_bundle: Bundle, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_exporting_again_without_int8_leaves_nothing_of_it(int8_bundle: Bundle, 
 
 
 def test_quantising_prints_nothing_reaches_no_network_and_reports_no_usage(
-    tiny_bundle: Bundle, photos: NDArray[np.uint8], tmp_path: Path
+    resnet_bundle: Bundle, photos: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     program = """
 import socket, sys
@@ -170,7 +170,7 @@ assert sys.modules["openvino_telemetry"] is None
 assert not isinstance(wrapper.telemetry, wrapper.NNCFTelemetry)
 """
     np.save(tmp_path / "photos.npy", photos[:4])
-    arguments = [str(tiny_bundle.graph_path), str(tmp_path / "out.xml"), str(tmp_path / "photos.npy")]
+    arguments = [str(resnet_bundle.graph_path), str(tmp_path / "out.xml"), str(tmp_path / "photos.npy")]
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""

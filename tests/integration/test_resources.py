@@ -16,7 +16,7 @@ from services.cli.serve import Served, build_app
 from services.errors import Unavailable
 from services.resources import Resources
 from services.settings import Settings
-from tests.conftest import export_tiny, tiny_net
+from tests.projection import write_projection
 from tests.databases import migrated_database_url
 from tests.worlds import resources_in
 
@@ -52,7 +52,7 @@ def test_a_given_model_that_is_gone_does_not_keep_the_live_one_from_serving(
 def test_a_model_that_is_not_the_live_one_is_warned_of_and_not_used(
     tiny_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = export_tiny(tiny_net(seed=7), tmp_path / "other")
+    other = write_projection(tmp_path / "other", seed=1)
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         resources.ensure_generation()
     with resources_in(tmp_path / "data", model=other) as resources, caplog.at_level("WARNING", "services.resources"):

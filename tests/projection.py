@@ -1,0 +1,66 @@
+"""A model bundle whose network is a random projection of the photo's coarse pixels: milliseconds instead of seconds.
+
+Equal photos have equal vectors, and photos that look alike have near ones. Everything around the network is real: the
+files, the manifest, OpenVINO, the canonical check. Tests use it wherever the network's answers do not matter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from ml.bundle import Bundle
+from ml.bundle_writer import staged_folder, write_manifest
+from ml.canonical import canonical_photos, pin
+from ml.embeddings import Embeddings
+from ml.manifest import GRAPH, WEIGHTS
+from ml.openvino_runtime import compile_graph, load_openvino
+from ml.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CATEGORIES = ("Baby & Kids Stuff", "Home & Garden", "Phones")
+SIZE = 64
+VECTOR_SIZE = 32
+_CELLS = 8
+_SHARPNESS = 4.0
+
+
+def write_projection(out: Path, *, seed: int = 0) -> Bundle:
+    """Write the bundle at `out`; another seed is another model, with other vectors."""
+    rng = np.random.default_rng(seed)
+    projection = rng.normal(size=(3 * _CELLS**2, VECTOR_SIZE)).astype(np.float32)
+    head = rng.normal(size=(VECTOR_SIZE, len(CATEGORIES))).astype(np.float32)
+    openvino = load_openvino()
+    with staged_folder(out) as folder:
+        save_file({"projection": projection, "head": head}, folder / WEIGHTS)
+        openvino.save_model(_graph(openvino, projection, head), folder / GRAPH, compress_to_fp16=False)
+        request = compile_graph(folder / GRAPH, threads=1, precision="f32").create_infer_request()
+        request.infer([canonical_photos(SIZE)])
+        vectors, probabilities = (request.get_output_tensor(output).data.copy() for output in (0, 1))
+        write_manifest(
+            folder,
+            categories=CATEGORIES,
+            vector_size=VECTOR_SIZE,
+            preprocessing=Preprocessing(size=SIZE),
+            metrics={"accuracy": 0.0},
+            record={"trained": False},
+            canonical=pin(Embeddings(vectors, probabilities)),
+        )
+    return Bundle.load(out)
+
+
+def _graph(openvino: Any, projection: np.ndarray, head: np.ndarray) -> Any:
+    """Photos, uint8 (n, S, S, 3), to mean colours of 8 x 8 cells, to vectors and probabilities."""
+    ops = openvino.opset13
+    photos = ops.parameter([-1, SIZE, SIZE, 3], np.uint8, name="photos")
+    side = SIZE // _CELLS
+    cells = ops.reshape(ops.convert(photos, "f32"), np.array([-1, _CELLS, side, _CELLS, side, 3]), special_zero=False)
+    means = ops.reshape(ops.reduce_mean(cells, np.array([2, 4])), np.array([-1, 3 * _CELLS**2]), special_zero=False)
+    coarse = ops.divide(ops.subtract(means, np.float32(127.5)), np.float32(127.5))
+    vectors = ops.normalize_l2(ops.matmul(coarse, projection, False, False), np.array([1]), 1e-12, "add")
+    logits = ops.multiply(ops.matmul(vectors, head, False, False), np.float32(_SHARPNESS))
+    return openvino.Model([vectors, ops.softmax(logits, 1)], [photos], "projection")
