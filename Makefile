@@ -9,17 +9,24 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
+# What needs nothing but the packages. A worker has one thread, and takes over tests of another one that is behind.
+ALONE := not shared and not server and not stack and not page
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test test-all lint types bench clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 demo: $(VENV)/.serving ## Render a sample catalogue, train, index and serve it (a second run starts at once)
 	@$(BIN)/lookalike demo $(DEMO)
 
-test: $(VENV)/.developing ## Run the tests that need nothing but the packages
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not shared and not server and not stack and not page" $(TESTS)
+test: $(VENV)/.developing ## Run the tests that one waits for: every behaviour once, in minutes
+	@$(PYTEST) -m "not slow and $(ALONE)" $(TESTS)
+
+test-all: $(VENV)/.developing ## Run these and the slow ones: every combination, kills, trainings
+	@$(PYTEST) -m "$(ALONE)" $(TESTS)
 
 lint: $(VENV)/.developing ## Check style and the import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

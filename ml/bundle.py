@@ -17,8 +17,8 @@ import msgspec
 
 from ml.bundle_weights import check_finite
 from ml.manifest import (
-    BUNDLE_FILES,
     COPY_AGAIN,
+    FLOAT_FILES,
     GRAPH,
     INT8_FILES,
     INT8_GRAPH,
@@ -32,7 +32,7 @@ from ml.manifest import (
 from ml.preprocess import Preprocessing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -55,6 +55,8 @@ class Bundle:
         record: how it was trained (settings, data, seed); JSON values.
         calibration: what its probabilities and similarities are worth; None where that was not measured.
         split: which listings it was trained, calibrated and measured on; None where that was not recorded.
+        has_float: whether there are the torch weights and the float graph. Without them the bundle serves in int8
+            only, on the processor.
         has_int8: whether there is an int8 graph. Its vectors belong to the same version: a query in int8 may be
             searched for among vectors in bf16, at the loss that `precisions` states.
         precisions: what the precisions lose against float32, by name; empty where that was not measured.
@@ -71,17 +73,23 @@ class Bundle:
     created_at: datetime
     calibration: Calibration | None = None
     split: SplitRecord | None = None
+    has_float: bool = True
     has_int8: bool = False
     precisions: Mapping[str, PrecisionQuality] = field(default_factory=dict)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the bundle's files, beside its manifest."""
+        return (*(FLOAT_FILES if self.has_float else ()), *(INT8_FILES if self.has_int8 else ()))
+
+    @property
     def weights_path(self) -> Path:
-        """The safetensors file."""
+        """The safetensors file, where `has_float`."""
         return self.path / WEIGHTS
 
     @property
     def graph_path(self) -> Path:
-        """The OpenVINO graph; its weights lie beside it."""
+        """The OpenVINO graph with float weights, where `has_float`; its weights lie beside it."""
         return self.path / GRAPH
 
     @property
@@ -98,11 +106,12 @@ class Bundle:
                 weights are no safetensors file (a pickle, say, which is never opened as one) or not finite.
         """
         manifest = read_manifest(path)
-        for name in (*BUNDLE_FILES, *(INT8_FILES if _has_int8(path, manifest) else ())):
-            _verify_file(path / name, manifest.files.get(name))
-        check_finite(path / WEIGHTS)
         bundle = _bundle(path, manifest)
-        expected = bundle_version(manifest.files[WEIGHTS].sha256, bundle.preprocessing, bundle.categories)
+        for name in bundle.files:
+            _verify_file(path / name, manifest.files.get(name))
+        if bundle.has_float:
+            check_finite(path / WEIGHTS)
+        expected = bundle_version(manifest.files, bundle.preprocessing, bundle.categories)
         if manifest.version != expected:
             raise BundleError(
                 path / MANIFEST, f"states version {manifest.version} but its content is {expected}", COPY_AGAIN
@@ -127,14 +136,20 @@ def _bundle(path: Path, manifest: Manifest) -> Bundle:
         created_at=manifest.created_at,
         calibration=manifest.calibration,
         split=manifest.split,
-        has_int8=_has_int8(path, manifest),
+        has_float=_has_float(path, manifest),
+        has_int8=_has_any(INT8_FILES, path, manifest),
         precisions=manifest.precisions,
     )
 
 
-def _has_int8(path: Path, manifest: Manifest) -> bool:
-    """Say whether any int8 file is there or should be: then all must be there, and vouched for."""
-    return any(name in manifest.files or (path / name).exists() for name in INT8_FILES)
+def _has_float(path: Path, manifest: Manifest) -> bool:
+    """Return whether the float files must be there: where one is, and where there is no int8 graph."""
+    return _has_any(FLOAT_FILES, path, manifest) or not _has_any(INT8_FILES, path, manifest)
+
+
+def _has_any(names: Sequence[str], path: Path, manifest: Manifest) -> bool:
+    """Return whether any of the files is there or listed: then all must be both."""
+    return any(name in manifest.files or (path / name).exists() for name in names)
 
 
 def _verify_file(file: Path, stated: Fingerprint | None) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from ml.bundle_weights import check_finite
 from ml.manifest import (
     ARCHITECTURE,
-    BUNDLE_FILES,
+    FLOAT_FILES,
     FORMAT,
     INT8_FILES,
     MANIFEST,
@@ -71,22 +71,25 @@ def write_manifest(
     split: SplitRecord | None = None,
     precisions: Mapping[str, PrecisionQuality] | None = None,
 ) -> None:
-    """Write model.json for the weights and graphs that lie in `folder`.
+    """Write model.json for the weights and graphs that lie in `folder`: the float files, the int8 graph, or both.
 
     Raises:
         BundleError: a weight is NaN or infinite, or a file is missing.
         ValueError: a metric is NaN or infinite, or there are no categories or the same one twice.
     """
-    check_finite(folder / WEIGHTS)
+    has_int8 = any((folder / name).exists() for name in INT8_FILES)
+    has_float = not has_int8 or any((folder / name).exists() for name in FLOAT_FILES)
+    if has_float:
+        check_finite(folder / WEIGHTS)
     if wrong := [name for name, value in metrics.items() if not np.isfinite(value)]:
         raise ValueError(f"metric {wrong[0]!r} is not a finite number")
     if not categories or len(set(categories)) != len(categories):
         raise ValueError(f"categories must be distinct and at least one, not {list(categories)}")
-    has_int8 = any((folder / name).exists() for name in INT8_FILES)
-    files = {name: fingerprint(folder / name) for name in (*BUNDLE_FILES, *(INT8_FILES if has_int8 else ()))}
+    names = (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
+    files = {name: fingerprint(folder / name) for name in names}
     manifest = Manifest(
         format=FORMAT,
-        version=bundle_version(files[WEIGHTS].sha256, preprocessing, categories),
+        version=bundle_version(files, preprocessing, categories),
         architecture=ARCHITECTURE,
         categories=tuple(categories),
         vector_size=vector_size,

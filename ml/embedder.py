@@ -47,14 +47,15 @@ class OpenVINOEmbedder:
         """Compile the graph.
 
         Raises:
-            BundleError: the graph cannot be read, its outputs do not have the sizes that the manifest states, the
-                bundle has no int8 graph and int8 is asked for, or the processor lacks the precision asked for.
+            BundleError: the graph cannot be read, its outputs do not have the sizes that the manifest states, or the
+                bundle or the processor lacks the precision asked for.
         """
         self.bundle = bundle
-        self._graph, self._asked, self._threads = _graph_for(bundle, precision), precision, threads
+        asked: Precision = "int8" if precision == "auto" and not bundle.has_float else precision
+        self._graph, self._asked, self._threads = _graph_for(bundle, asked), asked, threads
         compiled = self._compile(streams=1)
         _check_sizes(bundle, compiled, self._graph)
-        self.precision = "int8" if precision == "int8" else compiled_precision(compiled)
+        self.precision = "int8" if asked == "int8" else compiled_precision(compiled)
         # Two requests are enough: one computes while the other's arrays are copied.
         self._together = _Requests(compiled, 2)
         self._bulk: tuple[_Requests, ThreadPoolExecutor] | None = None
@@ -117,7 +118,8 @@ def open_embedder(
 
     Args:
         threads: for OpenVINO; every core that this process may use when None.
-        precision: for OpenVINO; `auto` is bf16 where the processor has it. `int8` needs a bundle with an int8 graph;
+        precision: for OpenVINO; `auto` is int8 where the bundle has nothing else, then bf16 where the processor has
+            it. `int8` needs a bundle with an int8 graph;
             its vectors may be compared with those that the same bundle gives in bf16 or f32.
         device: for torch.
 
@@ -167,6 +169,8 @@ def available_cores() -> int:
 
 def _graph_for(bundle: Bundle, precision: Precision) -> Path:
     if precision != "int8":
+        if not bundle.has_float:
+            raise BundleError(bundle.path, "has an int8 graph only", "Use the precision 'int8', or 'auto'")
         return bundle.graph_path
     if bundle.int8_graph_path is None:
         remedy = "Make a bundle with one: lookalike export OUT --int8; or use the precision 'auto'"

@@ -13,7 +13,7 @@ from ml.calibration import Calibration  # noqa: TC001 - msgspec reads the annota
 from ml.canonical import CanonicalVectors  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ml.preprocess import Preprocessing
@@ -26,11 +26,11 @@ GRAPH = "model.xml"
 GRAPH_WEIGHTS = "model.bin"
 INT8_GRAPH = "model-int8.xml"
 INT8_GRAPH_WEIGHTS = "model-int8.bin"
-BUNDLE_FILES = (WEIGHTS, GRAPH, GRAPH_WEIGHTS)
-"""The files that every bundle has, and its manifest vouches for."""
+FLOAT_FILES = (WEIGHTS, GRAPH, GRAPH_WEIGHTS)
+"""The torch weights and the graph with float weights: a bundle has all of them or none."""
 
 INT8_FILES = (INT8_GRAPH, INT8_GRAPH_WEIGHTS)
-"""The files that a bundle may have besides, both or none; where they are, its manifest vouches for them."""
+"""The int8 graph: a bundle has both files or none, and without the float files it has these."""
 
 COPY_AGAIN = "Copy the bundle again from where it was made, or export it again"
 
@@ -110,9 +110,15 @@ class _Format(msgspec.Struct, frozen=True):
     format: int
 
 
-def bundle_version(weights_sha256: str, preprocessing: Preprocessing, categories: Sequence[str]) -> str:
-    """Return the version id: the first 12 hex digits of a SHA-256 over what decides an embedding."""
-    content = json.dumps([weights_sha256, preprocessing.to_json(), list(categories)], sort_keys=True)
+def bundle_version(
+    files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]
+) -> str:
+    """Return the version id: the first 12 hex digits of a SHA-256 over what decides an embedding.
+
+    That is the torch weights, or the int8 graph's weights in a bundle without the float files.
+    """
+    weights = files[WEIGHTS if WEIGHTS in files else INT8_GRAPH_WEIGHTS]
+    content = json.dumps([weights.sha256, preprocessing.to_json(), list(categories)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ml.bundle import Bundle
 from ml.bundle_writer import staged_folder, write_manifest
 from ml.canonical import TOLERANCE, CanonicalVectors
-from ml.manifest import BUNDLE_FILES, INT8_FILES
+from ml.manifest import FLOAT_FILES, INT8_FILES, BundleError
 from ml.precisions import measure_precisions
 from ml.quantize import add_int8_graph
 
@@ -25,30 +25,39 @@ def reexport_bundle(
     bundle: Bundle,
     out: Path,
     *,
+    keep_float: bool = True,
     keep_int8: bool = True,
     quantize_with: NDArray[np.uint8] | None = None,
     measure_on: ListingPhotos | None = None,
 ) -> Bundle:
     """Write the bundle again at `out`, whole or not at all, and return it as loaded from there.
 
-    It has the same version: weights, preprocessing and categories are the same.
+    It has the same version, as the weights, preprocessing and categories are the same; without the float files it has
+    another one, that of its int8 graph.
 
     Args:
         bundle: what is copied.
         out: a folder that does not exist.
+        keep_float: copy the torch weights and the float graph.
         keep_int8: copy the int8 graph that the bundle has.
         quantize_with: make a new int8 graph, with photos that were trained on, uint8 (n, S, S, 3).
         measure_on: photos that were not trained on, to measure each precision on; without, what was measured is kept
             of the precisions that are kept.
 
     Raises:
-        BundleError: `out` exists, or the int8 graph computes something else than the network.
+        BundleError: `out` exists, the int8 graph computes something else than the network, or the bundle lacks what is
+            to be kept or quantised.
         QuantizerMissing: NNCF is needed and not installed.
     """
+    keep_float = keep_float and bundle.has_float
+    if quantize_with is not None and not bundle.has_float:
+        raise BundleError(bundle.path, "has no float graph to quantise", "Keep the int8 graph that it has")
     canonical = CanonicalVectors(bundle.canonical.components, TOLERANCE | bundle.canonical.tolerance)
     keep_int8 = keep_int8 and bundle.has_int8 and quantize_with is None
+    if not (keep_float or keep_int8):
+        raise BundleError(bundle.path, "has no graph but the one to be left out", "Keep its int8 graph")
     with staged_folder(out) as folder:
-        for name in (*BUNDLE_FILES, *(INT8_FILES if keep_int8 else ())):
+        for name in (*(FLOAT_FILES if keep_float else ()), *(INT8_FILES if keep_int8 else ())):
             shutil.copyfile(bundle.path / name, folder / name)
         if quantize_with is not None:
             add_int8_graph(folder, quantize_with, canonical=canonical)

@@ -30,7 +30,7 @@ class TorchEmbedder:
         """Load the weights onto `device`: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
 
         Raises:
-            BundleError: the weights do not fit the network.
+            BundleError: the bundle has no weights, or they do not fit the network.
         """
         self.bundle = bundle
         self.precision = "f32"
@@ -49,6 +49,8 @@ class TorchEmbedder:
 
 
 def _load(bundle: Bundle) -> LookalikeNet:
+    if not bundle.has_float:
+        raise BundleError(bundle.path, "has an int8 graph only, and no torch weights", "Use the runtime 'openvino'")
     preprocessing = bundle.preprocessing
     try:
         state = load_file(bundle.weights_path)

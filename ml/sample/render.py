@@ -88,7 +88,7 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
     made = make_listings(listings, rng)
     *photographed, _without = made
     (out / PHOTOS).mkdir(parents=True, exist_ok=True)
-    _render_photos(photographed, out / PHOTOS, progress)
+    render_photos(photographed, out / PHOTOS, progress)
     intact = (out / PHOTOS / f"{photographed[0].photo_ids[0]}.jpg").read_bytes()
     extra = extra_photos(photographed[1:], intact, rng)
     for row in extra:
@@ -118,7 +118,7 @@ def _summary(
     )
 
 
-def _render_photos(listings: Sequence[SampleListing], folder: Path, progress: Progress | None) -> None:
+def render_photos(listings: Sequence[SampleListing], folder: Path, progress: Progress | None) -> None:
     """Write both photos of each listing. Threads suffice: drawing and encoding mostly run without the interpreter."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(lambda listing: _render_listing(listing, folder), listings), start=1):

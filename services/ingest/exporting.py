@@ -104,7 +104,9 @@ def _photos(resources: Resources, bundle: Bundle, progress: Progress) -> Precisi
 
 
 def _precisions(bundle: Bundle) -> tuple[ExportedPrecision, ...]:
-    files = {"f32": (GRAPH, GRAPH_WEIGHTS), "bf16": (GRAPH, GRAPH_WEIGHTS)}
+    files: dict[str, tuple[str, ...]] = {}
+    if bundle.has_float:
+        files |= {"f32": (GRAPH, GRAPH_WEIGHTS), "bf16": (GRAPH, GRAPH_WEIGHTS)}
     if bundle.has_int8:
         files["int8"] = INT8_FILES
     return tuple(
