@@ -36,15 +36,13 @@ def trunk_of_graph(graph: Path) -> dict[str, torch.Tensor]:
     model = openvino.Core().read_model(graph)
     convolutions = [one for one in model.get_ordered_ops() if one.get_type_name() == "Convolution"]
     named = dict(_named(convolutions))
-    weights = _constants(openvino, [one.input_value(1) for one in named.values()])
-    biases = _constants(openvino, [_bias(one) for one in named.values()])
-    state: dict[str, torch.Tensor] = {}
-    for name, weight, bias in zip(named, weights, biases, strict=True):
-        norm = _norm_of(name)
-        channels = len(weight)
-        state[f"{name}.weight"] = weight
+    weights = {f"{name}.weight": one.input_value(1) for name, one in named.items()}
+    biases = {f"{_norm_of(name)}.bias": bias for name, one in named.items() if (bias := _bias(one)) is not None}
+    state = _constants(openvino, weights | biases)
+    for name in named:
+        norm, channels = _norm_of(name), len(state[f"{name}.weight"])
         state[f"{norm}.weight"] = torch.full((channels,), math.sqrt(1 + _BATCH_NORM_EPSILON))
-        state[f"{norm}.bias"] = torch.zeros(channels) if bias is None else bias.flatten()
+        state[f"{norm}.bias"] = state.get(f"{norm}.bias", torch.zeros(channels)).flatten()
         state[f"{norm}.running_mean"] = torch.zeros(channels)
         state[f"{norm}.running_var"] = torch.ones(channels)
         state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
@@ -86,19 +84,17 @@ def _bias(convolution: Any) -> Any | None:
     if consumer.get_type_name() != "Add":
         return None
     (other,) = (value for value in consumer.input_values() if value.get_node() != convolution)
-    return other if math.prod(other.get_partial_shape().to_shape()) == convolution.get_output_partial_shape(0)[1].get_length() else None
+    shape, channels = other.get_partial_shape(), convolution.get_output_partial_shape(0)[1].get_length()
+    return other if shape.is_static and math.prod(shape.to_shape()) == channels else None  # else it is the shortcut
 
 
-def _constants(openvino: Any, outputs: list[Any | None]) -> list[torch.Tensor | None]:
-    """Compute outputs that depend on constants alone."""
-    known = [one for one in outputs if one is not None]
-    found: Any = iter(())
-    if known:
-        compiled = openvino.Core().compile_model(openvino.Model(known, []), "CPU")
-        found = iter(compiled({}).values())
-    return [None if one is None else torch.tensor(next(found)).float() for one in outputs]
+def _constants(openvino: Any, outputs: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Compute outputs that depend on constants alone, float32."""
+    compiled = openvino.Core().compile_model(openvino.Model(list(outputs.values()), []), "CPU")
+    found = compiled({}).values()
+    return {name: torch.tensor(values).float() for name, values in zip(outputs, found, strict=True)}
 
 
 def _norm_of(convolution: str) -> str:
     """Return the name of the batch norm that follows a convolution."""
-    return convolution.replace("downsample.0", "downsample.1") if "downsample" in convolution else convolution.replace("conv", "bn")
+    return convolution.replace("conv", "bn").replace("downsample.0", "downsample.1")

@@ -110,9 +110,7 @@ class _Format(msgspec.Struct, frozen=True):
     format: int
 
 
-def bundle_version(
-    files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]
-) -> str:
+def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]) -> str:
     """Return the version id: the first 12 hex digits of a SHA-256 over what decides an embedding.
 
     That is the torch weights, or the int8 graph's weights in a bundle without the float files.

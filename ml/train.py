@@ -32,7 +32,7 @@ from ml.run_folder import RunFolder
 from ml.stages import Progress, Stages
 from ml.subcategories import classes_of
 from ml.training_run import Run, decode_all, pairs_alike
-from ml.weights import batch_norms_are_folded, load_state_dict
+from ml.weights import batch_norms_are_folded, load_state_dict, weights_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -250,6 +250,6 @@ def _inputs(photos: Sequence[LabelledPhoto], config: TrainConfig, weights: Path 
     digest = hashlib.sha256()
     for photo in photos:
         digest.update(json.dumps([photo.photo_id, photo.listing_id, photo.category_path, photo.sha256]).encode())
-    trunk = None if weights is None else hashlib.sha256(weights.read_bytes()).hexdigest()
+    trunk = None if weights is None else weights_sha256(weights)
     decisive = {name: value for name, value in asdict(config).items() if name != "int8"}
     return [decisive, trunk, digest.hexdigest(), str(torch.__version__)]

@@ -1,4 +1,4 @@
-"""ImageNet weights of ResNet-50: downloaded once and checked, or read from a file. torch is imported only to read."""
+"""Weights for a trunk: ImageNet's, downloaded and checked, or of a file or a bundle. torch is imported only to read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import httpx
 from safetensors import SafetensorError
+
+from ml.bundle import Bundle, BundleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,15 +82,18 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
     The classifier (`fc.`) may be missing; its shape is not looked at.
 
     Args:
-        path: `.safetensors`, or `.pth` as torch saves it. Nothing in it is executed.
+        path: `.safetensors`, or `.pth` as torch saves it. Nothing in it is executed. Or a model bundle's folder: its
+            trunk, which is read from the int8 graph where the bundle has no other weights.
 
     Raises:
-        WeightsError: the file cannot be read, is of another network, or holds NaN or infinite values.
+        WeightsError: the file or bundle cannot be read, is of another network, or holds NaN or infinite values.
     """
     import torch
 
     with _reading(path):
-        if path.suffix == ".safetensors":
+        if path.is_dir():
+            found = _trunk_of_bundle(path)
+        elif path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             found = load_file(path)
@@ -99,6 +104,28 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
     state = {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
     _check(path, state)
     return state
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the digest of a weights file, or the version of a bundle.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    with _reading(path):
+        return Bundle.load(path).version if path.is_dir() else _digest(path)
+
+
+def _trunk_of_bundle(path: Path) -> dict[str, Tensor]:
+    bundle = Bundle.load(path)
+    if not bundle.has_float:
+        from ml.graph_trunk import trunk_of_graph
+
+        return trunk_of_graph(bundle.int8_graph_path or bundle.graph_path)
+    from safetensors.torch import load_file
+
+    state = load_file(bundle.weights_path)
+    return {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
 
 
 def batch_norms_are_folded(state: Mapping[str, Tensor]) -> bool:
@@ -141,6 +168,8 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise WeightsError(path, "there is no such file") from error
+    except BundleError as error:
+        raise WeightsError(path, "is a folder without a usable model bundle", f"{error} {_WITHOUT}") from error
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to load it all the same
