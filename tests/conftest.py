@@ -51,8 +51,18 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="session")
 def resnet_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A ResNet-50 with random weights for photos of 64 pixels: it knows nothing, but all of it is real."""
+    """A residual network with random weights for photos of 64 pixels: it is small and knows nothing, but is real."""
     pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
     from tests.networks import export_tiny, tiny_net
 
     return export_tiny(tiny_net(seed=0), tmp_path_factory.mktemp("models") / "resnet")
+
+
+@pytest.fixture(scope="module")
+def small_trunks() -> Iterator[None]:
+    """Every network that the module makes has a small trunk; see `tests.networks`."""
+    pytest.importorskip("torch", reason="networks need the extra 'train'")
+    from tests import networks
+
+    with networks.small_trunks():
+        yield
