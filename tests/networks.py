@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
+from torchvision.models.resnet import Bottleneck, ResNet
 
 from ml.export import export_bundle
-from ml.model import LookalikeNet
+from ml.model import LookalikeNet, Part
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from tests.projection import CATEGORIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ml.bundle import Bundle
 
+RANDOM_PARTS = (Part(2, 0), Part(3, 0), Part(4, 0))
+FROZEN_PARTS = (
+    Part(2, 0, 2.0, scaled=True, for_categories=False),
+    Part(3, 0, 2.0, scaled=True),
+    Part(4, 0, 2.0, scaled=True),
+    Part(4, 0, 3.0, scaled=True, for_items=False),
+)
+"""A part of every kind that `ml.model` names, of a trunk with one block in each stage."""
+
+_WIDTH = 16
+"""Channels inside a block of the first stage, of a ResNet-50's 64."""
+
+
+class _SmallBottleneck(Bottleneck):
+    """A block that puts out a quarter of the channels: 64 to 512."""
+
+    expansion = 1
+
+
+def small_resnet50(weights: None = None) -> ResNet:
+    """A ResNet-50's trunk with one narrow block in each stage: a hundredth of the work."""
+    return ResNet(_SmallBottleneck, [1, 1, 1, 1], width_per_group=_WIDTH)
+
+
+@contextmanager
+def small_trunks() -> Iterator[None]:
+    """Let every network that is made in the block have such a trunk; all that is around the trunk is as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("ml.model.resnet50", "torchvision.models.resnet50"):
+            patch.setattr(place, small_resnet50)
+        patch.setattr("ml.model.Part.channels", property(lambda part: 32 << part.stage))
+        patch.setattr("ml.train.RANDOM_TRUNK_PARTS", RANDOM_PARTS)
+        patch.setattr("ml.train.FROZEN_TRUNK_PARTS", FROZEN_PARTS)
+        yield
+
 
 def tiny_net(seed: int) -> LookalikeNet:
-    """A ResNet-50 with random weights and vectors of 32 components; the seed decides the weights."""
+    """A network with a small trunk, random weights and vectors of 32 components; the seed decides the weights."""
     torch.manual_seed(seed)
-    return LookalikeNet(len(CATEGORIES), 32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    with small_trunks():
+        return LookalikeNet(len(CATEGORIES), 32, mean=IMAGENET_MEAN, std=IMAGENET_STD, parts=FROZEN_PARTS)
 
 
 def export_tiny(net: LookalikeNet, out: Path) -> Bundle:
