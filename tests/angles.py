@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +20,6 @@ from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from db.records import ListingRecord
     from db.vectors.base import Vector
@@ -34,22 +39,38 @@ def listing(listing_id: str, **fields: object) -> ListingRecord:
 
 def add(resources: Resources, record: ListingRecord, vectors: Sequence[Vector]) -> list[int]:
     """Put a listing with one photo per vector into the truth and return its photo ids."""
-    name = record.listing_id
-    stored = [stored_photo(name, f"{name}-{n}", content=f"{name}{n}".encode()) for n in range(len(vectors))]
-    add_listings(resources.database, record)
-    ids = add_photos(resources.database, *stored)
+    return add_all(resources, [(record, vectors)])
+
+
+def add_all(resources: Resources, catalogue: Sequence[tuple[ListingRecord, Sequence[Vector]]]) -> list[int]:
+    """Put listings with one photo per vector into the truth at once, and return their photo ids in order."""
+    stored = [
+        stored_photo(record.listing_id, f"{record.listing_id}-{n}", content=f"{record.listing_id}{n}".encode())
+        for record, vectors in catalogue
+        for n in range(len(vectors))
+    ]
+    add_listings(resources.database, *(record for record, _ in catalogue))
+    known = add_photos(resources.database, *stored)
     made = [
         replace(new_embedding(photo_id, photo), vector=vector)
-        for photo_id, photo, vector in zip(ids, stored, vectors, strict=True)
+        for photo_id, photo, vector in zip(known, stored, chain(*(vectors for _, vectors in catalogue)), strict=True)
     ]
     embed(resources.database, *made)
-    return ids
+    return known
 
 
 @contextmanager
 def world(folder: Path) -> Iterator[Resources]:
     """Resources with an empty live generation; what is added is found after a refresh."""
+    with resources_in(folder, like=_empty_world()) as resources:
+        yield resources
+
+
+@cache
+def _empty_world() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="lookalike-angles-"))
+    atexit.register(shutil.rmtree, folder)
     with resources_in(folder) as resources:
         register_model(resources.database)
         build_and_promote(resources.database, resources.stores, MODEL)
-        yield resources
+    return folder

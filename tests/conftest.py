@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from tests.projection import write_projection
+from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ml.bundle import Bundle
 
@@ -47,6 +49,15 @@ def jpeg() -> MakeJpeg:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The model of the tests' world: fast, and fake in its network alone; see `tests.projection`."""
     return write_projection(tmp_path_factory.mktemp("models") / "projection")
+
+
+@pytest.fixture(scope="session")
+def live_data(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Path:
+    """A data directory whose live generation has no photo; `resources_in(..., like=live_data)` works on a copy."""
+    folder = tmp_path_factory.mktemp("live") / "data"
+    with resources_in(folder, model=tiny_bundle) as resources:
+        resources.ensure_generation()
+    return folder
 
 
 @pytest.fixture(scope="session")

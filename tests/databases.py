@@ -41,6 +41,18 @@ def _postgresql_database(template: str = "template1") -> Iterator[str]:
         _run(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+on_both = pytest.mark.parametrize(
+    "resources", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+"""For tests of SQL whose outcome may depend on the database."""
+
+on_both_slowly = pytest.mark.parametrize(
+    "resources",
+    ["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])],
+    indirect=True,
+)
+"""For tests of SQL of a kind that another test tries on PostgreSQL."""
+
 STACKS = [
     pytest.param(("sqlite", "edge"), id="sqlite-edge"),
     pytest.param(("postgresql", "edge"), id="postgresql-edge", marks=pytest.mark.postgres),

@@ -1,18 +1,27 @@
-"""Fixtures for tests that use a real database."""
+"""Fixtures for tests that use a real database; a module with another world has fixtures of the same names."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+from litestar.testing import TestClient
 
+from services.cli.serve import build_app
 from tests.databases import new_database
+from tests.worlds import live_resources, marketplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from litestar import Litestar
+
     from db.session import Database
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+    from tests.worlds import Marketplace
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -20,3 +29,25 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     """The truth with its tables, empty: once on SQLite, once on PostgreSQL."""
     with new_database(request.param, tmp_path) as database:
         yield database
+
+
+@pytest.fixture
+def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
+    """Three listings, two photos each."""
+    return marketplace(tmp_path / "shop", jpeg, count=3)
+
+
+@pytest.fixture
+def resources(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path
+) -> Iterator[Resources]:
+    """An empty live generation: on SQLite, and on PostgreSQL too where a test is marked `on_both`."""
+    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
+    """Both apps, with the threads that run jobs and embed photos."""
+    with TestClient(build_app(resources), raise_server_exceptions=False) as opened:
+        yield opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,9 @@ from services.ingest.progress import silent
 from services.ingest.reindex import run_reindex_job
 from services.ingest.runner import JobRunner
 from services.ingest.uploads import sweep_uploads
-from tests.worlds import ingest, marketplace, resources_in
+from tests.databases import on_both, on_both_slowly
+from tests.waiting import ended
+from tests.worlds import ingest, live_resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,32 +31,23 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
-    from db.session import Database
     from ml.bundle import Bundle
     from services.resources import Resources
-    from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace
 
 
 FAR_AWAY = base64.urlsafe_b64encode(b"0001-01-01T00:00:00+14:00 " + b"0" * 32).decode()
 
 
-@pytest.fixture
-def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
-    return marketplace(tmp_path / "shop", jpeg, count=3)
-
-
-@pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, database: Database) -> Iterator[Resources]:
-    url = database.engine.url.render_as_string(hide_password=False)
-    with resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened:
-        opened.ensure_generation()
-        yield opened
-
-
-@pytest.fixture
-def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
-    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def nothing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
+) -> Iterator[TestClient[Litestar]]:
+    """A service without jobs, for what is refused."""
+    with (
+        live_resources(request.param, tmp_path_factory.mktemp("nothing"), tiny_bundle, live_data) as opened,
+        TestClient(build_app(opened), raise_server_exceptions=False) as client,
+    ):
         yield client
 
 
@@ -74,15 +66,6 @@ def upload(client: TestClient[Litestar], shop: Marketplace, key: str | None = No
     )
 
 
-def ended(client: TestClient[Litestar], job_id: str) -> Any:
-    for _ in range(600):
-        job = client.get(f"/v1/jobs/{job_id}").json()
-        if job["state"] not in {"queued", "running"}:
-            return job
-        time.sleep(0.05)
-    pytest.fail("the job does not end")
-
-
 def events(client: TestClient[Litestar], job_id: str, **headers: str) -> list[dict[str, str]]:
     """Return the job's events until the stream ends, each as its fields."""
     body = client.get(f"/v1/jobs/{job_id}/events", headers=headers).text
@@ -99,6 +82,7 @@ def queued(resources: Resources, count: int) -> list[str]:
     return ids[::-1]
 
 
+@on_both
 def test_jobs_are_listed_newest_first_page_by_page(
     idle: None, client: TestClient[Litestar], resources: Resources
 ) -> None:
@@ -111,6 +95,7 @@ def test_jobs_are_listed_newest_first_page_by_page(
     assert (listed, pages) == (ids, 3)
 
 
+@on_both_slowly
 def test_a_job_that_comes_meanwhile_moves_nothing_between_pages(
     idle: None, client: TestClient[Litestar], resources: Resources
 ) -> None:
@@ -121,6 +106,7 @@ def test_a_job_that_comes_meanwhile_moves_nothing_between_pages(
     assert [job["job_id"] for job in first["jobs"] + second["jobs"]] == ids
 
 
+@on_both_slowly
 def test_jobs_are_listed_by_their_state(idle: None, client: TestClient[Litestar], resources: Resources) -> None:
     job_id, _ = queued(resources, 2)
     client.post(f"/v1/jobs/{job_id}/cancel")
@@ -132,8 +118,8 @@ def test_jobs_are_listed_by_their_state(idle: None, client: TestClient[Litestar]
     "wrong",
     [{"cursor": "x"}, {"cursor": "eA=="}, {"cursor": FAR_AWAY}, {"cursor": "é"}, {"limit": 0}, {"state": "no"}],
 )
-def test_a_page_that_makes_no_sense_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
-    assert client.get("/v1/jobs", params=wrong).status_code == 400
+def test_a_page_that_makes_no_sense_is_refused(nothing: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+    assert nothing.get("/v1/jobs", params=wrong).status_code == 400
 
 
 def test_a_finished_job_tells_how_it_went(client: TestClient[Litestar], shop: Marketplace) -> None:
@@ -157,11 +143,12 @@ def test_events_go_on_after_the_last_one_seen(client: TestClient[Litestar], shop
 
 @pytest.mark.parametrize("call", ["", "/events", "/rejects", "/cancel"])
 @pytest.mark.parametrize("job_id", ["nothing", "a%00b"])
-def test_a_job_that_is_not_there_is_not_found(client: TestClient[Litestar], job_id: str, call: str) -> None:
+def test_a_job_that_is_not_there_is_not_found(nothing: TestClient[Litestar], job_id: str, call: str) -> None:
     method = "POST" if call == "/cancel" else "GET"
-    assert client.request(method, f"/v1/jobs/{job_id}{call}").status_code == 404
+    assert nothing.request(method, f"/v1/jobs/{job_id}{call}").status_code == 404
 
 
+@on_both_slowly
 def test_a_queued_job_is_cancelled_at_once_and_its_files_deleted(
     idle: None, client: TestClient[Litestar], resources: Resources, shop: Marketplace
 ) -> None:
@@ -170,6 +157,7 @@ def test_a_queued_job_is_cancelled_at_once_and_its_files_deleted(
     assert list(resources.uploads.iterdir()) == []
 
 
+@on_both_slowly
 def test_a_cancelled_job_is_never_begun(client: TestClient[Litestar], resources: Resources) -> None:
     with resources.database.write() as session:
         job_id = jobs.create_job(session, "ingest", {})
@@ -178,6 +166,7 @@ def test_a_cancelled_job_is_never_begun(client: TestClient[Litestar], resources:
     assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
 
 
+@on_both_slowly
 def test_a_running_job_stops_where_it_is_and_a_later_one_goes_on(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +195,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(client: TestClient[Litestar], 
     assert "succeeded" in answer.json()["detail"]
 
 
+@on_both
 def test_the_same_upload_with_the_same_key_is_one_job(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace
 ) -> None:
@@ -217,6 +207,7 @@ def test_the_same_upload_with_the_same_key_is_one_job(
     assert len(client.get("/v1/jobs").json()["jobs"]) == 1
 
 
+@on_both_slowly
 def test_another_upload_with_the_same_key_is_a_conflict(client: TestClient[Litestar], shop: Marketplace) -> None:
     upload(client, shop, "monday")
     shop.write_listings([["x", "Chair", "Home", "Old", "£1", "Delph"]])
@@ -246,6 +237,7 @@ def test_a_reindex_that_is_cancelled_is_not_promoted(resources: Resources, monke
     assert states == {1: "live", 2: "failed"}
 
 
+@on_both
 def test_a_listing_deleted_during_an_ingest_costs_nothing_but_its_own_photos(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

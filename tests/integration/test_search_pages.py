@@ -7,6 +7,7 @@ import random
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from services.search.service import SearchService
 from services.search.walks import MAX_DEPTH
 from services.settings import Engine
 from services.wire import SearchFields
-from tests.angles import add, angle, listing, world
+from tests.angles import add, add_all, angle, listing, world
 from tests.truth import SIZE, embed, register_model
 
 if TYPE_CHECKING:
@@ -33,25 +34,42 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
-
 WALKS = int(os.environ.get("LOOKALIKE_TEST_WALKS", "60"))
+EVERY = [f"n{number:02}" for number in range(30)]
+
+
+def thirty(resources: Resources) -> SearchService:
+    """Thirty listings behind the one that is asked by, each a degree further; every third has a second photo."""
+    add_all(
+        resources,
+        [
+            (listing("asked"), [angle(0)]),
+            *(
+                (listing(name), [angle(1 + number)] + [angle(60 + number)] * (number % 3 == 0))
+                for number, name in enumerate(EVERY)
+            ),
+        ],
+    )
+    resources.live.refresh()
+    return SearchService(resources)
 
 
 @pytest.fixture
 def resources(tmp_path: Path) -> Iterator[Resources]:
-    with world(tmp_path) as opened:
+    with world(tmp_path / "data") as opened:
         yield opened
 
 
 @pytest.fixture
 def service(resources: Resources) -> SearchService:
-    """Thirty listings behind the one that is asked by, each a degree further; every third has a second photo."""
-    add(resources, listing("asked"), [angle(0)])
-    for number in range(30):
-        vectors = [angle(1 + number)] + [angle(60 + number)] * (number % 3 == 0)
-        add(resources, listing(f"n{number:02}"), vectors)
-    resources.live.refresh()
-    return SearchService(resources)
+    return thirty(resources)
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchService]:
+    """A service of its own for tests that change nothing."""
+    with world(tmp_path_factory.mktemp("pages") / "data") as opened:
+        yield thirty(opened)
 
 
 def walk(service: SearchService, k: int = 7, **fields: object) -> list[str]:
@@ -66,24 +84,24 @@ def walk(service: SearchService, k: int = 7, **fields: object) -> list[str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("k", [1, 7, 10, 30, 100])
-def test_pages_of_any_size_show_what_one_page_would(service: SearchService, k: int, engine: Engine) -> None:
-    assert walk(service, k, engine=engine) == [f"n{number:02}" for number in range(30)]
+def test_pages_of_any_size_show_what_one_page_would(unchanged: SearchService, k: int, engine: Engine) -> None:
+    assert walk(unchanged, k, engine=engine) == EVERY
 
 
-def test_the_last_page_has_no_cursor_also_where_it_is_full(service: SearchService) -> None:
-    answer = service.by_listing("asked", SearchFields(k=15))
+def test_the_last_page_has_no_cursor_also_where_it_is_full(unchanged: SearchService) -> None:
+    answer = unchanged.by_listing("asked", SearchFields(k=15))
     assert answer.cursor
-    assert service.next_page(answer.cursor, SearchFields(k=15)).cursor is None
+    assert unchanged.next_page(answer.cursor, SearchFields(k=15)).cursor is None
 
 
 @pytest.mark.parametrize("fields", [{"diversity": 0.5}, {"recency_weight": 0.5}, {"price_weight": 0.5}], ids=str)
-def test_reordered_results_are_walked_through_once_each(service: SearchService, fields: dict[str, object]) -> None:
-    assert sorted(walk(service, **fields)) == [f"n{number:02}" for number in range(30)]
+def test_reordered_results_are_walked_through_once_each(unchanged: SearchService, fields: dict[str, object]) -> None:
+    assert sorted(walk(unchanged, **fields)) == EVERY
 
 
 def test_a_walk_keeps_its_filter(service: SearchService, resources: Resources) -> None:
-    for number in range(10):
-        add(resources, listing(f"boat-{number}", category="Boats", category_path=("Boats",)), [angle(5 + number)])
+    boat = listing("boat", category="Boats", category_path=("Boats",))
+    add_all(resources, [(replace(boat, listing_id=f"boat-{n}"), [angle(5 + n)]) for n in range(10)])
     resources.live.refresh()
     assert walk(service, 3, category=["Boats"]) == [f"boat-{number}" for number in range(10)]
 
@@ -108,7 +126,7 @@ def test_what_is_deleted_during_a_walk_is_not_shown_and_what_comes_anew_is_no_re
     shown = [one.photo.listing.id for page in (first, second, third) for one in page.results]
 
     assert len(shown) == len(set(shown))
-    assert set(shown) >= {f"n{number:02}" for number in range(30)} - {"n12", "n25"}
+    assert set(shown) >= set(EVERY) - {"n12", "n25"}
     assert third.cursor is None
 
 
@@ -125,25 +143,24 @@ def test_a_listing_whose_shown_photo_goes_does_not_come_again_by_another(
     assert "n00" not in {one.photo.listing.id for one in rest.results}
 
 
-def test_random_walks_under_writes_show_every_lasting_listing_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("walks", [5, pytest.param(WALKS, marks=pytest.mark.slow)])
+def test_random_walks_under_writes_show_every_lasting_listing_once(tmp_path: Path, walks: int) -> None:
     rng = random.Random(7)
     vectors = np.random.default_rng(7).normal(size=(60, SIZE))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     with world(tmp_path) as resources:
-        add(resources, listing("asked"), [vectors[0]])
-        for number in range(1, 40):
-            add(resources, listing(f"lasting-{number}"), [vectors[number]])
+        lasting = {f"lasting-{number}" for number in range(1, 40)}
+        names = ["asked", *sorted(lasting)]
+        add_all(resources, [(listing(name), [vector]) for name, vector in zip(names, vectors, strict=False)])
         resources.live.refresh()
         service = SearchService(resources)
-        lasting = {f"lasting-{number}" for number in range(1, 40)}
         with writing(resources, vectors[40:]) as written:
-            for turn in range(WALKS):
+            turn = 0
+            while turn < walks or not (written["added"] and written["deleted"]):
                 shown = random_walk(service, rng)
                 assert len(shown) == len(set(shown)), turn
                 assert lasting <= set(shown), turn
-    assert written["added"] > 0
-    assert written["deleted"] > 0
-    print(f"{WALKS} walks, {dict(written)}")
+                turn += 1
 
 
 def random_walk(service: SearchService, rng: random.Random) -> list[str]:
@@ -183,19 +200,18 @@ def writing(resources: Resources, vectors: NDArray[np.float32]) -> Iterator[Coun
 
 def test_a_walk_ends_after_five_hundred_listings(tmp_path: Path) -> None:
     with world(tmp_path) as resources:
-        add(resources, listing("asked"), [angle(0)])
-        for number in range(MAX_DEPTH + 20):
-            add(resources, listing(f"n{number}"), [angle(1 + number / 10)])
+        names = ["asked", *(f"n{number}" for number in range(MAX_DEPTH + 20))]
+        add_all(resources, [(listing(name), [angle(number / 10)]) for number, name in enumerate(names)])
         resources.live.refresh()
         assert len(walk(SearchService(resources), 100)) == MAX_DEPTH
 
 
-def test_a_cursor_holds_the_whole_query(service: SearchService) -> None:
-    cursor = service.by_listing("asked", SearchFields(k=5)).cursor
+def test_a_cursor_holds_the_whole_query(unchanged: SearchService) -> None:
+    cursor = unchanged.by_listing("asked", SearchFields(k=5)).cursor
     assert cursor
     for other in ({"price_max": 5.0}, {"diversity": 0.2}, {"crop": "0,0,1,1"}):
         with pytest.raises(BadQuery, match="nothing besides it but `k`"):
-            service.next_page(cursor, SearchFields(k=5, **other))  # type: ignore[arg-type]
+            unchanged.next_page(cursor, SearchFields(k=5, **other))  # type: ignore[arg-type]
 
 
 def test_a_walk_that_has_only_begun_ends_with_its_model_and_one_that_is_frozen_goes_on(
