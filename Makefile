@@ -14,13 +14,16 @@ ALONE := not shared and not server and not stack and not page
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types bench clean
+.PHONY: help demo train test test-all lint types bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
-demo: $(VENV)/.serving ## Render a sample catalogue, train, index and serve it (a second run starts at once)
+demo: $(VENV)/.serving ## Draw a sample catalogue, index it and serve it (a second run starts at once)
 	@$(BIN)/lookalike demo $(DEMO)
+
+train: $(VENV)/.training ## Fine-tune the demo's model on its catalogue, and make it live, beside an open page
+	@$(BIN)/lookalike demo --train $(DEMO)
 
 test: $(VENV)/.developing ## Run the tests that one waits for: every behaviour once, in minutes
 	@$(PYTEST) -m "not slow and $(ALONE)" $(TESTS)
@@ -34,8 +37,7 @@ lint: $(VENV)/.developing ## Check style and the import rules
 types: $(VENV)/.developing ## Check types
 	@$(BIN)/mypy
 
-bench: $(VENV)/.serving ## Compare embedding with the plain way, on the demo's photos
-	@$(BIN)/lookalike demo --no-serve
+bench: $(VENV)/.training ## Compare embedding with the plain way, on the demo's photos, after make train
 	@LOOKALIKE_DATA_DIR=data/demo $(BIN)/lookalike bench embed
 
 clean: ## Remove the virtual environment, caches and the demo's files
@@ -48,12 +50,17 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "[2/3] installing the packages to serve and train (torch is large: minutes, once)"
-	@$(PIP) --editable '.[train]'
+	@echo "[2/3] installing the packages to serve (a minute, once)"
+	@$(PIP) --editable .
 	@echo "[3/3] ready"
 	@touch $@
 
-$(VENV)/.developing: $(VENV)/.serving
+$(VENV)/.training: $(VENV)/.serving
+	@echo "installing the packages to train (torch is large: minutes, once)"
+	@$(PIP) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.training
 	@echo "installing the packages to test and check"
 	@$(PIP) --editable '.[train,dev]'
 	@touch $@

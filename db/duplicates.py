@@ -191,18 +191,34 @@ def _forget(session: Session, photo_ids: Sequence[int]) -> None:
     session.flush()
 
 
+def unsearched_count(session: Session, *, model_version: str) -> int:
+    """Return the number of photos that `unsearched` would return in all."""
+    query = select(func.count()).select_from(Photo).join(Embedding, _embedded_by(model_version))
+    return session.exec(query.where(*_UNSEARCHED)).one()
+
+
 def _unsearched(
     session: Session, model_version: str, which: ColumnElement[bool], limit: int | None
 ) -> list[ClaimedPhoto]:
-    done = exists().where(col(DuplicateSearch.photo_id) == Photo.id, col(DuplicateSearch.sha256) == Photo.sha256)
     query = (
         select(Photo.id, Photo.sha256)
-        .join(Embedding, and_(col(Embedding.photo_id) == Photo.id, col(Embedding.model_version) == model_version))
-        .where(which, ~done, Photo.state == PhotoState.EMBEDDED)
+        .join(Embedding, _embedded_by(model_version))
+        .where(which, *_UNSEARCHED)
         .order_by(col(Photo.id))
         .limit(limit)
     )
     return [ClaimedPhoto(photo_id, sha256) for photo_id, sha256 in session.exec(query) if photo_id is not None]
+
+
+def _embedded_by(model_version: str) -> ColumnElement[bool]:
+    return and_(col(Embedding.photo_id) == Photo.id, col(Embedding.model_version) == model_version)
+
+
+_UNSEARCHED = (
+    ~exists().where(col(DuplicateSearch.photo_id) == Photo.id, col(DuplicateSearch.sha256) == Photo.sha256),
+    col(Photo.state) == PhotoState.EMBEDDED,
+)
+"""What holds of a photo whose present bytes' copies were not looked for."""
 
 
 def _pairs(session: Session, of_listing: str | None) -> list[tuple[DuplicatePair, str, str]]:

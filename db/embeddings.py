@@ -145,6 +145,12 @@ def embedding_count(session: Session, *, model_version: str) -> int:
     return session.exec(query).one()
 
 
+def predicted_categories(session: Session, *, model_version: str) -> dict[int, str]:
+    """Return the likeliest category of each photo that `model_version` has embedded, by photo id."""
+    query = select(Embedding.photo_id, Embedding.category).where(Embedding.model_version == model_version)
+    return dict(session.exec(query).all())
+
+
 def photos_without(session: Session, *, model_version: str, after: int, limit: int) -> list[ClaimedPhoto]:
     """Return up to `limit` photos with an id above `after` that `model_version` has not embedded and that can be."""
     query = select(Photo.id, Photo.sha256).where(_lacks(model_version), col(Photo.id) > after)

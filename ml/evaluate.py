@@ -94,7 +94,7 @@ def evaluate(
         category_macro_f1=macro_f1(predicted, actual),
         calibration_error=expected_calibration_error(reliability(confidence, predicted == actual)),
         held_out_photos=len(held_out),
-        retrieval=_retrieval(photos, vectors, held_out),
+        retrieval=measure_retrieval(photos, vectors, held_out),
     )
 
 
@@ -104,9 +104,10 @@ def columns_of(names: Sequence[str], categories: Sequence[str]) -> NDArray[np.in
     return np.array([column_of.get(name, UNKNOWN) for name in names], dtype=np.int64)
 
 
-def _retrieval(
+def measure_retrieval(
     photos: Sequence[LabelledPhoto], vectors: NDArray[np.float32], held_out: NDArray[np.int64]
 ) -> Retrieval | None:
+    """Search for the held-out photos, rows of `photos`, by the vectors (n, d); None where none has another to find."""
     gallery = gallery_of(photos)
     queries = gallery.findable(held_out)
     if not len(queries):

@@ -208,3 +208,6 @@ FROM_SCRATCH = read_recipe(_HOME / "from_scratch.toml")
 
 FROZEN_TRUNK = read_recipe(_HOME / "frozen_trunk.toml")
 """ImageNet weights and the two heads: the default where there are weights."""
+
+FINE_TUNED = read_recipe(_HOME / "fine_tuned.toml")
+"""The trunk of a bundle that exists, at its size: heads, then the end of the trunk. Minutes on a processor."""

@@ -291,12 +291,7 @@ class Resources:
         if live is not None and bundle is None:
             return
         bundle = bundle or self._check_bundle(self.settings.model)
-        if live is None:
-            with holding(self.database, "first generation"):  # of several processes that start at once, one makes it
-                live = self._live_generation()
-                if live is None:
-                    self.register_bundle(bundle.path)
-                    live = build_and_promote(self.database, self.stores, bundle.version)
+        live = self.begin_with(bundle)
         if live.model_version != bundle.version:
             log.warning(
                 "LOOKALIKE_MODEL is %s, but the live indexes were built with %s, which is used. "
@@ -305,6 +300,19 @@ class Resources:
                 live.model_version,
                 self.settings.model,
             )
+
+    def begin_with(self, bundle: Bundle) -> GenerationRecord:
+        """Make a first, empty generation for the bundle's model where none is live; return the live one.
+
+        Raises:
+            OSError: an engine cannot be reached, or there is no room for the model.
+        """
+        with holding(self.database, "first generation"):  # of several processes that start at once, one makes it
+            live = self._live_generation()
+            if live is None:
+                self.register_bundle(bundle.path)
+                live = build_and_promote(self.database, self.stores, bundle.version)
+        return live
 
     def close(self) -> None:
         """Close what was opened."""

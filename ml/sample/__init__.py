@@ -1,9 +1,15 @@
 """A sample catalogue to try everything on: 13 categories of drawn items, two photos each, and a few planted defects.
 
 kinds ─▶ catalogue (looks, words) ─▶ draw (one canvas per item) ─▶ scene (two photos) ─▶ render (tables, files)
+                                └─▶ pretrain (other listings) ─▶ model/ (the bundle that the package carries)
 """
 
-from ml.sample.catalogue import CATEGORIES
-from ml.sample.render import SampleSummary, render_sample
+from pathlib import Path
 
-__all__ = ["CATEGORIES", "SampleSummary", "render_sample"]
+from ml.sample.catalogue import CATEGORIES
+from ml.sample.render import Sample, SampleSummary, begin_sample, render_listing, render_sample
+
+MODEL = Path(__file__).parent / "model"
+"""The bundle of a ResNet-50 that was trained on drawn items, as an int8 graph. README.md there is its card."""
+
+__all__ = ["CATEGORIES", "MODEL", "Sample", "SampleSummary", "begin_sample", "render_listing", "render_sample"]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.bundle import Bundle
 from ml.data import LabelledPhoto
 from ml.export import export_bundle
 from ml.precision_photos import precision_photos
@@ -23,6 +22,7 @@ from ml.train import train
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ml.bundle import Bundle
     from ml.recipes import TrainConfig
     from ml.sample.catalogue import SampleListing
     from ml.stages import Progress

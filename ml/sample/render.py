@@ -72,6 +72,26 @@ class SampleSummary:
     rejected_photos: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A catalogue whose tables are written and whose photos are still to be rendered.
+
+    Attributes:
+        folder: of `listings.csv`, `photos.csv` and the folder `photos`.
+        listings: those with photos to render.
+        summary: what the catalogue holds.
+    """
+
+    folder: Path
+    listings: tuple[SampleListing, ...]
+    summary: SampleSummary
+
+    @property
+    def photos(self) -> Path:
+        """The folder of the photos."""
+        return self.folder / PHOTOS
+
+
 def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Progress | None = None) -> SampleSummary:
     """Write `listings.csv`, `photos.csv` and `photos/<photo id>.jpg` into the folder `out`.
 
@@ -82,13 +102,24 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
         ValueError: `listings` is below `SMALLEST`.
         OSError: the folder cannot be written.
     """
+    sample = begin_sample(out, listings=listings, seed=seed)
+    render_photos(sample.listings, sample.photos, progress)
+    return sample.summary
+
+
+def begin_sample(out: Path, *, listings: int = 600, seed: int = 7) -> Sample:
+    """Do what `render_sample` does, up to the photos; those that are to be rejected are written.
+
+    Raises:
+        ValueError, OSError: see `render_sample`.
+    """
     if listings < SMALLEST:
         raise ValueError(f"a sample has at least {SMALLEST} listings, two in each category, not {listings}")
     rng = np.random.default_rng(seed)
     made = make_listings(listings, rng)
     *photographed, _without = made
     (out / PHOTOS).mkdir(parents=True, exist_ok=True)
-    render_photos(photographed, out / PHOTOS, progress)
+    render_listing(photographed[0], out / PHOTOS)
     intact = (out / PHOTOS / f"{photographed[0].photo_ids[0]}.jpg").read_bytes()
     extra = extra_photos(photographed[1:], intact, rng)
     for row in extra:
@@ -98,7 +129,7 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
     rows = listing_rows(made, rng)
     (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="\r\n")
     (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
-    return _summary(made, rows, photo_rows)
+    return Sample(out, tuple(photographed), _summary(made, rows, photo_rows))
 
 
 def _summary(
@@ -121,18 +152,24 @@ def _summary(
 def render_photos(listings: Sequence[SampleListing], folder: Path, progress: Progress | None) -> None:
     """Write both photos of each listing. Threads suffice: drawing and encoding mostly run without the interpreter."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, _ in enumerate(pool.map(lambda listing: _render_listing(listing, folder), listings), start=1):
+        for done, _ in enumerate(pool.map(lambda listing: render_listing(listing, folder), listings), start=1):
             if progress is not None:
                 progress("render photos", done, len(listings))
 
 
-def _render_listing(listing: SampleListing, folder: Path) -> None:
+def render_listing(listing: SampleListing, folder: Path) -> None:
+    """Write both photos of a listing, unless they are there. A photo appears whole or not at all."""
+    files = [folder / f"{photo_id}.jpg" for photo_id in listing.photo_ids]
+    if all(file.exists() for file in files):
+        return
     canvas, rng = Canvas(), np.random.default_rng(listing.seed)
     listing.kind.draw(canvas, listing.look)
     backgrounds = rng.permutation(BACKGROUNDS)
-    for photo_id, background in zip(listing.photo_ids, backgrounds, strict=False):
+    for file, background in zip(files, backgrounds, strict=False):
         photo = take_photo(canvas.image, str(background), rng)
-        (folder / f"{photo_id}.jpg").write_bytes(_as_stored(photo, rng))
+        partial = file.with_suffix(".partial")
+        partial.write_bytes(_as_stored(photo, rng))
+        partial.replace(file)
 
 
 def _as_stored(photo: Image.Image, rng: np.random.Generator) -> bytes:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated
@@ -24,12 +28,17 @@ from services.web.app import create_app
 from services.web.http_protocol import BoundedHttp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from litestar import Litestar
 
     from services.resources import Resources
     from services.settings import Settings
 
 DEFAULT_PORT = 8000
+
+_STARTUP_FAILURE = 3
+"""Exit code where the server could not start, as uvicorn's own."""
 
 GRACE_S = 10
 """How long requests may take to end when the server stops; a job's events would never."""
@@ -66,8 +75,22 @@ def serve(
         run(resources, host=host, port=port, app=app)
 
 
-def run(resources: Resources, *, host: str, port: int, app: Served = Served.BOTH) -> None:
+def run(
+    resources: Resources,
+    *,
+    host: str,
+    port: int,
+    app: Served = Served.BOTH,
+    beside: Callable[[threading.Event], None] | None = None,
+) -> None:
     """Serve until stopped.
+
+    Args:
+        resources: what it serves.
+        host, port: where it listens.
+        app: which app.
+        beside: work to do on another thread while it serves; told by the event when to stop. What it raises stops the
+            server and is raised here.
 
     Raises:
         ModelUnusable: the live model cannot be run as the settings want.
@@ -78,16 +101,39 @@ def run(resources: Resources, *, host: str, port: int, app: Served = Served.BOTH
     gc.collect()
     gc.freeze()  # what is loaded by now lives as long as the process: looking through it again takes 0.1 s each time
     console.print(f"Lookalike is at http://{host}:{port} (API: /docs). Stop it with Ctrl-C.")
-    uvicorn.run(
-        build_app(resources, app),
-        host=host,
-        port=port,
-        http=BoundedHttp,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_S,
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build_app(resources, app),
+            host=host,
+            port=port,
+            http=BoundedHttp,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
     )
+    with _beside(server, beside), suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+        server.run()
+    if not server.started:
+        sys.exit(_STARTUP_FAILURE)
+
+
+@contextmanager
+def _beside(server: uvicorn.Server, work: Callable[[threading.Event], None] | None) -> Iterator[None]:
+    """Run the work on a thread while the block runs, and stop the server where the work fails."""
+    if work is None:
+        yield
+        return
+    stopping = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
+        running = executor.submit(work, stopping)
+        running.add_done_callback(lambda ended: setattr(server, "should_exit", True) if ended.exception() else None)
+        try:
+            yield
+        finally:
+            stopping.set()
+    running.result()
 
 
 def _warn_of_embedded_stores(settings: Settings) -> None:

@@ -115,8 +115,19 @@ def account_and_index(resources: Resources, ledger: Ledger, progress: Progress) 
     resources.live.persist()
 
 
-def load_files(resources: Resources, job_id: str, inputs: IngestInputs, progress: Progress) -> Ledger:
+def load_files(
+    resources: Resources,
+    job_id: str,
+    inputs: IngestInputs,
+    progress: Progress,
+    *,
+    photos: PhotoSource | None = None,
+    photo_count: int | None = None,
+) -> Ledger:
     """Bring the files into the truth, and return the job's account; the photos are left for workers to embed.
+
+    `photos` is an open source to take in place of the one that `inputs` names; `photo_count` says how many photos the
+    files name, where that is known.
 
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
@@ -124,7 +135,7 @@ def load_files(resources: Resources, job_id: str, inputs: IngestInputs, progress
     ledger = Ledger(resources.database, job_id)
     with ExitStack() as stack:
         # Everything is opened before anything is written.
-        source = stack.enter_context(_photo_source(inputs, resources))
+        source = photos or stack.enter_context(_photo_source(inputs, resources))
         if inputs.photos_table is not None:
             check_photo_table(inputs.photos_table, inputs.columns)
         spool = stack.enter_context(Spool())
@@ -139,7 +150,7 @@ def load_files(resources: Resources, job_id: str, inputs: IngestInputs, progress
             named_photos(spool, inputs.photos_table, inputs.columns),
             limits=resources.photo_limits,
             ledger=ledger,
-            advance=StageCounter(progress, "store photos", None),
+            advance=StageCounter(progress, "store photos", photo_count),
         )
         ledger.flush()
     return ledger

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
-from db import generations, jobs, photos
+from db import jobs
 from db.locks import try_to_hold
-from db.models import JobState, PhotoState
+from db.models import JobState
 from db.processes import is_gone
 from services.errors import Conflict, LookalikeError, NotFound
 from services.indexing.generations import clean_up
@@ -21,6 +21,7 @@ from services.ingest.pipeline import account_and_index, load_files
 from services.ingest.reindex import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.upkeep import queue_tidy_if_due, run_tidy_job
 from services.ingest.uploads import discard_upload, find_upload, named_as_uploaded, sweep_uploads
+from services.ingest.worker import await_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +36,6 @@ log = logging.getLogger(__name__)
 
 _LOOKS_EVERY_S = 1.0
 """How long a job waits that another process queued; of those of this one it is told."""
-
-_ASKS_EVERY_S = 0.1
-"""How often a job asks whether its photos are embedded."""
 
 _AFTER_AN_ERROR_S = 5.0
 """How long the queue rests after an error that no job explains, such as a full disk or a database that is away."""
@@ -215,31 +213,13 @@ class JobRunner:
                 inputs, progress = find_upload(uploads, upload), self._progress(job_id)
                 ledger = load_files(self._resources, job_id, inputs, progress)
                 self._worker.wake()
-                self._await_embedding(job_id, progress)
+                await_embedding(self._resources.database, job_id, progress, problem=lambda: self._worker.problem)
                 account_and_index(self._resources, ledger, progress)
         except Exception as error:
             if not may_pass(error):  # else it will be run again, and needs its files
                 discard_upload(uploads, upload)
             raise
         discard_upload(uploads, upload)
-
-    def _await_embedding(self, job_id: str, progress: Progress) -> None:
-        """Wait until no photo of the job is pending; without a model that is left for later.
-
-        Raises:
-            LookalikeError: the worker cannot work.
-        """
-        while True:
-            with self._resources.database.read() as session:
-                counts = photos.state_counts(session, job_id=job_id)
-                live = generations.live_generation(session)
-            if not counts[PhotoState.PENDING] or live is None:
-                return
-            if self._worker.problem is not None:
-                raise self._worker.problem
-            total = sum(counts.values())
-            progress("embed photos", total - counts[PhotoState.PENDING], total)
-            self._stopped.wait(timeout=_ASKS_EVERY_S)
 
     def _progress(self, job_id: str) -> Progress:
         return JobProgress(self._resources.database, job_id, self._stop_point)

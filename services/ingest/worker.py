@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from db import embeddings, generations, photos
+from db.models import PhotoState
 from db.session import is_away
 from services.errors import LookalikeError, Unavailable
 from services.ingest.embedding import PhotoEmbedder
@@ -14,6 +16,8 @@ from services.ingest.embedding import PhotoEmbedder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from db.session import Database
+    from services.ingest.progress import Progress
     from services.resources import Resources
 
 log = logging.getLogger(__name__)
@@ -21,10 +25,43 @@ log = logging.getLogger(__name__)
 _LOOKS_EVERY_S = 1.0
 """How long photos wait that another process registered; those of this one are told of by `wake`."""
 
+_ASKS_EVERY_S = 0.1
+"""How often `await_embedding` asks whether the photos are embedded."""
+
 _AFTER_AN_ERROR_S = 5.0
 
 _FAILURES_BEARED = 3
 """After so many in a row, whoever waits for photos is told."""
+
+
+def await_embedding(
+    database: Database,
+    job_id: str,
+    progress: Progress,
+    *,
+    problem: Callable[[], LookalikeError | None] = lambda: None,
+) -> None:
+    """Wait until workers have embedded every photo of the job; without a live model that is left for later.
+
+    Args:
+        database: of the job and its photos.
+        job_id: the job.
+        progress: is told how many photos are embedded; what it raises ends the wait.
+        problem: why a worker cannot work at present.
+
+    Raises:
+        LookalikeError: the `problem`.
+    """
+    while True:
+        with database.read() as session:
+            counts, live = photos.state_counts(session, job_id=job_id), generations.live_generation(session)
+        if not counts[PhotoState.PENDING] or live is None:
+            return
+        if (found := problem()) is not None:
+            raise found
+        total = sum(counts.values())
+        progress("embed photos", total - counts[PhotoState.PENDING], total)
+        time.sleep(_ASKS_EVERY_S)
 
 
 class EmbeddingWorker:

@@ -1,0 +1,164 @@
+"""The demo's catalogue: its photos are drawn, stored and embedded at the same time."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from db import duplicates, embeddings, generations, photos
+from ml.embedder import available_cores
+from ml.sample import begin_sample, render_listing
+from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
+from services.errors import ModelMissing
+from services.indexing.duplicates import DuplicateFinder
+from services.ingest.job_outcome import recorded
+from services.ingest.job_progress import JobProgress
+from services.ingest.photos import FolderPhotos
+from services.ingest.pipeline import IngestInputs, account_and_index, create_ingest_job, load_files
+from services.ingest.worker import EmbeddingWorker, await_embedding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from ml.sample import Sample
+    from services.ingest.ledger import Ledger
+    from services.ingest.progress import Progress
+    from services.resources import Resources
+
+_ASKS_EVERY_S = 0.1
+
+
+class DrawnPhotos:
+    """A photo source for a sample whose photos are drawn in the background; `read` waits for the one it is asked for.
+
+    Enter it as a context: when it is left, no more photos are drawn.
+    """
+
+    def __init__(self, sample: Sample, *, threads: int) -> None:
+        """Begin to draw, in the order of the listings; photos that an earlier run has drawn are kept."""
+        self._folder = FolderPhotos(sample.photos)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
+        self._drawn = {
+            f"{photo_id}.jpg": future
+            for listing in sample.listings
+            for future in [self._pool.submit(render_listing, listing, sample.photos)]
+            for photo_id in listing.photo_ids
+        }
+        self.place = self._folder.place
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of every photo, drawn or not yet."""
+        yield from dict.fromkeys([*self._drawn, *self._folder.names()])
+
+    def find(self, external_id_or_name: str) -> str | None:
+        """Return the name of the photo that is meant, or None."""
+        name = f"{external_id_or_name}.jpg"
+        return name if name in self._drawn else self._folder.find(external_id_or_name)
+
+    def read(self, name: str) -> bytes:
+        """Return a photo's bytes; see `PhotoSource.read`.
+
+        Raises:
+            CancelledError: the source was left before the photo was drawn.
+        """
+        if name in self._drawn:
+            self._drawn[name].result()
+        return self._folder.read(name)
+
+
+def ingest_sample(
+    resources: Resources, home: Path, *, listings: int, progress: Progress, served: bool
+) -> tuple[str, Ledger]:
+    """Draw the sample catalogue in `home`, ingest it and embed its photos with the live model.
+
+    What an earlier run has done is not done again.
+
+    Args:
+        resources: a generation is live.
+        home: folder of the catalogue's tables and photos.
+        listings: how many.
+        progress: is told how the stages go; what it raises ends the work.
+        served: whether this process serves the ingest app, one of whose threads embeds photos. Else a thread that
+            ends with this call does.
+
+    Returns:
+        The job's id and account.
+
+    Raises:
+        ModelMissing: no generation is live.
+        OSError: there is no room.
+    """
+    sample = begin_sample(home, listings=listings)
+    inputs = IngestInputs(home / LISTINGS, home / PHOTOS_TABLE, home / PHOTOS)
+    job_id = create_ingest_job(resources, inputs)
+    told = JobProgress(resources.database, job_id, progress)
+    with (
+        recorded(resources.database, job_id),
+        _embedding(resources, started=not served) as worker,
+        DrawnPhotos(sample, threads=available_cores()) as drawn,
+    ):
+        with resources.database.write() as session:
+            photos.take_over_leftovers(session, job_id=job_id)
+        count = sample.summary.photo_records
+        ledger = load_files(resources, job_id, inputs, told, photos=drawn, photo_count=count)
+        worker.wake()
+        await_embedding(resources.database, job_id, told, problem=lambda: worker.problem)
+        account_and_index(resources, ledger, told)
+    return job_id, ledger
+
+
+def find_copies(resources: Resources, progress: Progress, *, served: bool) -> int:
+    """Look for copies of the photos, or wait until the threads that serve have done so; return the number of pairs.
+
+    Raises:
+        ModelMissing: no generation is live.
+    """
+    if served:
+        _await_comparison(resources, progress)
+    else:
+        finder = DuplicateFinder(
+            resources.database, resources.live, resources.photo_files, limits=resources.photo_limits
+        )
+        finder.find(lambda found: progress("look for copies", found.photos, None))
+    with resources.database.read() as session:
+        return duplicates.pair_count(session)
+
+
+@contextmanager
+def _embedding(resources: Resources, *, started: bool) -> Iterator[EmbeddingWorker]:
+    """Give a worker; where it is `started`, it embeds photos while the block runs."""
+    worker = EmbeddingWorker(resources, embedded=resources.live.refresh)
+    if started:
+        worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def _await_comparison(resources: Resources, progress: Progress) -> None:
+    """Wait until every embedded photo was compared with those nearest to it."""
+    while True:
+        with resources.database.read() as session:
+            live = generations.live_generation(session)
+            if live is None:
+                raise ModelMissing
+            total = embeddings.embedding_count(session, model_version=live.model_version)
+            left = duplicates.unsearched_count(session, model_version=live.model_version)
+        progress("look for copies", total - left, total)
+        if not left:
+            return
+        time.sleep(_ASKS_EVERY_S)
