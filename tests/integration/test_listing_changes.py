@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,10 @@ from litestar.testing import TestClient
 
 from db import feed, listings, photos
 from services.cli.serve import build_app
-from services.resources import Resources
-from services.settings import Settings
+from tests.databases import on_both, on_both_slowly
 from tests.sites import running_site
+from tests.waiting import wait_for
+from tests.worlds import live_resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,34 +22,38 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
-    from db.session import Database
     from ml.bundle import Bundle
+    from services.resources import Resources
     from tests.conftest import MakeJpeg
 
 LAMP = {"title": "Brass lamp", "category": "Home & Garden / Lamps", "price": 12.5, "currency": "GBP"}
 
 
 @pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, database: Database) -> Iterator[Resources]:
-    settings = Settings(
-        _env_file=None,
-        data_dir=tmp_path / "data",
-        model=tiny_bundle.path,
-        database_url=database.engine.url.render_as_string(hide_password=False),
-        threads=2,
-        fetch_allow=(ip_network("127.0.0.1/32"),),
-        max_listing_photos=3,
-    )
-    opened = Resources(settings)
-    opened.ensure_generation()
-    yield opened
-    opened.close()
+def resources(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path
+) -> Iterator[Resources]:
+    """A listing may have three photos, and they may be fetched from this machine."""
+    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
+        limited(opened)
+        yield opened
 
 
-@pytest.fixture
-def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
-    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
-        yield client
+@pytest.fixture(scope="module")
+def unchanged(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
+) -> Iterator[TestClient[Litestar]]:
+    """A service without listings, for what is refused."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    with live_resources("sqlite", folder, tiny_bundle, live_data) as opened:
+        limited(opened)
+        with TestClient(build_app(opened), raise_server_exceptions=False) as client:
+            yield client
+
+
+def limited(resources: Resources) -> None:
+    resources.settings.fetch_allow = (ip_network("127.0.0.1/32"),)
+    resources.settings.max_listing_photos = 3
 
 
 def files(*photos: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
@@ -70,14 +74,6 @@ def found(client: TestClient[Litestar], photo: bytes) -> list[str]:
     """Return the listings that a search by a photo answers."""
     answer = client.post("/v1/search", files={"image": ("photo.jpg", photo)})
     return [result["listing_id"] for result in answer.json()["results"]]
-
-
-def wait_for(condition: Any) -> None:
-    for _ in range(400):
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail("it did not come about")
 
 
 def test_a_listing_that_is_added_is_found_by_its_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
@@ -127,12 +123,12 @@ def test_an_id_is_not_added_twice(client: TestClient[Litestar], jpeg: MakeJpeg) 
     ],
 )
 def test_a_listing_that_is_not_accepted_says_which_field_and_why(
-    client: TestClient[Litestar], wrong: dict[str, Any], field: str, reason: str
+    unchanged: TestClient[Litestar], wrong: dict[str, Any], field: str, reason: str
 ) -> None:
-    answer = client.post("/v1/listings", json={**LAMP, **wrong})
+    answer = unchanged.post("/v1/listings", json={**LAMP, **wrong})
     assert answer.status_code == 422
     assert (answer.json()["field"], answer.json()["reason"]) == (field, reason)
-    assert client.get("/v1/categories").json() == []
+    assert unchanged.get("/v1/categories").json() == []
 
 
 @pytest.mark.parametrize(
@@ -148,40 +144,41 @@ def test_a_listing_that_is_not_accepted_says_which_field_and_why(
     ],
     ids=str,
 )
-def test_a_body_of_another_shape_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
-    answer = client.post("/v1/listings", json={**LAMP, **wrong})
+def test_a_body_of_another_shape_is_refused(unchanged: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+    answer = unchanged.post("/v1/listings", json={**LAMP, **wrong})
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"{", b"\xff"])
-def test_a_body_that_is_no_object_is_refused(client: TestClient[Litestar], body: bytes) -> None:
-    answer = client.put("/v1/listings/lamp", content=body, headers={"Content-Type": "application/json"})
+def test_a_body_that_is_no_object_is_refused(unchanged: TestClient[Litestar], body: bytes) -> None:
+    answer = unchanged.put("/v1/listings/lamp", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
 
 
-def test_one_bad_photo_leaves_nothing_of_its_listing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
+def test_one_bad_photo_leaves_nothing_of_its_listing(unchanged: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    answer = add(unchanged, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
     assert (answer.status_code, answer.json()["reason"]) == (422, "not_an_image")
     assert "notes.txt" in answer.json()["detail"]
-    assert client.get("/v1/listings/lamp").status_code == 404
+    assert unchanged.get("/v1/listings/lamp").status_code == 404
 
 
-def test_photos_from_inside_the_network_are_not_fetched(client: TestClient[Litestar]) -> None:
-    answer = client.post("/v1/listings", json={**LAMP, "photos": ["http://169.254.169.254/latest/meta-data/"]})
+def test_photos_from_inside_the_network_are_not_fetched(unchanged: TestClient[Litestar]) -> None:
+    answer = unchanged.post("/v1/listings", json={**LAMP, "photos": ["http://169.254.169.254/latest/meta-data/"]})
     assert (answer.status_code, answer.json()["reason"]) == (422, "forbidden_address")
 
 
-def test_more_photos_than_allowed_are_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
+def test_more_photos_than_allowed_are_refused(unchanged: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    answer = add(unchanged, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "too_many_photos")
 
 
-def test_two_photos_of_one_name_are_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
+def test_two_photos_of_one_name_are_refused(unchanged: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    answer = add(unchanged, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "duplicate_id")
 
 
+@on_both_slowly
 def test_put_adds_a_listing_and_then_replaces_it_with_its_photos(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     first = client.put("/v1/listings/lamp", data=LAMP, files=files(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2))))
     assert first.status_code == 201
@@ -211,6 +208,7 @@ def test_patch_changes_what_is_given_and_keeps_the_rest(client: TestClient[Lites
     assert stored["location"] == "Delph, Manchester"
 
 
+@on_both_slowly
 def test_a_changed_price_is_what_searches_filter_by(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
@@ -253,6 +251,7 @@ def test_a_form_may_say_who_sells_a_listing_and_since_when(
     assert stored(resources, "drill") == ("ann", MORNING, [])
 
 
+@on_both_slowly
 def test_patch_keeps_seller_and_date_or_changes_them(client: TestClient[Litestar], resources: Resources) -> None:
     client.put("/v1/listings/lamp", json={**LAMP, "seller": "ann", "listed_at": "2024-01-31T09:30"})
     client.patch("/v1/listings/lamp", json={"price": 9})
@@ -277,9 +276,9 @@ def test_a_date_that_cannot_be_read_stays_flagged_until_another_is_stated(
 
 @pytest.mark.parametrize(("path", "method"), [("/v1/listings", "post"), ("/v1/listings/{listing_id}", "patch")])
 def test_the_bodies_that_are_described_have_a_seller_and_a_date(
-    client: TestClient[Litestar], path: str, method: str
+    unchanged: TestClient[Litestar], path: str, method: str
 ) -> None:
-    operation = client.get("/docs/openapi.json").json()["paths"][path][method]
+    operation = unchanged.get("/docs/openapi.json").json()["paths"][path][method]
     for body in operation["requestBody"]["content"].values():
         assert {"seller", "listed_at"} <= body["schema"]["properties"].keys()
 
@@ -297,6 +296,7 @@ def test_patch_with_photos_replaces_them(client: TestClient[Litestar], jpeg: Mak
     wait_for(lambda: found(client, jpeg(2)) == ["lamp"])
 
 
+@on_both_slowly
 def test_other_bytes_under_the_same_name_are_another_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
@@ -309,6 +309,7 @@ def test_other_bytes_under_the_same_name_are_another_photo(client: TestClient[Li
     wait_for(lambda: score() > 0.999)
 
 
+@on_both
 def test_a_deleted_listing_is_found_no_more(client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
@@ -320,17 +321,19 @@ def test_a_deleted_listing_is_found_no_more(client: TestClient[Litestar], resour
 
 
 @pytest.mark.parametrize("listing_id", ["nothing", "a%00b", "%20"])
-def test_what_is_not_there_cannot_be_changed_or_deleted(client: TestClient[Litestar], listing_id: str) -> None:
-    assert client.patch(f"/v1/listings/{listing_id}", json={"price": 1}).status_code == 404
-    assert client.delete(f"/v1/listings/{listing_id}").status_code == 404
+def test_what_is_not_there_cannot_be_changed_or_deleted(unchanged: TestClient[Litestar], listing_id: str) -> None:
+    assert unchanged.patch(f"/v1/listings/{listing_id}", json={"price": 1}).status_code == 404
+    assert unchanged.delete(f"/v1/listings/{listing_id}").status_code == 404
 
 
+@on_both
 def test_of_many_that_add_one_id_one_succeeds(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: add(client, "lamp", ("a.jpg", jpeg(n))).status_code, range(8)))
     assert sorted(answers) == [201, *[409] * 7]
 
 
+@on_both
 def test_changes_of_different_fields_at_once_are_all_kept(client: TestClient[Litestar]) -> None:
     client.post("/v1/listings", json={**LAMP, "listing_id": "lamp"})
     changes = [{"title": "New"}, {"price": 77}, {"location": "Ludlow"}, {"description": "Old"}]
@@ -340,6 +343,7 @@ def test_changes_of_different_fields_at_once_are_all_kept(client: TestClient[Lit
     assert [stored[name] for name in ("title", "price", "location", "description")] == ["New", 77.0, "Ludlow", "Old"]
 
 
+@on_both
 def test_a_photo_is_embedded_once_however_many_workers_look_for_it(
     client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
 ) -> None:
