@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from litestar.testing import TestClient
+from sqlmodel import select
 
 from db import feed, listings, photos
+from db.models import Listing
 from services.cli.serve import build_app
 from tests.databases import on_both, on_both_slowly
 from tests.sites import running_site
@@ -17,7 +21,7 @@ from tests.waiting import wait_for
 from tests.worlds import live_resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from litestar import Litestar
@@ -29,31 +33,46 @@ if TYPE_CHECKING:
 LAMP = {"title": "Brass lamp", "category": "Home & Garden / Lamps", "price": 12.5, "currency": "GBP"}
 
 
-@pytest.fixture
-def resources(
-    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path
-) -> Iterator[Resources]:
-    """A listing may have three photos, and they may be fetched from this machine."""
-    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
-        limited(opened)
-        yield opened
-
-
 @pytest.fixture(scope="module")
-def unchanged(
+def serve(
     tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
-) -> Iterator[TestClient[Litestar]]:
-    """A service without listings, for what is refused."""
-    folder = tmp_path_factory.mktemp("unchanged")
-    with live_resources("sqlite", folder, tiny_bundle, live_data) as opened:
-        limited(opened)
-        with TestClient(build_app(opened), raise_server_exceptions=False) as client:
-            yield client
+) -> Iterator[Callable[[str], Serving]]:
+    """Starts a service on a kind of database, where it does not run yet. A listing may have three photos."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(kind: str) -> Serving:
+            folder = tmp_path_factory.mktemp(kind)
+            resources = stack.enter_context(live_resources(kind, folder, tiny_bundle, live_data))
+            resources.settings.fetch_allow = (ip_network("127.0.0.1/32"),)
+            resources.settings.max_listing_photos = 3
+            client = TestClient(build_app(resources), raise_server_exceptions=False)
+            return Serving(resources, stack.enter_context(client))
+
+        yield start
 
 
-def limited(resources: Resources) -> None:
-    resources.settings.fetch_allow = (ip_network("127.0.0.1/32"),)
-    resources.settings.max_listing_photos = 3
+@pytest.fixture
+def resources(request: pytest.FixtureRequest, serve: Callable[[str], Serving]) -> Iterator[Resources]:
+    """A service without listings: they are deleted when the test is over."""
+    opened = serve(getattr(request, "param", "sqlite")).resources
+    yield opened
+    with opened.database.write() as session:
+        for listing in session.exec(select(Listing)).all():
+            listings.delete_listing(session, listing.id)
+    opened.live.refresh()
+
+
+@pytest.fixture
+def client(resources: Resources, serve: Callable[[str], Serving]) -> TestClient[Litestar]:
+    return serve("postgresql" if resources.database.is_postgresql else "sqlite").client
+
+
+class Serving(NamedTuple):
+    """A service and what it is made of."""
+
+    resources: Resources
+    client: TestClient[Litestar]
 
 
 def files(*photos: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
@@ -123,12 +142,12 @@ def test_an_id_is_not_added_twice(client: TestClient[Litestar], jpeg: MakeJpeg) 
     ],
 )
 def test_a_listing_that_is_not_accepted_says_which_field_and_why(
-    unchanged: TestClient[Litestar], wrong: dict[str, Any], field: str, reason: str
+    client: TestClient[Litestar], wrong: dict[str, Any], field: str, reason: str
 ) -> None:
-    answer = unchanged.post("/v1/listings", json={**LAMP, **wrong})
+    answer = client.post("/v1/listings", json={**LAMP, **wrong})
     assert answer.status_code == 422
     assert (answer.json()["field"], answer.json()["reason"]) == (field, reason)
-    assert unchanged.get("/v1/categories").json() == []
+    assert client.get("/v1/categories").json() == []
 
 
 @pytest.mark.parametrize(
@@ -144,37 +163,37 @@ def test_a_listing_that_is_not_accepted_says_which_field_and_why(
     ],
     ids=str,
 )
-def test_a_body_of_another_shape_is_refused(unchanged: TestClient[Litestar], wrong: dict[str, Any]) -> None:
-    answer = unchanged.post("/v1/listings", json={**LAMP, **wrong})
+def test_a_body_of_another_shape_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+    answer = client.post("/v1/listings", json={**LAMP, **wrong})
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"{", b"\xff"])
-def test_a_body_that_is_no_object_is_refused(unchanged: TestClient[Litestar], body: bytes) -> None:
-    answer = unchanged.put("/v1/listings/lamp", content=body, headers={"Content-Type": "application/json"})
+def test_a_body_that_is_no_object_is_refused(client: TestClient[Litestar], body: bytes) -> None:
+    answer = client.put("/v1/listings/lamp", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
 
 
-def test_one_bad_photo_leaves_nothing_of_its_listing(unchanged: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(unchanged, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
+def test_one_bad_photo_leaves_nothing_of_its_listing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    answer = add(client, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
     assert (answer.status_code, answer.json()["reason"]) == (422, "not_an_image")
     assert "notes.txt" in answer.json()["detail"]
-    assert unchanged.get("/v1/listings/lamp").status_code == 404
+    assert client.get("/v1/listings/lamp").status_code == 404
 
 
-def test_photos_from_inside_the_network_are_not_fetched(unchanged: TestClient[Litestar]) -> None:
-    answer = unchanged.post("/v1/listings", json={**LAMP, "photos": ["http://169.254.169.254/latest/meta-data/"]})
+def test_photos_from_inside_the_network_are_not_fetched(client: TestClient[Litestar]) -> None:
+    answer = client.post("/v1/listings", json={**LAMP, "photos": ["http://169.254.169.254/latest/meta-data/"]})
     assert (answer.status_code, answer.json()["reason"]) == (422, "forbidden_address")
 
 
-def test_more_photos_than_allowed_are_refused(unchanged: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(unchanged, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
+def test_more_photos_than_allowed_are_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    answer = add(client, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "too_many_photos")
 
 
-def test_two_photos_of_one_name_are_refused(unchanged: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(unchanged, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
+def test_two_photos_of_one_name_are_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    answer = add(client, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "duplicate_id")
 
 
@@ -276,9 +295,9 @@ def test_a_date_that_cannot_be_read_stays_flagged_until_another_is_stated(
 
 @pytest.mark.parametrize(("path", "method"), [("/v1/listings", "post"), ("/v1/listings/{listing_id}", "patch")])
 def test_the_bodies_that_are_described_have_a_seller_and_a_date(
-    unchanged: TestClient[Litestar], path: str, method: str
+    client: TestClient[Litestar], path: str, method: str
 ) -> None:
-    operation = unchanged.get("/docs/openapi.json").json()["paths"][path][method]
+    operation = client.get("/docs/openapi.json").json()["paths"][path][method]
     for body in operation["requestBody"]["content"].values():
         assert {"seller", "listed_at"} <= body["schema"]["properties"].keys()
 
@@ -321,9 +340,9 @@ def test_a_deleted_listing_is_found_no_more(client: TestClient[Litestar], resour
 
 
 @pytest.mark.parametrize("listing_id", ["nothing", "a%00b", "%20"])
-def test_what_is_not_there_cannot_be_changed_or_deleted(unchanged: TestClient[Litestar], listing_id: str) -> None:
-    assert unchanged.patch(f"/v1/listings/{listing_id}", json={"price": 1}).status_code == 404
-    assert unchanged.delete(f"/v1/listings/{listing_id}").status_code == 404
+def test_what_is_not_there_cannot_be_changed_or_deleted(client: TestClient[Litestar], listing_id: str) -> None:
+    assert client.patch(f"/v1/listings/{listing_id}", json={"price": 1}).status_code == 404
+    assert client.delete(f"/v1/listings/{listing_id}").status_code == 404
 
 
 @on_both
@@ -347,12 +366,14 @@ def test_changes_of_different_fields_at_once_are_all_kept(client: TestClient[Lit
 def test_a_photo_is_embedded_once_however_many_workers_look_for_it(
     client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
 ) -> None:
+    with resources.database.read() as session:
+        before = feed.last_seq(session)
     with TestClient(build_app(resources)):  # a second worker
         for number in range(6):
             add(client, f"lamp-{number}", ("a.jpg", jpeg(number)))
         wait_for(lambda: not pending(resources))
     with resources.database.read() as session:
-        events = feed.changes_after(session, 0, 100)
+        events = feed.changes_after(session, before, 100)
     assert sorted(event.photo_id for event in events) == sorted({event.photo_id for event in events})
 
 
