@@ -9,7 +9,6 @@ import random
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import httpx
 import pytest
 
 from db import photos
+from tests.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from tests.conftest import MakeJpeg
 
 KILLS = int(os.environ.get("LOOKALIKE_TEST_KILLS", "4"))
+once_and_often = pytest.mark.parametrize(
+    "kills", [pytest.param(1, id="once"), pytest.param(KILLS, id="often", marks=pytest.mark.slow)]
+)
 LISTINGS = 6
 
-_FORKSERVER = multiprocessing.get_context("forkserver")
-_FORKSERVER.set_forkserver_preload(["services.cli.main", __name__])
+FORKSERVER = multiprocessing.get_context("forkserver")
+"""Forks processes that have made all imports, which take longer than what most of these tests kill."""
+FORKSERVER.set_forkserver_preload(["services.cli.main", "openvino", "tests.faults.reindexing_child", __name__])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,37 +129,27 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(
-    folder: Path, model: Bundle, *, qdrant_url: str = ""
-) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+def serving(folder: Path, model: Bundle, *, qdrant_url: str = "") -> Iterator[tuple[ForkServerProcess, httpx.Client]]:
     """Run a server on a free port of loopback while the block runs, ready to answer."""
     port = free_port()
-    environment = os.environ | {
+    settings = {
         "LOOKALIKE_DATA_DIR": str(folder / "data"),
         "LOOKALIKE_MODEL": str(model.path),
         "LOOKALIKE_QDRANT_URL": qdrant_url,
     }
-    command = [sys.executable, "-m", "services.cli", "serve", "--port", str(port)]
-    with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stderr=log)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
-                wait_until_ready(process, client)
-                yield process, client
-        finally:
-            process.kill()
-            process.wait()
+    with (
+        commanding("serve", "--port", str(port), folder=folder, **settings) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client,
+    ):
+        wait_until_ready(process, client)
+        yield process, client
 
 
 @contextmanager
 def commanding(*arguments: str, folder: Path, **settings: str) -> Iterator[ForkServerProcess]:
-    """Run `lookalike ARGUMENTS` in the folder while the block runs, with its output in `lookalike.log` there.
-
-    The block begins when the modules are imported, which takes longer than what most of these tests kill; so the
-    process is forked from one that has imported them.
-    """
-    begun = _FORKSERVER.Event()
-    process = _FORKSERVER.Process(target=_run, args=(arguments, folder, settings, begun))
+    """Run `lookalike ARGUMENTS` in the folder while the block runs, with its output in `lookalike.log` there."""
+    begun = FORKSERVER.Event()
+    process = FORKSERVER.Process(target=_run, args=(arguments, folder, settings, begun))
     process.start()
     try:
         assert begun.wait(timeout=60)
@@ -178,27 +172,33 @@ def _run(arguments: tuple[str, ...], folder: Path, settings: dict[str, str], beg
     main()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes] | ForkServerProcess, client: httpx.Client) -> None:
     """Wait until the server can answer searches."""
-    for _ in range(600):
-        assert process.poll() is None, "the server ended by itself"
-        try:
-            if client.get("/health/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    pytest.fail("the server does not become ready")
+
+    def is_ready() -> bool:
+        ended = process.poll() if isinstance(process, subprocess.Popen) else process.exitcode
+        assert ended is None, f"the server ended by itself: {ended}"
+        return answers(client, "/health/ready")
+
+    wait_for(is_ready)
+
+
+def answers(client: httpx.Client, path: str) -> bool:
+    """Say whether the server is there and answers the path with 200."""
+    try:
+        return client.get(path).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def wait_until_embedded(resources: Resources) -> None:
     """Wait until no photo is pending."""
-    for _ in range(600):
+
+    def are_embedded() -> bool:
         with resources.database.read() as session:
-            if not photos.any_pending(session):
-                return
-        time.sleep(0.05)
-    pytest.fail("photos stay pending")
+            return not photos.any_pending(session)
+
+    wait_for(are_embedded)
 
 
 class QdrantServer:
@@ -224,15 +224,12 @@ class QdrantServer:
             self._process = subprocess.Popen(
                 [self._binary], env=self._environment, cwd=self._folder, stdout=log, stderr=log
             )
-        for _ in range(600):
-            assert self._process.poll() is None, (self._folder / "log").read_text()
-            try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        pytest.fail("Qdrant does not become ready")
+        with httpx.Client(base_url=self.url) as client:
+            wait_for(lambda: self._is_ready(client))
+
+    def _is_ready(self, client: httpx.Client) -> bool:
+        assert self._process.poll() is None, (self._folder / "log").read_text()
+        return answers(client, "/readyz")
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""

@@ -2,158 +2,39 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import shutil
-import signal
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from litestar.testing import TestClient
-from sqlmodel import select
 
-from db import embeddings, generations, listings
-from db.models import FeedCursor, GenerationState
+from db import generations, listings
+from db.models import GenerationState
 from services.cli.serve import build_app
-from services.indexing.consistency import live_drift
-from services.indexing.generations import clean_up
 from services.ingest.reindex import promote, reindex
-from tests.projection import write_projection
 from tests.databases import migrated_database_url
-from tests.faults.reindexing_child import (
-    AT_THE_END,
-    CLEAN_UP_STEPS,
-    JOB_STEPS,
-    REINDEX_STEPS,
-    ROLLBACK_STEPS,
-    make_change,
-    serve_and_post,
+from tests.faults.killed_world import (
+    Found,
+    World,
+    assert_answers_are_the_truth,
+    assert_nothing_is_left,
+    look,
+    populated,
 )
+from tests.faults.reindexing_child import AT_THE_END, CLEAN_UP_STEPS, JOB_STEPS, REINDEX_STEPS, ROLLBACK_STEPS
+from tests.projection import write_projection
+from tests.waiting import ended
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from _pytest.mark import ParameterSet
+
     from ml.bundle import Bundle
-    from services.indexing.live import IndexSet
     from services.resources import Resources
     from tests.conftest import MakeJpeg
-
-ENGINES = ("faiss", "qdrant")
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """A folder with a data directory in it, where one model is live; the other is registered."""
-
-    folder: Path
-    model: str
-    other_model: str
-    database_url: str = ""
-
-    @property
-    def data(self) -> Path:
-        """The data directory."""
-        return self.folder / "data"
-
-    def copied(self, folder: Path) -> World:
-        """Return a copy of this world, which has its models in common with it."""
-        shutil.copytree(self.data, folder / "data", ignore=shutil.ignore_patterns("models"))
-        (folder / "data" / "models").symlink_to(self.data / "models")
-        return World(folder, self.model, self.other_model)
-
-    @contextmanager
-    def started(self) -> Iterator[Resources]:
-        """Open it, and put it in order as the runner of jobs does at its start."""
-        with resources_in(self.data, database_url=self.database_url) as resources:
-            clean_up(resources.database, resources.stores)
-            resources.live.refresh()
-            yield resources
-
-    def killed_at(self, step: str, change: str) -> None:
-        """Let a process make the change until it dies at the step; see `reindexing_child.make_change`."""
-        kill(make_change, change, step, self.data, self.database_url)
-
-    def served_and_killed_at(self, step: str, path: str, body: Mapping[str, str]) -> None:
-        """Let a server be asked for a job, and die at the step."""
-        kill(serve_and_post, path, body, step, self.data)
-
-
-def kill(main: Callable[..., None], *arguments: object) -> None:
-    """Run a process that kills itself. It is forked from one that has made the imports, which take seconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([make_change.__module__])
-    child = context.Process(target=main, args=arguments)
-    child.start()
-    child.join(timeout=60)
-    exitcode = child.exitcode
-    child.kill()
-    child.join()
-    if exitcode != -signal.SIGKILL:  # not an assertion, which a test that is expected to fail would take for its own
-        pytest.fail(f"the process did not come to the step: exit code {exitcode}")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a process finds when it has started.
-
-    Attributes:
-        live: id and model of each generation that is live.
-        states: of every generation, by id.
-        engines: whose index is open.
-        drifting: engines whose index differs from the truth.
-        lost: engines, and photos that a search with their own vector does not find first.
-        folders: (engine, collection) of each folder under `indexes`.
-        positions: the collections that have a position in the change feed. (Whoever looks for copies has one as well.)
-    """
-
-    live: list[tuple[int, str]]
-    states: dict[int, GenerationState]
-    engines: tuple[str, ...]
-    drifting: tuple[str, ...]
-    lost: tuple[tuple[str, int], ...]
-    folders: set[tuple[str, str]]
-    positions: set[tuple[str, str]]
-
-    def collections_of(self, *states: GenerationState) -> set[tuple[str, str]]:
-        """Return the (engine, collection) of every generation that is in one of the states."""
-        return {
-            (engine, f"photos_g{one}") for one, state in self.states.items() if state in states for engine in ENGINES
-        }
-
-    @property
-    def wanted(self) -> set[tuple[str, str]]:
-        """The collections that must be there: those of the live generation, and of those that one can go back to."""
-        return self.collections_of(GenerationState.LIVE, GenerationState.PREVIOUS)
-
-
-def look(resources: Resources) -> Found:
-    with resources.database.read() as session:
-        known = generations.generations(session)
-        positions = session.exec(select(FeedCursor.collection)).all()
-    live = resources.live.current()
-    return Found(
-        live=[(one.id, one.model_version) for one in known if one.state == GenerationState.LIVE],
-        states={one.id: one.state for one in known},
-        engines=tuple(live.opened),
-        drifting=tuple(one.engine for one in live_drift(resources.database, live) if not one.is_empty),
-        lost=tuple(_lost(resources, live)),
-        folders={(folder.parent.name, folder.name) for folder in (resources.settings.data_dir / "indexes").glob("*/*")},
-        positions={(engine, name) for engine, _, name in (position.partition(":") for position in positions) if name},
-    )
-
-
-def _lost(resources: Resources, live: IndexSet) -> Iterator[tuple[str, int]]:
-    with resources.database.read() as session:
-        (points,) = embeddings.all_points(session, model_version=live.generation.model_version)
-    assert len(points) >= 12
-    for engine in ENGINES:
-        for point in points:
-            if [hit.photo_id for hit in live.index(engine).search(point.vector, 1)] != [point.photo_id]:
-                yield engine, point.photo_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +51,9 @@ class Aftermath:
     done_again: Found
 
 
-def populated(folder: Path, jpeg: MakeJpeg, model: Bundle, other: Bundle, database_url: str = "") -> World:
-    """Make a world with twelve photos: generation 1 is a previous one, 2 is live, both of `model`."""
-    shop = marketplace(folder / "shop", jpeg, count=6)
-    with resources_in(folder / "data", model=model, database_url=database_url) as resources:
-        ingest(resources, shop.inputs)
-        reindex(resources)
-        resources.register_bundle(other.path)
-    return World(folder, model.version, other.version, database_url)
-
-
 @pytest.fixture(scope="module")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Another model than `tiny_bundle`."""
-    pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
     return write_projection(tmp_path_factory.mktemp("models") / "other", seed=1)
 
 
@@ -239,16 +109,20 @@ def rolled_back(
     return Aftermath(request.param, (3, world.other_model), (2, world.model), started, done_again)
 
 
-each_reindex = pytest.mark.parametrize("reindexed", REINDEX_STEPS, indirect=True, scope="module")
-each_rollback = pytest.mark.parametrize("rolled_back", ROLLBACK_STEPS, indirect=True, scope="module")
+def mostly_slow(steps: Iterable[str], *fast: str) -> list[ParameterSet]:
+    """Return the steps as parameters; `make test` kills at the fast ones alone."""
+    return [pytest.param(step, marks=() if step in fast else pytest.mark.slow) for step in steps]
 
 
-def assert_answers_are_the_truth(found: Found) -> None:
-    assert (found.engines, found.drifting, found.lost) == (ENGINES, (), ())
-
-
-def assert_nothing_is_left(found: Found) -> None:
-    assert (found.folders, found.positions) == (found.wanted, found.wanted)
+each_reindex = pytest.mark.parametrize(
+    "reindexed",
+    mostly_slow(REINDEX_STEPS, "qdrant is half filled", "the promotion is committed"),
+    indirect=True,
+    scope="module",
+)
+each_rollback = pytest.mark.parametrize(
+    "rolled_back", mostly_slow(ROLLBACK_STEPS, "qdrant is half brought forward"), indirect=True, scope="module"
+)
 
 
 @each_reindex
@@ -309,7 +183,7 @@ def test_a_killed_rollback_succeeds_when_it_is_run_again(rolled_back: Aftermath)
     assert_nothing_is_left(rolled_back.done_again)
 
 
-@pytest.mark.parametrize("step", CLEAN_UP_STEPS)
+@pytest.mark.parametrize("step", mostly_slow(CLEAN_UP_STEPS, "the build is dropped by faiss alone"))
 def test_a_start_finishes_the_clean_up_of_one_that_was_killed(before_reindex: World, tmp_path: Path, step: str) -> None:
     world = before_reindex.copied(tmp_path)
     world.killed_at("both are built", f"reindex {world.other_model}")
@@ -318,6 +192,7 @@ def test_a_start_finishes_the_clean_up_of_one_that_was_killed(before_reindex: Wo
         assert_nothing_is_left(look(resources))
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("step", ["qdrant is half filled", "the promotion is committed"])
 def test_a_start_puts_in_order_what_a_killed_reindex_left_on_postgresql(
@@ -334,44 +209,57 @@ def test_a_start_puts_in_order_what_a_killed_reindex_left_on_postgresql(
     assert_nothing_is_left(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """What a server that was killed during a reindex makes of it at its next start.
+
+    Attributes:
+        job: the job of the reindex.
+        previous: models of the generations that a rollback can make live.
+    """
+
+    world: World
+    job: dict[str, Any]
+    found: Found
+    previous: list[str]
+
+
 def job_after_restart(resources: Resources) -> dict[str, Any]:
     """Serve until the newest job has ended, and return it."""
     with TestClient(build_app(resources)) as client:
-        for _ in range(600):
-            job: dict[str, Any] = client.get("/v1/jobs").json()["jobs"][0]
-            if job["state"] not in {"queued", "running"}:
-                return job
-            time.sleep(0.05)
-    pytest.fail("the job does not end")
+        return ended(client, client.get("/v1/jobs").json()["jobs"][0]["job_id"])
 
 
-@pytest.mark.parametrize("step", JOB_STEPS)
-def test_the_job_of_a_server_killed_in_a_reindex_is_done_at_the_next_start(
-    before_reindex: World, tmp_path: Path, step: str
-) -> None:
-    world = before_reindex.copied(tmp_path)
-    world.served_and_killed_at(step, "/v1/admin/reindex", {"model_version": world.other_model})
+@pytest.fixture(scope="module")
+def restarted(
+    request: pytest.FixtureRequest, before_reindex: World, tmp_path_factory: pytest.TempPathFactory
+) -> Restarted:
+    """A server was killed at the step of a reindex that is the parameter, and started again."""
+    world = before_reindex.copied(tmp_path_factory.mktemp("killed"))
+    world.served_and_killed_at(request.param, "/v1/admin/reindex", {"model_version": world.other_model})
     with resources_in(world.data) as resources:
         job = job_after_restart(resources)
-        found = look(resources)
+        with resources.database.read() as session:
+            known = generations.generations(session)
+        previous = [one.model_version for one in known if one.state == GenerationState.PREVIOUS]
+        return Restarted(world, job, look(resources), previous)
+
+
+@pytest.mark.parametrize("restarted", mostly_slow(JOB_STEPS, AT_THE_END), indirect=True, scope="module")
+def test_the_job_of_a_server_killed_in_a_reindex_is_done_at_the_next_start(restarted: Restarted) -> None:
+    job, found = restarted.job, restarted.found
     assert (job["kind"], job["state"], job["error"]) == ("reindex", "succeeded", None)
-    assert [model for _, model in found.live] == [world.other_model]
+    assert [model for _, model in found.live] == [restarted.world.other_model]
     assert_answers_are_the_truth(found)
     assert_nothing_is_left(found)
 
 
-def test_one_can_go_back_after_a_server_was_killed_at_the_end_of_a_reindex(
-    before_reindex: World, tmp_path: Path
-) -> None:
-    world = before_reindex.copied(tmp_path)
-    world.served_and_killed_at(AT_THE_END, "/v1/admin/reindex", {"model_version": world.other_model})
-    with resources_in(world.data) as resources:
-        job_after_restart(resources)
-        with resources.database.read() as session:
-            known = generations.generations(session)
-    assert [one.model_version for one in known if one.state == GenerationState.PREVIOUS] == [world.model]
+@pytest.mark.parametrize("restarted", [AT_THE_END], indirect=True, scope="module")
+def test_one_can_go_back_after_a_server_was_killed_at_the_end_of_a_reindex(restarted: Restarted) -> None:
+    assert restarted.previous == [restarted.world.model]
 
 
+@pytest.mark.slow
 def test_the_job_of_a_server_killed_at_the_end_of_a_rollback_succeeds(before_rollback: World, tmp_path: Path) -> None:
     world = before_rollback.copied(tmp_path)
     world.served_and_killed_at(AT_THE_END, "/v1/admin/indexes/2/promote", {})

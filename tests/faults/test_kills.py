@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import httpx
 import pytest
 
 from db import photos
-from tests.faults.shop import KILLS, Shop, serving, wait_until_embedded
+from tests.faults.shop import KILLS, Shop, once_and_often, serving, wait_until_embedded
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -25,14 +24,15 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.timeout(60 + 20 * KILLS)
+@once_and_often
 def test_what_was_acknowledged_is_there_exactly_once_however_often_the_server_dies(
-    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)
     shop, moments = Shop(jpeg, seed), random.Random(seed)
-    for _ in range(KILLS):
+    for _ in range(kills):
         with serving(tmp_path, tiny_bundle) as (process, client):
-            death = threading.Timer(moments.uniform(0.05, 1.5), process.send_signal, [signal.SIGKILL])
+            death = threading.Timer(moments.uniform(0.05, 1.5), process.kill)
             death.start()
             try:
                 while True:
@@ -48,5 +48,5 @@ def test_what_was_acknowledged_is_there_exactly_once_however_often_the_server_di
         with resources.database.read() as session:
             assert photos.lease_owners(session) == []
     assert list((tmp_path / "data" / "photos").rglob("*.partial")) == []
-    print(f"\n{KILLS} kills: {dict(shop.tally)}")
-    assert shop.tally["unanswered"] == KILLS
+    print(f"\n{kills} kills: {dict(shop.tally)}")
+    assert shop.tally["unanswered"] == kills

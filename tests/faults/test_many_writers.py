@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,11 +17,13 @@ from services.errors import Conflict, NotFound
 from services.indexing.consistency import drift
 from services.ingest.changes import GivenListing, ListingChanges
 from tests.databases import new_database
-from tests.workers import working
+from tests.faults.shop import commanding, wait_until_embedded
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
     from ml.bundle import Bundle
@@ -52,13 +53,14 @@ def resources(request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundl
             yield opened
 
 
-def wait_until_nothing_is_pending(resources: Resources) -> None:
-    for _ in range(2400):
-        with resources.database.read() as session:
-            if not photos.any_pending(session):
-                return
-        time.sleep(0.05)
-    pytest.fail("photos stay pending")
+def embedding(resources: Resources, folder: Path) -> AbstractContextManager[ForkServerProcess]:
+    """Run a worker while the block runs."""
+    settings = {
+        "LOOKALIKE_DATA_DIR": str(resources.settings.data_dir),
+        "LOOKALIKE_DATABASE_URL": resources.settings.database_url,
+        "LOOKALIKE_THREADS": "1",
+    }
+    return commanding("worker", folder=folder, **settings)
 
 
 def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
@@ -73,10 +75,10 @@ def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_p
 
     with ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(working(resources, tmp_path))
+            stack.enter_context(embedding(resources, tmp_path))
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(write, range(WRITERS)))
-        wait_until_nothing_is_pending(resources)
+        wait_until_embedded(resources)
     resources.live.refresh()
     with resources.database.read() as session:
         for number in range(LISTINGS):
@@ -108,10 +110,10 @@ def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
             except (Conflict, NotFound):
                 outcomes["refused"] += 1
 
-    with working(resources, tmp_path):
+    with embedding(resources, tmp_path):
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(write, range(WRITERS)))
-        wait_until_nothing_is_pending(resources)
+        wait_until_embedded(resources)
     resources.live.refresh()
     with resources.database.read() as session:
         there = listings.listing_count(session)

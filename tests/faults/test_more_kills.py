@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db import embeddings, feed, jobs, listings, photos
-from db.models import JobState, PhotoState
+from db.models import Job, JobState, PhotoState
 from services.indexing.consistency import live_drift
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
 from services.ingest.runner import JobRunner
 from services.ingest.worker import EmbeddingWorker
-from tests.faults.shop import KILLS, QdrantServer, Shop, commanding, serving, wait_until_embedded
+from tests.faults.shop import KILLS, QdrantServer, Shop, commanding, once_and_often, serving, wait_until_embedded
+from tests.waiting import wait_for
 from tests.worlds import Marketplace, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ def any_pending(resources: Resources) -> bool:
 
 def wait_until_claimed(resources: Resources, worker: ForkServerProcess) -> None:
     """Wait until the worker holds photos, or has embedded the last of them already."""
-    for _ in range(6000):
+
+    def has_claimed() -> bool:
         with resources.database.read() as session:
             claimed = any(f":{worker.pid}:" in owner for owner in photos.lease_owners(session))
-            if claimed or not photos.any_pending(session):
-                return
-        time.sleep(0.01)
-    pytest.fail("the worker claims nothing")
+            return claimed or not photos.any_pending(session)
+
+    wait_for(has_claimed)
 
 
 def kill_workers(resources: Resources, folder: Path, moments: random.Random, *, times: int) -> int:
@@ -112,26 +113,27 @@ def assert_all_agree(resources: Resources) -> None:
 
 
 @pytest.mark.timeout(60 + 25 * KILLS)
+@once_and_often
 def test_every_photo_is_embedded_once_however_often_workers_die(
-    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
     """Photos that `MAX_ATTEMPTS` workers died on are given up; so after one kill less, a worker may finish."""
     seed = random.SystemRandom().randrange(10**6)
-    moments, kills, count = random.Random(seed), 0, 0
+    moments, killed, count = random.Random(seed), 0, 0
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         resources.ensure_generation()
-        while kills < KILLS:
+        while killed < kills:
             register(resources, tmp_path / f"shop-{count}", jpeg, numbers=range(count, count + PHOTOS))
             count += PHOTOS
-            times = min(photos.MAX_ATTEMPTS - 1, KILLS - kills)
-            kills += kill_workers(resources, tmp_path, moments, times=times)
+            times = min(photos.MAX_ATTEMPTS - 1, kills - killed)
+            killed += kill_workers(resources, tmp_path, moments, times=times)
             with working(resources, tmp_path):
                 wait_until_embedded(resources)
         version, embedded = tiny_bundle.version, embedded_photos(resources)
         with resources.database.read() as session:
             states, rows = photos.state_counts(session), embeddings.embedding_count(session, model_version=version)
         lost, doubled = count - len({*embedded}), len(embedded) - len({*embedded})
-        print(f"\nworker, {kills} kills: {count} photos acknowledged, {lost} lost, {doubled} doubled")
+        print(f"\nworker, {killed} kills: {count} photos acknowledged, {lost} lost, {doubled} doubled")
         assert (states[PhotoState.EMBEDDED], rows, len(embedded)) == (count, count, count), (seed, states)
         assert_all_agree(resources)
 
@@ -197,14 +199,16 @@ def end_jobs(resources: Resources) -> int:
     runner = JobRunner(resources, EmbeddingWorker(resources))
     runner.start()
     try:
-        for _ in range(200):
-            with resources.database.read() as session:
-                if not jobs.running_jobs(session):
-                    return len(jobs.newest_jobs(session, limit=10**6, state=JobState.FAILED))
-            time.sleep(0.05)
-        return pytest.fail("jobs of killed runs stay running")
+        wait_for(lambda: not running_jobs(resources))
     finally:
         runner.stop()
+    with resources.database.read() as session:
+        return len(jobs.newest_jobs(session, limit=10**6, state=JobState.FAILED))
+
+
+def running_jobs(resources: Resources) -> list[Job]:
+    with resources.database.read() as session:
+        return list(jobs.running_jobs(session))
 
 
 def photo_files(data_dir: Path) -> set[Path]:
@@ -221,8 +225,9 @@ def seconds_of_work(resources: Resources) -> float:
 
 
 @pytest.mark.timeout(120 + 25 * KILLS)
+@once_and_often
 def test_an_ingest_that_is_killed_and_started_again_leaves_what_an_undisturbed_one_does(
-    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
     """When a run ends by itself the outcome is compared, and the next begins from nothing.
 
@@ -235,10 +240,10 @@ def test_an_ingest_that_is_killed_and_started_again_leaves_what_an_undisturbed_o
     with resources_in(tmp_path / "whole", model=tiny_bundle) as resources:
         whole, longest = holdings(resources), 1.1 * seconds_of_work(resources)
     accepted = whole.counts["listings_accepted"] + whole.counts["photos_accepted"]
-    while tally["kills"] < KILLS:
+    while tally["kills"] < kills:
         data_dir = tmp_path / f"data-{tally['ingests']}"
         tally["ingests"] += 1
-        for _ in range(min(photos.MAX_ATTEMPTS - 1, KILLS - tally["kills"])):
+        for _ in range(min(photos.MAX_ATTEMPTS - 1, kills - tally["kills"])):
             if ingest(shop, data_dir, tiny_bundle, killed_after=moments.uniform(0.0, longest)):
                 break
             tally["kills"] += 1
