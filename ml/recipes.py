@@ -211,3 +211,6 @@ FROZEN_TRUNK = read_recipe(_HOME / "frozen_trunk.toml")
 
 FINE_TUNED = read_recipe(_HOME / "fine_tuned.toml")
 """The trunk of a bundle that exists, at its size: heads, then the end of the trunk. Minutes on a processor."""
+
+SAMPLE = read_recipe(_HOME / "sample.toml")
+"""The model that the package carries: random weights, thousands of drawn listings. An hour on a processor."""
