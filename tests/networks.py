@@ -46,8 +46,12 @@ def small_resnet50(weights: None = None) -> ResNet:
 
 @contextmanager
 def small_trunks() -> Iterator[None]:
-    """Let every network that is made in the block have such a trunk; all that is around the trunk is as ever."""
+    """Let every network that is made in the block have such a trunk; all that is around the trunk is as ever.
+
+    It is also computed by one thread: with so little to do, a second one takes as long to wait for it.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.sched_getaffinity", lambda _process: {0}, raising=False)
         for place in ("ml.model.resnet50", "torchvision.models.resnet50"):
             patch.setattr(place, small_resnet50)
         patch.setattr("ml.model.Part.channels", property(lambda part: 32 << part.stage))

@@ -12,8 +12,9 @@ import torch
 from ml.data import LabelledPhoto
 from ml.distributed import Workers, join_workers
 from ml.losses import contrastive_loss
-from ml.recipes import FROM_SCRATCH
 from ml.train import train
+from tests.networks import small_trunks
+from tests.trainings import TINY, described_in_f32
 
 
 def gradient(workers: Workers) -> torch.Tensor:
@@ -34,8 +35,9 @@ def train_together(folder: Path) -> None:
     photos = [
         LabelledPhoto(**{**row, "path": Path(row["path"])}) for row in json.loads((folder / "photos.json").read_text())
     ]
-    config = replace(FROM_SCRATCH, size=32, epochs=1, pairs_per_batch=4, vector_size=16)
-    result = train(photos, config, weights=None, home=folder / "models", progress=lambda *_: None)
+    config = replace(TINY, epochs=1)
+    with small_trunks(), described_in_f32():
+        result = train(photos, config, weights=None, home=folder / "models", progress=lambda *_: None)
     workers = join_workers(torch.device("cpu"))
     saved = {"weights": result.network.projection.weight, "gradient": gradient(workers), "writes": result.writes}
     torch.save(saved, folder / f"process-{workers.rank}.pt")

@@ -1,0 +1,116 @@
+"""Trainings of a second on forty pictures, for tests. Importing this imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ml.data import LabelledPhoto
+from ml.evaluate import evaluate
+from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, Unfreezing
+from ml.traced import traced
+from ml.train import train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.evaluate import Metrics
+    from ml.recipes import TrainConfig
+    from ml.train import TrainResult
+
+TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=2, pairs_per_batch=4, vector_size=16)
+FROZEN = replace(
+    FROZEN_TRUNK,
+    size=32,
+    epochs=10,
+    crops=1,
+    pairs_per_batch=8,
+    vector_size=16,
+    whitened_size=8,
+    dropout=0.0,
+    learning_rate=1e-2,
+    patience=10,
+)
+UNFREEZING = Unfreezing(stages=1, epochs=2, pairs_per_batch=8, learning_rate=1e-3)
+# Without validation photos there is no gain to decide by: what the trunk has learnt is kept.
+UNFROZEN = replace(FROZEN, validation=0.0, unfreeze=UNFREEZING)
+CATEGORIES = ("plain", "striped")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A training that ended: its stages in their order, and the vectors and probabilities that were measured."""
+
+    result: TrainResult
+    stages: tuple[str, ...]
+    vectors: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """By name, those of the whole network."""
+        return self.result.network.state_dict()
+
+
+def finished(photos: list[LabelledPhoto], config: TrainConfig, *, weights: Path | None = None, home: Path) -> Finished:
+    """Train to the end."""
+    stages: list[str] = []
+    measured: list[np.ndarray] = []
+
+    def watched(rows: list[LabelledPhoto], vectors: np.ndarray, probabilities: np.ndarray, **others: Any) -> Metrics:
+        measured.extend((vectors, probabilities))
+        return evaluate(rows, vectors, probabilities, **others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ml.finishing.evaluate", watched)
+        result = train(photos, config, weights=weights, home=home, progress=lambda at, *_: stages.append(at))
+    return Finished(result, tuple(dict.fromkeys(stages)), *measured)
+
+
+@contextmanager
+def described_in_f32() -> Iterator[None]:
+    """Let the trainings of the block describe photos in float32 on every processor."""
+
+    def in_f32(*arguments: Any, **options: Any) -> Any:
+        return traced(*arguments, **{**options, "precision": "f32"})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ml.features.traced", in_f32)
+        yield
+
+
+def same_network(one: Finished, other: Finished) -> bool:
+    """Whether two trainings ended with equal weights, bit by bit."""
+    return one.weights.keys() == other.weights.keys() and all(
+        torch.equal(weights, other.weights[name]) for name, weights in one.weights.items()
+    )
+
+
+def write_photos(folder: Path) -> list[LabelledPhoto]:
+    """Write two photos, in different light, of ten listings in each of two categories."""
+    rng = np.random.default_rng(0)
+    made = []
+    for listing in range(20):
+        colour, category = rng.integers(0, 256, 3), CATEGORIES[listing % 2]
+        for light in (-20, 20):
+            path = folder / f"{listing}{light:+}.jpg"
+            Image.fromarray(_picture(colour, category, light=light)).save(path, quality=95)
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            made.append(LabelledPhoto(len(made) + 1, f"listing-{listing}", category, sha256, path))
+    return made
+
+
+def _picture(colour: np.ndarray, category: str, *, light: int) -> np.ndarray:
+    """A plain or striped picture, uint8 (48, 48, 3)."""
+    pixels = np.broadcast_to(colour, (48, 48, 3)).copy()
+    if category == "striped":
+        pixels[::4] = 255 - pixels[::4]
+    return np.clip(pixels.astype(int) + light, 0, 255).astype(np.uint8)
