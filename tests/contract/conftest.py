@@ -1,4 +1,4 @@
-"""Fixtures of the contract suite, and its one line of summary."""
+"""Fixtures of the contract suite."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.catalogue import make_catalogue
-from tests.contract.comparison import Tally
 from tests.contract.engines import ENGINES, IndexFactory
 from tests.contract.oracle import Oracle
+from tests.contract.shapes import SHAPES, filters_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from db.vectors.base import VectorIndex
+    from db.vectors.base import Filter, VectorIndex
     from tests.contract.catalogue import Catalogue
-
-_TALLY = pytest.StashKey[Tally]()
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -65,17 +63,14 @@ def filled_index(engine: str, catalogue: Catalogue, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture(scope="session")
-def tally(request: pytest.FixtureRequest) -> Tally:
-    """Where comparisons with the oracle are counted."""
-    return request.config.stash.setdefault(_TALLY, Tally())
+def filters(oracle: Oracle) -> list[Filter]:
+    """Every filter of every shape, each once."""
+    return list(dict.fromkeys(where for shape in SHAPES for where in filters_at(shape, oracle)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many answers were compared with the oracle's, and how many were wrong."""
-    tally = config.stash.get(_TALLY, None)
-    if tally is None:
-        return
-    by_engine = ", ".join(f"{engine} {count}" for engine, count in sorted(tally.comparisons.items()))
-    terminalreporter.write_line(
-        f"contract: {tally.comparisons.total()} comparisons, {tally.violations.total()} violations ({by_engine})"
-    )
+@pytest.fixture(scope="module")
+def factory_for_all(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexFactory]:
+    """Makes indexes that a module's tests only search."""
+    factory = IndexFactory(engine, tmp_path_factory.mktemp(engine))
+    yield factory
+    factory.close()

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import NO_FILTER, Hit
+from db.vectors.base import NO_FILTER, Hit, location_key, path_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from db.vectors.base import Filter, Point, Vector
+    from db.vectors.base import Filter, Payload, Point, Vector
 
 
 class Oracle:
@@ -23,25 +23,32 @@ class Oracle:
     def __init__(self, points: Iterable[Point]) -> None:
         self.points = {point.photo_id: point for point in sorted(points, key=lambda point: point.photo_id)}
         self._matching: dict[Filter, NDArray[np.int64]] = {}
+        self._scores: dict[bytes, NDArray[np.float64]] = {}
 
     def search(self, vector: Vector, k: int, where: Filter = NO_FILTER) -> list[Hit]:
         """Return the k best hits, equal scores by ascending photo id."""
         rows = self.rows(where)
         if not rows.size:
             return []
-        scores = self._matrix[rows] @ vector.astype(np.float64)
+        scores = self.scores(vector)[rows]
         best = rows[np.argsort(-scores, kind="stable")[:k]]  # rows ascend by photo id
-        return [Hit(int(self._ids[row]), self.score(vector, int(self._ids[row]))) for row in best]
+        return [Hit(int(self._ids[row]), float(self.scores(vector)[row])) for row in best]
+
+    def scores(self, vector: Vector) -> NDArray[np.float64]:
+        """Return the inner product of every point with `vector`, in the order of `points`."""
+        key = vector.tobytes()
+        if key not in self._scores:
+            self._scores[key] = self._matrix @ vector.astype(np.float64)
+        return self._scores[key]
 
     def score(self, vector: Vector, photo_id: int) -> float:
         """Return the inner product of a point with `vector`."""
-        return float(self.points[photo_id].vector.astype(np.float64) @ vector.astype(np.float64))
+        return float(self.scores(vector)[np.searchsorted(self._ids, photo_id)])
 
     def rows(self, where: Filter) -> NDArray[np.int64]:
         """Return the rows of the points that the filter matches."""
         if where not in self._matching:
-            matching = [row for row, point in enumerate(self.points.values()) if where.matches(point.payload)]
-            self._matching[where] = np.array(matching, dtype=np.int64)
+            self._matching[where] = np.flatnonzero(self._columns.selected(where))
         return self._matching[where]
 
     def selectivity(self, where: Filter) -> float:
@@ -55,3 +62,52 @@ class Oracle:
     @cached_property
     def _matrix(self) -> NDArray[np.float64]:
         return np.array([point.vector for point in self.points.values()], dtype=np.float64)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns([point.payload for point in self.points.values()])
+
+
+class Columns:
+    """Payloads by field. `Filter.matches` says the same of one payload; a test compares the two."""
+
+    def __init__(self, payloads: list[Payload]) -> None:
+        self._payloads = payloads
+        self._prices = np.array([np.nan if one.price is None else one.price for one in payloads], dtype=np.float64)
+        self._times = np.array([one.listed_at for one in payloads], dtype=np.int64)
+
+    def selected(self, where: Filter) -> NDArray[np.bool_]:
+        """Return which payloads satisfy every field that is set. A comparison with NaN, no price, is false."""
+        found = np.ones(len(self._payloads), dtype=np.bool_)
+        if where.price_min is not None:
+            found &= self._prices >= where.price_min
+        if where.price_max is not None:
+            found &= self._prices <= where.price_max
+        if where.listed_since is not None:
+            found &= self._times >= where.listed_since
+        for answers in self._answers(where):
+            found &= np.fromiter(answers, dtype=np.bool_, count=len(found))
+        return found
+
+    def _answers(self, where: Filter) -> Iterable[Iterable[bool]]:
+        """Yield for each other field that is set whether each payload satisfies it."""
+        every = self._payloads
+        if where.categories:
+            yield (one.category in where.categories for one in every)
+        if where.location is not None:
+            place = location_key(where.location)
+            yield (place in one.locations for one in every)
+        if where.region is not None:
+            region = location_key(where.region)
+            yield (one.region == region for one in every)
+        if where.category_path is not None:
+            path = path_key(where.category_path)
+            yield (path in one.category_paths for one in every)
+        if where.currency is not None:
+            yield (one.currency == where.currency for one in every)
+        if where.sellers:
+            yield (one.seller in where.sellers for one in every)
+        if where.excluded_sellers:
+            yield (one.seller not in where.excluded_sellers for one in every)
+        if where.excluded_listing_ids:
+            yield (one.listing_id not in where.excluded_listing_ids for one in every)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from typing import TypeAlias
 
@@ -18,12 +19,18 @@ Candidates: TypeAlias = Callable[[Oracle], Iterable[Filter]]
 
 
 def filters_of(shape: str, oracle: Oracle) -> list[Filter]:
-    """Return, for each selectivity, the filter of that shape that comes nearest to it; distinct ones only."""
+    """Return the distinct filters of `filters_at`."""
+    return list(dict.fromkeys(filters_at(shape, oracle)))
+
+
+@cache
+def filters_at(shape: str, oracle: Oracle) -> tuple[Filter, ...]:
+    """Return, for each selectivity, the filter of that shape that comes nearest to it; all that match nothing."""
     matching = {where: oracle.selectivity(where) for where in SHAPES[shape](oracle)}
     possible = {where: share for where, share in matching.items() if share > 0}
     if not possible:
-        return list(matching)
-    return list(dict.fromkeys(_nearest(possible, target) for target in SELECTIVITIES))
+        return tuple(matching)
+    return tuple(_nearest(possible, target) for target in SELECTIVITIES)
 
 
 def _nearest(shares: dict[Filter, float], target: float) -> Filter:
@@ -112,7 +119,7 @@ def _other_sellers(oracle: Oracle) -> Iterable[Filter]:
 
 def _all_at_once(oracle: Oracle) -> Iterable[Filter]:
     middle = int(np.median([point.payload.listed_at for point in oracle.points.values()]))
-    pairs = product(_category_paths(oracle), _sellers(oracle)[:10], (0, middle))
+    pairs = product(_category_paths(oracle), _sellers(oracle)[:3], (0, middle))
     return [
         replace(path, price_min=0.0, currency="GBP", listed_since=since, excluded_sellers=frozenset({seller}))
         for path, seller, since in pairs

@@ -18,12 +18,13 @@ from db.vectors.qdrant_edge import QdrantEdgeIndex
 from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
 from tests.contract.comparison import Question, violations
 from tests.contract.oracle import Oracle
-from tests.contract.shapes import SHAPES, filters_of
+from tests.contract.shapes import filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from db.vectors.base import Filter
     from tests.contract.catalogue import Catalogue
 
 
@@ -48,7 +49,7 @@ def opened(folder: Path, vector_size: int = VECTOR_SIZE) -> Iterator[QdrantEdgeI
         index.close()
 
 
-@pytest.mark.parametrize("batches", [1, 7, 40, 100])
+@pytest.mark.parametrize("batches", [7, *(pytest.param(batches, marks=pytest.mark.slow) for batches in (1, 40, 100))])
 def test_every_acknowledged_point_survives_a_kill(tmp_path: Path, catalogue: Catalogue, batches: int) -> None:
     with upserting_child(tmp_path) as child:
         assert child.stdout is not None
@@ -129,7 +130,9 @@ def test_a_crash_while_a_collection_is_made_leaves_nothing_half_made(tmp_path: P
         assert index.count() == 10
 
 
-def test_optimising_a_small_collection_changes_no_answer(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_optimising_a_small_collection_changes_no_answer(
+    tmp_path: Path, catalogue: Catalogue, filters: list[Filter]
+) -> None:
     with opened(tmp_path) as index:
         index.upsert(catalogue.points)
         index.delete([point.photo_id for point in catalogue.points[:900]])
@@ -140,7 +143,7 @@ def test_optimising_a_small_collection_changes_no_answer(tmp_path: Path, catalog
     with opened(tmp_path) as index:
         assert index.count() == 1100
         assert index.describe().kind == "exact"
-        for where in (where for shape in SHAPES for where in filters_of(shape, oracle)):
+        for where in filters:
             question = Question(catalogue.queries[0], 10, where)
             assert not violations(index.search(question.vector, 10, where), question, oracle)
 

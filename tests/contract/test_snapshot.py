@@ -21,7 +21,6 @@ from db.vectors.snapshots import SnapshotDamaged
 from tests.contract.comparison import Question, violations
 from tests.contract.engines import ALL_LISTS
 from tests.contract.oracle import Oracle
-from tests.contract.shapes import SHAPES, filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,14 +70,16 @@ def rewrite_manifest(folder: Path, content: bytes) -> None:
     (folder / "CURRENT").write_text(json.dumps(current | {"manifest_sha256": sha256(content).hexdigest()}))
 
 
-def test_a_loaded_index_is_the_one_that_was_saved(saved: FaissIndex, catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_loaded_index_is_the_one_that_was_saved(
+    saved: FaissIndex, catalogue: Catalogue, filters: list[Filter], tmp_path: Path
+) -> None:
     loaded, cursor = FaissIndex.load(tmp_path, threads=1)
 
     assert cursor == 42
     assert loaded.describe() == saved.describe()
     assert loaded.photo_ids().tolist() == saved.photo_ids().tolist()
     oracle = Oracle(catalogue.points[100:])
-    for where in (where for shape in SHAPES for where in filters_of(shape, oracle)):
+    for where in filters:
         question = Question(catalogue.queries[0], 20, where)
         hits = loaded.search(question.vector, question.k, where)
         assert not violations(hits, question, oracle)
@@ -226,7 +227,7 @@ def test_snapshots_can_be_loaded_while_others_replace_them(saved: FaissIndex, tm
     assert counts == [1900] * 10
 
 
-@pytest.mark.parametrize("acknowledged", [1, 4, 9])
+@pytest.mark.parametrize("acknowledged", [4, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (1, 9))])
 def test_a_kill_while_saving_leaves_a_snapshot_no_older_than_the_last_finished_one(
     tmp_path: Path, acknowledged: int
 ) -> None:

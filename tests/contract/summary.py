@@ -1,0 +1,39 @@
+"""A plugin that counts, over all workers, the answers that were compared with brute force and those that were wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.comparison import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMPARED = "compared with brute force"
+"""The property of a test's report; a report is all that a worker hands over."""
+
+
+@pytest.fixture
+def tally(engine: str, record_property: Callable[[str, object], None]) -> Iterator[Tally]:
+    """Count a test's comparisons."""
+    counted = Tally()
+    yield counted
+    record_property(COMPARED, [engine, counted.comparisons, counted.violations])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print one line, when anything was compared."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    torn_down = [report for report in reports if getattr(report, "when", None) == "teardown"]
+    counts = [count for report in torn_down for name, count in report.user_properties if name == COMPARED]
+    if not counts:
+        return
+    comparisons, wrong = Counter[str](), 0
+    for engine, compared, violations in counts:
+        comparisons[engine] += compared
+        wrong += violations
+    by_engine = ", ".join(f"{engine} {count}" for engine, count in sorted(comparisons.items()))
+    terminalreporter.write_line(f"contract: {comparisons.total()} comparisons, {wrong} violations ({by_engine})")
