@@ -10,6 +10,8 @@ from ml.sample.catalogue import CATEGORIES
 from ml.sample.render import Sample, SampleSummary, begin_sample, render_listing, render_sample
 
 MODEL = Path(__file__).parent / "model"
-"""The bundle of a ResNet-50 that was trained on drawn items, as an int8 graph. README.md there is its card."""
+"""The bundle of a ResNet-50 that was trained on drawn items, as an int8 graph. `CARD` there says how it was made."""
 
-__all__ = ["CATEGORIES", "MODEL", "Sample", "SampleSummary", "begin_sample", "render_listing", "render_sample"]
+CARD = "README.md"
+
+__all__ = ["CARD", "CATEGORIES", "MODEL", "Sample", "SampleSummary", "begin_sample", "render_listing", "render_sample"]

@@ -20,7 +20,7 @@ from ml.export import export_bundle
 from ml.precision_photos import precision_photos
 from ml.recipes import SAMPLE
 from ml.reexport import reexport_bundle
-from ml.sample import MODEL
+from ml.sample import CARD, MODEL
 from ml.sample.catalogue import make_listings
 from ml.sample.render import PHOTOS, render_photos
 from ml.train import train
@@ -36,8 +36,6 @@ SEED = 1007
 
 LISTINGS = 6000
 """Drawn, with two photos each."""
-
-CARD = "README.md"
 
 _CARD = """# The model of the demo
 

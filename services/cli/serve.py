@@ -113,14 +113,14 @@ def run(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    with _beside(server, beside), suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+    with beside_server(server, beside), suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILURE)
 
 
 @contextmanager
-def _beside(server: uvicorn.Server, work: Callable[[threading.Event], None] | None) -> Iterator[None]:
+def beside_server(server: uvicorn.Server, work: Callable[[threading.Event], None] | None) -> Iterator[None]:
     """Run the work on a thread while the block runs, and stop the server where the work fails."""
     if work is None:
         yield

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 def train(
     weights: Annotated[
-        str, typer.Option(help="ImageNet weights: a .safetensors or .pth file, `download`, or `none` (small, random).")
+        str,
+        typer.Option(help="ImageNet weights: a .safetensors or .pth file, a bundle's folder, `download`, or `none`."),
     ] = "download",
     recipe: Annotated[
         Path | None, typer.Option(help="How to train: a TOML file like those in ml/recipe_files.")
@@ -62,7 +63,7 @@ def choose_recipe(file: Path) -> TrainConfig:
 
 
 def choose_weights(choice: str, resources: Resources, progress: Progress) -> Path | None:
-    """Return the weights file that `--weights` names; None means to start from random weights.
+    """Return the weights file or bundle that `--weights` names; None means to start from random weights.
 
     Raises:
         BadInput: the file is not there, or the download failed.
@@ -70,8 +71,8 @@ def choose_weights(choice: str, resources: Resources, progress: Progress) -> Pat
     if choice == "none":
         return None
     if choice != "download":
-        if not Path(choice).is_file():
-            raise BadInput(f"--weights {choice}: there is no such file.")
+        if not Path(choice).exists():
+            raise BadInput(f"--weights {choice}: there is no such file or bundle.")
         return Path(choice)
     try:
         return imagenet_weights(
