@@ -15,6 +15,7 @@ import numpy as np
 
 from ml.bench_machine import Machine, Timed, readable, take_turns, this_machine, torch_threads
 from ml.bench_work import decode_only, network_only, ours, plain, query_latencies
+from ml.bundle import BundleError
 from ml.embedder import available_cores, open_embedder
 from ml.openvino_runtime import processor_capabilities
 from ml.pipeline import DECODERS
@@ -105,9 +106,11 @@ def bench_embed(photos: Sequence[BenchPhoto], bundle: Bundle, *, limit: int, rec
         recall_limit: photos, of listings with two, to compare the precisions' recall on.
 
     Raises:
-        BundleError: torch is not installed, or the bundle cannot be used.
+        BundleError: torch is not installed, or the bundle cannot be used or has no torch weights.
         ValueError: none of the photos can be read.
     """
+    if not bundle.has_float:
+        raise BundleError(bundle.path, "has no torch weights for the plain way", "Measure a model that was trained here")
     threads = available_cores()
     contents = readable([photo.path for photo in photos], bundle.preprocessing, limit=limit)
     embedders = _embedders(bundle, threads)
