@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ml.bundle import Bundle
-    from services.resources import Resources
     from tests.clients import Connect
     from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace
@@ -47,12 +46,23 @@ def url(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, shop: Mar
             yield url
 
 
-@pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
-    """An empty shop, for tests that change it."""
-    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
+@pytest.fixture(scope="module")
+def changing_url(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Iterator[str]:
+    """A server for tests that change listings; each deletes its own, or calls them by a name of its own."""
+    with resources_in(tmp_path_factory.mktemp("data"), model=tiny_bundle) as opened:
         opened.ensure_generation()
-        yield opened
+        with serving(opened) as url:
+            yield url
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A server that asks for a key, and a key that may read."""
+    with resources_in(tmp_path_factory.mktemp("data")) as opened:
+        with opened.database.write() as session:
+            key = keys.create_key(session, "reader", Role.READ)
+        with serving(opened) as url:
+            yield url, key
 
 
 @pytest.fixture(params=[Client, Blocking], ids=["sync", "async"])
@@ -182,48 +192,45 @@ def test_a_file_that_is_not_there_is_not_sent(client: Client, tmp_path: Path) ->
         client.search(tmp_path / "none.jpg")
 
 
-def test_who_has_no_key_or_too_small_a_one_is_refused(connect: Connect, resources: Resources) -> None:
-    with resources.database.write() as session:
-        key = keys.create_key(session, "reader", Role.READ)
-    with serving(resources) as url:
-        with pytest.raises(Refused) as raised:
-            connect(url).categories()
-        assert raised.value.status == 401
-        reader = connect(url, key=key)
-        assert reader.categories() == []
-        with pytest.raises(Refused) as raised:
-            reader.delete_listing("lamp")
-        assert raised.value.status == 403
+def test_who_has_no_key_or_too_small_a_one_is_refused(connect: Connect, guarded: tuple[str, str]) -> None:
+    url, key = guarded
+    with pytest.raises(Refused) as raised:
+        connect(url).categories()
+    assert raised.value.status == 401
+    reader = connect(url, key=key)
+    assert reader.categories() == []
+    with pytest.raises(Refused) as raised:
+        reader.delete_listing("lamp")
+    assert raised.value.status == 403
 
 
 def test_a_listing_is_added_changed_replaced_and_deleted(
-    connect: Connect, resources: Resources, tmp_path: Path, jpeg: MakeJpeg
+    connect: Connect, changing_url: str, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     file = tmp_path / "front.jpg"
     file.write_bytes(jpeg(1))
-    with serving(resources) as url:
-        client = connect(url)
-        new = NewListing(listing_id="lämp 1", title="Lamp", category="Home & Garden / Lamps", price="£12.50")
-        added = client.add_listing(new, photos=[file, jpeg(2)])
-        assert (added.outcome, len(added.photos)) == ("created", 2)
-        with pytest.raises(Rejected) as raised:
-            client.add_listing(new)
-        assert raised.value.status == 409
-        client.change_listing("lämp 1", ListingChange(title="Brass lamp", price=None))
-        listing = client.listing("lämp 1")
-        assert (listing.title, listing.price, len(listing.photos)) == ("Brass lamp", None, 2)
-        client.change_listing("lämp 1", ListingChange(price=9.5), photos=[jpeg(3)])
-        listing = client.listing("lämp 1")
-        assert (listing.price, len(listing.photos)) == (9.5, 1)
-        whole = WholeListing(title="Lamp", category="Phones")
-        assert client.replace_listing("lämp 1", whole).outcome == "updated"
-        assert client.listing("lämp 1").photos == []
-        with pytest.raises(Rejected) as raised:
-            client.replace_listing("lämp 1", WholeListing(title="", category="Phones"))
-        assert (raised.value.field, raised.value.reason) == ("title", "missing_title")
+    client = connect(changing_url)
+    new = NewListing(listing_id="lämp 1", title="Lamp", category="Home & Garden / Lamps", price="£12.50")
+    added = client.add_listing(new, photos=[file, jpeg(2)])
+    assert (added.outcome, len(added.photos)) == ("created", 2)
+    with pytest.raises(Rejected) as raised:
+        client.add_listing(new)
+    assert raised.value.status == 409
+    client.change_listing("lämp 1", ListingChange(title="Brass lamp", price=None))
+    listing = client.listing("lämp 1")
+    assert (listing.title, listing.price, len(listing.photos)) == ("Brass lamp", None, 2)
+    client.change_listing("lämp 1", ListingChange(price=9.5), photos=[jpeg(3)])
+    listing = client.listing("lämp 1")
+    assert (listing.price, len(listing.photos)) == (9.5, 1)
+    whole = WholeListing(title="Lamp", category="Phones")
+    assert client.replace_listing("lämp 1", whole).outcome == "updated"
+    assert client.listing("lämp 1").photos == []
+    with pytest.raises(Rejected) as raised:
+        client.replace_listing("lämp 1", WholeListing(title="", category="Phones"))
+    assert (raised.value.field, raised.value.reason) == ("title", "missing_title")
+    client.delete_listing("lämp 1")
+    with pytest.raises(NotFound):
         client.delete_listing("lämp 1")
-        with pytest.raises(NotFound):
-            client.delete_listing("lämp 1")
 
 
 def test_a_form_that_cannot_say_what_is_to_change_is_not_sent(client: Client, jpeg: MakeJpeg) -> None:
@@ -232,33 +239,32 @@ def test_a_form_that_cannot_say_what_is_to_change_is_not_sent(client: Client, jp
 
 
 def test_files_are_ingested_once_for_a_key_and_the_job_is_told_of_until_it_has_ended(
-    connect: Connect, resources: Resources, tmp_path: Path, jpeg: MakeJpeg
+    connect: Connect, changing_url: str, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     shop = marketplace(tmp_path / "shop", jpeg, count=2)
     shop.write_listings([["good", "Lamp", "Phones", "", "£1", ""], ["bad", "", "Phones", "", "£1", ""]])
     shop.write_photo_table([("photo-0-a", "good")])
     tables = (shop.folder / "listings.csv", shop.folder / "photos.csv")
     photos = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", shop.folder / "photos"))
-    with serving(resources) as url:
-        client = connect(url)
-        queued, again = (
-            client.upload(tables[0], photos_table=tables[1], photos=photos, idempotency_key="monday") for _ in range(2)
-        )
-        assert queued == again
-        events = list(client.events(queued.job_id))
-        assert ([one.job.ended for one in events[:-1]], events[-1].job.state) == (
-            [False] * (len(events) - 1),
-            "succeeded",
-        )
-        assert list(client.events(queued.job_id, last_event_id=events[-1].event_id)) == []
-        assert client.job(queued.job_id) == events[-1].job
-        assert client.jobs(state="succeeded", limit=1).jobs == [events[-1].job]
-        assert ("bad", "missing_title") in [(one.id, one.reason) for one in client.rejects(queued.job_id)]
-        with pytest.raises(Rejected) as raised:
-            client.cancel(queued.job_id)
-        assert raised.value.status == 409
-        rebuilt = client.reindex(force=True)
-        assert list(client.events(rebuilt.job_id))[-1].job.kind == "reindex"
+    client = connect(changing_url)
+    queued, again = (
+        client.upload(tables[0], photos_table=tables[1], photos=photos, idempotency_key=tmp_path.name) for _ in range(2)
+    )
+    assert queued == again
+    events = list(client.events(queued.job_id))
+    assert ([one.job.ended for one in events[:-1]], events[-1].job.state) == (
+        [False] * (len(events) - 1),
+        "succeeded",
+    )
+    assert list(client.events(queued.job_id, last_event_id=events[-1].event_id)) == []
+    assert client.job(queued.job_id) == events[-1].job
+    assert client.jobs(state="succeeded", limit=1).jobs == [events[-1].job]
+    assert ("bad", "missing_title") in [(one.id, one.reason) for one in client.rejects(queued.job_id)]
+    with pytest.raises(Rejected) as raised:
+        client.cancel(queued.job_id)
+    assert raised.value.status == 409
+    rebuilt = client.reindex(force=True)
+    assert list(client.events(rebuilt.job_id))[-1].job.kind == "reindex"
 
 
 def test_a_job_or_a_state_that_is_not_there_is_named(client: Client) -> None:
