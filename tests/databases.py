@@ -61,6 +61,13 @@ STACKS = [
 ]
 """Every pair of database and Qdrant that the services run on."""
 
+LIGHT_STACKS = [
+    pytest.param(*stack.values, id=stack.id, marks=[*stack.marks, *slow])
+    for stack in STACKS
+    for slow in [[pytest.mark.slow] if "postgresql" in str(stack.id) else []]
+]
+"""The same, for tests whose SQL other tests try on PostgreSQL: slowly there."""
+
 
 @contextmanager
 def empty_qdrant(kind: str) -> Iterator[str]:

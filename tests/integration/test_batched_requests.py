@@ -1,9 +1,8 @@
-"""Requests are embedded together on a real network: same vectors, overload refused with a time to come back."""
+"""Requests are embedded together on a real graph: same vectors, overload refused with a time to come back."""
 
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from ml.embedder import OpenVINOEmbedder
 from services.errors import Overloaded
 from services.search.app import create_app
 from services.search.service import SearchService
+from tests.waiting import wait_for
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from litestar import Litestar
@@ -31,17 +31,14 @@ if TYPE_CHECKING:
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 
-pytestmark = pytest.mark.train
-
 PATIENCE_S = 30
 
 
 @pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
+def resources(tmp_path: Path, tiny_bundle: Bundle, live_data: Path) -> Iterator[Resources]:
     """A live generation without photos; one photo may wait to be embedded."""
-    with resources_in(tmp_path, model=tiny_bundle) as opened:
+    with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as opened:
         opened.settings.max_waiting_photos = 1
-        opened.ensure_generation()
         yield opened
 
 
@@ -68,17 +65,10 @@ def full(resources: Resources, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPa
         calls = [pool.submit(batching.embed, canonical_photos(64)[:1])]
         assert entered.wait(PATIENCE_S)
         calls.append(pool.submit(batching.embed, canonical_photos(64)[1:2]))
-        until(lambda: batching.waiting == 1)
+        wait_for(lambda: batching.waiting == 1)
         yield
         gate.set()
         assert all(len(call.result(PATIENCE_S).vectors) == 1 for call in calls)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def metric(client: TestClient[Litestar], name: str) -> float:

@@ -29,21 +29,34 @@ if TYPE_CHECKING:
 LISTINGS = 8
 
 
-@pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg) -> Path:
     """Listings 1, 2 and 3 have the photo of listing 0; of the others each has its own. All pairs are found."""
-    shop = marketplace(tmp_path / "shop", jpeg, count=LISTINGS)
+    folder = tmp_path_factory.mktemp("compared")
+    shop = marketplace(folder / "shop", jpeg, count=LISTINGS)
     for number in (1, 2, 3):
         shop.write_photo(f"photo-{number}-a", jpeg(seed=0))
-    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
-        opened.ensure_generation()
+    with resources_in(folder / "data", model=tiny_bundle, like=live_data) as opened:
         ingest(opened, shop.inputs)
         DuplicateFinder(opened.database, opened.live, opened.photo_files).find()
+    return folder / "data"
+
+
+@pytest.fixture
+def resources(tmp_path: Path, tiny_bundle: Bundle, compared: Path) -> Iterator[Resources]:
+    with resources_in(tmp_path / "data", model=tiny_bundle, like=compared) as opened:
         yield opened
 
 
-def bench(resources: Resources) -> DuplicateBenchmark:
-    return bench_finding(resources, limit=3, progress=silent)
+@pytest.fixture(scope="module")
+def undecided(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, compared: Path) -> DuplicateBenchmark:
+    """What is measured where nobody decided anything."""
+    with resources_in(tmp_path_factory.mktemp("undecided") / "data", model=tiny_bundle, like=compared) as opened:
+        return bench(opened)
+
+
+def bench(resources: Resources, *, limit: int = 3) -> DuplicateBenchmark:
+    return bench_finding(resources, limit=limit, progress=silent)
 
 
 def decide(resources: Resources, one: int, other: int, decision: Decision) -> None:
@@ -51,45 +64,44 @@ def decide(resources: Resources, one: int, other: int, decision: Decision) -> No
         duplicates.decide(session, (f"listing-{one}", f"listing-{other}"), decision, key_id=None)
 
 
-def test_each_photo_is_edited_in_every_way_and_looked_for_among_all(resources: Resources) -> None:
-    measured = bench(resources)
-    assert measured.gallery == 2 * LISTINGS
-    assert measured.photos == 3
-    assert {one.edit: one.copies for one in measured.edits} == dict.fromkeys(EDITS, 3)
+def test_each_photo_is_edited_in_every_way_and_looked_for_among_all(undecided: DuplicateBenchmark) -> None:
+    assert undecided.gallery == 2 * LISTINGS
+    assert undecided.photos == 3
+    assert {one.edit: one.copies for one in undecided.edits} == dict.fromkeys(EDITS, 3)
 
 
-def test_a_copy_that_is_only_encoded_anew_is_found_and_another_photo_is_not_called_a_copy(resources: Resources) -> None:
-    figures = {one.edit: one for one in bench(resources).edits}["re-encoded"]
+def test_a_copy_that_is_only_encoded_anew_is_found_and_another_photo_is_not_called_a_copy(
+    undecided: DuplicateBenchmark,
+) -> None:
+    figures = {one.edit: one for one in undecided.edits}["re-encoded"]
     assert figures.recall == 1
     assert figures.precision == 1
 
 
-def test_what_was_decided_of_the_pairs_is_counted_by_their_verdict(resources: Resources) -> None:
+def test_precision_is_not_told_where_nobody_decided(undecided: DuplicateBenchmark) -> None:
+    assert [one.precision for one in undecided.reviews] == [None, None]
+
+
+def test_decisions_are_counted_by_verdict_and_an_accepted_pair_that_is_not_found_as_lost(resources: Resources) -> None:
     decide(resources, 0, 1, "accept")
     decide(resources, 0, 2, "accept")
     decide(resources, 1, 2, "reject")
-    identical, edited = bench(resources).reviews
+    decide(resources, 4, 5, "accept")
+    decide(resources, 4, 6, "reject")
+    measured = bench(resources, limit=1)
+    identical, edited = measured.reviews
     assert identical == ReviewFigures("identical", pairs=6, accepted=2, rejected=1)
     assert identical.precision == pytest.approx(2 / 3)
     assert edited == ReviewFigures("same photo edited")
+    assert measured.lost == 1
 
 
-def test_precision_is_not_told_where_nobody_decided(resources: Resources) -> None:
-    assert [one.precision for one in bench(resources).reviews] == [None, None]
-
-
-def test_an_accepted_pair_that_is_found_no_more_is_counted_as_lost(resources: Resources) -> None:
-    decide(resources, 0, 1, "accept")
-    decide(resources, 4, 5, "accept")
-    decide(resources, 4, 6, "reject")
-    assert bench(resources).lost == 1
-
-
-def test_without_photos_it_says_what_to_do(tmp_path: Path, tiny_bundle: Bundle) -> None:
-    with resources_in(tmp_path / "empty", model=tiny_bundle) as opened:
-        opened.ensure_generation()
-        with pytest.raises(BadInput, match="Ingest some"):
-            bench(opened)
+def test_without_photos_it_says_what_to_do(tmp_path: Path, tiny_bundle: Bundle, live_data: Path) -> None:
+    with (
+        resources_in(tmp_path / "empty", model=tiny_bundle, like=live_data) as opened,
+        pytest.raises(BadInput, match="Ingest some"),
+    ):
+        bench(opened)
 
 
 def test_the_command_prints_every_edit_and_every_verdict(

@@ -19,15 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ml.bundle import Bundle
     from services.resources import Resources
-
-
-@pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
-    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
-        opened.ensure_generation()
-        yield opened
 
 
 @contextmanager

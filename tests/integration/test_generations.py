@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
 from services.ingest.reindex import promote, reindex
 from tests.projection import write_projection
+from tests.waiting import succeeded, wait_for
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -37,51 +37,62 @@ if TYPE_CHECKING:
     from services.indexing.live import OpenIndex
     from services.resources import Resources
     from tests.conftest import MakeJpeg
-    from tests.worlds import Marketplace
 
 
 @pytest.fixture(scope="module")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Another model than `tiny_bundle`."""
-    pytest.importorskip("torch", reason="making a model bundle needs the extra 'train'")
     return write_projection(tmp_path_factory.mktemp("models") / "other", seed=1)
 
 
-@pytest.fixture
-def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
-    return marketplace(tmp_path / "shop", jpeg, count=3)
+@pytest.fixture(scope="module")
+def folders(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_bundle: Bundle,
+    other_bundle: Bundle,
+    live_data: Path,
+    jpeg: MakeJpeg,
+) -> dict[str, Path]:
+    """Data directories with three listings: as they were ingested, and after a change of the model."""
+    folder = tmp_path_factory.mktemp("generations")
+    ingested, changed = folder / "ingested", folder / "changed"
+    with resources_in(ingested, model=tiny_bundle, like=live_data) as opened:
+        ingest(opened, marketplace(folder / "shop", jpeg, count=3).inputs)
+    with resources_in(changed, model=tiny_bundle, like=ingested) as opened:
+        change_model(opened, other_bundle)
+    return {"ingested": ingested, "changed": changed}
+
+
+after_a_change = pytest.mark.parametrize("resources", ["changed"], indirect=True, ids=[""])
+"""For tests that begin with generation 1 of `tiny_bundle`, and generation 2 of `other_bundle`, which is live."""
 
 
 @pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, shop: Marketplace) -> Iterator[Resources]:
+def resources(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, folders: dict[str, Path]
+) -> Iterator[Resources]:
     """Three listings with two photos each in generation 1."""
-    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
-        ingest(opened, shop.inputs)
+    folder = folders[getattr(request, "param", "ingested")]
+    with resources_in(tmp_path / "data", model=tiny_bundle, like=folder) as opened:
         yield opened
 
 
-@pytest.fixture
-def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
-    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+@pytest.fixture(scope="module")
+def unchanged(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, folders: dict[str, Path]
+) -> Iterator[TestClient[Litestar]]:
+    """A service for what is only asked, or refused."""
+    folder = tmp_path_factory.mktemp("unchanged") / "data"
+    with (
+        resources_in(folder, model=tiny_bundle, like=folders["ingested"]) as opened,
+        TestClient(build_app(opened), raise_server_exceptions=False) as client,
+    ):
         yield client
 
 
 def change_model(resources: Resources, bundle: Bundle) -> None:
     reindex(resources, model_version=resources.register_bundle(bundle.path).version)
     resources.live.refresh()
-
-
-def succeeded(client: TestClient[Litestar], answer: Any) -> dict[str, int]:
-    """Wait for the job that was answered, and return its counts."""
-    assert answer.status_code == 202
-    for _ in range(600):
-        job = client.get(f"/v1/jobs/{answer.json()['job_id']}").json()
-        if job["state"] not in {"queued", "running"}:
-            assert (job["state"], job["error"]) == ("succeeded", None)
-            counts: dict[str, int] = job["counts"]
-            return counts
-        time.sleep(0.05)
-    pytest.fail("the job does not end")
 
 
 def states(client: TestClient[Litestar]) -> dict[int, str]:
@@ -95,10 +106,10 @@ def assert_in_line(resources: Resources, photos: int) -> None:
         assert (found.is_empty, found.held) == (True, photos)
 
 
+@after_a_change
 def test_a_rollback_brings_the_model_before_back(
-    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, other_bundle: Bundle, jpeg: MakeJpeg
+    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
-    change_model(resources, other_bundle)
     succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
     assert states(client) == {1: "live", 2: "previous"}
     answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=2))}).json()
@@ -106,10 +117,10 @@ def test_a_rollback_brings_the_model_before_back(
     assert_in_line(resources, 6)
 
 
+@after_a_change
 def test_what_was_added_and_deleted_since_is_in_a_generation_that_comes_back(
-    client: TestClient[Litestar], resources: Resources, other_bundle: Bundle, jpeg: MakeJpeg
+    client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
 ) -> None:
-    change_model(resources, other_bundle)
     fields = {"listing_id": "new", "title": "New", "category": "Phones"}
     client.post("/v1/listings", data=fields, files=[("photos", ("a.jpg", jpeg(seed=77)))])
     client.delete("/v1/listings/listing-0")
@@ -120,18 +131,18 @@ def test_what_was_added_and_deleted_since_is_in_a_generation_that_comes_back(
     assert "listing-0" not in {result["listing_id"] for result in answer["results"]}
 
 
-def test_one_can_go_back_and_forth(client: TestClient[Litestar], resources: Resources, other_bundle: Bundle) -> None:
-    change_model(resources, other_bundle)
+@after_a_change
+def test_one_can_go_back_and_forth(client: TestClient[Litestar], resources: Resources) -> None:
     for generation in (2, 1, 2):
         succeeded(client, client.post(f"/v1/admin/indexes/{generation}/rollback"))
     assert states(client) == {1: "live", 2: "previous"}
     assert_in_line(resources, 6)
 
 
+@after_a_change
 def test_what_was_live_last_is_kept_and_led_back_to_not_what_was_built_last(
     client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
 ) -> None:
-    change_model(resources, other_bundle)
     succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
     change_model(resources, other_bundle)
     assert states(client) == {1: "previous", 2: "pruned", 3: "live"}
@@ -139,18 +150,16 @@ def test_what_was_live_last_is_kept_and_led_back_to_not_what_was_built_last(
     assert states(client) == {1: "live", 2: "pruned", 3: "previous"}
 
 
-def test_a_rollback_asked_for_twice_happens_once(
-    client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
-) -> None:
-    change_model(resources, other_bundle)
+@after_a_change
+def test_a_rollback_asked_for_twice_happens_once(client: TestClient[Litestar], resources: Resources) -> None:
     succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
     assert client.post("/v1/admin/indexes/2/rollback").status_code == 409
 
 
+@after_a_change
 def test_a_generation_is_listed_with_the_photos_that_it_holds_now(
     client: TestClient[Litestar], resources: Resources, other_bundle: Bundle
 ) -> None:
-    change_model(resources, other_bundle)
     change_model(resources, other_bundle)
     with resources.database.write() as session:
         listings.delete_listing(session, "listing-0")
@@ -161,12 +170,12 @@ def test_a_generation_is_listed_with_the_photos_that_it_holds_now(
 @pytest.mark.parametrize(
     ("call", "status"), [("1/promote", 409), ("1/rollback", 409), ("9/promote", 404), ("9/rollback", 404)]
 )
-def test_what_cannot_be_promoted_is_refused_at_once(client: TestClient[Litestar], call: str, status: int) -> None:
-    assert client.post(f"/v1/admin/indexes/{call}").status_code == status
+def test_what_cannot_be_promoted_is_refused_at_once(unchanged: TestClient[Litestar], call: str, status: int) -> None:
+    assert unchanged.post(f"/v1/admin/indexes/{call}").status_code == status
 
 
-def test_a_pruned_generation_does_not_come_back(resources: Resources, other_bundle: Bundle, tmp_path: Path) -> None:
-    change_model(resources, other_bundle)
+@after_a_change
+def test_a_pruned_generation_does_not_come_back(resources: Resources, tmp_path: Path) -> None:
     resources.live.release_retired()
     assert prune(resources.database, resources.stores, keep=0) == [1]
     assert not list((tmp_path / "data" / "indexes").rglob("photos_g1/*"))
@@ -176,10 +185,10 @@ def test_a_pruned_generation_does_not_come_back(resources: Resources, other_bund
         previous_generation(resources.database)
 
 
+@after_a_change
 def test_a_generation_that_cannot_be_brought_in_line_leaves_the_live_one(
-    resources: Resources, other_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_model(resources, other_bundle)
 
     def unreachable(*_arguments: object) -> None:
         raise ConnectionError("the engine is away")
@@ -212,11 +221,12 @@ def test_a_listing_deleted_while_its_photo_is_embedded_stays_deleted(
         fields = {"listing_id": f"brief-{number}", "title": "Brief", "category": "Phones"}
         client.post("/v1/listings", data=fields, files=[("photos", ("a.jpg", jpeg(seed=100 + number)))])
         client.delete(f"/v1/listings/brief-{number}")
-    for _ in range(100):
+
+    def only_the_others() -> bool:
         resources.live.refresh()
-        if resources.live.current().index("faiss").count() == 6:
-            break
-        time.sleep(0.05)
+        return resources.live.current().index("faiss").count() == 6
+
+    wait_for(only_the_others)
     assert_in_line(resources, 6)
     with resources.database.read() as session:
         assert listings.listing_count(session) == 3
@@ -311,8 +321,8 @@ def test_a_build_that_goes_on_is_left_alone(resources: Resources) -> None:
     assert found.state == "building"
 
 
-def test_the_recall_of_the_indexes_can_be_asked_for(client: TestClient[Litestar]) -> None:
-    assert client.get("/v1/admin/recall").json()["indexes"] == [
+def test_the_recall_of_the_indexes_can_be_asked_for(unchanged: TestClient[Litestar]) -> None:
+    assert unchanged.get("/v1/admin/recall").json()["indexes"] == [
         {"engine": "faiss", "ann_recall_at_10": 1.0},
         {"engine": "qdrant", "ann_recall_at_10": 1.0},
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
 from tests.contract.engines import server_client
-from tests.databases import STACKS, empty_qdrant, new_database
+from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, new_database
 from tests.truth import (
     DRILL,
     LAMP,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 ENGINES = ("faiss", "qdrant")
 
 
-@pytest.fixture(params=STACKS)
+@pytest.fixture(params=LIGHT_STACKS)
 def stack(request: pytest.FixtureRequest) -> tuple[str, str]:
     kinds: tuple[str, str] = request.param
     return kinds
@@ -89,70 +90,68 @@ def held(live: LiveIndexes, engine: str) -> list[int]:
     return live.current().index(engine).photo_ids().tolist()
 
 
+def held_by_each(live: LiveIndexes) -> list[list[int]]:
+    return [held(live, engine) for engine in ENGINES]
+
+
 def test_without_a_generation_there_is_no_index_to_search(database: Database, live: LiveIndexes) -> None:
     with pytest.raises(ModelMissing, match="lookalike train"):
         live.current()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_new_generation_holds_what_the_truth_holds(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
-    assert held(live, engine) == lamps
+    assert held_by_each(live) == [lamps] * 2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_photos_embedded_later_follow(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, engine: str
-) -> None:
+@pytest.mark.parametrize("stack", STACKS, indirect=True)
+def test_photos_embedded_later_follow(database: Database, stores: list[IndexStore], live: LiveIndexes) -> None:
     register_model(database)
     build_and_promote(database, stores, MODEL)
-    assert held(live, engine) == []
+    assert held_by_each(live) == [[]] * 2
     add_listings(database, DRILL)
     (photo_id,) = add_photos(database, stored_photo("drill"))
     embed(database, new_embedding(photo_id, stored_photo("drill")))
-    assert held(live, engine) == [photo_id]
+    assert held_by_each(live) == [[photo_id]] * 2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_deleted_listing_leaves_the_index(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
-    assert held(live, engine) == lamps
+    assert held_by_each(live) == [lamps] * 2
     with database.write() as session:
         listings.delete_listing(session, "lamp")
-    assert held(live, engine) == []
+    assert held_by_each(live) == [[]] * 2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_changed_category_changes_what_a_filter_finds(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
     add_listings(database, replace(LAMP, category="Other Goods"))
     live.refresh()
-    index = live.current().index(engine)
-    assert index.search(unit_vector(0), 5, Filter(categories=frozenset({"Home & Garden"}))) == []
-    assert len(index.search(unit_vector(0), 5, Filter(categories=frozenset({"Other Goods"})))) == 2
+    for engine in ENGINES:
+        index = live.current().index(engine)
+        assert index.search(unit_vector(0), 5, Filter(categories=frozenset({"Home & Garden"}))) == []
+        assert len(index.search(unit_vector(0), 5, Filter(categories=frozenset({"Other Goods"})))) == 2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_applying_the_feed_again_from_the_start_changes_nothing(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
-    before = held(live, engine)
-    opened = live.current().opened[engine]
-    opened.cursor.write(0)
-    assert live.refresh() > 0
-    assert held(live, engine) == before
+    before = held_by_each(live)
+    for engine in ENGINES:
+        live.current().opened[engine].cursor.write(0)
+        assert live.refresh() > 0
+    assert held_by_each(live) == before == [lamps] * 2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_an_index_goes_on_where_it_stopped_after_a_restart(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
     live.refresh()
@@ -162,66 +161,66 @@ def test_an_index_goes_on_where_it_stopped_after_a_restart(
     (photo_id,) = add_photos(database, stored_photo("drill"))
     embed(database, new_embedding(photo_id, stored_photo("drill")))
     again = LiveIndexes(database, stores)
-    assert held(again, engine) == [*lamps, photo_id]
+    assert held_by_each(again) == [[*lamps, photo_id]] * 2
     again.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_drift_names_what_is_missing_and_extra_and_repair_mends_exactly_that(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
     live.refresh()
-    index = live.current().index(engine)
     (missing, kept), extra = lamps, 999
     with database.read() as session:
         (point,) = embeddings.points(session, [kept], model_version=MODEL)
-    index.delete([missing])
-    index.upsert([replace(point, photo_id=extra)])
-    found = drift(database, index, model_version=MODEL)
-    assert (found.missing, found.extra, found.is_empty) == ((missing,), (extra,), False)
-    repair(live.follower(live.current().opened[engine]), found)
-    assert drift(database, index, model_version=MODEL).is_empty
-    assert index.photo_ids().tolist() == lamps
+    for engine in ENGINES:
+        index = live.current().index(engine)
+        index.delete([missing])
+        index.upsert([replace(point, photo_id=extra)])
+        found = drift(database, index, model_version=MODEL)
+        assert (found.missing, found.extra, found.is_empty) == ((missing,), (extra,), False)
+        repair(live.follower(live.current().opened[engine]), found)
+        assert drift(database, index, model_version=MODEL).is_empty
+        assert index.photo_ids().tolist() == lamps
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_repair_asks_the_truth_again_of_what_has_changed_since_it_was_compared(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
     live.refresh()
-    index = live.current().index(engine)
     arrived, gone = lamps
     with database.write() as session:
         session.execute(delete(Photo).where(col(Photo.id) == gone))
-    outdated = Drift(engine, 2, 2, missing=(gone,), extra=(arrived,))
-    repair(live.follower(live.current().opened[engine]), outdated)
-    assert index.photo_ids().tolist() == [arrived]
+    for engine in ENGINES:
+        outdated = Drift(engine, 2, 2, missing=(gone,), extra=(arrived,))
+        repair(live.follower(live.current().opened[engine]), outdated)
+        assert live.current().index(engine).photo_ids().tolist() == [arrived]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("stale", ["vector", "price", "category"])
+@pytest.mark.parametrize("stack", STACKS, indirect=True)
 def test_drift_names_what_is_held_as_it_once_was_and_repair_mends_it(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str, stale: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:
     build_and_promote(database, stores, MODEL)
     live.refresh()
-    index = live.current().index(engine)
     with database.read() as session:
         first, second = embeddings.points(session, lamps, model_version=MODEL)
-    changed = {
-        "vector": replace(first, vector=second.vector),
-        "price": replace(first, payload=replace(first.payload, price=0.5)),
-        "category": replace(first, payload=replace(first.payload, category="Phones")),
-    }
-    index.upsert([changed[stale]])
-    found = drift(database, index, model_version=MODEL)
-    assert (found.missing, found.extra, found.different) == ((), (), (first.photo_id,))
-    repair(live.follower(live.current().opened[engine]), found)
-    assert drift(database, index, model_version=MODEL).is_empty
+    stale = (
+        replace(first, vector=second.vector),
+        replace(first, payload=replace(first.payload, price=0.5)),
+        replace(first, payload=replace(first.payload, category="Phones")),
+    )
+    for engine, point in product(ENGINES, stale):
+        index = live.current().index(engine)
+        index.upsert([point])
+        found = drift(database, index, model_version=MODEL)
+        assert (found.missing, found.extra, found.different) == ((), (), (first.photo_id,))
+        repair(live.follower(live.current().opened[engine]), found)
+        assert drift(database, index, model_version=MODEL).is_empty
 
 
+@pytest.mark.parametrize("stack", STACKS, indirect=True)
 def test_indexes_that_hold_the_same_points_answer_alike(
     database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int]
 ) -> None:

@@ -18,7 +18,7 @@ from db.models import Embedding, FeedOperation, JobState, PhotoState
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
 from services.ingest.pipeline import IngestInputs, create_ingest_job, run_ingest
-from tests.databases import STACKS, empty_qdrant, migrated_database_url
+from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -31,9 +31,15 @@ if TYPE_CHECKING:
     from tests.worlds import Marketplace
 
 
-@pytest.fixture(params=STACKS)
-def resources(request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
+@pytest.fixture(params=LIGHT_STACKS)
+def resources(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path
+) -> Iterator[Resources]:
     database, qdrant = request.param
+    if (database, qdrant) == ("sqlite", "edge"):
+        with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as opened:
+            yield opened
+        return
     with (
         migrated_database_url(database, tmp_path) as url,
         empty_qdrant(qdrant) as qdrant_url,
@@ -56,6 +62,7 @@ def held_ids(resources: Resources) -> dict[str, list[int]]:
     return {"truth": truth} | {engine: one.index.photo_ids().tolist() for engine, one in live.opened.items()}
 
 
+@pytest.mark.parametrize("resources", STACKS, indirect=True)
 def test_every_listing_and_photo_ends_up_in_the_truth_and_in_both_indexes(
     resources: Resources, shop: Marketplace
 ) -> None:
@@ -77,6 +84,7 @@ def test_the_same_files_again_embed_nothing_and_change_nothing(resources: Resour
         assert feed.last_seq(session) == before
 
 
+@pytest.mark.parametrize("resources", STACKS, indirect=True)
 def test_a_new_price_reaches_the_filters_without_embedding_anything(resources: Resources, shop: Marketplace) -> None:
     ingest(resources, shop.inputs)
     shop.write_listings([listing_row(0, price="£999"), *(listing_row(n) for n in range(1, 6))])
@@ -159,6 +167,7 @@ def test_photos_named_in_the_rows_are_taken_without_a_photo_table(
     assert ingest(resources, inputs).summary.counts["photos_embedded"] == 2
 
 
+@pytest.mark.parametrize("resources", STACKS, indirect=True)
 def test_a_photo_with_other_bytes_is_embedded_again(resources: Resources, shop: Marketplace, jpeg: MakeJpeg) -> None:
     ingest(resources, shop.inputs)
     shop.write_photo("photo-0-a", jpeg(seed=99))
@@ -247,6 +256,7 @@ def test_lost_indexes_are_rebuilt_from_the_truth_without_the_model(
         assert held_ids(resources) == expected
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_counts_of_an_undisturbed_one(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:

@@ -6,7 +6,6 @@ import csv
 import io
 import subprocess
 import sys
-import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,8 @@ from db.processes import process_name
 from services.cli.serve import build_app
 from services.ingest.pipeline import create_ingest_job
 from services.ingest.uploads import UploadedFile, find_upload, store_uploads
-from tests.worlds import marketplace, resources_in
+from tests.waiting import ended, wait_for
+from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,21 +35,16 @@ if TYPE_CHECKING:
     from tests.worlds import Marketplace
 
 
-@pytest.fixture
-def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
-    return marketplace(tmp_path / "shop", jpeg, count=3)
-
-
-@pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
-    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
-        opened.ensure_generation()
-        yield opened
-
-
-@pytest.fixture
-def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
-    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+@pytest.fixture(scope="module")
+def unchanged(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
+) -> Iterator[TestClient[Litestar]]:
+    """A service for what is refused."""
+    folder = tmp_path_factory.mktemp("unchanged") / "data"
+    with (
+        resources_in(folder, model=tiny_bundle, like=live_data) as opened,
+        TestClient(build_app(opened), raise_server_exceptions=False) as client,
+    ):
         yield client
 
 
@@ -70,42 +65,21 @@ def upload(client: TestClient[Litestar], shop: Marketplace, **names: str) -> Any
     )
 
 
-def finished(client: TestClient[Litestar], job_id: str) -> dict[str, Any]:
-    """Wait for the job's end and return it."""
-    for _ in range(600):
-        job = client.get(f"/v1/jobs/{job_id}").json()
-        if job["state"] in ("succeeded", "failed"):
-            return job
-        time.sleep(0.1)
-    raise AssertionError(f"job {job_id} did not end: {job}")
-
-
 def test_a_bulk_upload_becomes_a_job_and_its_listings_are_found(
     client: TestClient[Litestar], shop: Marketplace, jpeg: MakeJpeg
 ) -> None:
     answer = upload(client, shop)
     assert answer.status_code == 202
-    job = finished(client, answer.json()["job_id"])
+    job = ended(client, answer.json()["job_id"])
     assert (job["state"], job["error"]) == ("succeeded", None)
     assert (job["counts"]["listings_accepted"], job["counts"]["photos_embedded"]) == (3, 6)
     found = client.post("/v1/search", files={"image": jpeg(seed=2)}).json()["results"]
     assert found[0]["listing_id"] == "listing-1"
 
 
-def test_the_uploaded_files_are_removed_when_their_job_is_done(
-    client: TestClient[Litestar], shop: Marketplace, resources: Resources
-) -> None:
-    finished(client, upload(client, shop).json()["job_id"])
-    for _ in range(50):
-        if not list((resources.settings.data_dir / "uploads").iterdir()):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the upload's files are still there")
-
-
 def test_rejects_can_be_downloaded_as_csv(client: TestClient[Litestar], shop: Marketplace) -> None:
     shop.write_photo("photo-0-a", b"<html>")
-    job_id = finished(client, upload(client, shop).json()["job_id"])["job_id"]
+    job_id = ended(client, upload(client, shop).json()["job_id"])["job_id"]
     answer = client.get(f"/v1/jobs/{job_id}/rejects")
     assert answer.headers["content-type"].startswith("text/csv")
     (reject,) = csv.DictReader(io.StringIO(answer.text))
@@ -133,7 +107,7 @@ def test_an_upload_keeps_its_name_as_far_as_that_is_harmless(tmp_path: Path, giv
 def test_rejects_name_the_files_as_the_client_did(client: TestClient[Litestar], shop: Marketplace) -> None:
     shop.write_photo_table([("gone", "listing-0")])
     answer = upload(client, shop, photos_table="Pictures.csv", photos="All of them.zip")
-    job_id = finished(client, answer.json()["job_id"])["job_id"]
+    job_id = ended(client, answer.json()["job_id"])["job_id"]
     (reject,) = csv.DictReader(io.StringIO(client.get(f"/v1/jobs/{job_id}/rejects").text))
     assert (reject["file"], reject["line"], reject["reason"]) == ("Pictures.csv", "2", "missing_file")
     assert reject["text"] == "no photo 'gone' in All of them.zip"
@@ -148,8 +122,8 @@ def test_a_file_of_an_unknown_kind_is_refused_and_nothing_is_kept(
     assert not list((resources.settings.data_dir / "uploads").glob("*"))
 
 
-def test_a_bulk_upload_without_listings_is_refused(client: TestClient[Litestar]) -> None:
-    answer = client.post("/v1/listings/bulk", files={"photos": ("photos.zip", b"")})
+def test_a_bulk_upload_without_listings_is_refused(unchanged: TestClient[Litestar]) -> None:
+    answer = unchanged.post("/v1/listings/bulk", files={"photos": ("photos.zip", b"")})
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("application/problem+json")
 
@@ -158,30 +132,30 @@ def test_an_unreadable_listings_file_fails_the_job_with_the_reason(
     client: TestClient[Litestar], shop: Marketplace
 ) -> None:
     (shop.folder / "listings.csv").write_text("sku,name\n1,lamp\n")
-    job = finished(client, upload(client, shop).json()["job_id"])
+    job = ended(client, upload(client, shop).json()["job_id"])
     assert job["state"] == "failed"
     assert "product_name" in job["error"]
     assert job["error"].startswith("listings.csv: "), "where it lies on the server is nobody's business"
 
 
-def test_an_unknown_job_is_404(client: TestClient[Litestar]) -> None:
-    assert client.get("/v1/jobs/nothing").status_code == 404
-    assert client.get("/v1/jobs/nothing/rejects").status_code == 404
+def test_an_unknown_job_is_404(unchanged: TestClient[Litestar]) -> None:
+    assert unchanged.get("/v1/jobs/nothing").status_code == 404
+    assert unchanged.get("/v1/jobs/nothing/rejects").status_code == 404
 
 
 def test_reindex_builds_and_promotes_a_new_generation(client: TestClient[Litestar], shop: Marketplace) -> None:
-    finished(client, upload(client, shop).json()["job_id"])
+    ended(client, upload(client, shop).json()["job_id"])
     answer = client.post("/v1/admin/reindex", json={})
     assert answer.status_code == 202
-    job = finished(client, answer.json()["job_id"])
+    job = ended(client, answer.json()["job_id"])
     assert (job["state"], job["counts"]["photos_embedded"]) == ("succeeded", 0)
     states = [(one["state"], one["photos"]) for one in client.get("/v1/admin/indexes").json()]
     assert states[:2] == [("live", 6), ("previous", 6)]
     assert client.get("/v1/listings/listing-1/similar").json()["generation"] == 2
 
 
-def test_reindex_to_an_unknown_model_is_refused(client: TestClient[Litestar]) -> None:
-    answer = client.post("/v1/admin/reindex", json={"model_version": "none"})
+def test_reindex_to_an_unknown_model_is_refused(unchanged: TestClient[Litestar]) -> None:
+    answer = unchanged.post("/v1/admin/reindex", json={"model_version": "none"})
     assert answer.status_code == 404
     assert "lookalike train" in answer.json()["detail"]
 
@@ -189,7 +163,7 @@ def test_reindex_to_an_unknown_model_is_refused(client: TestClient[Litestar]) ->
 def test_consistency_lists_the_drift_of_each_index(
     client: TestClient[Litestar], shop: Marketplace, resources: Resources
 ) -> None:
-    finished(client, upload(client, shop).json()["job_id"])
+    ended(client, upload(client, shop).json()["job_id"])
     resources.live.current().index("faiss").delete([1])
     drifts = {one["engine"]: one["missing"] for one in client.get("/v1/admin/consistency").json()}
     assert drifts == {"faiss": [1], "qdrant": []}
@@ -198,12 +172,12 @@ def test_consistency_lists_the_drift_of_each_index(
 def test_a_job_that_a_stopped_process_left_is_run_at_the_next_start(resources: Resources, shop: Marketplace) -> None:
     with TestClient(build_app(resources)) as client:
         job_id = upload(client, shop).json()["job_id"]
-        finished(client, job_id)
+        ended(client, job_id)
     with resources.database.write() as session:  # as a process leaves it that is killed while it runs the job
         left = jobs.create_job(session, "reindex", {"model_version": None})
         jobs.start_job(session, left)
     with TestClient(build_app(resources)) as client:
-        assert finished(client, left)["state"] == "succeeded"
+        assert ended(client, left)["state"] == "succeeded"
 
 
 def test_the_queue_leaves_a_job_of_the_command_line_and_its_files_alone(
@@ -211,7 +185,7 @@ def test_the_queue_leaves_a_job_of_the_command_line_and_its_files_alone(
 ) -> None:
     job_id = create_ingest_job(resources, shop.inputs)  # as `lookalike ingest` does, right before it runs it
     with TestClient(build_app(resources)) as client:
-        finished(client, upload(client, shop).json()["job_id"])
+        ended(client, upload(client, shop).json()["job_id"])
         assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "running"
     assert shop.inputs.listings.is_file()
     assert shop.inputs.photos is not None
@@ -227,23 +201,24 @@ def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
     monkeypatch.setattr("services.ingest.pipeline.process_name", lambda: f"{machine}:{gone.pid}:1")
     job_id = create_ingest_job(resources, shop.inputs)
     with TestClient(build_app(resources)) as client:
-        job = finished(client, job_id)
+        job = ended(client, job_id)
     assert job["state"] == "failed"
     assert "run the command again" in job["error"]
     assert shop.inputs.listings.is_file()
 
 
-@pytest.mark.parametrize("upload_name", [None, "", "..", "../..", "/", "00000000-0000-0000-0000-000000000000"])
-def test_a_job_deletes_nothing_but_an_upload(resources: Resources, upload_name: str | None) -> None:
+def test_a_job_deletes_nothing_but_an_upload(resources: Resources) -> None:
     kept = resources.uploads / "somebody" / "precious.txt"
     kept.parent.mkdir(parents=True)
     kept.write_text("mine")
+    names = [None, "", "..", "../..", "/", "00000000-0000-0000-0000-000000000000"]
     with resources.database.write() as session:
-        job_id = jobs.create_job(session, "ingest", {"upload": upload_name})
+        queued = [jobs.create_job(session, "ingest", {"upload": name}) for name in names]
     with TestClient(build_app(resources)) as client:
-        job = finished(client, job_id)
-    assert job["state"] == "failed"
-    assert "There is no upload" in job["error"]
+        for job_id in queued:
+            job = ended(client, job_id)
+            assert job["state"] == "failed"
+            assert "There is no upload" in job["error"]
     assert kept.read_text() == "mine"
 
 
@@ -251,8 +226,8 @@ def test_a_job_deletes_nothing_but_an_upload(resources: Resources, upload_name: 
 def test_an_upload_is_deleted_when_its_job_has_an_outcome(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace, name: str, state: str
 ) -> None:
-    assert finished(client, upload(client, shop, listings=name).json()["job_id"])["state"] == state
-    assert list(resources.uploads.iterdir()) == []
+    assert ended(client, upload(client, shop, listings=name).json()["job_id"])["state"] == state
+    wait_for(lambda: list(resources.uploads.iterdir()) == [])
 
 
 def test_the_queue_goes_on_after_an_error_that_no_job_explains(
@@ -268,7 +243,7 @@ def test_the_queue_goes_on_after_an_error_that_no_job_explains(
 
     monkeypatch.setattr(jobs, "oldest_queued_job", failing_once)
     with TestClient(build_app(resources)) as client:
-        assert finished(client, upload(client, shop).json()["job_id"])["state"] == "succeeded"
+        assert ended(client, upload(client, shop).json()["job_id"])["state"] == "succeeded"
     assert failures == []
 
 
@@ -276,19 +251,19 @@ def test_a_wrong_photo_table_leaves_the_listings_as_they_are(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace
 ) -> None:
     (shop.folder / "photos.csv").write_text("picture,sku\n1,2\n")
-    job = finished(client, upload(client, shop).json()["job_id"])
+    job = ended(client, upload(client, shop).json()["job_id"])
     assert job["state"] == "failed"
     with resources.database.read() as session:
         assert listings.listing_count(session) == 0
 
 
-def test_an_unknown_field_of_a_bulk_upload_is_named(client: TestClient[Litestar]) -> None:
+def test_an_unknown_field_of_a_bulk_upload_is_named(unchanged: TestClient[Litestar]) -> None:
     files = {"listings": ("listings.csv", b"id\n"), "photo_table": ("photos.csv", b"id\n")}
-    answer = client.post("/v1/listings/bulk", files=files)
+    answer = unchanged.post("/v1/listings/bulk", files=files)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["key"] == "photo_table"
     assert "photos_table" in answer.json()["errors"][0]["message"]
 
 
 def test_a_reindex_needs_no_body(client: TestClient[Litestar]) -> None:
-    assert finished(client, client.post("/v1/admin/reindex").json()["job_id"])["state"] == "succeeded"
+    assert ended(client, client.post("/v1/admin/reindex").json()["job_id"])["state"] == "succeeded"

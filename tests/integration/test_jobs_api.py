@@ -22,7 +22,7 @@ from services.ingest.reindex import run_reindex_job
 from services.ingest.runner import JobRunner
 from services.ingest.uploads import sweep_uploads
 from tests.databases import on_both, on_both_slowly
-from tests.waiting import ended
+from tests.waiting import ended, wait_for
 from tests.worlds import ingest, live_resources
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def test_the_same_upload_with_the_same_key_is_one_job(
     assert first == second
     ended(client, first)
     assert upload(client, shop, "monday").json()["job_id"] == first
-    assert list(resources.uploads.iterdir()) == []
+    wait_for(lambda: list(resources.uploads.iterdir()) == [])
     assert len(client.get("/v1/jobs").json()["jobs"]) == 1
 
 

@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from services.resources import Resources
 from services.search.app import create_app
 from services.settings import Settings
+from tests.databases import copy_migrated_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litestar]]:
     folder: Path = tmp_path_factory.mktemp("data")
+    copy_migrated_sqlite(folder / "lookalike.sqlite")
     settings = Settings(_env_file=None, data_dir=folder, threads=1, ingest_url="https://ingest.example:8443/")
     resources = Resources(settings)
     with TestClient(create_app(resources), raise_server_exceptions=False) as opened:

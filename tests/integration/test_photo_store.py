@@ -23,6 +23,7 @@ from services.errors import BadInput, Unavailable
 from services.ingest.embedding import PhotoEmbedder
 from services.resources import Resources
 from services.settings import Settings
+from tests.databases import copy_migrated_sqlite
 from tests.worlds import ingest, marketplace
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def test_listings_are_ingested_and_their_photos_served_from_an_object_store(
     settings = Settings(
         _env_file=None, data_dir=tmp_path / "data", model=tiny_bundle.path, photos_url=url(kind, tmp_path), threads=2
     )
+    copy_migrated_sqlite(tmp_path / "data" / "lookalike.sqlite")
     resources = Resources(settings)
     result = ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
     assert result.run is not None
@@ -159,6 +161,7 @@ def test_while_the_store_is_away_photos_wait_and_none_fails(
     def away(_store: object, _sha256: str) -> bytes:
         raise ConnectionError("the photos cannot be reached")
 
+    copy_migrated_sqlite(tmp_path / "data" / "lookalike.sqlite")
     settings = Settings(_env_file=None, data_dir=tmp_path / "data", threads=2)
     resources = Resources(settings)
     ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)

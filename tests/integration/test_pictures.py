@@ -17,7 +17,6 @@ from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from litestar import Litestar
 
@@ -27,14 +26,15 @@ if TYPE_CHECKING:
 ORIENTATION, TURNED_LEFT = 0x0112, 6
 
 
-@pytest.fixture
-def resources(tmp_path: Path) -> Iterator[Resources]:
-    with resources_in(tmp_path) as opened:
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
+    """One listing, whose one photo the tests replace."""
+    with resources_in(tmp_path_factory.mktemp("pictures")) as opened:
         add_listings(opened.database, LAMP)
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
     with TestClient(create_app(resources), raise_server_exceptions=False) as client:
         yield client

@@ -18,8 +18,10 @@ from services.search.engines import Engines
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import SearchFields
-from tests.angles import add, listing, world
+from tests.angles import add_all, listing, world
 from tests.truth import SIZE
+from tests.waiting import wait_for
+from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +32,21 @@ if TYPE_CHECKING:
 LISTINGS = 120
 
 
-@pytest.fixture
-def resources(tmp_path: Path) -> Iterator[Resources]:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with many listings whose vectors are random."""
+    folder = tmp_path_factory.mktemp("many") / "data"
     vectors = np.random.default_rng(3).normal(size=(LISTINGS, SIZE))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    with world(tmp_path) as opened:
-        for number, vector in enumerate(vectors):
-            add(opened, listing(f"n{number}"), [vector])
+    with world(folder) as opened:
+        add_all(opened, [(listing(f"n{number}"), [vector]) for number, vector in enumerate(vectors)])
+        opened.live.refresh()
+    return folder
+
+
+@pytest.fixture
+def resources(tmp_path: Path, many: Path) -> Iterator[Resources]:
+    with resources_in(tmp_path / "data", like=many) as opened:
         opened.live.refresh()
         yield opened
 
@@ -164,8 +174,7 @@ def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resource
     auditor.offer(
         Sample(current.generation.id, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
     )
-    while not auditor.recalls():
-        pass
+    wait_for(auditor.recalls)
     auditing.stop()
     with resources.database.read() as session:
         assert list(recall.latest(session, current.generation.id).values()) == [Tally(1, 10, 0)]
@@ -179,8 +188,7 @@ def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -
     auditor = RecallAuditor(resources.database, resources.live)
     auditing = Auditing(auditor, interval_s=0.01)
     auditing.start()
-    while not auditor.recalls():
-        pass
+    wait_for(auditor.recalls)
     auditing.stop()
     assert auditor.below_mark(current.generation.id, "none") == {"faiss ivf"}
 

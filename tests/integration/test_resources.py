@@ -16,8 +16,8 @@ from services.cli.serve import Served, build_app
 from services.errors import Unavailable
 from services.resources import Resources
 from services.settings import Settings
-from tests.projection import write_projection
 from tests.databases import migrated_database_url
+from tests.projection import write_projection
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:

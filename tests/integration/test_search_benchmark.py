@@ -35,9 +35,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     with new_database("sqlite", folder) as database:
         add_listings(database, *(replace(LAMP, listing_id=f"lamp-{number}") for number in range(110)))
-        for number in range(220):
-            photo = stored_photo(f"lamp-{number // 2}", f"p{number}", content=str(number).encode())
-            embed(database, new_embedding(add_photos(database, photo)[-1], photo, seed=number))
+        stored = [stored_photo(f"lamp-{n // 2}", f"p{n}", content=str(n).encode()) for n in range(220)]
+        ids = add_photos(database, *stored)
+        embed(database, *(new_embedding(ids[n], photo, seed=n) for n, photo in enumerate(stored)))
         with database.write() as session:
             generation = generations.create_generation(session, MODEL)
             generations.promote_generation(session, generation.id, photos=220)

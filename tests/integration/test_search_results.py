@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from litestar import Litestar
+
     from db.vectors.base import Hit
     from services.resources import Resources
     from services.search.walks import Answer
@@ -31,7 +33,7 @@ ENGINES = (Engine.FAISS, Engine.QDRANT)
 
 @pytest.fixture
 def resources(tmp_path: Path) -> Iterator[Resources]:
-    with world(tmp_path) as opened:
+    with world(tmp_path / "data") as opened:
         yield opened
 
 
@@ -42,6 +44,12 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
         add(opened, listing("asked"), [angle(0)])
         add(opened, listing("near"), [angle(10)])
         opened.live.refresh()
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def client(few: Resources) -> Iterator[TestClient[Litestar]]:
+    with TestClient(create_app(few), raise_server_exceptions=False) as opened:
         yield opened
 
 
@@ -245,10 +253,9 @@ def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], f
     ],
 )
 def test_a_search_in_json_names_one_listing_or_one_photo(
-    few: Resources, body: dict[str, object], status: int, says: str
+    client: TestClient[Litestar], body: dict[str, object], status: int, says: str
 ) -> None:
-    with TestClient(create_app(few), raise_server_exceptions=False) as client:
-        answer = client.post("/v1/search", json=body)
+    answer = client.post("/v1/search", json=body)
 
     assert answer.status_code == status, answer.text
     assert says in answer.text

@@ -17,7 +17,7 @@ from services.indexing.generations import prune
 from services.ingest.progress import silent
 from services.ingest.reindex import reindex
 from services.ingest.upkeep import Tidied, queue_tidy_if_due, run_tidy_job, tidy
-from tests.databases import migrated_database_url
+from tests.databases import migrated_database_url, on_both, on_both_slowly
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -31,16 +31,29 @@ if TYPE_CHECKING:
 NOW, DAY = timedelta(0), timedelta(days=1)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with migrated_database_url(request.param, tmp_path) as url:
-        yield url
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg) -> Path:
+    """A data directory with six listings, two photos each, embedded and indexed."""
+    folder = tmp_path_factory.mktemp("six")
+    with resources_in(folder / "data", model=tiny_bundle, like=live_data) as opened:
+        ingest(opened, marketplace(folder / "shop", jpeg).inputs)
+    return folder / "data"
 
 
 @pytest.fixture
-def resources(database_url: str, tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[Resources]:
+def resources(
+    request: pytest.FixtureRequest, six: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path
+) -> Iterator[Resources]:
     """Six listings with two photos each, embedded and indexed."""
-    with resources_in(tmp_path / "data", model=tiny_bundle, database_url=database_url) as opened:
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        with resources_in(tmp_path / "data", model=tiny_bundle, like=six) as opened:
+            yield opened
+        return
+    with (
+        migrated_database_url(kind, tmp_path) as url,
+        resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened,
+    ):
         ingest(opened, marketplace(tmp_path / "shop", jpeg).inputs)
         yield opened
 
@@ -60,12 +73,14 @@ def delete_listing(resources: Resources, listing_id: str) -> None:
         assert listings.delete_listing(session, listing_id)
 
 
+@on_both_slowly
 def test_what_every_index_has_followed_is_removed_but_for_the_newest_event(resources: Resources) -> None:
     before = events(resources)
     assert tidy(resources, feed_kept_for=NOW).events == len(before) - 1
     assert events(resources) == before[-1:]
 
 
+@on_both
 def test_what_the_slowest_follower_has_not_applied_stays(resources: Resources) -> None:
     before = events(resources)
     stand_at(resources, "qdrant:photos_g1", before[4])
@@ -73,6 +88,7 @@ def test_what_the_slowest_follower_has_not_applied_stays(resources: Resources) -
     assert events(resources) == before[5:]
 
 
+@on_both_slowly
 def test_events_of_the_last_days_stay_for_a_rollback(resources: Resources) -> None:
     before = events(resources)
     assert tidy(resources).events == 0
@@ -94,6 +110,7 @@ def test_a_dropped_generation_holds_the_feed_back_no_more(resources: Resources) 
         assert {row.collection for row in session.exec(select(FeedCursor))} == {"faiss:photos_g2", "qdrant:photos_g2"}
 
 
+@on_both_slowly
 def test_an_index_that_stands_further_back_than_the_feed_reaches_is_filled_anew(resources: Resources) -> None:
     delete_listing(resources, "listing-0")
     resources.live.refresh()
@@ -106,9 +123,7 @@ def test_an_index_that_stands_further_back_than_the_feed_reaches_is_filled_anew(
     assert opened.cursor.read() == events(resources)[-1]
 
 
-def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(
-    resources: Resources, database_url: str, tmp_path: Path
-) -> None:
+def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(resources: Resources, tmp_path: Path) -> None:
     snapshots = tmp_path / "data" / "indexes" / "faiss"
     shutil.copytree(snapshots, tmp_path / "old")
     delete_listing(resources, "listing-0")
@@ -117,13 +132,14 @@ def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(
     resources.close()
     shutil.rmtree(snapshots)
     shutil.copytree(tmp_path / "old", snapshots)
-    with resources_in(tmp_path / "data", database_url=database_url) as again:
+    with resources_in(tmp_path / "data", database_url=resources.settings.database_url) as again:
         again.live.refresh()
         found = {one.engine: one for one in live_drift(again.database, again.live.current())}
     assert found["faiss"].held == 10
     assert found["faiss"].is_empty
 
 
+@on_both_slowly
 def test_photos_of_deleted_listings_are_removed_and_those_of_others_stay(resources: Resources, jpeg: MakeJpeg) -> None:
     delete_listing(resources, "listing-0")
     assert tidy(resources, photos_kept_for=NOW) == Tidied(events=0, photos=2)
@@ -132,6 +148,7 @@ def test_photos_of_deleted_listings_are_removed_and_those_of_others_stay(resourc
     assert {resources.photo_files.read(sha256) for sha256 in known} == {jpeg(seed) for seed in range(2, 12)}
 
 
+@on_both
 def test_a_photo_that_another_listing_has_too_stays(resources: Resources, jpeg: MakeJpeg, tmp_path: Path) -> None:
     shop = marketplace(tmp_path / "other", jpeg, count=1)
     shop.write_listings([["twin", "Twin", "Phones", "", "", ""]])
@@ -141,6 +158,7 @@ def test_a_photo_that_another_listing_has_too_stays(resources: Resources, jpeg: 
     assert tidy(resources, photos_kept_for=NOW).photos == 1
 
 
+@on_both_slowly
 def test_events_go_without_a_gap_whatever_the_clocks_said(resources: Resources) -> None:
     before = events(resources)
     with resources.database.write() as session:
@@ -150,6 +168,7 @@ def test_events_go_without_a_gap_whatever_the_clocks_said(resources: Resources) 
     assert events(resources) == before[3:]
 
 
+@on_both_slowly
 def test_tidying_is_queued_as_a_job_once_a_day(resources: Resources) -> None:
     assert not queue_tidy_if_due(resources)
     with resources.database.write() as session:
@@ -158,6 +177,7 @@ def test_tidying_is_queued_as_a_job_once_a_day(resources: Resources) -> None:
     assert not queue_tidy_if_due(resources)
 
 
+@on_both
 def test_a_job_that_tidies_says_what_it_removed(resources: Resources) -> None:
     with resources.database.write() as session:
         job_id = jobs.create_job(session, "tidy", {})

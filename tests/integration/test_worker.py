@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,15 @@ from db.models import PhotoState
 from services.ingest.embedding import PhotoEmbedder
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
+from tests.databases import on_both, on_both_slowly
+from tests.waiting import wait_for
 from tests.workers import working
-from tests.worlds import marketplace, resources_in
+from tests.worlds import live_resources, marketplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from db.session import Database
     from ml.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
@@ -30,12 +30,12 @@ PHOTOS = 400
 
 
 @pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, database: Database, jpeg: MakeJpeg) -> Iterator[Resources]:
+def resources(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg
+) -> Iterator[Resources]:
     """Photos that wait to be embedded, and a live generation."""
-    url = database.engine.url.render_as_string(hide_password=False)
     shop = marketplace(tmp_path / "shop", jpeg, count=PHOTOS // 2)
-    with resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened:
-        opened.ensure_generation()
+    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
         load_files(opened, create_ingest_job(opened, shop.inputs), shop.inputs, silent)
         yield opened
 
@@ -46,11 +46,7 @@ def counts(resources: Resources) -> dict[PhotoState, int]:
 
 
 def wait_until_embedded(resources: Resources, count: int) -> None:
-    for _ in range(2400):
-        if counts(resources)[PhotoState.EMBEDDED] >= count:
-            return
-        time.sleep(0.025)
-    pytest.fail(f"the workers do not get there: {counts(resources)}")
+    wait_for(lambda: counts(resources)[PhotoState.EMBEDDED] >= count)
 
 
 def leases(resources: Resources) -> list[str]:
@@ -58,6 +54,8 @@ def leases(resources: Resources) -> list[str]:
         return photos.lease_owners(session)
 
 
+@on_both
+@pytest.mark.slow
 def test_two_workers_embed_every_photo_once(resources: Resources, tmp_path: Path) -> None:
     with ExitStack() as stack:
         for _ in range(2):
@@ -68,6 +66,7 @@ def test_two_workers_embed_every_photo_once(resources: Resources, tmp_path: Path
     assert len(embedded) == len(set(embedded)) == PHOTOS
 
 
+@on_both_slowly
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(resources: Resources, tmp_path: Path) -> None:
     with working(resources, tmp_path) as worker:
         wait_until_embedded(resources, 1)
@@ -77,6 +76,8 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(resources: Res
     assert counts(resources)[PhotoState.FAILED] == 0
 
 
+@on_both
+@pytest.mark.slow
 def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resources, tmp_path: Path) -> None:
     with working(resources, tmp_path) as first:
         wait_until_embedded(resources, 1)
