@@ -8,9 +8,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from ml.heads import WhitenedHeads, fit_whitening  # noqa: E402
-from ml.model import FROZEN_TRUNK_PARTS as PARTS  # noqa: E402
-from ml.model import LookalikeNet  # noqa: E402
+from ml.model import FROZEN_TRUNK_PARTS, LookalikeNet, Part  # noqa: E402
 from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
+
+PARTS = (Part(1, 0, for_categories=False), Part(1, 1), Part(1, 2, for_items=False))
+"""256 channels each: whitening a part takes time by the cube of its channels."""
 
 
 def descriptors_of(count: int) -> np.ndarray:
@@ -53,7 +55,7 @@ def test_the_heads_begin_with_the_projection_that_keeps_most_of_the_variance() -
     torch.manual_seed(0)
     spread = torch.tensor([1.0, 5.0, 2.0, 0.1, 0.5, 9.0])  # of one component for each part; items do not see the last
     whitened = torch.randn(500, 6) * spread
-    heads = WhitenedHeads([1] * 6, parts=PARTS, item_size=2, classes=3)
+    heads = WhitenedHeads([1] * 6, parts=FROZEN_TRUNK_PARTS, item_size=2, classes=3)
     heads.project_principal_components(whitened)
     kept = heads.projection((whitened - whitened.mean(dim=0))[:, :5]).var(dim=0).sum()
     torch.testing.assert_close(kept, whitened[:, 1:3].var(dim=0).sum(), rtol=0.02, atol=0)
@@ -61,7 +63,7 @@ def test_the_heads_begin_with_the_projection_that_keeps_most_of_the_variance() -
 
 def test_folded_heads_do_what_the_whitened_ones_did() -> None:
     torch.manual_seed(0)
-    network = LookalikeNet(2, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD, category_share=0.2)
+    network = LookalikeNet(2, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD, category_share=0.2, parts=PARTS)
     descriptors = torch.rand(50, network.descriptor_size)
     whitening = fit_whitening([descriptors.numpy()], np.arange(50), parts=PARTS, size=10, power=0.75)
     heads = WhitenedHeads(whitening.widths, parts=PARTS, item_size=14, classes=2)

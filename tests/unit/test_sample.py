@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import pytest
 
 from db.records import ListingRecord, RejectedRecord
 from ml.preprocess import PhotoError, Preprocessing
-from ml.sample import CATEGORIES, SampleSummary, render_sample
+from ml.sample import CATEGORIES, SampleSummary, begin_sample, render_sample
 from ml.sample.catalogue import make_listings
 from ml.sample.draw import Canvas, Paint
 from ml.sample.items import KINDS
@@ -50,14 +51,30 @@ PUBLISHED_CATEGORIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("catalogue")
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered catalogue, and the progress that was told: the stage, how many listings are done, of how many."""
+
+    folder: Path
+    summary: SampleSummary
+    told: list[tuple[str, int, int]]
 
 
 @pytest.fixture(scope="module")
-def summary(folder: Path) -> SampleSummary:
-    return render_sample(folder, listings=26)
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    folder, told = tmp_path_factory.mktemp("catalogue"), list[tuple[str, int, int]]()
+    summary = render_sample(folder, listings=26, progress=lambda stage, done, total: told.append((stage, done, total)))
+    return Rendered(folder, summary, told)
+
+
+@pytest.fixture(scope="module")
+def folder(rendered: Rendered) -> Path:
+    return rendered.folder
+
+
+@pytest.fixture(scope="module")
+def summary(rendered: Rendered) -> SampleSummary:
+    return rendered.summary
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -108,8 +125,10 @@ def test_the_same_seed_writes_the_same_bytes(folder: Path, summary: SampleSummar
 
 
 def test_another_seed_writes_another_catalogue(folder: Path, summary: SampleSummary, tmp_path: Path) -> None:
-    assert render_sample(tmp_path, listings=26, seed=8) == summary
-    assert fingerprints(tmp_path).keys().isdisjoint(fingerprints(folder).keys() - {"listings.csv", "photos.csv"})
+    assert begin_sample(tmp_path, listings=26, seed=8).summary == summary
+    ours, others = ({row.source for row in photo_rows(place)} for place in (folder, tmp_path))
+    assert ours.isdisjoint(others)
+    assert fingerprints(tmp_path)["listings.csv"] != fingerprints(folder)["listings.csv"]
 
 
 def test_the_tables_have_the_published_columns(folder: Path, summary: SampleSummary) -> None:
@@ -159,6 +178,7 @@ def test_the_two_photos_of_a_listing_are_not_the_same_file(folder: Path, summary
 
 def test_a_record_with_broken_quoting_keeps_its_whole_description(folder: Path) -> None:
     repaired = [record for record in accepted(folder).values() if "repaired_record" in record.flags]
+    assert repaired
     assert all(record.description.endswith("\nNo time wasters, thanks") for record in repaired)
     assert all(record.price and record.region for record in repaired)
 
@@ -266,10 +286,8 @@ def _middle(photo: Image.Image) -> NDArray[np.float64]:
     return np.asarray(np.asarray(photo.crop(box), dtype=float).mean(axis=(0, 1)))
 
 
-def test_progress_is_told_up_to_the_last_listing_with_photos(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    render_sample(tmp_path, listings=26, progress=lambda stage, done, total: told.append((stage, done, total)))
-    assert told == [("render photos", done, 25) for done in range(1, 26)]
+def test_progress_is_told_up_to_the_last_listing_with_photos(rendered: Rendered) -> None:
+    assert rendered.told == [("render photos", done, 25) for done in range(1, 26)]
 
 
 def test_too_few_listings_to_show_everything_are_refused(tmp_path: Path) -> None:
