@@ -44,7 +44,7 @@ class Bytes:
         return self.bytes
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture
 def resources(request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle) -> Iterator[Resources]:
     with new_database(request.param, tmp_path) as database:
         url = database.engine.url.render_as_string(hide_password=False)
@@ -63,6 +63,14 @@ def embedding(resources: Resources, folder: Path) -> AbstractContextManager[Fork
     return commanding("worker", folder=folder, **settings)
 
 
+@pytest.mark.parametrize(
+    "resources",
+    [
+        pytest.param("sqlite", marks=pytest.mark.slow),
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+    ],
+    indirect=True,
+)
 def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
     """Title and photo come together in each change, and so must they be found together in the end."""
     changes = ListingChanges(resources, embed=lambda: None)
@@ -92,6 +100,11 @@ def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_p
         assert (found.is_empty, found.held) == (True, LISTINGS)
 
 
+@pytest.mark.parametrize(
+    "resources",
+    ["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])],
+    indirect=True,
+)
 def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
     resources: Resources, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:

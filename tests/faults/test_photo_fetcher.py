@@ -12,12 +12,14 @@ import pytest
 from services.errors import PhotoRejected
 from services.web.photo_fetcher import FetchLimits, PhotoFetcher
 from tests.sites import BOMB, Site, running_site
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 HERE = (ip_network("127.0.0.1/32"),)
 LIMITS = FetchLimits(max_bytes=10_000, allowed=HERE, wait_s=1.0, total_s=2.0, pause_s=0.01)
+PATIENT = replace(LIMITS, wait_s=PATIENCE_S, total_s=PATIENCE_S)
 
 LOOPBACK = (
     "127.0.0.1", "127.1", "127.0.1", "127.000.000.001", "127.8.8.8", "2130706433", "0x7f000001", "0x7f.0.0.1", "0x7f.1",
@@ -43,9 +45,17 @@ def site() -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fetcher() -> Iterator[PhotoFetcher]:
     made = PhotoFetcher(LIMITS)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[PhotoFetcher]:
+    """A fetcher for what arrives, on a slow machine too."""
+    made = PhotoFetcher(PATIENT)
     yield made
     made.close()
 
@@ -55,24 +65,36 @@ def refused(url: str, limits: FetchLimits = LIMITS, *answers: Sequence[str]) -> 
     pending = iter(answers)
     made = PhotoFetcher(limits, resolve=(lambda _host, _port: next(pending)) if answers else None)
     try:
-        with pytest.raises(PhotoRejected) as caught:
-            made.fetch(url)
+        return refused_by(made, url)
     finally:
         made.close()
+
+
+def refused_by(fetcher: PhotoFetcher, url: str) -> str:
+    """Return the reason for which the URL is refused."""
+    with pytest.raises(PhotoRejected) as caught:
+        fetcher.fetch(url)
     return caught.value.reason
 
 
+@pytest.fixture(scope="module")
+def strict() -> Iterator[PhotoFetcher]:
+    """A fetcher that may ask public addresses alone, and asks once."""
+    made = PhotoFetcher(replace(LIMITS, allowed=(), tries=1))
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_no_form_of_this_machine_is_asked(host: str, site: Site) -> None:
-    url = f"http://{host}:{site.server_port}/photo.jpg"
-    reason = refused(url, replace(LIMITS, allowed=(), tries=1))
+def test_no_form_of_this_machine_is_asked(host: str, site: Site, strict: PhotoFetcher) -> None:
+    reason = refused_by(strict, f"http://{host}:{site.server_port}/photo.jpg")
     assert reason in {"forbidden_address", "bad_url", "unreachable"}  # not every system knows every form
     assert not site.asked
 
 
 @pytest.mark.parametrize("host", ELSEWHERE)
-def test_no_address_that_is_not_public_is_asked(host: str) -> None:
-    assert refused(f"http://{host}/photo.jpg") in {"forbidden_address", "bad_url"}
+def test_no_address_that_is_not_public_is_asked(host: str, fetcher: PhotoFetcher) -> None:
+    assert refused_by(fetcher, f"http://{host}/photo.jpg") in {"forbidden_address", "bad_url"}
 
 
 @pytest.mark.parametrize(
@@ -81,8 +103,8 @@ def test_no_address_that_is_not_public_is_asked(host: str) -> None:
      "http://user:secret@example.com/a.jpg", "http://[::1/", "http://xn--a/", "http://h:99999999999999999999/",
      "http://h:65536/"],
 )  # fmt: skip
-def test_what_is_no_plain_http_url_is_refused(url: str) -> None:
-    assert refused(url) == "bad_url"
+def test_what_is_no_plain_http_url_is_refused(url: str, fetcher: PhotoFetcher) -> None:
+    assert refused_by(fetcher, url) == "bad_url"
 
 
 def test_a_password_in_a_url_is_not_repeated() -> None:
@@ -105,7 +127,7 @@ def test_a_name_that_leads_inside_as_well_is_not_asked_at_all(site: Site) -> Non
 
 def test_a_name_that_leads_elsewhere_a_moment_later_is_connected_to_where_it_was_checked(site: Site) -> None:
     answers = iter([["127.0.0.1"], ["127.0.0.2"]])
-    made = PhotoFetcher(LIMITS, resolve=lambda _host, _port: next(answers))
+    made = PhotoFetcher(PATIENT, resolve=lambda _host, _port: next(answers))
     url = f"http://rebinding.example:{site.server_port}/photo.jpg"
     with running_site("127.0.0.2", site.server_port) as inside:
         assert made.fetch(url) == b"photo"
@@ -116,20 +138,20 @@ def test_a_name_that_leads_elsewhere_a_moment_later_is_connected_to_where_it_was
     assert caught.value.reason == "forbidden_address"
 
 
-def test_an_allowed_network_is_asked(site: Site, fetcher: PhotoFetcher) -> None:
-    assert fetcher.fetch(f"{site.url}/photo.jpg") == b"photo"
+def test_an_allowed_network_is_asked(site: Site, patient: PhotoFetcher) -> None:
+    assert patient.fetch(f"{site.url}/photo.jpg") == b"photo"
 
 
 def test_the_first_address_that_answers_is_taken(site: Site) -> None:
-    limits = replace(LIMITS, allowed=(ip_network("127.0.0.0/8"),))
+    limits = replace(PATIENT, allowed=(ip_network("127.0.0.0/8"),))
     made = PhotoFetcher(limits, resolve=lambda _host, _port: ["127.0.0.9", "127.0.0.1"])
     assert made.fetch(f"http://two.example:{site.server_port}/photo.jpg") == b"photo"
     made.close()
 
 
-def test_a_redirect_is_followed(site: Site, fetcher: PhotoFetcher) -> None:
+def test_a_redirect_is_followed(site: Site, patient: PhotoFetcher) -> None:
     site.redirects = {"/moved": "/again", "/again": f"{site.url}/photo.jpg"}
-    assert fetcher.fetch(f"{site.url}/moved") == b"photo"
+    assert patient.fetch(f"{site.url}/moved") == b"photo"
 
 
 @pytest.mark.parametrize(
@@ -146,10 +168,10 @@ def test_a_redirect_is_followed(site: Site, fetcher: PhotoFetcher) -> None:
         ("/moved", "unreachable"),  # round and round
     ],
 )
-def test_a_redirect_is_checked_like_a_url(site: Site, target: str, reason: str) -> None:
+def test_a_redirect_is_checked_like_a_url(site: Site, fetcher: PhotoFetcher, target: str, reason: str) -> None:
     site.redirects = {"/moved": target.format(port=site.server_port)}
     with running_site("127.0.0.2", site.server_port) as inside:
-        assert refused(f"{site.url}/moved") == reason
+        assert refused_by(fetcher, f"{site.url}/moved") == reason
         assert not inside.asked
 
 
@@ -165,16 +187,16 @@ def test_a_redirect_is_checked_like_a_url(site: Site, target: str, reason: str) 
         ("/endless", "too_large"),
     ],
 )
-def test_slow_endless_and_lying_answers_are_given_up(site: Site, path: str, reason: str) -> None:
-    assert refused(f"{site.url}{path}") == reason
+def test_slow_endless_and_lying_answers_are_given_up(site: Site, fetcher: PhotoFetcher, path: str, reason: str) -> None:
+    assert refused_by(fetcher, f"{site.url}{path}") == reason
 
 
-def test_a_compressed_answer_is_not_inflated(site: Site, fetcher: PhotoFetcher) -> None:
-    assert fetcher.fetch(f"{site.url}/bomb") == BOMB
+def test_a_compressed_answer_is_not_inflated(site: Site, patient: PhotoFetcher) -> None:
+    assert patient.fetch(f"{site.url}/bomb") == BOMB
 
 
-def test_what_may_pass_is_tried_again(site: Site, fetcher: PhotoFetcher) -> None:
-    assert fetcher.fetch(f"{site.url}/flaky") == b"photo"
+def test_what_may_pass_is_tried_again(site: Site, patient: PhotoFetcher) -> None:
+    assert patient.fetch(f"{site.url}/flaky") == b"photo"
 
 
 def test_what_will_not_pass_is_asked_once(site: Site) -> None:
@@ -193,7 +215,7 @@ def test_a_name_that_does_not_exist_is_unreachable() -> None:
 
 
 def test_a_deadline_that_several_fetches_share_bounds_each(site: Site) -> None:
-    made = PhotoFetcher(replace(LIMITS, total_s=60.0, wait_s=60.0))
+    made = PhotoFetcher(PATIENT)
     with made.within(0.5), pytest.raises(PhotoRejected):
         made.fetch(f"{site.url}/dripping")
     assert made.fetch(f"{site.url}/slow-to-answer") == b"photo"
@@ -201,7 +223,7 @@ def test_a_deadline_that_several_fetches_share_bounds_each(site: Site) -> None:
 
 
 def test_a_host_is_asked_by_so_many_at_once_and_no_more(site: Site) -> None:
-    made = PhotoFetcher(replace(LIMITS, per_host=2, total_s=20.0))
+    made = PhotoFetcher(replace(PATIENT, per_host=2))
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(made.fetch, [f"{site.url}/slow-to-answer"] * 8))
     made.close()

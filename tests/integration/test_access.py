@@ -147,6 +147,7 @@ def test_what_is_not_below_v1_takes_no_key(guarded: TestClient[Litestar], path: 
     assert guarded.get(path).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.usefixtures("forgetful")
 def test_a_revoked_key_is_refused(client: TestClient[Litestar], resources: Resources) -> None:
     headers = key(resources, Role.READ)
@@ -167,6 +168,7 @@ def test_revoking_the_last_key_does_not_open_the_door(client: TestClient[Litesta
     assert client.get("/v1/categories").status_code == 401
 
 
+@on_sqlite
 def test_of_a_secret_only_a_hash_is_kept(resources: Resources) -> None:
     _, _, secret = key(resources, Role.READ)["Authorization"].split("_", 2)
     with resources.database.read() as session:

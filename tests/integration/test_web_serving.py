@@ -24,6 +24,7 @@ from tests.truth import (
     register_model,
     stored_photo,
 )
+from tests.waiting import PATIENCE_S, wait_for
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Held:
 
     def work(self) -> str:
         self.started.release()
-        self.gate.wait(10)
+        self.gate.wait(PATIENCE_S)
         return threading.current_thread().name
 
 
@@ -64,7 +65,7 @@ def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_done() -> N
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(ask)
-            await anyio.to_thread.run_sync(lambda: [held.started.acquire(timeout=10) for _ in range(2)])
+            await anyio.to_thread.run_sync(lambda: [held.started.acquire(timeout=PATIENCE_S) for _ in range(2)])
             with pytest.raises(Unavailable, match="Try again"):
                 await workers.run(held.work)
             held.gate.set()
@@ -84,11 +85,7 @@ def test_a_serving_process_finds_what_is_embedded_meanwhile_and_keeps_its_positi
                 photo = stored_photo(record.listing_id, content=record.listing_id.encode())
                 (photo_id,) = add_photos(resources.database, photo)
                 embed(resources.database, new_embedding(photo_id, photo, seed=3))
-            found: list[dict[str, object]] = []
-            for _ in range(1000):
-                found = client.get("/v1/listings/lamp/similar").json()["results"]
-                if found:
-                    break
+            found = wait_for(lambda: client.get("/v1/listings/lamp/similar").json()["results"])
         assert [one["listing_id"] for one in found] == ["drill"]
     with resources_in(tmp_path) as again:
         opened = again.stores[0].open(again.live.current().generation)
@@ -108,6 +105,6 @@ def test_a_refresh_that_fails_is_logged_and_serving_goes_on(
 
         monkeypatch.setattr(resources.live, "refresh", refuse)
         with caplog.at_level("WARNING", "services.web.following"), TestClient(create_app(resources)) as client:
-            assert all(refused.acquire(timeout=10) for _ in range(3))
+            assert all(refused.acquire(timeout=PATIENCE_S) for _ in range(3))
             assert client.get("/health/live").status_code == 200
     assert "could not follow the truth" in caplog.text
