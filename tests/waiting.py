@@ -35,7 +35,7 @@ def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
         found: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
         return None if found["state"] in {"queued", "running"} else found
 
-    found = wait_for(job)
+    found = wait_for(job, every=0.05)
     assert found is not None
     return found
 

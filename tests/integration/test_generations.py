@@ -107,7 +107,7 @@ def assert_in_line(resources: Resources, photos: int) -> None:
 
 
 @after_a_change
-def test_a_rollback_brings_the_model_before_back(
+def test_a_rollback_brings_the_model_before_back_and_happens_once(
     client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
@@ -115,6 +115,7 @@ def test_a_rollback_brings_the_model_before_back(
     answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=2))}).json()
     assert (answer["model_version"], answer["results"][0]["listing_id"]) == (tiny_bundle.version, "listing-1")
     assert_in_line(resources, 6)
+    assert client.post("/v1/admin/indexes/2/rollback").status_code == 409
 
 
 @after_a_change
@@ -133,9 +134,9 @@ def test_what_was_added_and_deleted_since_is_in_a_generation_that_comes_back(
 
 @after_a_change
 def test_one_can_go_back_and_forth(client: TestClient[Litestar], resources: Resources) -> None:
-    for generation in (2, 1, 2):
+    for generation in (2, 1):
         succeeded(client, client.post(f"/v1/admin/indexes/{generation}/rollback"))
-    assert states(client) == {1: "live", 2: "previous"}
+    assert states(client) == {1: "previous", 2: "live"}
     assert_in_line(resources, 6)
 
 
@@ -148,12 +149,6 @@ def test_what_was_live_last_is_kept_and_led_back_to_not_what_was_built_last(
     assert states(client) == {1: "previous", 2: "pruned", 3: "live"}
     succeeded(client, client.post("/v1/admin/indexes/3/rollback"))
     assert states(client) == {1: "live", 2: "pruned", 3: "previous"}
-
-
-@after_a_change
-def test_a_rollback_asked_for_twice_happens_once(client: TestClient[Litestar], resources: Resources) -> None:
-    succeeded(client, client.post("/v1/admin/indexes/2/rollback"))
-    assert client.post("/v1/admin/indexes/2/rollback").status_code == 409
 
 
 @after_a_change

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from services.cli.main import main
+from services.ingest import import_benchmark
 from services.ingest.import_benchmark import FAKE, FixedEmbedder, ImportBenchmark, measure_import, write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LISTINGS = 300
+LISTINGS = 150
 STAGES = ["read listings", "write listings", "store photos", "embed photos", "update indexes"]
 
 
@@ -77,6 +78,7 @@ def test_the_fake_embedder_gives_the_same_unit_vectors_each_time() -> None:
 def test_the_command_prints_every_figure_and_names_the_fake(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(import_benchmark, "_made_elsewhere", write_files)  # a process of its own takes seconds
     monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "import", "--listings=20", "--json"])
     with pytest.raises(SystemExit) as ended:
         main()

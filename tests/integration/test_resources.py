@@ -107,27 +107,21 @@ def test_a_key_for_qdrant_over_plain_http_is_not_warned_of(tmp_path: Path) -> No
     ("app", "answers", "answers_not"),
     [(Served.SEARCH, "/v1/categories", "/v1/jobs"), (Served.INGEST, "/v1/jobs", "/v1/categories")],
 )
-def test_the_apps_can_be_served_apart(
-    tiny_bundle: Bundle, tmp_path: Path, app: Served, answers: str, answers_not: str
-) -> None:
-    with resources_in(tmp_path, model=tiny_bundle) as resources:
-        resources.ensure_generation()
-        with TestClient(build_app(resources, app)) as client:
-            assert client.get(answers).status_code == 200
-            assert client.get(answers_not).status_code == 404
-            assert client.get("/health/ready").status_code == 200
+def test_the_apps_can_be_served_apart(resources: Resources, app: Served, answers: str, answers_not: str) -> None:
+    with TestClient(build_app(resources, app)) as client:
+        assert client.get(answers).status_code == 200
+        assert client.get(answers_not).status_code == 404
+        assert client.get("/health/ready").status_code == 200
 
 
 def test_an_index_that_is_away_makes_the_consistency_unknown(
-    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_index: object) -> None:
         raise ConnectionError("Qdrant went away")
 
-    with resources_in(tmp_path, model=tiny_bundle) as resources:
-        resources.ensure_generation()
-        with TestClient(build_app(resources)) as client:
-            monkeypatch.setattr(type(resources.live.current().index("qdrant")), "held", away)
-            answer = client.get("/v1/admin/consistency")
+    with TestClient(build_app(resources)) as client:
+        monkeypatch.setattr(type(resources.live.current().index("qdrant")), "held", away)
+        answer = client.get("/v1/admin/consistency")
     assert answer.status_code == 503
     assert "The qdrant index is unavailable: Qdrant went away" in answer.json()["detail"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 
-PHOTOS = 400
+PHOTOS = 160
 
 
 @pytest.fixture
