@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import httpx
 import pytest
 
-from db import photos
+from db import feed, photos
+from services.indexing.consistency import live_drift
 from tests.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
@@ -199,6 +200,23 @@ def wait_until_embedded(resources: Resources) -> None:
             return not photos.any_pending(session)
 
     wait_for(are_embedded)
+
+
+def embedded_photos(resources: Resources) -> list[int]:
+    """Return the photos that were embedded, each as often as it was."""
+    with resources.database.read() as session:
+        return [change.photo_id for change in feed.changes_after(session, 0, 10**6)]
+
+
+def assert_all_agree(resources: Resources) -> None:
+    """Check that SQL, FAISS and Qdrant hold the same, and that nothing is left of who was killed."""
+    resources.live.refresh()
+    found = live_drift(resources.database, resources.live.current())
+    assert [one.engine for one in found] == ["faiss", "qdrant"]
+    assert [one for one in found if not one.is_empty] == []
+    with resources.database.read() as session:
+        assert photos.lease_owners(session) == []
+    assert [*(resources.settings.data_dir / "photos" / "partial").iterdir()] == []
 
 
 class QdrantServer:

@@ -1,0 +1,109 @@
+"""Workers that are killed at random moments while they embed.
+
+`LOOKALIKE_TEST_KILLS=50` kills fifty of them; the tally is printed with `pytest -s`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db import embeddings, photos
+from db.models import PhotoState
+from services.ingest.pipeline import create_ingest_job, load_files
+from services.ingest.progress import silent
+from tests.faults.shop import (
+    KILLS,
+    assert_all_agree,
+    commanding,
+    embedded_photos,
+    once_and_often,
+    wait_until_embedded,
+)
+from tests.waiting import wait_for
+from tests.worlds import Marketplace, listing_row, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from multiprocessing.context import ForkServerProcess
+    from pathlib import Path
+
+    from ml.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+PHOTOS = 150
+"""Registered at a time; more than a worker embeds before it commits."""
+
+
+def register(resources: Resources, folder: Path, jpeg: MakeJpeg, *, numbers: Sequence[int]) -> None:
+    """Register listings of these numbers, with a photo each, that wait to be embedded."""
+    (folder / "photos").mkdir(parents=True)
+    made = Marketplace(folder)
+    made.write_listings([listing_row(number) for number in numbers])
+    made.write_photo_table([(f"photo-{number}", f"listing-{number}") for number in numbers])
+    for number in numbers:
+        made.write_photo(f"photo-{number}", jpeg(seed=number))
+    load_files(resources, create_ingest_job(resources, made.inputs), made.inputs, silent)
+
+
+def any_pending(resources: Resources) -> bool:
+    with resources.database.read() as session:
+        return photos.any_pending(session)
+
+
+def wait_until_claimed(resources: Resources, worker: ForkServerProcess) -> None:
+    """Wait until the worker holds photos, or has embedded the last of them already."""
+
+    def has_claimed() -> bool:
+        with resources.database.read() as session:
+            claimed = any(f":{worker.pid}:" in owner for owner in photos.lease_owners(session))
+            return claimed or not photos.any_pending(session)
+
+    wait_for(has_claimed)
+
+
+def kill_workers(resources: Resources, folder: Path, moments: random.Random, *, times: int) -> int:
+    """Kill worker after worker in the midst of their work, up to so many times; return how often."""
+    for killed in range(times):
+        with working(resources, folder) as worker:
+            wait_until_claimed(resources, worker)
+            time.sleep(moments.uniform(0.0, 0.8))
+        if not any_pending(resources):  # it was faster
+            return killed
+    return times
+
+
+def working(resources: Resources, folder: Path) -> AbstractContextManager[ForkServerProcess]:
+    """Run a worker until it is killed at the end of the block."""
+    return commanding("worker", folder=folder, LOOKALIKE_DATA_DIR=str(resources.settings.data_dir))
+
+
+@pytest.mark.timeout(60 + 25 * KILLS)
+@once_and_often
+def test_every_photo_is_embedded_once_however_often_workers_die(
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
+) -> None:
+    """Photos that `MAX_ATTEMPTS` workers died on are given up; so after one kill less, a worker may finish."""
+    seed = random.SystemRandom().randrange(10**6)
+    moments, killed, count = random.Random(seed), 0, 0
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        resources.ensure_generation()
+        while killed < kills:
+            register(resources, tmp_path / f"shop-{count}", jpeg, numbers=range(count, count + PHOTOS))
+            count += PHOTOS
+            times = min(photos.MAX_ATTEMPTS - 1, kills - killed)
+            killed += kill_workers(resources, tmp_path, moments, times=times)
+            with working(resources, tmp_path):
+                wait_until_embedded(resources)
+        version, embedded = tiny_bundle.version, embedded_photos(resources)
+        with resources.database.read() as session:
+            states, rows = photos.state_counts(session), embeddings.embedding_count(session, model_version=version)
+        lost, doubled = count - len({*embedded}), len(embedded) - len({*embedded})
+        print(f"\nworker, {killed} kills: {count} photos acknowledged, {lost} lost, {doubled} doubled")
+        assert (states[PhotoState.EMBEDDED], rows, len(embedded)) == (count, count, count), (seed, states)
+        assert_all_agree(resources)
