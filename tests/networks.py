@@ -29,9 +29,6 @@ FROZEN_PARTS = (
 )
 """A part of every kind that `ml.model` names, of a trunk with one block in each stage."""
 
-_WIDTH = 16
-"""Channels inside a block of the first stage, of a ResNet-50's 64."""
-
 
 class _SmallBottleneck(Bottleneck):
     """A block that puts out a quarter of the channels: 64 to 512."""
@@ -40,18 +37,22 @@ class _SmallBottleneck(Bottleneck):
 
 
 def small_resnet50(weights: None = None) -> ResNet:
-    """A ResNet-50's trunk with one narrow block in each stage: a hundredth of the work."""
-    return ResNet(_SmallBottleneck, [1, 1, 1, 1], width_per_group=_WIDTH)
+    """A ResNet-50's trunk with one block in each stage."""
+    return ResNet(_SmallBottleneck, [1, 1, 1, 1])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let what begins in the block compute on one core: with so little to do, waiting for a second one costs more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.sched_getaffinity", lambda _process: {0}, raising=False)
+        yield
 
 
 @contextmanager
 def small_trunks() -> Iterator[None]:
-    """Let every network that is made in the block have such a trunk; all that is around the trunk is as ever.
-
-    It is also computed by one thread: with so little to do, a second one takes as long to wait for it.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.sched_getaffinity", lambda _process: {0}, raising=False)
+    """Let every network that is made in the block have such a trunk, and one thread; all around it is as ever."""
+    with one_thread(), pytest.MonkeyPatch.context() as patch:
         for place in ("ml.model.resnet50", "torchvision.models.resnet50"):
             patch.setattr(place, small_resnet50)
         patch.setattr("ml.model.Part.channels", property(lambda part: 32 << part.stage))

@@ -23,17 +23,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from services.settings import Settings
     from tests.conftest import MakeJpeg
 
 pytestmark = pytest.mark.train
 
 
-@pytest.fixture
-def resources(tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
-    """A marketplace of six listings, embedded with the tiny model, which is live."""
-    with resources_in(tmp_path / "data", model=resnet_bundle) as resources:
-        ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
+@pytest.fixture(scope="module")
+def resources(
+    resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory, small_trunks: None
+) -> Iterator[Resources]:
+    """A marketplace of six listings, embedded with a small network, which is live. Exporting changes nothing of it."""
+    folder = tmp_path_factory.mktemp("exporting")
+    with resources_in(folder / "data", model=resnet_bundle) as resources:
+        ingest(resources, marketplace(folder / "shop", jpeg).inputs)
         yield resources
+
+
+@pytest.fixture(scope="module")
+def with_int8(resources: Resources, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The live model, exported with an int8 graph."""
+    out = tmp_path_factory.mktemp("exported") / "out"
+    export_model(resources, out)
+    return Bundle.load(out)
+
+
+@pytest.fixture
+def copied_data(resources: Resources, tmp_path: Path) -> Settings:
+    """Settings for a copy of the marketplace's data directory."""
+    settings = resources.settings
+    shutil.copytree(settings.data_dir, tmp_path / "copied")
+    return settings.model_copy(update={"data_dir": tmp_path / "copied"})
 
 
 @pytest.fixture
@@ -133,11 +153,10 @@ def test_without_nncf_int8_says_what_to_install(
 
 
 def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
-    resources: Resources, tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg
+    with_int8: Bundle, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
-    export_model(resources, tmp_path / "out")
-    with resources_in(tmp_path / "elsewhere", model=Bundle.load(tmp_path / "out")) as indexing:
-        ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
+    with resources_in(tmp_path / "data", model=with_int8) as indexing:
+        ingest(indexing, marketplace(tmp_path / "shop", jpeg).inputs)
         assert indexing.embedder().precision != "int8"
     with closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving:
         assert serving.embedder().precision == "int8"
@@ -146,30 +165,22 @@ def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
 
 
 def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
-    resources: Resources, tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg
+    with_int8: Bundle, copied_data: Settings, tmp_path: Path
 ) -> None:
-    export_model(resources, tmp_path / "copy")
-    with resources_in(tmp_path / "elsewhere", model=resnet_bundle) as indexing:
-        ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
-        settings = indexing.settings
-    in_int8 = settings.model_copy(update={"model": tmp_path / "copy", "precision": "int8"})
-    with closing(Resources(in_int8)) as serving:
+    copy = shutil.copytree(with_int8.path, tmp_path / "copy")
+    with closing(Resources(copied_data.model_copy(update={"model": copy, "precision": "int8"}))) as serving:
         serving.ensure_generation()
         serving.load_live_model()
         assert serving.embedder().precision == "int8"
-    shutil.rmtree(tmp_path / "copy")
-    with closing(Resources(settings.model_copy(update={"model": None}))) as later:
+    shutil.rmtree(copy)
+    with closing(Resources(copied_data.model_copy(update={"model": None}))) as later:
         later.load_live_model()
-        assert later.embedder().bundle.version == resnet_bundle.version
+        assert later.embedder().bundle.version == with_int8.version
 
 
-def test_a_precision_that_the_live_model_lacks_is_refused_before_it_is_served(
-    tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg
-) -> None:
-    with resources_in(tmp_path / "data", model=resnet_bundle) as indexing:
-        ingest(indexing, marketplace(tmp_path / "shop-elsewhere", jpeg).inputs)
+def test_a_precision_that_the_live_model_lacks_is_refused_before_it_is_served(copied_data: Settings) -> None:
     with (
-        closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving,
+        closing(Resources(copied_data.model_copy(update={"precision": "int8"}))) as serving,
         pytest.raises(ModelUnusable, match="no int8 graph"),
     ):
         serving.load_live_model()

@@ -1,4 +1,4 @@
-"""From listings in the truth to a model that is live: training, export and reindexing, and what stops them."""
+"""What stops a training on the listings in the truth, and what mends its bundle; for the rest see `test_real_network`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ml.bundle import Bundle
 from ml.manifest import BundleError
 from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK
 from services.ingest.progress import silent
-from services.ingest.training import CannotTrain, train_and_promote, train_bundle
+from services.ingest.training import CannotTrain, train_bundle
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeJpeg
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("small_trunks")]
 
 TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=1, pairs_per_batch=4, vector_size=16)
 
@@ -33,14 +33,6 @@ def resources(tmp_path: Path, jpeg: MakeJpeg) -> Iterator[Resources]:
     with resources_in(tmp_path / "data") as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=10).inputs)
         yield resources
-
-
-def test_a_trained_model_is_live_and_has_embedded_every_photo(resources: Resources) -> None:
-    trained = train_and_promote(resources, weights=None, config=TINY)
-    assert trained is not None
-    assert (trained.run.embedded, trained.run.failed) == (20, ())
-    assert trained.bundle.path == resources.settings.data_dir / "models" / trained.bundle.version
-    assert trained.bundle.split is not None
 
 
 def test_without_a_listing_there_is_nothing_to_train_on(tmp_path: Path) -> None:
