@@ -58,6 +58,7 @@ def photos(tmp_path: Path, jpeg: MakeJpeg) -> list[BenchPhoto]:
 
 
 @pytest.mark.train
+@pytest.mark.usefixtures("small_trunks")
 def test_every_precision_embeds_the_same_readable_photos_as_the_plain_way(
     resnet_bundle: Bundle, photos: list[BenchPhoto]
 ) -> None:
@@ -74,6 +75,7 @@ def test_every_precision_embeds_the_same_readable_photos_as_the_plain_way(
 
 
 @pytest.mark.train
+@pytest.mark.usefixtures("small_trunks")
 def test_without_listings_of_two_photos_no_recall_is_claimed(resnet_bundle: Bundle, photos: list[BenchPhoto]) -> None:
     alone = [replace(photo, listing_id=photo.sha256) for photo in photos]
     benchmark = bench_embed(alone, resnet_bundle, limit=2, recall_limit=6)
@@ -125,13 +127,22 @@ def test_a_precision_whose_recall_was_not_measured_says_nothing_of_it() -> None:
     assert "recall" not in render(replace(BENCHMARK, precisions=(replace(INT8, quality=None),)))
 
 
+@pytest.fixture(scope="module")
+def data_dir(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A marketplace of six listings, which benchmarks leave as it is."""
+    folder = tmp_path_factory.mktemp("bench")
+    with resources_in(folder / "data", model=resnet_bundle) as resources:
+        ingest(resources, marketplace(folder / "shop", jpeg).inputs)
+    return folder / "data"
+
+
 @pytest.fixture
-def bench(tmp_path: Path, resnet_bundle: Bundle, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch, capsys):  # type: ignore[no-untyped-def]
-    """Runs `lookalike bench` on a marketplace of six listings, and returns its exit code and what it printed."""
-    with resources_in(tmp_path / "data", model=resnet_bundle) as resources:
-        ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
+def bench(  # type: ignore[no-untyped-def]
+    data_dir: Path, tmp_path: Path, small_trunks: None, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    """Runs `lookalike bench` on a marketplace, and returns its exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(data_dir))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["lookalike", "bench", *arguments])
@@ -155,14 +166,14 @@ def test_bench_embed_prints_every_figure_as_json(bench) -> None:  # type: ignore
 
 
 @pytest.mark.train
-def test_bench_ingest_measures_into_a_scratch_database_and_leaves_the_truth_alone(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    before = (tmp_path / "data" / "lookalike.sqlite").read_bytes()
+def test_bench_ingest_measures_into_a_scratch_database_and_leaves_the_truth_alone(bench, data_dir: Path) -> None:  # type: ignore[no-untyped-def]
+    before = (data_dir / "lookalike.sqlite").read_bytes()
     code, out, _ = bench("ingest", "--limit=12", "--json")
     figures = json.loads(out)
     assert code == 0
     assert figures["photos"] == 12
     assert figures["share"] == pytest.approx(figures["rate"] / min(figures["decode_limit"], figures["network_limit"]))
-    assert (tmp_path / "data" / "lookalike.sqlite").read_bytes() == before
+    assert (data_dir / "lookalike.sqlite").read_bytes() == before
 
 
 @pytest.mark.parametrize("command", ["embed", "ingest"])

@@ -25,7 +25,6 @@ def embedder(tiny_bundle: Bundle) -> OpenVINOEmbedder:
     return OpenVINOEmbedder(tiny_bundle, threads=2)
 
 
-@pytest.mark.train
 def test_requests_from_one_thread_are_never_batched_and_those_from_many_are(embedder: OpenVINOEmbedder) -> None:
     benchmark = bench_requests(embedder, threads=(1, 8), requests=32, limits=BatchLimits())
     alone, together = benchmark.comparisons
@@ -36,7 +35,6 @@ def test_requests_from_one_thread_are_never_batched_and_those_from_many_are(embe
         assert served.rate > 0
 
 
-@pytest.mark.train
 @pytest.mark.parametrize(("threads", "requests"), [((1, 9), 100), ((0,), 100), ((8,), 7)])
 def test_numbers_under_which_the_figures_would_mean_nothing_are_refused(
     embedder: OpenVINOEmbedder, threads: tuple[int, ...], requests: int
@@ -67,7 +65,6 @@ def test_the_text_names_both_ways_the_ratio_and_the_machine() -> None:
     assert "Some Xeon, 2 cores, bf16, OpenVINO 2026.4" in text
 
 
-@pytest.mark.train
 def test_the_command_answers_json_a_row_per_number_of_threads(
     tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +79,6 @@ def test_the_command_answers_json_a_row_per_number_of_threads(
     assert [row["threads"] for row in json.loads(capsys.readouterr().out)["comparisons"]] == [1, 4]
 
 
-@pytest.mark.train
 def test_more_threads_than_may_wait_are_a_one_line_error(
     tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 torch = pytest.importorskip("torch", reason="exporting needs the extra 'train'")
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("small_trunks")]
 
 
 def test_the_bundle_states_what_was_exported(resnet_bundle: Bundle) -> None:
