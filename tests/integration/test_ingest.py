@@ -256,6 +256,22 @@ def test_lost_indexes_are_rebuilt_from_the_truth_without_the_model(
         assert held_ids(resources) == expected
 
 
+def test_a_run_that_broke_off_is_made_up_for_by_the_next(resources: Resources, shop: Marketplace) -> None:
+    class Killed(BaseException):
+        """The process ends here."""
+
+    def die(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "embed photos":
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_ingest(resources, create_ingest_job(resources, shop.inputs), shop.inputs, die)
+    ingest(resources, shop.inputs)
+    held = held_ids(resources)
+    assert len(held["truth"]) == 12
+    assert held["truth"] == held["faiss"] == held["qdrant"]
+
+
 @pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_counts_of_an_undisturbed_one(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from db import feed, photos
 from db.models import PhotoState
+from db.processes import process_name
 from services.ingest.embedding import PhotoEmbedder
 from services.ingest.pipeline import create_ingest_job, load_files
 from services.ingest.progress import silent
@@ -54,6 +58,10 @@ def leases(resources: Resources) -> list[str]:
         return photos.lease_owners(session)
 
 
+def embedder(resources: Resources) -> PhotoEmbedder:
+    return PhotoEmbedder(resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits)
+
+
 @on_both
 @pytest.mark.slow
 def test_two_workers_embed_every_photo_once(resources: Resources, tmp_path: Path) -> None:
@@ -88,6 +96,17 @@ def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resou
     assert leases(resources) == []
 
 
+def test_photos_that_a_dead_process_had_claimed_are_embedded_at_once(resources: Resources) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    machine, _, _ = process_name().partition(":")
+    with resources.database.write() as session:
+        assert photos.claim(session, f"{machine}:{gone.pid}:1:worker", limit=10, lease=timedelta(hours=1))
+    embedder(resources).embed_pending()
+    assert leases(resources) == []
+    assert counts(resources)[PhotoState.EMBEDDED] == PHOTOS
+
+
 def test_a_photo_that_its_workers_die_of_takes_no_other_with_it(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,11 +120,9 @@ def test_a_photo_that_its_workers_die_of_takes_no_other_with_it(
         return read(files, sha256)
 
     monkeypatch.setattr(type(resources.photo_files), "read", deadly)
-    embedder = PhotoEmbedder(
-        resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
-    )
+    dying = embedder(resources)
     for _ in range(photos.MAX_ATTEMPTS):
         with pytest.raises(MemoryError):
-            embedder.embed_pending()
-    embedder.embed_pending()
+            dying.embed_pending()
+    dying.embed_pending()
     assert counts(resources) == {"pending": 0, "embedded": PHOTOS - 1, "failed": 1}
