@@ -6,6 +6,8 @@ import os
 
 import torch
 
+from ml.openvino_runtime import bf16_is_allowed
+
 
 def training_device() -> torch.device:
     """Return CUDA where there is one (each process of `torchrun` has its own), else Apple's GPU, else the CPU."""
@@ -36,5 +38,5 @@ def _has_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
-        return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+        return bf16_is_allowed() and any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
     return False

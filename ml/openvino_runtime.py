@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_WITHOUT_BF16 = frozenset({"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"})
+"""Values of oneDNN's setting ONEDNN_MAX_CPU_ISA that leave no instructions for bf16."""
 
 Precision: TypeAlias = Literal["auto", "bf16", "f32", "int8"]
 
@@ -60,7 +64,14 @@ def compiled_precision(compiled: Any) -> str:
 
 def processor_capabilities() -> list[str]:
     """Return what OpenVINO can compute in natively on this processor, such as `BF16` and `INT8`."""
-    return list(load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    found = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    # OpenVINO 2026.4 goes on naming bf16 where its kernels are forbidden, and then crashes in them.
+    return [name for name in found if name != "BF16" or bf16_is_allowed()]
+
+
+def bf16_is_allowed() -> bool:
+    """Return whether oneDNN, which OpenVINO and torch compute with, is not limited to processors without bf16."""
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() not in _WITHOUT_BF16
 
 
 def _resolve(precision: Precision, *, bf16: bool) -> str:

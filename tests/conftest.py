@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ml import openvino_runtime
 from tests.projection import write_projection
 from tests.worlds import resources_in
 
@@ -22,19 +20,6 @@ if TYPE_CHECKING:
     from ml.bundle import Bundle
 
 pytest_plugins = ("tests.contract.summary",)
-
-
-def pytest_configure() -> None:
-    """With LOOKALIKE_TEST_FLOAT32=1 compute as a processor without bf16 does.
-
-    Before any test is imported, so that nobody has taken the functions under their names yet.
-    """
-    if os.environ.get("LOOKALIKE_TEST_FLOAT32") == "1":
-        openvino_runtime.processor_capabilities = lambda: ["FP32", "INT8"]
-        if find_spec("torch") is not None:
-            from ml import device
-
-            device._has_bf16 = lambda _device: False
 
 
 class MakeJpeg(Protocol):
