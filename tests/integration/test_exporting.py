@@ -30,13 +30,20 @@ pytestmark = pytest.mark.train
 
 
 @pytest.fixture(scope="module")
-def resources(
-    resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory, small_trunks: None
-) -> Iterator[Resources]:
-    """A marketplace of six listings, embedded with a small network, which is live. Exporting changes nothing of it."""
+def shop_data(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a marketplace of six listings, embedded with a small network, which is live."""
     folder = tmp_path_factory.mktemp("exporting")
     with resources_in(folder / "data", model=resnet_bundle) as resources:
         ingest(resources, marketplace(folder / "shop", jpeg).inputs)
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def resources(
+    shop_data: Path, resnet_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, small_trunks: None
+) -> Iterator[Resources]:
+    """The marketplace's, of which exporting changes nothing."""
+    with resources_in(tmp_path_factory.mktemp("shop") / "data", model=resnet_bundle, like=shop_data) as resources:
         yield resources
 
 
@@ -49,11 +56,10 @@ def with_int8(resources: Resources, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def copied_data(resources: Resources, tmp_path: Path) -> Settings:
+def copied_data(shop_data: Path, tmp_path: Path) -> Settings:
     """Settings for a copy of the marketplace's data directory."""
-    settings = resources.settings
-    shutil.copytree(settings.data_dir, tmp_path / "copied")
-    return settings.model_copy(update={"data_dir": tmp_path / "copied"})
+    with resources_in(tmp_path / "copied", like=shop_data) as copied:
+        return copied.settings
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from litestar.testing import TestClient
 
 from services.ingest.app import create_app
 from services.ingest.report_files import PAGE, report_folder
-from tests.worlds import ingest, marketplace, resources_in
+from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
 
     from ml.bundle import Bundle
     from services.resources import Resources
-    from tests.conftest import MakeJpeg
 
 
-@pytest.fixture
-def resources(tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
-    with resources_in(tmp_path / "data", model=tiny_bundle) as opened:
-        ingest(opened, marketplace(tmp_path / "shop", jpeg, count=3).inputs)
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path) -> Iterator[Resources]:
+    with resources_in(tmp_path_factory.mktemp("card") / "data", model=tiny_bundle, like=live_data) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
     with TestClient(create_app(resources), raise_server_exceptions=False) as opened:
         yield opened
@@ -45,11 +44,12 @@ def test_the_card_is_that_of_the_model_that_is_served(client: TestClient[Litesta
 
 
 def test_a_report_that_was_written_is_served_and_may_load_nothing(
-    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle
+    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, request: pytest.FixtureRequest
 ) -> None:
     folder = report_folder(resources.settings, tiny_bundle.version)
     folder.mkdir(parents=True)
     (folder / PAGE).write_text("<!doctype html><p>R@1 0.675 ü", encoding="utf-8")
+    request.addfinalizer(lambda: shutil.rmtree(folder))
     answer = client.get("/v1/admin/model/report")
     assert answer.text == "<!doctype html><p>R@1 0.675 ü"
     assert "default-src 'none'" in answer.headers["content-security-policy"]

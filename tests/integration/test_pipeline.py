@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ml.embedder import Embedder
     from tests.conftest import MakeJpeg
 
-pytestmark = pytest.mark.train
-
 
 @pytest.fixture(scope="module")
 def embedder(tiny_bundle: Bundle) -> Embedder:
