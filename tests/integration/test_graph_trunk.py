@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="reading weights into a network needs the extra 'train'")
-pytest.importorskip("nncf", reason="quantising needs the extra 'train'")
 
 from torchvision.models.resnet import Bottleneck, ResNet  # noqa: E402
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-pytest.importorskip("nncf", reason="quantising needs the extra 'train'")
+# Not "nncf": imported before `ml.quantize` does it, it sends reports of its use.
+pytest.importorskip("torch", reason="quantising needs the extra 'train'")
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("small_trunks")]
 
 
