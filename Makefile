@@ -25,10 +25,10 @@ demo: $(VENV)/.serving ## Draw a sample catalogue, index it and serve it (a seco
 train: $(VENV)/.training ## Fine-tune the demo's model on its catalogue, and make it live, beside an open page
 	@$(BIN)/lookalike demo --train $(DEMO)
 
-test: $(VENV)/.developing ## Run the tests that one waits for: every behaviour once, in minutes
+test: $(VENV)/.developing ## Run the quick tests: every behaviour once, in minutes
 	@$(PYTEST) -m "not slow and $(ALONE)" $(TESTS)
 
-test-all: $(VENV)/.developing ## Run these and the slow ones: every combination, kills, trainings
+test-all: $(VENV)/.developing ## Run all tests: every combination, kills, trainings
 	@$(PYTEST) -m "$(ALONE)" $(TESTS)
 
 lint: $(VENV)/.developing ## Check style and the import rules

@@ -218,7 +218,7 @@ _UNSEARCHED = (
     ~exists().where(col(DuplicateSearch.photo_id) == Photo.id, col(DuplicateSearch.sha256) == Photo.sha256),
     col(Photo.state) == PhotoState.EMBEDDED,
 )
-"""What holds of a photo whose present bytes' copies were not looked for."""
+"""Conditions of a photo that is embedded and was not compared with others since its bytes last changed."""
 
 
 def _pairs(session: Session, of_listing: str | None) -> list[tuple[DuplicatePair, str, str]]:

@@ -78,6 +78,11 @@ def add_counts(session: Session, job_id: str, counts: Mapping[str, int]) -> None
     job.counts = {name: job.counts.get(name, 0) + counts.get(name, 0) for name in {**job.counts, **counts}}
 
 
+def is_of_a_command(session: Session, job_id: str) -> bool:
+    """Return whether a command runs the job by itself: no server could run it from the queue."""
+    return "process" in session.get_one(Job, job_id).inputs
+
+
 def finish_job(session: Session, job_id: str, error: str | None = None) -> None:
     """Mark the job as succeeded, all of it done, or as failed in its stage when there is an error."""
     job = session.get_one(Job, job_id)

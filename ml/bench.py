@@ -110,7 +110,7 @@ def bench_embed(photos: Sequence[BenchPhoto], bundle: Bundle, *, limit: int, rec
         ValueError: none of the photos can be read.
     """
     if not bundle.has_float:
-        raise BundleError(bundle.path, "has no torch weights for the plain way", "Measure a model trained here")
+        raise BundleError(bundle.path, "has no torch weights to compare with", "Train a model first: lookalike train")
     threads = available_cores()
     contents = readable([photo.path for photo in photos], bundle.preprocessing, limit=limit)
     embedders = _embedders(bundle, threads)

@@ -40,6 +40,7 @@ class BundleError(ValueError):
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem}. {remedy}.")
+        self.problem = problem
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -113,10 +114,10 @@ class _Format(msgspec.Struct, frozen=True):
 def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]) -> str:
     """Return the version id: the first 12 hex digits of a SHA-256 over what decides an embedding.
 
-    That is the torch weights, or the int8 graph's weights in a bundle without the float files.
+    That is the torch weights, or the int8 graph's two files in a bundle without the float files.
     """
-    weights = files[WEIGHTS if WEIGHTS in files else INT8_GRAPH_WEIGHTS]
-    content = json.dumps([weights.sha256, preprocessing.to_json(), list(categories)], sort_keys=True)
+    decisive = files[WEIGHTS].sha256 if WEIGHTS in files else [files[name].sha256 for name in INT8_FILES]
+    content = json.dumps([decisive, preprocessing.to_json(), list(categories)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -55,7 +55,7 @@ def reexport_bundle(
     canonical = CanonicalVectors(bundle.canonical.components, TOLERANCE | bundle.canonical.tolerance)
     keep_int8 = keep_int8 and bundle.has_int8 and quantize_with is None
     if not (keep_float or keep_int8):
-        raise BundleError(bundle.path, "has no graph but the one to be left out", "Keep its int8 graph")
+        raise BundleError(bundle.path, "has an int8 graph only, so that nothing would be left", "Keep that graph")
     with staged_folder(out) as folder:
         for name in (*(FLOAT_FILES if keep_float else ()), *(INT8_FILES if keep_int8 else ())):
             shutil.copyfile(bundle.path / name, folder / name)

@@ -291,7 +291,7 @@ class Resources:
         if live is not None and bundle is None:
             return
         bundle = bundle or self._check_bundle(self.settings.model)
-        live = self.begin_with(bundle)
+        live = self.begin_with(bundle.path)
         if live.model_version != bundle.version:
             log.warning(
                 "LOOKALIKE_MODEL is %s, but the live indexes were built with %s, which is used. "
@@ -301,16 +301,19 @@ class Resources:
                 self.settings.model,
             )
 
-    def begin_with(self, bundle: Bundle) -> GenerationRecord:
-        """Make a first, empty generation for the bundle's model where none is live; return the live one.
+    def begin_with(self, path: Path) -> GenerationRecord:
+        """Make a first, empty generation for the model bundle at `path` where none is live; return the live one.
 
         Raises:
+            ModelUnusable: none is live, and the folder is not a sound model bundle.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
+        if (live := self._live_generation()) is not None:
+            return live
         with holding(self.database, "first generation"):  # of several processes that start at once, one makes it
             live = self._live_generation()
             if live is None:
-                self.register_bundle(bundle.path)
+                bundle = self.register_bundle(path)
                 live = build_and_promote(self.database, self.stores, bundle.version)
         return live
 

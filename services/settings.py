@@ -75,8 +75,8 @@ class Settings(BaseSettings):
     runtime: Runtime = Field(default=Runtime.OPENVINO, description="What computes embeddings.")
     precision: Literal["auto", "bf16", "f32", "int8"] = Field(
         default="auto",
-        description="`auto` (bf16 where the processor has it; int8 where the bundle has nothing else), `bf16`, `f32`, or "
-        "`int8` if exported.",
+        description="`auto` (bf16 where the processor has it; int8 where the bundle has nothing else), "
+        "`bf16`, `f32`, or `int8` if exported.",
     )
     threads: int = Field(default=0, ge=0, description="Threads for embedding and search; 0 means every core.")
     batch_window_ms: float = Field(

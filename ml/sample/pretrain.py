@@ -74,9 +74,10 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
     drawn = make_listings(listings, np.random.default_rng(SEED))
     photos = work / PHOTOS
     photos.mkdir(parents=True, exist_ok=True)
-    if not (work / "drawn").exists():
+    finished = work / f"drawn-{listings}"
+    if not finished.exists():
         render_photos(drawn, photos, progress)
-        (work / "drawn").touch()
+        finished.touch()
     labelled = _labelled(drawn, photos)
     result = train(labelled, config, weights=None, home=work, progress=progress)
     split = result.split_record()
@@ -143,8 +144,11 @@ def main(work: Path) -> None:
     fresh = work / "shipped"
     shutil.rmtree(fresh, ignore_errors=True)
     bundle = pretrain(fresh, work, listings=LISTINGS, config=SAMPLE, progress=_print_progress)
+    copied = MODEL.with_name("model.new")
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.copytree(fresh, copied)
     shutil.rmtree(MODEL, ignore_errors=True)
-    shutil.copytree(fresh, MODEL)
+    copied.rename(MODEL)
     sys.stdout.write(f"{MODEL}: {bundle.version}\n")
 
 

@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -158,16 +159,14 @@ def render_photos(listings: Sequence[SampleListing], folder: Path, progress: Pro
 
 
 def render_listing(listing: SampleListing, folder: Path) -> None:
-    """Write both photos of a listing, unless they are there. A photo appears whole or not at all."""
+    """Write both photos of a listing. A photo appears whole or not at all."""
     files = [folder / f"{photo_id}.jpg" for photo_id in listing.photo_ids]
-    if all(file.exists() for file in files):
-        return
     canvas, rng = Canvas(), np.random.default_rng(listing.seed)
     listing.kind.draw(canvas, listing.look)
     backgrounds = rng.permutation(BACKGROUNDS)
     for file, background in zip(files, backgrounds, strict=False):
         photo = take_photo(canvas.image, str(background), rng)
-        partial = file.with_suffix(".partial")
+        partial = file.with_suffix(f".{uuid4().hex[:8]}.partial")
         partial.write_bytes(_as_stored(photo, rng))
         partial.replace(file)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +11,15 @@ import msgspec
 import typer
 
 from db import generations, keys, photos
-from ml.bundle import Bundle
+from db.locks import try_to_hold
+from ml.manifest import read_manifest
 from ml.recipes import FINE_TUNED
 from ml.sample import MODEL
 from services.cli.console import console, output, print_table, stage_bars
 from services.cli.ingest import save_rejects, show_summary
 from services.cli.opening import open_resources, read_settings
 from services.cli.serve import DEFAULT_PORT, check_port, run
+from services.cli.train import figure_rows
 from services.errors import Conflict, ModelMissing
 from services.ingest.job_progress import JobCancelled
 from services.ingest.sample import find_copies, ingest_sample
@@ -25,13 +28,24 @@ from services.ingest.training import train_and_promote
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from services.ingest.progress import Progress
     from services.resources import Resources
 
+_DATA_DIR = Path("data/demo")
+_ASKS_EVERY_S = 0.2
+
 
 class DemoRecord(msgspec.Struct, frozen=True):
-    """What the demo built; it stands in `demo.json` once everything is done."""
+    """What the demo built; it stands in `demo.json` once everything is done.
+
+    Attributes:
+        listings: number of sample listings.
+        model_version: the model that was live.
+        metrics: of that model, on listings that it has not seen; empty where it may have seen them.
+        seconds: from the command to the last photo that could be searched.
+    """
 
     listings: int
     model_version: str
@@ -42,9 +56,9 @@ class DemoRecord(msgspec.Struct, frozen=True):
 def demo(
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve it, from the first photo on.")] = True,
     train: Annotated[
-        bool, typer.Option("--train", help="Fine-tune the model on a demo that stands, and make it live.")
+        bool, typer.Option("--train", help="Fine-tune the model on the demo's listings, make it live, and end.")
     ] = False,
-    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps everything.")] = Path("data/demo"),
+    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps everything.")] = _DATA_DIR,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
     listing_count: Annotated[int, typer.Option("--listings", help="Number of sample listings.", min=26)] = 600,
@@ -55,80 +69,102 @@ def demo(
     with open_resources(read_settings(data_dir=data_dir), creating=True) as resources:
         if train:
             _train(resources, listing_count)
-        elif serve:
-            _serve(resources, listing_count, host=host, port=port)
-        elif (record := _standing(resources, listing_count)) is not None:
-            _show(resources, record, f"http://{host}:{port}")
+            return
+        url = f"http://{host}:{port}"
+        record = _built(resources, listing_count)
+        if record is not None:
+            console.print(f"The demo of {record.listings} listings is in {data_dir}; nothing to build.")
+            _show(resources, record, url)
+        if not serve:
+            if record is None:
+                _build(resources, listing_count, url=url)
+            _find_copies(resources)
+        elif record is not None:
+            run(resources, host=host, port=port)
         else:
-            _build(resources, listing_count)
+            _build_and_serve(resources, listing_count, host=host, port=port)
 
 
-def _serve(resources: Resources, count: int, *, host: str, port: int) -> None:
-    url = f"http://{host}:{port}"
-    if (record := _standing(resources, count)) is not None:
-        _show(resources, record, url)
-        run(resources, host=host, port=port)
-        return
-    resources.begin_with(Bundle.load(MODEL))
-
+def _build_and_serve(resources: Resources, count: int, *, host: str, port: int) -> None:
     def build(stopping: threading.Event) -> None:
         try:
-            _build(resources, count, url=url, stopping=stopping)
-        except JobCancelled:
+            _build(resources, count, url=f"http://{host}:{port}", stopping=stopping)
+            _find_copies(resources, stopping)
+        except JobCancelled as error:
             if not stopping.is_set():
-                raise
+                console.print(str(error))
 
+    resources.begin_with(MODEL)
     run(resources, host=host, port=port, beside=build)
 
 
-def _standing(resources: Resources, count: int) -> DemoRecord | None:
-    """Return what an earlier run built, if it built all of it and from as many listings."""
+def _built(resources: Resources, count: int | None) -> DemoRecord | None:
+    """Return what an earlier run built, if it built all of it, and from `count` listings where that is given."""
     try:
         record = msgspec.json.decode((resources.settings.data_dir / "demo.json").read_bytes(), type=DemoRecord)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     with resources.database.read() as session:
         live = generations.live_generation(session)
-    if live is None or record.listings != count:
-        return None
-    console.print(f"The demo of {record.listings} listings stands in {resources.settings.data_dir}; nothing to build.")
-    return record
+    return record if live is not None and count in (None, record.listings) else None
 
 
-def _build(
-    resources: Resources, count: int, *, url: str | None = None, stopping: threading.Event | None = None
-) -> None:
-    """Build the demo; with `url`, the process serves it there meanwhile, until `stopping` is set."""
+def _build(resources: Resources, count: int, *, url: str, stopping: threading.Event | None = None) -> None:
+    """Build the demo, unless another process has done so meanwhile.
+
+    Args:
+        resources: what it works with.
+        count: number of listings.
+        url: where it is or will be served.
+        stopping: given where this process serves it already: set when the server stops.
+    """
     started, home = time.monotonic(), resources.settings.data_dir
-    version = resources.begin_with(Bundle.load(MODEL)).model_version
-    with stage_bars() as bars:
+    with _only_builder(resources, stopping), stage_bars() as bars:
+        if _built(resources, count) is not None:
+            return
+        version = resources.begin_with(MODEL).model_version
+        resources.load_live_model()  # refused now rather than after the photos are drawn
         progress = _watched(resources, bars, url, stopping)
-        job_id, ledger = ingest_sample(
-            resources, home / "catalogue", listings=count, progress=progress, served=url is not None
-        )
+        job_id, ledger = ingest_sample(resources, home / "catalogue", listings=count, progress=progress)
         progress("measure", 0, None)
-        metrics = measure_stored(resources, version)
+        metrics = measure_stored(resources, version) if version == read_manifest(MODEL).version else {}
     save_rejects(resources, job_id, home / "rejects.csv")
     show_summary(ledger.summary(), home / "rejects.csv")
     record = DemoRecord(count, version, metrics, time.monotonic() - started)
     (home / "demo.json").write_bytes(msgspec.json.encode(record))
     console.print(f"Built in {record.seconds:.0f} s.")
-    _show(resources, record, url or f"http://127.0.0.1:{DEFAULT_PORT}")
-    if resources.settings.duplicates:
-        with stage_bars() as bars:
-            pairs = find_copies(resources, _watched(resources, bars, None, stopping), served=url is not None)
-        console.print(f"Every photo was compared with those nearest to it: {pairs} pairs of copies.")
+    _show(resources, record, url)
 
 
-def _watched(resources: Resources, bars: Progress, url: str | None, stopping: threading.Event | None) -> Progress:
-    """Return progress that is shown as bars, says once when photos can be searched, and ends the work when stopped."""
-    announced = url is None
+@contextmanager
+def _only_builder(resources: Resources, stopping: threading.Event | None) -> Iterator[None]:
+    """Wait for another process that builds the demo, such as the one that serves it."""
+    told = False
+    while (held := try_to_hold(resources.database, "demo")) is None:
+        if stopping is not None and stopping.is_set():
+            raise JobCancelled
+        if not told:
+            console.print("Another process is building this demo; waiting for it.")
+            told = True
+        time.sleep(_ASKS_EVERY_S)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _watched(resources: Resources, bars: Progress, url: str, stopping: threading.Event | None) -> Progress:
+    """Return progress that is shown as bars; where a server runs, it says when the first photos can be searched.
+
+    It raises JobCancelled when the server stops.
+    """
+    announced = stopping is None
 
     def progress(stage: str, done: int, total: int | None) -> None:
         nonlocal announced
         if stopping is not None and stopping.is_set():
             raise JobCancelled
-        if not announced and _any_searchable(resources):
+        if not announced and any(opened.index.count() for opened in resources.live.current().opened.values()):
             announced = True
             console.print(f"The first photos can be searched, and more are coming: {url}")
         bars(stage, done, total)
@@ -136,15 +172,25 @@ def _watched(resources: Resources, bars: Progress, url: str | None, stopping: th
     return progress
 
 
-def _any_searchable(resources: Resources) -> bool:
-    live = resources.live.current()
-    return any(opened.index.count() for opened in live.opened.values())
+def _find_copies(resources: Resources, stopping: threading.Event | None = None) -> None:
+    """Look for copies; with `stopping`, the server that runs in this process does, and this waits for it."""
+    if not resources.settings.duplicates:
+        return
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if stopping is not None and stopping.is_set():
+            raise JobCancelled
+        bars(stage, done, total)
+
+    with stage_bars() as bars:
+        pairs = find_copies(resources, progress, served=stopping is not None)
+    console.print(f"Every photo was compared with those nearest to it: {pairs} pairs of copies.")
 
 
 def _train(resources: Resources, count: int) -> None:
     """Fine-tune the shipped model on the catalogue's listings, print what it gained, and make it live."""
-    if _standing(resources, count) is None:
-        _build(resources, count)
+    if _built(resources, None) is None:
+        _build(resources, count, url=f"http://127.0.0.1:{DEFAULT_PORT}")
     with resources.database.read() as session:
         live = generations.live_generation(session)
     if live is None:
@@ -159,8 +205,8 @@ def _train(resources: Resources, count: int) -> None:
         before = measure_stored(resources, live.model_version, listing_ids=held_out)
         after = measure_stored(resources, trained.bundle.version, listing_ids=held_out)
     columns = ["", f"before ({live.model_version})", f"after ({trained.bundle.version})"]
-    rows = [(_name(name), _share(before[name]), _share(after[name])) for name in after if name in before]
-    print_table(f"On {len(held_out)} listings that neither was trained on", columns, rows)
+    rows = [(name, old, new) for (name, old), (_, new) in zip(figure_rows(before), figure_rows(after), strict=True)]
+    print_table(f"On {len(held_out)} listings that the new model has not seen", columns, rows)
     seconds = time.monotonic() - started
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}, after {seconds:.0f} s; "
@@ -170,29 +216,16 @@ def _train(resources: Resources, count: int) -> None:
 
 
 def _show(resources: Resources, record: DemoRecord, url: str) -> None:
-    rows = [(_name(name), _share(value)) for name, value in record.metrics.items()]
-    print_table("On listings that the model has not seen: all of these", ["", "measured"], rows)
-    _suggest(resources, url)
-
-
-def _name(figure: str) -> str:
-    return figure.replace("_", " ")
-
-
-def _share(value: float) -> str:
-    return f"{value:.3f}" if value <= 1 else f"{value:.0f}"
-
-
-def _suggest(resources: Resources, url: str) -> None:
-    """Print three things to try, with photos and listings that exist, and a place for the key where one is needed."""
+    """Print what was measured, and four things to try."""
+    if record.metrics:
+        title = f"Model {record.model_version}, on listings that it has not seen: all of these"
+        print_table(title, ["", "measured"], figure_rows(record.metrics))
     with resources.database.read() as session:
         guarded = keys.any_key(session)
-        first = photos.labelled(session)[0]
-        (row,) = photos.photos_by_id(session, [first.photo_id])
-    photo, listing_id = resources.settings.data_dir / "catalogue" / "photos" / row.source, first.listing_id
+    photo, listing_id = _example(resources)
     curl = "curl -s -H 'Authorization: Bearer KEY'" if guarded else "curl -s"
     output.print(f"\nSearch with your eyes: {url}", style="bold", soft_wrap=True)
-    output.print("\nThree things to try, from another terminal:", style="bold")
+    output.print("\nTo try, from another terminal:", style="bold")
     for title, command in (
         ("What looks like this photo?", f"{curl} -F image=@{photo} -F k=3 {url}/v1/search"),
         ("Which category is it?", f"{curl} -F image=@{photo} {url}/v1/classify"),
@@ -200,9 +233,9 @@ def _suggest(resources: Resources, url: str) -> None:
             "More like this listing, for under 50 pounds",
             f"{curl} '{url}/v1/listings/{listing_id}/similar?price_max=50'",
         ),
+        ("Fine-tune the model on these listings while the page stays open", _training_command(resources)),
     ):
         output.print(f"  {title}\n    {command}", soft_wrap=True)
-    output.print("  A model of your own, fine-tuned on these listings while the page stays open\n    make train")
     output.print(f"Every call: {url}/docs", soft_wrap=True)
     if guarded:
         home = resources.settings.data_dir
@@ -210,3 +243,23 @@ def _suggest(resources: Resources, url: str) -> None:
             f"There are API keys: for KEY put in one (LOOKALIKE_DATA_DIR={home} lookalike keys create --role read).",
             soft_wrap=True,
         )
+
+
+def _training_command(resources: Resources) -> str:
+    home = resources.settings.data_dir
+    return "make train" if home == _DATA_DIR else f"lookalike demo --train --data-dir {home}"
+
+
+def _example(resources: Resources) -> tuple[Path, str]:
+    """Return a photo's file in the catalogue, and its listing's id.
+
+    Raises:
+        Conflict: none of the photos is left.
+    """
+    folder = resources.settings.data_dir / "catalogue" / "photos"
+    with resources.database.read() as session:
+        for one in photos.labelled(session):
+            (row,) = photos.photos_by_id(session, [one.photo_id])
+            if (file := folder / row.source).is_file():
+                return file, one.listing_id
+    raise Conflict(f"The demo's photos are gone from {folder}. Remove {folder.parent.parent} and run it again.")

@@ -26,7 +26,7 @@ from services.cli import (
     worker,
 )
 from services.cli.console import console, fail
-from services.errors import LookalikeError
+from services.errors import LookalikeError, is_storage_full
 
 app = typer.Typer(
     name="lookalike",
@@ -67,6 +67,10 @@ def main() -> None:
         app()
     except LookalikeError as error:
         fail(str(error))
+    except Exception as error:
+        if not is_storage_full(error):
+            raise
+        fail(f"There is no room left on the disk ({error}). Free some, and run the same command again.")
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:  # typer has turned KeyboardInterrupt into this
             console.print("\nStopped. What was done so far is kept; run the same command to go on.")

@@ -71,7 +71,7 @@ def choose_weights(choice: str, resources: Resources, progress: Progress) -> Pat
     if choice == "none":
         return None
     if choice != "download":
-        if not Path(choice).exists():
+        if not choice or not Path(choice).exists():
             raise BadInput(f"--weights {choice}: there is no such file or bundle.")
         return Path(choice)
     try:
@@ -85,7 +85,7 @@ def choose_weights(choice: str, resources: Resources, progress: Progress) -> Pat
 
 def show(trained: TrainedModel) -> None:
     """Print what the model is worth on listings that it has not seen, and what was done with it."""
-    print_quality(trained.bundle.metrics)
+    print_table("On held-out listings", ["", "measured"], figure_rows(trained.bundle.metrics))
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}: {trained.run.embedded} photos "
         f"embedded at {trained.run.photos_per_second:.0f} photos/s."
@@ -99,9 +99,8 @@ def show(trained: TrainedModel) -> None:
     console.print("Next: lookalike serve")
 
 
-def print_quality(metrics: Mapping[str, float]) -> None:
-    """Print the measured quality on held-out listings."""
-    rows = [
-        (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in metrics.items()
+def figure_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return each figure's name in words, and its value: shares with three digits, counts whole."""
+    return [
+        (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in figures.items()
     ]
-    print_table("On held-out listings", ["", "measured"], rows)

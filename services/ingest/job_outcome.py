@@ -56,7 +56,10 @@ def recorded(database: Database, job_id: str, *, retold: Callable[[str], str] = 
     except BaseException as error:
         if may_pass(error):
             with database.write() as session:
-                jobs.requeue_job(session, job_id)
+                if jobs.is_of_a_command(session, job_id):
+                    jobs.finish_job(session, job_id, retold(str(error)))
+                else:
+                    jobs.requeue_job(session, job_id)
             raise
         message = str(error) if isinstance(error, LookalikeError) else _OURS.format(type(error).__name__)
         with database.write() as session:

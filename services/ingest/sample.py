@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,24 +34,22 @@ _ASKS_EVERY_S = 0.1
 
 
 class DrawnPhotos:
-    """A photo source for a sample whose photos are drawn in the background; `read` waits for the one it is asked for.
+    """A photo source for a sample whose photos are drawn in the background, in the order of the listings.
 
-    Enter it as a context: when it is left, no more photos are drawn.
+    `read` waits for its photo. Drawing begins when the source is entered as a context, and ends when that is left.
     """
 
     def __init__(self, sample: Sample, *, threads: int) -> None:
-        """Begin to draw, in the order of the listings; photos that an earlier run has drawn are kept."""
-        self._folder = FolderPhotos(sample.photos)
+        """Draw on `threads` threads."""
+        self._sample, self._folder = sample, FolderPhotos(sample.photos)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
-        self._drawn = {
-            f"{photo_id}.jpg": future
-            for listing in sample.listings
-            for future in [self._pool.submit(render_listing, listing, sample.photos)]
-            for photo_id in listing.photo_ids
-        }
+        self._drawn: dict[str, Future[None]] = {}
         self.place = self._folder.place
 
     def __enter__(self) -> Self:
+        for listing in self._sample.listings:
+            drawn = self._pool.submit(render_listing, listing, self._sample.photos)
+            self._drawn |= {f"{photo_id}.jpg": drawn for photo_id in listing.photo_ids}
         return self
 
     def __exit__(
@@ -79,27 +77,24 @@ class DrawnPhotos:
         return self._folder.read(name)
 
 
-def ingest_sample(
-    resources: Resources, home: Path, *, listings: int, progress: Progress, served: bool
-) -> tuple[str, Ledger]:
-    """Draw the sample catalogue in `home`, ingest it and embed its photos with the live model.
+def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: Progress) -> tuple[str, Ledger]:
+    """Draw the sample catalogue in `home`, ingest it, and embed its photos with the live model.
 
-    What an earlier run has done is not done again.
+    Listings and photos that are known already are not stored or embedded again. A server's worker, in this process or
+    another one, takes its share of the photos.
 
     Args:
         resources: a generation is live.
         home: folder of the catalogue's tables and photos.
-        listings: how many.
+        listings: number of listings.
         progress: is told how the stages go; what it raises ends the work.
-        served: whether this process serves the ingest app, one of whose threads embeds photos. Else a thread that
-            ends with this call does.
 
     Returns:
         The job's id and account.
 
     Raises:
-        ModelMissing: no generation is live.
-        OSError: there is no room.
+        ModelUnusable: the live model cannot be run as the settings want.
+        OSError: the disk is full, or an index cannot be reached.
     """
     sample = begin_sample(home, listings=listings)
     inputs = IngestInputs(home / LISTINGS, home / PHOTOS_TABLE, home / PHOTOS)
@@ -107,7 +102,7 @@ def ingest_sample(
     told = JobProgress(resources.database, job_id, progress)
     with (
         recorded(resources.database, job_id),
-        _embedding(resources, started=not served) as worker,
+        _embedding(resources) as worker,
         DrawnPhotos(sample, threads=available_cores()) as drawn,
     ):
         with resources.database.write() as session:
@@ -138,11 +133,10 @@ def find_copies(resources: Resources, progress: Progress, *, served: bool) -> in
 
 
 @contextmanager
-def _embedding(resources: Resources, *, started: bool) -> Iterator[EmbeddingWorker]:
-    """Give a worker; where it is `started`, it embeds photos while the block runs."""
+def _embedding(resources: Resources) -> Iterator[EmbeddingWorker]:
+    """Give a worker that embeds photos while the block runs."""
     worker = EmbeddingWorker(resources, embedded=resources.live.refresh)
-    if started:
-        worker.start()
+    worker.start()
     try:
         yield worker
     finally:

@@ -1,4 +1,4 @@
-"""What a model is worth on the listings at hand, by the embeddings that are stored: nothing is embedded for it."""
+"""Measures a model by its stored embeddings, without running it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = (
 def measure_stored(
     resources: Resources, model_version: str, *, listing_ids: Collection[str] | None = None
 ) -> dict[str, float]:
-    """Measure a model on listings that it has not seen.
+    """Measure a model's categories and vectors. The caller knows which listings the model has not seen.
 
     Args:
         resources: whose database has the model's embeddings.
@@ -35,7 +35,7 @@ def measure_stored(
 
     Returns:
         Shares in [0, 1], by name: `category_accuracy` and the figures of `ml.evaluate.Retrieval`; the count
-        `held_out_photos`. Empty where no such photo is embedded; without the latter figures where no listing has two
+        `photos`. Empty where no such photo is embedded; without the latter figures where no listing has two
         different photos.
     """
     with resources.database.read() as session:
@@ -54,4 +54,4 @@ def measure_stored(
     right = [predicted[known[row].photo_id] == known[row].category for row in rows]
     found = measure_retrieval(known, np.stack([vectors[photo.photo_id] for photo in known]), rows)
     figures = {} if found is None else {name: getattr(found, name) for name in _SHOWN}
-    return {"category_accuracy": float(np.mean(right)), **figures, "held_out_photos": len(rows)}
+    return {"category_accuracy": float(np.mean(right)), **figures, "photos": len(rows)}
