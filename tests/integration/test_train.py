@@ -141,11 +141,11 @@ def test_the_curves_show_loss_and_validation_of_each_epoch(from_scratch: Finishe
 @pytest.mark.parametrize(
     ("stage", "config"),
     [
-        ("decode photos", FROZEN),
+        pytest.param("decode photos", FROZEN, marks=pytest.mark.slow),
         ("describe mirrored photos", FROZEN),
-        ("train", FROZEN),
+        pytest.param("train", FROZEN, marks=pytest.mark.slow),
         ("train the end of the trunk", UNFROZEN),
-        ("describe photos again", UNFROZEN),
+        pytest.param("describe photos again", UNFROZEN, marks=pytest.mark.slow),
     ],
 )
 def test_a_training_that_died_in_any_stage_ends_as_if_it_had_not(
