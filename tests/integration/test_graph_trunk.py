@@ -129,7 +129,7 @@ def test_the_graph_of_another_network_is_refused(resnet_bundle: Bundle) -> None:
 
 def test_a_folder_without_a_bundle_is_refused_as_weights(tmp_path: Path) -> None:
     for read in (load_state_dict, weights_sha256):
-        with pytest.raises(WeightsError, match="is a folder without a usable model bundle"):
+        with pytest.raises(WeightsError, match="is no model bundle to take weights from"):
             read(tmp_path)
 
 
@@ -137,5 +137,5 @@ def test_a_damaged_bundle_is_refused_as_weights(int8_only: Bundle, tmp_path: Pat
     for file in int8_only.path.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model-int8.bin").write_bytes(b"damaged")
-    with pytest.raises(WeightsError, match=r"model-int8\.bin: has 7 bytes"):
+    with pytest.raises(WeightsError, match=r"has 7 bytes where model\.json states"):
         load_state_dict(tmp_path)
