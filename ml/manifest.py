@@ -40,7 +40,7 @@ class BundleError(ValueError):
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem}. {remedy}.")
-        self.problem = problem
+        self.path, self.problem = path, problem
 
 
 class Fingerprint(msgspec.Struct, frozen=True):

@@ -49,13 +49,13 @@ def reexport_bundle(
             to be kept or quantised.
         QuantizerMissing: NNCF is needed and not installed.
     """
+    if (quantize_with is not None or measure_on is not None) and not (keep_float and bundle.has_float):
+        raise BundleError(bundle.path, "has no float graph to quantise or to compare with", "Keep its int8 graph alone")
     keep_float = keep_float and bundle.has_float
-    if quantize_with is not None and not bundle.has_float:
-        raise BundleError(bundle.path, "has no float graph to quantise", "Keep the int8 graph that it has")
     canonical = CanonicalVectors(bundle.canonical.components, TOLERANCE | bundle.canonical.tolerance)
     keep_int8 = keep_int8 and bundle.has_int8 and quantize_with is None
     if not (keep_float or keep_int8):
-        raise BundleError(bundle.path, "has an int8 graph only, so that nothing would be left", "Keep that graph")
+        raise BundleError(bundle.path, "has no other graph, so nothing would be left", "Keep the graph that it has")
     with staged_folder(out) as folder:
         for name in (*(FLOAT_FILES if keep_float else ()), *(INT8_FILES if keep_int8 else ())):
             shutil.copyfile(bundle.path / name, folder / name)

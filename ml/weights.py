@@ -169,7 +169,8 @@ def _reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise WeightsError(path, "there is no such file") from error
     except BundleError as error:
-        raise WeightsError(path, f"is no model bundle to take weights from ({error.problem})") from error
+        problem = f"is no model bundle to take weights from ({error.path.name}: {error.problem})"
+        raise WeightsError(path, problem) from error
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to load it all the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from ml.bundle import Bundle
 
 pytest_plugins = ("tests.contract.summary",)
+
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # NNCF, imported first, would start its threads
+
+
+def pytest_configure() -> None:
+    """Keep each parallel worker, and what it starts, to a core of its own: their threads would wait for each other."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 class MakeJpeg(Protocol):
