@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,11 +40,18 @@ class MakeJpeg(Protocol):
     def __call__(self, seed: int = 0, *, width: int = 120, height: int = 90) -> bytes: ...
 
 
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system: the temporary folder's and the checkout's may differ
+        shutil.copy2(source, target)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _linked_bundles() -> Iterator[None]:
     """Hundreds of tests keep a model of 140 MB in their data directory: links to its files, which never change, do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ml.bundle_home.copy_file", os.link)
+        patch.setattr("ml.bundle_home.copy_file", _link_or_copy)
         yield
 
 
