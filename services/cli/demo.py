@@ -73,7 +73,7 @@ def demo(
         url = f"http://{host}:{port}"
         record = _built(resources, listing_count)
         if record is not None:
-            console.print(f"The demo of {record.listings} listings is in {data_dir}; nothing to build.")
+            console.print(f"The demo of {record.listings} listings is in {data_dir}; nothing to build.", soft_wrap=True)
             _show(resources, record, url)
         if not serve:
             if record is None:
@@ -119,7 +119,7 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
         stopping: given where this process serves it already: set when the server stops.
     """
     started, home = time.monotonic(), resources.settings.data_dir
-    with _only_builder(resources, stopping), stage_bars() as bars:
+    with only_builder(resources, stopping), stage_bars() as bars:
         if _built(resources, count) is not None:
             return
         version = resources.begin_with(MODEL).model_version
@@ -137,7 +137,7 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
 
 
 @contextmanager
-def _only_builder(resources: Resources, stopping: threading.Event | None) -> Iterator[None]:
+def only_builder(resources: Resources, stopping: threading.Event | None) -> Iterator[None]:
     """Wait for another process that builds the demo, such as the one that serves it."""
     told = False
     while (held := try_to_hold(resources.database, "demo")) is None:
@@ -166,7 +166,7 @@ def _watched(resources: Resources, bars: Progress, url: str, stopping: threading
             raise JobCancelled
         if not announced and any(opened.index.count() for opened in resources.live.current().opened.values()):
             announced = True
-            console.print(f"The first photos can be searched, and more are coming: {url}")
+            console.print(f"The first photos can be searched, and more are coming: {url}", soft_wrap=True)
         bars(stage, done, total)
 
     return progress

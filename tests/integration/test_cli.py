@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from services.cli.demo import DemoRecord
+from db.locks import holding
+from services.cli.demo import DemoRecord, only_builder
 from services.cli.main import main
+from services.ingest.job_progress import JobCancelled
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -160,6 +164,27 @@ def test_the_demo_shows_where_a_key_goes_once_there_is_one(  # type: ignore[no-u
     assert "Bearer" not in lookalike(*command)[1]
     lookalike("keys", "create", "--role", "read")
     assert lookalike(*command)[1].count("curl -s -H 'Authorization: Bearer KEY'") == 3
+
+
+def test_the_demo_is_built_once_and_measured_on_all_of_its_listings(  # type: ignore[no-untyped-def]
+    lookalike, tmp_path: Path
+) -> None:
+    command = ("demo", "--no-serve", "--listings", "26", "--data-dir", str(tmp_path / "demo"))
+    code, out, told = lookalike(*command)
+    assert code == 0
+    assert re.search(r"category accuracy +\d", out)
+    assert "0 pairs of copies" in told
+    again = lookalike(*command)
+    assert "nothing to build" in again[2]
+    assert "store photos" not in again[2]
+
+
+def test_a_demo_that_another_process_builds_is_waited_for(tmp_path: Path) -> None:
+    stopping = threading.Event()
+    with resources_in(tmp_path) as resources, holding(resources.database, "demo"):
+        stopping.set()
+        with pytest.raises(JobCancelled), only_builder(resources, stopping):
+            pytest.fail("two processes build one demo")
 
 
 def test_a_taken_port_is_named_with_a_free_one(lookalike) -> None:  # type: ignore[no-untyped-def]
