@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,7 +185,8 @@ def _find_copies(resources: Resources, stopping: threading.Event | None = None) 
 
     with stage_bars() as bars:
         pairs = find_copies(resources, progress, served=stopping is not None)
-    console.print(f"Every photo was compared with those nearest to it: {pairs} pairs of copies.")
+    found = "1 pair of copies" if pairs == 1 else f"{pairs} pairs of copies"
+    console.print(f"Every photo was compared with those nearest to it: {found}.")
 
 
 def _train(resources: Resources, count: int) -> None:
@@ -210,7 +212,9 @@ def _train(resources: Resources, count: int) -> None:
     seconds = time.monotonic() - started
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}, after {seconds:.0f} s; "
-        "a server that runs uses it from now on. To go back: lookalike index rollback",
+        "a server that runs uses it from now on. To go back:\n"
+        f"  {_command(resources)} index rollback\n"
+        f"or, while it is served: curl -X POST URL/v1/admin/indexes/{trained.generation.id}/rollback",
         soft_wrap=True,
     )
 
@@ -238,16 +242,19 @@ def _show(resources: Resources, record: DemoRecord, url: str) -> None:
         output.print(f"  {title}\n    {command}", soft_wrap=True)
     output.print(f"Every call: {url}/docs", soft_wrap=True)
     if guarded:
-        home = resources.settings.data_dir
         output.print(
-            f"There are API keys: for KEY put in one (LOOKALIKE_DATA_DIR={home} lookalike keys create --role read).",
-            soft_wrap=True,
+            f"There are API keys: for KEY put in one ({_command(resources)} keys create --role read).", soft_wrap=True
         )
+
+
+def _command(resources: Resources) -> str:
+    """Return how this very command is called for the demo's data."""
+    return f"LOOKALIKE_DATA_DIR={resources.settings.data_dir} {sys.argv[0]}"
 
 
 def _training_command(resources: Resources) -> str:
     home = resources.settings.data_dir
-    return "make train" if home == _DATA_DIR else f"lookalike demo --train --data-dir {home}"
+    return "make train" if home == _DATA_DIR else f"{sys.argv[0]} demo --train --data-dir {home}"
 
 
 def _example(resources: Resources) -> tuple[Path, str]:

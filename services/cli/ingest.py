@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from db import jobs
+from ml.sample import MODEL
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources
 from services.errors import BadInput
@@ -57,7 +58,11 @@ def show(result: IngestResult, rejects: Path) -> None:
     """Print what a run did."""
     show_summary(result.summary, rejects)
     if result.run is None:
-        console.print("There is no model yet, so nothing was embedded. Next: lookalike train")
+        console.print(
+            "There is no model yet, so nothing was embedded. Next: lookalike train. To try it without training, with a "
+            f"model that knows drawn items only: LOOKALIKE_MODEL={MODEL}",
+            soft_wrap=True,
+        )
         return
     output.print(
         f"Embedded {result.run.embedded} photos in {result.run.seconds:.1f} s "

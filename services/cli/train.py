@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from ml.weights import WeightsError, imagenet_weights
 from services.cli.console import console, output, print_json, print_table, stage_bars
 from services.cli.opening import open_resources
 from services.errors import BadInput
-from services.ingest.training import TrainedModel, train_and_promote
+from services.ingest.training import TorchMissing, TrainedModel, train_and_promote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,8 @@ def train(
 
     A training that was stopped goes on where it stood. On four GPUs: torchrun --nproc-per-node 4 -m services.cli train
     """
+    if find_spec("torch") is None:  # said before anything is downloaded
+        raise TorchMissing
     config = None if recipe is None else choose_recipe(recipe)
     with open_resources() as resources, stage_bars() as progress:
         chosen = choose_weights(weights, resources, progress)
