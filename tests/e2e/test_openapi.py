@@ -81,7 +81,7 @@ REFUSED_ALL_THE_SAME = re.compile(
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Litestar]:
+def resources(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
     folder = tmp_path_factory.mktemp("shop")
     settings = Settings(
         _env_file=None, data_dir=folder / "data", model=tiny_bundle.path, threads=2, fetch_allow="127.0.0.1"
@@ -92,12 +92,18 @@ def app(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, jpeg: Mak
         with running_site() as site:
             site.photos["/lamp.jpg"] = jpeg(seed=99)
             teach_schemathesis(jpeg, f"{site.url}/lamp.jpg")
-            try:
-                yield build_app(resources)
-            finally:
-                shutdown_lifespans()
+            yield resources
     finally:
         resources.close()
+
+
+@pytest.fixture
+def app(resources: Resources) -> Iterator[Litestar]:
+    """An app of the test's own: its threads can be started once."""
+    try:
+        yield build_app(resources)
+    finally:
+        shutdown_lifespans()
 
 
 def shop(folder: Path, jpeg: MakeJpeg) -> Any:
