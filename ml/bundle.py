@@ -25,6 +25,7 @@ from ml.manifest import (
     MANIFEST,
     WEIGHTS,
     BundleError,
+    bundle_files,
     bundle_version,
     fingerprint,
     read_manifest,
@@ -80,7 +81,7 @@ class Bundle:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of the bundle's files, beside its manifest."""
-        return (*(FLOAT_FILES if self.has_float else ()), *(INT8_FILES if self.has_int8 else ()))
+        return bundle_files(has_float=self.has_float, has_int8=self.has_int8)
 
     @property
     def weights_path(self) -> Path:

@@ -22,6 +22,7 @@ from ml.manifest import (
     WEIGHTS,
     BundleError,
     Manifest,
+    bundle_files,
     bundle_version,
     fingerprint,
 )
@@ -85,8 +86,7 @@ def write_manifest(
         raise ValueError(f"metric {wrong[0]!r} is not a finite number")
     if not categories or len(set(categories)) != len(categories):
         raise ValueError(f"categories must be distinct and at least one, not {list(categories)}")
-    names = (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
-    files = {name: fingerprint(folder / name) for name in names}
+    files = {name: fingerprint(folder / name) for name in bundle_files(has_float=has_float, has_int8=has_int8)}
     manifest = Manifest(
         format=FORMAT,
         version=bundle_version(files, preprocessing, categories),

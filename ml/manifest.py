@@ -121,6 +121,11 @@ def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessin
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
+def bundle_files(*, has_float: bool, has_int8: bool) -> tuple[str, ...]:
+    """Return the names of a bundle's files, beside its manifest."""
+    return (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
+
+
 def fingerprint(file: Path) -> Fingerprint:
     """Return the file's fingerprint.
 

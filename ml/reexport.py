@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ml.bundle import Bundle
 from ml.bundle_writer import staged_folder, write_manifest
 from ml.canonical import TOLERANCE, CanonicalVectors
-from ml.manifest import FLOAT_FILES, INT8_FILES, BundleError
+from ml.manifest import BundleError, bundle_files
 from ml.precisions import measure_precisions
 from ml.quantize import add_int8_graph
 
@@ -57,7 +57,7 @@ def reexport_bundle(
     if not (keep_float or keep_int8):
         raise BundleError(bundle.path, "has no other graph, so nothing would be left", "Keep the graph that it has")
     with staged_folder(out) as folder:
-        for name in (*(FLOAT_FILES if keep_float else ()), *(INT8_FILES if keep_int8 else ())):
+        for name in bundle_files(has_float=keep_float, has_int8=keep_int8):
             shutil.copyfile(bundle.path / name, folder / name)
         if quantize_with is not None:
             add_int8_graph(folder, quantize_with, canonical=canonical)

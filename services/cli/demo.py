@@ -154,21 +154,27 @@ def only_builder(resources: Resources, stopping: threading.Event | None) -> Iter
         held.release()
 
 
-def _watched(resources: Resources, bars: Progress, url: str, stopping: threading.Event | None) -> Progress:
-    """Return progress that is shown as bars; where a server runs, it says when the first photos can be searched.
+def _until(stopping: threading.Event | None, bars: Progress) -> Progress:
+    """Return progress that is shown as bars, and raises JobCancelled once the server stops."""
 
-    It raises JobCancelled when the server stops.
-    """
-    announced = stopping is None
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if stopping is not None and stopping.is_set():
+            raise JobCancelled
+        bars(stage, done, total)
+
+    return progress
+
+
+def _watched(resources: Resources, bars: Progress, url: str, stopping: threading.Event | None) -> Progress:
+    """Return progress as `_until` does; where a server runs, it says when the first photos can be searched."""
+    announced, shown = stopping is None, _until(stopping, bars)
 
     def progress(stage: str, done: int, total: int | None) -> None:
         nonlocal announced
-        if stopping is not None and stopping.is_set():
-            raise JobCancelled
+        shown(stage, done, total)
         if not announced and any(opened.index.count() for opened in resources.live.current().opened.values()):
             announced = True
             console.print(f"The first photos can be searched, and more are coming: {url}", soft_wrap=True)
-        bars(stage, done, total)
 
     return progress
 
@@ -177,14 +183,8 @@ def _find_copies(resources: Resources, stopping: threading.Event | None = None) 
     """Look for copies; with `stopping`, the server that runs in this process does, and this waits for it."""
     if not resources.settings.duplicates:
         return
-
-    def progress(stage: str, done: int, total: int | None) -> None:
-        if stopping is not None and stopping.is_set():
-            raise JobCancelled
-        bars(stage, done, total)
-
     with stage_bars() as bars:
-        pairs = find_copies(resources, progress, served=stopping is not None)
+        pairs = find_copies(resources, _until(stopping, bars), served=stopping is not None)
     found = "1 pair of copies" if pairs == 1 else f"{pairs} pairs of copies"
     console.print(f"Every photo was compared with those nearest to it: {found}.")
 
