@@ -302,7 +302,7 @@ class FeedCursor(SQLModel, table=True):
     collection: str = Field(primary_key=True, max_length=100)
     seq: int = Field(sa_type=BigInteger)
     payload_version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
-    """What the collection's points carry, see `db.feed.PAYLOAD_VERSION`."""
+    """What the collection's points carry, see `db.rows.feed.PAYLOAD_VERSION`."""
     updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
@@ -346,7 +346,7 @@ class RecallHour(SQLModel, table=True):
 
 
 class DuplicatePair(SQLModel, table=True):
-    """Two photos of different listings that are one photo: `identical` or `same photo edited`, see `ml.duplicates`."""
+    """Photos of two listings that are copies: `identical` or `same photo edited`, see `ml.copies.verdicts`."""
 
     __tablename__ = "duplicate_pair"
     __table_args__ = (CheckConstraint("photo_id < other_photo_id", name="ck_duplicate_pair_order"),)

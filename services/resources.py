@@ -8,32 +8,33 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
-from db import generations, migrate
+from db import migrate
 from db.locks import holding
-from db.photo_files import PhotoFiles
-from db.remote_photo_files import RemotePhotoFiles
+from db.photo_bytes.folder import PhotoFiles
+from db.photo_bytes.object_store import RemotePhotoFiles
+from db.rows import generations
 from db.session import Database
-from db.vectors.server_collections import connect
-from ml.batching import BatchingEmbedder, BatchLimits
-from ml.bundle import Bundle, BundleError
-from ml.bundle_home import keep_copy
-from ml.embedder import open_embedder
-from ml.embedder_pool import EmbedderPool
-from ml.preprocess import PhotoLimits
+from db.vectors.qdrant.server_collections import connect
+from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.home import keep_copy
+from ml.embedding.batching import BatchingEmbedder, BatchLimits
+from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.pool import EmbedderPool
+from ml.photos.preprocess import PhotoLimits
 from services.errors import BadInput, Conflict, ModelMissing, ModelUnusable, Unavailable
+from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
 from services.web.metrics import EmbeddingMetrics
-from services.web.photo_fetcher import FetchLimits, PhotoFetcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from db.generations import GenerationRecord
-    from db.photo_store import PhotoStore
-    from ml.embedder import Embedder
+    from db.photo_bytes.base import PhotoStore
+    from db.rows.generations import GenerationRecord
+    from ml.embedding.openvino_embedder import Embedder
     from services.indexing.live import IndexStore
     from services.settings import Settings
 

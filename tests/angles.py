@@ -21,7 +21,7 @@ from tests.worlds import resources_in
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from db.records import ListingRecord
+    from db.rows.records import ListingRecord
     from db.vectors.base import Vector
     from services.resources import Resources
 

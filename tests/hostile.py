@@ -21,8 +21,8 @@ PILLOW_MAY_WARN = [
     pytest.mark.filterwarnings(f"ignore:::PIL.{module}")
     for module in ("Image", "TiffImagePlugin", "PngImagePlugin", "JpegImagePlugin")
 ]
-"""Marks for tests of these photos. `ml.photo` ignores what Pillow remarks on their metadata, but pytest sets warning
-filters of its own for every test, and here they make errors of warnings."""
+"""Marks for tests of these photos. `ml.photos.decode` ignores Pillow's warnings about metadata, but pytest
+sets warning filters of its own for every test, and here they turn warnings into errors."""
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 

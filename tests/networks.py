@@ -9,16 +9,16 @@ import pytest
 import torch
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from ml.export import export_bundle
-from ml.model import LookalikeNet, Part
-from ml.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from ml.export.write_bundle import export_bundle
+from ml.network.model import LookalikeNet, Part
+from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from tests.projection import CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
 
 RANDOM_PARTS = (Part(2, 0), Part(3, 0), Part(4, 0))
 FROZEN_PARTS = (
@@ -27,7 +27,7 @@ FROZEN_PARTS = (
     Part(4, 0, 2.0, scaled=True),
     Part(4, 0, 3.0, scaled=True, for_items=False),
 )
-"""A part of every kind that `ml.model` names, of a trunk with one block in each stage."""
+"""A part of every kind that `ml.network.model` names, of a trunk with one block in each stage."""
 
 
 class _SmallBottleneck(Bottleneck):
@@ -53,11 +53,11 @@ def one_thread() -> Iterator[None]:
 def small_trunks() -> Iterator[None]:
     """Let every network that is made in the block have such a trunk, and one thread; all around it is as ever."""
     with one_thread(), pytest.MonkeyPatch.context() as patch:
-        for place in ("ml.model.resnet50", "torchvision.models.resnet50"):
+        for place in ("ml.network.model.resnet50", "torchvision.models.resnet50"):
             patch.setattr(place, small_resnet50)
-        patch.setattr("ml.model.Part.channels", property(lambda part: 32 << part.stage))
-        patch.setattr("ml.train.RANDOM_TRUNK_PARTS", RANDOM_PARTS)
-        patch.setattr("ml.train.FROZEN_TRUNK_PARTS", FROZEN_PARTS)
+        patch.setattr("ml.network.model.Part.channels", property(lambda part: 32 << part.stage))
+        patch.setattr("ml.training.train.RANDOM_TRUNK_PARTS", RANDOM_PARTS)
+        patch.setattr("ml.training.train.FROZEN_TRUNK_PARTS", FROZEN_PARTS)
         yield
 
 

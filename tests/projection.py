@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from ml.bundle import Bundle
-from ml.bundle_writer import staged_folder, write_manifest
-from ml.canonical import canonical_photos, pin
-from ml.embeddings import Embeddings
-from ml.manifest import GRAPH, WEIGHTS
-from ml.openvino_runtime import compile_graph, load_openvino
-from ml.preprocess import Preprocessing
+from ml.bundle.bundle import Bundle
+from ml.bundle.canonical import canonical_photos, pin
+from ml.bundle.manifest import GRAPH, WEIGHTS
+from ml.bundle.writer import staged_folder, write_manifest
+from ml.embedding.base import Embeddings
+from ml.embedding.openvino_runtime import compile_graph, load_openvino
+from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from services.web.http_protocol import BoundedHttp
+from services.web.limits.http_protocol import BoundedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,19 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
-from ml.data import LabelledPhoto
-from ml.evaluate import evaluate
-from ml.recipes import FROM_SCRATCH, FROZEN_TRUNK, Unfreezing
-from ml.traced import traced
-from ml.train import train
+from ml.embedding.traced import traced
+from ml.evaluation.evaluate import evaluate
+from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, Unfreezing
+from ml.training.split import LabelledPhoto
+from ml.training.train import train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ml.evaluate import Metrics
-    from ml.recipes import TrainConfig
-    from ml.train import TrainResult
+    from ml.evaluation.evaluate import Metrics
+    from ml.training.recipes import TrainConfig
+    from ml.training.train import TrainResult
 
 TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=2, pairs_per_batch=4, vector_size=16)
 FROZEN = replace(
@@ -70,7 +70,7 @@ def finished(photos: list[LabelledPhoto], config: TrainConfig, *, weights: Path 
         return evaluate(rows, vectors, probabilities, **others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ml.finishing.evaluate", watched)
+        patch.setattr("ml.training.finishing.evaluate", watched)
         result = train(photos, config, weights=weights, home=home, progress=lambda at, *_: stages.append(at))
     return Finished(result, tuple(dict.fromkeys(stages)), *measured)
 
@@ -83,7 +83,7 @@ def described_in_f32() -> Iterator[None]:
         return traced(*arguments, **{**options, "precision": "f32"})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ml.features.traced", in_f32)
+        patch.setattr("ml.training.descriptors.traced", in_f32)
         yield
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db import embeddings, generations, listings, photos
-from db.embeddings import NewEmbedding
-from db.photos import StoredPhoto
-from db.records import ListingRecord
+from db.rows import embeddings, generations, listings, photos
+from db.rows.embeddings import NewEmbedding
+from db.rows.photos import StoredPhoto
+from db.rows.records import ListingRecord
 
 if TYPE_CHECKING:
     from db.session import Database

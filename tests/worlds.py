@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
 from services.resources import Resources
 from services.settings import Settings
 from tests.databases import copy_migrated_sqlite, migrated_database_url
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 CATEGORIES = ("Home & Garden / Lamps", "Phones / Handsets", "Baby & Kids Stuff / Toys")

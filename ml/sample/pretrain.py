@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.data import LabelledPhoto
-from ml.export import export_bundle
-from ml.precision_photos import precision_photos
-from ml.recipes import SAMPLE
-from ml.reexport import reexport_bundle
+from ml.export.calibration_photos import precision_photos
+from ml.export.reexport import reexport_bundle
+from ml.export.write_bundle import export_bundle
 from ml.sample import CARD, MODEL
 from ml.sample.catalogue import make_listings
 from ml.sample.render import PHOTOS, render_photos
-from ml.train import train
+from ml.training.recipes import SAMPLE
+from ml.training.split import LabelledPhoto
+from ml.training.train import train
 
 if TYPE_CHECKING:
-    from ml.bundle import Bundle
-    from ml.recipes import TrainConfig
+    from ml.bundle.bundle import Bundle
     from ml.sample.catalogue import SampleListing
     from ml.stages import Progress
+    from ml.training.recipes import TrainConfig
 
 SEED = 1007
 """Of the listings that are trained on; the demo's catalogue has 7."""
@@ -40,10 +40,10 @@ LISTINGS = 6000
 _CARD = """# The model of the demo
 
 A ResNet-50 with random weights at first, trained on {listings:,} drawn listings with two photos each, and quantised to
-int8. `python -m ml.sample.pretrain` makes it: listings drawn with seed {seed}, the recipe `ml/recipe_files/sample.toml`
-(seed {recipe_seed}), {epochs} epochs of photos of {size} pixels, in {precision} on {threads} thread(s), torch
-{torch}. It knows drawn items and nothing else. The demo's catalogue is drawn with another seed: the demo measures on
-listings that this model has never seen.
+int8. `python -m ml.sample.pretrain` makes it: listings drawn with seed {seed}, the recipe
+`ml/training/recipe_files/sample.toml` (seed {recipe_seed}), {epochs} epochs of photos of {size} pixels,
+in {precision} on {threads} thread(s), torch {torch}. It knows drawn items and nothing else. The demo's
+catalogue is drawn with another seed: the demo measures on listings that this model has never seen.
 
 Measured on {held_out} photos of held-out listings, each searched for among all {gallery:,}, before quantising:
 
@@ -69,7 +69,7 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
     A training that was stopped goes on where it stood, in `work`, which is left there.
 
     Raises:
-        TrainingError, BundleError, OSError: see `ml.train.train` and `ml.export.export_bundle`.
+        TrainingError, BundleError, OSError: see `ml.training.train.train` and `ml.export.write_bundle.export_bundle`.
     """
     drawn = make_listings(listings, np.random.default_rng(SEED))
     photos = work / PHOTOS

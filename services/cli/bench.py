@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ml.bench_text import render
+from services.bench.embed_text import render
+from services.bench.ingest import bench_embedding, bench_ingesting
 from services.cli.bench_search import bench_search
-from services.cli.console import output, print_json, stage_bars
-from services.cli.opening import open_resources
-from services.ingest.benchmark import bench_embedding, bench_ingesting
+from services.cli.terminal.console import output, print_json, stage_bars
+from services.cli.terminal.opening import open_resources
 
 if TYPE_CHECKING:
-    from services.ingest.benchmark import IngestBenchmark
+    from services.bench.ingest import IngestBenchmark
 
 bench_app = typer.Typer(help="Measure speed against named baselines.", no_args_is_help=True)
 bench_app.command("search")(bench_search)

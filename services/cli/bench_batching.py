@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.console import output, print_json
-from services.cli.opening import open_resources
+from services.cli.terminal.console import output, print_json
+from services.cli.terminal.opening import open_resources
 from services.errors import BadInput
 
 
@@ -19,8 +19,8 @@ def bench_requests(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Embed single photos from many threads at once, batched and one by one, and print rates and latencies of both."""
-    from ml.bench_batching import bench_requests as measure
-    from ml.bench_batching import render
+    from services.bench.requests import bench_requests as measure
+    from services.bench.requests import render
 
     with open_resources() as resources:
         try:

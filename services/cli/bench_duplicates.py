@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.console import output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
-from services.ingest.duplicates_benchmark import bench_finding
+from services.bench.duplicates import bench_finding
+from services.cli.terminal.console import output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
 
 if TYPE_CHECKING:
-    from services.ingest.duplicates_benchmark import DuplicateBenchmark
+    from services.bench.duplicates import DuplicateBenchmark
 
 
 def bench_duplicates(

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from services.cli.console import print_json, print_table, stage_bars
+from services.bench.freshness import measure_freshness
 from services.cli.serve import DEFAULT_PORT
-from services.ingest.freshness import measure_freshness
-from services.ingest.progress import StageCounter
+from services.cli.terminal.console import print_json, print_table, stage_bars
+from services.ingest.pipeline.progress import StageCounter
 
 
 def bench_freshness(

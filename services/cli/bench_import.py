@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.console import output, print_json, print_table, stage_bars
-from services.ingest.import_benchmark import measure_import
+from services.bench.imports import measure_import
+from services.cli.terminal.console import output, print_json, print_table, stage_bars
 
 if TYPE_CHECKING:
-    from services.ingest.import_benchmark import ImportBenchmark, StageFigures
+    from services.bench.imports import ImportBenchmark, StageFigures
 
 
 def bench_import(

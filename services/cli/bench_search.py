@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from services.cli.console import output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
-from services.search.index_benchmark import measure_search
+from services.bench.search import measure_search
+from services.cli.terminal.console import output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
 
 if TYPE_CHECKING:
-    from services.search.index_benchmark import SearchBenchmark
+    from services.bench.search import SearchBenchmark
 
 
 def bench_search(

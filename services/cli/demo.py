@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from db import generations, keys, photos
 from db.locks import try_to_hold
-from ml.manifest import read_manifest
-from ml.recipes import FINE_TUNED
+from db.rows import generations, keys, photos
+from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
-from services.cli.console import console, output, print_table, stage_bars
+from ml.training.recipes import FINE_TUNED
 from services.cli.ingest import save_rejects, show_summary
-from services.cli.opening import open_resources, read_settings
 from services.cli.serve import DEFAULT_PORT, check_port, run
+from services.cli.terminal.console import console, output, print_table, stage_bars
+from services.cli.terminal.opening import open_resources, read_settings
 from services.cli.train import figure_rows
 from services.errors import Conflict, ModelMissing
-from services.ingest.job_progress import JobCancelled
+from services.ingest.models.stored_quality import measure_stored
+from services.ingest.models.training import train_and_promote
+from services.ingest.pipeline.job_progress import JobCancelled
 from services.ingest.sample import find_copies, ingest_sample
-from services.ingest.stored_quality import measure_stored
-from services.ingest.training import train_and_promote
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
-    from services.ingest.progress import Progress
+    from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 
 _DATA_DIR = Path("data/demo")

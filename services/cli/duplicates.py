@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from db import duplicates as stored
-from db.duplicate_groups import Group, GroupState, groups
-from services.cli.console import console, output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
+from db.rows import duplicates as stored
+from db.rows.duplicate_groups import Group, GroupState, groups
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
 from services.indexing.duplicates import DuplicateFinder
 from services.resources import Resources
 

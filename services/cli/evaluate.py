@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ml.report.page import NAMES
-from services.cli.console import console, output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
+from ml.evaluation.report.page import NAMES
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
 from services.cli.train import choose_weights
-from services.ingest.evaluation import Wanted, evaluate_model
+from services.ingest.models.evaluation import Wanted, evaluate_model
 
 if TYPE_CHECKING:
-    from ml.bootstrap import Estimate
-    from ml.report.figures import CategoryReport, RetrievalReport
-    from services.ingest.evaluation import Evaluation
+    from ml.evaluation.intervals import Estimate
+    from ml.evaluation.report.figures import CategoryReport, RetrievalReport
+    from services.ingest.models.evaluation import Evaluation
 
 
 def evaluate(

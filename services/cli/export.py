@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.console import output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
-from services.ingest.exporting import export_model
+from services.cli.terminal.console import output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
+from services.ingest.models.exporting import export_model
 
 if TYPE_CHECKING:
-    from services.ingest.exporting import Exported, ExportedPrecision
+    from services.ingest.models.exporting import Exported, ExportedPrecision
 
 
 def export(

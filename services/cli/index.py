@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlalchemy.exc import OperationalError
 
-from db import embeddings, generations, migrate
+from db import migrate
+from db.rows import embeddings, generations
 from db.session import Database
 from db.vectors.folder_lock import IndexLocked
-from services.cli.console import console, output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources, read_settings
-from services.cli.waiting import patiently
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources, read_settings
+from services.cli.terminal.waiting import patiently
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, agreement
 from services.indexing.consistency import Drift, live_drift, repair_live
 from services.indexing.generations import previous_generation, prune
-from services.ingest.reindex import promote
-from services.ingest.reindex import reindex as run_reindex
-from services.ingest.upkeep import tidy
+from services.ingest.jobs.tidy import tidy
+from services.ingest.pipeline.reindex import promote
+from services.ingest.pipeline.reindex import reindex as run_reindex
 from services.resources import DatabaseAway
 
 if TYPE_CHECKING:
-    from db.generations import GenerationRecord
+    from db.rows.generations import GenerationRecord
     from services.resources import Resources
 
 index_app = typer.Typer(help="The generations of the indexes.", no_args_is_help=True)

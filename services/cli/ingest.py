@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db import jobs
+from db.rows import jobs
 from ml.sample import MODEL
-from services.cli.console import console, output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
 from services.errors import BadInput
-from services.ingest.columns import Columns
-from services.ingest.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
-from services.ingest.rejects import write_rejects
+from services.ingest.files.columns import Columns
+from services.ingest.files.rejects import write_rejects
+from services.ingest.pipeline.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
 
 if TYPE_CHECKING:
-    from services.ingest.ledger import IngestSummary
+    from services.ingest.pipeline.ledger import IngestSummary
     from services.resources import Resources
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from db import keys
 from db.models import Role
-from services.cli.console import console, output, print_json, print_table
-from services.cli.opening import open_resources, place_of_database
+from db.rows import keys
+from services.cli.terminal.console import console, output, print_json, print_table
+from services.cli.terminal.opening import open_resources, place_of_database
 from services.errors import NotFound
 
 keys_app = typer.Typer(help="API keys. Once there is one, every call takes one.", no_args_is_help=True)

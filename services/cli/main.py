@@ -25,7 +25,7 @@ from services.cli import (
     train,
     worker,
 )
-from services.cli.console import console, fail
+from services.cli.terminal.console import console, fail
 from services.errors import LookalikeError, is_storage_full
 
 app = typer.Typer(

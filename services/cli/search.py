@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from services.cli.console import console, print_json, print_table
-from services.cli.opening import open_resources
-from services.cli.remote import Key, Server, asking
+from services.cli.terminal.console import console, print_json, print_table
+from services.cli.terminal.opening import open_resources
+from services.cli.terminal.remote import Key, Server, asking
 from services.errors import BadInput
-from services.search.query import query_of
-from services.search.schemas import classify_answer, search_answer
+from services.search.query.parsing import query_of
+from services.search.rest.answers import classify_answer, search_answer
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire import Classification, SearchAnswer, SearchFields
+from services.wire.search import Classification, SearchAnswer, SearchFields
 
 Crop = Annotated[str | None, typer.Option(help="Part of the photo: x,y,width,height, in shares of its sides.")]
 

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
-from db import keys
-from services.cli.console import console
-from services.cli.opening import open_resources
-from services.cli.waiting import await_stores
+from db.rows import keys
+from services.cli.terminal.console import console
+from services.cli.terminal.opening import open_resources
+from services.cli.terminal.waiting import await_stores
 from services.errors import BadInput, LookalikeError
 from services.ingest.app import create_app as create_ingest_app
 from services.ingest.app import ingest_part
 from services.search.app import create_app as create_search_app
 from services.search.app import search_part
 from services.web.app import create_app
-from services.web.http_protocol import BoundedHttp
+from services.web.limits.http_protocol import BoundedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ml.recipes import TrainingError, read_recipe
-from ml.weights import WeightsError, imagenet_weights
-from services.cli.console import console, output, print_json, print_table, stage_bars
-from services.cli.opening import open_resources
+from ml.network.imagenet_weights import WeightsError, imagenet_weights
+from ml.training.recipes import TrainingError, read_recipe
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
+from services.cli.terminal.opening import open_resources
 from services.errors import BadInput
-from services.ingest.training import TorchMissing, TrainedModel, train_and_promote
+from services.ingest.models.training import TorchMissing, TrainedModel, train_and_promote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ml.recipes import TrainConfig
-    from services.ingest.progress import Progress
+    from ml.training.recipes import TrainConfig
+    from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 
 
@@ -30,7 +30,7 @@ def train(
         typer.Option(help="ImageNet weights: a .safetensors or .pth file, a bundle's folder, `download`, or `none`."),
     ] = "download",
     recipe: Annotated[
-        Path | None, typer.Option(help="How to train: a TOML file like those in ml/recipe_files.")
+        Path | None, typer.Option(help="How to train: a TOML file like those in ml/training/recipe_files.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make it live even if it is a worse model.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the measured quality as JSON.")] = False,

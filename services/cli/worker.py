@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 
-from services.cli.console import console
-from services.cli.opening import open_resources
-from services.cli.waiting import await_stores
-from services.ingest.worker import EmbeddingWorker
+from services.cli.terminal.console import console
+from services.cli.terminal.opening import open_resources
+from services.cli.terminal.waiting import await_stores
+from services.ingest.pipeline.worker import EmbeddingWorker
 
 
 def worker() -> None:

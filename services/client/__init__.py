@@ -5,7 +5,7 @@
         for result in lookalike.results(answer):
             print(result.score, result.title)
 
-What is sent and answered is described in `services.wire` and `services.ingest_wire`.
+What is sent and answered is described in `services.wire.search` and `services.wire.ingest`.
 """
 
 from services.client.asynchronous import AsyncClient

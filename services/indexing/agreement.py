@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from db import embeddings
+from db.rows import embeddings
 from db.vectors.base import Filter
 
 if TYPE_CHECKING:

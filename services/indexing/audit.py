@@ -15,8 +15,8 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from db import generations, recall
-from db.recall import Tally
+from db.rows import generations, recall
+from db.rows.recall import Tally
 from services.indexing.low_priority import give_way
 from services.indexing.quality import LEAST_ANN_RECALL, found_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db import embeddings
+from db.rows import embeddings
 from db.vectors.checksums import HeldPoints, checksums
 from services.indexing.follower import Follower
 from services.indexing.live import reaching

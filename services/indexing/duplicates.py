@@ -8,13 +8,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from db import duplicates, embeddings, feed, photos
-from db.duplicates import FoundCopy
 from db.locks import holding, try_to_hold
+from db.rows import duplicates, embeddings, feed, photos
+from db.rows.duplicates import FoundCopy
 from db.vectors.base import Filter
-from ml.duplicates import CANDIDATES, Verdict, judge, ways_to_lie
-from ml.photo_features import SIDE, at_compared_size, features
-from ml.preprocess import DEFAULT_LIMITS, PhotoError, decode
+from ml.copies.local_features import SIDE, at_compared_size, features
+from ml.copies.verdicts import CANDIDATES, Verdict, judge, ways_to_lie
+from ml.photos.preprocess import DEFAULT_LIMITS, PhotoError, decode
 from services.indexing.follower import SqlCursor
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from db.models import Photo
-    from db.photo_store import PhotoStore
-    from db.photos import ClaimedPhoto
+    from db.photo_bytes.base import PhotoStore
+    from db.rows.photos import ClaimedPhoto
     from db.session import Database
     from db.vectors.base import Point, VectorIndex
-    from ml.duplicates import Copy
-    from ml.photo import PhotoLimits
-    from ml.photo_features import Features
+    from ml.copies.local_features import Features
+    from ml.copies.verdicts import Copy
+    from ml.photos.decode import PhotoLimits
     from services.indexing.live import LiveIndexes
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from db import embeddings, feed
 from db.locks import holding
+from db.rows import embeddings, feed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

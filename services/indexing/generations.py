@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from db import embeddings, feed, generations
 from db.locks import holding, try_to_hold
 from db.models import GenerationState
+from db.rows import embeddings, feed, generations
 from services.errors import Conflict, NotFound, Unavailable
 from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from db.generations import GenerationRecord
     from db.locks import HeldLock
+    from db.rows.generations import GenerationRecord
     from db.session import Database
     from services.indexing.live import IndexStore, OpenIndex
 

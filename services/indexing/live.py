@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from db import generations
+from db.rows import generations
 from db.vectors.folder_lock import IndexLocked
 from services.errors import IndexUnavailable, ModelMissing
 from services.indexing.follower import Follower
@@ -16,7 +16,7 @@ from services.indexing.follower import Follower
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from db.generations import GenerationRecord
+    from db.rows.generations import GenerationRecord
     from db.session import Database
     from db.vectors.base import VectorIndex
     from services.indexing.follower import CursorStore

@@ -6,12 +6,12 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from db import embeddings
-from db.vectors.edge_optimise import optimise_edge
-from db.vectors.faiss_index import FaissIndex
-from db.vectors.qdrant_edge import QdrantEdgeIndex
-from db.vectors.qdrant_server import QdrantServerIndex
-from db.vectors.server_collections import drop_collection, server_errors
+from db.rows import embeddings
+from db.vectors.faiss.index import FaissIndex
+from db.vectors.qdrant.edge import QdrantEdgeIndex
+from db.vectors.qdrant.edge_optimise import optimise_edge
+from db.vectors.qdrant.server import QdrantServerIndex
+from db.vectors.qdrant.server_collections import drop_collection, server_errors
 from services.indexing.follower import Follower, MemoryCursor, SqlCursor
 from services.indexing.live import OpenIndex
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qdrant_client import QdrantClient
 
-    from db.generations import GenerationRecord
+    from db.rows.generations import GenerationRecord
     from db.session import Database
     from db.vectors.base import VectorIndex
 

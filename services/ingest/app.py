@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from services.ingest.changes import ListingChanges
-from services.ingest.controllers import AdminController, BulkController
-from services.ingest.duplicate_controllers import DuplicateController
-from services.ingest.duplicate_worker import DuplicateWorker
-from services.ingest.job_controllers import JobController
-from services.ingest.listing_controllers import ListingController
-from services.ingest.model_controllers import ModelController
-from services.ingest.runner import JobRunner
-from services.ingest.worker import EmbeddingWorker
+from services.ingest.duplicates.worker import DuplicateWorker
+from services.ingest.jobs.runner import JobRunner
+from services.ingest.pipeline.changes import ListingChanges
+from services.ingest.pipeline.worker import EmbeddingWorker
+from services.ingest.rest.admin import AdminController, BulkController
+from services.ingest.rest.duplicates import DuplicateController
+from services.ingest.rest.jobs import JobController
+from services.ingest.rest.listings import ListingController
+from services.ingest.rest.model import ModelController
 from services.web.app import FORM_ALLOWANCE, AppPart, sized
 from services.web.app import create_app as create_web_app
-from services.web.threads import Workers
+from services.web.limits.threads import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,17 +7,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from db import duplicates, embeddings, generations, photos
-from ml.embedder import available_cores
+from db.rows import duplicates, embeddings, generations, photos
+from ml.embedding.openvino_embedder import available_cores
 from ml.sample import begin_sample, render_listing
 from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
 from services.indexing.duplicates import DuplicateFinder
-from services.ingest.job_outcome import recorded
-from services.ingest.job_progress import JobProgress
-from services.ingest.photos import FolderPhotos
-from services.ingest.pipeline import IngestInputs, account_and_index, create_ingest_job, load_files
-from services.ingest.worker import EmbeddingWorker, await_embedding
+from services.ingest.photos.sources import FolderPhotos
+from services.ingest.pipeline.job_progress import JobProgress
+from services.ingest.pipeline.outcome import recorded
+from services.ingest.pipeline.pipeline import IngestInputs, account_and_index, create_ingest_job, load_files
+from services.ingest.pipeline.worker import EmbeddingWorker, await_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ml.sample import Sample
-    from services.ingest.ledger import Ledger
-    from services.ingest.progress import Progress
+    from services.ingest.pipeline.ledger import Ledger
+    from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 
 _ASKS_EVERY_S = 0.1

@@ -9,16 +9,16 @@ from anyio import to_thread
 from litestar.di import Provide
 
 from services.indexing.audit import Auditing, RecallAuditor
-from services.search.catalogue_controllers import CatalogueController, get_listing, newest_listings, query_photo
-from services.search.controllers import SearchController
-from services.search.duplicates import get_duplicates
 from services.search.page.routes import page_routes
-from services.search.parameters import search_fields
+from services.search.rest.catalogue import CatalogueController, get_listing, newest_listings, query_photo
+from services.search.rest.duplicates import get_duplicates
+from services.search.rest.query_parameters import search_fields
+from services.search.rest.search import SearchController
 from services.search.service import SearchService
 from services.web.app import AppPart
 from services.web.app import create_app as create_web_app
+from services.web.limits.threads import Workers
 from services.web.metrics import show_recall
-from services.web.threads import Workers
 
 _SEARCHES_WAITING = 128
 """Searches that may wait for a thread where no photo has to be embedded: at 10 ms each on two cores, for 0.6 s."""

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db import listings
-from ml.calibration import CONFIDENT_FROM
-from ml.crops import WHOLE
+from db.rows import listings
+from ml.bundle.calibration import CONFIDENT_FROM
+from ml.photos.crops import WHOLE
 from services.errors import BadQuery
 from services.indexing.audit import RecallAuditor
-from services.search.empties import why_empty
-from services.search.engines import Engines
-from services.search.pools import Pools, pool_size
-from services.search.query import check_fields, check_k, query_of
-from services.search.resolving import plain_fields, resolved, taste_of
-from services.search.scores import score_map_of
-from services.search.stages import Stages
-from services.search.subjects import Subjects
-from services.search.tokens import (
+from services.search.query.defaults import plain_fields, resolved, taste_of
+from services.search.query.parsing import check_fields, check_k, query_of
+from services.search.query.stages import Stages
+from services.search.query.subjects import Subjects
+from services.search.query.tokens import (
     Cursor,
     Found,
     ListingSubject,
@@ -30,19 +26,23 @@ from services.search.tokens import (
     encode,
     seen_hashes,
 )
-from services.search.walks import Answer, Walks
+from services.search.results.no_results import why_empty
+from services.search.results.paging import Answer, Walks
+from services.search.results.ranking_pool import Pools, pool_size
+from services.search.results.scores import score_map_of
+from services.search.retrieval.engines import Engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from db.vectors.base import Filter
-    from ml.crops import Crop
+    from ml.photos.crops import Crop
     from services.indexing.live import IndexSet
     from services.resources import Resources
-    from services.search.pools import RankedPool
-    from services.search.subjects import Subject
-    from services.search.tokens import SubjectKey
-    from services.wire import Recommendation, SearchFields, StoredSearch
+    from services.search.query.subjects import Subject
+    from services.search.query.tokens import SubjectKey
+    from services.search.results.ranking_pool import RankedPool
+    from services.wire.search import Recommendation, SearchFields, StoredSearch
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 from litestar.exceptions import NotFoundException
 
-from db import keys
 from db.models import Role
+from db.rows import keys
 from services.errors import KeyRefused, RateLimited, RoleMissing
-from services.web.rate_limits import RateLimits
+from services.web.limits.rate_limits import RateLimits
 from services.web.request_ids import request_id
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler
     from litestar.types import Message, Scope
 
-    from db.keys import KeyRecord
+    from db.rows.keys import KeyRecord
+    from services.web.limits.threads import Workers
     from services.web.ports import Parts
-    from services.web.threads import Workers
 
 log = logging.getLogger(__name__)
 

@@ -10,18 +10,18 @@ from litestar import Controller, Litestar
 from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
-from ml.batch_limits import BatchLimits
+from ml.embedding.batch_limits import BatchLimits
 from services.web.access import Access
 from services.web.cross_origin import cors_config
 from services.web.following import following
 from services.web.health import HealthController
-from services.web.openapi import docs_assets, openapi_config
+from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
+from services.web.limits.threads import Workers
+from services.web.openapi.config import docs_assets, openapi_config
 from services.web.options import tell_all_methods
 from services.web.problems import problem_handlers
 from services.web.request_ids import send_request_id
 from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
-from services.web.slow_bodies import LARGE_BODY, BodyDeadline
-from services.web.threads import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.errors import Unavailable
-from services.web.openapi_answers import answered
+from services.web.openapi.responses import answered
 from services.web.ports import Parts
 from services.web.problems import problem_responses
 

@@ -18,7 +18,7 @@ _WAITING_PHOTOS = Gauge(
 
 
 class EmbeddingMetrics:
-    """A `ml.batch_queue.BatchObserver` that counts, over all models of the process."""
+    """A `ml.embedding.batch_queue.BatchObserver` that counts, over all models of the process."""
 
     def waiting_changed(self, by: int) -> None:
         """Add to the photos that wait."""

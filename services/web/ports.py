@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from db.generations import GenerationRecord
+    from db.rows.generations import GenerationRecord
     from db.session import Database
     from services.settings import Settings
 

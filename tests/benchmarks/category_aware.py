@@ -3,7 +3,7 @@
     python -m tests.benchmarks.category_aware DATA_DIR
 
 For each held-out photo: same-listing recall and category precision as `lookalike evaluate` measures them, of the plain
-ranking, and of the one in which listings of the believed categories come first (`services.search.ranking`).
+ranking, and of the one in which listings of the believed categories come first (`services.search.results.ranking`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db import embeddings
-from ml.metrics import precision_at_k, recall_at_k
-from ml.pipeline import embed_all
-from ml.retrieval import gallery_of, search_all
-from services.ingest.evaluation import find_bundle
-from services.ingest.held_out import split_of
-from services.ingest.training import labelled_photos
+from db.rows import embeddings
+from ml.embedding.bulk import embed_all
+from ml.evaluation.metrics import precision_at_k, recall_at_k
+from ml.evaluation.retrieval import gallery_of, search_all
+from services.ingest.models.evaluation import find_bundle
+from services.ingest.models.held_out import split_of
+from services.ingest.models.training import labelled_photos
 from services.resources import Resources
-from services.search.ranking import believed_categories
+from services.search.results.ranking import believed_categories
 from services.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.data import LabelledPhoto
+    from ml.training.split import LabelledPhoto
 
 FIRST = 2.0
 """Added to the inner product of listings that come first: more than any two cosines differ by."""

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.drawn_world FROM_DATA_DIR TO_DATA_DIR --photos 1000000 [--indexes faiss]
 
-Vectors are drawn by `ml.drawn_embeddings`, payloads by `services.search.drawn_catalogue`, two photos a listing. The
+`services.bench.drawn_embeddings` draws vectors and `services.bench.drawn_catalogue` payloads, two photos a listing. The
 photos have no files: searches by listing do not need them. Prints what each index took to build, and how large it is.
 """
 
@@ -21,12 +21,12 @@ import numpy as np
 from more_itertools import chunked
 from sqlalchemy import insert
 
-from db import embeddings, generations
 from db.models import Embedding, Listing, Photo, PhotoState
-from ml.drawn_embeddings import fit
+from db.rows import embeddings, generations
+from services.bench.drawn_catalogue import DrawnCatalogue
+from services.bench.drawn_embeddings import fit
 from services.indexing.generations import build_and_promote
 from services.resources import Resources
-from services.search.drawn_catalogue import DrawnCatalogue
 from services.settings import Settings
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import uvicorn
 from fastapi import FastAPI, UploadFile
 from PIL import Image
 
-from db import embeddings
-from ml.torch_embedder import TorchEmbedder
+from db.rows import embeddings
+from ml.embedding.torch_embedder import TorchEmbedder
 from services.resources import Resources
 from services.settings import Settings
 

@@ -31,7 +31,7 @@ from sqlmodel import select
 
 from db.models import Photo, PhotoState
 from db.session import Database
-from ml.bench_machine import this_machine
+from services.bench.machine import this_machine
 from services.resources import Resources
 from services.settings import Settings
 from tests.benchmarks.load import Load, at_rate, get, post_photo, saturating

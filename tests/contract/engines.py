@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from db.vectors.faiss_index import FaissIndex
-from db.vectors.faiss_lists import IvfSettings
-from db.vectors.qdrant_edge import QdrantEdgeIndex
-from db.vectors.qdrant_server import QdrantServerIndex
-from db.vectors.server_collections import connect
+from db.vectors.faiss.index import FaissIndex
+from db.vectors.faiss.lists import IvfSettings
+from db.vectors.qdrant.edge import QdrantEdgeIndex
+from db.vectors.qdrant.server import QdrantServerIndex
+from db.vectors.qdrant.server_collections import connect
 from tests.contract.catalogue import VECTOR_SIZE
 
 if TYPE_CHECKING:

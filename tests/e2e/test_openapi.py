@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
     from schemathesis.engine.recorder import CheckNode
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 GIVEN_EXAMPLES = os.environ.get("LOOKALIKE_TEST_OPENAPI_EXAMPLES")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlmodel import select
 
-from db import embeddings, generations
 from db.models import FeedCursor, GenerationState
+from db.rows import embeddings, generations
 from services.indexing.consistency import live_drift
 from services.indexing.generations import clean_up
-from services.ingest.reindex import reindex
+from services.ingest.pipeline.reindex import reindex
 from tests.faults.reindexing_child import make_change, serve_and_post
 from tests.faults.shop import FORKSERVER
 from tests.worlds import ingest, marketplace, resources_in
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.indexing.live import IndexSet
     from services.resources import Resources
     from tests.conftest import MakeJpeg

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.testing import TestClient
 
-from db import embeddings, feed, generations, jobs
-from db.vectors import snapshots
-from db.vectors.faiss_index import FaissIndex
-from db.vectors.qdrant_edge import QdrantEdgeIndex
+from db.rows import embeddings, feed, generations, jobs
+from db.vectors.faiss import snapshots
+from db.vectors.faiss.index import FaissIndex
+from db.vectors.qdrant.edge import QdrantEdgeIndex
 from services.cli.serve import build_app
 from services.indexing import generations as building
 from services.indexing.follower import SqlCursor
 from services.indexing.stores import FaissStore, QdrantEdgeStore
-from services.ingest import embedding
-from services.ingest.embedding import PhotoEmbedder
-from services.ingest.reindex import promote, reindex
+from services.ingest.pipeline.embedding import PhotoEmbedder
+from services.ingest.pipeline.pipeline import embedding
+from services.ingest.pipeline.reindex import promote, reindex
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:

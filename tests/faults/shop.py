@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import httpx
 import pytest
 
-from db import feed, photos
+from db.rows import feed, photos
 from services.indexing.consistency import live_drift
 from tests.waiting import PATIENCE_S, wait_for
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 

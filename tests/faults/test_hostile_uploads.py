@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
-from db import jobs
+from db.rows import jobs
 from services.search.app import create_app
 from tests.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
 from tests.worlds import ingest, listing_row, marketplace, resources_in
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 pytestmark = PILLOW_MAY_WARN

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db import embeddings, jobs, listings, photos
 from db.models import Job, JobState
-from services.ingest.runner import JobRunner
-from services.ingest.worker import EmbeddingWorker
+from db.rows import embeddings, jobs, listings, photos
+from services.ingest.jobs.runner import JobRunner
+from services.ingest.pipeline.worker import EmbeddingWorker
 from tests.faults.shop import (
     KILLS,
     assert_all_agree,
@@ -30,7 +30,7 @@ from tests.worlds import Marketplace, listing_row, marketplace, resources_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 QDRANT_BINARY = os.environ.get("LOOKALIKE_TEST_QDRANT_BINARY", "")

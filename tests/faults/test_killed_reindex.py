@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
-from db import generations, listings
 from db.models import GenerationState
+from db.rows import generations, listings
 from services.cli.serve import build_app
-from services.ingest.reindex import promote, reindex
+from services.ingest.pipeline.reindex import promote, reindex
 from tests.databases import migrated_database_url
 from tests.faults.killed_world import (
     Found,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from _pytest.mark import ParameterSet
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 

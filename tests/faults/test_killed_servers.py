@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from db import photos
+from db.rows import photos
 from tests.faults.shop import KILLS, Shop, once_and_often, serving, wait_until_embedded
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 

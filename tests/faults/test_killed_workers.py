@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db import embeddings, photos
 from db.models import PhotoState
-from services.ingest.pipeline import create_ingest_job, load_files
-from services.ingest.progress import silent
+from db.rows import embeddings, photos
+from services.ingest.pipeline.pipeline import create_ingest_job, load_files
+from services.ingest.pipeline.progress import silent
 from tests.faults.shop import (
     KILLS,
     assert_all_agree,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db import listings, photos
 from db.models import PhotoState
+from db.rows import listings, photos
 from services.errors import Conflict, NotFound
 from services.indexing.consistency import drift
-from services.ingest.changes import GivenListing, ListingChanges
+from services.ingest.pipeline.changes import GivenListing, ListingChanges
 from tests.databases import new_database
 from tests.faults.shop import commanding, wait_until_embedded
 from tests.worlds import resources_in
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 

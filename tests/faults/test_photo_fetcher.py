@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import PhotoRejected
-from services.web.photo_fetcher import FetchLimits, PhotoFetcher
+from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher
 from tests.sites import BOMB, Site, running_site
 from tests.waiting import PATIENCE_S
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 SEARCHES, CHANGES, LISTINGS = map(int, os.environ.get("LOOKALIKE_TEST_LOAD", "12,2,60").split(","))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from db.session import Database
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace

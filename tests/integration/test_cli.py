@@ -16,11 +16,11 @@ import pytest
 from db.locks import holding
 from services.cli.demo import DemoRecord, only_builder
 from services.cli.main import main
-from services.ingest.job_progress import JobCancelled
+from services.ingest.pipeline.job_progress import JobCancelled
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
-    from ml.bundle import Bundle
+    from ml.bundle.bundle import Bundle
     from tests.conftest import MakeJpeg
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from litestar.testing import TestClient
 
-from db import generations
+from db.rows import generations
 from db.session import Database
-from ml.bundle import Bundle
+from ml.bundle.bundle import Bundle
 from services.cli.serve import Served, build_app
 from services.errors import Unavailable
 from services.resources import Resources

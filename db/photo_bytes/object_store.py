@@ -1,0 +1,165 @@
+"""Photos in an object store, reached through fsspec: `s3://bucket/photos`, `gs://...`, or what else has a driver.
+
+A photo is written by one request that stores the whole object or nothing, as object stores do; where the store is of
+another kind, it is written under another name and moved.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import fsspec
+from fsspec.implementations.arrow import ArrowFSWrapper
+from pyarrow.fs import FileSystem
+
+from db.photo_bytes.base import is_name, place_of, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from db.photo_bytes.folder import PhotoFiles
+
+_IN_ARROW = frozenset({"s3", "gs"})
+"""Stores that pyarrow reaches by itself, so that no driver need be installed."""
+
+_WHOLE_OR_NOTHING = frozenset({"s3", "gs", "gcs", "az", "abfs", "memory"})
+
+_STORED_AGAIN_AFTER = timedelta(hours=12)
+"""How old a photo must be to be written again when it is put again: objects cannot be touched."""
+
+
+class RemotePhotoFiles:
+    """Photos under a URL; a `PhotoStore`. What must lie on this machine is kept in `cache`."""
+
+    def __init__(self, url: str, cache: PhotoFiles) -> None:
+        """Take `url` apart; nothing is asked of the store yet.
+
+        Raises:
+            ValueError: the URL is of a kind that needs a package which is not installed, or of none.
+        """
+        parts = urlsplit(url)
+        self._name, self._cache = f"{parts.scheme}://{parts.hostname or ''}{parts.path}", cache  # without credentials
+        self._fs, self._root = _open(url)
+        self._moves = parts.scheme not in _WHOLE_OR_NOTHING
+
+    def put(self, content: bytes) -> str:
+        """See `PhotoStore`."""
+        sha256 = sha256_of(content)
+        place = self._place(sha256)
+        with self._errors():
+            if self._age(place) > _STORED_AGAIN_AFTER:
+                self._write(place, content)
+        return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """See `PhotoStore`."""
+        place = self._place(sha256)
+        with self._errors():
+            return bytes(self._fs.cat_file(place))
+
+    def local_path(self, sha256: str) -> Path:
+        """See `PhotoStore`."""
+        path = self._cache.local_path(sha256)
+        if not path.is_file():
+            self._cache.put(self.read(sha256))
+        return path
+
+    def delete(self, sha256: str) -> None:
+        """See `PhotoStore`."""
+        place = self._place(sha256)
+        with self._errors():
+            if self._fs.exists(place):
+                self._fs.rm_file(place)
+
+    def sweep_temporary(self) -> int:
+        """See `PhotoStore`."""
+        return self._cache.sweep_temporary()
+
+    def sweep_unused(self, used: Callable[[Sequence[str]], Collection[str]], *, untouched_for: timedelta) -> int:
+        """See `PhotoStore`.
+
+        Objects cannot be set aside: one that is put again in the moment between the last look and its removal is lost
+        until it is put once more. It must have been unused for `untouched_for` before.
+        """
+        swept = 0
+        for number in range(256):
+            with self._errors():
+                places = {place.rpartition("/")[2]: place for place in self._listed(f"{self._root}/{number:02x}")}
+                old = [name for name in places if is_name(name) and self._age(places[name]) > untouched_for]
+            for name in sorted(set(old) - set(used(old))):
+                with self._errors():
+                    is_old = timedelta.max > self._age(self._place(name)) > untouched_for
+                if is_old and not used([name]):
+                    self.delete(name)
+                    swept += 1
+        return swept
+
+    def _place(self, sha256: str) -> str:
+        return "/".join((self._root, *place_of(sha256)))
+
+    def _listed(self, folder: str) -> list[str]:
+        try:
+            found: list[str] = self._fs.ls(folder, detail=False)
+        except FileNotFoundError:
+            return []
+        return found
+
+    def _age(self, place: str) -> timedelta:
+        """Return how long ago an object was written; longer than anything where it is not there."""
+        try:
+            written: datetime | None = self._fs.modified(place)
+        except FileNotFoundError:
+            written = None
+        if written is None:
+            return timedelta.max
+        return datetime.now(UTC) - (written if written.tzinfo else written.replace(tzinfo=UTC))
+
+    def _write(self, place: str, content: bytes) -> None:
+        if not self._moves:
+            self._fs.pipe_file(place, content)
+            return
+        folder, _, name = place.rpartition("/")
+        temporary = f"{self._root}/partial/{name}.{uuid4().hex}"
+        self._fs.makedirs(f"{self._root}/partial", exist_ok=True)
+        self._fs.makedirs(folder, exist_ok=True)
+        try:
+            self._fs.pipe_file(temporary, content)
+            self._fs.mv(temporary, place)
+        except BaseException:
+            if self._fs.exists(temporary):
+                self._fs.rm_file(temporary)
+            raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what drivers raise of their own into a ConnectionError; the system's errors have a number, and pass."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if error.errno is not None and not isinstance(error, ConnectionError):  # not allowed, no room
+                raise
+            raise ConnectionError(f"The photos at {self._name} cannot be reached: {error}") from error
+        except Exception as error:
+            raise ConnectionError(f"The photos at {self._name} cannot be reached: {error}") from error
+
+
+def _open(url: str) -> tuple[Any, str]:
+    scheme = urlsplit(url).scheme
+    try:
+        if scheme in _IN_ARROW:
+            found, root = FileSystem.from_uri(url)
+            filesystem = ArrowFSWrapper(found)
+        else:
+            filesystem, root = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError, OSError) as error:
+        raise ValueError(f"{scheme}: photos cannot be kept there ({error})") from error
+    if not root.strip("/"):
+        raise ValueError(f"{scheme}: the URL names no bucket or folder")
+    return filesystem, root.rstrip("/")

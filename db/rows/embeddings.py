@@ -1,0 +1,208 @@
+"""Embeddings in the truth: vectors as float16, and the points that indexes are built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlalchemy import and_, exists, func, update
+from sqlalchemy.orm import load_only
+from sqlmodel import Session, col, select
+
+from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
+from db.rows import feed
+from db.rows.photos import ClaimedPhoto
+from db.vectors.base import Payload, Point, Vector, location_key, location_keys, path_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel.sql.expression import SelectOfScalar
+
+    from db.rows.found import FoundListing
+
+PAYLOAD_COLUMNS: tuple[Any, ...] = (
+    Listing.id,
+    Listing.category,
+    Listing.category_path,
+    Listing.price,
+    Listing.currency,
+    Listing.location,
+    Listing.region,
+    Listing.seller,
+    Listing.listed_at,
+    Listing.created_at,
+)
+"""What `payload_of` reads: a column that is not among these would be fetched row by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEmbedding:
+    """What the model made of a photo. `sha256` names the bytes that were embedded.
+
+    `width` and `height` are of the decoded photo, upright; `category` is the likeliest with its `probability`.
+    """
+
+    photo_id: int
+    sha256: str
+    vector: Vector
+    category: str
+    probability: float
+    width: int
+    height: int
+    perceptual_hash: str
+
+
+def save_embeddings(
+    session: Session, embeddings: Sequence[NewEmbedding], *, model_version: str, keep_pending: bool = False
+) -> int:
+    """Store the embeddings, mark their photos embedded and put them on the change feed, in one transaction.
+
+    With `keep_pending`, photos that wait for the live model to embed them go on waiting: this is another one, which may
+    never be live; see `settle`.
+
+    A photo that was deleted, or got other bytes, since it was claimed is left alone. Returns how many were stored.
+    """
+    feed.take_turn(session)
+    photo_ids = [new.photo_id for new in embeddings]
+    rows = {row.id: row for row in session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)))}
+    earlier = {row.photo_id: row for row in session.exec(_embeddings_of(photo_ids, model_version))}
+    stored = []
+    for new in embeddings:
+        photo = rows.get(new.photo_id)
+        if photo is None or photo.sha256 != new.sha256:
+            continue
+        found: dict[str, Any] = {
+            "vector": to_bytes(new.vector),
+            "category": new.category,
+            "probability": new.probability,
+        }
+        if new.photo_id in earlier:
+            earlier[new.photo_id].sqlmodel_update(found)
+        else:
+            session.add(Embedding(model_version=model_version, photo_id=new.photo_id, **found))
+        photo.error, photo.perceptual_hash = None, new.perceptual_hash
+        photo.width, photo.height = new.width, new.height
+        if not (keep_pending and photo.state == PhotoState.PENDING):
+            photo.state = PhotoState.EMBEDDED
+            photo.lease_owner = photo.lease_until = None
+        stored.append(new.photo_id)
+    session.flush()
+    feed.append(session, FeedOperation.UPSERT, stored)
+    return len(stored)
+
+
+def to_bytes(vector: Vector) -> bytes:
+    """Return the vector as little-endian float16."""
+    return vector.astype("<f2").tobytes()
+
+
+def from_bytes(stored: bytes) -> Vector:
+    """Return the float32 vector, brought back to unit length (float16 rounding moves it by up to 1e-3)."""
+    vector = np.frombuffer(stored, dtype="<f2").astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def payload_of(listing: Listing | FoundListing) -> Payload:
+    """Return the filterable copy of the listing's fields that its photos' points carry."""
+    return Payload(
+        listing_id=listing.id,
+        category=listing.category,
+        price=None if listing.price is None else float(listing.price),
+        locations=location_keys(listing.location),
+        category_paths=path_keys(listing.category_path),
+        currency=listing.currency,
+        region=location_key(listing.region),
+        seller=listing.seller,
+        listed_at=int((listing.listed_at or listing.created_at).timestamp()),
+    )
+
+
+def points(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[Point]:
+    """Return the points of those photos that have an embedding by `model_version`, in id order."""
+    return _points(session, model_version, col(Photo.id).in_(photo_ids), None)
+
+
+def all_points(session: Session, *, model_version: str, batch_size: int = 1000) -> Iterator[list[Point]]:
+    """Yield every point of `model_version` in id order, `batch_size` at a time: memory stays flat."""
+    last = -1
+    while batch := _points(session, model_version, col(Photo.id) > last, batch_size):
+        yield batch
+        last = batch[-1].photo_id
+
+
+def embedded_ids(session: Session, *, model_version: str) -> list[int]:
+    """Return the ids of all photos with an embedding by `model_version`, ascending: what an index must hold."""
+    query = select(Embedding.photo_id).where(Embedding.model_version == model_version)
+    return list(session.exec(query.order_by(col(Embedding.photo_id))))
+
+
+def embedding_count(session: Session, *, model_version: str) -> int:
+    """Return the number of embeddings by `model_version`."""
+    query = select(func.count()).select_from(Embedding).where(Embedding.model_version == model_version)
+    return session.exec(query).one()
+
+
+def predicted_categories(session: Session, *, model_version: str) -> dict[int, str]:
+    """Return the likeliest category of each photo that `model_version` has embedded, by photo id."""
+    query = select(Embedding.photo_id, Embedding.category).where(Embedding.model_version == model_version)
+    return dict(session.exec(query).all())
+
+
+def photos_without(session: Session, *, model_version: str, after: int, limit: int) -> list[ClaimedPhoto]:
+    """Return up to `limit` photos with an id above `after` that `model_version` has not embedded and that can be."""
+    query = select(Photo.id, Photo.sha256).where(_lacks(model_version), col(Photo.id) > after)
+    rows = session.exec(query.order_by(col(Photo.id)).limit(limit))
+    return [ClaimedPhoto(photo_id, sha256) for photo_id, sha256 in rows if photo_id is not None]
+
+
+def missing_count(session: Session, *, model_version: str) -> int:
+    """Return the number of photos that `photos_without` would yield in all."""
+    return session.exec(select(func.count()).select_from(Photo).where(_lacks(model_version))).one()
+
+
+def requeue_missing(session: Session, *, model_version: str, job_id: str | None = None) -> None:
+    """Make pending again, on the account of the job if there is one, what `model_version` has not embedded.
+
+    There are such after a model was changed while photos were on their way.
+    """
+    feed.take_turn(session)
+    query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
+    session.execute(query.values(state=PhotoState.PENDING, attempts=0, job_id=job_id))
+
+
+def settle(session: Session, *, model_version: str) -> None:
+    """Mark what waits to be embedded, and was embedded by `model_version` meanwhile, since that is the live one now."""
+    feed.take_turn(session)
+    embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
+    query = update(Photo).where(embedded, col(Photo.state) == PhotoState.PENDING)
+    session.execute(query.values(state=PhotoState.EMBEDDED, lease_owner=None, lease_until=None))
+
+
+def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:
+    return select(Embedding).where(Embedding.model_version == model_version, col(Embedding.photo_id).in_(photo_ids))
+
+
+def _lacks(model_version: str) -> ColumnElement[bool]:
+    embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
+    return and_(~embedded, Photo.state != PhotoState.FAILED)  # type: ignore[arg-type]
+
+
+def _points(session: Session, model_version: str, which: ColumnElement[bool], limit: int | None) -> list[Point]:
+    query = (
+        select(Photo.id, Embedding.vector, Listing)
+        .join(Embedding, col(Embedding.photo_id) == Photo.id)
+        .join(Listing, col(Listing.id) == Photo.listing_id)
+        .where(Embedding.model_version == model_version, which)
+        .order_by(col(Photo.id))
+        .limit(limit)
+        .options(load_only(*PAYLOAD_COLUMNS))
+    )
+    return [_point(photo_id, vector, listing) for photo_id, vector, listing in session.exec(query)]
+
+
+def _point(photo_id: int | None, vector: bytes, listing: Listing) -> Point:
+    assert photo_id is not None, "a row that was read from the database has an id"
+    return Point(photo_id, from_bytes(vector), payload_of(listing))

@@ -1,0 +1,95 @@
+"""The payloads of a FAISS index in columns, one entry for each slot: what a filter asks is answered for all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.vectors.base import location_key, path_key
+from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn, grown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from db.vectors.base import Filter, Payload
+    from db.vectors.faiss.coded_columns import Mask, Slots
+
+
+def _no_prices() -> NDArray[np.float64]:
+    return np.zeros(0)
+
+
+def _no_times() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class PayloadColumns:
+    """One column for each field of `Payload`. Prices are NaN where there is none: no comparison is true of that."""
+
+    prices: NDArray[np.float64] = field(default_factory=_no_prices)
+    listed_at: NDArray[np.int64] = field(default_factory=_no_times)
+    listings: CodedColumn[str] = field(default_factory=CodedColumn)
+    categories: CodedColumn[str] = field(default_factory=CodedColumn)
+    currencies: CodedColumn[str | None] = field(default_factory=CodedColumn)
+    regions: CodedColumn[str] = field(default_factory=CodedColumn)
+    sellers: CodedColumn[str] = field(default_factory=CodedColumn)
+    places: KeysColumn = field(default_factory=KeysColumn)
+    paths: KeysColumn = field(default_factory=KeysColumn)
+
+    def put(self, slots: Slots, payloads: Sequence[Payload]) -> None:
+        """Set the payloads of `slots`, for which there is room."""
+        self.prices[slots] = [np.nan if payload.price is None else payload.price for payload in payloads]
+        self.listed_at[slots] = [payload.listed_at for payload in payloads]
+        self.listings.put(slots, [payload.listing_id for payload in payloads])
+        self.categories.put(slots, [payload.category for payload in payloads])
+        self.currencies.put(slots, [payload.currency for payload in payloads])
+        self.regions.put(slots, [payload.region for payload in payloads])
+        self.sellers.put(slots, [payload.seller for payload in payloads])
+        self.places.put(slots, [payload.locations for payload in payloads])
+        self.paths.put(slots, [payload.category_paths for payload in payloads])
+
+    def grow(self, capacity: int) -> None:
+        """Make room for `capacity` slots."""
+        self.prices, self.listed_at = grown(self.prices, capacity), grown(self.listed_at, capacity)
+        coded = (self.listings, self.categories, self.currencies, self.regions, self.sellers, self.places, self.paths)
+        for column in coded:
+            column.grow(capacity)
+
+    def narrow(self, mask: Mask, where: Filter) -> None:
+        """Take the slots out of the mask, of shape (slot_count,), whose payloads `where` does not match."""
+        self._narrow_by_kind_and_place(mask, where)
+        self._narrow_by_price_and_time(mask, where)
+        self._narrow_by_listing_and_seller(mask, where)
+
+    def _narrow_by_kind_and_place(self, mask: Mask, where: Filter) -> None:
+        if where.categories:
+            mask &= self.categories.is_any_of(where.categories, len(mask))
+        if where.category_path is not None:
+            mask &= self.paths.includes(path_key(where.category_path), len(mask))
+        if where.location is not None:
+            mask &= self.places.includes(location_key(where.location), len(mask))
+        if where.region is not None:
+            mask &= self.regions.is_any_of([location_key(where.region)], len(mask))
+
+    def _narrow_by_price_and_time(self, mask: Mask, where: Filter) -> None:
+        if where.price_min is not None:
+            mask &= self.prices[: len(mask)] >= where.price_min
+        if where.price_max is not None:
+            mask &= self.prices[: len(mask)] <= where.price_max
+        if where.currency is not None:
+            mask &= self.currencies.is_any_of([where.currency], len(mask))
+        if where.listed_since is not None:
+            mask &= self.listed_at[: len(mask)] >= where.listed_since
+
+    def _narrow_by_listing_and_seller(self, mask: Mask, where: Filter) -> None:
+        if where.excluded_listing_ids:
+            mask &= ~self.listings.is_any_of(where.excluded_listing_ids, len(mask))
+        if where.sellers:
+            mask &= self.sellers.is_any_of(where.sellers, len(mask))
+        if where.excluded_sellers:
+            mask &= ~self.sellers.is_any_of(where.excluded_sellers, len(mask))

@@ -1,0 +1,82 @@
+"""A payload table as an Arrow file: one row per slot, each column's values stored once. No pickle anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn
+from db.vectors.faiss.payload_columns import PayloadColumns
+from db.vectors.faiss.payload_table import PayloadTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TEXT = pa.string()
+_KEYS = pa.list_(_TEXT)
+
+
+def write_payloads(table: PayloadTable, path: Path) -> None:
+    """Write the table to a new file."""
+    count, held = table.slot_count, table.columns
+    columns = {
+        "photo_id": pa.array(table.ids[:count]),
+        "checksum": pa.array(table.checksums[:count]),
+        "price": pa.array(held.prices[:count]),
+        "listed_at": pa.array(held.listed_at[:count]),
+        "listing_id": _encoded(held.listings, count, _TEXT),
+        "category": _encoded(held.categories, count, _TEXT),
+        "currency": _encoded(held.currencies, count, _TEXT),
+        "region": _encoded(held.regions, count, _TEXT),
+        "seller": _encoded(held.sellers, count, _TEXT),
+        "locations": _encoded(held.places, count, _KEYS),
+        "category_paths": _encoded(held.paths, count, _KEYS),
+    }
+    batch = pa.record_batch(columns)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def read_payloads(path: Path) -> PayloadTable:
+    """Read a table back.
+
+    Raises:
+        ValueError: the file is not one that `write_payloads` wrote (`pyarrow.ArrowInvalid` is a ValueError).
+        KeyError: a column is missing.
+    """
+    with pa.OSFile(str(path), "rb") as source:
+        batch = pa.ipc.open_file(source).get_batch(0)
+    columns = PayloadColumns(
+        prices=batch["price"].to_numpy(zero_copy_only=False).copy(),
+        listed_at=batch["listed_at"].to_numpy().copy(),
+        listings=_coded(batch["listing_id"]),
+        categories=_coded(batch["category"]),
+        currencies=_coded(batch["currency"]),
+        regions=_coded(batch["region"]),
+        sellers=_coded(batch["seller"]),
+        places=_keys(batch["locations"]),
+        paths=_keys(batch["category_paths"]),
+    )
+    return PayloadTable(
+        ids=batch["photo_id"].to_numpy().copy(), checksums=batch["checksum"].to_numpy().copy(), columns=columns
+    )
+
+
+def _encoded(column: CodedColumn[Any], count: int, kind: pa.DataType) -> pa.DictionaryArray:
+    codes, values = column.used(count)
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([*values], type=kind))
+
+
+def _coded(column: pa.DictionaryArray) -> CodedColumn[Any]:
+    return CodedColumn(_codes(column), column.dictionary.to_pylist())
+
+
+def _keys(column: pa.DictionaryArray) -> KeysColumn:
+    return KeysColumn(_codes(column), [tuple(keys) for keys in column.dictionary.to_pylist()])
+
+
+def _codes(column: pa.DictionaryArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    codes: np.ndarray[tuple[int], np.dtype[np.int32]] = column.indices.to_numpy().astype(np.int32)
+    return codes

@@ -1,0 +1,106 @@
+"""Photo ids and payloads by slot, in columns: a filter becomes a boolean mask over the slots.
+
+A slot is a row number that FAISS uses as its id. Slots are handed out from 0
+upwards without gaps, and used again after a delete.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.vectors.checksums import HeldPoints
+from db.vectors.faiss.coded_columns import grown
+from db.vectors.faiss.payload_columns import PayloadColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from db.vectors.base import Filter, PhotoIds, Point
+    from db.vectors.checksums import Sums
+    from db.vectors.faiss.coded_columns import Mask, Slots
+
+FREE = -1
+"""Stands for the photo id in a slot that no photo has."""
+
+
+class PayloadTable:
+    """Which photo is in which slot, and the payload of each. Callers see to it that a write is alone."""
+
+    def __init__(
+        self, *, ids: PhotoIds | None = None, checksums: Sums | None = None, columns: PayloadColumns | None = None
+    ) -> None:
+        self.ids = np.zeros(0, dtype=np.int64) if ids is None else ids
+        self.checksums = np.zeros(0, dtype=np.uint64) if checksums is None else checksums
+        self.columns = columns or PayloadColumns()
+        self.slot_count = len(self.ids)
+        """Number of slots, free ones included; the columns may have room for more."""
+        self._slot_of = {int(photo_id): slot for slot, photo_id in enumerate(self.ids) if photo_id != FREE}
+        self._free = [int(slot) for slot in np.flatnonzero(self.ids == FREE)]
+
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
+    @property
+    def has_free_slots(self) -> bool:
+        """Whether a slot is without a photo."""
+        return bool(self._free)
+
+    def photo_ids(self) -> PhotoIds:
+        """Return the photo ids, ascending."""
+        ids: PhotoIds = np.sort(self.ids[: self.slot_count])
+        return ids[len(self._free) :]  # FREE sorts before every id
+
+    def held(self) -> HeldPoints:
+        """Return the photo ids, ascending, with their checksums."""
+        taken = np.flatnonzero(self.ids[: self.slot_count] != FREE)
+        slots = taken[np.argsort(self.ids[taken])]
+        return HeldPoints(self.ids[slots], self.checksums[slots])
+
+    def photo_ids_in(self, slots: Slots) -> list[int]:
+        """Return the photo ids in `slots`, in that order."""
+        return [int(photo_id) for photo_id in self.ids[slots]]
+
+    def put(self, points: Sequence[Point], checksums: Sums) -> Slots:
+        """Set the payloads and checksums of distinct photos and return their slots.
+
+        New slots ascend from the former `slot_count`.
+        """
+        slots = np.array([self._slot_for(point.photo_id) for point in points], dtype=np.int64)
+        self._grow()
+        self.ids[slots] = [point.photo_id for point in points]
+        self.checksums[slots] = checksums
+        self.columns.put(slots, [point.payload for point in points])
+        return slots
+
+    def remove(self, photo_ids: Sequence[int]) -> None:
+        """Free the slots of those photos that are there."""
+        for photo_id in photo_ids:
+            slot = self._slot_of.pop(photo_id, None)
+            if slot is not None:
+                self.ids[slot] = FREE
+                self._free.append(slot)
+
+    def mask(self, where: Filter) -> Mask:
+        """Say of each slot whether it has a photo whose payload `where` matches, shape (slot_count,)."""
+        mask: Mask = self.ids[: self.slot_count] != FREE
+        self.columns.narrow(mask, where)
+        return mask
+
+    def _slot_for(self, photo_id: int) -> int:
+        slot = self._slot_of.get(photo_id)
+        if slot is not None:
+            return slot
+        slot = self._free.pop() if self._free else self.slot_count
+        self.slot_count = max(self.slot_count, slot + 1)
+        self._slot_of[photo_id] = slot
+        return slot
+
+    def _grow(self) -> None:
+        if self.slot_count <= len(self.ids):
+            return
+        capacity = max(1024, 2 * self.slot_count)
+        self.ids = grown(self.ids, capacity)
+        self.checksums = grown(self.checksums, capacity)
+        self.columns.grow(capacity)

@@ -1,0 +1,182 @@
+"""Qdrant's engine inside this process as a `VectorIndex`.
+
+Until `optimise_edge` has run, and for points that came since, a search compares with every point that passes the
+filter; with the graph that it builds, searches without `exact` are approximate. The engine (0.9) holds the GIL during
+every call, which is also what makes calls from several threads safe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import qdrant_edge as edge
+from more_itertools import chunked
+
+from db.vectors.base import NO_FILTER, Hit, IndexDescription
+from db.vectors.checks import check_filter, checked_batch, checked_query
+from db.vectors.checksums import checksums
+from db.vectors.exclusions import apart, fetch_others
+from db.vectors.folder_lock import hold_folder
+from db.vectors.qdrant.edge_shard import engine_errors, open_shard
+from db.vectors.qdrant.filters import AnyOf, Between, conditions
+from db.vectors.qdrant.schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
+from db.vectors.ranking import best_hits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import portalocker
+
+    from db.vectors.base import Filter, PhotoIds, Point, Vector
+    from db.vectors.checksums import HeldPoints
+
+_PAGE = 10_000
+
+
+class QdrantEdgeIndex:
+    """A `VectorIndex` in a folder that only one process at a time may open. A write that returned survives a kill."""
+
+    def __init__(self, folder: Path, collection: str, vector_size: int, *, lock: portalocker.Lock) -> None:
+        self._folder, self._collection, self._vector_size = folder, collection, vector_size
+        self._lock = lock
+        self._shard = open_shard(folder, vector_size)
+
+    @classmethod
+    def open(cls, folder: Path, collection: str, vector_size: int) -> QdrantEdgeIndex:
+        """Open the collection in `folder`, or make an empty one there.
+
+        Raises:
+            IndexLocked: it is open already, here or in another process.
+            OSError: its files are damaged, or hold vectors of another size.
+        """
+        lock = hold_folder(folder)
+        try:
+            return cls(folder, collection, vector_size, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def search(
+        self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[Hit]:
+        """See `VectorIndex`."""
+        query = edge.Query.Nearest(
+            checked_query(vector, self._vector_size, k=k, where=where).tolist(), using=VECTOR_NAME
+        )
+        wide, excluded = apart(where)
+        filtered_by = _rendered(wide)
+        walked = edge.AcornSearchParams(enable=acorn and filtered_by is not None)
+        parameters = edge.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
+
+        def fetch(limit: int) -> tuple[list[Hit], int]:
+            payload = [LISTING_ID] if excluded else False
+            request = edge.QueryRequest(
+                limit=limit, query=query, filter=filtered_by, params=parameters, with_payload=payload
+            )
+            found = self._shard.query(request)
+            kept = [point for point in found if (point.payload or {}).get(LISTING_ID) not in excluded]
+            return [Hit(_photo_id(point.id), point.score) for point in kept], len(found)
+
+        with engine_errors(self._folder):
+            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
+
+    def search_each(
+        self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
+    ) -> list[list[Hit]]:
+        """See `VectorIndex`."""
+        return [self.search(vector, k, where, exact=exact, acorn=acorn) for vector in vectors]
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """See `VectorIndex`."""
+        latest, vectors = checked_batch(points, self._vector_size)
+        sums = checksums(latest, vectors).tolist()
+        for batch in chunked(zip(latest, vectors, sums, strict=True), BATCH):
+            self._write(
+                edge.UpdateOperation.upsert_points(
+                    [
+                        edge.Point(
+                            point.photo_id, {VECTOR_NAME: vector.tolist()}, payload_fields(point.payload, checksum)
+                        )
+                        for point, vector, checksum in batch
+                    ]
+                )
+            )
+
+    def delete(self, photo_ids: Sequence[int]) -> None:
+        """See `VectorIndex`."""
+        if photo_ids:
+            self._write(edge.UpdateOperation.delete_points([*photo_ids]))
+
+    def count(self, where: Filter = NO_FILTER) -> int:
+        """See `VectorIndex`."""
+        check_filter(where)
+        with engine_errors(self._folder):
+            return self._shard.count(edge.CountRequest(exact=True, filter=_rendered(where)))
+
+    def photo_ids(self) -> PhotoIds:
+        """See `VectorIndex`."""
+        return np.array(sorted(_photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
+
+    def held(self) -> HeldPoints:
+        """See `VectorIndex`."""
+        records = self._records(with_payload=[CHECKSUM])
+        return held_points({_photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
+
+    def _records(self, with_payload: bool | list[str]) -> Iterator[edge.Record]:
+        offset: edge.PointId | None = None
+        with engine_errors(self._folder):
+            while True:
+                page, offset = self._shard.scroll(
+                    edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=with_payload, with_vector=False)
+                )
+                yield from page
+                if offset is None:
+                    return
+
+    def describe(self) -> IndexDescription:
+        """See `VectorIndex`. `indexed_vectors` are those that the graph holds; the others are compared one by one."""
+        with engine_errors(self._folder):
+            indexed = self._shard.info().indexed_vectors_count
+        return IndexDescription(
+            engine="qdrant",
+            kind="hnsw" if indexed else "exact",
+            collection=self._collection,
+            vector_size=self._vector_size,
+            count=self.count(),
+            parameters={"runs_in": "process", "indexed_vectors": indexed},
+        )
+
+    def close(self) -> None:
+        """See `VectorIndex`. Afterwards the folder may be opened again, and every other call raises OSError."""
+        try:
+            self._shard.close()
+        finally:
+            self._lock.release()
+
+    def _write(self, operation: edge.UpdateOperation) -> None:
+        with engine_errors(self._folder):
+            self._shard.update(operation)
+            self._shard.flush()
+
+
+def _rendered(where: Filter) -> edge.Filter | None:
+    found = conditions(where)
+    if found is None:
+        return None
+    return edge.Filter(
+        must=[_condition(condition) for condition in found.must],
+        must_not=[_condition(condition) for condition in found.must_not],
+    )
+
+
+def _condition(condition: AnyOf | Between) -> edge.FieldCondition:
+    if isinstance(condition, AnyOf):
+        return edge.FieldCondition(condition.field, match=edge.MatchAny([*condition.values]))
+    return edge.FieldCondition(condition.field, range=edge.RangeFloat(gte=condition.minimum, lte=condition.maximum))
+
+
+def _photo_id(point_id: edge.PointId) -> int:
+    assert isinstance(point_id, int), "only photo ids are ever written"
+    return point_id

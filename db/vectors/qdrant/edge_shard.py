@@ -1,0 +1,89 @@
+"""Qdrant Edge's files: one folder per collection, with the shard and a lock in it."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import qdrant_edge as edge
+
+from db.vectors.durability import sync
+from db.vectors.qdrant.schema import FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SHARD = "shard"
+
+_INDEXED = {
+    **dict.fromkeys(KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
+    **dict.fromkeys(FLOAT_FIELDS, edge.PayloadSchemaType.Float),
+    **dict.fromkeys(INTEGER_FIELDS, edge.PayloadSchemaType.Integer),
+}
+
+
+@contextmanager
+def engine_errors(folder: Path) -> Iterator[None]:
+    """Turn what the engine raises into an OSError that names the folder."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # the engine knows no narrower class
+        raise OSError(f"{folder}: Qdrant Edge says: {error}") from error
+
+
+def open_shard(folder: Path, vector_size: int) -> edge.EdgeShard:
+    """Open the shard in `folder`, which the caller holds locked; an empty one with its payload indexes is made first.
+
+    One that was made when there were fewer payload indexes gets those that it lacks.
+
+    Raises:
+        OSError: the files are damaged, or of another vector size.
+    """
+    with engine_errors(folder):
+        if not (folder / _SHARD).exists():
+            _create(folder, vector_size)
+        shard = edge.EdgeShard.load(str(folder / _SHARD), _config(vector_size))
+        _ensure_indexes(shard)
+        return shard
+
+
+def build_graph(folder: Path) -> None:
+    """Build the HNSW graph, merge segments and drop deleted points, with the GIL held all the while.
+
+    Raises:
+        OSError: there is no shard, or it is damaged.
+    """
+    with engine_errors(folder):
+        shard = edge.EdgeShard.load(str(folder / _SHARD))
+        shard.optimize()
+        shard.flush()
+        shard.close()
+
+
+def _create(folder: Path, vector_size: int) -> None:
+    # Under another name until it is complete: a crash in between must not leave a shard without payload indexes.
+    fresh = folder / f"{_SHARD}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    shard = edge.EdgeShard.create(str(fresh), _config(vector_size))
+    _ensure_indexes(shard)
+    shard.close()
+    fresh.rename(folder / _SHARD)
+    sync(folder)
+
+
+def _ensure_indexes(shard: edge.EdgeShard) -> None:
+    there = shard.info().payload_schema
+    for field, kind in _INDEXED.items():
+        if field not in there:
+            shard.update(edge.UpdateOperation.create_field_index(field, kind))
+    shard.flush()
+
+
+def _config(vector_size: int) -> edge.EdgeConfig:
+    vector = edge.EdgeVectorParams(size=vector_size, distance=edge.Distance.Dot)
+    # Without the write-ahead log a kill loses acknowledged writes, and two processes can open the shard at once.
+    return edge.EdgeConfig(vectors={VECTOR_NAME: vector}, wal_enabled=True)

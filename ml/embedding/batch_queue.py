@@ -1,0 +1,161 @@
+"""Calls for embeddings that wait to be computed together: how many may wait, and when a batch of them is due."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from ml.embedding.batch_limits import EmbedderBusy, EmbedderClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ml.embedding.base import Embeddings, Photos
+    from ml.embedding.batch_limits import BatchLimits
+
+_UNMEASURED_S = 1.0
+"""What a refused caller is told to wait while no batch has been timed yet."""
+
+_NEWEST_WEIGHS = 0.2
+"""Weight of the newest batch in the running mean of seconds per photo: a change shows after about five batches."""
+
+
+class BatchObserver(Protocol):
+    """Is told what a queue does, for metrics. Called under the queue's lock: it must be quick and must not raise."""
+
+    def waiting_changed(self, by: int) -> None:
+        """So many photos more wait, or fewer where `by` is negative."""
+        ...
+
+    def batch_taken(self, photos: int) -> None:
+        """A batch of so many photos is about to be computed."""
+        ...
+
+
+class Unobserved:
+    """The observer that keeps nothing."""
+
+    def waiting_changed(self, by: int) -> None:
+        """Ignore it."""
+
+    def batch_taken(self, photos: int) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One caller's photos, and where its own outcome is put. `concurrent`: it came while a batch was under way."""
+
+    photos: Photos
+    arrived: float
+    concurrent: bool
+    outcome: Future[Embeddings] = field(default_factory=Future)
+
+
+class BatchQueue:
+    """First come, first served; any number of threads put calls in, one takes batches out.
+
+    When a batch is due. While one batch is computed the next one gathers by itself, so under load nothing has to wait
+    for company. A call that finds nothing under way is taken at once: on an idle server a window would be pure delay.
+    Only a call that came while a batch was under way shows that callers are concurrent, and may be kept for others
+    to join. The window counts from its arrival, not from when the computing thread is free: where a batch takes
+    longer than the window, as a large network on a processor does, the call has waited enough by then. So no call
+    ever waits longer than the window while the computing thread has nothing to do.
+    """
+
+    def __init__(
+        self,
+        limits: BatchLimits,
+        *,
+        observer: BatchObserver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start empty. `clock` gives seconds that never run backwards."""
+        self._limits, self._observer, self._clock = limits, observer or Unobserved(), clock
+        # The condition's lock is re-entrant. It must be: garbage collection can close the queue from within any call.
+        self._changed = threading.Condition()
+        self._calls: deque[Call] = deque()
+        self._waiting = self._under_way = 0
+        self._taken_at = 0.0
+        self._seconds_per_photo: float | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Photos that wait, those being computed not counted."""
+        return self._waiting
+
+    def put(self, photos: Photos) -> Future[Embeddings]:
+        """Queue 1 to `BatchLimits.largest_call` photos; the future will hold their embeddings, or their error.
+
+        Raises:
+            EmbedderBusy: with these, more photos would wait than may.
+            EmbedderClosed: the queue is closed.
+        """
+        with self._changed:
+            if self._closed:
+                raise EmbedderClosed
+            if self._waiting + len(photos) > self._limits.max_waiting:
+                raise EmbedderBusy(waiting=self._waiting, retry_after_s=self._seconds_left())
+            call = Call(photos, self._clock(), concurrent=self._under_way > 0)
+            self._calls.append(call)
+            self._count_waiting(len(photos))
+            self._changed.notify()
+            return call.outcome
+
+    def take(self) -> list[Call]:
+        """Wait until a batch is due and return its calls, which `finish` ends; none once closed and empty."""
+        with self._changed:
+            while (delay := self._due_in()) is None or delay > 0:
+                self._changed.wait(delay)
+            batch = self._pop_batch()
+            if batch:
+                self._under_way, self._taken_at = sum(len(call.photos) for call in batch), self._clock()
+                self._count_waiting(-self._under_way)
+                self._observer.batch_taken(self._under_way)
+            return batch
+
+    def finish(self) -> None:
+        """Say that the batch taken last is computed, and time it."""
+        with self._changed:
+            measured = (self._clock() - self._taken_at) / self._under_way
+            known = measured if self._seconds_per_photo is None else self._seconds_per_photo
+            self._seconds_per_photo = known + _NEWEST_WEIGHS * (measured - known)
+            self._under_way = 0
+
+    def close(self) -> None:
+        """Accept no more calls; those that wait are still taken, without delay."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _due_in(self) -> float | None:
+        """Return the seconds until a batch is due, 0 or less when it is; None when there is nothing to wait for."""
+        if self._closed:
+            return 0.0
+        if not self._calls:
+            return None
+        oldest = self._calls[0]
+        if not oldest.concurrent or self._waiting >= self._limits.largest_call:
+            return 0.0
+        return oldest.arrived + self._limits.window_s - self._clock()
+
+    def _pop_batch(self) -> list[Call]:
+        batch, room = [], self._limits.max_batch
+        while self._calls and len(self._calls[0].photos) <= room:
+            batch.append(self._calls.popleft())
+            room -= len(batch[-1].photos)
+        return batch
+
+    def _seconds_left(self) -> float:
+        if not self._seconds_per_photo:
+            return _UNMEASURED_S
+        return self._seconds_per_photo * (self._waiting + self._under_way)
+
+    def _count_waiting(self, by: int) -> None:
+        self._waiting += by
+        self._observer.waiting_changed(by)

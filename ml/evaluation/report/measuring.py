@@ -1,0 +1,195 @@
+"""From arrays to the figures of the report. Pure: nothing here reads a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.bundle.calibration import NEVER, uncalibrated
+from ml.bundle.score_map import RESULTS, ScoreMap, retrieved_pairs
+from ml.evaluation.evaluate import UNKNOWN
+from ml.evaluation.intervals import Estimate, bootstrap, mean_of, ratio_of
+from ml.evaluation.metrics import confusion_matrix, expected_calibration_error, macro_f1, reliability
+from ml.evaluation.report.figures import (
+    CategoryFigures,
+    CategoryReport,
+    Confident,
+    Ratio,
+    Reliability,
+    RetrievalFigures,
+    RetrievalReport,
+    ScoreReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ml.bundle.calibration import Calibration
+    from ml.evaluation.retrieval import Found
+
+FIGURES = (
+    "recall_at_1",
+    "recall_at_5",
+    "recall_at_10",
+    "mean_average_precision",
+    "category_precision_at_5",
+)
+_OBSERVED_BINS = 25
+
+
+def category_report(
+    probabilities: NDArray[np.float32],
+    actual: NDArray[np.int64],
+    *,
+    categories: Sequence[str],
+    unknown: Sequence[str],
+    groups: NDArray[np.int64],
+    calibration: Calibration | None,
+    threshold: float,
+) -> CategoryReport:
+    """Measure category prediction.
+
+    Args:
+        probabilities: (n, c), as served.
+        actual: (n,), columns, or UNKNOWN.
+        unknown: the categories among the photos that the network does not know.
+        groups: (n,), what the bootstrap draws.
+        threshold: the probability from which a category is served as confident.
+    """
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = predicted == actual
+    matrix = confusion_matrix(predicted[actual != UNKNOWN], actual[actual != UNKNOWN], len(categories))
+    thresholds = calibration.confident_from_by_category if calibration else {}
+    before = uncalibrated(probabilities, calibration.temperature) if calibration else None
+    return CategoryReport(
+        photos=len(actual),
+        accuracy=bootstrap(mean_of(right), groups),
+        macro_f1=bootstrap(lambda weights: macro_f1(predicted, actual, weights), groups),
+        categories=_by_category(predicted, actual, categories=categories, thresholds=thresholds),
+        unknown_categories=tuple(unknown),
+        confusion=tuple(map(tuple, matrix.tolist())),
+        temperature=calibration.temperature if calibration else None,
+        before=None if before is None else _reliability(before.max(axis=1), right),
+        after=_reliability(confidence, right),
+        confident=_confident(confidence, right, threshold, measured=calibration is not None),
+    )
+
+
+def retrieval_figures(found: Found, groups: NDArray[np.int64], *, name: str, method: str) -> RetrievalFigures:
+    """Measure one way of searching; `groups` (q,) is what the bootstrap draws."""
+    estimates = {figure: bootstrap(mean_of(values), groups) for figure, values in per_query(found).items()}
+    return RetrievalFigures(name=name, method=method, **estimates)
+
+
+def per_query(found: Found) -> dict[str, NDArray[np.float64]]:
+    """Return what each query (q,) contributes to each of `FIGURES`, which are their means."""
+    return {
+        **{f"recall_at_{k}": found.same_listing[:, :k].any(axis=1).astype(np.float64) for k in (1, 5, 10)},
+        "mean_average_precision": found.average_precision,
+        "category_precision_at_5": found.same_category[:, :5].mean(axis=1),
+    }
+
+
+def retrieval_report(
+    ours: Found,
+    baselines: Mapping[tuple[str, str], Found],
+    *,
+    groups: NDArray[np.int64],
+    name: tuple[str, str],
+    gallery: int,
+    photos: int,
+    skipped: str | None,
+    baseline_precision: str | None,
+) -> RetrievalReport:
+    """Measure ours beside the baselines; keys and `name` are pairs of name and method."""
+    return RetrievalReport(
+        queries=len(ours.queries),
+        gallery=gallery,
+        photos=photos,
+        ours=retrieval_figures(ours, groups, name=name[0], method=name[1]),
+        baselines=tuple(retrieval_figures(found, groups, name=n, method=m) for (n, m), found in baselines.items()),
+        ratios=tuple(_ratios(ours, {n: found for (n, _), found in baselines.items()}, groups)),
+        skipped=skipped,
+        baseline_precision=baseline_precision,
+    )
+
+
+def score_report(
+    vectors: NDArray[np.float32],
+    queries: NDArray[np.int64],
+    *,
+    items: NDArray[np.int64],
+    contents: NDArray[np.int64],
+    score_map: ScoreMap,
+) -> ScoreReport | None:
+    """Compare the scores of the queries' first ten results with how many show the same item; None without results.
+
+    For the arguments see `ml.bundle.calibration.calibrate`: the same pairs, of held-out photos.
+    """
+    similarities, same_item = retrieved_pairs(vectors, queries, items=items, contents=contents, k=RESULTS)
+    if not len(similarities):
+        return None
+    order = np.argsort(similarities, kind="stable")
+    bins = np.array_split(order, min(_OBSERVED_BINS, len(order)))
+    return ScoreReport(
+        pairs=len(similarities),
+        scores=_reliability(score_map(similarities), same_item),
+        curve=tuple(zip(score_map.cosines, score_map.probabilities, strict=True)),
+        observed=tuple((float(similarities[b].mean()), float(same_item[b].mean()), len(b)) for b in bins),
+    )
+
+
+def _ratios(ours: Found, baselines: Mapping[str, Found], groups: NDArray[np.int64]) -> list[Ratio]:
+    figures = {name: per_query(found) for name, found in baselines.items()}
+    ratios = []
+    for figure, values in per_query(ours).items() if figures else ():
+        better = max(figures, key=lambda name: float(figures[name][figure].mean()))
+        below = figures[better][figure]
+        ratio = bootstrap(ratio_of(values, below), groups) if below.any() else None
+        ratios.append(Ratio(figure, better, _finite(ratio)))
+    return ratios
+
+
+def _finite(estimate: Estimate | None) -> Estimate | None:
+    """Return None for an estimate with an infinite end: some resamples had nothing to divide by."""
+    return estimate if estimate is not None and np.isfinite([estimate.low, estimate.high]).all() else None
+
+
+def _by_category(
+    predicted: NDArray[np.int64],
+    actual: NDArray[np.int64],
+    *,
+    categories: Sequence[str],
+    thresholds: Mapping[str, float],
+) -> tuple[CategoryFigures, ...]:
+    rows = []
+    for column, category in enumerate(categories):
+        given, true = predicted == column, actual == column
+        hits, predictions, support = (int(which.sum()) for which in (given & true, given, true))
+        rows.append(
+            CategoryFigures(
+                category=category,
+                precision=hits / predictions if predictions else None,
+                recall=hits / support if support else None,
+                f1=2 * hits / max(predictions + support, 1),
+                support=support,
+                confident_from=thresholds.get(category),
+            )
+        )
+    return tuple(rows)
+
+
+def _confident(
+    confidence: NDArray[np.float32], right: NDArray[np.bool_], threshold: float, *, measured: bool
+) -> Confident:
+    sure = confidence >= threshold
+    share_right = float(right[sure].mean()) if sure.any() else None
+    return Confident(min(threshold, NEVER), measured, float(sure.mean()), share_right)
+
+
+def _reliability(confidence: NDArray[np.float32] | NDArray[np.float64], right: NDArray[np.bool_]) -> Reliability:
+    bins = reliability(confidence, right)
+    return Reliability(bins, expected_calibration_error(bins))

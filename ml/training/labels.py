@@ -1,0 +1,80 @@
+"""What is known of photos, as arrays of integers: what losses and scores are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ml.training.classes import Classes
+    from ml.training.split import LabelledPhoto, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What is known of n photos.
+
+    Attributes:
+        rows: int64 (n,), where each photo's pixels or features lie.
+        classes: int64 (n,), the class of the network that it is of; a category has one or more.
+        categories: int64 (n,).
+        items: int64 (n,); equal for photos of one item.
+        contents: int64 (n,); equal for photos of equal bytes.
+    """
+
+    rows: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    categories: NDArray[np.int64]
+    items: NDArray[np.int64]
+    contents: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, batch: NDArray[np.int64]) -> Labels:
+        """Return the labels of some of the photos."""
+        return Labels(*(getattr(self, name)[batch] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLabels:
+    """The labels of each side of a split."""
+
+    train: Labels
+    validation: Labels
+    held_out: Labels
+
+
+def labels_of(
+    photos: Sequence[LabelledPhoto],
+    rows: NDArray[np.int64],
+    split: Split,
+    *,
+    items: Mapping[str, str],
+    classes: Classes,
+) -> SplitLabels:
+    """Return the labels of each side of a `split` of `photos`, which lie in `rows`, (n,)."""
+    everything = Labels(
+        rows=rows,
+        classes=np.array([classes.class_of(photo) for photo in photos], dtype=np.int64),
+        categories=np.array([classes.categories.index(photo.category) for photo in photos], dtype=np.int64),
+        items=_codes([items[photo.listing_id] for photo in photos]),
+        contents=_codes([photo.sha256 for photo in photos]),
+    )
+    place_of = {photo.photo_id: place for place, photo in enumerate(photos)}
+
+    def side(chosen: Sequence[LabelledPhoto]) -> Labels:
+        return everything[np.array([place_of[photo.photo_id] for photo in chosen], dtype=np.int64)]
+
+    return SplitLabels(side(split.train), side(split.validation), side(split.held_out))
+
+
+def _codes(names: Sequence[str]) -> NDArray[np.int64]:
+    """Return an integer for each name, from 0, equal where the names are."""
+    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,158 @@
+"""Listings drawn for the search benchmark: payloads around drawn embeddings, and filters of known selectivity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.vectors.base import NO_FILTER, Filter, Payload, Point, location_key, location_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from services.bench.drawn_embeddings import Drawn
+
+CATEGORY_SHARES = {"20 %": 0.2, "5 %": 0.05, "1 %": 0.01, "0.1 %": 0.001}
+"""Categories by name; the rest of the listings is in `_OTHERS`."""
+
+_OTHERS = "others"
+_MISPLACED = 0.1
+"""Share of the listings whose category has nothing to do with how their photos look."""
+
+_PLACES = ("Manchester", "Leeds", "Bristol", "Cardiff", "Glasgow", "Norwich", "Exeter", "York", "Derby", "Bath")
+_PRICE_MEDIAN, _PRICE_SIGMA = 30.0, 1.3
+_CURRENCIES, _CURRENCY_SHARES = ("GBP", "EUR"), (0.8, 0.2)
+_SELLERS_PER_LISTING = 0.2
+_NEWEST, _SPAN_S = 1_700_000_000, 365 * 86_400
+_QUERIES_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A kind of filter: one for every query, or, where there are several, one for each."""
+
+    name: str
+    filters: tuple[Filter, ...]
+
+    def of(self, query: int) -> Filter:
+        """Return the filter of a query, by number."""
+        return self.filters[query % len(self.filters)]
+
+
+class DrawnCatalogue:
+    """Drawn embeddings with drawn payloads; photo i has the vector in row i and belongs to listing `listings[i]`.
+
+    Categories are runs of clusters, in an order drawn by chance, so that most of what looks alike is in one category,
+    as in a marketplace; their shares of the listings are exact to a listing. Prices are lognormal, and places, sellers
+    and dates independent of everything.
+    """
+
+    def __init__(self, drawn: Drawn, *, seed: int) -> None:
+        self.vectors, self._listings = drawn.vectors, drawn.listings
+        firsts = np.flatnonzero(np.ediff1d(drawn.listings, to_begin=1))
+        rng = np.random.default_rng(seed)
+        self._payloads = _payloads(_categories(drawn.clusters[firsts], rng), rng)
+
+    def points(self) -> Iterator[Point]:
+        """Yield every photo."""
+        for photo_id, (listing, vector) in enumerate(zip(self._listings.tolist(), self.vectors, strict=True)):
+            yield Point(photo_id, vector, self._payloads[listing])
+
+    def share(self, where: Filter) -> float:
+        """Return the share of the photos that pass the filter, 0 to 1."""
+        return float(self._mask(where).mean())
+
+    def nearest(self, queries: NDArray[np.float32], shape: Shape, *, k: int) -> list[set[int]]:
+        """Return each query's `k` nearest photos among those that pass its filter, by comparing it with all.
+
+        Of equal ones, as drawn vectors can be, those with the lowest ids: as `best_hits` has it.
+        """
+        found: list[set[int]] = []
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            scores = queries[start : start + _QUERIES_AT_ONCE] @ self.vectors.T
+            for number, row in enumerate(scores, start):
+                row[~self._mask(shape.of(number))] = -np.inf
+                border = np.partition(row, -k)[-k]
+                above, equal = np.flatnonzero(row > border), np.flatnonzero((row == border) & (row > -np.inf))
+                found.append({*above.tolist(), *equal[: k - len(above)].tolist()})
+        return found
+
+    def shapes(self, queries: NDArray[np.float32]) -> Sequence[Shape]:
+        """Return the kinds of filters to ask with; `exclusions` leaves out the listing that is nearest to the query."""
+        wide, narrow = self._prices_around(0.25), self._prices_around(0.01)
+        place, big = _PLACES[0].upper(), Filter(categories=frozenset({"20 %"}))
+        nearest = [photo for photos in self.nearest(queries, Shape("", (NO_FILTER,)), k=1) for photo in photos]
+        excluded = [self._payloads[int(self._listings[photo])].listing_id for photo in nearest]
+        return (
+            Shape("none", (NO_FILTER,)),
+            *(Shape(f"category, {name}", (Filter(categories=frozenset({name})),)) for name in CATEGORY_SHARES),
+            Shape("price, wide", (wide,)),
+            Shape("price, narrow", (narrow,)),
+            Shape("category and price", (replace(wide, categories=big.categories),)),
+            Shape("location", (Filter(location=place),)),
+            Shape("three at once", (replace(wide, categories=big.categories, location=place),)),
+            Shape("exclusions", tuple(Filter(excluded_listing_ids=frozenset({listing})) for listing in excluded)),
+        )
+
+    def _prices_around(self, share: float) -> Filter:
+        low, high = np.quantile(self._prices, (0.5 - share, 0.5 + share))
+        return Filter(price_min=float(low), price_max=float(high), currency=_CURRENCIES[0])
+
+    @cached_property
+    def _prices(self) -> list[float]:
+        return [payload.price for payload in self._payloads if payload.price is not None]
+
+    @cached_property
+    def _masks(self) -> dict[Filter, NDArray[np.bool_]]:
+        return {}
+
+    def _mask(self, where: Filter) -> NDArray[np.bool_]:
+        wide = replace(where, excluded_listing_ids=frozenset())
+        if wide not in self._masks:
+            passes = np.array([wide.matches(payload) for payload in self._payloads])
+            self._masks[wide] = passes[self._listings]
+        left_out = [int(listing) for listing in where.excluded_listing_ids]
+        return self._masks[wide] & ~np.isin(self._listings, left_out) if left_out else self._masks[wide]
+
+
+def _categories(clusters: NDArray[np.int64], rng: np.random.Generator) -> list[str]:
+    """Return a category for each listing, from the cluster that it is in."""
+    count = len(clusters)
+    order = rng.permutation(int(clusters.max()) + 1)[clusters] + rng.random(count)
+    misplaced = rng.random(count) < _MISPLACED
+    order[misplaced] = rng.permutation(order[misplaced])
+    categories = np.full(count, _OTHERS, dtype=object)
+    ends = np.rint(np.cumsum(list(CATEGORY_SHARES.values())) * count).astype(np.int64)
+    for name, start, end in zip(CATEGORY_SHARES, [0, *ends], ends, strict=False):
+        categories[np.argsort(order)[start:end]] = name
+    return categories.tolist()
+
+
+def _payloads(categories: list[str], rng: np.random.Generator) -> list[Payload]:
+    count = len(categories)
+    prices = np.round(rng.lognormal(np.log(_PRICE_MEDIAN), _PRICE_SIGMA, count), 2).tolist()
+    currencies = rng.choice(_CURRENCIES, count, p=_CURRENCY_SHARES).tolist()
+    places = [f"Town {town}, {_PLACES[town % len(_PLACES)]}" for town in range(20 * len(_PLACES))]
+    keys = [location_keys(place) for place in places]
+    towns = rng.integers(len(places), size=count).tolist()
+    sellers = rng.integers(max(1, round(_SELLERS_PER_LISTING * count)), size=count).tolist()
+    times = (_NEWEST - rng.integers(_SPAN_S, size=count)).tolist()
+    return [
+        Payload(
+            listing_id=str(number),
+            category=categories[number],
+            price=prices[number],
+            locations=keys[towns[number]],
+            category_paths=(categories[number],),
+            currency=currencies[number],
+            region=location_key(_PLACES[towns[number] % len(_PLACES)]),
+            seller=f"seller-{sellers[number]}",
+            listed_at=times[number],
+        )
+        for number in range(count)
+    ]

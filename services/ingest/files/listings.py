@@ -1,0 +1,146 @@
+"""Listings and photo tables from files: what the column mapping asks for, one record at a time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from db.rows.records import PhotoRecord, RejectedRecord
+from services.ingest.cleaning.text import clean_line
+from services.ingest.files.rejects import shorten
+from services.ingest.files.tables import BrokenRow, Wanted, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.ingest.files.columns import Columns, ListingColumns, PhotoColumns
+    from services.ingest.files.tables import Row
+
+PHOTO_ID_LIMIT = 500
+"""Characters in the longest photo id, file name or URL that is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawListing:
+    """A listing as it stands in the file; what is missing is empty.
+
+    Attributes:
+        file, line: where it starts.
+        photos: names or URLs of its photos.
+        seller: the marketplace's own id of who sells it.
+        listed_at: a date, a date with a time, or Unix seconds.
+        flags: how it was read: `repaired_record` (its quoting was broken), `not_utf8` (stray bytes were replaced).
+    """
+
+    file: str
+    line: int
+    listing_id: str
+    title: str
+    category: str
+    description: str
+    price: str
+    location: str
+    photos: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    seller: str = ""
+    listed_at: str = ""
+
+
+def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:
+    """Yield every record of a listings file in order: as a listing, or as a reject with the reason.
+
+    Raises:
+        ListingsFileError: while iterating: the file is unreadable as a whole.
+        MissingColumns: a column of the mapping is not there.
+    """
+    names = columns.listings
+    wanted = Wanted(
+        _listing_columns(names),
+        id=names.id,
+        free_text=names.description,
+        price=names.price,
+        texts=names.photos,
+        unless_absent=names.unless_absent,
+    )
+    for row in read_table(path, wanted):
+        yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)
+
+
+def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
+    """Yield every row of a photo table in order, in any format of the listings: as a photo, or as a reject.
+
+    Rejects have the reasons `missing_id`, `missing_listing_id`, `id_too_long` and those of `read_table`.
+
+    Raises:
+        ListingsFileError: while iterating: the file is unreadable as a whole.
+        MissingColumns: a column of the mapping is not there.
+    """
+    names = columns.photos
+    wanted = Wanted(tuple(filter(None, (names.id, names.listing_id, names.file))))
+    for row in read_table(path, wanted):
+        yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
+
+
+def check_photo_table(path: Path, columns: Columns) -> None:
+    """Read a photo table's first row.
+
+    Raises:
+        ListingsFileError: the file cannot be read, or not that far.
+        MissingColumns: a column of the mapping is not there.
+    """
+    next(read_photo_table(path, columns), None)
+
+
+def split_photos(cell: str, separator: str) -> tuple[str, ...]:
+    """Return the photos that a cell names, each once: a JSON array of texts, or names between separators."""
+    names = cell.split(separator) if separator else [cell]
+    if cell.lstrip().startswith("["):
+        try:
+            parsed = json.loads(cell)
+        except (ValueError, RecursionError):
+            parsed = None
+        if isinstance(parsed, list) and all(isinstance(name, str) for name in parsed):
+            names = parsed
+    return tuple(dict.fromkeys(name for name in map(clean_line, names) if name))
+
+
+def _listing_columns(names: ListingColumns) -> tuple[str, ...]:
+    always = (names.id, names.title, names.category)
+    optional = (names.description, names.price, names.location, names.photos, names.seller, names.listed_at)
+    return tuple(dict.fromkeys(filter(None, (*always, *optional))))
+
+
+def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
+    return RawListing(
+        file=path.name,
+        line=row.line,
+        listing_id=row.cells[names.id],
+        title=row.cells[names.title],
+        category=row.cells[names.category],
+        description=row.cells.get(names.description, ""),
+        price=row.cells.get(names.price, ""),
+        location=row.cells.get(names.location, ""),
+        photos=split_photos(row.cells.get(names.photos, ""), names.photos_separator),
+        flags=row.flags,
+        seller=row.cells.get(names.seller, ""),
+        listed_at=row.cells.get(names.listed_at, ""),
+    )
+
+
+def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedRecord:
+    external_id, listing_id = clean_line(row.cells[names.id]), clean_line(row.cells[names.listing_id])
+    rejected = RejectedRecord(path.name, row.line, external_id, "id", "", shorten(" ".join(row.cells.values())))
+    if not external_id:
+        return replace(rejected, reason="missing_id")
+    if not listing_id:
+        return replace(rejected, field="listing_id", reason="missing_listing_id")
+    if len(external_id) > PHOTO_ID_LIMIT:
+        return replace(rejected, record_id=shorten(external_id), reason="id_too_long")
+    source = clean_line(row.cells.get(names.file, "")) or external_id
+    return PhotoRecord(external_id, listing_id, source, path.name, row.line)
+
+
+def _rejected(path: Path, row: BrokenRow) -> RejectedRecord:
+    return RejectedRecord(path.name, row.line, "", row.column, row.reason, shorten(row.text))

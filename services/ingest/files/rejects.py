@@ -1,0 +1,82 @@
+"""rejects.csv: what was not accepted, where it stood and why."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from dataclasses import astuple
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from db.rows.records import RejectedRecord
+from services.errors import ListingsFileError, MissingColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+HEADER = ("file", "line", "id", "field", "reason", "text")
+"""The columns, in the order of RejectedRecord's fields."""
+
+TEXT_LIMIT = 500
+
+
+def shorten(text: str) -> str:
+    """Return at most 500 characters that every encoding and database takes: no NUL, no lone surrogate."""
+    head = text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return head if len(head) <= TEXT_LIMIT else head[: TEXT_LIMIT - 1] + "…"
+
+
+def rejects_csv(rejects: Iterable[RejectedRecord]) -> Iterator[str]:
+    """Yield the header, then one CSV record for each reject (CRLF line ends, RFC 4180)."""
+    yield _csv_record(HEADER)
+    for reject in rejects:
+        yield _reject_record(reject)
+
+
+def write_rejects(path: Path, rejects: Iterable[RejectedRecord]) -> int:
+    """Write rejects.csv and return the number of rejects in it: whole, or not at all and the old file stays."""
+    count = 0
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  (a descriptor, not a path)
+            file.write(_csv_record(HEADER))
+            for count, reject in enumerate(rejects, start=1):  # noqa: B007  (the last number is the count)
+                file.write(_reject_record(reject))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def read_rejects(path: Path) -> Iterator[RejectedRecord]:
+    """Yield what `write_rejects` wrote.
+
+    Raises:
+        ListingsFileError: the file is unreadable or not a rejects file.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.reader(file, strict=True)
+            header = next(rows, [])
+            if tuple(header) != HEADER:
+                raise MissingColumns(path, [name for name in HEADER if name not in header], header)
+            for name, line, *rest in rows:
+                yield RejectedRecord(name, int(line), *rest)
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise ListingsFileError(path, f"is not a rejects file ({error})", "Write it again with an ingest") from error
+
+
+def _reject_record(reject: RejectedRecord) -> str:
+    return _csv_record([shorten(str(value)) for value in astuple(reject)])
+
+
+def _csv_record(values: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    return line.getvalue()

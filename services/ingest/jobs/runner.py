@@ -1,0 +1,229 @@
+"""Runs queued jobs one after the other on a thread of its own, beside the ingest app."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+
+from db.locks import try_to_hold
+from db.models import JobState
+from db.processes import is_gone
+from db.rows import jobs
+from services.errors import Conflict, LookalikeError, NotFound
+from services.indexing.generations import clean_up
+from services.ingest.jobs.tidy import queue_tidy_if_due, run_tidy_job
+from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
+from services.ingest.pipeline.outcome import JobInterrupted, may_pass, recorded
+from services.ingest.pipeline.pipeline import account_and_index, load_files
+from services.ingest.pipeline.reindex import run_promote_job, run_reindex_job, run_repair_job
+from services.ingest.pipeline.uploads import discard_upload, find_upload, named_as_uploaded, sweep_uploads
+from services.ingest.pipeline.worker import await_embedding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from db.models import Job
+    from services.ingest.pipeline.progress import Progress
+    from services.ingest.pipeline.uploads import StoredUpload
+    from services.ingest.pipeline.worker import EmbeddingWorker
+    from services.resources import Resources
+
+log = logging.getLogger(__name__)
+
+_LOOKS_EVERY_S = 1.0
+"""How long a job waits that another process queued; of those of this one it is told."""
+
+_AFTER_AN_ERROR_S = 5.0
+"""How long the queue rests after an error that no job explains, such as a full disk or a database that is away."""
+
+
+class JobRunner:
+    """Takes the oldest queued job, runs it, and waits for the next.
+
+    Of several processes one runs the queue, and another when that one ends. What it left unfinished is run again: a
+    run does nothing twice. Jobs that the command line runs by itself are not touched.
+    """
+
+    def __init__(self, resources: Resources, worker: EmbeddingWorker) -> None:
+        """`worker` embeds what the jobs bring, unless others do."""
+        self._resources, self._worker = resources, worker
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def _put_in_order(self) -> None:
+        """Queue again what a process that is gone was running, and clean up after it."""
+        with self._resources.database.write() as session:
+            for job in jobs.running_jobs(session):
+                process = job.inputs.get("process")
+                if process is None:
+                    jobs.requeue_job(session, job.id)
+                elif is_gone(process):
+                    jobs.finish_job(session, job.id, "the process that ran it was stopped; run the command again")
+            wanted = {str(job.inputs.get("upload")) for job in jobs.unfinished_jobs(session)}
+        try:
+            clean_up(self._resources.database, self._resources.stores)
+        except OSError as error:
+            log.warning("what a killed build left cannot be cleaned up now: %s", error)
+        self._resources.photo_files.sweep_temporary()
+        sweep_uploads(self._resources.uploads, wanted=wanted)
+
+    def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None = None) -> str:
+        """Queue the ingest of an upload and return the job's id.
+
+        With a key that a job was queued with before, that job is it, and the upload is dropped.
+
+        Raises:
+            Conflict: the job of this key had other files.
+        """
+        inputs = {"upload": upload.name, "fingerprint": upload.fingerprint}
+        earlier = self._job_of_key(idempotency_key)
+        if earlier is None:
+            try:
+                return self._queue("ingest", inputs, idempotency_key)
+            except IntegrityError:  # another request with this key was a moment faster
+                earlier = self._job_of_key(idempotency_key)
+                if earlier is None:
+                    raise
+        discard_upload(self._resources.uploads, upload.name)
+        if earlier.inputs.get("fingerprint") != upload.fingerprint:
+            raise Conflict(f"The Idempotency-Key {idempotency_key!r} was used for other files. Take a new one.")
+        return earlier.id
+
+    def queue_promote(self, generation_id: int) -> str:
+        """Queue the promotion of a previous generation and return the job's id."""
+        return self._queue("promote", {"generation": generation_id})
+
+    def queue_repair(self) -> str:
+        """Queue the repair of the live indexes and return the job's id."""
+        return self._queue("repair", {})
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a queued job, or ask for a running one to be cancelled; return the job.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: it has ended.
+        """
+        with self._resources.database.write() as session:
+            job = jobs.request_cancel(session, job_id)
+        if job is None:
+            raise NotFound("job", job_id)
+        if job.state in (JobState.SUCCEEDED, JobState.FAILED):
+            raise Conflict(f"The job {job_id} has ended: it {job.state}.")
+        if job.state == JobState.CANCELLED and "upload" in job.inputs:
+            discard_upload(self._resources.uploads, job.inputs["upload"])
+        return job
+
+    def queue_reindex(self, model_version: str | None, *, force: bool = False) -> str:
+        """Queue a reindex, by default for the live model, and return the job's id."""
+        return self._queue("reindex", {"model_version": model_version, "force": force})
+
+    def stop(self) -> None:
+        """Let the present job finish its transaction and end the thread; an unfinished job runs again at a start."""
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join(timeout=30)
+
+    def _queue(self, kind: str, inputs: Mapping[str, object], idempotency_key: str | None = None) -> str:
+        with self._resources.database.write() as session:
+            job_id = jobs.create_job(session, kind, inputs, idempotency_key=idempotency_key)
+        self._wake.set()
+        return job_id
+
+    def _job_of_key(self, key: str | None) -> Job | None:
+        if key is None:
+            return None
+        with self._resources.database.read() as session:
+            return jobs.job_of_key(session, key)
+
+    def _loop(self) -> None:
+        while not self._stopped.is_set():
+            rest = _LOOKS_EVERY_S
+            try:
+                self._run_queue()
+            except JobInterrupted:
+                return
+            except Exception:  # nothing may end this thread
+                log.exception("the queue of jobs cannot be run; trying again")
+                rest = _AFTER_AN_ERROR_S
+            self._rest(rest)
+
+    def _run_queue(self) -> None:
+        """Run jobs while this process holds the queue; return when it does not."""
+        queue = try_to_hold(self._resources.database, "job queue")
+        if queue is None:
+            return
+        try:
+            self._put_in_order()
+            while not self._stopped.is_set() and queue.is_held():
+                self._run_next_or_rest()
+        finally:
+            queue.release()
+
+    def _run_next_or_rest(self) -> None:
+        try:
+            if not self._run_next():
+                queue_tidy_if_due(self._resources)
+                self._rest(_LOOKS_EVERY_S)
+        except JobCancelled:
+            return
+        except LookalikeError as error:
+            log.warning("a job failed: %s", error)
+        except Exception:  # a job's error stands in the job
+            log.exception("a job failed, or could not be taken")
+            self._rest(_AFTER_AN_ERROR_S)
+
+    def _rest(self, seconds: float) -> None:
+        self._wake.wait(timeout=seconds)
+        self._wake.clear()
+
+    def _run_next(self) -> bool:
+        """Run the oldest queued job to its end; return whether there was one."""
+        with self._resources.database.read() as session:
+            job = jobs.oldest_queued_job(session)
+        if job is None:
+            return False
+        if job.kind == "promote":
+            run_promote_job(self._resources, job.id, job.inputs["generation"], self._progress(job.id))
+        elif job.kind == "tidy":
+            run_tidy_job(self._resources, job.id, self._progress(job.id))
+        elif job.kind == "repair":
+            run_repair_job(self._resources, job.id, self._progress(job.id))
+        elif job.kind == "reindex":
+            version = job.inputs.get("model_version") or None
+            force = bool(job.inputs.get("force"))
+            run_reindex_job(self._resources, job.id, version, self._progress(job.id), force=force)
+        else:
+            self._ingest(job.id, str(job.inputs.get("upload")))
+        return True
+
+    def _ingest(self, job_id: str, upload: str) -> None:
+        uploads = self._resources.uploads
+        try:
+            with recorded(self._resources.database, job_id, retold=partial(named_as_uploaded, uploads)):
+                inputs, progress = find_upload(uploads, upload), self._progress(job_id)
+                ledger = load_files(self._resources, job_id, inputs, progress)
+                self._worker.wake()
+                await_embedding(self._resources.database, job_id, progress, problem=lambda: self._worker.problem)
+                account_and_index(self._resources, ledger, progress)
+        except Exception as error:
+            if not may_pass(error):  # else it will be run again, and needs its files
+                discard_upload(uploads, upload)
+            raise
+        discard_upload(uploads, upload)
+
+    def _progress(self, job_id: str) -> Progress:
+        return JobProgress(self._resources.database, job_id, self._stop_point)
+
+    def _stop_point(self, _stage: str, _done: int, _total: int | None) -> None:
+        if self._stopped.is_set():
+            raise JobInterrupted

@@ -1,0 +1,95 @@
+"""What must be tidied from time to time: the change feed behind its followers, files of photos that were deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from more_itertools import chunked
+
+from db.models import GenerationState, utc_now
+from db.rows import feed, generations, jobs, photos
+from ml.bundle.home import sweep
+from services.ingest.pipeline.outcome import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.ingest.pipeline.progress import Progress
+    from services.resources import Resources
+
+FEED_KEPT_FOR = timedelta(days=7)
+"""Events are kept so long for the indexes of previous generations, which follow only when they are promoted again."""
+
+PHOTOS_KEPT_FOR = timedelta(days=1)
+"""A photo is stored before its listing is: until it is this old, one that nothing uses may be on its way."""
+
+_NAMES = 10_000
+"""Asked for in one query: databases take some 30,000 values in one."""
+
+_EVERY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What was removed: events of the change feed, and files of photos."""
+
+    events: int
+    photos: int
+
+
+def tidy(
+    resources: Resources,
+    *,
+    feed_kept_for: timedelta = FEED_KEPT_FOR,
+    photos_kept_for: timedelta = PHOTOS_KEPT_FOR,
+) -> Tidied:
+    """Remove events that every follower has applied, and photos that no listing has any more.
+
+    Raises:
+        OSError: the store of the photos cannot be reached.
+    """
+    resources.live.persist()  # the snapshot's position is a follower's
+    sweep(resources.models)
+    events = _prune_feed(resources, feed_kept_for)
+    swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
+    return Tidied(events, swept)
+
+
+def queue_tidy_if_due(resources: Resources) -> bool:
+    """Queue a job that tidies, if the last one, or else the first generation, is a day old; return whether it was."""
+    with resources.database.read() as session:  # asked every second: it must not be a writer's turn
+        last, built = jobs.newest_of_kind(session, "tidy"), generations.generations(session)
+    since = last.created_at if last is not None else built[-1].created_at if built else utc_now()
+    if utc_now() - since < _EVERY:
+        return False
+    with resources.database.write() as session:
+        jobs.create_job(session, "tidy", {})
+    return True
+
+
+def run_tidy_job(resources: Resources, job_id: str, progress: Progress) -> None:
+    """Tidy as a job, and keep with it how much was removed."""
+    with recorded(resources.database, job_id):
+        progress("tidy", 0, None)
+        removed = tidy(resources)
+        with resources.database.write() as session:
+            jobs.add_counts(session, job_id, {"events_removed": removed.events, "photos_removed": removed.photos})
+
+
+def _prune_feed(resources: Resources, kept_for: timedelta) -> int:
+    followed = (GenerationState.LIVE, GenerationState.BUILDING)
+    with resources.database.write() as session:
+        collections = [
+            generation.followed_by(store.engine)
+            for generation in generations.generations(session)
+            if generation.state in followed
+            for store in resources.stores
+        ]
+        return feed.prune(session, before=utc_now() - kept_for, followers=collections) if collections else 0
+
+
+def _used(resources: Resources, names: Sequence[str]) -> set[str]:
+    with resources.database.read() as session:
+        return {name for some in chunked(names, _NAMES) for name in photos.known_files(session, some)}

@@ -1,0 +1,264 @@
+"""Evaluating a model on the listings at hand: from the truth and a bundle to report.html and report.json."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import msgspec
+import numpy as np
+from more_itertools import chunked
+
+from db.rows import generations, listings
+from ml.bundle.bundle import Bundle, BundleError
+from ml.copies.hashes import near_duplicates
+from ml.embedding.bulk import embed_all
+from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.openvino_runtime import Precision, load_openvino
+from ml.evaluation.baselines import baseline_vectors
+from ml.evaluation.report.build import Baselines, Computed, Run, build_report
+from ml.evaluation.report.figures import Report, Setup
+from ml.evaluation.report.page import render
+from ml.evaluation.retrieval import codes
+from ml.network.imagenet_weights import WeightsError
+from ml.photos.preprocess import PhotoError
+from ml.training.split import item_of_listing
+from services.errors import BadInput, ModelMissing, ModelUnusable, NotFound
+from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
+from services.ingest.models.report_files import FIGURES, PAGE, report_folder
+from services.ingest.models.training import labelled_photos
+from services.ingest.pipeline.progress import Progress, StageCounter, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from ml.embedding.base import Embedder
+    from ml.training.split import LabelledPhoto
+    from services.ingest.models.held_out import HeldOut
+    from services.resources import Resources
+
+LIBRARIES = ("lookalike", "numpy", "openvino", "pillow", "scipy")
+_IDS_AT_ONCE = 5000
+"""Ids in one query: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to evaluate, and how.
+
+    Attributes:
+        model: a version, or a bundle's folder; the live model by default.
+        weights: ImageNet weights for the baselines; None skips them.
+        out: folder for the report; by default `reports/<version>` in the data directory, with `-unseen` for those.
+        unseen: measure on every listing that the model has not seen; see `held_out_photos`.
+    """
+
+    model: str | None = None
+    weights: Path | None = None
+    out: Path | None = None
+    unseen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured, and the files that say so."""
+
+    report: Report
+    page: Path
+    figures: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """The photos that could be embedded; `hashes` are their perceptual hashes, uint64 (n,)."""
+
+    photos: Sequence[LabelledPhoto]
+    hashes: NDArray[np.uint64]
+    run: Run
+
+
+def evaluate_model(resources: Resources, wanted: Wanted, *, progress: Progress = silent) -> Evaluation:
+    """Measure a model as it is served, beside the published baselines, and write the report.
+
+    Embeds every photo once in each precision that the processor has; the database is only read.
+
+    Raises:
+        ModelMissing, ModelUnusable, NotFound: there is no such model, or it cannot be run.
+        CannotEvaluate: there is nothing that it may be measured on.
+        BadInput: the weights cannot be used, or the report cannot be written.
+    """
+    bundle = find_bundle(resources, wanted.model)
+    photos = labelled_photos(resources.database, resources.photo_files)
+    if not {*split_of(bundle).held_out} & {photo.listing_id for photo in photos} and not wanted.unseen:
+        raise NothingHeldOut(bundle.version, unseen=False)  # said before the work, not after it
+    embedder = _open(resources, bundle, resources.settings.precision)
+    served = _embed(embedder, photos, progress)
+    items = item_of_listing(served.photos, near_duplicates(served.hashes)) if served.photos else {}
+    held_out = held_out_photos(served.photos, items, bundle=bundle, unseen=wanted.unseen)
+    computed = Computed(
+        photos=served.photos,
+        titles=_titles(resources, {photo.listing_id for photo in served.photos}),
+        items=codes([items[photo.listing_id] for photo in served.photos]),
+        held_out=held_out.rows,
+        runs={embedder.precision: served.run, **_other_runs(resources, embedder, served.photos, progress)},
+        baselines=_baselines(resources, wanted.weights, served.photos, progress),
+    )
+    progress("measure", 0, None)
+    setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))
+    report = build_report(computed, bundle=bundle, setup=setup)
+    return _write(resources, report, wanted.out or _report_folder(resources, bundle, wanted))
+
+
+def find_bundle(resources: Resources, model: str | None) -> Bundle:
+    """Return the bundle of a version, of a folder, or of the live generation.
+
+    Raises:
+        ModelMissing: none is named and none is live.
+        NotFound: neither a folder nor a known version.
+        ModelUnusable: it is damaged.
+    """
+    folder = Path(model) if model and Path(model).is_dir() else _registered(resources, model)
+    try:
+        return Bundle.load(folder)
+    except BundleError as error:
+        raise ModelUnusable(str(folder), str(error)) from error
+
+
+def _registered(resources: Resources, model: str | None) -> Path:
+    with resources.database.read() as session:
+        if model is None:
+            live = generations.live_generation(session)
+            if live is None:
+                raise ModelMissing
+            model = live.model_version
+        path = generations.model_path(session, model)
+    if path is None:
+        raise NotFound("model version or bundle folder", model, remedy="`lookalike index list` names the versions.")
+    return resources.settings.data_dir / path
+
+
+def _open(resources: Resources, bundle: Bundle, precision: Precision) -> Embedder:
+    settings = resources.settings
+    try:
+        return open_embedder(bundle, runtime=settings.runtime.value, threads=settings.thread_count, precision=precision)
+    except BundleError as error:
+        raise ModelUnusable(bundle.version, str(error)) from error
+
+
+def _embed(embedder: Embedder, photos: Sequence[LabelledPhoto], progress: Progress) -> _Embedded:
+    """Embed the photos as an ingest does; those that cannot be read are left out."""
+    advance = StageCounter(progress, f"embed in {embedder.precision}", len(photos))
+    made, started = {}, time.perf_counter()
+    with closing(embed_all(_contents(photos), embedder)) as outcomes:
+        for row, outcome in outcomes:
+            advance(1)
+            if not isinstance(outcome, PhotoError):
+                made[row] = outcome
+    rate = len(made) / (time.perf_counter() - started)
+    rows = sorted(made)
+    bundle = embedder.bundle
+    return _Embedded(
+        photos=[photos[row] for row in rows],
+        hashes=np.array([int(made[row].perceptual_hash, 16) for row in rows], np.uint64),
+        run=Run(
+            vectors=np.array([made[row].vector for row in rows], np.float32).reshape(-1, bundle.vector_size),
+            probabilities=np.array([made[row].probabilities for row in rows], np.float32),
+            rate=rate,
+        ),
+    )
+
+
+def _contents(photos: Sequence[LabelledPhoto]) -> Iterator[tuple[int, bytes]]:
+    for row, photo in enumerate(photos):
+        try:
+            content = photo.path.read_bytes()
+        except OSError:
+            content = b""  # counted as unreadable, like any other file without an image in it
+        yield row, content
+
+
+def _other_runs(
+    resources: Resources, served: Embedder, photos: Sequence[LabelledPhoto], progress: Progress
+) -> dict[str, Run]:
+    """Embed the photos in each other precision that this processor and this bundle have."""
+    runs: dict[str, Run] = {}
+    for precision in get_args(Precision):
+        if precision in ("auto", served.precision):
+            continue
+        try:
+            embedder = _open(resources, served.bundle, precision)
+        except ModelUnusable:
+            continue
+        if embedder.precision not in {served.precision, *runs}:  # torch has one precision, whatever is asked for
+            runs[embedder.precision] = _embed(embedder, photos, progress).run
+    return runs
+
+
+def _baselines(
+    resources: Resources, weights: Path | None, photos: Sequence[LabelledPhoto], progress: Progress
+) -> Baselines:
+    """Raise BadInput when weights are given and cannot be used."""
+    if weights is None:
+        return Baselines(None, skipped="they were skipped, as asked for with --weights none.")
+    try:
+        vectors = baseline_vectors(
+            [photo.path for photo in photos],
+            weights,
+            threads=resources.settings.thread_count,
+            progress=lambda done, total: progress("embed for baselines", done, total),
+        )
+    except ModuleNotFoundError as error:
+        install = "Install it: pip install 'lookalike[train]', or skip them: --weights none"
+        raise BadInput(f"The baselines need torch. {install}") from error
+    except WeightsError as error:
+        raise BadInput(str(error)) from error
+    return Baselines(vectors, precision="f32")
+
+
+def _titles(resources: Resources, listing_ids: set[str]) -> dict[str, str]:
+    with resources.database.read() as session:
+        return {
+            row.id: row.title
+            for ids in chunked(sorted(listing_ids), _IDS_AT_ONCE)
+            for row in listings.listings_by_id(session, ids)
+        }
+
+
+def _setup(resources: Resources, embedder: Embedder, held_out: HeldOut, *, unreadable: int) -> Setup:
+    return Setup(
+        model_version=embedder.bundle.version,
+        model_created_at=embedder.bundle.created_at,
+        evaluated_at=datetime.now(UTC),
+        split=held_out.use,
+        photos=held_out.photos,
+        unreadable=unreadable,
+        precision=embedder.precision,
+        runtime=resources.settings.runtime.value,
+        threads=resources.settings.thread_count,
+        processor=str(load_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME")),
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+
+
+def _report_folder(resources: Resources, bundle: Bundle, wanted: Wanted) -> Path:
+    return report_folder(resources.settings, f"{bundle.version}-unseen" if wanted.unseen else bundle.version)
+
+
+def _write(resources: Resources, report: Report, folder: Path) -> Evaluation:
+    evaluation = Evaluation(report, folder / PAGE, folder / FIGURES)
+    page = render(report, resources.photo_files.read)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        evaluation.page.write_text(page, encoding="utf-8")
+        evaluation.figures.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+    except OSError as error:
+        problem = f"{folder}: the report cannot be written ({error.strerror})"
+        raise BadInput(f"{problem}. Name another folder with --out.") from error
+    return evaluation

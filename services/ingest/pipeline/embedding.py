@@ -1,0 +1,203 @@
+"""From stored photos to embeddings in the truth: claim, decode, embed, save."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from more_itertools import chunked
+from sqlalchemy.exc import DBAPIError
+
+from db.processes import is_gone, process_name
+from db.rows import embeddings, photos
+from db.rows.embeddings import NewEmbedding
+from db.rows.records import RejectedRecord
+from ml.embedding.bulk import embed_all
+from ml.photos.preprocess import PhotoError
+from services.errors import LookalikeError, Unavailable
+from services.ingest.files.rejects import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sqlmodel import Session
+
+    from db.models import Photo
+    from db.photo_bytes.base import PhotoStore
+    from db.rows.photos import ClaimedPhoto
+    from db.session import Database
+    from ml.embedding.bulk import EmbeddedPhoto
+    from ml.embedding.openvino_embedder import Embedder
+    from ml.photos.preprocess import PhotoLimits
+
+LEASE = timedelta(minutes=5)
+_CLAIM = 256
+_SAVE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRun:
+    """What an embedding run did. `seconds` is the wall time from the first claim to the last commit."""
+
+    embedded: int
+    failed: tuple[RejectedRecord, ...]
+    seconds: float
+
+    @property
+    def photos_per_second(self) -> float:
+        """Committed photos per second, 0 when there were none."""
+        return self.embedded / self.seconds if self.embedded else 0.0
+
+
+class PhotoEmbedder:
+    """Embeds photos of the truth with one model and commits the outcome some hundred at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        files: PhotoStore,
+        embedder: Embedder,
+        *,
+        limits: PhotoLimits,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """With `stop`, no more photos are claimed once it is set; those that are claimed are finished."""
+        self._database, self._files, self._embedder, self._limits = database, files, embedder, limits
+        self._stop = stop or threading.Event()
+        self._owner = f"{process_name()}:{uuid4().hex[:8]}"
+
+    def embed_pending(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
+        """Embed every pending photo that no other worker holds.
+
+        Leases of this machine's dead processes are taken over at once, other workers' when they run out. When this
+        run stops before its end, what it had claimed is pending again.
+        """
+        _release_dead(self._database)
+        blameless = True
+        try:
+            run = self._run(self._claimed(), advance)
+            while (suspect := self._suspect()) is not None:  # alone: none but it may be to blame
+                alone = self._run([suspect], advance)
+                run = EmbeddingRun(
+                    run.embedded + alone.embedded, run.failed + alone.failed, run.seconds + alone.seconds
+                )
+            return run
+        except (LookalikeError, DBAPIError):
+            raise
+        except Exception:
+            blameless = False  # one of the photos may be what it comes from: it is not tried for ever
+            raise
+        finally:
+            with self._database.write() as session:
+                photos.release(session, self._owner, blameless=blameless)
+
+    def embed_missing(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
+        """Embed every photo that this model has not embedded yet, whatever other models have (a model change)."""
+        return self._run(self._missing(), advance, keep_pending=True)
+
+    def _run(
+        self, claimed: Iterable[ClaimedPhoto], advance: Callable[[int], None], *, keep_pending: bool = False
+    ) -> EmbeddingRun:
+        started, embedded = time.monotonic(), 0
+        failed: list[RejectedRecord] = []
+        # Closed before the leases are released: its threads claim photos ahead of what is saved here.
+        with closing(embed_all(self._contents(claimed), self._embedder, limits=self._limits)) as outcomes:
+            for batch in chunked(outcomes, _SAVE):
+                saved, refused = self._save(batch, keep_pending=keep_pending)
+                embedded += saved
+                failed += refused
+                advance(len(batch))
+        return EmbeddingRun(embedded, tuple(failed), time.monotonic() - started)
+
+    def _save(
+        self, batch: Sequence[tuple[ClaimedPhoto, EmbeddedPhoto | PhotoError]], *, keep_pending: bool
+    ) -> tuple[int, list[RejectedRecord]]:
+        """Commit the outcomes in one transaction; return how many embeddings were stored, and the failures."""
+        done = [self._embedding(photo, outcome) for photo, outcome in batch if not isinstance(outcome, PhotoError)]
+        failed: list[RejectedRecord] = []
+        with self._database.write() as session:
+            saved = embeddings.save_embeddings(
+                session, done, model_version=self._embedder.bundle.version, keep_pending=keep_pending
+            )
+            for photo, outcome in batch:
+                if isinstance(outcome, PhotoError):
+                    failed += _fail(session, photo, outcome)
+            photos.renew(session, self._owner, lease=LEASE)
+        return saved, failed
+
+    def _claimed(self) -> Iterator[ClaimedPhoto]:
+        while not self._stop.is_set():
+            with self._database.write() as session:
+                claimed = photos.claim(session, self._owner, limit=_CLAIM, lease=LEASE)
+            if not claimed:
+                return
+            yield from claimed
+
+    def _suspect(self) -> ClaimedPhoto | None:
+        if self._stop.is_set():
+            return None
+        with self._database.write() as session:
+            return photos.claim_suspect(session, self._owner, lease=LEASE)
+
+    def _missing(self) -> Iterator[ClaimedPhoto]:
+        last, version = -1, self._embedder.bundle.version
+        while True:
+            with self._database.read() as session:
+                missing = embeddings.photos_without(session, model_version=version, after=last, limit=_CLAIM)
+            if not missing:
+                return
+            yield from missing
+            last = missing[-1].photo_id
+
+    def _contents(self, claimed: Iterable[ClaimedPhoto]) -> Iterator[tuple[ClaimedPhoto, bytes]]:
+        for photo in claimed:
+            try:
+                yield photo, self._files.read(photo.sha256)
+            except FileNotFoundError:
+                yield photo, b""  # fails as `empty`, with its reject, like any other photo without an image in it
+            except ConnectionError as error:  # no photo's fault: they wait until the store is back
+                raise Unavailable(str(error)) from error
+            except OSError as error:
+                with self._database.write() as session:
+                    photos.fail_photo(
+                        session, photo.photo_id, f"unreadable: its file cannot be read ({error.strerror})"
+                    )
+
+    def _embedding(self, photo: ClaimedPhoto, outcome: EmbeddedPhoto) -> NewEmbedding:
+        best = int(outcome.probabilities.argmax())
+        return NewEmbedding(
+            photo_id=photo.photo_id,
+            sha256=photo.sha256,
+            vector=outcome.vector,
+            category=self._embedder.bundle.categories[best],
+            probability=float(outcome.probabilities[best]),
+            width=outcome.width,
+            height=outcome.height,
+            perceptual_hash=outcome.perceptual_hash,
+        )
+
+
+def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[RejectedRecord]:
+    photos.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
+    for row in photos.photos_by_id(session, [photo.photo_id]):
+        yield rejected_photo(row)
+
+
+def rejected_photo(row: Photo) -> RejectedRecord:
+    """Return a photo that could not be embedded as a reject; where it was named is not kept, but for its listing."""
+    reason, _, text = (row.error or "").partition(": ")
+    of = f" (photo of listing {row.listing_id!r})"
+    return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text + of))
+
+
+def _release_dead(database: Database) -> None:
+    with database.write() as session:
+        for owner in photos.lease_owners(session):
+            process, _, _run = owner.rpartition(":")
+            if is_gone(process):
+                photos.release(session, owner, blameless=False)

@@ -1,0 +1,103 @@
+"""The account of one ingest run: its counts add up, and every reject is kept with its job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from db.models import PhotoState
+from db.rows import jobs, photos
+from services.ingest.pipeline.embedding import rejected_photo
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from db.rows.records import RejectedRecord
+    from db.session import Database
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSummary:
+    """What a run did. For listings and photos alike: read = accepted + rejected + duplicates.
+
+    Attributes:
+        counts: by name, as they stand in the job: `listings_read`, `photos_embedded`, ...
+        reasons: number of rejects by reason code.
+    """
+
+    job_id: str
+    counts: dict[str, int]
+    reasons: dict[str, int]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every record that was read has exactly one outcome."""
+        return all(
+            self.counts[f"{kind}_read"]
+            == self.counts[f"{kind}_accepted"] + self.counts[f"{kind}_rejected"] + self.counts[f"{kind}_duplicates"]
+            for kind in ("listings", "photos")
+        )
+
+
+COUNTS = tuple(
+    f"{kind}_{outcome}"
+    for kind, outcomes in (
+        ("listings", ("read", "accepted", "rejected", "duplicates", "new", "updated", "unchanged")),
+        ("photos", ("read", "accepted", "rejected", "duplicates", "new", "replaced", "unchanged")),
+        ("photos", ("embedded", "failed")),
+    )
+    for outcome in outcomes
+)
+"""Every count of an ingest job, in the order in which it is shown."""
+
+
+class Ledger:
+    """Collects counts and rejects, and writes both with the rows that they are about, in the same transaction."""
+
+    def __init__(self, database: Database, job_id: str) -> None:
+        self._database, self.job_id = database, job_id
+        self._counts: Counter[str] = Counter()
+        self._rejects: list[RejectedRecord] = []
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a count; it is written at the next `write`."""
+        self._counts[name] += by
+
+    def reject(self, kind: str, record: RejectedRecord) -> None:
+        """Keep a rejected listing or photo (`kind`: `listings`, `photos`)."""
+        self.count(f"{kind}_rejected")
+        self._rejects.append(record)
+
+    def duplicate(self, kind: str, record: RejectedRecord) -> None:
+        """Keep a record that a later one with the same id supersedes."""
+        self.count(f"{kind}_duplicates")
+        self._rejects.append(record)
+
+    def count_embedded(self) -> None:
+        """Count which of the run's photos were embedded, by whichever worker, and keep those that could not be."""
+        with self._database.write() as session:
+            counts = photos.state_counts(session, job_id=self.job_id)
+            failed = photos.failed_photos(session, job_id=self.job_id)
+            self.count("photos_embedded", counts[PhotoState.EMBEDDED])
+            self.count("photos_failed", len(failed))
+            self._rejects.extend(map(rejected_photo, failed))
+            self.write(session)
+
+    def write(self, session: Session) -> None:
+        """Put what was collected into the job, in the caller's transaction."""
+        jobs.add_rejects(session, self.job_id, self._rejects)
+        jobs.add_counts(session, self.job_id, self._counts)
+        self._counts, self._rejects = Counter(), []
+
+    def flush(self) -> None:
+        """Write what was collected in a transaction of its own."""
+        with self._database.write() as session:
+            self.write(session)
+
+    def summary(self) -> IngestSummary:
+        """Return the job's account as it stands in the truth."""
+        with self._database.read() as session:
+            written = jobs.counts_of(session, self.job_id)
+            reasons = Counter(reject.reason for reject in jobs.rejects_of(session, self.job_id))
+        return IngestSummary(self.job_id, dict.fromkeys(COUNTS, 0) | written, dict(reasons.most_common()))

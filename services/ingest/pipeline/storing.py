@@ -1,0 +1,34 @@
+"""From a photo's bytes to what the truth keeps of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from db.rows.photos import StoredPhoto
+from ml.photos.preprocess import inspect
+
+if TYPE_CHECKING:
+    from db.photo_bytes.base import PhotoStore
+    from ml.photos.preprocess import PhotoLimits
+
+
+def store_photo(
+    files: PhotoStore, content: bytes, *, listing_id: str, external_id: str, source: str, limits: PhotoLimits
+) -> StoredPhoto:
+    """Store the bytes by their content and return the photo, which is yet to be registered.
+
+    Raises:
+        PhotoError: they are not a photo that we accept; nothing is stored.
+        OSError: they cannot be written; nothing is left behind.
+    """
+    header = inspect(content, limits)
+    return StoredPhoto(
+        listing_id=listing_id,
+        external_id=external_id,
+        source=source,
+        sha256=files.put(content),
+        format=header.format,
+        size_bytes=len(content),
+        width=header.width,
+        height=header.height,
+    )

@@ -1,0 +1,221 @@
+"""Bulk ingest and administration. What these calls do is done by `pipeline`, `reindex` and `indexing`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from litestar import Controller, Request, get, post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, MultipartBody, QueryParameter
+
+from db.models import GenerationState, Role, utc_now
+from db.rows import generations
+from db.rows.recall import by_hour
+from services.errors import Conflict, NotFound
+from services.indexing.consistency import live_drift
+from services.indexing.generations import check_promotable, known_generation, previous_generation
+from services.indexing.live import reaching
+from services.indexing.quality import ann_recall
+from services.ingest.jobs.runner import JobRunner
+from services.ingest.pipeline.uploads import UploadedFile, store_uploads
+from services.ingest.rest.openapi_examples import DRIFT, GENERATIONS, QUEUED, RECALL, BulkUploadBody, ReindexBody
+from services.resources import Resources
+from services.web.limits.threads import Workers
+from services.web.problems import problem_responses
+from services.web.requests import converted
+from services.wire.ingest import (
+    DriftAnswer,
+    GenerationAnswer,
+    IndexRecall,
+    JobQueued,
+    RecallAnswer,
+    ReindexRequest,
+    SearchRecall,
+)
+
+if TYPE_CHECKING:
+    from typing import IO
+
+
+@dataclass
+class BulkUpload:
+    """A listings file (CSV, TSV, JSON Lines, Parquet; also gzipped), a photo table (CSV) and the photos (zip, tar)."""
+
+    listings: UploadFile
+    photos_table: UploadFile | None = None
+    photos: UploadFile | None = None
+
+
+class BulkController(Controller):
+    """Bulk ingest: a router of its own sets how large its body may be."""
+
+    path = "/v1/listings/bulk"
+    tags = ("ingest",)
+    opt = {"role": Role.WRITE}  # noqa: RUF012
+
+    @post(
+        "/",
+        status_code=202,
+        sync_to_thread=True,
+        operation_class=BulkUploadBody,
+        responses={**QUEUED, **problem_responses(409)},
+        summary="Ingest listings in bulk",
+    )
+    def upload(
+        self,
+        data: MultipartBody[BulkUpload],
+        resources: NamedDependency[Resources],
+        job_runner: NamedDependency[JobRunner],
+        idempotency_key: Annotated[
+            str | None,
+            HeaderParameter(
+                name="Idempotency-Key",
+                min_length=1,
+                max_length=255,
+                description="Send it again with the same key, and the same files, and it is still one job.",
+            ),
+        ] = None,
+    ) -> JobQueued:
+        """Store the files and queue a job that ingests them; the file names' endings tell the formats."""
+        parts = {
+            field.name: UploadedFile(part.filename, cast("IO[bytes]", part.file))
+            for field in fields(data)
+            if (part := getattr(data, field.name)) is not None
+        }
+        stored = store_uploads(resources.uploads, parts)
+        return JobQueued(job_runner.queue_ingest(stored, idempotency_key=idempotency_key))
+
+
+class AdminController(Controller):
+    """The indexes: rebuild, list, compare with the database."""
+
+    path = "/v1/admin"
+    tags = ("admin",)
+    opt = {"role": Role.ADMIN}  # noqa: RUF012
+
+    @post(
+        "/reindex",
+        status_code=202,
+        operation_class=ReindexBody,
+        responses={**QUEUED, **problem_responses(404)},
+        summary="Build the indexes anew",
+    )
+    async def reindex(
+        self,
+        request: Request[Any, Any, Any],
+        resources: NamedDependency[Resources],
+        job_runner: NamedDependency[JobRunner],
+        workers: NamedDependency[Workers],
+    ) -> JobQueued:
+        """Queue a job that builds a generation beside the live one, verifies it and promotes it."""
+        # Read here: Litestar takes 0 and "true" for booleans.
+        said = await request.json() if await request.body() else {}
+        asked = converted(said, ReindexRequest, strict=True)
+        return JobQueued(await workers.run(_queue_reindex, resources, job_runner, asked))
+
+    @get("/indexes", sync_to_thread=True, responses=GENERATIONS, summary="The generations, newest first")
+    def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
+        """Return every generation."""
+        with resources.database.read() as session:
+            known = generations.generations_today(session)
+        return [
+            GenerationAnswer(
+                one.id, one.state, one.model_version, one.photos, one.created_at, one.promoted_at, one.forced
+            )
+            for one in known
+        ]
+
+    @post(
+        "/indexes/{generation:int}/promote",
+        status_code=202,
+        sync_to_thread=True,
+        responses={**QUEUED, **problem_responses(404, 409)},
+        summary="Make a previous generation live again",
+    )
+    def promote(
+        self,
+        generation: FromPath[int],
+        resources: NamedDependency[Resources],
+        job_runner: NamedDependency[JobRunner],
+    ) -> JobQueued:
+        """Queue a job that brings the generation in line with the database, verifies it and promotes it."""
+        check_promotable(known_generation(resources.database, generation))
+        return JobQueued(job_runner.queue_promote(generation))
+
+    @post(
+        "/indexes/{generation:int}/rollback",
+        status_code=202,
+        sync_to_thread=True,
+        responses={**QUEUED, **problem_responses(404, 409)},
+        summary="Go back from the live generation to the one before",
+    )
+    def rollback(
+        self,
+        generation: FromPath[int],
+        resources: NamedDependency[Resources],
+        job_runner: NamedDependency[JobRunner],
+    ) -> JobQueued:
+        """Queue a job that promotes the newest previous generation. The live one is named, so that it happens once."""
+        if known_generation(resources.database, generation).state != GenerationState.LIVE:
+            raise Conflict(f"Generation {generation} is not live: somebody has gone back already, or forward.")
+        return JobQueued(job_runner.queue_promote(previous_generation(resources.database).id))
+
+    @post("/consistency/repair", status_code=202, sync_to_thread=True, responses=QUEUED, summary="Repair the indexes")
+    def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
+        """Queue a job that puts in what the live indexes lack, and takes out what they have too much."""
+        return JobQueued(job_runner.queue_repair())
+
+    @get(
+        "/recall",
+        sync_to_thread=True,
+        responses=RECALL,
+        summary="How many of the true neighbours the indexes find",
+    )
+    def recall(
+        self,
+        resources: NamedDependency[Resources],
+        hours: Annotated[int, QueryParameter(ge=1, le=24 * 90, description="How far back searches count.")] = 24,
+    ) -> RecallAnswer:
+        """Search each index that is open here with a hundred stored photos, as it does and exactly.
+
+        Beside it stands what was found, hour by hour, of the searches that people made.
+        """
+        live = resources.live.current()
+        version = live.generation.model_version
+        indexes = []
+        for engine, opened in live.opened.items():
+            with reaching(engine):
+                recall = ann_recall(resources.database, opened.index, model_version=version)
+            indexes.append(IndexRecall(engine, recall))
+        return RecallAnswer(indexes, _searches(resources, timedelta(hours=hours)))
+
+    @get(
+        "/consistency",
+        sync_to_thread=True,
+        responses=DRIFT,
+        summary="How the indexes differ from the database",
+    )
+    def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
+        """Return the drift of each index that this process has open."""
+        resources.live.refresh()
+        found = live_drift(resources.database, resources.live.current())
+        return [DriftAnswer(**asdict(one)) for one in found]
+
+
+def _searches(resources: Resources, back: timedelta) -> list[SearchRecall]:
+    with resources.database.read() as session:
+        hours = by_hour(session, since=utc_now() - back)
+    return [
+        SearchRecall(one.generation, one.plan, one.shape, one.hour, one.tally.queries, one.tally.recall)
+        for one in hours
+    ]
+
+
+def _queue_reindex(resources: Resources, job_runner: JobRunner, asked: ReindexRequest) -> str:
+    with resources.database.read() as session:
+        if asked.model_version and generations.model_path(session, asked.model_version) is None:
+            raise NotFound("registered model", asked.model_version, remedy="`lookalike train` makes one.")
+    return job_runner.queue_reindex(asked.model_version, force=asked.force)

@@ -1,0 +1,200 @@
+"""The calls that show and cancel jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import FromPath, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from db.models import ENDED, JobState, Role
+from db.rows import jobs
+from services.errors import BadQuery, NotFound
+from services.ingest.files.rejects import rejects_csv
+from services.ingest.jobs.runner import JobRunner
+from services.ingest.rest.openapi_examples import CANCELLED, JOB, JOBS, EventsAnswer, RejectsAnswer
+from services.resources import Resources
+from services.web.limits.threads import Workers
+from services.web.problems import problem_responses
+from services.wire.ingest import JobAnswer, JobList, JobProgressAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from db.models import Job
+
+_LOOKS_EVERY_S = 0.5
+_SAYS_SOMETHING_EVERY_S = 15.0
+"""Proxies close connections on which nothing is said."""
+
+_STREAMS_FOR_S = 600.0
+"""A client that wants to hear more asks again, with the id of the last event that it has seen."""
+
+
+class JobController(Controller):
+    """Jobs and what they did not accept."""
+
+    path = "/v1/jobs"
+    tags = ("ingest",)
+    opt = {"role": Role.READ}  # noqa: RUF012
+
+    @get("/", responses=JOBS, summary="The jobs, newest first")
+    async def newest(
+        self,
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+        in_state: Annotated[JobState | None, QueryParameter(name="state", examples=[Example(value="running")])] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+        cursor: Annotated[
+            str | None,
+            QueryParameter(
+                description="From the answer before.", examples=[Example(value="MjAyNi0wMy0wMVQwOTozMDowMCs=")]
+            ),
+        ] = None,
+    ) -> JobList:
+        """Return jobs, a page at a time."""
+        return await workers.run(_page, resources, state=in_state, limit=limit, cursor=cursor)
+
+    @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="A job's state, progress and counts")
+    async def job(
+        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+    ) -> JobAnswer:
+        """Return the job as it stands."""
+        return _answer(await workers.run(_find, resources, job_id))
+
+    @get(
+        "/{job_id:str}/events",
+        operation_class=EventsAnswer,
+        media_type="text/event-stream",
+        responses=problem_responses(404),
+        summary="A job's state as it changes",
+    )
+    async def events(
+        self,
+        request: Request[Any, Any, Any],
+        job_id: FromPath[str],
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+    ) -> ServerSentEvent | Response[None]:
+        """Send the job whenever it has changed, until it has ended, as server-sent events.
+
+        The id of an event tells what was in it: with `Last-Event-ID`, a job that is as it was then is not sent again.
+        """
+        job = await workers.run(_find, resources, job_id)
+        seen = request.headers.get("last-event-id", "")
+        if job.state in ENDED and seen == _event(job)[1]:
+            return Response(None, status_code=204)  # tells a browser not to connect again
+        return ServerSentEvent(_job_events(resources, workers, job_id, seen))
+
+    @get(
+        "/{job_id:str}/rejects",
+        operation_class=RejectsAnswer,
+        media_type="text/csv",
+        responses=problem_responses(404),
+        summary="What a job did not accept",
+    )
+    async def rejects(
+        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+    ) -> Response[str]:
+        """Return the rejects as CSV: file, line, id, field, reason, text."""
+        disposition = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
+        return Response(await workers.run(_rejects, resources, job_id), media_type="text/csv", headers=disposition)
+
+    @post(
+        "/{job_id:str}/cancel",
+        status_code=202,
+        opt={"role": Role.WRITE},
+        responses={**CANCELLED, **problem_responses(404, 409)},
+        summary="Cancel a job",
+    )
+    async def cancel(
+        self, job_id: FromPath[str], job_runner: NamedDependency[JobRunner], workers: NamedDependency[Workers]
+    ) -> JobAnswer:
+        """Cancel a queued job at once, and a running one soon, unless it ends before. What it has done is kept."""
+        return _answer(await workers.run(job_runner.cancel, job_id))
+
+
+def _find(resources: Resources, job_id: str) -> Job:
+    with resources.database.read() as session:
+        job = jobs.find_job(session, job_id)
+    if job is None:
+        raise NotFound("job", job_id)
+    return job
+
+
+def _page(resources: Resources, *, state: JobState | None, limit: int, cursor: str | None) -> JobList:
+    with resources.database.read() as session:
+        before = None if cursor is None else _from_cursor(cursor)
+        found = jobs.newest_jobs(session, limit=limit + 1, before=before, state=state)
+    page = found[:limit]
+    return JobList([_answer(job) for job in page], _to_cursor(page[-1]) if len(found) > limit else None)
+
+
+def _to_cursor(job: Job) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode()
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        created_at, job_id = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
+        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(hex=job_id).hex
+    except (ValueError, OverflowError, binascii.Error) as error:
+        raise BadQuery("cursor", "it is not one that an answer had") from error
+
+
+def _rejects(resources: Resources, job_id: str) -> str:
+    _find(resources, job_id)
+    with resources.database.read() as session:
+        return "".join(rejects_csv(jobs.rejects_of(session, job_id)))
+
+
+async def _job_events(
+    resources: Resources, workers: Workers, job_id: str, seen: str
+) -> AsyncIterator[ServerSentEventMessage]:
+    loop = asyncio.get_running_loop()
+    until, silent_since = loop.time() + _STREAMS_FOR_S, loop.time()
+    while loop.time() < until:
+        job = await workers.run(_find, resources, job_id)
+        data, event_id = _event(job)
+        if event_id != seen:
+            seen, silent_since = event_id, loop.time()
+            yield ServerSentEventMessage(data=data.decode(), event="job", id=event_id)
+        if job.state in ENDED:
+            return
+        if loop.time() - silent_since > _SAYS_SOMETHING_EVERY_S:
+            silent_since = loop.time()
+            yield ServerSentEventMessage(comment="nothing new")
+        await asyncio.sleep(_LOOKS_EVERY_S)
+
+
+def _event(job: Job) -> tuple[bytes, str]:
+    """Return an event's data, and the id that tells what is in it."""
+    data = msgspec.json.encode(_answer(job))
+    return data, hashlib.sha256(data).hexdigest()[:16]
+
+
+def _answer(job: Job) -> JobAnswer:
+    at = jobs.progress_of(job)
+    progress = None if at is None else JobProgressAnswer(at.stage, at.done, at.total, at.rate, at.seconds_left)
+    return JobAnswer(
+        job_id=job.id,
+        kind=job.kind,
+        state=job.state,
+        cancel_requested=job.cancel_requested,
+        progress=progress,
+        counts=job.counts,
+        error=job.error,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+    )

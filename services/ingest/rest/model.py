@@ -1,0 +1,72 @@
+"""The card of the live model: what it is, what it was trained on, and how good it was found to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+
+from db.models import Role
+from services.errors import NotFound
+from services.ingest.models.report_files import PAGE, report_folder
+from services.ingest.rest.openapi_examples import MODEL_CARD, ReportAnswer
+from services.resources import Resources
+from services.web.problems import problem_responses
+from services.wire.ingest import ModelCard
+
+if TYPE_CHECKING:
+    from ml.bundle.bundle import Bundle
+
+_AS_IT_IS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
+"""The report is one file that needs nothing else; its style stands in it."""
+
+
+class ModelController(Controller):
+    """The model that embeds photos now."""
+
+    path = "/v1/admin/model"
+    tags = ("admin",)
+    opt = {"role": Role.ADMIN}  # noqa: RUF012
+
+    @get("/", sync_to_thread=True, responses={**MODEL_CARD, **problem_responses(503)}, summary="The live model's card")
+    def card(self, resources: NamedDependency[Resources]) -> ModelCard:
+        """Return what the model is, what it was trained on, and what was measured of it."""
+        bundle = resources.embedder().bundle
+        return model_card(bundle, has_report=(report_folder(resources.settings, bundle.version) / PAGE).is_file())
+
+    @get(
+        "/report",
+        sync_to_thread=True,
+        operation_class=ReportAnswer,
+        media_type="text/html",
+        responses=problem_responses(404, 503),
+        summary="The live model's report",
+    )
+    def report(self, resources: NamedDependency[Resources]) -> Response[str]:
+        """Return the report that `lookalike evaluate` wrote last, a page that needs no other file."""
+        version = resources.embedder().bundle.version
+        try:
+            page = (report_folder(resources.settings, version) / PAGE).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise NotFound("report of model", version, remedy="`lookalike evaluate` writes one.") from error
+        return Response(page, media_type="text/html", headers=_AS_IT_IS)
+
+
+def model_card(bundle: Bundle, *, has_report: bool) -> ModelCard:
+    """Return the card of a bundle."""
+    split, calibration = bundle.split, bundle.calibration
+    history = bundle.record.get("history") or {}
+    return ModelCard(
+        model_version=bundle.version,
+        created_at=bundle.created_at,
+        categories=list(bundle.categories),
+        vector_size=bundle.vector_size,
+        photo_size=bundle.preprocessing.size,
+        trained_on_listings=None if split is None else len(split.train),
+        held_out_listings=None if split is None else len(split.held_out),
+        metrics=dict(bundle.metrics),
+        confident_from=None if calibration is None else calibration.confident_from,
+        losses=[float(loss) for loss in history.get("losses", ())],
+        has_report=has_report,
+    )

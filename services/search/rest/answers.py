@@ -1,0 +1,112 @@
+"""From what a search found to what the search app answers (see `services.wire.search`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from services.wire import search as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from db.models import Listing, Photo
+    from db.rows.found import FoundPhoto
+    from services.search.results.paging import Answer
+    from services.search.results.ranking import Ranked
+    from services.search.service import Classification
+
+
+class StoredBytes(Protocol):
+    """What has bytes in the photo store."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes, in hex."""
+        ...
+
+
+def photo_version(photo: StoredBytes) -> str:
+    """Return what tells the photo's present bytes from those that it had before, or will have: 16 hex digits."""
+    return photo.sha256[:16]
+
+
+def search_answer(answer: Answer) -> wire.SearchAnswer:
+    """Return an answer as JSON has it."""
+    found = answer.found
+    return wire.SearchAnswer(
+        results=[_result(result) for result in answer.results],
+        model_version=found.model_version,
+        engine=found.engine,
+        plan=wire.Plan(found.plan, found.reason),
+        generation=found.generation,
+        took_ms=answer.took_ms,
+        cursor=answer.cursor,
+        query_token=answer.query_token,
+        categories=[wire.CategoryProbability(*belief) for belief in answer.beliefs] or None,
+        restricted_to=list(found.restricted_to) or None,
+        empty=answer.empty,
+    )
+
+
+def classify_answer(classification: Classification) -> wire.Classification:
+    """Return a classification as JSON has it."""
+    guesses = [wire.CategoryProbability(guess.category, guess.probability) for guess in classification.categories]
+    return wire.Classification(guesses, classification.confident, classification.model_version)
+
+
+def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.Listing:
+    """Return a listing as JSON has it."""
+    return wire.Listing(
+        listing_id=listing.id,
+        title=listing.title,
+        description=listing.description,
+        category=listing.category,
+        category_path=listing.category_path,
+        price=_price(listing.price),
+        currency=listing.currency,
+        location=listing.location,
+        region=listing.region,
+        seller=listing.seller,
+        listed_at=(listing.listed_at or listing.created_at).isoformat(timespec="seconds"),
+        flags=listing.flags,
+        photos=[_photo(photo) for photo in stored],
+    )
+
+
+def listing_summary(photo: FoundPhoto) -> wire.ListingSummary:
+    """Return a listing, by a photo of it, as JSON has it."""
+    listing = photo.listing
+    return wire.ListingSummary(
+        listing_id=listing.id,
+        photo_id=photo.id,
+        title=listing.title,
+        category=listing.category,
+        price=_price(listing.price),
+        currency=listing.currency,
+        location=listing.location,
+        photo_url=_url(photo.id, photo),
+    )
+
+
+def _result(result: Ranked) -> wire.Result:
+    why = {"similarity": result.similarity, **result.factors} if result.factors else None
+    return wire.Result(**msgspec.structs.asdict(listing_summary(result.photo)), score=result.score, why=why)
+
+
+def _photo(photo: Photo) -> wire.ListingPhoto:
+    photo_id = photo.id or 0
+    return wire.ListingPhoto(
+        photo_id, photo.state, photo.width, photo.height, _url(photo_id, photo), _url(photo_id, photo, "/thumbnail")
+    )
+
+
+def _url(photo_id: int, photo: StoredBytes, part: str = "") -> str:
+    """Return a URL that is another one when the photo is replaced, so that what it leads to may be kept for ever."""
+    return f"/v1/photos/{photo_id}{part}?v={photo_version(photo)}"
+
+
+def _price(price: Decimal | None) -> float | None:
+    return None if price is None else float(price)

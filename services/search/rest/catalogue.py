@@ -1,0 +1,182 @@
+"""The search app's calls that show what is stored. What they do is done by `catalogue` and `pictures`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import FromPath, QueryParameter
+
+from db.models import Role
+from db.rows import listings, photos
+from db.rows.found import newest_photos
+from services.errors import BadQuery
+from services.resources import Resources
+from services.search.rest.answers import listing_answer, listing_summary
+from services.search.rest.lookup import find_listing
+from services.search.rest.openapi_examples import CATEGORIES, LISTING, NEWEST, PhotoAnswer, ThumbnailAnswer
+from services.search.rest.pictures import Conditions, photo_response, query_photo_response, thumbnail_response
+from services.search.rest.thumbnails import DEFAULT_SIDE
+from services.search.service import SearchService
+from services.web.limits.threads import Workers
+from services.web.problems import problem_responses
+from services.wire import search as wire
+
+AnyRequest = Request[Any, Any, Any]
+Version = Annotated[
+    str | None, QueryParameter(description="The photo's version, as it stands in `photo_url`: the answer may be kept.")
+]
+
+
+class CatalogueController(Controller):
+    """Listings, photos and categories, as they are stored."""
+
+    path = "/v1"
+    tags = ("catalogue",)
+    opt = {"role": Role.READ}  # noqa: RUF012
+
+    @get("/categories", responses=CATEGORIES, summary="The categories, with their numbers of listings")
+    async def categories(
+        self, resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+    ) -> list[wire.CategoryCount]:
+        """Return every category, most listings first."""
+        return await workers.run(_categories, resources)
+
+    @get(
+        "/photos/{photo_id:int}",
+        operation_class=PhotoAnswer,
+        media_type="image/*",
+        responses=problem_responses(404),
+        summary="A photo, as it was ingested",
+    )
+    async def photo(
+        self,
+        request: AnyRequest,
+        photo_id: FromPath[int],
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+        v: Version = None,
+    ) -> Response[bytes]:
+        """Return the photo's file, byte for byte. 304 without a body answers a fitting If-None-Match."""
+        return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
+
+    @get(
+        "/photos/{photo_id:int}/thumbnail",
+        operation_class=ThumbnailAnswer,
+        media_type="image/*",
+        responses=problem_responses(404, 422),
+        summary="A small copy of a photo",
+    )
+    async def thumbnail(
+        self,
+        request: AnyRequest,
+        photo_id: FromPath[int],
+        resources: NamedDependency[Resources],
+        workers: NamedDependency[Workers],
+        size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
+        v: Version = None,
+    ) -> Response[bytes]:
+        """Return the photo, upright, without metadata: WebP to whoever accepts it, else JPEG.
+
+        304 answers a fitting If-None-Match.
+        """
+        conditions = _conditions(request, v)
+        return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
+
+
+@get(
+    "/v1/search/photo",
+    tags=["search"],
+    opt={"role": Role.READ},
+    operation_class=ThumbnailAnswer,
+    media_type="image/*",
+    responses=problem_responses(404, 422, 503),
+    summary="The photo of an earlier search",
+)
+async def query_photo(
+    request: AnyRequest,
+    query_token: Annotated[str, QueryParameter(description="From the answer to the search.")],
+    resources: NamedDependency[Resources],
+    search_service: NamedDependency[SearchService],
+    workers: NamedDependency[Workers],
+    size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = 512,
+) -> Response[bytes]:
+    """Return a small copy of the photo that was searched by: an upload is kept for a quarter of an hour.
+
+    304 answers a fitting If-None-Match.
+    """
+    return await workers.run(
+        _query_photo, resources, search_service, query_token, size=size, conditions=_conditions(request, None)
+    )
+
+
+def _query_photo(
+    resources: Resources, search: SearchService, token: str, *, size: int, conditions: Conditions
+) -> Response[bytes]:
+    return query_photo_response(resources, search.photo_of(token), size, conditions=conditions)
+
+
+@get(
+    "/v1/listings/{listing_id:str}",
+    tags=["catalogue"],
+    opt={"role": Role.READ},
+    responses={**LISTING, **problem_responses(404)},
+    summary="A listing",
+)
+async def get_listing(
+    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+) -> wire.Listing:
+    """Return a listing with its photos."""
+    return await workers.run(_listing, resources, listing_id)
+
+
+@get(
+    "/v1/listings",
+    tags=["catalogue"],
+    opt={"role": Role.READ},
+    responses=NEWEST,
+    summary="The listings that came last",
+)
+async def newest_listings(
+    resources: NamedDependency[Resources],
+    workers: NamedDependency[Workers],
+    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
+    cursor: Annotated[
+        str | None, QueryParameter(description="From the answer before.", examples=[Example(value="7")])
+    ] = None,
+) -> wire.NewestListings:
+    """Return listings that can be searched for, the latest first, a page at a time."""
+    return await workers.run(_newest, resources, limit, cursor)
+
+
+def _newest(resources: Resources, limit: int, cursor: str | None) -> wire.NewestListings:
+    before = None if cursor is None else _from_cursor(cursor)
+    with resources.database.read() as session:
+        found = newest_photos(session, before=before, limit=limit + 1)
+    page = found[:limit]
+    return wire.NewestListings(
+        [listing_summary(photo) for photo in page], str(page[-1].id) if len(found) > limit else None
+    )
+
+
+def _from_cursor(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise BadQuery("cursor", "is not one that an answer gave")
+    return int(cursor)
+
+
+def _categories(resources: Resources) -> list[wire.CategoryCount]:
+    with resources.database.read() as session:
+        return [wire.CategoryCount(*counted) for counted in listings.category_counts(session).items()]
+
+
+def _listing(resources: Resources, listing_id: str) -> wire.Listing:
+    with resources.database.read() as session:
+        return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]))
+
+
+def _conditions(request: AnyRequest, version: str | None) -> Conditions:
+    headers = request.headers
+    return Conditions(version, headers.get("if-none-match", ""), headers.get("accept", ""))

@@ -1,0 +1,83 @@
+"""Whether a listing was listed before: copies of its photos, which are stored, and what merely looks like them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from db.models import Role
+from db.rows import duplicates
+from ml.copies.verdicts import SIMILAR_FROM, Verdict
+from services.errors import LookalikeError
+from services.resources import Resources
+from services.search.query.parsing import LONGEST_LIST
+from services.search.query.tokens import ListingSubject
+from services.search.rest.lookup import find_listing
+from services.search.rest.openapi_examples import DUPLICATES
+from services.search.results.scores import score_map_of
+from services.search.service import SearchService
+from services.web.limits.threads import Workers
+from services.web.problems import problem_responses
+from services.wire import search as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+
+@get(
+    "/v1/listings/{listing_id:str}/duplicates",
+    tags=["search"],
+    opt={"role": Role.READ},
+    responses=DUPLICATES | problem_responses(400, 404, 503),
+    summary="Listings with the same photos, or alike",
+)
+async def get_duplicates(
+    listing_id: FromPath[str],
+    resources: NamedDependency[Resources],
+    search_service: NamedDependency[SearchService],
+    workers: NamedDependency[Workers],
+    k: Annotated[int, QueryParameter(ge=0, le=100, description="Similar listings, at most; copies are all told.")] = 10,
+) -> list[wire.Duplicate]:
+    """Return copies, identical ones first, then similar listings; those that were rejected are left out.
+
+    Copies are looked for in the background, a moment after a photo is searchable.
+    """
+    return await workers.run(find_duplicates, resources, search_service, listing_id, k)
+
+
+def find_duplicates(resources: Resources, search: SearchService, listing_id: str, k: int) -> list[wire.Duplicate]:
+    """Return the copies of a listing's photos, then up to `k` similar listings.
+
+    Where there is no model or no index, copies alone.
+
+    Raises:
+        NotFound: there is no such listing.
+    """
+    with resources.database.read() as session:
+        find_listing(session, listing_id)
+        known = duplicates.listings_beside(session, listing_id)
+        copies = duplicates.copies_of(session, listing_id)
+    answers = [wire.Duplicate(one.listing_id, one.photo_id, one.verdict, one.score) for one in copies]
+    try:
+        similar = _similar(resources, search, listing_id, known, k) if k else []
+    except (LookalikeError, OSError):
+        similar = []
+    return answers + similar
+
+
+def _similar(
+    resources: Resources, search: SearchService, listing_id: str, known: AbstractSet[str], k: int
+) -> list[wire.Duplicate]:
+    """Return other listings that are likely enough the same item; none where the model's scores are no likelihoods."""
+    version = resources.live.current().generation.model_version
+    if score_map_of(resources, ListingSubject(listing_id), version) is None:
+        return []
+    fields = wire.SearchFields(k=k, min_score=SIMILAR_FROM, exclude_listing=sorted(known)[:LONGEST_LIST])
+    return [
+        wire.Duplicate(one.photo.listing.id, one.photo.id, Verdict.SIMILAR, one.score)
+        for one in search.by_listing(listing_id, fields).results
+        if one.photo.listing.id not in known
+    ]

@@ -1,0 +1,40 @@
+"""Listings and photos by id, where an id that cannot exist is one that does not exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from db.rows import listings, photos
+from services.errors import NotFound
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from db.models import Listing, Photo
+
+LARGEST_ID = 2**63 - 1
+"""What the id column holds. SQLite's driver raises OverflowError above it, PostgreSQL an error of its own."""
+
+
+def find_listing(session: Session, listing_id: str) -> Listing:
+    """Return the listing.
+
+    Raises:
+        NotFound: there is none.
+    """
+    rows = listings.listings_by_id(session, [listing_id])
+    if not rows:
+        raise NotFound("listing", listing_id)
+    return rows[0]
+
+
+def find_photo(session: Session, photo_id: int) -> Photo:
+    """Return the photo.
+
+    Raises:
+        NotFound: there is none.
+    """
+    rows = photos.photos_by_id(session, [photo_id]) if 0 < photo_id <= LARGEST_ID else []
+    if not rows:
+        raise NotFound("photo", photo_id)
+    return rows[0]

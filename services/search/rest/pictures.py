@@ -1,0 +1,125 @@
+"""Photos over HTTP: the stored file, or a small copy, which clients may keep."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from litestar import Response
+
+from services.errors import NotFound
+from services.search.rest.answers import photo_version
+from services.search.rest.lookup import find_photo
+from services.search.rest.thumbnails import accepted_format, thumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from db.models import Photo
+    from services.resources import Resources
+
+KEEP = "public, max-age=31536000, immutable"
+ASK_AGAIN = "public, no-cache"
+"""May be kept, but the server is asked each time whether it is still the same: the answer is a short 304."""
+
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a client says of the copy that it wants.
+
+    Attributes:
+        version: the `v` of the URL; where it is the photo's present one, the answer may be kept for ever.
+        known: the If-None-Match header: entity tags of the copies that the client has.
+        accept: the Accept header.
+    """
+
+    version: str | None = None
+    known: str = ""
+    accept: str = ""
+
+    def has(self, tag: str) -> bool:
+        """Say whether the client has the copy with this entity tag (RFC 9110, 13.1.2: compared weakly)."""
+        tags = {entry.strip().removeprefix("W/") for entry in self.known.split(",")}
+        return bool(tags & {tag, "*"})
+
+
+def photo_response(resources: Resources, photo_id: int, conditions: Conditions) -> Response[bytes]:
+    """Return the photo's file, as it was ingested.
+
+    Raises:
+        NotFound: there is no such photo, or its file is gone.
+    """
+    photo = _photo(resources, photo_id)
+    return _response(
+        f'"{photo.sha256}"', _keeping(photo, conditions), conditions, lambda: (_content(resources, photo), photo.format)
+    )
+
+
+def thumbnail_response(resources: Resources, photo_id: int, size: int, *, conditions: Conditions) -> Response[bytes]:
+    """Return the photo as WebP or JPEG with a longer side of at most `size` pixels.
+
+    Raises:
+        NotFound: there is no such photo, or its file is gone.
+        PhotoRejected: the file cannot be decoded.
+    """
+    photo, kind = _photo(resources, photo_id), accepted_format(conditions.accept)
+    return _response(
+        f'"{photo.sha256}-{size}-{kind.lower()}"',
+        _keeping(photo, conditions) | _BY_ACCEPT,
+        conditions,
+        lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), kind),
+    )
+
+
+def query_photo_response(resources: Resources, content: bytes, size: int, *, conditions: Conditions) -> Response[bytes]:
+    """Return a photo that was searched by as WebP or JPEG, as `thumbnail_response` does; no cache between may keep it.
+
+    Raises:
+        PhotoRejected: it cannot be decoded.
+    """
+    kind = accepted_format(conditions.accept)
+    return _response(
+        f'"{hashlib.sha256(content).hexdigest()}-{size}-{kind.lower()}"',
+        {"Cache-Control": "private, no-cache"} | _BY_ACCEPT,
+        conditions,
+        lambda: (thumbnail(content, size, resources.photo_limits, kind), kind),
+    )
+
+
+_BY_ACCEPT = {"Vary": "Accept"}
+
+
+def _keeping(photo: Photo, conditions: Conditions) -> dict[str, str]:
+    return {"Cache-Control": KEEP if conditions.version == photo_version(photo) else ASK_AGAIN}
+
+
+def _response(
+    tag: str, keeping: Mapping[str, str], conditions: Conditions, content: Callable[[], tuple[bytes, str]]
+) -> Response[bytes]:
+    """Return what `content` makes, bytes and format, unless the client has it."""
+    headers = {
+        "ETag": tag,
+        **keeping,
+        "X-Content-Type-Options": "nosniff",
+        # A photo is somebody else's file: opened as a page of its own it may load and run nothing.
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    if conditions.has(tag):
+        return Response(b"", status_code=304, headers=headers)
+    body, kind = content()
+    return Response(body, media_type=MEDIA_TYPES[kind], headers=headers)
+
+
+def _photo(resources: Resources, photo_id: int) -> Photo:
+    with resources.database.read() as session:
+        return find_photo(session, photo_id)
+
+
+def _content(resources: Resources, photo: Photo) -> bytes:
+    try:
+        return resources.photo_files.read(photo.sha256)
+    except FileNotFoundError as error:
+        raise NotFound("file of photo", photo.id) from error

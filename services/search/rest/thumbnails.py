@@ -1,0 +1,44 @@
+"""Small copies of photos."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Literal
+
+from litestar.datastructures.headers import Accept
+from PIL import Image
+
+from ml.photos.preprocess import PhotoError, decode
+from services.errors import PhotoRejected
+
+if TYPE_CHECKING:
+    from ml.photos.preprocess import PhotoLimits
+
+ThumbnailFormat = Literal["WEBP", "JPEG"]
+FORMATS: tuple[ThumbnailFormat, ...] = ("JPEG", "WEBP")
+
+DEFAULT_SIDE = 256
+_QUALITY = {"WEBP": 78, "JPEG": 82}
+"""About the same to the eye; the WebP has two thirds of the bytes."""
+
+
+def accepted_format(accept: str) -> ThumbnailFormat:
+    """Return the format for an Accept header: WebP to whoever names it, JPEG to whoever takes anything."""
+    return "WEBP" if Accept(accept or "*/*").best_match(["image/jpeg", "image/webp"]) == "image/webp" else "JPEG"
+
+
+def thumbnail(content: bytes, side: int, limits: PhotoLimits, kind: ThumbnailFormat = "JPEG") -> bytes:
+    """Return a copy of the photo whose longer side has at most `side` pixels, upright and without metadata.
+
+    Raises:
+        PhotoRejected: the photo cannot be decoded.
+    """
+    try:
+        picture = decode(content, limits, at_least=side)
+    except PhotoError as error:
+        raise PhotoRejected(error.reason, str(error)) from error
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture.info.clear()
+    small = io.BytesIO()
+    picture.save(small, kind, quality=_QUALITY[kind])
+    return small.getvalue()

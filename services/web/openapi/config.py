@@ -1,0 +1,65 @@
+"""The API's description at `/docs`. Every asset comes from this process: no other host is asked for anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from litestar import Router
+from litestar.datastructures import ResponseHeader
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, OpenAPI, SecurityScheme
+from litestar.static_files import create_static_files_router
+
+from services.web.openapi.responses import CompleteOpenAPI
+
+_ASSETS = "/docs/assets"
+
+_ONLY_US = "default-src 'self' 'unsafe-inline'; img-src 'self' data:"
+"""Makes the browser refuse what the page or Swagger UI would load from elsewhere. Litestar writes its script inline."""
+
+
+@dataclass
+class _Config(OpenAPIConfig):
+    """Makes a document that completes itself."""
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """Return the document as Litestar begins it."""
+        return CompleteOpenAPI.of(super().to_openapi_schema())
+
+
+def openapi_config(title: str, version: str) -> OpenAPIConfig:
+    """Return the OpenAPI settings: the page at `/docs`, the document at `/docs/openapi.json`."""
+    page = SwaggerRenderPlugin(
+        path="/",
+        js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+        css_url=f"{_ASSETS}/swagger-ui.css",
+        standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",
+        favicon=f"<link rel='icon' href='{_ASSETS}/favicon-32x32.png'>",
+    )
+    header = ResponseHeader(name="Content-Security-Policy", value=_ONLY_US)
+    return _Config(
+        title=title,
+        version=version,
+        openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, response_headers=[header]),
+        render_plugins=[page],
+        use_handler_docstrings=True,
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{"key": []}, {}],
+    )
+
+
+def docs_assets() -> Router:
+    """Return the route of Swagger UI's files.
+
+    They come from flask-swagger-ui, the package that follows Swagger UI's releases by the week. Only its files are
+    used; nothing of it is imported.
+    """
+    spec = find_spec("flask_swagger_ui")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("flask-swagger-ui is not installed; install Lookalike with its dependencies")
+    return create_static_files_router(
+        path=_ASSETS, directories=[Path(spec.origin).parent / "dist"], include_in_schema=False
+    )

@@ -1,0 +1,61 @@
+"""The freshness benchmark against a real server on loopback."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db.models import Role
+from db.rows import keys, listings
+from services.bench.freshness import measure_freshness
+from services.cli.serve import Served, build_app
+from services.errors import Unavailable
+from tests.servers import serving_on
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.resources import Resources
+
+
+@contextmanager
+def serving(resources: Resources, app: Served = Served.BOTH) -> Iterator[str]:
+    """Serve on a free port while the block runs; give the URL."""
+    with serving_on(build_app(resources, app)) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> None:
+    with resources.database.write() as session:
+        key = keys.create_key(session, "bench", Role.WRITE)
+    told: list[int] = []
+    with serving(resources) as url:
+        found = measure_freshness(url, key=key, changes=3, progress=told.append)
+    assert (found.changes, found.engine, told) == (3, "faiss", [1, 1, 1])
+    assert 0 < found.added_p50 <= found.added_p99
+    assert 0 < found.deleted_p50 <= found.deleted_p99
+    with resources.database.read() as session:
+        assert listings.listing_count(session) == 0
+
+
+def test_a_search_service_apart_is_asked(resources: Resources, tmp_path: Path) -> None:
+    with (
+        resources_in(tmp_path / "data") as others,  # FAISS of its own; the embedded Qdrant is held by the first
+        serving(resources, Served.INGEST) as url,
+        serving(others, Served.SEARCH) as search_url,
+    ):
+        found = measure_freshness(url, search_url=search_url, key="", changes=2, progress=lambda _count: None)
+    assert found.changes == 2
+
+
+def test_a_server_that_refuses_or_is_away_is_named(resources: Resources) -> None:
+    with resources.database.write() as session:
+        keys.create_key(session, "bench", Role.WRITE)
+    with serving(resources) as url, pytest.raises(Unavailable, match="401"):
+        measure_freshness(url, key="", changes=1, progress=lambda _count: None)
+    with pytest.raises(Unavailable, match="does not answer"):
+        measure_freshness(url, key="", changes=1, progress=lambda _count: None)

@@ -1,0 +1,143 @@
+"""The search benchmark builds every index that serves, and every figure of it means something."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from db.rows import generations
+from db.vectors.base import NO_FILTER, Filter
+from services.bench.drawn_catalogue import CATEGORY_SHARES, DrawnCatalogue, Shape
+from services.bench.drawn_embeddings import Drawn, fit
+from services.cli.main import main
+from tests.databases import new_database
+from tests.truth import LAMP, MODEL, SIZE, add_listings, add_photos, embed, new_embedding, stored_photo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory whose live generation has 220 embeddings, two for each listing."""
+    folder = tmp_path_factory.mktemp("data")
+    with new_database("sqlite", folder) as database:
+        add_listings(database, *(replace(LAMP, listing_id=f"lamp-{number}") for number in range(110)))
+        stored = [stored_photo(f"lamp-{n // 2}", f"p{n}", content=str(n).encode()) for n in range(220)]
+        ids = add_photos(database, *stored)
+        embed(database, *(new_embedding(ids[n], photo, seed=n) for n, photo in enumerate(stored)))
+        with database.write() as session:
+            generation = generations.create_generation(session, MODEL)
+            generations.promote_generation(session, generation.id, photos=220)
+    (folder / "truth.sqlite").rename(folder / "lookalike.sqlite")
+    return folder
+
+
+def bench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path, *options: str
+) -> tuple[int, str, str]:
+    """Run the command on a tiny collection; return its exit code and what it printed on either stream."""
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(data_dir))
+    monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "search", "--count=1000", "--queries=5", *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    return int(ended.value.code or 0), printed.out, printed.err
+
+
+@pytest.fixture(scope="module")
+def queries() -> NDArray[np.float32]:
+    return _unit(np.random.default_rng(1).normal(size=(7, 16)))
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> DrawnCatalogue:
+    vectors = _unit(np.random.default_rng(0).normal(size=(800, 16)))
+    return DrawnCatalogue(fit(vectors, np.repeat(np.arange(400), 2)).draw(6000, seed=1), seed=2)
+
+
+def test_categories_have_the_shares_that_their_names_say(catalogue: DrawnCatalogue) -> None:
+    for name, share in CATEGORY_SHARES.items():
+        assert catalogue.share(Filter(categories=frozenset({name}))) == pytest.approx(share, abs=1 / 3000)
+
+
+def test_true_hits_are_the_nearest_points_that_the_filter_matches(
+    catalogue: DrawnCatalogue, queries: NDArray[np.float32]
+) -> None:
+    points = list(catalogue.points())
+    for shape in catalogue.shapes(queries):
+        for number, found in enumerate(catalogue.nearest(queries, shape, k=10)):
+            passing = [point for point in points if shape.of(number).matches(point.payload)]
+            passing.sort(key=lambda point: -float(point.vector @ queries[number]))
+            assert found == {point.photo_id for point in passing[:10]}, shape.name
+
+
+def test_of_equal_photos_the_true_hits_are_those_with_the_lowest_ids() -> None:
+    near, far = _unit(np.eye(2, 16))
+    vectors = np.stack([far, *[near] * 50])
+    rows = np.arange(len(vectors))
+    photos = DrawnCatalogue(Drawn(vectors, listings=rows, clusters=rows), seed=0)
+    (found,) = photos.nearest(near[np.newaxis], Shape("none", (NO_FILTER,)), k=10)
+    assert found == set(range(1, 11))
+
+
+def test_the_exclusions_leave_out_the_photo_that_is_nearest(
+    catalogue: DrawnCatalogue, queries: NDArray[np.float32]
+) -> None:
+    exclusions = catalogue.shapes(queries)[-1]
+    nearest = catalogue.nearest(queries, Shape("none", (NO_FILTER,)), k=1)
+
+    assert len(exclusions.filters) == len(queries)
+    for photos, others in zip(nearest, catalogue.nearest(queries, exclusions, k=10), strict=True):
+        assert not photos & others
+
+
+def test_the_command_measures_every_engine_and_way_under_every_filter(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed, _ = bench(monkeypatch, capsys, data_dir, "--json")
+    figures = json.loads(printed)
+
+    assert code == 0
+    assert (figures["count"], figures["queries"]) == (1000, 5)
+    assert [one["name"] for one in figures["indexes"]] == ["FAISS exact", "FAISS IVF", "Qdrant Edge"]
+    assert all(one["bytes_per_vector"] > SIZE * 4 for one in figures["indexes"])
+    assert all(one["ann_recall"] == pytest.approx(1) for one in figures["searches"])  # no lists, no graph: too few
+    assert all(0 < one["p50_ms"] <= one["p95_ms"] for one in figures["searches"])
+    shapes = {one["shape"] for one in figures["searches"]}
+    plans = {one["plan"] for one in figures["searches"]}
+    assert len(figures["searches"]) == len(shapes) * len(plans) == 11 * 5
+    assert "cores" in figures["machine"]
+
+
+def test_the_tables_name_the_filters_the_plans_and_the_machine(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed, _ = bench(monkeypatch, capsys, data_dir, "--engine=faiss")
+
+    assert code == 0
+    assert "FAISS IVF" in printed
+    assert "three at once" in printed
+    assert "Qdrant HNSW" not in printed
+    assert "machine:" in printed
+
+
+def test_without_a_live_generation_there_is_nothing_to_be_like(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed, problem = bench(monkeypatch, capsys, tmp_path)
+
+    assert (code, printed) == (1, "")
+    assert problem.splitlines()[-1].startswith("Error: ")

@@ -1,0 +1,220 @@
+"""The auditor finds a plan that finds too little, and the planner leaves it, by itself."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from db.rows import recall
+from db.rows.recall import Tally
+from db.vectors.base import NO_FILTER
+from services.indexing.audit import FEWEST_QUERIES, Auditing, RecallAuditor, Sample
+from services.search.retrieval.engines import Engines
+from services.search.service import SearchService
+from services.settings import Engine
+from services.wire.search import SearchFields
+from tests.angles import add_all, listing, world
+from tests.truth import SIZE
+from tests.waiting import wait_for
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.resources import Resources
+
+LISTINGS = 120
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with many listings whose vectors are random."""
+    folder = tmp_path_factory.mktemp("many") / "data"
+    vectors = np.random.default_rng(3).normal(size=(LISTINGS, SIZE))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    with world(folder) as opened:
+        add_all(opened, [(listing(f"n{number}"), [vector]) for number, vector in enumerate(vectors)])
+        opened.live.refresh()
+    return folder
+
+
+@pytest.fixture
+def resources(tmp_path: Path, many: Path) -> Iterator[Resources]:
+    with resources_in(tmp_path / "data", like=many) as opened:
+        opened.live.refresh()
+        yield opened
+
+
+def blinded(resources: Resources, monkeypatch: pytest.MonkeyPatch, *, every: int) -> None:
+    """Plant a fault: the FAISS index calls itself IVF, and without `exact` leaves out every so many-th photo."""
+    index = resources.live.current().index("faiss")
+    search, describe = index.search, index.describe
+
+    def blind(vector: object, k: int, where: object = NO_FILTER, *, exact: bool = False, acorn: bool = True) -> object:
+        del acorn
+        hits = search(vector, k * (1 if exact else 2), where, exact=True)  # type: ignore[arg-type]
+        return hits if exact else [hit for hit in hits if hit.photo_id % every][:k]
+
+    monkeypatch.setattr(index, "search", blind)
+    monkeypatch.setattr(index, "describe", lambda: replace(describe(), kind="ivf"))
+
+
+def audit_waiting(auditor: RecallAuditor) -> int:
+    """Compare the searches that wait, and return how many those were."""
+    done = 0
+    while auditor.audit_one():
+        done += 1
+    return done
+
+
+def asked(service: SearchService, number: int) -> str:
+    """Search and return the plan."""
+    return service.by_listing(f"n{number % LISTINGS}", SearchFields(engine=Engine.FAISS)).found.plan
+
+
+def test_a_planted_loss_is_found_within_two_hundred_queries_and_its_plan_is_left(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
+    blinded(resources, monkeypatch, every=4)
+    auditor = RecallAuditor(resources.database, resources.live)
+    service = SearchService(resources, auditor)
+    plans = []
+    with caplog.at_level("WARNING", "services.indexing.audit"):
+        for number in range(200):
+            plans.append(asked(service, number))
+            audit_waiting(auditor)
+    assert plans[0] == "faiss ivf"
+    assert plans[-1] == "faiss exact"
+    assert plans.index("faiss exact") <= 2 * FEWEST_QUERIES
+    assert "faiss ivf finds 0." in caplog.text
+    (left,) = [record for record in caplog.records if "is left there" in record.message]
+    assert "'none'" in left.message
+
+
+def test_a_plan_that_finds_all_is_kept(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
+    blinded(resources, monkeypatch, every=10**9)
+    auditor = RecallAuditor(resources.database, resources.live)
+    service = SearchService(resources, auditor)
+    for number in range(100):
+        assert asked(service, number) == "faiss ivf"
+        audit_waiting(auditor)
+
+
+def test_the_loss_is_told_by_the_shape_of_filter_that_has_it(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
+    blinded(resources, monkeypatch, every=4)
+    auditor = RecallAuditor(resources.database, resources.live)
+    service = SearchService(resources, auditor)
+    for number in range(60):
+        asked(service, number)
+    audit_waiting(auditor)
+    assert asked(service, 0) == "faiss exact"
+    priced = service.by_listing("n0", SearchFields(engine=Engine.FAISS, price_max=100))
+    assert priced.found.plan == "faiss ivf"
+
+
+def test_counts_are_kept_by_hour_and_another_process_goes_on_from_them(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
+    blinded(resources, monkeypatch, every=4)
+    auditor = RecallAuditor(resources.database, resources.live)
+    service = SearchService(resources, auditor)
+    for number in range(40):
+        asked(service, number)
+    audit_waiting(auditor)
+    auditor.save()
+    auditor.save()
+
+    with resources.database.read() as session:
+        (hour,) = recall.by_hour(session, since=datetime.now(UTC) - timedelta(hours=2))
+    assert (hour.plan, hour.shape, hour.tally.queries) == ("faiss ivf", "none", 40)
+    assert hour.tally.recall < 0.95
+
+    other = RecallAuditor(resources.database, resources.live)
+    other.load()
+    assert other.below_mark(hour.generation, "none") == {"faiss ivf"}
+    assert other.below_mark(hour.generation + 1, "none") == frozenset()
+
+
+def test_of_many_searches_a_share_is_compared(resources: Resources) -> None:
+    auditor = RecallAuditor(resources.database, resources.live, choose=random.Random(1))
+    sample = Sample(1, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
+    compared = 0
+    for _ in range(1050):
+        auditor.offer(sample)
+        compared += audit_waiting(auditor)
+    assert 50 + 20 < compared < 50 + 100
+
+
+def test_a_search_of_a_generation_that_is_live_no_longer_is_let_go(resources: Resources) -> None:
+    auditor = RecallAuditor(resources.database, resources.live)
+    auditor.offer(Sample(99, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []))
+    assert audit_waiting(auditor) == 1
+    auditor.save()
+    with resources.database.read() as session:
+        assert recall.latest(session, 99) == {}
+
+
+def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resources: Resources) -> None:
+    auditor = RecallAuditor(resources.database, resources.live)
+    current = resources.live.current()
+    auditing = Auditing(auditor, interval_s=0.01)
+    auditing.start()
+    auditor.offer(
+        Sample(current.generation.id, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
+    )
+    wait_for(auditor.recalls)
+    auditing.stop()
+    with resources.database.read() as session:
+        assert list(recall.latest(session, current.generation.id).values()) == [Tally(1, 10, 0)]
+
+
+def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -> None:
+    current = resources.live.current()
+    key = (current.generation.id, "faiss ivf", "none")
+    with resources.database.write() as session:
+        recall.add(session, {key: Tally(FEWEST_QUERIES, 10 * FEWEST_QUERIES, 0)})
+    auditor = RecallAuditor(resources.database, resources.live)
+    auditing = Auditing(auditor, interval_s=0.01)
+    auditing.start()
+    wait_for(auditor.recalls)
+    auditing.stop()
+    assert auditor.below_mark(current.generation.id, "none") == {"faiss ivf"}
+
+
+def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_asked: object, **_how: object) -> None:
+        raise ConnectionError("refused")
+
+    auditor = RecallAuditor(resources.database, resources.live)
+    engines = Engines(resources.database, auditor, setting=Engine.AUTO)
+    current = resources.live.current()
+    sample = Sample(
+        current.generation.id, "qdrant", "qdrant hnsw", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []
+    )
+    auditor.offer(sample)
+    auditor.offer(replace(sample, engine="faiss", plan="faiss ivf"))
+    monkeypatch.setattr(current.index("qdrant"), "search", refuse)
+    with pytest.raises(ConnectionError):
+        audit_waiting(auditor)
+    assert audit_waiting(auditor) == 1
+    assert engines.search(current, [sample.vector], count=1, where=NO_FILTER).pool.candidates
+
+
+def _ivf_is_cheap() -> object:
+    from services.search.retrieval.costs import ESTIMATES, Estimate
+
+    return {**ESTIMATES, "faiss ivf": Estimate(0.001), "faiss exact": Estimate(1000.0)}

@@ -1,0 +1,150 @@
+"""The demo's catalogue, ingested while it is drawn, with the model that the package carries."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db.models import JobState
+from db.rows import embeddings, generations, jobs
+from ml.bundle.bundle import Bundle
+from ml.sample import MODEL, begin_sample, render_sample
+from services.cli.serve import beside_server
+from services.ingest.models.stored_quality import measure_stored
+from services.ingest.pipeline.job_progress import JobCancelled
+from services.ingest.sample import DrawnPhotos, find_copies, ingest_sample
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.ingest.pipeline.ledger import Ledger
+    from services.resources import Resources
+
+LISTINGS = 39
+SOUND_PHOTOS = 2 * (LISTINGS - 1)
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "catalogue"
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
+    with resources_in(tmp_path_factory.mktemp("data")) as opened:
+        opened.begin_with(MODEL)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ledger(resources: Resources, catalogue: Path) -> Ledger:
+    _, made = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
+    return made
+
+
+def _silent(_stage: str, _done: int, _total: int | None) -> None:
+    pass
+
+
+def test_every_sound_photo_is_embedded_and_indexed(resources: Resources, ledger: Ledger) -> None:
+    counts = ledger.summary().counts
+    assert ledger.summary().adds_up
+    assert (counts["listings_accepted"], counts["photos_embedded"]) == (LISTINGS, SOUND_PHOTOS)
+    assert {opened.index.count() for opened in resources.live.current().opened.values()} == {SOUND_PHOTOS}
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_model_that_the_package_carries_knows_drawn_items(resources: Resources) -> None:
+    measured = measure_stored(resources, Bundle.load(MODEL).version)
+    assert measured["photos"] == SOUND_PHOTOS
+    assert measured["category_accuracy"] >= 0.9
+    assert measured["same_listing_recall_at_1"] >= 0.9  # among 76 photos; among a whole demo's it is less
+
+
+@pytest.mark.usefixtures("ledger")
+def test_quality_is_measured_on_the_listings_asked_for(resources: Resources) -> None:
+    version = Bundle.load(MODEL).version
+    with resources.database.read() as session:
+        point = next(embeddings.all_points(session, model_version=version))[0]
+    assert measure_stored(resources, version, listing_ids=[point.payload.listing_id])["photos"] == 2
+    assert measure_stored(resources, "another model") == {}
+
+
+@pytest.mark.usefixtures("ledger")
+def test_copies_are_looked_for_among_all_photos(resources: Resources) -> None:
+    seen: list[int] = []
+    assert find_copies(resources, lambda _stage, done, _total: seen.append(done), served=False) == 0
+    assert seen[-1] == SOUND_PHOTOS
+    assert find_copies(resources, _silent, served=True) == 0  # nothing is left to wait for
+
+
+def test_a_second_run_does_nothing_twice(resources: Resources, ledger: Ledger, catalogue: Path) -> None:
+    job_id, again = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
+    counts = again.summary().counts
+    assert job_id != ledger.job_id
+    assert (counts["photos_new"], counts["photos_embedded"]) == (0, 0)
+    assert counts["photos_unchanged"] == ledger.summary().counts["photos_accepted"]
+
+
+def test_a_run_that_is_stopped_is_cancelled_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    def stop(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "store photos":
+            raise JobCancelled
+
+    with resources_in(tmp_path / "data") as resources:
+        resources.begin_with(MODEL)
+        with pytest.raises(JobCancelled):
+            ingest_sample(resources, tmp_path / "catalogue", listings=26, progress=stop)
+        with resources.database.read() as session:
+            (job,) = jobs.newest_jobs(session, limit=9)
+            assert job.state == JobState.CANCELLED
+        _, ledger = ingest_sample(resources, tmp_path / "catalogue", listings=26, progress=_silent)
+        assert ledger.summary().counts["photos_unchanged"] > 0
+        with resources.database.read() as session:
+            live = generations.live_generation(session)
+            assert live is not None
+            assert embeddings.embedding_count(session, model_version=live.model_version) == 50
+
+
+def test_photos_are_drawn_as_the_sample_draws_them(tmp_path: Path) -> None:
+    render_sample(tmp_path / "rendered", listings=26)
+    sample = begin_sample(tmp_path / "begun", listings=26)
+    with DrawnPhotos(sample, threads=1) as drawn:
+        names = set(drawn.names())
+        assert names == {file.name for file in (tmp_path / "rendered" / "photos").iterdir()}
+        for name in names:
+            assert drawn.read(name) == (tmp_path / "rendered" / "photos" / name).read_bytes()
+        last = sample.listings[-1].photo_ids[0]
+        assert drawn.find(last) == f"{last}.jpg"
+        assert drawn.find("nobody") is None
+
+
+def test_work_that_fails_beside_a_server_stops_it_and_is_told() -> None:
+    server = SimpleNamespace(should_exit=False)
+
+    def fail(_stopping: threading.Event) -> None:
+        raise OSError("disk full")
+
+    def serve() -> None:
+        waited = threading.Event()
+        while not server.should_exit:
+            waited.wait(0.01)
+
+    with pytest.raises(OSError, match="disk full"), beside_server(server, fail):  # type: ignore[arg-type]
+        serve()
+
+
+def test_work_beside_a_server_that_ends_is_told_to_stop() -> None:
+    stopped = []
+
+    def work(stopping: threading.Event) -> None:
+        stopped.append(stopping.wait(30))
+
+    with beside_server(SimpleNamespace(should_exit=False), work):  # type: ignore[arg-type]
+        pass
+    assert stopped == [True]

@@ -1,0 +1,192 @@
+"""`lookalike export` writes a bundle that serves elsewhere, or one line that says why it cannot."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml.bundle.bundle import Bundle
+from services.cli.main import main
+from services.errors import ModelUnusable
+from services.ingest.models.exporting import CannotExport, export_model
+from services.resources import Resources
+from services.search.service import SearchService
+from services.wire.search import SearchFields
+from tests.worlds import ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.settings import Settings
+    from tests.conftest import MakeJpeg
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def shop_data(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a marketplace of six listings, embedded with a small network, which is live."""
+    folder = tmp_path_factory.mktemp("exporting")
+    with resources_in(folder / "data", model=resnet_bundle) as resources:
+        ingest(resources, marketplace(folder / "shop", jpeg).inputs)
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def resources(
+    shop_data: Path, resnet_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, small_trunks: None
+) -> Iterator[Resources]:
+    """The marketplace's, of which exporting changes nothing."""
+    with resources_in(tmp_path_factory.mktemp("shop") / "data", model=resnet_bundle, like=shop_data) as resources:
+        yield resources
+
+
+@pytest.fixture(scope="module")
+def with_int8(resources: Resources, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The live model, exported with an int8 graph."""
+    out = tmp_path_factory.mktemp("exported") / "out"
+    export_model(resources, out)
+    return Bundle.load(out)
+
+
+@pytest.fixture
+def copied_data(shop_data: Path, tmp_path: Path) -> Settings:
+    """Settings for a copy of the marketplace's data directory."""
+    with resources_in(tmp_path / "copied", like=shop_data) as copied:
+        return copied.settings
+
+
+@pytest.fixture
+def export(tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Runs `lookalike export` and returns its exit code, standard output and the last line on standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lookalike", "export", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, (printed.err.splitlines() or [""])[-1]
+
+    return run
+
+
+def test_the_live_model_is_exported_with_an_int8_graph(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = export("out", "--json")
+    exported, bundle = json.loads(out), Bundle.load(tmp_path / "out")
+    assert code == 0
+    assert exported["version"] == bundle.version == resnet_bundle.version
+    assert [one["precision"] for one in exported["precisions"]] == ["f32", "bf16", "int8"]
+    int8 = exported["precisions"][2]
+    assert int8["bytes"] == sum((tmp_path / "out" / f"model-int8.{end}").stat().st_size for end in ("xml", "bin"))
+    assert int8["quality"]["loss"] == bundle.precisions["int8"].loss
+    assert int8["quality"]["photos"] == 12
+
+
+def test_the_table_names_every_precision_with_its_size_and_loss(export) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = export("out", "--no-int8")
+    assert code == 0
+    for fact in ("f32", "bf16", "MB", "loss in points", "not measured", "Written: out"):
+        assert fact in out
+    assert "int8" not in out
+
+
+def test_without_int8_nothing_is_quantised(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert export("out", "--no-int8")[0] == 0
+    assert not Bundle.load(tmp_path / "out").has_int8
+
+
+def test_a_bundles_folder_and_a_version_may_be_named(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    for out, model in (("a", str(resnet_bundle.path)), ("b", resnet_bundle.version)):
+        assert export(out, "--model", model, "--no-int8")[0] == 0
+        assert Bundle.load(tmp_path / out).version == resnet_bundle.version
+
+
+def test_a_folder_that_exists_is_left_as_it_is(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "out").mkdir()
+    code, _, error = export("out")
+    assert code == 1
+    assert error.startswith("Error: out exists already")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_unknown_model_is_named(export) -> None:  # type: ignore[no-untyped-def]
+    code, _, error = export("out", "--model", "nosuch")
+    assert code == 1
+    assert "'nosuch'" in error
+
+
+def test_a_damaged_model_is_named_and_nothing_is_left(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "model.json").write_text("{}")
+    code, _, error = export("out", "--model", str(damaged))
+    assert code == 1
+    assert "damaged" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").touch()
+    code, _, error = export("file/out", "--no-int8")
+    assert code == 1
+    assert "file/out cannot be written" in error
+
+
+def test_int8_without_photos_says_what_to_do(tmp_path: Path, resnet_bundle: Bundle) -> None:
+    with (
+        resources_in(tmp_path / "data") as resources,
+        pytest.raises(CannotExport, match=r"nothing to quantise with.*Ingest them first, or use --no-int8"),
+    ):
+        export_model(resources, tmp_path / "out", model=str(resnet_bundle.path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_nncf_int8_says_what_to_install(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(CannotExport, match=r"nncf.*pip install 'lookalike\[train\]'"):
+        export_model(resources, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
+    with_int8: Bundle, tmp_path: Path, jpeg: MakeJpeg
+) -> None:
+    with resources_in(tmp_path / "data", model=with_int8) as indexing:
+        ingest(indexing, marketplace(tmp_path / "shop", jpeg).inputs)
+        assert indexing.embedder().precision != "int8"
+    with closing(Resources(indexing.settings.model_copy(update={"precision": "int8"}))) as serving:
+        assert serving.embedder().precision == "int8"
+        answer = SearchService(serving).by_photo(jpeg(seed=6), SearchFields(k=1))
+    assert answer.results[0].photo.listing.id == "listing-3"
+
+
+def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
+    with_int8: Bundle, copied_data: Settings, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(with_int8.path, tmp_path / "copy")
+    with closing(Resources(copied_data.model_copy(update={"model": copy, "precision": "int8"}))) as serving:
+        serving.ensure_generation()
+        serving.load_live_model()
+        assert serving.embedder().precision == "int8"
+    shutil.rmtree(copy)
+    with closing(Resources(copied_data.model_copy(update={"model": None}))) as later:
+        later.load_live_model()
+        assert later.embedder().bundle.version == with_int8.version
+
+
+def test_a_precision_that_the_live_model_lacks_is_refused_before_it_is_served(copied_data: Settings) -> None:
+    with (
+        closing(Resources(copied_data.model_copy(update={"precision": "int8"}))) as serving,
+        pytest.raises(ModelUnusable, match="no int8 graph"),
+    ):
+        serving.load_live_model()

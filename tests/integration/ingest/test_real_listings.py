@@ -1,0 +1,105 @@
+"""The real listings, none lost: their quoting is broken and records run over several lines."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from db.rows.records import ListingRecord, PhotoRecord
+from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.files.columns import Columns
+from services.ingest.files.listings import RawListing, read_listings, read_photo_table
+from services.ingest.photos.sources import open_photos
+
+MARKETPLACE = Path(__file__).parents[4] / "shared" / "data" / "marketplace"
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not MARKETPLACE.is_dir(), reason=f"the real listings are not at {MARKETPLACE}"),
+]
+
+
+@pytest.fixture(scope="module")
+def raw() -> list[RawListing]:
+    return [each for each in read_listings(MARKETPLACE / "Products.csv", Columns()) if isinstance(each, RawListing)]
+
+
+@pytest.fixture(scope="module")
+def listings(raw: list[RawListing]) -> list[ListingRecord]:
+    return [each for each in map(clean_listing, raw) if isinstance(each, ListingRecord)]
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[PhotoRecord]:
+    table = read_photo_table(MARKETPLACE / "Images.csv", Columns())
+    return [each for each in table if isinstance(each, PhotoRecord)]
+
+
+def test_every_listing_is_read_and_none_is_rejected(raw, listings):
+    assert (len(raw), len(listings)) == (4289, 4289)
+    assert len({listing.listing_id for listing in listings}) == 4289
+
+
+def test_every_listing_has_its_price_and_location(listings):
+    assert all(listing.price is not None and listing.currency == "GBP" for listing in listings)
+    assert all(listing.location and listing.region for listing in listings)
+
+
+def test_prices_are_those_at_the_records_ends(listings):
+    text = (MARKETPLACE / "Products.csv").read_text(encoding="utf-8")
+    at_ends = re.findall(r',"?£([0-9,]+\.[0-9]{2})"?,(?:"[^"\n]+"|[^",\n]+)$', text, re.MULTILINE)
+    assert [listing.price for listing in listings] == [Decimal(price.replace(",", "")) for price in at_ends]
+
+
+def test_records_that_standard_csv_cannot_read_are_repaired(raw):
+    repaired = [listing for listing in raw if "repaired_record" in listing.flags]
+    assert len(repaired) == 517
+    assert all("\n" in listing.description for listing in repaired)
+
+
+def test_no_text_of_the_file_is_lost(raw):
+    _header, _, body = (MARKETPLACE / "Products.csv").read_bytes().decode().partition("\n")
+    read = "".join(
+        "".join((each.listing_id, each.title, each.category, each.description, each.price, each.location))
+        for each in raw
+    )
+    assert Counter(filter(str.isalpha, read)) == Counter(filter(str.isalpha, body))
+
+
+def test_a_record_over_several_lines_keeps_its_line_breaks(raw):
+    [sofa] = [listing for listing in raw if listing.listing_id == "16dbc860-696e-4cda-93f6-4dd4926573fb"]
+    assert sofa.description.startswith("New Design Shannon Corner sofa  5 Seater Available\r\n👉 Factory Sell")
+    assert sofa.description.endswith("\r\n🚚 Deliver 4 to 5 days    ")
+    assert (sofa.price, sofa.location) == ("£450.00", "Delph, Manchester")
+
+
+def test_there_are_13_categories(listings):
+    counts = Counter(listing.category for listing in listings)
+    assert len(counts) == 13
+    assert counts["Home & Garden"] == 497
+
+
+def test_titles_are_free_of_the_sites_suffix(listings):
+    assert not any("Gumtree" in listing.title and "|" in listing.title for listing in listings)
+
+
+def test_absurd_prices_are_flagged_and_kept(listings):
+    absurd = [listing.price for listing in listings if "absurd_price" in listing.flags]
+    assert len(absurd) == 10
+    assert max(absurd) == Decimal("10000000.00")
+
+
+def test_every_listing_passes_the_gate(listings):
+    assert check_records(listings) == listings
+
+
+def test_every_photo_belongs_to_a_listing_and_is_found(listings, photos):
+    assert len(photos) == 7541
+    assert {photo.listing_id for photo in photos} <= {listing.listing_id for listing in listings}
+    with open_photos(MARKETPLACE / "images") as source:
+        assert all(source.find(photo.source) == f"{photo.external_id}.jpg" for photo in photos)
+        assert source.read(f"{photos[0].external_id}.jpg").startswith(b"\xff\xd8\xff")

@@ -1,0 +1,188 @@
+"""Tidying: the feed is pruned behind its slowest follower, and files go when no photo has them any more."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import col, select
+
+from db.models import Event, FeedCursor, Generation, Photo, utc_now
+from db.rows import feed, jobs, listings
+from services.indexing.consistency import live_drift
+from services.indexing.generations import prune
+from services.ingest.jobs.tidy import Tidied, queue_tidy_if_due, run_tidy_job, tidy
+from services.ingest.pipeline.progress import silent
+from services.ingest.pipeline.reindex import reindex
+from tests.databases import migrated_database_url, on_both, on_both_slowly
+from tests.worlds import ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.bundle.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+NOW, DAY = timedelta(0), timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg) -> Path:
+    """A data directory with six listings, two photos each, embedded and indexed."""
+    folder = tmp_path_factory.mktemp("six")
+    with resources_in(folder / "data", model=tiny_bundle, like=live_data) as opened:
+        ingest(opened, marketplace(folder / "shop", jpeg).inputs)
+    return folder / "data"
+
+
+@pytest.fixture
+def resources(
+    request: pytest.FixtureRequest, six: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path
+) -> Iterator[Resources]:
+    """Six listings with two photos each, embedded and indexed."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        with resources_in(tmp_path / "data", model=tiny_bundle, like=six) as opened:
+            yield opened
+        return
+    with (
+        migrated_database_url(kind, tmp_path) as url,
+        resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened,
+    ):
+        ingest(opened, marketplace(tmp_path / "shop", jpeg).inputs)
+        yield opened
+
+
+def events(resources: Resources) -> list[int]:
+    with resources.database.read() as session:
+        return [event.seq or 0 for event in session.exec(select(Event).order_by(Event.seq))]
+
+
+def stand_at(resources: Resources, follower: str, seq: int) -> None:
+    with resources.database.write() as session:
+        feed.set_cursor(session, follower, seq)
+
+
+def delete_listing(resources: Resources, listing_id: str) -> None:
+    with resources.database.write() as session:
+        assert listings.delete_listing(session, listing_id)
+
+
+@on_both_slowly
+def test_what_every_index_has_followed_is_removed_but_for_the_newest_event(resources: Resources) -> None:
+    before = events(resources)
+    assert tidy(resources, feed_kept_for=NOW).events == len(before) - 1
+    assert events(resources) == before[-1:]
+
+
+@on_both
+def test_what_the_slowest_follower_has_not_applied_stays(resources: Resources) -> None:
+    before = events(resources)
+    stand_at(resources, "qdrant:photos_g1", before[4])
+    tidy(resources, feed_kept_for=NOW)
+    assert events(resources) == before[5:]
+
+
+@on_both_slowly
+def test_events_of_the_last_days_stay_for_a_rollback(resources: Resources) -> None:
+    before = events(resources)
+    assert tidy(resources).events == 0
+    assert events(resources) == before
+
+
+def test_without_an_index_nothing_is_removed(tmp_path: Path, jpeg: MakeJpeg) -> None:
+    with resources_in(tmp_path / "data") as resources:
+        ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
+        before = events(resources)
+        assert tidy(resources, feed_kept_for=NOW).events == 0
+        assert events(resources) == before
+
+
+def test_a_dropped_generation_holds_the_feed_back_no_more(resources: Resources) -> None:
+    reindex(resources)
+    prune(resources.database, resources.stores, keep=0)
+    with resources.database.read() as session:
+        assert {row.collection for row in session.exec(select(FeedCursor))} == {"faiss:photos_g2", "qdrant:photos_g2"}
+
+
+@on_both_slowly
+def test_an_index_that_stands_further_back_than_the_feed_reaches_is_filled_anew(resources: Resources) -> None:
+    delete_listing(resources, "listing-0")
+    resources.live.refresh()
+    tidy(resources, feed_kept_for=NOW)
+    opened = resources.live.current().opened["qdrant"]
+    opened.index.delete([int(opened.index.photo_ids()[0])])
+    stand_at(resources, "qdrant:photos_g1", 1)
+    resources.live.refresh()
+    assert all(found.is_empty for found in live_drift(resources.database, resources.live.current()))
+    assert opened.cursor.read() == events(resources)[-1]
+
+
+def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(resources: Resources, tmp_path: Path) -> None:
+    snapshots = tmp_path / "data" / "indexes" / "faiss"
+    shutil.copytree(snapshots, tmp_path / "old")
+    delete_listing(resources, "listing-0")
+    resources.live.refresh()
+    tidy(resources, feed_kept_for=NOW)
+    resources.close()
+    shutil.rmtree(snapshots)
+    shutil.copytree(tmp_path / "old", snapshots)
+    with resources_in(tmp_path / "data", database_url=resources.settings.database_url) as again:
+        again.live.refresh()
+        found = {one.engine: one for one in live_drift(again.database, again.live.current())}
+    assert found["faiss"].held == 10
+    assert found["faiss"].is_empty
+
+
+@on_both_slowly
+def test_photos_of_deleted_listings_are_removed_and_those_of_others_stay(resources: Resources, jpeg: MakeJpeg) -> None:
+    delete_listing(resources, "listing-0")
+    assert tidy(resources, photos_kept_for=NOW) == Tidied(events=0, photos=2)
+    with resources.database.read() as session:
+        known = {photo.sha256 for photo in session.exec(select(Photo))}
+    assert {resources.photo_files.read(sha256) for sha256 in known} == {jpeg(seed) for seed in range(2, 12)}
+
+
+@on_both
+def test_a_photo_that_another_listing_has_too_stays(resources: Resources, jpeg: MakeJpeg, tmp_path: Path) -> None:
+    shop = marketplace(tmp_path / "other", jpeg, count=1)
+    shop.write_listings([["twin", "Twin", "Phones", "", "", ""]])
+    shop.write_photo_table([("photo-0-a", "twin")])
+    ingest(resources, shop.inputs)
+    delete_listing(resources, "listing-0")
+    assert tidy(resources, photos_kept_for=NOW).photos == 1
+
+
+@on_both_slowly
+def test_events_go_without_a_gap_whatever_the_clocks_said(resources: Resources) -> None:
+    before = events(resources)
+    with resources.database.write() as session:
+        session.execute(update(Event).values(created_at=utc_now() - 2 * DAY))
+        session.execute(update(Event).where(col(Event.seq) == before[3]).values(created_at=utc_now()))
+    tidy(resources, feed_kept_for=DAY)
+    assert events(resources) == before[3:]
+
+
+@on_both_slowly
+def test_tidying_is_queued_as_a_job_once_a_day(resources: Resources) -> None:
+    assert not queue_tidy_if_due(resources)
+    with resources.database.write() as session:
+        session.execute(update(Generation).values(created_at=utc_now() - DAY))
+    assert queue_tidy_if_due(resources)
+    assert not queue_tidy_if_due(resources)
+
+
+@on_both
+def test_a_job_that_tidies_says_what_it_removed(resources: Resources) -> None:
+    with resources.database.write() as session:
+        job_id = jobs.create_job(session, "tidy", {})
+        session.execute(update(Event).values(created_at=utc_now() - 8 * DAY))
+    known = len(events(resources))
+    run_tidy_job(resources, job_id, silent)
+    with resources.database.read() as session:
+        assert jobs.counts_of(session, job_id) == {"events_removed": known - 1, "photos_removed": 0}

@@ -1,0 +1,128 @@
+"""`lookalike worker` as processes: several at once, stopped in good order, and killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db.models import PhotoState
+from db.processes import process_name
+from db.rows import feed, photos
+from services.ingest.pipeline.embedding import PhotoEmbedder
+from services.ingest.pipeline.pipeline import create_ingest_job, load_files
+from services.ingest.pipeline.progress import silent
+from tests.databases import on_both, on_both_slowly
+from tests.waiting import wait_for
+from tests.workers import working
+from tests.worlds import live_resources, marketplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.bundle.bundle import Bundle
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+PHOTOS = 160
+
+
+@pytest.fixture
+def resources(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg
+) -> Iterator[Resources]:
+    """Photos that wait to be embedded, and a live generation."""
+    shop = marketplace(tmp_path / "shop", jpeg, count=PHOTOS // 2)
+    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
+        load_files(opened, create_ingest_job(opened, shop.inputs), shop.inputs, silent)
+        yield opened
+
+
+def counts(resources: Resources) -> dict[PhotoState, int]:
+    with resources.database.read() as session:
+        return photos.state_counts(session)
+
+
+def wait_until_embedded(resources: Resources, count: int) -> None:
+    wait_for(lambda: counts(resources)[PhotoState.EMBEDDED] >= count)
+
+
+def leases(resources: Resources) -> list[str]:
+    with resources.database.read() as session:
+        return photos.lease_owners(session)
+
+
+def embedder(resources: Resources) -> PhotoEmbedder:
+    return PhotoEmbedder(resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits)
+
+
+@on_both
+@pytest.mark.slow
+def test_two_workers_embed_every_photo_once(resources: Resources, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(working(resources, tmp_path))
+        wait_until_embedded(resources, PHOTOS)
+    with resources.database.read() as session:
+        embedded = [change.photo_id for change in feed.changes_after(session, 0, 10 * PHOTOS)]
+    assert len(embedded) == len(set(embedded)) == PHOTOS
+
+
+@on_both_slowly
+def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(resources: Resources, tmp_path: Path) -> None:
+    with working(resources, tmp_path) as worker:
+        wait_until_embedded(resources, 1)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=60) == 0
+    assert leases(resources) == []
+    assert counts(resources)[PhotoState.FAILED] == 0
+
+
+@on_both
+@pytest.mark.slow
+def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resources, tmp_path: Path) -> None:
+    with working(resources, tmp_path) as first:
+        wait_until_embedded(resources, 1)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with working(resources, tmp_path):
+        wait_until_embedded(resources, PHOTOS)
+    assert leases(resources) == []
+
+
+def test_photos_that_a_dead_process_had_claimed_are_embedded_at_once(resources: Resources) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    machine, _, _ = process_name().partition(":")
+    with resources.database.write() as session:
+        assert photos.claim(session, f"{machine}:{gone.pid}:1:worker", limit=10, lease=timedelta(hours=1))
+    embedder(resources).embed_pending()
+    assert leases(resources) == []
+    assert counts(resources)[PhotoState.EMBEDDED] == PHOTOS
+
+
+def test_a_photo_that_its_workers_die_of_takes_no_other_with_it(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with resources.database.read() as session:
+        (poison,) = (photo.sha256 for photo in photos.photos_by_id(session, [30]))
+    read = type(resources.photo_files).read
+
+    def deadly(files: object, sha256: str) -> bytes:
+        if sha256 == poison:
+            raise MemoryError
+        return read(files, sha256)
+
+    monkeypatch.setattr(type(resources.photo_files), "read", deadly)
+    dying = embedder(resources)
+    for _ in range(photos.MAX_ATTEMPTS):
+        with pytest.raises(MemoryError):
+            dying.embed_pending()
+    dying.embed_pending()
+    assert counts(resources) == {"pending": 0, "embedded": PHOTOS - 1, "failed": 1}

@@ -1,0 +1,47 @@
+"""One of several processes that `torchrun` starts: it trains together with the others, and each saves what it got."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ml.training.distributed import Workers, join_workers
+from ml.training.losses import contrastive_loss
+from ml.training.split import LabelledPhoto
+from ml.training.train import train
+from tests.networks import small_trunks
+from tests.trainings import TINY, described_in_f32
+
+
+def gradient(workers: Workers) -> torch.Tensor:
+    """Return the gradient of a loss over all shares of one batch, as it arrives in this process."""
+    torch.manual_seed(0)
+    model, inputs = torch.nn.Linear(8, 4, bias=False), torch.randn(8, 8)
+    rows = torch.arange(8).numpy()
+    wrapped = workers.wrap(model, torch.device("cpu"))
+    outputs = wrapped(inputs[workers.share(rows)])
+    loss = contrastive_loss(workers.gather(outputs), torch.arange(8) // 2, temperature=0.5)
+    (loss * workers.count).backward()
+    assert model.weight.grad is not None
+    return model.weight.grad
+
+
+def train_together(folder: Path) -> None:
+    """Train on the photos that `folder/photos.json` lists, and save this process's weights and gradient."""
+    photos = [
+        LabelledPhoto(**{**row, "path": Path(row["path"])}) for row in json.loads((folder / "photos.json").read_text())
+    ]
+    config = replace(TINY, epochs=1)
+    with small_trunks(), described_in_f32():
+        result = train(photos, config, weights=None, home=folder / "models", progress=lambda *_: None)
+    workers = join_workers(torch.device("cpu"))
+    saved = {"weights": result.network.projection.weight, "gradient": gradient(workers), "writes": result.writes}
+    torch.save(saved, folder / f"process-{workers.rank}.pt")
+
+
+if __name__ == "__main__":
+    train_together(Path(sys.argv[1]))

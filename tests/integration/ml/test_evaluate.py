@@ -1,0 +1,261 @@
+"""`lookalike evaluate` on a small catalogue; and serving what was calibrated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from ml.bundle.bundle import Bundle
+from ml.bundle.calibration import CONFIDENT_FROM, NEVER, Calibration
+from ml.bundle.manifest import SplitRecord
+from ml.bundle.score_map import ScoreMap
+from ml.evaluation.report.figures import Report
+from services.cli.main import main
+from services.ingest.models.evaluation import Wanted, evaluate_model
+from services.ingest.models.held_out import SplitMissing
+from services.search.service import SearchService
+from services.wire.search import SearchFields
+from tests.worlds import Marketplace, ingest, listing_row, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+MAP = ScoreMap((-1.0, 0.5, 0.9, 1.0), (0.0, 0.05, 0.5, 1.0))
+CALIBRATION = Calibration(
+    temperature=1.5, confident_from=0.4, confident_from_by_category={"Phones": 0.3}, score_map=MAP, photos=40
+)
+SPLIT = SplitRecord(
+    0, 0.2, 0.4, train=("listing-0", "listing-1"), validation=("listing-2",), held_out=("listing-3", "listing-4")
+)
+
+
+@pytest.fixture(scope="module")
+def with_manifest(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Bundle]:
+    """Copies the tiny bundle with other things in its manifest that are not part of its version."""
+
+    def copy(**fields: Any) -> Bundle:
+        folder = shutil.copytree(tiny_bundle.path, tmp_path_factory.mktemp("bundles") / "model")
+        manifest = json.loads((folder / "model.json").read_text())
+        manifest.update(msgspec.to_builtins(fields))
+        (folder / "model.json").write_text(json.dumps(manifest))
+        return Bundle.load(folder)
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, jpeg: MakeJpeg) -> Path:
+    """A folder with `shop`: the files of six listings, two of them hostile."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    made = marketplace(folder / "shop", jpeg, count=6)
+    rows = [listing_row(number) for number in range(6)]
+    for row in rows[3:5]:
+        row[1] = f"{row[0]} {HOSTILE}"
+    made.write_listings(rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calibrated(with_manifest: Callable[..., Bundle]) -> Bundle:
+    return with_manifest(calibration=CALIBRATION, split=SPLIT)
+
+
+@pytest.fixture(scope="module")
+def shop_data(place: Path, calibrated: Bundle) -> Path:
+    """The data directory of the shop, with a calibrated model."""
+    with resources_in(place / "closed", model=calibrated) as resources:
+        ingest(resources, Marketplace(place / "shop").inputs)
+    return place / "closed"
+
+
+@pytest.fixture(scope="module")
+def resources(place: Path, shop_data: Path, calibrated: Bundle) -> Iterator[Resources]:
+    """The shop's, of which an evaluation changes nothing."""
+    with resources_in(place / "data", model=calibrated, like=shop_data) as resources:
+        yield resources
+
+
+@pytest.fixture
+def evaluate(
+    resources: Resources, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs `lookalike evaluate` without baselines; returns its exit code, standard output and standard error."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
+    monkeypatch.setenv("LOOKALIKE_PRECISION", "f32")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lookalike", "evaluate", "--weights", "none", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+class Page(HTMLParser):
+    """What a browser would make of the report: its elements and the text between them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_both_files_are_written_with_the_same_figures(evaluate, place: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = evaluate("--json")
+    assert code == 0
+    folder = place / "data" / "reports" / tiny_bundle.version
+    report = msgspec.json.decode((folder / "report.json").read_bytes(), type=Report)
+    assert msgspec.json.decode(out, type=Report) == report
+    assert (report.category.photos, report.setup.split.measured) == (4, 2)
+    assert report.retrieval is not None
+    assert (report.retrieval.queries, report.retrieval.gallery) == (4, 12)
+    page = Page((folder / "report.html").read_text())
+    assert f"{report.category.accuracy.value:.3f}" in page.text
+    assert f"{report.retrieval.ours.recall_at_1.value:.3f}" in page.text
+
+
+def test_the_table_names_what_was_measured_and_that_baselines_were_skipped(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = evaluate("--out", str(tmp_path / "there"))
+    assert "same-listing recall@1" in out
+    assert "--weights none" in out
+
+
+def test_hostile_listings_are_text_in_the_report(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    evaluate("--out", str(tmp_path / "there"))
+    page = Page((tmp_path / "there" / "report.html").read_text())
+    assert HOSTILE in page.text
+    tags = {tag for tag, _ in page.elements}
+    assert "script" not in tags
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+
+
+def test_the_report_loads_nothing_and_shows_the_photos(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    evaluate("--out", str(tmp_path / "there"))
+    page = Page((tmp_path / "there" / "report.html").read_text())
+    sources = [str(attributes.get("src")) for tag, attributes in page.elements if tag == "img"]
+    assert sources
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert not {"link", "iframe", "object"} & {tag for tag, _ in page.elements}
+    assert any("default-src 'none'" in str(attributes.get("content")) for _, attributes in page.elements)
+
+
+def test_a_second_precision_and_smaller_storage_are_compared(resources: Resources, tmp_path: Path) -> None:
+    report = evaluate_model(resources, Wanted(out=tmp_path / "there")).report
+    assert {row.storage for row in report.tradeoffs} == {"float32", "float16", "int8"}
+    assert {row.bytes_per_vector for row in report.tradeoffs} >= {128, 64, 32}  # 32 components
+    assert any(row.best for row in report.tradeoffs)
+
+
+def test_unseen_measures_on_listings_that_came_later(resources: Resources, tmp_path: Path) -> None:
+    report = evaluate_model(resources, Wanted(out=tmp_path / "there", unseen=True)).report
+    assert (report.setup.split.rule, report.setup.split.measured, report.setup.split.unknown) == ("unseen", 3, 1)
+    assert report.category.photos == 6
+
+
+def test_a_bundle_named_by_its_folder_is_measured_on_other_listings(
+    resources: Resources, with_manifest: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    elsewhere = replace_ids(SPLIT)
+    bundle = with_manifest(split=elsewhere)
+    report = evaluate_model(resources, Wanted(model=str(bundle.path), out=tmp_path / "there", unseen=True)).report
+    assert (report.setup.split.measured, report.setup.split.missing) == (6, 2)
+    assert report.category.before is None  # not calibrated
+    assert report.scores is None
+
+
+def replace_ids(split: SplitRecord) -> SplitRecord:
+    """The same split, of listings that are not at hand."""
+    sides = {
+        side: tuple(f"other-{one}" for one in getattr(split, side)) for side in ("train", "validation", "held_out")
+    }
+    return msgspec.structs.replace(split, **sides)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--model", "nothing"), "nothing"),
+        (("--model", "shop"), "is not a model bundle"),
+        (("--out", "shop/listings.csv"), "Name another folder with --out"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line_that_says_why(evaluate, arguments: tuple[str, str], words: str) -> None:  # type: ignore[no-untyped-def]
+    code, _, error = evaluate(*arguments)
+    assert code == 1
+    (line,) = [line for line in error.splitlines() if line.startswith("Error: ")]
+    assert words in line
+
+
+def test_a_bundle_without_a_split_is_refused_by_name(
+    resources: Resources, with_manifest: Callable[..., Bundle]
+) -> None:
+    bundle = with_manifest()
+    with pytest.raises(SplitMissing, match="does not say which listings it was trained on"):
+        evaluate_model(resources, Wanted(model=str(bundle.path)))
+
+
+def test_results_show_the_mapped_score_in_the_order_of_the_index(
+    resources: Resources, tiny_bundle: Bundle, tmp_path: Path, jpeg: MakeJpeg, shop_data: Path
+) -> None:
+    mapped = SearchService(resources).by_photo(jpeg(seed=1), SearchFields(k=6)).results
+    with resources_in(tmp_path / "plain", model=tiny_bundle, like=shop_data) as plain:
+        plain.ensure_generation()
+        cosines = SearchService(plain).by_photo(jpeg(seed=1), SearchFields(k=6)).results
+    assert [one.photo.listing.id for one in mapped] == [one.photo.listing.id for one in cosines]
+    assert mapped[0].score == pytest.approx(1.0, abs=1e-3)
+    pairs = [(one.score, MAP([other.score])[0]) for one, other in zip(mapped, cosines, strict=True) if other.score > 0]
+    assert len(pairs) > 2  # without a map, a negative cosine is shown as 0
+    np.testing.assert_allclose(*zip(*pairs, strict=True), atol=1e-3)
+
+
+@pytest.mark.parametrize(("threshold", "confident"), [(0.0, True), (NEVER, False)])
+def test_a_category_is_confident_from_the_calibrated_threshold(
+    tmp_path: Path,
+    live_data: Path,
+    with_manifest: Callable[..., Bundle],
+    jpeg: MakeJpeg,
+    *,
+    threshold: float,
+    confident: bool,
+) -> None:
+    calibration = msgspec.structs.replace(CALIBRATION, confident_from=threshold)
+    with resources_in(tmp_path / "data", model=with_manifest(calibration=calibration), like=live_data) as resources:
+        resources.ensure_generation()
+        assert SearchService(resources).classify(jpeg()).confident is confident
+
+
+def test_a_bundle_without_calibration_serves_with_the_default_threshold(
+    tmp_path: Path, live_data: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    assert tiny_bundle.calibration is None
+    with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as resources:
+        found = SearchService(resources).classify(jpeg())
+    assert found.confident == (found.categories[0].probability >= CONFIDENT_FROM)
+
+
+def test_a_damaged_calibration_is_refused_with_the_file(with_manifest: Callable[..., Bundle]) -> None:
+    falling = {"cosines": [-1.0, 0.0, 1.0], "probabilities": [0.0, 0.0, 1.0]}
+    with pytest.raises(ValueError, match=r"model\.json: is not a valid manifest .*probabilities must ascend"):
+        with_manifest(calibration={**msgspec.to_builtins(CALIBRATION), "score_map": falling})

@@ -1,0 +1,141 @@
+"""The trunk read back from a bundle's graph describes photos as the network did that was exported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="reading weights into a network needs the extra 'train'")
+
+from torchvision.models.resnet import Bottleneck, ResNet  # noqa: E402
+
+from ml.bundle.canonical import canonical_photos  # noqa: E402
+from ml.export.reexport import reexport_bundle  # noqa: E402
+from ml.export.write_bundle import export_bundle  # noqa: E402
+from ml.network.graph_trunk import trunk_of_graph  # noqa: E402
+from ml.network.imagenet_weights import WeightsError, batch_norms_are_folded, load_state_dict, weights_sha256  # noqa: E402
+from ml.network.model import LookalikeNet  # noqa: E402
+from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing  # noqa: E402
+from tests.networks import one_thread  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.bundle.bundle import Bundle
+
+pytestmark = pytest.mark.train
+
+SIZE = 64
+
+
+def narrow_resnet50(weights: None = None) -> ResNet:
+    """A ResNet-50 with all of its blocks, 16 times narrower inside."""
+    return ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _narrow() -> Iterator[None]:
+    with one_thread(), pytest.MonkeyPatch.context() as patch:
+        for place in ("ml.network.model.resnet50", "torchvision.models.resnet50"):
+            patch.setattr(place, narrow_resnet50)
+        yield
+
+
+def new_network(seed: int) -> LookalikeNet:
+    torch.manual_seed(seed)
+    return LookalikeNet(2, 32, mean=IMAGENET_MEAN, std=IMAGENET_STD).eval()
+
+
+@pytest.fixture(scope="module")
+def network() -> LookalikeNet:
+    """A network whose batch norms have statistics, weights and biases, as after a training."""
+    network = new_network(0)
+    for module in network.trunk.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.7, 1.3)
+            torch.nn.init.uniform_(module.bias, -0.3, 0.3)
+            module.running_mean.uniform_(-0.3, 0.3)
+            module.running_var.uniform_(0.7, 1.3)
+    return network
+
+
+@pytest.fixture(scope="module")
+def photos() -> np.ndarray:
+    noise = np.random.default_rng(7).integers(0, 64, (9, SIZE, SIZE, 3), dtype=np.uint8)
+    return noise + canonical_photos(SIZE)[np.arange(9) % 3] // 2
+
+
+@pytest.fixture(scope="module")
+def bundle(network: LookalikeNet, photos: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The network, exported with an int8 graph."""
+    return export_bundle(
+        network,
+        categories=("plain", "striped"),
+        preprocessing=Preprocessing(size=SIZE),
+        metrics={},
+        record={},
+        quantize_with=photos,
+        out=tmp_path_factory.mktemp("graph-trunk") / "bundle",
+    )
+
+
+@pytest.fixture(scope="module")
+def int8_only(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return reexport_bundle(bundle, tmp_path_factory.mktemp("int8-only") / "bundle", keep_float=False)
+
+
+def described(network: LookalikeNet, photos: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        found: np.ndarray = network.describe(torch.from_numpy(photos)).numpy()
+    return found
+
+
+@pytest.mark.parametrize(("graph", "tolerance"), [("model.xml", 0.01), ("model-int8.xml", 0.1)])
+def test_the_trunk_of_a_graph_describes_photos_as_the_network_does(
+    graph: str, tolerance: float, bundle: Bundle, network: LookalikeNet, photos: np.ndarray
+) -> None:
+    state = trunk_of_graph(bundle.path / graph)
+    assert batch_norms_are_folded(state)
+    other = new_network(1)
+    expected = described(network, photos)
+    apart = np.linalg.norm(described(other, photos) - expected) / np.linalg.norm(expected)
+    other.trunk.load_state_dict(state)
+    difference = np.linalg.norm(described(other, photos) - expected) / np.linalg.norm(expected)
+    assert difference < tolerance < apart / 2
+
+
+def test_weights_may_be_a_bundle(bundle: Bundle, network: LookalikeNet) -> None:
+    found = load_state_dict(bundle.path)
+    expected = network.trunk.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name].float()) for name, value in found.items())
+    assert weights_sha256(bundle.path) == bundle.version
+
+
+def test_weights_may_be_a_bundle_with_an_int8_graph_alone(int8_only: Bundle) -> None:
+    found, expected = load_state_dict(int8_only.path), trunk_of_graph(int8_only.path / "model-int8.xml")
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(value.float(), expected[name].float()) for name, value in found.items())
+    assert weights_sha256(int8_only.path) == int8_only.version
+
+
+def test_the_graph_of_another_network_is_refused(resnet_bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match=r"the graph has \d+ convolutions, and a ResNet-50 has 53"):
+        trunk_of_graph(resnet_bundle.graph_path)
+
+
+def test_a_folder_without_a_bundle_is_refused_as_weights(tmp_path: Path) -> None:
+    for read in (load_state_dict, weights_sha256):
+        with pytest.raises(WeightsError, match="is no model bundle to take weights from"):
+            read(tmp_path)
+
+
+def test_a_damaged_bundle_is_refused_as_weights(int8_only: Bundle, tmp_path: Path) -> None:
+    for file in int8_only.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model-int8.bin").write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match=r"has 7 bytes where model\.json states"):
+        load_state_dict(tmp_path)

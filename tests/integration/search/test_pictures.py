@@ -1,0 +1,178 @@
+"""Photos over HTTP: what may be kept, for how long, and what a small copy holds."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from litestar.testing import TestClient
+from PIL import Image
+
+from db.rows import photos
+from db.rows.photos import StoredPhoto
+from services.search.app import create_app
+from tests.truth import LAMP, add_listings
+from tests.worlds import resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from litestar import Litestar
+
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+
+ORIENTATION, TURNED_LEFT = 0x0112, 6
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
+    """One listing, whose one photo the tests replace."""
+    with resources_in(tmp_path_factory.mktemp("pictures")) as opened:
+        add_listings(opened.database, LAMP)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
+    with TestClient(create_app(resources), raise_server_exceptions=False) as client:
+        yield client
+
+
+def store(resources: Resources, content: bytes, image_format: str = "JPEG") -> None:
+    """Make this the lamp's one photo, in place of the one that it had."""
+    stored = StoredPhoto("lamp", "p1", "p1", resources.photo_files.put(content), image_format, len(content), 8, 8)
+    with resources.database.write() as session:
+        photos.register_photos(session, [stored])
+
+
+def the_photo(client: TestClient[Litestar]) -> dict[str, str]:
+    (photo,) = client.get("/v1/listings/lamp").json()["photos"]
+    return photo
+
+
+def drawn(image_format: str, *, size: tuple[int, int] = (80, 40), orientation: int = 1) -> bytes:
+    """A picture, red on the left and blue on the right, with a comment that is nobody's business."""
+    picture = Image.new("RGB", size, "blue")
+    picture.paste("red", (0, 0, size[0] // 2, size[1]))
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x010E] = orientation, "taken at home"
+    out = io.BytesIO()
+    picture.save(out, image_format, **({"exif": exif} if image_format == "JPEG" else {}))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_a_photo_comes_back_byte_for_byte_under_its_own_type(
+    resources: Resources, client: TestClient[Litestar], image_format: str
+) -> None:
+    store(resources, drawn(image_format), image_format)
+
+    answer = client.get("/v1/photos/1")
+
+    assert answer.content == drawn(image_format)
+    assert answer.headers["content-type"] == f"image/{image_format.lower()}"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("part", ["url", "thumbnail_url"])
+def test_the_url_that_an_answer_names_may_be_kept_for_ever(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, part: str
+) -> None:
+    store(resources, jpeg(1))
+    assert "immutable" in client.get(the_photo(client)[part]).headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/v1/photos/1", "/v1/photos/1?v=another", "/v1/photos/1/thumbnail"])
+def test_another_url_is_asked_for_again_each_time(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, path: str
+) -> None:
+    store(resources, jpeg(1))
+    assert client.get(path).headers["cache-control"] == "public, no-cache"
+
+
+@pytest.mark.parametrize("part", ["url", "thumbnail_url"])
+def test_a_replaced_photo_has_another_url_and_another_tag(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, part: str
+) -> None:
+    store(resources, jpeg(1))
+    before = the_photo(client)[part]
+    tag = client.get(before).headers["etag"]
+    store(resources, jpeg(2))
+
+    after = the_photo(client)[part]
+    answer = client.get(before, headers={"If-None-Match": tag})
+
+    assert after != before
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, no-cache")
+
+
+@pytest.mark.parametrize("path", ["/v1/photos/1", "/v1/photos/1/thumbnail", "/v1/photos/1/thumbnail?size=64"])
+@pytest.mark.parametrize("known", ["{tag}", "W/{tag}", '"other", {tag}', "*"])
+def test_who_has_the_copy_already_gets_a_304(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, path: str, known: str
+) -> None:
+    store(resources, jpeg(1))
+    tag = client.get(path).headers["etag"]
+
+    answer = client.get(path, headers={"If-None-Match": known.format(tag=tag)})
+
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+
+
+def test_thumbnails_of_two_sizes_have_two_tags(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    store(resources, jpeg(1))
+    assert len({client.get(f"/v1/photos/1/thumbnail?size={size}").headers["etag"] for size in (64, 128)}) == 2
+
+
+def test_a_thumbnail_is_upright_and_tells_nothing_that_the_picture_does_not(
+    resources: Resources, client: TestClient[Litestar]
+) -> None:
+    store(resources, drawn("JPEG", size=(800, 400), orientation=TURNED_LEFT))
+
+    answer = client.get("/v1/photos/1/thumbnail")
+
+    assert answer.headers["content-type"] == "image/jpeg"
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert picture.size == (128, 256)
+        assert not picture.getexif()
+        red, _, blue = picture.convert("RGB").getpixel((64, 20))  # type: ignore[misc]
+    assert red > blue
+
+
+def test_a_small_photo_is_not_blown_up(resources: Resources, client: TestClient[Litestar]) -> None:
+    store(resources, drawn("PNG", size=(40, 20)), "PNG")
+    with Image.open(io.BytesIO(client.get("/v1/photos/1/thumbnail").content)) as picture:
+        assert picture.size == (40, 20)
+
+
+def test_a_photo_whose_file_is_gone_is_not_found(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    store(resources, jpeg(1))
+    with resources.database.read() as session:
+        (row,) = photos.photos_by_id(session, [1])
+    resources.photo_files.delete(row.sha256)
+    assert client.get("/v1/photos/1").status_code == 404
+
+
+def test_a_photo_that_cannot_be_decoded_has_no_thumbnail_and_says_why(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    store(resources, jpeg(1)[:200])
+
+    answer = client.get("/v1/photos/1/thumbnail")
+
+    assert answer.status_code == 422
+    assert answer.json()["reason"]
+
+
+@pytest.mark.parametrize("path", [f"/v1/photos/{10**30}", "/v1/photos/0", "/v1/photos/7/thumbnail"])
+def test_a_photo_that_cannot_exist_does_not_exist(client: TestClient[Litestar], path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,261 @@
+"""What a search answers, on real indexes with vectors that are known: the truth, both engines, no model."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from litestar.testing import TestClient
+
+from db.rows import listings
+from services.errors import BadQuery, Conflict, IndexUnavailable, NotFound
+from services.search.app import create_app
+from services.search.query.parsing import query_of
+from services.search.service import SearchService
+from services.settings import Engine
+from services.wire.search import SearchFields
+from tests.angles import add, angle, listing, world
+from tests.truth import MODEL, add_listings, add_photos, stored_photo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from db.vectors.base import Hit
+    from services.resources import Resources
+    from services.search.results.paging import Answer
+
+ENGINES = (Engine.FAISS, Engine.QDRANT)
+
+
+@pytest.fixture
+def resources(tmp_path: Path) -> Iterator[Resources]:
+    with world(tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
+    """Two listings, for tests that change nothing."""
+    with world(tmp_path_factory.mktemp("few")) as opened:
+        add(opened, listing("asked"), [angle(0)])
+        add(opened, listing("near"), [angle(10)])
+        opened.live.refresh()
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def client(few: Resources) -> Iterator[TestClient[Litestar]]:
+    with TestClient(create_app(few), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def similar(resources: Resources, listing_id: str, **query: object) -> Answer:
+    resources.live.refresh()
+    return SearchService(resources).by_listing(listing_id, SearchFields(**query))  # type: ignore[arg-type]
+
+
+def found(answer: Answer) -> list[str]:
+    return [result.photo.listing.id for result in answer.results]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_results_come_nearest_first_with_the_cosine_as_score(resources: Resources, engine: Engine) -> None:
+    for name, degrees in (("asked", 0), ("far", 60), ("near", 20), ("nothing in common", 90)):
+        add(resources, listing(name), [angle(degrees)])
+
+    answer = similar(resources, "asked", engine=engine)
+
+    assert found(answer) == ["near", "far", "nothing in common"]
+    assert [result.score for result in answer.results] == pytest.approx([0.9397, 0.5, 0.0], abs=1e-3)
+    assert (answer.found.engine, answer.found.generation, answer.found.model_version) == (engine.value, 1, MODEL)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_listing_with_many_photos_does_not_crowd_out_the_others(resources: Resources, engine: Engine) -> None:
+    add(resources, listing("asked"), [angle(0)])
+    add(resources, listing("crowd"), [angle(n / 10) for n in range(200)])
+    for number in range(4):
+        add(resources, listing(f"other-{number}"), [angle(30 + number)])
+
+    answer = similar(resources, "asked", k=4, engine=engine)
+
+    assert found(answer) == ["crowd", "other-0", "other-1", "other-2"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_best_of_all_the_photos_of_a_listing_decides(resources: Resources, engine: Engine) -> None:
+    add(resources, listing("asked"), [angle(0), angle(90, axis=2)])
+    add(resources, listing("like the first"), [angle(40)])
+    near_second = add(resources, listing("like the second"), [angle(80), angle(80, axis=2)])
+
+    answer = similar(resources, "asked", engine=engine)
+
+    assert found(answer) == ["like the second", "like the first"]
+    assert answer.results[0].photo.id == near_second[1]
+
+
+def test_a_crowd_around_one_photo_does_not_hide_what_is_nearer_to_another(resources: Resources) -> None:
+    add(resources, listing("asked"), [angle(0), angle(90, axis=2)])
+    add(resources, listing("crowd"), [angle(n / 10) for n in range(60)])
+    for number in range(6):
+        add(resources, listing(f"near-{number}"), [angle(7 + number)])
+        add(resources, listing(f"far-{number}"), [angle(60 - number, axis=2)])
+
+    answer = similar(resources, "asked", k=5)
+
+    assert found(answer) == ["crowd", "near-0", "near-1", "near-2", "near-3"]
+
+
+def test_a_photo_is_searched_by_itself_and_its_listing_is_left_out(resources: Resources) -> None:
+    _, second = add(resources, listing("asked"), [angle(0), angle(90, axis=2)])
+    add(resources, listing("like the first"), [angle(5)])
+    add(resources, listing("like the second"), [angle(60, axis=2)])
+    resources.live.refresh()
+
+    answer = SearchService(resources).by_stored_photo(second, SearchFields(k=1))
+
+    assert found(answer) == ["like the second"]
+
+
+def test_what_the_index_still_holds_and_the_truth_no_longer_is_left_out(resources: Resources) -> None:
+    add(resources, listing("asked"), [angle(0)])
+    for number in range(5):
+        add(resources, listing(f"other-{number}"), [angle(10 + number)])
+    resources.live.refresh()
+    with resources.database.write() as session:
+        listings.delete_listing(session, "other-0")
+    add_photos(resources.database, stored_photo("other-1", "other-1-0", content=b"replaced"))
+
+    answer = SearchService(resources).by_listing("asked", SearchFields(k=2))
+
+    assert found(answer) == ["other-2", "other-3"]
+
+
+def test_a_filter_holds_for_the_present_price_while_the_index_has_the_former(resources: Resources) -> None:
+    add(resources, listing("asked"), [angle(0)])
+    for number in range(3):
+        add(resources, listing(f"other-{number}"), [angle(10 + number)])
+    resources.live.refresh()
+    add_listings(resources.database, listing("other-0", price=Decimal(900)))
+
+    answer = SearchService(resources).by_listing("asked", SearchFields(price_max=100.0))
+
+    assert found(answer) == ["other-1", "other-2"]
+
+
+def refuse(*_asked: object, **_how: object) -> list[Hit]:
+    """A fault: the engine went away after its index was opened."""
+    raise ConnectionError("connection refused")
+
+
+def test_where_an_engine_fails_the_other_answers_and_is_named(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(resources, listing("asked"), [angle(0)])
+    add(resources, listing("near"), [angle(10)])
+    resources.live.refresh()
+    monkeypatch.setattr(type(resources.live.current().index("faiss")), "search", refuse)
+
+    answer = SearchService(resources).by_listing("asked", SearchFields(engine=Engine.FAISS))
+
+    assert (answer.found.engine, found(answer)) == ("qdrant", ["near"])
+
+
+def test_where_every_engine_fails_the_error_names_each(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(resources, listing("asked"), [angle(0)])
+    resources.live.refresh()
+    for engine in ENGINES:
+        monkeypatch.setattr(type(resources.live.current().index(engine)), "search", refuse)
+
+    with pytest.raises(IndexUnavailable, match=r"faiss and qdrant.*connection refused"):
+        SearchService(resources).by_listing("asked", SearchFields())
+
+
+def test_a_listing_without_an_embedded_photo_is_a_conflict_that_says_where_its_photos_stand(
+    resources: Resources,
+) -> None:
+    add_listings(resources.database, listing("asked"))
+    with pytest.raises(Conflict, match="it has no photo"):
+        similar(resources, "asked")
+    (photo_id,) = add_photos(resources.database, stored_photo("asked"))
+    with pytest.raises(Conflict, match="pending"):
+        similar(resources, "asked")
+    with pytest.raises(Conflict, match=f"Photo {photo_id}"):
+        SearchService(resources).by_stored_photo(photo_id, SearchFields())
+
+
+@pytest.mark.parametrize("photo_id", [0, -1, 999, 2**63, 10**30])
+def test_a_photo_that_cannot_exist_does_not_exist(few: Resources, photo_id: int) -> None:
+    with pytest.raises(NotFound):
+        SearchService(few).by_stored_photo(photo_id, SearchFields())
+
+
+@pytest.mark.parametrize("listing_id", ["nobody", "", "no\0body"])
+def test_a_listing_that_cannot_exist_does_not_exist(few: Resources, listing_id: str) -> None:
+    with pytest.raises(NotFound):
+        similar(few, listing_id)
+
+
+def test_a_category_is_known_as_soon_as_a_listing_is_in_it(resources: Resources) -> None:
+    add(resources, listing("asked"), [angle(0)])
+    resources.live.refresh()
+    service, query = SearchService(resources), SearchFields(category=["Boats"])
+    with pytest.raises(BadQuery, match="'Boats'; the categories are 'Home & Garden'"):
+        service.by_listing("asked", query)
+
+    add(resources, listing("boat", category="Boats"), [angle(10)])
+    resources.live.refresh()
+
+    assert found(service.by_listing("asked", query)) == ["boat"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"k": 0}, "k"),
+        ({"k": 101}, "k"),
+        ({"price_min": float("nan")}, "price_min"),
+        ({"price_max": float("inf")}, "price_max"),
+        ({"price_min": -1.0}, "price_min"),
+        ({"price_min": 5.0, "price_max": 4.0}, "price_min"),
+        ({"currency": "pounds"}, "currency"),
+        ({"max_age_days": 0.0}, "max_age_days"),
+        ({"min_score": 1.1}, "min_score"),
+        ({"diversity": float("nan")}, "diversity"),
+        ({"near_price": 0.0}, "near_price"),
+        ({"crop": "0,0,1"}, "crop"),
+        ({"crop": "0.5,0,0.6,1"}, "crop"),
+    ],
+)
+def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], field: str) -> None:
+    with pytest.raises(BadQuery) as refused:
+        query_of(SearchFields(**query))  # type: ignore[arg-type]
+
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"photo_id": 1}, 200, "near"),
+        ({"listing_id": "asked"}, 200, "near"),
+        ({}, 400, "give one of listing_id, photo_id, query_token, image_url"),
+        ({"photo_id": 1, "listing_id": "asked"}, 400, "these are listing_id and photo_id"),
+        ({"photo_id": 10**30}, 404, "photo"),
+        ({"image": "http://example.org/a.jpg"}, 400, "the fields are"),
+        ({"image_url": "http://127.0.0.1/a.jpg"}, 422, "public"),
+        ({"photo_id": 1, "price_min": "cheap"}, 400, "price_min"),
+        ({"photo_id": 1, "engine": "other"}, 400, "engine"),
+    ],
+)
+def test_a_search_in_json_names_one_listing_or_one_photo(
+    client: TestClient[Litestar], body: dict[str, object], status: int, says: str
+) -> None:
+    answer = client.post("/v1/search", json=body)
+
+    assert answer.status_code == status, answer.text
+    assert says in answer.text

@@ -1,0 +1,54 @@
+"""A ResNet-50 of full size, all the way: trained on a shop's photos, exported, live, and asked in both runtimes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ml.embedding.openvino_embedder import open_embedder
+from ml.training.recipes import FROM_SCRATCH
+from services.ingest.models.training import train_and_promote
+from services.search.service import SearchService
+from services.wire.search import SearchFields
+from tests.worlds import CATEGORIES, ingest, marketplace, resources_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeJpeg
+
+pytest.importorskip("torch", reason="training needs the extra 'train'")
+
+from tests.networks import one_thread
+
+pytestmark = pytest.mark.train
+
+TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=1, pairs_per_batch=4, vector_size=16)
+
+
+def test_a_trained_model_is_live_has_embedded_every_photo_and_embeds_alike_in_both_runtimes(
+    tmp_path: Path, jpeg: MakeJpeg
+) -> None:
+    with one_thread(), resources_in(tmp_path / "data") as resources:
+        ingest(resources, marketplace(tmp_path / "shop", jpeg, count=10).inputs)
+        trained = train_and_promote(resources, weights=None, config=TINY)
+        assert trained is not None
+        assert (trained.run.embedded, trained.run.failed) == (20, ())
+        bundle = trained.bundle
+        assert bundle.path == resources.settings.data_dir / "models" / bundle.version
+        assert bundle.split is not None
+
+        service = SearchService(resources)
+        assert service.by_photo(jpeg(seed=6), SearchFields(k=1)).results[0].photo.listing.id == "listing-3"
+        believed = service.classify(jpeg(seed=6)).categories
+        assert {one.category for one in believed} == {name.split(" / ")[0] for name in CATEGORIES}
+        assert sum(one.probability for one in believed) == pytest.approx(1, abs=1e-3)
+
+        pixels = np.stack([bundle.preprocessing.load(jpeg(seed=seed)) for seed in range(4)])
+        ours = open_embedder(bundle, threads=1, precision="f32").embed(pixels)
+        eager = open_embedder(bundle, runtime="torch", device="cpu").embed(pixels)
+        np.testing.assert_allclose(ours.vectors, eager.vectors, atol=5e-3)
+        np.testing.assert_allclose(ours.probabilities, eager.probabilities, atol=1e-2)

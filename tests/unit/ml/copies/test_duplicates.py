@@ -1,0 +1,207 @@
+"""Copies of rendered photos are recognised whatever was done to them, and other photos are no copies."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from db.rows.duplicate_groups import GroupState, groups
+from db.rows.duplicates import Link
+from ml.copies.local_features import SIDE, at_compared_size, features, matches
+from ml.copies.verdicts import Copy, Verdict, judge, ways_to_lie
+from ml.photos.preprocess import PhotoError, decode
+from ml.sample import begin_sample, render_listing
+from ml.sample.render import SMALLEST
+from services.bench.photo_edits import EDITS, UNTOUCHED, edited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ml.copies.local_features import Features
+
+PHOTOS = 12
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture as it is compared."""
+
+    pixels: NDArray[np.uint8]
+    features: Features
+
+    @classmethod
+    def of(cls, picture: Image.Image) -> Seen:
+        pixels = at_compared_size(picture)
+        return cls(pixels, features(pixels))
+
+    def copy_of(self, other: Seen) -> Copy | None:
+        return judge(self.pixels, other.pixels, ways_to_lie(self.features, other.features))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
+    """Photos of the sample catalogue that are whole, of different things or different photos of one."""
+    sample = begin_sample(tmp_path_factory.mktemp("sample"), listings=SMALLEST)
+    for listing in sample.listings[: PHOTOS // 2]:
+        render_listing(listing, sample.photos)
+    opened = (opened_photo(path) for path in sorted(sample.photos.iterdir()))
+    different = {picture.tobytes(): picture for picture in opened if picture is not None}
+    return list(different.values())[:PHOTOS]
+
+
+@pytest.fixture(scope="module")
+def seen(pictures: list[Image.Image]) -> list[Seen]:
+    return [Seen.of(picture) for picture in pictures]
+
+
+@pytest.fixture(scope="module")
+def verdicts_after(pictures: list[Image.Image], seen: list[Seen]) -> Callable[[str], list[Verdict | None]]:
+    """Gives what is said of each picture's copy after an edit; each edit is tried once."""
+
+    @cache
+    def after(edit: str) -> list[Verdict | None]:
+        copies = [Image.open(io.BytesIO(edited(picture, edit, np.random.default_rng(1)))) for picture in pictures]
+        found = [Seen.of(copy).copy_of(original) for copy, original in zip(copies, seen, strict=True)]
+        return [None if copy is None else copy.verdict for copy in found]
+
+    return after
+
+
+def opened_photo(path: Path) -> Image.Image | None:
+    try:
+        return decode(path.read_bytes())
+    except PhotoError:  # the catalogue has damaged photos too
+        return None
+
+
+def compared(one: Image.Image, other: Image.Image) -> Copy | None:
+    return Seen.of(one).copy_of(Seen.of(other))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_copy_is_recognised_after(edit: str, verdicts_after: Callable[[str], list[Verdict | None]]) -> None:
+    verdicts = verdicts_after(edit)
+    # Drawn photos are plainer than real ones: text spoils more of what can be compared.
+    assert len(verdicts) == PHOTOS
+    assert sum(verdict is not None for verdict in verdicts) >= 0.8 * PHOTOS
+
+
+@pytest.mark.parametrize("edit", sorted(EDITS.keys() - UNTOUCHED))
+def test_what_was_changed_is_never_called_identical(
+    edit: str, verdicts_after: Callable[[str], list[Verdict | None]]
+) -> None:
+    assert {*verdicts_after(edit)} - {None} == {Verdict.EDITED}
+
+
+@pytest.mark.parametrize("edit", sorted(UNTOUCHED))
+def test_the_whole_picture_saved_again_is_mostly_called_identical(
+    edit: str, verdicts_after: Callable[[str], list[Verdict | None]]
+) -> None:
+    assert verdicts_after(edit).count(Verdict.IDENTICAL) >= 0.8 * PHOTOS
+
+
+def test_different_photos_are_no_copies(seen: list[Seen]) -> None:
+    assert [one.copy_of(other) for one, other in combinations(seen, 2)] == [None] * (PHOTOS * (PHOTOS - 1) // 2)
+
+
+def test_plain_pictures_are_not_called_copies() -> None:
+    assert compared(Image.new("RGB", (320, 240), "white"), Image.new("RGB", (320, 240), "white")) is None
+
+
+def test_one_scene_with_a_small_item_in_another_colour_is_no_copy() -> None:
+    light = np.random.default_rng(0).integers(90, 250, (24, 32), dtype=np.uint8)
+    scene = np.asarray(Image.fromarray(light).resize((320, 240), Image.Resampling.BICUBIC), np.float32)
+
+    def with_item(colour: tuple[float, float, float]) -> Image.Image:
+        tints = np.ones((240, 320, 3), np.float32)
+        tints[80:160, 96:192] = colour  # a tenth of the picture; both colours are as light as each other
+        return Image.fromarray((scene[..., None] * tints).astype(np.uint8))
+
+    pink = with_item((1.0, 0.4, 0.6))
+    assert compared(pink, with_item((0.3, 0.65, 1.0))) is None
+    assert compared(pink, with_item((0.95, 0.45, 0.6))) is not None
+
+
+@pytest.mark.parametrize("colour", ["#c81e1e", "#143cc8"])
+def test_a_photo_with_a_half_transparent_band_is_a_copy(
+    colour: str, pictures: list[Image.Image], seen: list[Seen]
+) -> None:
+    verdicts = []
+    for picture, original in zip(pictures, seen, strict=True):
+        band = Image.new("L", picture.size)
+        ImageDraw.Draw(band).rectangle((0, 0.8 * picture.height, picture.width, picture.height), fill=128)
+        covered = Image.composite(Image.new("RGB", picture.size, colour), picture, band)
+        verdicts.append(Seen.of(covered).copy_of(original))
+    assert sum(verdict is not None for verdict in verdicts) >= 0.8 * len(verdicts)
+
+
+def test_one_model_in_another_colour_is_no_copy() -> None:
+    def chair(colour: str) -> Image.Image:
+        noise = np.random.default_rng(0).integers(0, 60, (240, 320, 1), dtype=np.uint8)
+        picture = Image.fromarray(np.repeat(195 + noise, 3, axis=2))
+        draw = ImageDraw.Draw(picture)
+        for number in range(6):
+            draw.ellipse((20 + 45 * number, 30, 60 + 45 * number, 210), fill=colour)
+        return picture.resize((320, 240))
+
+    assert compared(chair("#c04040"), chair("#c04040")) is not None
+    assert compared(chair("#c04040"), chair("#4064b0")) is None
+
+
+def test_a_logo_in_common_does_not_make_copies() -> None:
+    logo = np.random.default_rng(3).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+    def with_logo(seed: int) -> Image.Image:
+        blocks = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        picture = Image.fromarray(blocks).resize((320, 240), Image.Resampling.BICUBIC)
+        picture.paste(Image.fromarray(logo), (0, 0))
+        return picture
+
+    assert compared(with_logo(1), with_logo(2)) is None
+
+
+def test_the_mirrors_features_are_found_without_looking_for_points_again(pictures: list[Image.Image]) -> None:
+    pixels = at_compared_size(pictures[0])
+    mirrored, really = features(pixels).mirrored(), features(np.ascontiguousarray(pixels[:, ::-1]))
+    matched = matches(mirrored, really)
+    apart = np.linalg.norm(mirrored.places[matched[:, 0]] - really.places[matched[:, 1]], axis=1)
+    assert len(matched) > 0.7 * len(really.places)
+    assert np.median(apart) < 1.0
+
+
+@pytest.mark.parametrize("size", [(40, 30), (320, 240), (1200, 900), (3000, 10)], ids=str)
+def test_pictures_are_compared_at_one_size(size: tuple[int, int]) -> None:
+    pixels = at_compared_size(Image.new("RGB", size))
+    assert max(pixels.shape) == SIDE
+    assert len(features(pixels).places) == 0
+
+
+def link(one: str, other: str, decision: str | None = None) -> Link:
+    return Link(one, other, 1, 2, "identical", 1.0, decision)  # type: ignore[arg-type]
+
+
+def test_listings_that_links_lead_to_are_one_group_and_the_largest_comes_first() -> None:
+    found = groups([link("a", "b"), link("c", "d"), link("d", "e")], GroupState.OPEN)
+    assert [group.listing_ids for group in found] == [("c", "d", "e"), ("a", "b")]
+
+
+def test_a_rejected_link_holds_nothing_together_and_is_listed_apart() -> None:
+    links = [link("a", "b"), link("b", "c", "reject"), link("c", "d")]
+    assert [group.listing_ids for group in groups(links, GroupState.OPEN)] == [("a", "b"), ("c", "d")]
+    assert [group.listing_ids for group in groups(links, GroupState.REJECTED)] == [("b", "c")]
+
+
+def test_a_group_is_accepted_when_all_of_it_is() -> None:
+    links = [link("a", "b", "accept"), link("c", "d", "accept"), link("d", "e")]
+    assert [group.listing_ids for group in groups(links, GroupState.ACCEPTED)] == [("a", "b")]
+    assert [group.listing_ids for group in groups(links, GroupState.OPEN)] == [("c", "d", "e")]

@@ -1,0 +1,101 @@
+"""Whatever runs the network, photos are cut into chunks, and only unit vectors come out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.canonical import CanonicalVectors, canonical_photos
+from ml.embedding.base import Embeddings, embed_in_chunks
+from ml.embedding.openvino_embedder import check_canonical
+from ml.photos.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ml.embedding.base import Photos
+
+BUNDLE = Bundle(
+    path=Path("model"),
+    version="0" * 12,
+    categories=("Baby", "Phones"),
+    vector_size=3,
+    preprocessing=Preprocessing(size=16),
+    metrics={},
+    record={},
+    canonical=CanonicalVectors(((1.0, 0.0, 0.0),) * 3, {"f32": 1e-3}),
+    created_at=datetime(2025, 1, 1, tzinfo=UTC),
+)
+
+
+class Colours:
+    """An embedder whose vector is the photo's mean colour, times `scale`."""
+
+    bundle = BUNDLE
+    precision = "f32"
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self.chunks: list[int] = []
+
+    def embed(self, photos: Photos) -> Embeddings:
+        return embed_in_chunks(photos, BUNDLE, chunk=4, infer=self._infer)
+
+    def _infer(self, photos: Photos) -> tuple[NDArray[np.float32], ...]:
+        self.chunks.append(len(photos))
+        colours = photos.mean(axis=(1, 2), dtype=np.float32) * np.float32(self.scale)
+        return colours, np.full((len(photos), 2), 0.5, np.float32)
+
+
+def photos(count: int) -> Photos:
+    return np.random.default_rng(0).integers(1, 256, (count, 16, 16, 3), dtype=np.uint8)
+
+
+def test_photos_are_cut_into_chunks_and_joined_in_order() -> None:
+    colours = Colours()
+    vectors = colours.embed(photos(10)).vectors
+    assert colours.chunks == [4, 4, 2]
+    means = photos(10).mean(axis=(1, 2))
+    np.testing.assert_allclose(vectors, means / np.linalg.norm(means, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_vectors_of_any_length_become_unit_length() -> None:
+    vectors = Colours(scale=0.001).embed(photos(3)).vectors
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_a_probability_that_is_no_number_is_refused() -> None:
+    def infer(photos: Photos) -> tuple[NDArray[np.float32], ...]:
+        return np.ones((len(photos), 3), np.float32), np.full((len(photos), 2), np.nan, np.float32)
+
+    with pytest.raises(ArithmeticError, match="probability that is not finite"):
+        embed_in_chunks(photos(1), BUNDLE, chunk=4, infer=infer)
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan"), float("inf")])
+def test_a_vector_without_a_direction_is_refused(scale: float) -> None:
+    with pytest.raises(ArithmeticError, match="not finite or has no direction"):
+        Colours(scale).embed(photos(1))
+
+
+def test_a_network_that_gives_no_numbers_is_an_unusable_bundle() -> None:
+    with pytest.raises(BundleError, match="cannot embed its canonical photos"):
+        check_canonical(Colours(float("nan")))
+
+
+def test_other_vectors_than_the_pinned_ones_are_an_unusable_bundle() -> None:
+    with pytest.raises(BundleError, match=r"differ by 0\.\d+ \(allowed in f32: 0\.001\)"):
+        check_canonical(Colours())
+
+
+def test_canonical_photos_are_the_same_bytes_on_every_platform() -> None:
+    drawn = canonical_photos(16)
+    assert drawn.shape == (3, 16, 16, 3)
+    assert drawn[0, 0, :3].tolist() == [[0, 0, 0], [17, 0, 8], [34, 0, 17]]
+    assert drawn[1, 0, 1:3].tolist() == [[230, 180, 40], [20, 60, 120]]
+    assert drawn[2, 0, 0].tolist() == [112, 225, 81]

@@ -1,0 +1,176 @@
+"""The report's figures from small arrays, and the page that shows them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.bundle.bundle import Bundle
+from ml.bundle.calibration import Calibration
+from ml.bundle.score_map import ScoreMap
+from ml.evaluation.baselines import BaselineVectors
+from ml.evaluation.report.build import PICTURES, Baselines, Computed, Run, build_report
+from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
+from ml.evaluation.report.page import picture, render
+from ml.evaluation.report.tradeoffs import float16, int8, pareto, principal, unit
+from ml.training.split import LabelledPhoto
+from tests.unit.ml.bundle.test_bundle import CATEGORIES, write_bundle
+
+LISTINGS = 40
+SPLIT = SplitUse(
+    "held out", seed=0, train=20, validation=0, held_out=20, measured=20, missing=0, unknown=0, too_alike=0
+)
+SETUP = Setup(
+    model_version="0123456789ab",
+    model_created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    evaluated_at=datetime(2026, 1, 2, tzinfo=UTC),
+    split=SPLIT,
+    photos=2 * LISTINGS,
+    unreadable=0,
+    precision="f32",
+    runtime="openvino",
+    threads=1,
+    processor="a processor",
+    libraries={"numpy": "2"},
+)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    calibration = Calibration(1.0, 0.7, {}, ScoreMap((-1.0, 0.5, 1.0), (0.0, 0.1, 1.0)), photos=10)
+    return replace(Bundle.load(write_bundle(tmp_path / "model")), calibration=calibration)
+
+
+def computed(*, baselines: bool) -> Computed:
+    """Forty listings of two photos, of which the last twenty are held out.
+
+    Our vectors of a listing's photos are all but equal; the pooled features are so for every second listing, the
+    logits for none. Of the photos measured on, those of the first category are said to be of the first at 0.8, and
+    those of the second at 0.6: half are right.
+    """
+    rng = np.random.default_rng(0)
+    listing = np.repeat(np.arange(LISTINGS), 2)
+    photos = [
+        LabelledPhoto(row, f"listing-{number}", CATEGORIES[number % 2], f"{row:064x}", Path(f"{row}"))
+        for row, number in enumerate(listing)
+    ]
+    directions = rng.normal(size=(LISTINGS, 64))[listing]
+    noise = rng.normal(size=(2 * LISTINGS, 64))
+    top = np.where(listing % 2 == 0, 0.8, 0.6)
+    pooled = np.where((listing % 2 == 0)[:, None], directions + 0.01 * noise, noise)
+    return Computed(
+        photos=photos,
+        titles={photo.listing_id: f"Title of {photo.listing_id}" for photo in photos},
+        items=listing,
+        held_out=np.arange(LISTINGS, 2 * LISTINGS),
+        runs={
+            "f32": Run(
+                unit((directions + 0.01 * noise).astype(np.float32)),
+                np.stack([top, 1 - top], axis=1).astype(np.float32),
+                rate=10.0,
+            )
+        },
+        baselines=Baselines(BaselineVectors(pooled.astype(np.float32), noise.astype(np.float32)), precision="f32")
+        if baselines
+        else Baselines(None, skipped="nobody asked."),
+    )
+
+
+@pytest.fixture
+def report(bundle: Bundle) -> Report:
+    return build_report(computed(baselines=True), bundle=bundle, setup=SETUP)
+
+
+def test_ratios_are_over_the_better_baseline(report: Report) -> None:
+    assert report.retrieval is not None
+    assert report.retrieval.ours.recall_at_1.value == 1.0
+    pooled, logits = (baseline.recall_at_1.value for baseline in report.retrieval.baselines)
+    assert pooled > 0.45 > 0.2 > logits
+    (ratio,) = [one for one in report.retrieval.ratios if one.figure == "recall_at_1"]
+    assert ratio.baseline == "pooled, L2"
+    assert ratio.ratio is not None
+    assert ratio.ratio.value == pytest.approx(1 / pooled)
+    assert ratio.ratio.low < ratio.ratio.value < ratio.ratio.high
+
+
+def test_categories_are_counted_by_hand(report: Report) -> None:
+    category = report.category
+    assert category.accuracy.value == 0.5
+    assert category.confusion == ((20, 0), (20, 0))
+    assert category.macro_f1.value == pytest.approx((2 * 20 / 60 + 0) / 2)
+    first, second = category.categories
+    assert (first.precision, first.recall, second.precision, second.recall) == (0.5, 1.0, None, 0.0)
+    # At 0.8 all are right and at 0.6 none: each half is off by its distance.
+    assert category.after.error == pytest.approx((0.2 + 0.6) / 2)
+    assert (category.confident.share, category.confident.right) == (0.5, 1.0)
+
+
+def test_photos_that_are_wrong_are_shown_one_of_each_item(report: Report) -> None:
+    assert len(report.confusions) == 10
+    assert len({one.photo.listing_id for one in report.confusions}) == 10
+    assert {(one.photo.category, one.predicted) for one in report.confusions} == {("Phones", "Baby")}
+
+
+def test_pairs_that_were_found_last_come_first(bundle: Bundle) -> None:
+    blind = computed(baselines=False)
+    noise = unit(np.random.default_rng(1).normal(size=(2 * LISTINGS, 64)).astype(np.float32))
+    run = replace(blind.served, vectors=noise)
+    missed = build_report(replace(blind, runs={"f32": run}), bundle=bundle, setup=SETUP).missed
+    ranks = [one.rank for one in missed]
+    assert len(ranks) == PICTURES
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[-1] > 1
+    for one in missed:
+        assert one.query.listing_id == one.other.listing_id != one.instead.listing_id
+        assert one.query.photo_id != one.other.photo_id
+
+
+def test_the_page_shows_baselines_ratios_and_both_charts(report: Report) -> None:
+    page = render(report, lambda _sha256: b"")
+    assert "pooled, L2" in page
+    assert "ours / better baseline" in page
+    assert page.count("<svg") == 4  # reliability before and after, the score map, and how it holds
+    assert "photo not readable" in page
+
+
+def test_the_page_says_why_there_are_no_baselines(bundle: Bundle) -> None:
+    page = render(
+        build_report(computed(baselines=False), bundle=replace(bundle, calibration=None), setup=SETUP), lambda _: b""
+    )
+    assert "No baselines: nobody asked." in page
+    assert "a search shows cosines" in page
+
+
+def test_a_picture_in_the_page_is_small() -> None:
+    photo = io.BytesIO()
+    Image.effect_noise((900, 600), 80).convert("RGB").save(photo, "JPEG")
+    assert len(picture("0" * 64, lambda _sha256: photo.getvalue())) < 30_000
+
+
+def test_storage_in_fewer_bits_changes_vectors_little() -> None:
+    vectors = unit(np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32))
+    for restore, least in ((float16, 0.99999), (int8, 0.9999)):
+        restored = restore(vectors)
+        assert 1 > (restored * vectors).sum(axis=1).min() > least
+        assert not np.array_equal(restored, vectors)
+
+
+def test_principal_directions_keep_what_the_vectors_have() -> None:
+    rng = np.random.default_rng(0)
+    vectors = unit((rng.normal(size=(60, 4)) @ rng.normal(size=(4, 32))).astype(np.float32))
+    small = principal(vectors, np.arange(30), 4)
+    np.testing.assert_allclose(small @ small.T, vectors @ vectors.T, atol=1e-4)
+
+
+def test_what_is_beaten_in_everything_is_not_marked() -> None:
+    def row(recall: float, size: int, rate: float) -> Tradeoff:
+        return Tradeoff("f32", 1, "float32", size, recall, recall, rate, best=False)
+
+    rows = pareto([row(0.5, 10, 1.0), row(0.5, 20, 1.0), row(0.6, 20, 1.0), row(0.4, 20, 9.0)])
+    assert [one.best for one in rows] == [True, False, True, True]

@@ -1,0 +1,38 @@
+"""The part of a photo that is looked at."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from ml.photos.crops import WHOLE, Crop
+
+
+def test_a_crop_is_given_in_shares_of_the_sides() -> None:
+    assert Crop.parse("0.25, 0,0.5,1").of(Image.new("RGB", (400, 200))).size == (200, 200)
+
+
+def test_the_whole_is_the_whole() -> None:
+    assert Crop.parse("0,0,1,1") == WHOLE
+    assert WHOLE.of(Image.new("RGB", (33, 17))).size == (33, 17)
+
+
+def test_a_crop_takes_every_pixel_that_it_touches() -> None:
+    picture = Image.new("RGB", (10, 10))
+    picture.putpixel((2, 9), (255, 0, 0))
+    part = Crop(0.25, 0.0, 0.1, 1.0).of(picture)
+    assert part.getpixel((0, 9)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1,2,3", "a,b,c,d", "0,0,1,1,1", "-0.1,0,1,1", "0.5,0,0.6,1", "0,0,0.01,1", "nan,0,1,1", "0,0,inf,1"],
+)
+def test_what_is_no_box_within_the_photo_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"0\.25,0,0\.5,1"):
+        Crop.parse(text)
+
+
+def test_a_crop_is_written_as_it_is_read() -> None:
+    crop = Crop(0.125, 0.25, 0.5, 0.75)
+    assert Crop.parse(str(crop)) == crop

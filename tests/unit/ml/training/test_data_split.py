@@ -1,0 +1,136 @@
+"""Splits leak nothing, and batches hold both photos of a listing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.training.split import LabelledPhoto, Split, item_of_listing, paired_batches, split_by_listing
+
+
+def photos_of(listings: dict[str, list[str]], category: str = "home") -> list[LabelledPhoto]:
+    """Photos with these contents, listing by listing."""
+    named = [(listing_id, content) for listing_id, contents in listings.items() for content in contents]
+    return [
+        LabelledPhoto(number, listing_id, category, content, Path(f"{number}.jpg"))
+        for number, (listing_id, content) in enumerate(named)
+    ]
+
+
+def ten_listings(category: str) -> list[LabelledPhoto]:
+    return photos_of({f"{category}-{n}": [f"{category}-{n}-a", f"{category}-{n}-b"] for n in range(10)}, category)
+
+
+def listing_ids(photos: tuple[LabelledPhoto, ...]) -> set[str]:
+    return {photo.listing_id for photo in photos}
+
+
+def split_of(
+    photos: list[LabelledPhoto], held_out: float = 0.2, *, seed: int, validation: float = 0.1, alike: object = None
+) -> Split:
+    items = item_of_listing(photos, alike)  # type: ignore[arg-type]
+    return split_by_listing(photos, items, held_out=held_out, validation=validation, seed=seed)
+
+
+catalogues = st.lists(
+    st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 12), st.sampled_from(["home", "phones"])), min_size=1
+).map(
+    lambda rows: [
+        LabelledPhoto(number, listing, category, str(content), Path(f"{number}.jpg"))
+        for number, (listing, content, category) in enumerate(rows)
+    ]
+)
+
+
+@given(catalogues, st.integers(0, 5), st.floats(0.1, 0.5))
+def test_no_listing_and_no_identical_photo_is_on_two_sides(
+    photos: list[LabelledPhoto], seed: int, held_out: float
+) -> None:
+    split = split_of(photos, held_out, seed=seed, validation=0.3)
+    for one, other in combinations((split.train, split.validation, split.held_out), 2):
+        assert not listing_ids(one) & listing_ids(other)
+        assert not {photo.sha256 for photo in one} & {photo.sha256 for photo in other}
+    assert Counter([*split.train, *split.validation, *split.held_out]) == Counter(photos)
+
+
+@given(catalogues, st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5))
+def test_photos_that_look_the_same_are_on_one_side(photos: list[LabelledPhoto], pairs: list[tuple[int, int]]) -> None:
+    alike = np.array(pairs, dtype=np.int64).reshape(-1, 2) % len(photos)
+    split = split_of(photos, 0.3, seed=0, validation=0.3, alike=alike)
+    side_of = {photo: side for side in range(3) for photo in (split.train, split.validation, split.held_out)[side]}
+    assert all(side_of[photos[first]] == side_of[photos[second]] for first, second in alike)
+
+
+@given(catalogues, st.randoms())
+def test_the_split_does_not_depend_on_the_order_of_the_photos(photos: list[LabelledPhoto], random: object) -> None:
+    one_category = [LabelledPhoto(p.photo_id, p.listing_id, "home", p.sha256, p.path) for p in photos]
+    shuffled = list(one_category)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    expected = split_of(one_category, 0.3, seed=1)
+    assert set(split_of(shuffled, 0.3, seed=1).held_out) == set(expected.held_out)
+
+
+def test_each_category_gives_its_share_of_listings() -> None:
+    split = split_of([*ten_listings("home"), *ten_listings("phones")], 0.2, seed=0)
+    for side, listings in ((split.held_out, 2), (split.validation, 1)):
+        category_of = {photo.listing_id: photo.category for photo in side}
+        assert Counter(category_of.values()) == {"home": listings, "phones": listings}
+
+
+def test_another_seed_holds_out_other_listings() -> None:
+    photos = ten_listings("home")
+    assert len({frozenset(listing_ids(split_of(photos, seed=seed).held_out)) for seed in range(5)}) > 1
+
+
+def test_a_group_too_large_for_the_share_is_trained_on() -> None:
+    photos = photos_of({f"relisted-{n}": ["same"] for n in range(6)} | {f"single-{n}": [f"{n}"] for n in range(4)})
+    split = split_of(photos, 0.2, seed=0)
+    assert len(listing_ids(split.held_out)) == 2
+    assert all(name.startswith("single") for name in listing_ids(split.held_out))
+
+
+def test_a_category_with_one_listing_is_trained_on() -> None:
+    assert split_of(photos_of({"only": ["a", "b"]}), 0.5, seed=0).held_out == ()
+
+
+def test_sharing_photos_is_transitive() -> None:
+    photos = photos_of({"c": ["1", "2"], "b": ["2", "3"], "a": ["3"], "z": ["4"]})
+    assert item_of_listing(photos) == {"a": "a", "b": "a", "c": "a", "z": "z"}
+
+
+def test_listings_whose_photos_look_the_same_are_one_item() -> None:
+    photos = photos_of({"a": ["1"], "b": ["2"], "c": ["3"]})
+    assert item_of_listing(photos, np.array([[0, 2]])) == {"a": "a", "b": "b", "c": "a"}
+
+
+def test_an_epoch_draws_every_photo_and_pairs_it_within_its_listing() -> None:
+    listings = np.array([5, 9, 5, 9, 9, 7, 2, 2])
+    batches = list(paired_batches(listings, pairs_per_batch=5, rng=np.random.default_rng(0)))
+    (batch,) = batches
+    pairs = batch.reshape(-1, 2)
+    assert (listings[pairs[:, 0]] == listings[pairs[:, 1]]).all()
+    assert set(batch.tolist()) == set(range(8))
+
+
+def test_a_photo_alone_in_its_listing_is_paired_with_itself() -> None:
+    (batch,) = paired_batches(np.array([3]), pairs_per_batch=4, rng=np.random.default_rng(0))
+    assert batch.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("pairs_per_batch", "sizes"), [(3, [6, 6, 6]), (4, [8, 8]), (100, [20])])
+def test_batches_are_full_and_the_remainder_is_left_out(pairs_per_batch: int, sizes: list[int]) -> None:
+    listings = np.repeat(np.arange(10), 2)
+    batches = paired_batches(listings, pairs_per_batch=pairs_per_batch, rng=np.random.default_rng(0))
+    assert [len(batch) for batch in batches] == sizes
+
+
+def test_every_epoch_draws_other_batches() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (list(paired_batches(np.arange(50), pairs_per_batch=50, rng=rng)) for _ in range(2))
+    assert first[0].tolist() != second[0].tolist()

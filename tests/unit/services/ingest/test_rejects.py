@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from db.rows.records import RejectedRecord
+from services.errors import ListingsFileError
+from services.ingest.files.rejects import TEXT_LIMIT, read_rejects, rejects_csv, shorten, write_rejects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REJECT = RejectedRecord("listings.csv", 7, "L-1", "price", "unreadable_price", 'call "me",\r\nplease')
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
+REJECTS = st.builds(RejectedRecord, TEXTS, st.integers(0, 2**40), TEXTS, TEXTS, TEXTS, TEXTS)
+
+
+@given(st.lists(REJECTS, max_size=5))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_what_is_written_is_read_back_equal(tmp_path, rejects):
+    path = tmp_path / "rejects.csv"
+    assert write_rejects(path, rejects) == len(rejects)
+    assert list(read_rejects(path)) == rejects
+
+
+def test_the_file_starts_with_the_column_names(tmp_path):
+    assert list(rejects_csv([])) == ["file,line,id,field,reason,text\r\n"]
+
+
+def test_no_file_is_left_behind_when_writing_fails(tmp_path):
+    path = tmp_path / "rejects.csv"
+    write_rejects(path, [REJECT])
+
+    def interrupted() -> Iterator[RejectedRecord]:
+        yield RejectedRecord("other.csv", 1, "", "", "broken_record", "")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_rejects(path, interrupted())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["rejects.csv"]
+    assert list(read_rejects(path)) == [REJECT]
+
+
+def test_long_text_is_shortened():
+    short = shorten("x" * (TEXT_LIMIT + 1))
+    assert len(short) == TEXT_LIMIT
+    assert short.endswith("x…")
+
+
+def test_text_of_the_limit_stays_whole():
+    assert shorten("x" * TEXT_LIMIT) == "x" * TEXT_LIMIT
+
+
+def test_text_that_no_encoding_takes_is_replaced():
+    assert shorten("a\ud800b\0c").isprintable()
+
+
+@pytest.mark.parametrize("content", ["", "a,b\r\n", "file,line,id,field,reason,text\r\nx,seven,,,,\r\n", '"', "\xff"])
+def test_a_file_that_is_no_rejects_file_is_refused(tmp_path, content):
+    path = tmp_path / "rejects.csv"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(ListingsFileError, match=r"rejects\.csv"):
+        list(read_rejects(path))

@@ -1,0 +1,154 @@
+"""Which index answers a search, how it searches, and what is next when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from db.vectors.base import NO_FILTER, Filter
+from services.search.retrieval.costs import MeasuredCosts
+from services.search.retrieval.planner import (
+    FAISS_EXACT,
+    FAISS_IVF,
+    QDRANT_ACORN,
+    QDRANT_EXACT,
+    QDRANT_HNSW,
+    Plan,
+    Situation,
+    choices,
+    shape_of,
+)
+from services.settings import Engine
+
+AUTO, FAISS, QDRANT = Engine.AUTO, Engine.FAISS, Engine.QDRANT
+SMALL = {FAISS: "exact", QDRANT: "exact"}
+LARGE = {FAISS: "ivf", QDRANT: "hnsw"}
+CATEGORY = Filter(categories=frozenset({"Phones"}))
+
+
+class FixedCosts:
+    """Costs that a test states."""
+
+    def __init__(self, **ms: float) -> None:
+        self._ms = {name.replace("_", " "): cost for name, cost in ms.items()}
+
+    def expected_ms(self, plan: Plan, *, size: int, matching: int) -> float:
+        return self._ms.get(plan.name, 10.0)
+
+
+def situation(**changes: object) -> Situation:
+    plain = Situation(AUTO, AUTO, LARGE, 1_000_000, 1_000_000)
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def plans(situation: Situation, costs: FixedCosts | MeasuredCosts | None = None) -> list[Plan]:
+    return [choice.plan for choice in choices(situation, costs or FixedCosts())]
+
+
+@pytest.mark.parametrize(
+    ("asked", "setting", "expected"),
+    [(AUTO, QDRANT, [QDRANT, FAISS]), (QDRANT, AUTO, [QDRANT, FAISS]), (FAISS, QDRANT, [FAISS, QDRANT])],
+)
+def test_the_request_goes_before_the_setting(asked: Engine, setting: Engine, expected: list[Engine]) -> None:
+    found = plans(situation(asked=asked, setting=setting, kinds=SMALL))
+    assert [plan.engine for plan in found] == expected
+
+
+def test_left_to_us_the_cheapest_plan_answers_and_the_other_engine_is_next() -> None:
+    assert plans(situation(), FixedCosts(qdrant_hnsw=1, faiss_ivf=2)) == [QDRANT_HNSW, FAISS_IVF]
+    assert plans(situation(), FixedCosts(qdrant_hnsw=3, faiss_ivf=2)) == [FAISS_IVF, QDRANT_HNSW]
+
+
+def test_an_engine_that_is_not_open_is_left_to_the_other() -> None:
+    assert plans(situation(asked=QDRANT, kinds={FAISS: "exact"})) == [FAISS_EXACT]
+
+
+def test_without_an_open_engine_there_is_no_plan() -> None:
+    assert plans(situation(kinds={})) == []
+
+
+def test_an_index_without_lists_or_graph_is_searched_exactly() -> None:
+    assert set(plans(situation(kinds=SMALL))) == {FAISS_EXACT, QDRANT_EXACT}
+
+
+def test_without_a_filter_there_is_nothing_for_acorn_to_do() -> None:
+    assert QDRANT_HNSW in plans(situation(), FixedCosts(qdrant_acorn=0.1, qdrant_hnsw=1))
+    filtered = situation(where=CATEGORY, matching=1000)
+    assert QDRANT_ACORN in plans(filtered, FixedCosts(qdrant_acorn=0.1))
+
+
+def test_under_a_narrow_filter_the_plain_graph_is_no_plan_and_under_a_wide_one_it_is() -> None:
+    cheap = FixedCosts(qdrant_hnsw=0.1)
+    assert QDRANT_HNSW not in plans(situation(where=CATEGORY, matching=400_000), cheap)
+    assert QDRANT_HNSW in plans(situation(where=CATEGORY, matching=600_000), cheap)
+
+
+def test_of_two_plans_that_cost_the_same_the_exact_one_is_taken() -> None:
+    assert plans(situation(asked=FAISS))[0] == FAISS_EXACT
+
+
+def test_a_few_that_pass_are_compared_one_by_one_and_a_million_are_not() -> None:
+    costs = MeasuredCosts()
+    few = situation(where=CATEGORY, matching=1000)
+    for asked in (FAISS, QDRANT):
+        assert plans(replace(few, asked=asked), costs)[0].exact
+        assert not plans(situation(asked=asked), costs)[0].exact
+
+
+def test_a_plan_below_the_mark_is_left_and_the_reason_says_so() -> None:
+    cheap = FixedCosts(faiss_ivf=1, faiss_exact=9)
+    assert choices(situation(asked=FAISS), cheap)[0].plan == FAISS_IVF
+    (left, *_) = choices(situation(asked=FAISS, below_mark={"faiss ivf"}), cheap)
+    assert left.plan == FAISS_EXACT
+    assert "faiss ivf finds too little here" in left.reason
+
+
+def test_an_exact_plan_cannot_be_left() -> None:
+    marked = situation(kinds=SMALL, below_mark={"faiss exact", "qdrant exact"})
+    assert set(plans(marked)) == {FAISS_EXACT, QDRANT_EXACT}
+
+
+def test_the_reason_says_how_many_pass_and_who_asked() -> None:
+    reason = choices(situation(asked=FAISS, where=CATEGORY, matching=1234), FixedCosts())[0].reason
+    assert "1,234 of 1,000,000" in reason
+    assert "asked for" in reason
+
+
+def test_measured_costs_take_the_place_of_thought_ones_little_by_little() -> None:
+    costs = MeasuredCosts()
+    before = costs.expected_ms(FAISS_IVF, size=1000, matching=1000)
+    for _ in range(200):
+        costs.record(FAISS_IVF, size=1000, matching=1000, ms=before / 2)
+    assert costs.expected_ms(FAISS_IVF, size=1000, matching=1000) == pytest.approx(before / 2, rel=0.01)
+
+
+def test_one_search_that_waited_for_the_processor_does_not_decide() -> None:
+    costs = MeasuredCosts()
+    before = costs.expected_ms(FAISS_IVF, size=1000, matching=1000)
+    costs.record(FAISS_IVF, size=1000, matching=1000, ms=10_000)
+    assert costs.expected_ms(FAISS_IVF, size=1000, matching=1000) < 1.5 * before
+
+
+@pytest.mark.parametrize(
+    ("where", "matching", "shape"),
+    [
+        (NO_FILTER, 1000, "none"),
+        (Filter(excluded_listing_ids=frozenset({"a"})), 999, "none"),
+        (Filter(excluded_listing_ids=frozenset(map(str, range(200)))), 800, "exclusions, up to 100 %"),
+        (CATEGORY, 1000, "category, up to 100 %"),
+        (CATEGORY, 100, "category, up to 10 %"),
+        (CATEGORY, 99, "category, up to 10 %"),
+        (CATEGORY, 1, "category, up to 0.1 %"),
+        (CATEGORY, 0, "category, nothing"),
+        (CATEGORY, None, "category, uncounted"),
+        (Filter(category_path="a / b", price_max=1.0, region="c"), 5, "category and price and place, up to 1 %"),
+        (
+            Filter(sellers=frozenset({"x"}), currency="GBP", listed_since=1),
+            500,
+            "currency and age and seller, up to 100 %",
+        ),
+    ],
+)
+def test_a_shape_names_fields_and_selectivity_and_no_value(where: Filter, matching: int | None, shape: str) -> None:
+    assert shape_of(where, size=1000, matching=matching) == shape
