@@ -15,8 +15,7 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import canonical_photos, pin
 from ml.bundle.manifest import GRAPH, WEIGHTS
 from ml.bundle.writer import staged_folder, write_manifest
-from ml.embedding.base import Embeddings
-from ml.embedding.openvino_runtime import compile_graph, load_openvino
+from ml.network.openvino_runtime import compile_graph, load_openvino
 from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def write_projection(out: Path, *, seed: int = 0) -> Bundle:
         openvino.save_model(_graph(openvino, projection, head), folder / GRAPH, compress_to_fp16=False)
         request = compile_graph(folder / GRAPH, threads=1, precision="f32").create_infer_request()
         request.infer([canonical_photos(SIZE)])
-        vectors, probabilities = (request.get_output_tensor(output).data.copy() for output in (0, 1))
+        vectors = request.get_output_tensor(0).data.copy()
         write_manifest(
             folder,
             categories=CATEGORIES,
@@ -48,7 +47,7 @@ def write_projection(out: Path, *, seed: int = 0) -> Bundle:
             preprocessing=Preprocessing(size=SIZE),
             metrics={"accuracy": 0.0},
             record={"trained": False},
-            canonical=pin(Embeddings(vectors, probabilities)),
+            canonical=pin(vectors),
         )
     return Bundle.load(out)
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from ml.embedding.traced import traced
 from ml.evaluation.evaluate import evaluate
+from ml.labelled import LabelledPhoto
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, Unfreezing
-from ml.training.split import LabelledPhoto
 from ml.training.train import train
 
 if TYPE_CHECKING:

@@ -5,37 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import and_, exists, func, update
 from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
 from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
 from db.rows import feed
+from db.rows.payloads import PAYLOAD_COLUMNS, from_bytes, payload_of, to_bytes
 from db.rows.photos import ClaimedPhoto
-from db.vectors.base import Payload, Point, Vector, location_key, location_keys, path_keys
+from db.vectors.base import Point, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlmodel.sql.expression import SelectOfScalar
-
-    from db.rows.found import FoundListing
-
-PAYLOAD_COLUMNS: tuple[Any, ...] = (
-    Listing.id,
-    Listing.category,
-    Listing.category_path,
-    Listing.price,
-    Listing.currency,
-    Listing.location,
-    Listing.region,
-    Listing.seller,
-    Listing.listed_at,
-    Listing.created_at,
-)
-"""What `payload_of` reads: a column that is not among these would be fetched row by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,32 +76,6 @@ def save_embeddings(
     session.flush()
     feed.append(session, FeedOperation.UPSERT, stored)
     return len(stored)
-
-
-def to_bytes(vector: Vector) -> bytes:
-    """Return the vector as little-endian float16."""
-    return vector.astype("<f2").tobytes()
-
-
-def from_bytes(stored: bytes) -> Vector:
-    """Return the float32 vector, brought back to unit length (float16 rounding moves it by up to 1e-3)."""
-    vector = np.frombuffer(stored, dtype="<f2").astype(np.float32)
-    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
-
-
-def payload_of(listing: Listing | FoundListing) -> Payload:
-    """Return the filterable copy of the listing's fields that its photos' points carry."""
-    return Payload(
-        listing_id=listing.id,
-        category=listing.category,
-        price=None if listing.price is None else float(listing.price),
-        locations=location_keys(listing.location),
-        category_paths=path_keys(listing.category_path),
-        currency=listing.currency,
-        region=location_key(listing.region),
-        seller=listing.seller,
-        listed_at=int((listing.listed_at or listing.created_at).timestamp()),
-    )
 
 
 def points(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[Point]:

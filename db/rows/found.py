@@ -7,8 +7,6 @@ a statement for each, took longer than the database did.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003
-from decimal import Decimal  # noqa: TC003
 from typing import TYPE_CHECKING, Any
 
 from more_itertools import chunked
@@ -18,7 +16,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as sqlmodel_select
 
 from db.models import Embedding, Listing, Photo, PhotoState
-from db.rows.embeddings import PAYLOAD_COLUMNS, from_bytes
+from db.rows.payloads import PAYLOAD_COLUMNS, FoundListing, from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,23 +27,6 @@ if TYPE_CHECKING:
 
 _IDS_AT_ONCE = 5000
 """Ids in one query: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundListing:
-    """What is shown, and filtered by, of a listing."""
-
-    id: str
-    category: str
-    category_path: list[str]
-    price: Decimal | None
-    currency: str | None
-    location: str
-    region: str
-    seller: str
-    listed_at: datetime | None
-    created_at: datetime
-    title: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.vectors.checksums import HeldPoints
 
 Vector: TypeAlias = NDArray[np.float32]
 """A unit-length float32 array of shape (d,)."""
@@ -235,3 +234,15 @@ def check_vectors(vectors: NDArray[np.float32], size: int) -> None:
     wrong = np.flatnonzero(~(np.abs(norms - 1.0) <= 1e-3))
     if wrong.size:
         raise ValueError(f"vector {int(wrong[0])} is not of unit length (its norm is {norms[wrong[0]]:.6g})")
+
+
+Sums: TypeAlias = NDArray[np.uint64]
+"""64 bits for each point, shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPoints:
+    """What an index holds: the photo ids, ascending, and in their order the checksum that each was put in with."""
+
+    photo_ids: PhotoIds
+    checksums: Sums

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.vectors.base import PhotoIds, Point
+    from numpy.typing import NDArray
 
-Sums: TypeAlias = NDArray[np.uint64]
-"""64 bits for each point, shape (n,)."""
+    from db.vectors.base import Point, Sums
+
 
 _BYTES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class HeldPoints:
-    """What an index holds: the photo ids, ascending, and in their order the checksum that each was put in with."""
-
-    photo_ids: PhotoIds
-    checksums: Sums
 
 
 def checksums(points: Sequence[Point], vectors: NDArray[np.float32]) -> Sums:

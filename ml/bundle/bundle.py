@@ -26,10 +26,10 @@ from ml.bundle.manifest import (
     BundleError,
     bundle_files,
     bundle_version,
+    check_finite,
     fingerprint,
     read_manifest,
 )
-from ml.bundle.weights_file import check_finite
 from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Embeddings
-
 COMPONENTS = 8
 """How many of a vector's first components are pinned."""
 
@@ -50,9 +48,9 @@ def canonical_photos(size: int) -> NDArray[np.uint8]:
     return np.stack([ramp, checkerboard, rings]).astype(np.uint8)
 
 
-def pin(embeddings: Embeddings) -> CanonicalVectors:
-    """Return what a bundle stores of the canonical photos' embeddings."""
-    rows = embeddings.vectors[:, :COMPONENTS].tolist()
+def pin(vectors: NDArray[np.float32]) -> CanonicalVectors:
+    """Return what a bundle stores of the canonical photos' vectors, shape (3, d)."""
+    rows = vectors[:, :COMPONENTS].tolist()
     return CanonicalVectors(tuple(tuple(row) for row in rows), dict(TOLERANCE))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from ml.evaluation.metrics import NOBODY, nearest
+from ml.metrics import NOBODY, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -23,9 +23,9 @@ from ml.bundle.manifest import (
     Manifest,
     bundle_files,
     bundle_version,
+    check_finite,
     fingerprint,
 )
-from ml.bundle.weights_file import check_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.embedding.base import Embedder, Embeddings, embed_in_chunks
-from ml.embedding.batch_limits import BatchLimits, EmbedderBusy, EmbedderClosed
-from ml.embedding.batch_queue import BatchObserver, BatchQueue
+from ml.embedding.batch_queue import BatchLimits, BatchObserver, BatchQueue, EmbedderBusy, EmbedderClosed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

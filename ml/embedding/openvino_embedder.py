@@ -15,7 +15,7 @@ from ml.bundle.bundle import BundleError
 from ml.bundle.canonical import canonical_photos, largest_difference
 from ml.bundle.manifest import INT8_GRAPH, MANIFEST
 from ml.embedding.base import Embedder, Embeddings, Photos, embed_in_chunks
-from ml.embedding.openvino_runtime import Precision, PrecisionUnsupported, compile_graph, compiled_precision
+from ml.network.openvino_runtime import Precision, PrecisionUnsupported, compile_graph, compiled_precision
 
 if TYPE_CHECKING:
     from pathlib import Path

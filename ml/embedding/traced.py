@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ml.embedding.openvino_runtime import compile_graph, load_openvino
+from ml.network.openvino_runtime import compile_graph, load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from ml.embedding.openvino_runtime import Precision
+    from ml.network.openvino_runtime import Precision
 
 
 def traced(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.embedding.openvino_runtime import Precision
+    from ml.network.openvino_runtime import Precision
 
 POOLED, LOGITS = 2048, 1000
 _RESIZED, _CROPPED = 256, 224

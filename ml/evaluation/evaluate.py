@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.evaluation.metrics import (
+from ml.evaluation.retrieval import gallery_of, search_all
+from ml.metrics import (
     accuracy,
     expected_calibration_error,
     macro_f1,
@@ -15,14 +16,13 @@ from ml.evaluation.metrics import (
     recall_at_k,
     reliability,
 )
-from ml.evaluation.retrieval import gallery_of, search_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
 
 UNKNOWN = -1
 """The column of a category that the network has no probability for: never predicted, so always wrong."""

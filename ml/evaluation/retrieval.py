@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from scipy.sparse import csr_array
 
-from ml.evaluation.metrics import NOBODY, average_precision, full_ranking
+from ml.metrics import NOBODY, average_precision, full_ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
 
 Distance: TypeAlias = Literal["cosine", "l2"]
 

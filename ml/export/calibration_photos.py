@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.manifest import SplitRecord
+    from ml.labelled import LabelledPhoto
     from ml.photos.preprocess import Preprocessing
-    from ml.training.split import LabelledPhoto
 
 MEASURED_LISTINGS = 400
 """Each with two photos: a point of recall@1 is 8 queries."""

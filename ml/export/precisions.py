@@ -9,8 +9,8 @@ import numpy as np
 
 from ml.bundle.manifest import GRAPH, INT8_GRAPH, PrecisionQuality
 from ml.embedding.openvino_embedder import available_cores
-from ml.embedding.openvino_runtime import compile_graph, processor_capabilities
-from ml.evaluation.metrics import nearest
+from ml.metrics import nearest
+from ml.network.openvino_runtime import compile_graph, processor_capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.embedding.openvino_runtime import Precision
+    from ml.network.openvino_runtime import Precision
 
 _BATCH = 16
 

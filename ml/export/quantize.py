@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ml.bundle.canonical import canonical_photos, largest_difference
 from ml.bundle.manifest import GRAPH, INT8_GRAPH, BundleError
-from ml.embedding.openvino_runtime import load_openvino
 from ml.export.precisions import graph_vectors
+from ml.network.openvino_runtime import load_openvino
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from ml.bundle.manifest import GRAPH, WEIGHTS
 from ml.bundle.writer import staged_folder, write_manifest
 from ml.embedding.base import Embeddings
 from ml.embedding.openvino_embedder import available_cores
-from ml.embedding.openvino_runtime import compile_graph, load_openvino
 from ml.export.precisions import measure_precisions
 from ml.export.quantize import add_int8_graph
+from ml.network.openvino_runtime import compile_graph, load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def export_bundle(
         _write_graph(net, folder / GRAPH, size=preprocessing.size)
         _check_graph(folder / GRAPH, photos, expected)
         if quantize_with is not None:
-            add_int8_graph(folder, quantize_with, canonical=pin(expected))
+            add_int8_graph(folder, quantize_with, canonical=pin(expected.vectors))
         write_manifest(
             folder,
             categories=categories,
@@ -88,7 +88,7 @@ def export_bundle(
             preprocessing=preprocessing,
             metrics=metrics,
             record=record,
-            canonical=pin(expected),
+            canonical=pin(expected.vectors),
             calibration=calibration,
             split=split,
             precisions=measure_precisions(folder, measure_on) if measure_on else {},

@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from ml.embedding.openvino_runtime import bf16_is_allowed
+from ml.network.openvino_runtime import bf16_is_allowed
 
 
 def training_device() -> torch.device:

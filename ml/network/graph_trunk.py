@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ml.embedding.openvino_runtime import load_openvino
+from ml.network.openvino_runtime import load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,11 +18,11 @@ import numpy as np
 from ml.export.calibration_photos import precision_photos
 from ml.export.reexport import reexport_bundle
 from ml.export.write_bundle import export_bundle
+from ml.labelled import LabelledPhoto
 from ml.sample import CARD, MODEL
 from ml.sample.catalogue import make_listings
 from ml.sample.render import PHOTOS, render_photos
 from ml.training.recipes import SAMPLE
-from ml.training.split import LabelledPhoto
 from ml.training.train import train
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ml.labelled import LabelledPhoto
     from ml.training.classes import Classes
-    from ml.training.split import LabelledPhoto, Split
+    from ml.training.split import Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Importing this imports torch.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import compress
@@ -14,8 +15,8 @@ import numpy as np
 
 from ml.copies.hashes import near_duplicates, perceptual_hashes
 from ml.embedding.openvino_embedder import available_cores
+from ml.photos.preprocess import PhotoError
 from ml.training.checkpoint import Checkpoint
-from ml.training.decoded_photos import decode_photos
 from ml.training.descriptors import describe_photos, describer
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import DTypeLike, NDArray
 
+    from ml.labelled import LabelledPhoto
     from ml.network.model import LookalikeNet
     from ml.photos.preprocess import Preprocessing
     from ml.stages import Stages
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from ml.training.distributed import Workers
     from ml.training.recipes import TrainConfig
     from ml.training.run_folder import RunFolder
-    from ml.training.split import LabelledPhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +124,31 @@ def describe_views(
         run.array(stage, f"{name}-{number}", shape, dtype=np.float32, fill=describing(view))
         for number, (stage, view) in enumerate(views.items())
     ]
+
+
+def decode_photos(
+    photos: Sequence[LabelledPhoto],
+    preprocessing: Preprocessing,
+    *,
+    into: NDArray[np.uint8],
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> NDArray[np.bool_]:
+    """Decode photo i into row i of `into`, (n, S, S, 3), and return which could be: bool (n,).
+
+    A photo that cannot be read or decoded leaves its row as it was. `progress` is told how many of how many are done.
+    """
+
+    def decode(row: int) -> bool:
+        try:
+            into[row] = preprocessing.load(photos[row].path.read_bytes())
+        except (PhotoError, OSError):
+            return False
+        return True
+
+    readable = np.zeros(len(photos), dtype=np.bool_)
+    with ThreadPoolExecutor(threads) as executor:
+        for row, succeeded in enumerate(executor.map(decode, range(len(photos)))):
+            readable[row] = succeeded
+            progress(row + 1, len(photos))
+    return readable

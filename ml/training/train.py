@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from ml.bundle.calibration import Calibration
     from ml.evaluation.evaluate import Metrics
+    from ml.labelled import LabelledPhoto
     from ml.training.optimise import History
-    from ml.training.split import LabelledPhoto
 
 RECORD = "training.json"
 """The file in a run's folder that holds the run record and the metrics."""

@@ -16,8 +16,8 @@ import numpy as np
 from ml.bundle.bundle import BundleError
 from ml.embedding.bulk import DECODERS
 from ml.embedding.openvino_embedder import available_cores, open_embedder
-from ml.embedding.openvino_runtime import processor_capabilities
 from ml.export.precisions import compare
+from ml.network.openvino_runtime import processor_capabilities
 from ml.photos.preprocess import PhotoError
 from services.bench.embed_work import decode_only, network_only, ours, plain, query_latencies
 from services.bench.machine import Machine, Timed, readable, take_turns, this_machine, torch_threads
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
     from ml.bundle.manifest import PrecisionQuality
     from ml.embedding.base import Embedder
-    from ml.embedding.openvino_runtime import Precision
+    from ml.network.openvino_runtime import Precision
     from ml.photos.preprocess import Preprocessing
 
 ROUNDS = 3

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.embedding.openvino_embedder import Embedder
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
     from services.bench.embed import EmbedBenchmark
     from services.ingest.pipeline.embedding import EmbeddingRun
     from services.resources import Resources

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ml.embedding.openvino_embedder import available_cores
-from ml.embedding.openvino_runtime import load_openvino, processor_capabilities
+from ml.network.openvino_runtime import load_openvino, processor_capabilities
 from ml.photos.preprocess import PhotoError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ml.embedding.batching import BatchingEmbedder, BatchLimits
 from ml.embedding.openvino_embedder import available_cores
-from ml.embedding.openvino_runtime import load_openvino
+from ml.network.openvino_runtime import load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.rows import embeddings
-from db.vectors.checksums import HeldPoints, checksums
+from db.vectors.base import HeldPoints
+from db.vectors.checksums import checksums
 from services.indexing.follower import Follower
 from services.indexing.live import reaching
 

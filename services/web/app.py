@@ -10,7 +10,7 @@ from litestar import Controller, Litestar
 from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
-from ml.embedding.batch_limits import BatchLimits
+from ml.embedding.batch_queue import BatchLimits
 from services.web.access import Access
 from services.web.cross_origin import cors_config
 from services.web.following import following

@@ -17,8 +17,8 @@ import numpy as np
 
 from db.rows import embeddings
 from ml.embedding.bulk import embed_all
-from ml.evaluation.metrics import precision_at_k, recall_at_k
 from ml.evaluation.retrieval import gallery_of, search_all
+from ml.metrics import precision_at_k, recall_at_k
 from services.ingest.models.evaluation import find_bundle
 from services.ingest.models.held_out import split_of
 from services.ingest.models.training import labelled_photos
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
 
 FIRST = 2.0
 """Added to the inner product of listings that come first: more than any two cosines differ by."""

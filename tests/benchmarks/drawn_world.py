@@ -23,6 +23,7 @@ from sqlalchemy import insert
 
 from db.models import Embedding, Listing, Photo, PhotoState
 from db.rows import embeddings, generations
+from db.rows.payloads import to_bytes
 from services.bench.drawn_catalogue import DrawnCatalogue
 from services.bench.drawn_embeddings import fit
 from services.indexing.generations import build_and_promote
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from db.vectors.base import Payload, Point
+
 
 _AT_ONCE = 10_000
 
@@ -120,7 +122,7 @@ def _embedding(point: Point, version: str, now: datetime) -> dict[str, Any]:
     return {
         "model_version": version,
         "photo_id": point.photo_id + 1,
-        "vector": embeddings.to_bytes(point.vector),
+        "vector": to_bytes(point.vector),
         "category": point.payload.category,
         "probability": 0.5,
         "created_at": now,

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from db.vectors.base import Filter, PhotoIds, Point, Vector
-    from db.vectors.checksums import HeldPoints
+    from db.vectors.base import Filter, HeldPoints, PhotoIds, Point, Vector
     from db.vectors.faiss.coded_columns import Slots
     from db.vectors.faiss.selections import Selection
 

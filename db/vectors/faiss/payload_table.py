@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.checksums import HeldPoints
+from db.vectors.base import HeldPoints
 from db.vectors.faiss.coded_columns import grown
 from db.vectors.faiss.payload_columns import PayloadColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.vectors.base import Filter, PhotoIds, Point
-    from db.vectors.checksums import Sums
+    from db.vectors.base import Filter, PhotoIds, Point, Sums
     from db.vectors.faiss.coded_columns import Mask, Slots
 
 FREE = -1

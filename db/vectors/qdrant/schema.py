@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from db.vectors.checksums import HeldPoints
+from db.vectors.base import HeldPoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

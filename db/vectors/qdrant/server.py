@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from qdrant_client import QdrantClient
 
-    from db.vectors.base import Filter, PhotoIds, Point, Vector
-    from db.vectors.checksums import HeldPoints
+    from db.vectors.base import Filter, HeldPoints, PhotoIds, Point, Vector
 
 _PAGE = 10_000
 

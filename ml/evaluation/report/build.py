@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ml.evaluation.baselines import BaselineVectors
     from ml.evaluation.report.figures import CategoryReport, RetrievalReport, ScoreReport, Setup
     from ml.evaluation.retrieval import Found, Gallery
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
 
 PICTURES = 12
 """Photos, or pairs, that the report shows of each kind of mistake."""

@@ -7,7 +7,7 @@ from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 import msgspec
 
 from ml.evaluation.intervals import Estimate  # noqa: TC001
-from ml.evaluation.metrics import Bin  # noqa: TC001
+from ml.metrics import Bin  # noqa: TC001
 
 
 class Reliability(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ from ml.bundle.calibration import NEVER, uncalibrated
 from ml.bundle.score_map import RESULTS, ScoreMap, retrieved_pairs
 from ml.evaluation.evaluate import UNKNOWN
 from ml.evaluation.intervals import Estimate, bootstrap, mean_of, ratio_of
-from ml.evaluation.metrics import confusion_matrix, expected_calibration_error, macro_f1, reliability
 from ml.evaluation.report.figures import (
     CategoryFigures,
     CategoryReport,
@@ -21,6 +20,7 @@ from ml.evaluation.report.figures import (
     RetrievalReport,
     ScoreReport,
 )
+from ml.metrics import confusion_matrix, expected_calibration_error, macro_f1, reliability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

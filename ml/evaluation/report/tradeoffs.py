@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from ml.evaluation.metrics import recall_at_k
 from ml.evaluation.report.figures import Tradeoff
 from ml.evaluation.retrieval import search_all
+from ml.metrics import recall_at_k
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

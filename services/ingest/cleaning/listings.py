@@ -10,13 +10,12 @@ from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.gate import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError, is_absurd, parse_price
-from services.ingest.cleaning.text import clean_line, clean_paragraphs
-from services.ingest.files.rejects import shorten
+from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.ingest.files.listings import RawListing
+    from services.ingest.cleaning.raw_listing import RawListing
 
 _SITE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNORECASE)
 _ANY_SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)

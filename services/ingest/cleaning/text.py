@@ -30,3 +30,12 @@ def _visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", _UNWANTED.sub("", text)))
+
+
+TEXT_LIMIT = 500
+
+
+def shorten(text: str) -> str:
+    """Return at most 500 characters that every encoding and database takes: no NUL, no lone surrogate."""
+    head = text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return head if len(head) <= TEXT_LIMIT else head[: TEXT_LIMIT - 1] + "…"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord
-from services.ingest.cleaning.text import clean_line
-from services.ingest.files.rejects import shorten
+from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.cleaning.text import clean_line, shorten
 from services.ingest.files.tables import BrokenRow, Wanted, read_table
 
 if TYPE_CHECKING:
@@ -20,32 +20,6 @@ if TYPE_CHECKING:
 
 PHOTO_ID_LIMIT = 500
 """Characters in the longest photo id, file name or URL that is accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawListing:
-    """A listing as it stands in the file; what is missing is empty.
-
-    Attributes:
-        file, line: where it starts.
-        photos: names or URLs of its photos.
-        seller: the marketplace's own id of who sells it.
-        listed_at: a date, a date with a time, or Unix seconds.
-        flags: how it was read: `repaired_record` (its quoting was broken), `not_utf8` (stray bytes were replaced).
-    """
-
-    file: str
-    line: int
-    listing_id: str
-    title: str
-    category: str
-    description: str
-    price: str
-    location: str
-    photos: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    seller: str = ""
-    listed_at: str = ""
 
 
 def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:

@@ -12,20 +12,13 @@ from typing import TYPE_CHECKING
 
 from db.rows.records import RejectedRecord
 from services.errors import ListingsFileError, MissingColumns
+from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HEADER = ("file", "line", "id", "field", "reason", "text")
 """The columns, in the order of RejectedRecord's fields."""
-
-TEXT_LIMIT = 500
-
-
-def shorten(text: str) -> str:
-    """Return at most 500 characters that every encoding and database takes: no NUL, no lone surrogate."""
-    head = text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    return head if len(head) <= TEXT_LIMIT else head[: TEXT_LIMIT - 1] + "…"
 
 
 def rejects_csv(rejects: Iterable[RejectedRecord]) -> Iterator[str]:

@@ -19,18 +19,17 @@ from ml.bundle.bundle import Bundle, BundleError
 from ml.copies.hashes import near_duplicates
 from ml.embedding.bulk import embed_all
 from ml.embedding.openvino_embedder import open_embedder
-from ml.embedding.openvino_runtime import Precision, load_openvino
 from ml.evaluation.baselines import baseline_vectors
 from ml.evaluation.report.build import Baselines, Computed, Run, build_report
 from ml.evaluation.report.figures import Report, Setup
 from ml.evaluation.report.page import render
 from ml.evaluation.retrieval import codes
 from ml.network.imagenet_weights import WeightsError
+from ml.network.openvino_runtime import Precision, load_openvino
 from ml.photos.preprocess import PhotoError
 from ml.training.split import item_of_listing
 from services.errors import BadInput, ModelMissing, ModelUnusable, NotFound
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
-from services.ingest.models.report_files import FIGURES, PAGE, report_folder
 from services.ingest.models.training import labelled_photos
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 
@@ -40,11 +39,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.embedding.base import Embedder
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
     from services.ingest.models.held_out import HeldOut
     from services.resources import Resources
+    from services.settings import Settings
 
 LIBRARIES = ("lookalike", "numpy", "openvino", "pillow", "scipy")
+PAGE, FIGURES = "report.html", "report.json"
+
 _IDS_AT_ONCE = 5000
 """Ids in one query: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
@@ -82,6 +84,11 @@ class _Embedded:
     photos: Sequence[LabelledPhoto]
     hashes: NDArray[np.uint64]
     run: Run
+
+
+def report_folder(settings: Settings, model_version: str) -> Path:
+    """Return the folder of a model's report, unless the user names another."""
+    return settings.data_dir / "reports" / model_version
 
 
 def evaluate_model(resources: Resources, wanted: Wanted, *, progress: Progress = silent) -> Evaluation:

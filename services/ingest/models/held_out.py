@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
     from ml.bundle.manifest import SplitRecord
-    from ml.training.split import LabelledPhoto
+    from ml.labelled import LabelledPhoto
 
 
 class CannotEvaluate(BadInput):

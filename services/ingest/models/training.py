@@ -10,10 +10,10 @@ from db.rows import photos
 from ml.bundle.bundle import BundleError
 from ml.bundle.home import fresh_folder, settle
 from ml.export.quantize import QuantizerMissing
+from ml.labelled import LabelledPhoto
 from ml.network.imagenet_weights import WeightsError
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.training.run_folder import RunBusy
-from ml.training.split import LabelledPhoto
 from services.errors import BadInput
 from services.ingest.pipeline.progress import Progress, silent
 from services.ingest.pipeline.reindex import reindex

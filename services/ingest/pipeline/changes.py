@@ -11,7 +11,8 @@ from db.rows.records import RejectedRecord
 from ml.photos.preprocess import PhotoError
 from services.errors import Conflict, ListingRejected, NotFound, PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
-from services.ingest.files.listings import PHOTO_ID_LIMIT, RawListing
+from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.files.listings import PHOTO_ID_LIMIT
 from services.ingest.pipeline.storing import store_photo
 
 if TYPE_CHECKING:

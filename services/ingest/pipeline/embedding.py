@@ -20,7 +20,7 @@ from db.rows.records import RejectedRecord
 from ml.embedding.bulk import embed_all
 from ml.photos.preprocess import PhotoError
 from services.errors import LookalikeError, Unavailable
-from services.ingest.files.rejects import shorten
+from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

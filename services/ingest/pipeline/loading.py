@@ -19,8 +19,8 @@ from db.rows.records import ListingRecord, PhotoRecord, RejectedRecord
 from ml.photos.preprocess import PhotoError
 from services.errors import PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.cleaning.text import shorten
 from services.ingest.files.listings import PHOTO_ID_LIMIT, read_listings, read_photo_table
-from services.ingest.files.rejects import shorten
 from services.ingest.pipeline.storing import store_photo
 
 if TYPE_CHECKING:

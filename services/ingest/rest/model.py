@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 
 from db.models import Role
 from services.errors import NotFound
-from services.ingest.models.report_files import PAGE, report_folder
+from services.ingest.models.evaluation import PAGE, report_folder
 from services.ingest.rest.openapi_examples import MODEL_CARD, ReportAnswer
 from services.resources import Resources
 from services.web.problems import problem_responses

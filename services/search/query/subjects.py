@@ -10,10 +10,12 @@ import numpy as np
 
 from db.rows import embeddings, listings, photos
 from db.rows.found import asked_listing, asked_photo
+from db.rows.payloads import to_bytes
 from ml.embedding.batching import EmbedderBusy, EmbedderClosed
 from ml.photos.crops import WHOLE
 from ml.photos.preprocess import PhotoError
 from services.errors import BadQuery, Conflict, NotFound, Overloaded, PhotoRejected, Unavailable
+from services.search.query.lookup import LARGEST_ID
 from services.search.query.photo_cache import QueryPhotos
 from services.search.query.tokens import (
     ListingSubject,
@@ -23,16 +25,17 @@ from services.search.query.tokens import (
     TasteSubject,
     decode_vector,
 )
-from services.search.rest.lookup import LARGEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from db.rows.found import AskedListing, AskedPhoto, FoundListing
+    from db.rows.found import AskedListing, AskedPhoto
+    from db.rows.payloads import FoundListing
     from db.vectors.base import Vector
     from ml.embedding.openvino_embedder import Embeddings
     from ml.photos.crops import Crop
     from services.resources import Resources
+
 
 _BELIEFS_KEPT = 5
 """Of the likeliest categories, kept in a token."""
@@ -155,7 +158,7 @@ class Subjects:
         categories = self._resources.query_embedder(model_version).bundle.categories
         likeliest = np.argsort(-probabilities, kind="stable")[:_BELIEFS_KEPT]
         beliefs = tuple((categories[row], round(float(probabilities[row]), 4)) for row in likeliest)
-        key = PhotoSubject(model_version, embeddings.to_bytes(vector), kept_as(), beliefs)
+        key = PhotoSubject(model_version, to_bytes(vector), kept_as(), beliefs)
         return Subject(key, (np.asarray(vector, dtype=np.float32),), beliefs=beliefs)
 
     def _of_listing(self, key: ListingSubject, crop: Crop, model_version: str) -> Subject:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
-from db.rows.embeddings import from_bytes
+from db.rows.payloads import from_bytes
 from services.errors import BadQuery
 from services.wire.search import SearchFields, Strategy  # noqa: TC001  (msgspec reads the annotations at run time)
 
@@ -198,7 +198,7 @@ def unpack_hashes(seen: bytes) -> frozenset[bytes]:
 
 
 def decode_vector(content: bytes, field: str) -> Vector:
-    """Return the vector at unit length that `db.rows.embeddings.to_bytes` was called on.
+    """Return the vector at unit length that `db.rows.payloads.to_bytes` was called on.
 
     Raises:
         BadQuery: it is not one.

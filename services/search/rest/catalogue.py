@@ -14,8 +14,8 @@ from db.rows import listings, photos
 from db.rows.found import newest_photos
 from services.errors import BadQuery
 from services.resources import Resources
+from services.search.query.lookup import find_listing
 from services.search.rest.answers import listing_answer, listing_summary
-from services.search.rest.lookup import find_listing
 from services.search.rest.openapi_examples import CATEGORIES, LISTING, NEWEST, PhotoAnswer, ThumbnailAnswer
 from services.search.rest.pictures import Conditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE

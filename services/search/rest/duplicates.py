@@ -13,9 +13,9 @@ from db.rows import duplicates
 from ml.copies.verdicts import SIMILAR_FROM, Verdict
 from services.errors import LookalikeError
 from services.resources import Resources
+from services.search.query.lookup import find_listing
 from services.search.query.parsing import LONGEST_LIST
 from services.search.query.tokens import ListingSubject
-from services.search.rest.lookup import find_listing
 from services.search.rest.openapi_examples import DUPLICATES
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService

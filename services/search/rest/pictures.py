@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from litestar import Response
 
 from services.errors import NotFound
+from services.search.query.lookup import find_photo
 from services.search.rest.answers import photo_version
-from services.search.rest.lookup import find_photo
 from services.search.rest.thumbnails import accepted_format, thumbnail
 
 if TYPE_CHECKING:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from db.rows import embeddings
 from db.rows.found import found_photos
+from db.rows.payloads import payload_of
 from ml.photos.crops import WHOLE
 from services.errors import BadQuery, Conflict
 from services.search.query.parsing import check_k, query_of
 from services.search.query.stages import Stages
 from services.search.query.tokens import Frozen, decode_cursor, encode, listing_hash, unpack_hashes
-from services.search.results.ranking import Candidate, scored
+from services.search.results.ranking import scored
 from services.search.results.ranking_pool import reference_of
 from services.search.results.scores import score_map_of
+from services.search.retrieval.candidates import Candidate
 from services.wire.search import Empty, SearchFields
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from services.search.query.tokens import Cursor, Found
     from services.search.results.ranking import Ranked
     from services.search.results.ranking_pool import Pools
+
 
 MAX_DEPTH = 500
 """Listings that a walk by cursors leads to: the results that are frozen at its second page."""
@@ -115,7 +117,7 @@ class Walks:
             passing = [
                 Candidate(photos[photo_id], cosine)
                 for photo_id, cosine in zip(photo_ids, cosines, strict=True)
-                if photo_id in photos and query.where.matches(embeddings.payload_of(photos[photo_id].listing))
+                if photo_id in photos and query.where.matches(payload_of(photos[photo_id].listing))
             ]
             shown += scored(passing, query.wishes, reference=reference, score_map=score_map)
             rest = rest.after(wanted)

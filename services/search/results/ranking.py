@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from math import exp, inf, log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import Hit, location_key
+from db.vectors.base import location_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
-    from db.rows.found import FoundListing, FoundPhoto
+    from db.rows.found import FoundPhoto
+    from db.rows.payloads import FoundListing
     from ml.bundle.score_map import ScoreMap
     from services.search.query.parsing import Wishes
+    from services.search.retrieval.candidates import Candidate
+
 
 RECENCY_HALF_LIFE_DAYS = 30.0
 """Age at which a listing has lost half of what recency can give: a listing is mostly sold, or renewed, in a month."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A listing found, by its photo that is nearest to the query, with the cosine of the two."""
-
-    photo: FoundPhoto
-    cosine: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +46,6 @@ class Reference:
     currency: str | None
     place: str
     now: datetime
-
-
-def merge(hits: Iterable[Hit]) -> list[Hit]:
-    """Return each photo once, with its best score, best first, equal scores by ascending photo id."""
-    best: dict[int, float] = {}
-    for hit in hits:
-        best[hit.photo_id] = max(hit.score, best.get(hit.photo_id, hit.score))
-    return sorted((Hit(*found) for found in best.items()), key=lambda hit: (-hit.score, hit.photo_id))
-
-
-def settled(found: Sequence[Sequence[Hit]], fetched: int) -> list[Hit]:
-    """Return those of the hits, merged, that no photo which was not fetched can come before.
-
-    Args:
-        found: for each vector of the query, its `fetched` nearest photos, best first; fewer where there are no more.
-    """
-    horizon = max((hits[-1].score for hits in found if len(hits) >= fetched), default=-inf)
-    return [hit for hit in merge(chain.from_iterable(found)) if hit.score >= horizon]
-
-
-def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, FoundPhoto]) -> list[Candidate]:
-    """Return each listing by the first of its hits, in the order of the hits.
-
-    Args:
-        hits: best first.
-        photos: what the hits are; those that are not in it (deleted meanwhile) are left out.
-    """
-    best: dict[str, Candidate] = {}
-    for hit in hits:
-        photo = photos.get(hit.photo_id)
-        if photo is not None:
-            best.setdefault(photo.listing.id, Candidate(photo, hit.score))
-    return list(best.values())
 
 
 def shown_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[float]:

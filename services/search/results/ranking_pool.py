@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from services.search.query.parsing import Query, Wishes
     from services.search.query.stages import Stages
     from services.search.query.subjects import Subject
-    from services.search.results.ranking import Candidate, Ranked
+    from services.search.results.ranking import Ranked
+    from services.search.retrieval.candidates import Candidate
     from services.search.retrieval.engines import Engines, Searched
 
 CATEGORY_AWARE = False

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING
 
-from db.rows import embeddings
 from db.rows.found import found_photos
-from db.vectors.base import NO_FILTER
-from services.search.results.ranking import Candidate, best_per_listing, settled
+from db.rows.payloads import payload_of
+from db.vectors.base import NO_FILTER, Hit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from db.rows.found import FoundPhoto
     from db.session import Database
-    from db.vectors.base import Filter, Hit, Vector
+    from db.vectors.base import Filter, Vector
+
 
 _PHOTOS_PER_LISTING = 2
 """Photos fetched per listing wanted, at first; where listings have more, the fetch is repeated with twice as many."""
@@ -68,4 +71,45 @@ def _candidates(database: Database, hits: Sequence[Hit], where: Filter) -> list[
     others = [one for one in candidates if one.photo.listing.id not in where.excluded_listing_ids]
     if replace(where, excluded_listing_ids=frozenset()) == NO_FILTER:
         return others  # without payloads: a dozen strings for each hit, which took 0.3 ms
-    return [one for one in others if where.matches(embeddings.payload_of(one.photo.listing))]
+    return [one for one in others if where.matches(payload_of(one.photo.listing))]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A listing found, by its photo that is nearest to the query, with the cosine of the two."""
+
+    photo: FoundPhoto
+    cosine: float
+
+
+def merge(hits: Iterable[Hit]) -> list[Hit]:
+    """Return each photo once, with its best score, best first, equal scores by ascending photo id."""
+    best: dict[int, float] = {}
+    for hit in hits:
+        best[hit.photo_id] = max(hit.score, best.get(hit.photo_id, hit.score))
+    return sorted((Hit(*found) for found in best.items()), key=lambda hit: (-hit.score, hit.photo_id))
+
+
+def settled(found: Sequence[Sequence[Hit]], fetched: int) -> list[Hit]:
+    """Return those of the hits, merged, that no photo which was not fetched can come before.
+
+    Args:
+        found: for each vector of the query, its `fetched` nearest photos, best first; fewer where there are no more.
+    """
+    horizon = max((hits[-1].score for hits in found if len(hits) >= fetched), default=-inf)
+    return [hit for hit in merge(chain.from_iterable(found)) if hit.score >= horizon]
+
+
+def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, FoundPhoto]) -> list[Candidate]:
+    """Return each listing by the first of its hits, in the order of the hits.
+
+    Args:
+        hits: best first.
+        photos: what the hits are; those that are not in it (deleted meanwhile) are left out.
+    """
+    best: dict[str, Candidate] = {}
+    for hit in hits:
+        photo = photos.get(hit.photo_id)
+        if photo is not None:
+            best.setdefault(photo.listing.id, Candidate(photo, hit.score))
+    return list(best.values())

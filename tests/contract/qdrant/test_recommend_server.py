@@ -10,7 +10,8 @@ import pytest
 from qdrant_client import models
 
 from services.search.query.subjects import average_vector
-from services.search.results.ranking import Candidate, disliked_last
+from services.search.results.ranking import disliked_last
+from services.search.retrieval.candidates import Candidate
 from tests.contract.engines import NEEDS_SERVER, server_client
 
 if TYPE_CHECKING:

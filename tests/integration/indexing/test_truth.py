@@ -20,6 +20,7 @@ from sqlmodel import SQLModel
 from db import migrate
 from db.models import FeedOperation, GenerationState, JobState, PhotoState
 from db.rows import embeddings, feed, generations, jobs, listings, photos
+from db.rows.payloads import payload_of
 from db.rows.records import RejectedRecord
 from db.vectors.base import Payload
 from tests.truth import (
@@ -38,6 +39,7 @@ from tests.truth import (
 if TYPE_CHECKING:
     from db.rows.feed import Change
     from db.session import Database
+
 
 LEASE = timedelta(minutes=5)
 
@@ -114,7 +116,7 @@ def test_a_listing_without_a_date_counts_as_listed_when_it_was_added(database: D
     add_listings(database, LAMP)
     with database.read() as session:
         (row,) = listings.listings_by_id(session, ["lamp"])
-        assert embeddings.payload_of(row).listed_at == int(row.created_at.timestamp())
+        assert payload_of(row).listed_at == int(row.created_at.timestamp())
 
 
 def test_points_are_read_with_one_query(database: Database) -> None:

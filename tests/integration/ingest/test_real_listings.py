@@ -11,8 +11,9 @@ import pytest
 
 from db.rows.records import ListingRecord, PhotoRecord
 from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.columns import Columns
-from services.ingest.files.listings import RawListing, read_listings, read_photo_table
+from services.ingest.files.listings import read_listings, read_photo_table
 from services.ingest.photos.sources import open_photos
 
 MARKETPLACE = Path(__file__).parents[4] / "shared" / "data" / "marketplace"

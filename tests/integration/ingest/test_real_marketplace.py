@@ -19,12 +19,13 @@ from db.models import PhotoState
 from db.rows import photos
 from db.rows.records import PhotoRecord
 from ml.evaluation.baselines import baseline_vectors
-from ml.evaluation.metrics import precision_at_k, recall_at_k
 from ml.evaluation.retrieval import gallery_of, search_all
+from ml.metrics import precision_at_k, recall_at_k
 from services.indexing.agreement import SHAPES, agreement
 from services.indexing.consistency import drift
+from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.columns import Columns
-from services.ingest.files.listings import RawListing, read_listings, read_photo_table
+from services.ingest.files.listings import read_listings, read_photo_table
 from services.ingest.models.training import labelled_photos, train_and_promote
 from services.ingest.pipeline.pipeline import IngestInputs
 from services.search.app import create_app

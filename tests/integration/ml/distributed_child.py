@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from ml.labelled import LabelledPhoto
 from ml.training.distributed import Workers, join_workers
 from ml.training.losses import contrastive_loss
-from ml.training.split import LabelledPhoto
 from ml.training.train import train
 from tests.networks import small_trunks
 from tests.trainings import TINY, described_in_f32

@@ -15,7 +15,7 @@ import pytest
 from ml.bundle.bundle import Bundle, BundleError
 from ml.bundle.canonical import canonical_photos
 from ml.embedding.openvino_embedder import OPENVINO_BATCH, OpenVINOEmbedder, open_embedder
-from ml.embedding.openvino_runtime import processor_capabilities
+from ml.network.openvino_runtime import processor_capabilities
 
 if TYPE_CHECKING:
     from pathlib import Path

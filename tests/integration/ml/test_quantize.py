@@ -14,10 +14,10 @@ import pytest
 from ml.bundle.bundle import Bundle, BundleError
 from ml.bundle.canonical import CanonicalVectors, canonical_photos
 from ml.embedding.openvino_embedder import OPENVINO_BATCH, open_embedder
-from ml.embedding.openvino_runtime import load_openvino
 from ml.export.precisions import ListingPhotos
 from ml.export.quantize import add_int8_graph, quantize_graph
 from ml.export.reexport import reexport_bundle
+from ml.network.openvino_runtime import load_openvino
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ml.labelled import LabelledPhoto
     from ml.training.recipes import TrainConfig
-    from ml.training.split import LabelledPhoto
 
 pytestmark = pytest.mark.train
 

@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import TestClient
 
 from services.ingest.app import create_app
-from services.ingest.models.report_files import PAGE, report_folder
+from services.ingest.models.evaluation import PAGE, report_folder
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from db.models import FeedOperation
-from db.rows.embeddings import to_bytes
+from db.rows.payloads import to_bytes
 from services.search.app import create_app
 from services.search.query.tokens import PhotoSubject, encode
 from tests.worlds import ingest, marketplace, resources_in

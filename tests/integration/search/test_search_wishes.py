@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from litestar.testing import TestClient
 
-from db.rows.embeddings import to_bytes
+from db.rows.payloads import to_bytes
 from services.errors import BadQuery
 from services.search.app import create_app
 from services.search.query.subjects import average_vector

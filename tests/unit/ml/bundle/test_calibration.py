@@ -19,7 +19,7 @@ from ml.bundle.calibration import (
     uncalibrated,
 )
 from ml.bundle.score_map import ScoreMap, fit_score_map, retrieved_pairs
-from ml.evaluation.metrics import expected_calibration_error, reliability
+from ml.metrics import expected_calibration_error, reliability
 
 
 def logits_of(temperature: float, *, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

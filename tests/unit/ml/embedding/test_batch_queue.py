@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.embedding.batch_limits import BatchLimits, EmbedderBusy
-from ml.embedding.batch_queue import BatchQueue
+from ml.embedding.batch_queue import BatchLimits, BatchQueue, EmbedderBusy
 
 
 class Clock:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ml.embedding.base import Photos
 
+
 PATIENCE_S = 30
 AN_HOUR = 3600.0
 
@@ -255,7 +256,6 @@ def test_a_forgotten_embedder_does_not_keep_the_interpreter_from_ending_even_whe
 import threading, time
 import numpy as np
 from ml.embedding.batching import BatchingEmbedder
-from tests.unit.ml.embedding.test_batching import MeanColours
 inner = MeanColours()
 inner.embed = lambda photos: (inner.entered.release(), time.sleep(3600))
 batching = BatchingEmbedder(inner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ml.embedding.openvino_runtime import bf16_is_allowed, processor_capabilities
+from ml.network.openvino_runtime import bf16_is_allowed, processor_capabilities
 
 
 @pytest.mark.parametrize("limit", ["AVX2", "avx512_core", "AVX512_CORE_VNNI"])

@@ -9,7 +9,9 @@ import pytest
 
 from ml.evaluation.evaluate import evaluate
 from ml.evaluation.intervals import bootstrap, mean_of, ratio_of
-from ml.evaluation.metrics import (
+from ml.evaluation.retrieval import gallery_of, search_all
+from ml.labelled import LabelledPhoto
+from ml.metrics import (
     NOBODY,
     accuracy,
     average_precision,
@@ -21,8 +23,6 @@ from ml.evaluation.metrics import (
     recall_at_k,
     reliability,
 )
-from ml.evaluation.retrieval import gallery_of, search_all
-from ml.training.split import LabelledPhoto
 
 
 def on_circle(*degrees: float) -> np.ndarray:

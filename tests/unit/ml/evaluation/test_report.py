@@ -19,7 +19,7 @@ from ml.evaluation.report.build import PICTURES, Baselines, Computed, Run, build
 from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
 from ml.evaluation.report.page import picture, render
 from ml.evaluation.report.tradeoffs import float16, int8, pareto, principal, unit
-from ml.training.split import LabelledPhoto
+from ml.labelled import LabelledPhoto
 from tests.unit.ml.bundle.test_bundle import CATEGORIES, write_bundle
 
 LISTINGS = 40

@@ -18,7 +18,7 @@ from tests.projection import SIZE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ml.embedding.openvino_runtime import Precision
+    from ml.network.openvino_runtime import Precision
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
 

@@ -9,8 +9,8 @@ import pytest
 
 from ml.bundle.manifest import SplitRecord
 from ml.export.calibration_photos import precision_photos
+from ml.labelled import LabelledPhoto
 from ml.photos.preprocess import Preprocessing
-from ml.training.split import LabelledPhoto
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,8 +22,9 @@ from ml.sample.kinds import ANY_PATTERN, COLOURS, Look
 from ml.sample.scene import BACKGROUNDS, take_photo
 from ml.sample.words import SELLERS
 from services.ingest.cleaning.listings import clean_listing
+from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.columns import Columns
-from services.ingest.files.listings import RawListing, read_listings, read_photo_table
+from services.ingest.files.listings import read_listings, read_photo_table
 
 if TYPE_CHECKING:
     from pathlib import Path

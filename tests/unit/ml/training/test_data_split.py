@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.training.split import LabelledPhoto, Split, item_of_listing, paired_batches, split_by_listing
+from ml.labelled import LabelledPhoto
+from ml.training.split import Split, item_of_listing, paired_batches, split_by_listing
 
 
 def photos_of(listings: dict[str, list[str]], category: str = "home") -> list[LabelledPhoto]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ml.labelled import LabelledPhoto
 from ml.training.classes import classes_of
-from ml.training.split import LabelledPhoto
 
 
 def listings(path: tuple[str, ...], count: int) -> list[LabelledPhoto]:

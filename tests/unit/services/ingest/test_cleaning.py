@@ -13,8 +13,8 @@ from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.dates import AHEAD, EARLIEST
 from services.ingest.cleaning.listings import check_records, clean_listing, clean_title, region_of, split_category
 from services.ingest.cleaning.prices import Price, is_absurd, parse_price
+from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.text import clean_line, clean_paragraphs
-from services.ingest.files.listings import RawListing
 from tests.truth import LAMP
 
 EXAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

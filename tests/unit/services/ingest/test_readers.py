@@ -14,9 +14,10 @@ import pytest
 
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.errors import ListingsFileError, MissingColumns
+from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.columns import Columns, ListingColumns, PhotoColumns
 from services.ingest.files.csv_records import RECORD_LIMIT
-from services.ingest.files.listings import RawListing, read_listings, read_photo_table, split_photos
+from services.ingest.files.listings import read_listings, read_photo_table, split_photos
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from db.rows.records import RejectedRecord
 from services.errors import ListingsFileError
-from services.ingest.files.rejects import TEXT_LIMIT, read_rejects, rejects_csv, shorten, write_rejects
+from services.ingest.cleaning.text import TEXT_LIMIT, shorten
+from services.ingest.files.rejects import read_rejects, rejects_csv, write_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,23 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.rows.found import FoundListing, FoundPhoto
+from db.rows.found import FoundPhoto
+from db.rows.payloads import FoundListing
 from db.vectors.base import Hit
 from ml.bundle.score_map import ScoreMap
 from services.search.query.parsing import Wishes
 from services.search.results.ranking import (
-    Candidate,
     Reference,
     believed_categories,
-    best_per_listing,
     disliked_last,
     diversified,
     factors,
-    merge,
     ranked,
-    settled,
     shown_scores,
 )
+from services.search.retrieval.candidates import Candidate, best_per_listing, merge, settled
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 HERE = Reference(price=100.0, currency="GBP", place="Delph, Manchester", now=NOW)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.rows.embeddings import to_bytes
+from db.rows.payloads import to_bytes
 from services.errors import BadQuery
 from services.search.query.tokens import (
     Cursor,

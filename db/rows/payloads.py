@@ -1,0 +1,70 @@
+"""Payloads and vectors as the database keeps them: what embeddings and found photos are read with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003
+from decimal import Decimal  # noqa: TC003
+from typing import Any
+
+import numpy as np
+
+from db.models import Listing
+from db.vectors.base import Payload, Vector, location_key, location_keys, path_keys
+
+PAYLOAD_COLUMNS: tuple[Any, ...] = (
+    Listing.id,
+    Listing.category,
+    Listing.category_path,
+    Listing.price,
+    Listing.currency,
+    Listing.location,
+    Listing.region,
+    Listing.seller,
+    Listing.listed_at,
+    Listing.created_at,
+)
+"""What `payload_of` reads: a column that is not among these would be fetched row by row."""
+
+
+def to_bytes(vector: Vector) -> bytes:
+    """Return the vector as little-endian float16."""
+    return vector.astype("<f2").tobytes()
+
+
+def from_bytes(stored: bytes) -> Vector:
+    """Return the float32 vector, brought back to unit length (float16 rounding moves it by up to 1e-3)."""
+    vector = np.frombuffer(stored, dtype="<f2").astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def payload_of(listing: Listing | FoundListing) -> Payload:
+    """Return the filterable copy of the listing's fields that its photos' points carry."""
+    return Payload(
+        listing_id=listing.id,
+        category=listing.category,
+        price=None if listing.price is None else float(listing.price),
+        locations=location_keys(listing.location),
+        category_paths=path_keys(listing.category_path),
+        currency=listing.currency,
+        region=location_key(listing.region),
+        seller=listing.seller,
+        listed_at=int((listing.listed_at or listing.created_at).timestamp()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FoundListing:
+    """What is shown, and filtered by, of a listing."""
+
+    id: str
+    category: str
+    category_path: list[str]
+    price: Decimal | None
+    currency: str | None
+    location: str
+    region: str
+    seller: str
+    listed_at: datetime | None
+    created_at: datetime
+    title: str
