@@ -1,0 +1,39 @@
+"""The tables, one module for each subject; importing this package declares them all.
+
+`from __future__ import annotations` would break SQLModel, so annotations are evaluated here.
+"""
+
+from db.models.access import ApiKey, AuditEntry, RateWindow, Role
+from db.models.catalogue import Embedding, Listing, ModelVersion, Photo, PhotoState
+from db.models.columns import Money, UtcDateTime, utc_now
+from db.models.duplicates import DuplicatePair, DuplicateReview, DuplicateSearch
+from db.models.indexing import Event, FeedCursor, FeedOperation, Generation, GenerationState, RecallHour
+from db.models.jobs import ENDED, Job, JobState, Reject
+
+__all__ = [
+    "ENDED",
+    "ApiKey",
+    "AuditEntry",
+    "DuplicatePair",
+    "DuplicateReview",
+    "DuplicateSearch",
+    "Embedding",
+    "Event",
+    "FeedCursor",
+    "FeedOperation",
+    "Generation",
+    "GenerationState",
+    "Job",
+    "JobState",
+    "Listing",
+    "ModelVersion",
+    "Money",
+    "Photo",
+    "PhotoState",
+    "RateWindow",
+    "RecallHour",
+    "Reject",
+    "Role",
+    "UtcDateTime",
+    "utc_now",
+]

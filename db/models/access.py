@@ -1,0 +1,66 @@
+"""API keys, the audit log and rate limits."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    LargeBinary,
+    Text,
+)
+from sqlmodel import Field, SQLModel
+
+from db.models.columns import BigId, UtcDateTime, utc_now
+
+
+class Role(StrEnum):
+    """What the holder of a key may do; each may also do what those before it may."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    def includes(self, other: "Role") -> bool:
+        """Say whether this role may do what the other may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class ApiKey(SQLModel, table=True):
+    """Whoever presents it may do what its role says. Of its secret, only a hash is kept."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(primary_key=True, max_length=16)
+    name: str = Field(sa_type=Text)
+    role: Role = Field(sa_column=Column(Text, nullable=False))
+    salt: bytes = Field(sa_type=LargeBinary)
+    secret_hash: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class AuditEntry(SQLModel, table=True):
+    """A call that changes something, by whom it was made, and how it was answered; None while it is not."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    key_id: str | None = Field(default=None, max_length=16)
+    method: str = Field(max_length=10)
+    path: str = Field(sa_type=Text)
+    request_id: str = Field(max_length=64)
+    status: int | None = None
+
+
+class RateWindow(SQLModel, table=True):
+    """How many requests of a minute (since 1970) processes have taken of a key's allowance."""
+
+    __tablename__ = "rate_window"
+
+    key_id: str = Field(primary_key=True, max_length=16)
+    minute: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    taken: int

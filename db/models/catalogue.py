@@ -1,0 +1,115 @@
+"""Listings, their photos, and the embeddings of the photos."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from db.models.columns import BigId, Money, UtcDateTime, utc_now
+
+
+class PhotoState(StrEnum):
+    """Where a photo stands: this column is the work queue."""
+
+    PENDING = "pending"
+    EMBEDDED = "embedded"
+    FAILED = "failed"
+
+
+class Listing(SQLModel, table=True):
+    """An item for sale. `content_hash` tells whether an incoming record changes anything."""
+
+    __tablename__ = "listing"
+
+    id: str = Field(primary_key=True, max_length=200)
+    title: str = Field(sa_type=Text)
+    description: str = Field(sa_type=Text)
+    category: str = Field(index=True, max_length=200)
+    category_path: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    price: Decimal | None = Field(default=None, sa_type=Money)
+    currency: str | None = Field(default=None, max_length=3)
+    location: str = Field(sa_type=Text)
+    region: str = Field(sa_type=Text)
+    seller: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    """The marketplace's own id of who sells it; empty when unknown."""
+    listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """By the marketplace's own account; None when unknown, and then `created_at` stands for it."""
+    flags: list[str] = Field(sa_column=Column(JSON, nullable=False), default_factory=list)
+    content_hash: str = Field(max_length=64)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Photo(SQLModel, table=True):
+    """One image of a listing. Its id is the point id in every index and is never given twice."""
+
+    __tablename__ = "photo"
+    __table_args__ = (
+        UniqueConstraint("listing_id", "external_id"),
+        Index("ix_photo_state_id", "state", "id"),
+        Index("ix_photo_job_state", "job_id", "state"),
+        Index(
+            "ix_photo_lease_owner",
+            "lease_owner",
+            sqlite_where=text("lease_owner IS NOT NULL"),
+            postgresql_where=text("lease_owner IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    listing_id: str = Field(sa_column=Column(ForeignKey("listing.id", ondelete="CASCADE"), nullable=False, index=True))
+    external_id: str = Field(max_length=500)
+    source: str = Field(sa_type=Text)
+    sha256: str = Field(max_length=64, index=True)
+    format: str = Field(max_length=10)
+    size_bytes: int
+    width: int
+    height: int
+    perceptual_hash: str | None = Field(default=None, max_length=16)
+    state: PhotoState = Field(sa_column=Column(Text, nullable=False), default=PhotoState.PENDING)
+    attempts: int = 0
+    job_id: str | None = Field(default=None, max_length=32)
+    """The job that last asked for it to be embedded; None when a single change did."""
+    lease_owner: str | None = Field(default=None, max_length=100)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class ModelVersion(SQLModel, table=True):
+    """A model bundle that embeddings were made with."""
+
+    __tablename__ = "model_version"
+
+    version: str = Field(primary_key=True, max_length=64)
+    path: str = Field(sa_type=Text)
+    vector_size: int
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Embedding(SQLModel, table=True):
+    """A photo's vector by one model version, with the category that the model believes.
+
+    `vector` holds `vector_size` little-endian float16 numbers; the vector is of unit length before rounding.
+    """
+
+    __tablename__ = "embedding"
+
+    model_version: str = Field(sa_column=Column(ForeignKey("model_version.version"), primary_key=True))
+    photo_id: int = Field(sa_column=Column(BigId, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True))
+    vector: bytes = Field(sa_type=LargeBinary)
+    category: str = Field(max_length=200)
+    probability: float
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
