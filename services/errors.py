@@ -92,7 +92,7 @@ class BadQuery(BadInput):
         super().__init__(f"{field}: {problem}")
 
 
-class NotFound(LookalikeError):
+class ResourceNotFound(LookalikeError):
     """The thing named does not exist."""
 
     def __init__(self, kind: str, name: object, *, remedy: str = "") -> None:
@@ -144,11 +144,11 @@ def is_storage_full(error: BaseException) -> bool:
     return "disk is full" in str(error) or "DiskFull" in type(getattr(error, "orig", None)).__name__
 
 
-class Unavailable(LookalikeError):
+class ServiceUnavailable(LookalikeError):
     """A part we depend on is missing or not ready."""
 
 
-class ModelMissing(Unavailable):
+class ModelMissing(ServiceUnavailable):
     """No model bundle is active yet."""
 
     def __init__(self) -> None:
@@ -158,21 +158,21 @@ class ModelMissing(Unavailable):
         )
 
 
-class ModelUnusable(Unavailable):
+class ModelUnusable(ServiceUnavailable):
     """A model bundle is gone or damaged."""
 
     def __init__(self, model: str, problem: str) -> None:
         super().__init__(f"The model bundle {model} cannot be used: {problem}")
 
 
-class IndexUnavailable(Unavailable):
+class IndexUnavailable(ServiceUnavailable):
     """An index cannot be opened or reached."""
 
     def __init__(self, engine: str, problem: str) -> None:
         super().__init__(f"The {engine} index is unavailable: {problem}")
 
 
-class Overloaded(Unavailable):
+class Overloaded(ServiceUnavailable):
     """More is asked for than can be done in time.
 
     Attributes:

@@ -21,7 +21,7 @@ from ml.embedding.batching import BatchingEmbedder, BatchLimits
 from ml.embedding.openvino_embedder import open_embedder
 from ml.embedding.pool import EmbedderPool
 from ml.photos.preprocess import PhotoLimits
-from services.errors import BadInput, Conflict, ModelMissing, ModelUnusable, Unavailable
+from services.errors import BadInput, Conflict, ModelMissing, ModelUnusable, ServiceUnavailable
 from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
@@ -44,7 +44,7 @@ _EMBEDDERS_KEPT = 2
 """While a generation is promoted, some searches still use the one before."""
 
 
-class DatabaseAway(Unavailable):
+class DatabaseAway(ServiceUnavailable):
     """The database cannot be reached."""
 
     def __init__(self, database: Database, error: OperationalError) -> None:
@@ -158,7 +158,7 @@ class Resources:
             try:
                 store.check()
             except OSError as error:
-                raise Unavailable(str(error)) from error
+                raise ServiceUnavailable(str(error)) from error
 
     @cached_property
     def live(self) -> LiveIndexes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ml.evaluation.evaluate import Metrics
+    from ml.evaluation.evaluate import RetrievalMetrics
     from ml.training.recipes import TrainConfig
     from ml.training.train import TrainResult
 
@@ -65,7 +65,9 @@ def finished(photos: list[LabelledPhoto], config: TrainConfig, *, weights: Path 
     stages: list[str] = []
     measured: list[np.ndarray] = []
 
-    def watched(rows: list[LabelledPhoto], vectors: np.ndarray, probabilities: np.ndarray, **others: Any) -> Metrics:
+    def watched(
+        rows: list[LabelledPhoto], vectors: np.ndarray, probabilities: np.ndarray, **others: Any
+    ) -> RetrievalMetrics:
         measured.extend((vectors, probabilities))
         return evaluate(rows, vectors, probabilities, **others)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from services.ingest.pipeline.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import IngestInputs, IngestResult, create_ingest_job, run_ingest
 from services.resources import Resources
 from services.settings import Settings
 from tests.databases import copy_migrated_sqlite, migrated_database_url

@@ -72,7 +72,7 @@ def unsearched_of(session: Session, photo_ids: Sequence[int], *, model_version: 
 
 def forget_replaced(session: Session, photo_ids: Sequence[int] | None = None) -> None:
     """Drop what was found for photos, of these or of all, that have other bytes now."""
-    feed.take_turn(session)
+    feed.lock_feed(session)
     replaced = select(DuplicateSearch.photo_id).join(Photo, col(Photo.id) == DuplicateSearch.photo_id)
     replaced = replaced.where(col(Photo.sha256) != DuplicateSearch.sha256)
     if photo_ids is not None:
@@ -85,7 +85,7 @@ def save_search(session: Session, photo: ClaimedPhoto, copies: Sequence[FoundCop
 
     A photo that was deleted, or got other bytes, while it was compared is left out: an event of its own tells of it.
     """
-    feed.take_turn(session)  # nobody deletes a photo between the question and the pair
+    feed.lock_feed(session)  # nobody deletes a photo between the question and the pair
     asked = {photo.photo_id: photo.sha256} | {copy.photo_id: copy.sha256 for copy in copies}
     rows = session.exec(select(Photo.id, Photo.sha256).where(col(Photo.id).in_(asked)))
     present = {photo_id for photo_id, sha256 in rows if photo_id is not None and asked[photo_id] == sha256}

@@ -49,7 +49,7 @@ def save_embeddings(
 
     A photo that was deleted, or got other bytes, since it was claimed is left alone. Returns how many were stored.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     photo_ids = [new.photo_id for new in embeddings]
     rows = {row.id: row for row in session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)))}
     earlier = {row.photo_id: row for row in session.exec(_embeddings_of(photo_ids, model_version))}
@@ -126,14 +126,14 @@ def requeue_missing(session: Session, *, model_version: str, job_id: str | None 
 
     There are such after a model was changed while photos were on their way.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
     session.execute(query.values(state=PhotoState.PENDING, attempts=0, job_id=job_id))
 
 
 def settle(session: Session, *, model_version: str) -> None:
     """Mark what waits to be embedded, and was embedded by `model_version` meanwhile, since that is the live one now."""
-    feed.take_turn(session)
+    feed.lock_feed(session)
     embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
     query = update(Photo).where(embedded, col(Photo.state) == PhotoState.PENDING)
     session.execute(query.values(state=PhotoState.EMBEDDED, lease_owner=None, lease_until=None))

@@ -33,7 +33,7 @@ class Change:
     photo_id: int
 
 
-def take_turn(session: Session) -> None:
+def lock_feed(session: Session) -> None:
     """Wait until no other transaction writes listings, photos or the feed; until it commits, this one alone does.
 
     SQLite has one writer anyway. On PostgreSQL, two transactions could otherwise commit in the opposite order of their
@@ -48,7 +48,7 @@ def append(session: Session, operation: FeedOperation, photo_ids: Sequence[int])
     """Add one event per photo to the feed, in the caller's transaction, which has taken its turn."""
     if not photo_ids:
         return
-    take_turn(session)  # at no cost where it was taken; seq order must be commit order whatever the caller forgot
+    lock_feed(session)  # at no cost where it was taken; seq order must be commit order whatever the caller forgot
     now = utc_now()
     session.execute(
         insert(Event),
@@ -79,7 +79,7 @@ def prune(session: Session, *, before: datetime, followers: Sequence[str]) -> in
     The newest event stays, whatever its age: its number is the position of the truth. A follower without a position
     has applied nothing.
     """
-    take_turn(session)
+    lock_feed(session)
     slowest = min((cursor_of(session, follower) or 0 for follower in followers), default=0)
     kept_from = session.exec(select(func.min(Event.seq)).where(col(Event.created_at) >= before)).one()
     newest = last_seq(session)

@@ -39,7 +39,7 @@ class FoundPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPhoto:
+class QueryPhoto:
     """A photo that is asked by.
 
     Attributes:
@@ -56,11 +56,11 @@ class AskedPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedListing:
+class QueryListing:
     """A listing that is asked by, with its photos in the order of their ids."""
 
     listing: FoundListing
-    photos: list[AskedPhoto]
+    photos: list[QueryPhoto]
 
 
 def found_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, FoundPhoto]:
@@ -89,29 +89,29 @@ def newest_photos(session: Session, *, before: int | None, limit: int) -> list[F
     return [found[photo_id] for photo_id in photo_ids if photo_id in found]
 
 
-def asked_listing(session: Session, listing_id: str, *, model_version: str) -> AskedListing | None:
+def asked_listing(session: Session, listing_id: str, *, model_version: str) -> QueryListing | None:
     """Return a listing with all its photos; None where there is none, as of an id with a NUL (see `listings_by_id`)."""
     return None if "\0" in listing_id else _asked(session, _ASKED_LISTING, listing_id, model_version)
 
 
-def asked_photo(session: Session, photo_id: int, *, model_version: str) -> AskedListing | None:
+def asked_photo(session: Session, photo_id: int, *, model_version: str) -> QueryListing | None:
     """Return the listing of a photo, with that photo alone; None where there is no such photo."""
     return _asked(session, _ASKED_PHOTO, photo_id, model_version)
 
 
-def _asked(session: Session, statement: Select[Any], key: str | int, model_version: str) -> AskedListing | None:
+def _asked(session: Session, statement: Select[Any], key: str | int, model_version: str) -> QueryListing | None:
     rows = session.connection().execute(statement, {"key": key, "model": model_version}).all()
     if not rows:
         return None
     photos = [_asked_photo(*row[: len(_ASKED_COLUMNS)]) for row in rows if row[0] is not None]
-    return AskedListing(FoundListing(*rows[0][len(_ASKED_COLUMNS) :]), photos)
+    return QueryListing(FoundListing(*rows[0][len(_ASKED_COLUMNS) :]), photos)
 
 
 def _asked_photo(
     photo_id: int, sha256: str, state: str, vector: bytes | None, category: str | None, probability: float | None
-) -> AskedPhoto:
+) -> QueryPhoto:
     unit = None if vector is None else from_bytes(vector)
-    return AskedPhoto(photo_id, sha256, PhotoState(state), unit, category or "", probability or 0.0)
+    return QueryPhoto(photo_id, sha256, PhotoState(state), unit, category or "", probability or 0.0)
 
 
 _LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title)
@@ -125,7 +125,7 @@ _ASKED_COLUMNS: tuple[Any, ...] = (
     Embedding.category,
     Embedding.probability,
 )
-"""In the order of `AskedPhoto`'s fields."""
+"""In the order of `QueryPhoto`'s fields."""
 
 _FOUND = (
     select(Photo.id, Photo.sha256, *_LISTING_COLUMNS)  # type: ignore[call-overload]

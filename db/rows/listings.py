@@ -31,7 +31,7 @@ def upsert_listings(session: Session, records: Sequence[ListingRecord]) -> Upser
 
     A changed listing puts its embedded photos on the change feed, since their payload follows the listing.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     existing = {row.id: row for row in listings_by_id(session, [record.listing_id for record in records])}
     inserted, changed = 0, []
     for record in records:
@@ -55,7 +55,7 @@ def delete_listing(session: Session, listing_id: str) -> bool:
 
     Returns whether the listing was there.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     photo_ids = session.exec(select(Photo.id).where(Photo.listing_id == listing_id)).all()
     feed.append(session, FeedOperation.DELETE, [photo_id for photo_id in photo_ids if photo_id is not None])
     return bool(session.execute(delete(Listing).where(col(Listing.id) == listing_id)).rowcount)  # type: ignore[attr-defined]

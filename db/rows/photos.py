@@ -66,7 +66,7 @@ def register_photos(session: Session, photos: Sequence[StoredPhoto], *, job_id: 
     photo that failed is tried again, so that every run reports it; but not one that its workers died of.
     (listing_id, external_id) must be distinct within `photos`, and the listings must exist.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     existing = {(row.listing_id, row.external_id): row for row in _by_external_id(session, photos)}
     outcome: Counter[str] = Counter()
     replaced: list[int] = []
@@ -98,7 +98,7 @@ def remove_photos(session: Session, listing_id: str, *, keep: Collection[str]) -
 
     Their embeddings go with them, and their deletion is put on the change feed.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     outdated = [row for row in photos_of(session, [listing_id]) if row.external_id not in keep]
     for row in outdated:
         session.delete(row)
@@ -160,7 +160,7 @@ def release(session: Session, owner: str, *, blameless: bool) -> int:
 
     `blameless` (the owner stopped in good order) also takes the attempt back; a dead owner's attempts stand.
     """
-    feed.take_turn(session)
+    feed.lock_feed(session)
     query = update(Photo).where(col(Photo.lease_owner) == owner)
     released = session.execute(
         query.values(lease_owner=None, lease_until=None, attempts=col(Photo.attempts) - int(blameless))
@@ -176,7 +176,7 @@ def lease_owners(session: Session) -> list[str]:
 
 def take_over_leftovers(session: Session, *, job_id: str) -> None:
     """Put photos that finished jobs left pending on the account of this job."""
-    feed.take_turn(session)
+    feed.lock_feed(session)
     finished = select(Job.id).where(col(Job.state).in_(ENDED))
     query = update(Photo).where(col(Photo.state) == PhotoState.PENDING, col(Photo.job_id).in_(finished))
     session.execute(query.values(job_id=job_id))

@@ -108,7 +108,7 @@ class Manifest(msgspec.Struct, frozen=True):
     precisions: dict[str, PrecisionQuality] = {}
 
 
-class _Format(msgspec.Struct, frozen=True):
+class _BundleFormat(msgspec.Struct, frozen=True):
     """The one field that every format version has."""
 
     format: int
@@ -154,7 +154,7 @@ def read_manifest(path: Path) -> Manifest:
         raise BundleError(path, problem, "Name a folder that `lookalike train` or `lookalike export` has written")
     try:
         content = file.read_bytes()
-        found = msgspec.json.decode(content, type=_Format).format
+        found = msgspec.json.decode(content, type=_BundleFormat).format
         if found != FORMAT:
             raise BundleError(
                 file, f"has format version {found}, and this release reads {FORMAT}", "Export the model again"

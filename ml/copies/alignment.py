@@ -54,7 +54,7 @@ _SCALED = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class PixelAgreement:
     """How far two pictures agree where one lies on the other.
 
     Attributes:
@@ -109,7 +109,7 @@ def whole_on_whole(one: tuple[int, int], other: tuple[int, int]) -> NDArray[np.f
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2]], np.float64)
 
 
-def agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: NDArray[np.float64]) -> Agreement:
+def agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: NDArray[np.float64]) -> PixelAgreement:
     """Lay `one` on `other`, both uint8 (h, w, 3), as `placed` says, (2, 3), and compare."""
     height, width = other.shape[:2]
     laid = cv2.warpAffine(one, placed, (width, height), flags=cv2.INTER_LINEAR)
@@ -124,7 +124,7 @@ def agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: NDArray[
     apart = _apart(*colours, inside)
     uneven = _uneven(_deviations(left, colours[0]), _deviations(right, colours[1]))
     recoloured = same & (apart > _OTHER_COLOUR) & uneven & (np.maximum(*colours).max(axis=2) < _CLIPPED)
-    return Agreement(
+    return PixelAgreement(
         share=float(same.sum() / asked.sum()) if asked.any() else 0.0,
         tiles=int(asked.sum()),
         covered=min(1.0, float(mask.sum()) / areas[0]),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.copies.alignment import Agreement
+    from ml.copies.alignment import PixelAgreement
     from ml.copies.local_features import Features
 
 
@@ -116,7 +116,7 @@ def judge(one: NDArray[np.uint8], other: NDArray[np.uint8], ways: Sequence[Place
     return max(found, key=lambda copy: copy.score, default=None)
 
 
-def _is_identical(one: NDArray[np.uint8], other: NDArray[np.uint8], agreed: Agreement) -> bool:
+def _is_identical(one: NDArray[np.uint8], other: NDArray[np.uint8], agreed: PixelAgreement) -> bool:
     proportions = [pixels.shape[1] / pixels.shape[0] for pixels in (one, other)]
     return (
         max(proportions) / min(proportions) < 1 + _SAME_SHAPE
@@ -126,7 +126,7 @@ def _is_identical(one: NDArray[np.uint8], other: NDArray[np.uint8], agreed: Agre
     )
 
 
-def _is_edited(agreed: Agreement, alike: float) -> bool:
+def _is_edited(agreed: PixelAgreement, alike: float) -> bool:
     return (
         agreed.tiles >= _FEWEST_TILES
         and agreed.share >= alike

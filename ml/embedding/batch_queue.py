@@ -46,7 +46,7 @@ class Unobserved:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class QueuedCall:
     """One caller's photos, and where its own outcome is put. `concurrent`: it came while a batch was under way."""
 
     photos: Photos
@@ -77,7 +77,7 @@ class BatchQueue:
         self._limits, self._observer, self._clock = limits, observer or Unobserved(), clock
         # The condition's lock is re-entrant. It must be: garbage collection can close the queue from within any call.
         self._changed = threading.Condition()
-        self._calls: deque[Call] = deque()
+        self._calls: deque[QueuedCall] = deque()
         self._waiting = self._under_way = 0
         self._taken_at = 0.0
         self._seconds_per_photo: float | None = None
@@ -100,13 +100,13 @@ class BatchQueue:
                 raise EmbedderClosed
             if self._waiting + len(photos) > self._limits.max_waiting:
                 raise EmbedderBusy(waiting=self._waiting, retry_after_s=self._seconds_left())
-            call = Call(photos, self._clock(), concurrent=self._under_way > 0)
+            call = QueuedCall(photos, self._clock(), concurrent=self._under_way > 0)
             self._calls.append(call)
             self._count_waiting(len(photos))
             self._changed.notify()
             return call.outcome
 
-    def take(self) -> list[Call]:
+    def take(self) -> list[QueuedCall]:
         """Wait until a batch is due and return its calls, which `finish` ends; none once closed and empty."""
         with self._changed:
             while (delay := self._due_in()) is None or delay > 0:
@@ -143,7 +143,7 @@ class BatchQueue:
             return 0.0
         return oldest.arrived + self._limits.window_s - self._clock()
 
-    def _pop_batch(self) -> list[Call]:
+    def _pop_batch(self) -> list[QueuedCall]:
         batch, room = [], self._limits.max_batch
         while self._calls and len(self._calls[0].photos) <= room:
             batch.append(self._calls.popleft())

@@ -52,7 +52,7 @@ class Retrieval:
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class RetrievalMetrics:
     """Measured on held-out listings; shares in [0, 1].
 
     Attributes:
@@ -80,7 +80,7 @@ def evaluate(
     *,
     categories: Sequence[str],
     held_out: NDArray[np.int64],
-) -> Metrics:
+) -> RetrievalMetrics:
     """Measure the network that made `vectors` (n, d) and `probabilities` (n, c) of the n `photos`.
 
     Args:
@@ -89,7 +89,7 @@ def evaluate(
     """
     actual = columns_of([photos[row].category for row in held_out], categories)
     predicted, confidence = probabilities[held_out].argmax(axis=1), probabilities[held_out].max(axis=1)
-    return Metrics(
+    return RetrievalMetrics(
         category_accuracy=accuracy(predicted, actual),
         category_macro_f1=macro_f1(predicted, actual),
         calibration_error=expected_calibration_error(reliability(confidence, predicted == actual)),

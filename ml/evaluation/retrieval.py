@@ -61,7 +61,7 @@ def gallery_of(photos: Sequence[LabelledPhoto]) -> Gallery:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RetrievalOutcome:
     """What each of q queries found.
 
     Attributes:
@@ -90,7 +90,7 @@ def search_all(
     *,
     distance: Distance = "cosine",
     asked_by: NDArray[np.float32] | None = None,
-) -> Found:
+) -> RetrievalOutcome:
     """Search the gallery by each query, the query itself left out.
 
     Args:
@@ -107,7 +107,7 @@ def search_all(
         for rows in (queries[start : start + _QUERIES_AT_ONCE] for start in range(0, len(queries), _QUERIES_AT_ONCE))
     ]
     columns = zip(*blocks, strict=True)
-    return Found(queries, *(np.concatenate(column) for column in columns))
+    return RetrievalOutcome(queries, *(np.concatenate(column) for column in columns))
 
 
 def codes(names: Sequence[str]) -> NDArray[np.int64]:
@@ -118,7 +118,7 @@ def codes(names: Sequence[str]) -> NDArray[np.int64]:
 def _search(
     gallery: Gallery, asked: NDArray[np.float32], searched: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> tuple[NDArray[Any], ...]:
-    """Return the columns of `Found`, but for the queries, of some queries."""
+    """Return the columns of `RetrievalOutcome`, but for the queries, of some queries."""
     own = gallery.entry_of[rows]
     order = full_ranking(asked, searched, without=own)
     related = (gallery.listings[own] @ gallery.listings.T).toarray() > 0

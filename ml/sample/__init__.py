@@ -7,11 +7,20 @@ kinds ─▶ catalogue (looks, words) ─▶ draw (one canvas per item) ─▶ s
 from pathlib import Path
 
 from ml.sample.catalogue import CATEGORIES
-from ml.sample.render import Sample, SampleSummary, begin_sample, render_listing, render_sample
+from ml.sample.render import DrawnCatalogue, SampleSummary, begin_sample, render_listing, render_sample
 
 MODEL = Path(__file__).parent / "model"
 """The bundle of a ResNet-50 that was trained on drawn items, as an int8 graph. `CARD` there says how it was made."""
 
 CARD = "README.md"
 
-__all__ = ["CARD", "CATEGORIES", "MODEL", "Sample", "SampleSummary", "begin_sample", "render_listing", "render_sample"]
+__all__ = [
+    "CARD",
+    "CATEGORIES",
+    "MODEL",
+    "DrawnCatalogue",
+    "SampleSummary",
+    "begin_sample",
+    "render_listing",
+    "render_sample",
+]

@@ -74,7 +74,7 @@ class SampleSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class DrawnCatalogue:
     """A catalogue whose tables are written and whose photos are still to be rendered.
 
     Attributes:
@@ -108,7 +108,7 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
     return sample.summary
 
 
-def begin_sample(out: Path, *, listings: int = 600, seed: int = 7) -> Sample:
+def begin_sample(out: Path, *, listings: int = 600, seed: int = 7) -> DrawnCatalogue:
     """Do what `render_sample` does, up to the photos; those that are to be rejected are written.
 
     Raises:
@@ -130,7 +130,7 @@ def begin_sample(out: Path, *, listings: int = 600, seed: int = 7) -> Sample:
     rows = listing_rows(made, rng)
     (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="\r\n")
     (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
-    return Sample(out, tuple(photographed), _summary(made, rows, photo_rows))
+    return DrawnCatalogue(out, tuple(photographed), _summary(made, rows, photo_rows))
 
 
 def _summary(

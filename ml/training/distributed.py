@@ -28,7 +28,7 @@ _PATIENCE = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
+class TrainingProcesses:
     """The processes of one training.
 
     Attributes:
@@ -88,13 +88,13 @@ class Workers:
             dist.barrier()
 
 
-def join_workers(device: torch.device) -> Workers:
+def join_workers(device: torch.device) -> TrainingProcesses:
     """Return the processes that `torchrun` started with this one, connected; without `torchrun` this one alone."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        return Workers()
+        return TrainingProcesses()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
-    return Workers(dist.get_rank(), count)
+    return TrainingProcesses(dist.get_rank(), count)

@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from ml.training.distributed import Workers
+from ml.training.distributed import TrainingProcesses
 from ml.training.recipes import TrainingError
 from ml.training.split import paired_batches
 
@@ -107,7 +107,7 @@ def fit(
     checkpoint: Checkpoint,
     curves: Curves,
     progress: Callable[[int, int], None],
-    workers: Workers = Workers(),  # noqa: B008 - immutable
+    workers: TrainingProcesses = TrainingProcesses(),  # noqa: B008 - immutable
 ) -> History:
     """Optimise the task's model, leave it with the weights of its best epoch in evaluation mode, and say how it went.
 
@@ -127,7 +127,7 @@ def fit(
 
 
 class _Loop:
-    def __init__(self, task: Task, config: TrainConfig, checkpoint: Checkpoint, workers: Workers) -> None:
+    def __init__(self, task: Task, config: TrainConfig, checkpoint: Checkpoint, workers: TrainingProcesses) -> None:
         self._task, self._config, self._checkpoint, self._workers = task, config, checkpoint, workers
         self._steps = len(self._draw(0)[0])
         self._optimizer = AdamW(_parameter_groups(task.model, config.weight_decay), config.learning_rate, fused=True)

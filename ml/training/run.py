@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from ml.photos.preprocess import Preprocessing
     from ml.stages import Stages
     from ml.training.descriptors import Describe, View
-    from ml.training.distributed import Workers
+    from ml.training.distributed import TrainingProcesses
     from ml.training.recipes import TrainConfig
     from ml.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """What the steps of one training share."""
 
     config: TrainConfig
     device: torch.device
     folder: RunFolder
     stages: Stages
-    workers: Workers
+    workers: TrainingProcesses
 
     def array(
         self,
@@ -79,7 +79,7 @@ class ReadablePhotos:
     pixels: NDArray[np.uint8]
 
 
-def decode_all(photos: Sequence[LabelledPhoto], preprocessing: Preprocessing, run: Run) -> ReadablePhotos:
+def decode_all(photos: Sequence[LabelledPhoto], preprocessing: Preprocessing, run: TrainingRun) -> ReadablePhotos:
     """Decode the photos. Which could be decoded is an array of its own."""
     count, size = len(photos), preprocessing.size
     readable = np.zeros(count, dtype=np.bool_)
@@ -93,7 +93,7 @@ def decode_all(photos: Sequence[LabelledPhoto], preprocessing: Preprocessing, ru
     return ReadablePhotos(tuple(compress(photos, kept)), np.flatnonzero(kept), pixels)
 
 
-def pairs_alike(decoded: ReadablePhotos, run: Run) -> NDArray[np.int64]:
+def pairs_alike(decoded: ReadablePhotos, run: TrainingRun) -> NDArray[np.int64]:
     """Return the pairs of readable photos that show the same picture."""
 
     def hashes(array: NDArray[Any], progress: Callable[[int, int], None]) -> None:
@@ -104,7 +104,12 @@ def pairs_alike(decoded: ReadablePhotos, run: Run) -> NDArray[np.int64]:
 
 
 def describe_views(
-    network: LookalikeNet, pixels: NDArray[np.uint8], views: Mapping[str, View], run: Run, *, name: str = "descriptors"
+    network: LookalikeNet,
+    pixels: NDArray[np.uint8],
+    views: Mapping[str, View],
+    run: TrainingRun,
+    *,
+    name: str = "descriptors",
 ) -> list[NDArray[np.float32]]:
     """Return the descriptors of each of several views of the photos, float32 (n, d).
 

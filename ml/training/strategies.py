@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from ml.network.model import LookalikeNet
     from ml.training.labels import SplitLabels
     from ml.training.recipes import Unfreezing
-    from ml.training.run import Run
+    from ml.training.run import TrainingRun
     from ml.training.tensorboard import Curves
 
 
 def train_whole(
-    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: Run, curves: Curves
+    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, curves: Curves
 ) -> tuple[History, NDArray[np.float32]]:
     with run.stages.stage("train") as progress, NetworkTask.prepared(network, run.device):
         task = NetworkTask(network, pixels, labels, run.config, workers=run.workers)
@@ -42,7 +42,7 @@ def train_whole(
 
 
 def train_heads(
-    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: Run, curves: Curves
+    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, curves: Curves
 ) -> tuple[History, NDArray[np.float32]]:
     config, learnt_from = run.config, labels.train.rows
     crops = {f"describe crops, {n} of {config.crops}": cropped(config.seed + n) for n in range(1, config.crops + 1)}
@@ -83,7 +83,13 @@ class Unfrozen(NamedTuple):
 
 
 def train_end_of_trunk(
-    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, how: Unfreezing, *, run: Run, curves: Curves
+    network: LookalikeNet,
+    pixels: NDArray[np.uint8],
+    labels: SplitLabels,
+    how: Unfreezing,
+    *,
+    run: TrainingRun,
+    curves: Curves,
 ) -> Unfrozen:
     """Let the last stages of the trunk learn, and the heads with them."""
     config = replace(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ml.network.model import LookalikeNet
-    from ml.training.distributed import Workers
+    from ml.training.distributed import TrainingProcesses
     from ml.training.labels import Labels, SplitLabels
     from ml.training.recipes import TrainConfig
 
@@ -73,7 +73,7 @@ class NetworkTask:
         labels: SplitLabels,
         config: TrainConfig,
         *,
-        workers: Workers,
+        workers: TrainingProcesses,
     ) -> None:
         """`pixels` is uint8 (photos, S, S, 3); the network lies on the device that computes."""
         self.model: nn.Module = network

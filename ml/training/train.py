@@ -28,7 +28,7 @@ from ml.training.distributed import join_workers
 from ml.training.finishing import calibrate_on_validation, measure, project, remember
 from ml.training.labels import labels_of
 from ml.training.recipes import TrainConfig, TrainingError
-from ml.training.run import Run, decode_all, pairs_alike
+from ml.training.run import TrainingRun, decode_all, pairs_alike
 from ml.training.run_folder import RunFolder
 from ml.training.split import Split, item_of_listing, split_by_listing
 from ml.training.strategies import train_end_of_trunk, train_heads, train_whole
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.calibration import Calibration
-    from ml.evaluation.evaluate import Metrics
+    from ml.evaluation.evaluate import RetrievalMetrics
     from ml.labelled import LabelledPhoto
     from ml.training.optimise import History
 
@@ -98,7 +98,7 @@ class TrainResult:
     network: LookalikeNet
     categories: tuple[str, ...]
     preprocessing: Preprocessing
-    metrics: Metrics
+    metrics: RetrievalMetrics
     calibration: Calibration | None
     split: Split
     record: RunRecord
@@ -153,10 +153,10 @@ def train(
     if workers.is_first:
         folder.claim()
     workers.wait()
-    return _train(ordered, weights, Run(config, device, folder, Stages(progress), workers))
+    return _train(ordered, weights, TrainingRun(config, device, folder, Stages(progress), workers))
 
 
-def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: Run) -> TrainResult:
+def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingRun) -> TrainResult:
     config, preprocessing = run.config, Preprocessing(run.config.size)
     state = None if weights is None else load_state_dict(weights)  # read first: it may be refused
     decoded = decode_all(photos, preprocessing, run)
@@ -226,7 +226,7 @@ def _split(photos: Sequence[LabelledPhoto], items: Mapping[str, str], config: Tr
     return split
 
 
-def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocessing, run: Run) -> LookalikeNet:
+def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocessing, run: TrainingRun) -> LookalikeNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.config.seed)
         network = LookalikeNet(

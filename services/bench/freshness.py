@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from services.errors import Unavailable
+from services.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,16 +75,16 @@ def _wait(client: httpx.Client, photo: bytes, listing_id: str, *, found: bool) -
         if (listing_id in [result["listing_id"] for result in answer["results"]]) == found:
             return time.monotonic() - started, answer["engine"]
         time.sleep(_ASKS_EVERY_S)
-    raise Unavailable(f"A change was not seen in {_GIVES_UP_AFTER_S:.0f} s. Does a worker run?")
+    raise ServiceUnavailable(f"A change was not seen in {_GIVES_UP_AFTER_S:.0f} s. Does a worker run?")
 
 
 def _ask(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:
     try:
         answer = client.request(method, path, **body)  # type: ignore[arg-type]
     except httpx.HTTPError as error:
-        raise Unavailable(f"{client.base_url} does not answer ({error or type(error).__name__}).") from error
+        raise ServiceUnavailable(f"{client.base_url} does not answer ({error or type(error).__name__}).") from error
     if answer.is_error:
-        raise Unavailable(f"{method} {path} is answered {answer.status_code}: {answer.text}")
+        raise ServiceUnavailable(f"{method} {path} is answered {answer.status_code}: {answer.text}")
     return answer
 
 

@@ -27,9 +27,9 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import CanonicalVectors
 from ml.embedding.base import embed_in_chunks
 from ml.photos.preprocess import Preprocessing
-from services.errors import Unavailable
+from services.errors import ServiceUnavailable
 from services.indexing.generations import build_and_promote
-from services.ingest.pipeline.pipeline import IngestInputs, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import IngestInputs, create_ingest_job, run_ingest
 from services.ingest.pipeline.progress import Progress, silent
 from services.resources import Resources
 from services.settings import Settings
@@ -273,7 +273,9 @@ def _memory_mib(field: str) -> float:
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError as error:
-        raise Unavailable("This benchmark reads resident memory from /proc/self/status: run it on Linux.") from error
+        raise ServiceUnavailable(
+            "This benchmark reads resident memory from /proc/self/status: run it on Linux."
+        ) from error
     return int(status.split(f"{field}:")[1].split()[0]) / 1024
 
 

@@ -28,7 +28,7 @@ _PHOTOS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RequestLatency:
     """How requests fared. `rate`: photos per second; the latencies, median and 99th percentile: milliseconds."""
 
     rate: float
@@ -41,8 +41,8 @@ class Comparison:
     """The same requests from so many `threads` both ways; `mean_batch` is the photos per inference when batched."""
 
     threads: int
-    plain: Served
-    batched: Served
+    plain: RequestLatency
+    batched: RequestLatency
     mean_batch: float
 
     @property
@@ -126,7 +126,7 @@ def render(benchmark: RequestsBenchmark) -> str:
     )
 
 
-def _columns(served: Served) -> str:
+def _columns(served: RequestLatency) -> str:
     return f"{served.rate:8.1f} {served.p50_ms:8.1f} {served.p99_ms:8.1f}"
 
 
@@ -136,14 +136,14 @@ def _compare(embedder: Embedder, photos: Photos, threads: int, *, requests: int,
         for one in (embedder, batching):
             _send(one, photos, threads, requests=2 * threads)
         observer.sizes.clear()
-        plain = batched = Served(0, math.inf, math.inf)
+        plain = batched = RequestLatency(0, math.inf, math.inf)
         for _ in range(ROUNDS):
             plain = max(plain, _send(embedder, photos, threads, requests=requests), key=_rate)
             batched = max(batched, _send(batching, photos, threads, requests=requests), key=_rate)
     return Comparison(threads, plain, batched, float(np.mean(observer.sizes)))
 
 
-def _send(embedder: Embedder, photos: Photos, threads: int, *, requests: int) -> Served:
+def _send(embedder: Embedder, photos: Photos, threads: int, *, requests: int) -> RequestLatency:
     """Share the requests out among the threads, which start together."""
     start = threading.Barrier(threads + 1)
 
@@ -165,8 +165,8 @@ def _send(embedder: Embedder, photos: Photos, threads: int, *, requests: int) ->
         latencies = np.concatenate([one.result() for one in clients])
         seconds = time.perf_counter() - began
     p50, p99 = np.percentile(1000 * latencies, (50, 99))
-    return Served(requests / seconds, float(p50), float(p99))
+    return RequestLatency(requests / seconds, float(p50), float(p99))
 
 
-def _rate(served: Served) -> float:
+def _rate(served: RequestLatency) -> float:
     return served.rate

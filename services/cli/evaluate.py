@@ -11,7 +11,7 @@ from ml.evaluation.report.page import NAMES
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.opening import open_resources
 from services.cli.train import choose_weights
-from services.ingest.models.evaluation import Wanted, evaluate_model
+from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 
 if TYPE_CHECKING:
     from ml.evaluation.intervals import Estimate
@@ -41,7 +41,7 @@ def evaluate(
     """
     with open_resources() as resources, stage_bars() as progress:
         chosen = choose_weights(weights, resources, progress)
-        wanted = Wanted(model=model, weights=chosen, out=out, unseen=unseen)
+        wanted = EvaluationRequest(model=model, weights=chosen, out=out, unseen=unseen)
         evaluation = evaluate_model(resources, wanted, progress=progress)
     if json:
         print_json(evaluation.report)

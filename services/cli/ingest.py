@@ -14,7 +14,7 @@ from services.cli.terminal.opening import open_resources
 from services.errors import BadInput
 from services.ingest.files.columns import Columns
 from services.ingest.files.rejects import write_rejects
-from services.ingest.pipeline.pipeline import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import IngestInputs, IngestResult, create_ingest_job, run_ingest
 
 if TYPE_CHECKING:
     from services.ingest.pipeline.ledger import IngestSummary

@@ -10,7 +10,7 @@ from db.models import Role
 from db.rows import keys
 from services.cli.terminal.console import console, output, print_json, print_table
 from services.cli.terminal.opening import open_resources, place_of_database
-from services.errors import NotFound
+from services.errors import ResourceNotFound
 
 keys_app = typer.Typer(help="API keys. Once there is one, every call takes one.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Of `lookalike keys list`.
     """Make a key worthless, within two seconds."""
     with open_resources() as resources, resources.database.write() as session:
         if not keys.revoke_key(session, key_id):
-            raise NotFound("key that can be revoked", key_id, remedy="`lookalike keys list` shows them.")
+            raise ResourceNotFound("key that can be revoked", key_id, remedy="`lookalike keys list` shows them.")
     output.print(f"Key {key_id} is revoked.")
 
 

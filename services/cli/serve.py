@@ -44,7 +44,7 @@ GRACE_S = 10
 """How long requests may take to end when the server stops; a job's events would never."""
 
 
-class Served(StrEnum):
+class ServedApp(StrEnum):
     """Which app a process serves."""
 
     BOTH = "both"
@@ -63,12 +63,14 @@ class PortTaken(LookalikeError):
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
-    app: Annotated[Served, typer.Option(help="What to serve; apart, they need PostgreSQL and Qdrant.")] = Served.BOTH,
+    app: Annotated[
+        ServedApp, typer.Option(help="What to serve; apart, they need PostgreSQL and Qdrant.")
+    ] = ServedApp.BOTH,
 ) -> None:
     """Serve search and ingest on one port, or one of them, with the embedded stores or those that the settings name."""
     check_port(host, port)
     with open_resources(creating=True) as resources:
-        if app != Served.BOTH:
+        if app != ServedApp.BOTH:
             _warn_of_embedded_stores(resources.settings)
         await_stores(resources)
         _check_keys(resources, host)
@@ -80,7 +82,7 @@ def run(
     *,
     host: str,
     port: int,
-    app: Served = Served.BOTH,
+    app: ServedApp = ServedApp.BOTH,
     beside: Callable[[threading.Event], None] | None = None,
 ) -> None:
     """Serve until stopped.
@@ -165,11 +167,11 @@ def _is_this_machine(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 
-def build_app(resources: Resources, app: Served = Served.BOTH) -> Litestar:
+def build_app(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Litestar:
     """Return the search app, the ingest app, or one app that answers what they both answer."""
-    if app == Served.SEARCH:
+    if app == ServedApp.SEARCH:
         return create_search_app(resources)
-    if app == Served.INGEST:
+    if app == ServedApp.INGEST:
         return create_ingest_app(resources)
     return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
 

@@ -11,7 +11,7 @@ import msgspec
 
 from services.client.calls import Call, Upload, bytes_of, escaped, json_call, json_of, nothing
 from services.client.errors import unreadable
-from services.wire.ingest import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, Reject
+from services.wire.ingest import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def jobs(*, state: str | None = None, limit: int = 50, cursor: str | None = None
     return Call("GET", "/v1/jobs", json_of(JobList), params=params)
 
 
-def rejects(job_id: str) -> Call[list[Reject]]:
+def rejects(job_id: str) -> Call[list[RejectAnswer]]:
     """Return what a job did not accept.
 
     Raises:
@@ -149,9 +149,9 @@ def _written(
     )
 
 
-def _rejects(response: httpx.Response) -> list[Reject]:
+def _rejects(response: httpx.Response) -> list[RejectAnswer]:
     text = bytes_of("text/csv")(response).decode("utf-8", "replace")
     try:
-        return msgspec.convert(list(csv.DictReader(io.StringIO(text, newline=""))), list[Reject], strict=False)
+        return msgspec.convert(list(csv.DictReader(io.StringIO(text, newline=""))), list[RejectAnswer], strict=False)
     except (msgspec.ValidationError, csv.Error) as error:
         raise unreadable(response, f"what are not rejects ({error})") from error

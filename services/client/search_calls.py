@@ -13,7 +13,7 @@ from services.wire.search import (
     CategoryCount,
     Classification,
     Duplicate,
-    Listing,
+    ListingAnswer,
     NewestListings,
     SearchAnswer,
     SearchFields,
@@ -89,13 +89,13 @@ def classify(photo: Photo, *, k: int = 5, crop: str | None = None) -> Call[Class
     return Call("POST", "/v1/classify", json_of(Classification), form=form, files=[Upload.of("image", photo)])
 
 
-def listing(listing_id: str) -> Call[Listing]:
+def listing(listing_id: str) -> Call[ListingAnswer]:
     """Return a listing with its photos.
 
     Raises:
         NotFound: there is no such listing.
     """
-    return Call("GET", f"/v1/listings/{escaped(listing_id)}", json_of(Listing))
+    return Call("GET", f"/v1/listings/{escaped(listing_id)}", json_of(ListingAnswer))
 
 
 def newest_listings(*, limit: int = 20, cursor: str | None = None) -> Call[NewestListings]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from db.rows import generations, recall
 from db.rows.recall import Tally
-from services.indexing.low_priority import give_way
+from services.indexing.low_priority import lower_priority
 from services.indexing.quality import LEAST_ANN_RECALL, found_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _SAVE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class AuditedSearch:
     """A search that an approximate plan answered with `hits`, best first, `K` or more unless fewer pass the filter."""
 
     generation: int
@@ -89,14 +89,14 @@ class RecallAuditor:
         self._show = show
         self._database, self._live, self._mark = database, live, mark
         self._choose = choose or random.Random()  # noqa: S311 - nothing secret is drawn
-        self._waiting: deque[Sample] = deque(maxlen=_WAITING)
+        self._waiting: deque[AuditedSearch] = deque(maxlen=_WAITING)
         self._offered: Counter[tuple[int, str, str]] = Counter()
         self._windows: defaultdict[tuple[int, str, str], deque[Tally]] = defaultdict(deque)
         self._pending: dict[tuple[int, str, str], Tally] = {}
         self._below: frozenset[tuple[int, str, str]] = frozenset()
         self._lock = threading.Lock()
 
-    def offer(self, sample: Sample) -> None:
+    def offer(self, sample: AuditedSearch) -> None:
         """Take a search to be compared, or leave it."""
         key = (sample.generation, sample.plan, sample.shape)
         with self._lock:
@@ -144,7 +144,7 @@ class RecallAuditor:
                 self._windows[key] = deque([tally])
         self._judge()
 
-    def _audit(self, sample: Sample) -> None:
+    def _audit(self, sample: AuditedSearch) -> None:
         live = self._live.current()
         if live.generation.id != sample.generation or sample.engine not in live.opened:
             return
@@ -192,7 +192,7 @@ class Auditing:
         self._thread.join()
 
     def _run(self) -> None:
-        give_way()
+        lower_priority()
         self._attempt(self._auditor.load)
         saved_at, pause_s = time.monotonic(), self._interval_s
         while not self._stopping.wait(pause_s):

@@ -53,14 +53,14 @@ _KEPT = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CopySearchCount:
     """How many photos' copies were looked for, and how many pairs were found."""
 
     photos: int = 0
     pairs: int = 0
 
-    def __add__(self, other: Found) -> Found:
-        return Found(self.photos + other.photos, self.pairs + other.pairs)
+    def __add__(self, other: CopySearchCount) -> CopySearchCount:
+        return CopySearchCount(self.photos + other.photos, self.pairs + other.pairs)
 
 
 class PhotoComparer:
@@ -123,7 +123,7 @@ class DuplicateFinder:
         self._cursor = SqlCursor(database, CURSOR)
         self._stopping = stopping or threading.Event()
 
-    def find(self, told: Callable[[Found], object] = lambda _found: None) -> Found:
+    def find(self, told: Callable[[CopySearchCount], object] = lambda _found: None) -> CopySearchCount:
         """Wait for the turn, look for the copies of every photo that is due, and return how many were found.
 
         `told` is called with what was found so far.
@@ -135,13 +135,13 @@ class DuplicateFinder:
         with holding(self._database, _LOCK):
             return self._catch_up(told)
 
-    def find_if_free(self) -> Found:
+    def find_if_free(self) -> CopySearchCount:
         """Do as `find` does, unless another process is at it; then nothing."""
         if not self._is_behind():
-            return Found()
+            return CopySearchCount()
         turn = try_to_hold(self._database, _LOCK)
         if turn is None:
-            return Found()
+            return CopySearchCount()
         try:
             return self._catch_up(lambda _found: None)
         finally:
@@ -151,8 +151,8 @@ class DuplicateFinder:
         with self._database.read() as session:
             return feed.last_seq(session) > (feed.cursor_of(session, CURSOR) or 0)
 
-    def _catch_up(self, told: Callable[[Found], object]) -> Found:
-        found = Found()
+    def _catch_up(self, told: Callable[[CopySearchCount], object]) -> CopySearchCount:
+        found = CopySearchCount()
         while self._is_behind() and not self._stopping.is_set():
             self._live.refresh()  # so that photos of one batch find each other
             with self._database.read() as session:
@@ -168,7 +168,7 @@ class DuplicateFinder:
                 self._cursor.write(reached)
         return found
 
-    def _search_all(self, found: Found, told: Callable[[Found], object]) -> Found:
+    def _search_all(self, found: CopySearchCount, told: Callable[[CopySearchCount], object]) -> CopySearchCount:
         with self._database.write() as session:
             duplicates.forget_replaced(session)
         after = 0
@@ -181,7 +181,9 @@ class DuplicateFinder:
             told(found)
         return found
 
-    def _search_changed(self, photo_ids: Sequence[int], found: Found, told: Callable[[Found], object]) -> Found:
+    def _search_changed(
+        self, photo_ids: Sequence[int], found: CopySearchCount, told: Callable[[CopySearchCount], object]
+    ) -> CopySearchCount:
         with self._database.write() as session:
             duplicates.forget_replaced(session, photo_ids)
         with self._database.read() as session:
@@ -195,7 +197,7 @@ class DuplicateFinder:
     def _version(self) -> str:
         return self._live.current().generation.model_version
 
-    def _search(self, due: Sequence[ClaimedPhoto]) -> Found:
+    def _search(self, due: Sequence[ClaimedPhoto]) -> CopySearchCount:
         """Find the copies of some photos, and write them down in one short transaction at the end."""
         version = self._version
         with self._database.read() as session:
@@ -209,7 +211,7 @@ class DuplicateFinder:
                 searched.append((photo, self._copies(photo, vectors[photo.photo_id])))
         with self._database.write() as session:
             pairs = sum(duplicates.save_search(session, *one, model_version=version) for one in searched)
-        return Found(len(searched), pairs)
+        return CopySearchCount(len(searched), pairs)
 
     def _copies(self, photo: ClaimedPhoto, point: Point) -> list[FoundCopy]:
         where = Filter(excluded_listing_ids=frozenset({point.payload.listing_id}))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from db.locks import holding, try_to_hold
 from db.models import GenerationState
 from db.rows import embeddings, feed, generations
-from services.errors import Conflict, NotFound, Unavailable
+from services.errors import Conflict, ResourceNotFound, ServiceUnavailable
 from services.indexing.consistency import Drift, drift
 from services.indexing.follower import Follower
 from services.indexing.quality import LEAST_ANN_RECALL, ann_recall
@@ -101,7 +101,9 @@ def clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
 def _check_turn(turn: HeldLock) -> None:
     """Raise Unavailable where the connection that held the lock was lost: another process may have cleaned up."""
     if not turn.is_held():
-        raise Unavailable("The connection to the database was lost during the build. The live generation is unchanged.")
+        raise ServiceUnavailable(
+            "The connection to the database was lost during the build. The live generation is unchanged."
+        )
 
 
 def _clean_up(database: Database, stores: Sequence[IndexStore]) -> None:
@@ -125,7 +127,7 @@ def known_generation(database: Database, generation_id: int) -> GenerationRecord
     with database.read() as session:
         found = generations.find_generation(session, generation_id)
     if found is None:
-        raise NotFound("generation", generation_id, remedy="`lookalike index list` shows those that there are.")
+        raise ResourceNotFound("generation", generation_id, remedy="`lookalike index list` shows those that there are.")
     return found
 
 

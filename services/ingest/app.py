@@ -16,7 +16,7 @@ from services.ingest.rest.listings import ListingController
 from services.ingest.rest.model import ModelController
 from services.web.app import FORM_ALLOWANCE, AppPart, sized
 from services.web.app import create_app as create_web_app
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ def ingest_part(resources: Resources) -> AppPart:
         dependencies={
             "job_runner": runner,
             "listing_changes": ListingChanges(resources, embed=worker.wake),
-            "change_workers": Workers(_CHANGES_AT_ONCE),
+            "change_workers": WorkerThreads(_CHANGES_AT_ONCE),
         },
         lifespans=[working],
     )

@@ -14,9 +14,9 @@ from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
 from services.indexing.duplicates import DuplicateFinder
 from services.ingest.photos.sources import FolderPhotos
+from services.ingest.pipeline.ingest_job import IngestInputs, account_and_index, create_ingest_job, load_files
 from services.ingest.pipeline.job_progress import JobProgress
-from services.ingest.pipeline.outcome import recorded
-from services.ingest.pipeline.pipeline import IngestInputs, account_and_index, create_ingest_job, load_files
+from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.worker import EmbeddingWorker, await_embedding
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ml.sample import Sample
+    from ml.sample import DrawnCatalogue
     from services.ingest.pipeline.ledger import Ledger
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
@@ -39,7 +39,7 @@ class DrawnPhotos:
     `read` waits for its photo. Drawing begins when the source is entered as a context, and ends when that is left.
     """
 
-    def __init__(self, sample: Sample, *, threads: int) -> None:
+    def __init__(self, sample: DrawnCatalogue, *, threads: int) -> None:
         """Draw on `threads` threads."""
         self._sample, self._folder = sample, FolderPhotos(sample.photos)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
@@ -101,7 +101,7 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
     job_id = create_ingest_job(resources, inputs)
     told = JobProgress(resources.database, job_id, progress)
     with (
-        recorded(resources.database, job_id),
+        record_outcome(resources.database, job_id),
         _embedding(resources) as worker,
         DrawnPhotos(sample, threads=available_cores()) as drawn,
     ):

@@ -17,7 +17,7 @@ from services.search.rest.search import SearchController
 from services.search.service import SearchService
 from services.web.app import AppPart
 from services.web.app import create_app as create_web_app
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.metrics import show_recall
 
 _SEARCHES_WAITING = 128
@@ -48,7 +48,7 @@ def search_part(resources: Resources) -> AppPart:
         ],
         {
             "search_service": SearchService(resources, auditor),
-            "search_workers": Workers(settings.thread_count, queue=_SEARCHES_WAITING),
+            "search_workers": WorkerThreads(settings.thread_count, queue=_SEARCHES_WAITING),
             "search_fields": Provide(search_fields, sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],

@@ -15,19 +15,19 @@ from services.errors import BadQuery
 from services.indexing.audit import RecallAuditor
 from services.search.query.defaults import plain_fields, resolved, taste_of
 from services.search.query.parsing import check_fields, check_k, query_of
-from services.search.query.stages import Stages
-from services.search.query.subjects import Subjects
+from services.search.query.stages import StageTimes
+from services.search.query.subjects import QuerySources
 from services.search.query.tokens import (
     Cursor,
-    Found,
     ListingSubject,
+    SearchOrigin,
     StoredPhotoSubject,
     decode_subject,
     encode,
     seen_hashes,
 )
 from services.search.results.no_results import why_empty
-from services.search.results.paging import Answer, Walks
+from services.search.results.paging import Answer, Pager
 from services.search.results.ranking_pool import Pools, pool_size
 from services.search.results.scores import score_map_of
 from services.search.retrieval.engines import Engines
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from ml.photos.crops import Crop
     from services.indexing.live import IndexSet
     from services.resources import Resources
-    from services.search.query.subjects import Subject
-    from services.search.query.tokens import SubjectKey
+    from services.search.query.subjects import QuerySource
+    from services.search.query.tokens import QuerySourceKey
     from services.search.results.ranking_pool import RankedPool
     from services.wire.search import Recommendation, SearchFields, StoredSearch
 
@@ -59,7 +59,7 @@ class CategoryGuess:
 
 
 @dataclass(frozen=True, slots=True)
-class Classification:
+class PhotoClassification:
     """Categories, likeliest first; `confident` when the first is likely enough to be filled in unasked."""
 
     categories: tuple[CategoryGuess, ...]
@@ -72,11 +72,11 @@ class SearchService:
 
     def __init__(self, resources: Resources, auditor: RecallAuditor | None = None) -> None:
         self._resources = resources
-        self._subjects = Subjects(resources)
+        self._subjects = QuerySources(resources)
         self._auditor = auditor or RecallAuditor(resources.database, resources.live)
         engines = Engines(resources.database, self._auditor, setting=resources.settings.engine)
         self._pools = Pools(resources.database, engines)
-        self._walks = Walks(resources, self._subjects, self._pools)
+        self._walks = Pager(resources, self._subjects, self._pools)
         self._categories: dict[str, int] = {}
 
     def by_photo(self, content: bytes, fields: SearchFields) -> Answer:
@@ -166,7 +166,7 @@ class SearchService:
         return self._by_key(taste_of(asked), fields)
 
     def next_page(self, cursor: str, fields: SearchFields) -> Answer:
-        """Return the results that follow those of an earlier answer; see `Walks.next_page`."""
+        """Return the results that follow those of an earlier answer; see `Pager.next_page`."""
         return self._walks.next_page(cursor, fields)
 
     def photo_of(self, token: str) -> bytes:
@@ -179,7 +179,7 @@ class SearchService:
         version = self._resources.live.current().generation.model_version
         return self._subjects.photo_of(decode_subject(token), version)
 
-    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE) -> Classification:
+    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE) -> PhotoClassification:
         """Return the `k` likeliest categories of a photo, or of a part of it.
 
         Raises:
@@ -195,13 +195,13 @@ class SearchService:
         order = np.argsort(-probabilities, kind="stable")[:k]
         guesses = tuple(CategoryGuess(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order)
         threshold = bundle.calibration.confident_from if bundle.calibration else CONFIDENT_FROM
-        return Classification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
+        return PhotoClassification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
 
-    def _by_key(self, key: SubjectKey, fields: SearchFields) -> Answer:
+    def _by_key(self, key: QuerySourceKey, fields: SearchFields) -> Answer:
         return self._first(fields, lambda crop, version: self._subjects.of_key(key, crop, version))
 
-    def _first(self, fields: SearchFields, subject_of: Callable[[Crop, str], Subject]) -> Answer:
-        stages = Stages(self._resources.settings.request_timeout_s)
+    def _first(self, fields: SearchFields, subject_of: Callable[[Crop, str], QuerySource]) -> Answer:
+        stages = StageTimes(self._resources.settings.request_timeout_s)
         check_fields(fields)
         asked = query_of(fields)
         self._check_categories(asked.where)
@@ -240,9 +240,9 @@ class SearchService:
             raise BadQuery("category", f"no listing is in {unknown[0]!r}; the categories are {names}{more}")
 
 
-def _found(live: IndexSet, pool: RankedPool) -> Found:
+def _found(live: IndexSet, pool: RankedPool) -> SearchOrigin:
     choice = pool.searched.choice
-    return Found(
+    return SearchOrigin(
         live.generation.model_version,
         choice.plan.engine.value,
         choice.plan.name,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from litestar.types import Message, Scope
 
     from db.rows.keys import KeyRecord
-    from services.web.limits.threads import Workers
+    from services.web.limits.threads import WorkerThreads
     from services.web.ports import Parts
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Access:
     A call says with `opt={"role": ...}` which role it takes; one below /v1/ that says nothing takes an admin.
     """
 
-    def __init__(self, resources: Parts, workers: Workers) -> None:
+    def __init__(self, resources: Parts, workers: WorkerThreads) -> None:
         self._database, self._workers = resources.database, workers
         self._limits = RateLimits(resources.database, per_minute=resources.settings.rate_limit_per_minute)
         self._remembered: dict[str, _Remembered] = {}

@@ -16,7 +16,7 @@ from services.web.cross_origin import cors_config
 from services.web.following import following
 from services.web.health import HealthController
 from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.openapi.config import docs_assets, openapi_config
 from services.web.options import tell_all_methods
 from services.web.problems import problem_handlers
@@ -35,7 +35,7 @@ FORM_ALLOWANCE = 64 * 1024
 """Bytes that a form's other fields and separators may take, besides one photo."""
 
 
-class Metrics(PrometheusController):
+class MetricsController(PrometheusController):
     """Counts and durations of requests, for Prometheus."""
 
     path = "/metrics"
@@ -66,7 +66,7 @@ def create_app(resources: Parts, *, title: str, parts: Sequence[AppPart]) -> Lit
     while its photo is embedded, so there are more threads than cores: else no photos would meet in a batch.
     """
     settings = resources.settings
-    workers = Workers(settings.thread_count + BatchLimits().max_batch)
+    workers = WorkerThreads(settings.thread_count + BatchLimits().max_batch)
     given = {"resources": resources, "workers": workers}
     for part in parts:
         given |= part.dependencies
@@ -76,7 +76,7 @@ def create_app(resources: Parts, *, title: str, parts: Sequence[AppPart]) -> Lit
         route_handlers=[
             *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
             HealthController,
-            Metrics,
+            MetricsController,
             docs_assets(),
         ],
         dependencies={name: _provided(value) for name, value in given.items()},

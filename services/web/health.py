@@ -9,7 +9,7 @@ from litestar.params import SkipValidation
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.errors import Unavailable
+from services.errors import ServiceUnavailable
 from services.web.openapi.responses import answered
 from services.web.ports import Parts
 from services.web.problems import problem_responses
@@ -57,10 +57,10 @@ class HealthController(Controller):
             with resources.database.read() as session:
                 session.connection().execute(text("SELECT 1"))
         except SQLAlchemyError as error:
-            raise Unavailable("The database does not answer.") from error
+            raise ServiceUnavailable("The database does not answer.") from error
         current = resources.live.current()
         if not current.opened:
-            raise Unavailable(f"No index is open: {dict(current.unavailable)}")
+            raise ServiceUnavailable(f"No index is open: {dict(current.unavailable)}")
         return Ready(
             generation=current.generation.id,
             model_version=current.generation.model_version,

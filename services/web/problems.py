@@ -21,13 +21,13 @@ from services.errors import (
     KeyRefused,
     ListingRejected,
     LookalikeError,
-    NotFound,
     Overloaded,
     PhotoRejected,
     RateLimited,
+    ResourceNotFound,
     RoleMissing,
+    ServiceUnavailable,
     StorageFull,
-    Unavailable,
     is_storage_full,
 )
 from services.web.invalid_values import explained
@@ -48,13 +48,13 @@ _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (PhotoRejected, 422, "The photo is not accepted"),
     (ListingRejected, 422, "The listing is not accepted"),
     (BadInput, 400, "The request is not valid"),
-    (NotFound, 404, "Not found"),
+    (ResourceNotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
     (KeyRefused, 401, "An API key is needed"),
     (RoleMissing, 403, "Not allowed"),
     (RateLimited, 429, "Too many requests"),
     (StorageFull, 507, "No room left"),
-    (Unavailable, 503, "Unavailable"),
+    (ServiceUnavailable, 503, "Unavailable"),
     (LookalikeError, 500, "Internal error"),
 )
 """The status and title of each class of our errors; the first class that fits decides."""
@@ -141,14 +141,16 @@ def _database_away(request: Request[Any, Any, Any], error: Exception) -> Respons
     log.error("request %s: the database does not answer: %s", request_id(request.scope), error)
     if is_storage_full(error):
         return _ours(request, StorageFull())
-    return _ours(request, Unavailable("The database does not answer. Try again in a moment."))
+    return _ours(request, ServiceUnavailable("The database does not answer. Try again in a moment."))
 
 
 def _system(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
     if not is_storage_full(error) and not isinstance(error, ConnectionError):
         return _unexpected(request, error)
     log.error("request %s: %s", request_id(request.scope), error)
-    return _ours(request, StorageFull() if is_storage_full(error) else Unavailable(f"{error}. Try again in a moment."))
+    return _ours(
+        request, StorageFull() if is_storage_full(error) else ServiceUnavailable(f"{error}. Try again in a moment.")
+    )
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

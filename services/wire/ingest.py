@@ -115,7 +115,7 @@ class JobList(msgspec.Struct):
     cursor: str | None
 
 
-class Reject(msgspec.Struct):
+class RejectAnswer(msgspec.Struct):
     """A record, or a photo, that a job did not accept: where it stood, what was wrong, and its text."""
 
     file: str

@@ -240,7 +240,7 @@ class ListingPhoto(msgspec.Struct):
     thumbnail_url: str
 
 
-class Listing(msgspec.Struct):
+class ListingAnswer(msgspec.Struct):
     """A listing with its photos; `listed_at` is an ISO 8601 time."""
 
     listing_id: str

@@ -19,8 +19,8 @@ from services.cli.serve import build_app
 from services.indexing import generations as building
 from services.indexing.follower import SqlCursor
 from services.indexing.stores import FaissStore, QdrantEdgeStore
+from services.ingest.pipeline import embedding
 from services.ingest.pipeline.embedding import PhotoEmbedder
-from services.ingest.pipeline.pipeline import embedding
 from services.ingest.pipeline.reindex import promote, reindex
 from tests.worlds import resources_in
 

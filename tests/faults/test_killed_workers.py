@@ -13,7 +13,7 @@ import pytest
 
 from db.models import PhotoState
 from db.rows import embeddings, photos
-from services.ingest.pipeline.pipeline import create_ingest_job, load_files
+from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
 from tests.faults.shop import (
     KILLS,

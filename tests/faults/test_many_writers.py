@@ -13,7 +13,7 @@ import pytest
 
 from db.models import PhotoState
 from db.rows import listings, photos
-from services.errors import Conflict, NotFound
+from services.errors import Conflict, ResourceNotFound
 from services.indexing.consistency import drift
 from services.ingest.pipeline.changes import GivenListing, ListingChanges
 from tests.databases import new_database
@@ -120,7 +120,7 @@ def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
                 else:
                     changes.create("lamp", GivenListing("Lamp", "Home"), [Bytes("a.jpg", jpeg(seed=writer))])
                     outcomes["added"] += 1
-            except (Conflict, NotFound):
+            except (Conflict, ResourceNotFound):
                 outcomes["refused"] += 1
 
     with embedding(resources, tmp_path):

@@ -12,8 +12,8 @@ from litestar.testing import TestClient
 from db.rows import generations
 from db.session import Database
 from ml.bundle.bundle import Bundle
-from services.cli.serve import Served, build_app
-from services.errors import Unavailable
+from services.cli.serve import ServedApp, build_app
+from services.errors import ServiceUnavailable
 from services.resources import Resources
 from services.settings import Settings
 from tests.databases import migrated_database_url
@@ -83,7 +83,10 @@ def test_of_processes_that_start_at_once_one_makes_the_first_generation(tiny_bun
 def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://user:secret@{NOBODY}/lookalike"
     away = rf"user:\*\*\*@{NOBODY}/lookalike cannot be used \(.*refused"
-    with resources_in(tmp_path, database_url=url) as resources, pytest.raises(Unavailable, match=away) as problem:
+    with (
+        resources_in(tmp_path, database_url=url) as resources,
+        pytest.raises(ServiceUnavailable, match=away) as problem,
+    ):
         resources.check_stores()
     assert "secret" not in str(problem.value)
 
@@ -91,7 +94,7 @@ def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -
 def test_a_qdrant_server_that_is_away_is_named(tmp_path: Path) -> None:
     with (
         resources_in(tmp_path, qdrant_url=f"http://{NOBODY}") as resources,
-        pytest.raises(Unavailable, match=f"Qdrant at http://{NOBODY} cannot be reached"),
+        pytest.raises(ServiceUnavailable, match=f"Qdrant at http://{NOBODY} cannot be reached"),
     ):
         resources.check_stores()
 
@@ -105,9 +108,9 @@ def test_a_key_for_qdrant_over_plain_http_is_not_warned_of(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("app", "answers", "answers_not"),
-    [(Served.SEARCH, "/v1/categories", "/v1/jobs"), (Served.INGEST, "/v1/jobs", "/v1/categories")],
+    [(ServedApp.SEARCH, "/v1/categories", "/v1/jobs"), (ServedApp.INGEST, "/v1/jobs", "/v1/categories")],
 )
-def test_the_apps_can_be_served_apart(resources: Resources, app: Served, answers: str, answers_not: str) -> None:
+def test_the_apps_can_be_served_apart(resources: Resources, app: ServedApp, answers: str, answers_not: str) -> None:
     with TestClient(build_app(resources, app)) as client:
         assert client.get(answers).status_code == 200
         assert client.get(answers_not).status_code == 404

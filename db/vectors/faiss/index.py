@@ -12,7 +12,7 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.exclusions import apart, fetch_others
-from db.vectors.faiss.lists import InvertedLists, IvfSettings, Layout
+from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
 from db.vectors.faiss.payload_files import read_payloads, write_payloads
 from db.vectors.faiss.payload_table import PayloadTable
 from db.vectors.faiss.rwlock import ReadWriteLock
@@ -188,7 +188,7 @@ class FaissIndex:
     def _parameters(self) -> dict[str, int]:
         if self._ivf is None:
             return {}
-        lists = Layout(0, 0, 0) if self._vectors.lists is None else self._vectors.lists.layout
+        lists = ListLayout(0, 0, 0) if self._vectors.lists is None else self._vectors.lists.layout
         given = {"given_lists": self._ivf.lists or 0, "given_probes": self._ivf.probes or 0}  # 0 for none
         return {"lists": lists.count, "probes": lists.probes, "trained_on": lists.trained_on, **given}
 
@@ -239,7 +239,7 @@ def _lists_of(snapshot: Path, contents: Contents) -> InvertedLists | None:
     found = contents.parameters
     if not found.get("trained_on"):
         return None
-    layout = Layout(found["lists"], found["probes"], found["trained_on"])
+    layout = ListLayout(found["lists"], found["probes"], found["trained_on"])
     return InvertedLists(faiss.read_index(str(snapshot / _LISTS)), layout)
 
 

@@ -82,7 +82,7 @@ class IvfSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ListLayout:
     """Lists as they are: how many, how many of them a search without a filter probes, and of how many vectors."""
 
     count: int
@@ -100,7 +100,7 @@ def lists_for(vectors: int) -> int:
 class InvertedLists:
     """Trained lists with the codes of vectors. Callers see to it that a write is alone; searches may be parallel."""
 
-    def __init__(self, index: Any, layout: Layout) -> None:
+    def __init__(self, index: Any, layout: ListLayout) -> None:
         self.index, self.layout = index, layout
 
     @property
@@ -158,7 +158,7 @@ def train(gather: Gather, live: Mask, settings: IvfSettings, *, vector_size: int
     for block in _blocks(len(live)):
         index.add_with_ids(gather(block), block)
     probes = settings.probes or _probes(index, gather, live=live, queries=queries)
-    return InvertedLists(index, Layout(count, probes, trained_on=len(rows)))
+    return InvertedLists(index, ListLayout(count, probes, trained_on=len(rows)))
 
 
 def _trained(sample: NDArray[np.float32], count: int, vector_size: int) -> Any:

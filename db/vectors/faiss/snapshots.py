@@ -52,7 +52,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, int]
 
 
-class _Format(msgspec.Struct, frozen=True):
+class _SnapshotFormat(msgspec.Struct, frozen=True):
     format: int
 
 
@@ -125,7 +125,7 @@ def _verified(folder: Path, pointer: bytes) -> tuple[Path, Contents]:
     content = _bytes_of(path)
     if hashlib.sha256(content).hexdigest() != current.manifest_sha256:
         raise SnapshotDamaged(path, "its checksum is not the one in CURRENT")
-    if (found := _decoded(content, _Format, path).format) != FORMAT:
+    if (found := _decoded(content, _SnapshotFormat, path).format) != FORMAT:
         raise SnapshotDamaged(path, f"format {found} is not known to this version, which reads format {FORMAT}")
     manifest = _decoded(content, _Manifest, path)
     for name, expected in manifest.sha256.items():

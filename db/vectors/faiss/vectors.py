@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from db.vectors.base import Vector
     from db.vectors.faiss.coded_columns import Mask, Slots
-    from db.vectors.faiss.lists import InvertedLists, IvfSettings, Layout
+    from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
     from db.vectors.faiss.selections import Selection
 
 _FEW = 4096
@@ -144,7 +144,7 @@ class SlotVectors:
             wanted *= _MORE
         return None
 
-    def _probes(self, layout: Layout, count: int) -> int:
+    def _probes(self, layout: ListLayout, count: int) -> int:
         """Return the lists to search for what is among `count` vectors: s times as many where one in s passes.
 
         The probed lists hold that many fewer points that pass. On 100,000 embeddings in 1,024 lists, 91 probes found

@@ -42,18 +42,18 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class FilterConditions:
     """Each of `must` holds, and none of `must_not`."""
 
     must: tuple[AnyOf | Between, ...]
     must_not: tuple[AnyOf, ...]
 
 
-def conditions(where: Filter) -> Conditions | None:
+def conditions(where: Filter) -> FilterConditions | None:
     """Return what a point must satisfy, or None when every point passes."""
     if where == NO_FILTER:
         return None
-    return Conditions((*_equalities(where), *_ranges(where)), tuple(_exclusions(where)))
+    return FilterConditions((*_equalities(where), *_ranges(where)), tuple(_exclusions(where)))
 
 
 def _equalities(where: Filter) -> Iterator[AnyOf]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
     from ml.evaluation.baselines import BaselineVectors
     from ml.evaluation.report.figures import CategoryReport, RetrievalReport, ScoreReport, Setup
-    from ml.evaluation.retrieval import Found, Gallery
+    from ml.evaluation.retrieval import Gallery, RetrievalOutcome
     from ml.labelled import LabelledPhoto
 
 PICTURES = 12
@@ -34,7 +34,7 @@ CLASSES = ("logits, L2", f"{_PUBLISHED}; its 1000 class logits by Euclidean dist
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EmbeddedPhotos:
     """What one precision made of the n photos.
 
     Attributes:
@@ -73,11 +73,11 @@ class Computed:
     titles: Mapping[str, str]
     items: NDArray[np.int64]
     held_out: NDArray[np.int64]
-    runs: Mapping[str, Run]
+    runs: Mapping[str, EmbeddedPhotos]
     baselines: Baselines
 
     @property
-    def served(self) -> Run:
+    def served(self) -> EmbeddedPhotos:
         """The run of the precision that serves."""
         return next(iter(self.runs.values()))
 
@@ -131,7 +131,7 @@ def _category(computed: Computed, bundle: Bundle) -> CategoryReport:
     )
 
 
-def _retrieval(computed: Computed, gallery: Gallery, found: Found, *, name: str) -> RetrievalReport:
+def _retrieval(computed: Computed, gallery: Gallery, found: RetrievalOutcome, *, name: str) -> RetrievalReport:
     vectors = computed.baselines.vectors
     theirs = {POOLED: vectors.pooled, CLASSES: vectors.logits} if vectors else {}
     precision, size = next(iter(computed.runs)), computed.served.vectors.shape[1]
@@ -170,7 +170,7 @@ def _confusions(computed: Computed, bundle: Bundle) -> Iterable[Confusion]:
         yield Confusion(photo, bundle.categories[predicted[index]], float(confidence[index]))
 
 
-def _missed(computed: Computed, gallery: Gallery, found: Found, *, bundle: Bundle) -> Iterable[MissedPair]:
+def _missed(computed: Computed, gallery: Gallery, found: RetrievalOutcome, *, bundle: Bundle) -> Iterable[MissedPair]:
     """Yield the pairs that were found last, one of each item."""
     order = np.argsort(-found.rank, kind="stable")
     for index in _one_of_each(order[found.rank[order] > 1], computed.items[found.queries]):

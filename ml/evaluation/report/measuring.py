@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.calibration import Calibration
-    from ml.evaluation.retrieval import Found
+    from ml.evaluation.retrieval import RetrievalOutcome
 
 FIGURES = (
     "recall_at_1",
@@ -78,13 +78,15 @@ def category_report(
     )
 
 
-def retrieval_figures(found: Found, groups: NDArray[np.int64], *, name: str, method: str) -> RetrievalFigures:
+def retrieval_figures(
+    found: RetrievalOutcome, groups: NDArray[np.int64], *, name: str, method: str
+) -> RetrievalFigures:
     """Measure one way of searching; `groups` (q,) is what the bootstrap draws."""
     estimates = {figure: bootstrap(mean_of(values), groups) for figure, values in per_query(found).items()}
     return RetrievalFigures(name=name, method=method, **estimates)
 
 
-def per_query(found: Found) -> dict[str, NDArray[np.float64]]:
+def per_query(found: RetrievalOutcome) -> dict[str, NDArray[np.float64]]:
     """Return what each query (q,) contributes to each of `FIGURES`, which are their means."""
     return {
         **{f"recall_at_{k}": found.same_listing[:, :k].any(axis=1).astype(np.float64) for k in (1, 5, 10)},
@@ -94,8 +96,8 @@ def per_query(found: Found) -> dict[str, NDArray[np.float64]]:
 
 
 def retrieval_report(
-    ours: Found,
-    baselines: Mapping[tuple[str, str], Found],
+    ours: RetrievalOutcome,
+    baselines: Mapping[tuple[str, str], RetrievalOutcome],
     *,
     groups: NDArray[np.int64],
     name: tuple[str, str],
@@ -142,7 +144,9 @@ def score_report(
     )
 
 
-def _ratios(ours: Found, baselines: Mapping[str, Found], groups: NDArray[np.int64]) -> list[Ratio]:
+def _ratios(
+    ours: RetrievalOutcome, baselines: Mapping[str, RetrievalOutcome], groups: NDArray[np.int64]
+) -> list[Ratio]:
     figures = {name: per_query(found) for name, found in baselines.items()}
     ratios = []
     for figure, values in per_query(ours).items() if figures else ():

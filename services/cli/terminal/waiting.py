@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from services.cli.terminal.console import console
-from services.errors import Conflict, Unavailable
+from services.errors import Conflict, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def patiently(attempt: Callable[[], Value], wait_s: float) -> Value:
     while True:
         try:
             return attempt()
-        except (Unavailable, Conflict) as error:
+        except (ServiceUnavailable, Conflict) as error:
             if time.monotonic() >= deadline:
                 raise
             if not told:

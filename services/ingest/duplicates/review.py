@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from db.rows import duplicates, listings
 from db.rows.duplicate_groups import GroupState, groups
-from services.errors import BadInput, BadQuery, NotFound
+from services.errors import BadInput, BadQuery, ResourceNotFound
 
 if TYPE_CHECKING:
     from db.rows.duplicate_groups import Group
@@ -45,7 +45,7 @@ def review(database: Database, listing_ids: tuple[str, str], decision: Decision,
         known = {row.id for row in listings.listings_by_id(session, listing_ids)}
         for listing_id in listing_ids:
             if listing_id not in known:
-                raise NotFound("listing", listing_id)
+                raise ResourceNotFound("listing", listing_id)
         duplicates.decide(session, listing_ids, decision, key_id=key_id)
 
 

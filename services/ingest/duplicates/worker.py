@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from db.session import is_away
 from services.errors import LookalikeError
 from services.indexing.duplicates import DuplicateFinder
-from services.indexing.low_priority import give_way
+from services.indexing.low_priority import lower_priority
 
 if TYPE_CHECKING:
     from services.resources import Resources
@@ -39,7 +39,7 @@ class DuplicateWorker:
             self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        give_way()
+        lower_priority()
         finder: DuplicateFinder | None = None
         rest = 0.0
         while not self._stopping.wait(rest):

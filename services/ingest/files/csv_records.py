@@ -31,7 +31,7 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.ingest.files.csv_repair import Layout, is_price, learn_start, read_tail, split_broken
+from services.ingest.files.csv_repair import CsvLayout, is_price, learn_start, read_tail, split_broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +65,7 @@ class Record:
     repaired: bool = False
 
 
-def read_records(lines: Iterable[str], layout: Layout, *, first_line: int = 2) -> Iterator[Record]:
+def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2) -> Iterator[Record]:
     """Yield every record of the lines behind the header, in order; blank lines between records are no records.
 
     Args:
@@ -124,10 +124,10 @@ class _Stretch:
     size: int
     delimiters: int
 
-    def with_line(self, line: str, layout: Layout) -> _Stretch:
+    def with_line(self, line: str, layout: CsvLayout) -> _Stretch:
         return _Stretch(self.lines + 1, self.size + len(line), self.delimiters + line.count(layout.delimiter))
 
-    def without(self, lines: int, text: str, *, layout: Layout) -> _Stretch:
+    def without(self, lines: int, text: str, *, layout: CsvLayout) -> _Stretch:
         if lines >= self.lines:
             return _Stretch(0, 0, 0)
         return _Stretch(self.lines - lines, self.size - len(text), self.delimiters - text.count(layout.delimiter))
@@ -136,7 +136,7 @@ class _Stretch:
 class _Splitter:
     """Finds the record that begins at the first line ahead."""
 
-    def __init__(self, layout: Layout, ahead: _Lookahead) -> None:
+    def __init__(self, layout: CsvLayout, ahead: _Lookahead) -> None:
         self._layout, self._ahead = layout, ahead
         self._start = learn_start(layout, [line for at in range(_LEARN_FROM_LINES) if (line := ahead.line(at))])
         self._searched = _Stretch(0, 0, 0)
@@ -211,7 +211,7 @@ class _Splitter:
         return _standard_row(lines(), self._layout), taken
 
 
-def _standard_row(lines: Iterable[str], layout: Layout) -> tuple[str, ...]:
+def _standard_row(lines: Iterable[str], layout: CsvLayout) -> tuple[str, ...]:
     """Return the first row of standard CSV if it has the header's width, or ()."""
     try:
         row = next(csv.reader(lines, delimiter=layout.delimiter, strict=True), [])
@@ -224,5 +224,5 @@ def _is_blank(line: str) -> bool:
     return not line.strip(" \r\n")  # tabs may be delimiters
 
 
-def _has_price(fields: Sequence[str], layout: Layout) -> bool:
+def _has_price(fields: Sequence[str], layout: CsvLayout) -> bool:
     return bool(fields) and layout.price_at is not None and is_price(fields[layout.price_at])

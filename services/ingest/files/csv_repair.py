@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CsvLayout:
     """Where things stand in a delimited file.
 
     Attributes:
@@ -52,7 +52,7 @@ _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _RUN = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
 
 
-def learn_start(layout: Layout, lines: Iterable[str]) -> RecordStart | None:
+def learn_start(layout: CsvLayout, lines: Iterable[str]) -> RecordStart | None:
     """Learn from the first lines of a file how its records start; None when that cannot be relied upon."""
     if layout.id_at is None or layout.text_at is None or layout.id_at > layout.text_at:
         return None
@@ -67,7 +67,7 @@ def learn_start(layout: Layout, lines: Iterable[str]) -> RecordStart | None:
     return None
 
 
-def split_broken(text: str, layout: Layout) -> tuple[str, ...]:
+def split_broken(text: str, layout: CsvLayout) -> tuple[str, ...]:
     """Split a record whose free text may hold anything; () when the columns around it cannot be made out."""
     head, tail = _read_head(text, layout), read_tail(text, layout)
     if head is None or tail is None or tail[1] < head[1]:
@@ -75,7 +75,7 @@ def split_broken(text: str, layout: Layout) -> tuple[str, ...]:
     return (*head[0], _unquoted(text[head[1] : tail[1]]), *tail[0])
 
 
-def read_tail(text: str, layout: Layout) -> tuple[list[str], int] | None:
+def read_tail(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
     """Read the columns behind the free text from the right: their values, and where the free text ends.
 
     None when they are not there: quoting is broken there too, or where the price should be is none.
@@ -101,7 +101,7 @@ def is_price(text: str) -> bool:
     return True
 
 
-def _read_head(text: str, layout: Layout) -> tuple[list[str], int] | None:
+def _read_head(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
     field = re.compile(_field(layout.delimiter) + re.escape(layout.delimiter))
     values, at = list[str](), 0
     for _ in range(layout.text_at or 0):
@@ -152,11 +152,11 @@ def _run_pattern(run: str) -> str:
     return "[0-9]+" if run.isdigit() else "[A-Za-z]+"
 
 
-def _start_pattern(layout: Layout, shape: str) -> re.Pattern[str]:
+def _start_pattern(layout: CsvLayout, shape: str) -> re.Pattern[str]:
     return re.compile(f'{_before_id(layout)}"?{shape}"?{re.escape(layout.delimiter)}')
 
 
-def _before_id(layout: Layout) -> str:
+def _before_id(layout: CsvLayout) -> str:
     between, delimiter = list[str](), re.escape(layout.delimiter)
     for name in layout.header[: layout.id_at]:
         between.append('"?[0-9]+"?' if not name and not between else _field(layout.delimiter))

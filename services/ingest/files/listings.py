@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.text import clean_line, shorten
-from services.ingest.files.tables import BrokenRow, Wanted, read_table
+from services.ingest.files.tables import BrokenRow, WantedColumns, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
         MissingColumns: a column of the mapping is not there.
     """
     names = columns.listings
-    wanted = Wanted(
+    wanted = WantedColumns(
         _listing_columns(names),
         id=names.id,
         free_text=names.description,
@@ -52,7 +52,7 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
         MissingColumns: a column of the mapping is not there.
     """
     names = columns.photos
-    wanted = Wanted(tuple(filter(None, (names.id, names.listing_id, names.file))))
+    wanted = WantedColumns(tuple(filter(None, (names.id, names.listing_id, names.file))))
     for row in read_table(path, wanted):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
 

@@ -17,7 +17,7 @@ from more_itertools import spy
 
 from services.errors import ListingsFileError, MissingColumns
 from services.ingest.files.csv_records import LINE_LIMIT, RECORD_LIMIT, read_records
-from services.ingest.files.csv_repair import Layout
+from services.ingest.files.csv_repair import CsvLayout
 from services.ingest.files.text_files import mend, read_lines
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedColumns:
     """The columns that are wanted of a table. Of those named apart, an empty name means that there is none.
 
     Attributes:
@@ -43,7 +43,7 @@ class Wanted:
     texts: str = ""
     unless_absent: tuple[str, ...] = ()
 
-    def among(self, present: Iterable[str]) -> Wanted:
+    def among(self, present: Iterable[str]) -> WantedColumns:
         """Return what is wanted of a table that has these columns."""
         absent = set(self.unless_absent).difference(present)
         return replace(self, columns=tuple(column for column in self.columns if column not in absent))
@@ -82,7 +82,7 @@ _PARQUET_BATCH = 1024
 _LOOK_FOR_KEYS = 100
 
 
-def read_table(path: Path, wanted: Wanted) -> Rows:
+def read_table(path: Path, wanted: WantedColumns) -> Rows:
     """Yield every row of a table; the format goes by the name, and `.gz` behind it is ignored (gzip is recognised).
 
     Broken rows have the reasons `broken_record`, `record_too_long`, `broken_json`, `not_an_object`, `wrong_type`.
@@ -105,7 +105,7 @@ def read_table(path: Path, wanted: Wanted) -> Rows:
     )
 
 
-def _csv_rows(path: Path, wanted: Wanted, delimiters: str) -> Rows:
+def _csv_rows(path: Path, wanted: WantedColumns, delimiters: str) -> Rows:
     lines = read_lines(path)
     header_line, header = 0, ""
     while not header.strip():
@@ -124,7 +124,7 @@ def _csv_rows(path: Path, wanted: Wanted, delimiters: str) -> Rows:
         yield Row(record.line, {column: fields[at] for column, at in positions.items()}, flags)
 
 
-def _layout(path: Path, header: str, wanted: Wanted, delimiters: str) -> Layout:
+def _layout(path: Path, header: str, wanted: WantedColumns, delimiters: str) -> CsvLayout:
     """Choose the delimiter under which the header has the wanted columns, and find where they stand."""
     headers = {delimiter: _header_names(header, delimiter) for delimiter in delimiters}
     delimiter = next(
@@ -136,7 +136,7 @@ def _layout(path: Path, header: str, wanted: Wanted, delimiters: str) -> Layout:
     _require_columns(path, wanted, names)
     _refuse_twice(path, wanted, names)
     at = {column: names.index(column) for column in wanted.columns}
-    return Layout(
+    return CsvLayout(
         delimiter, names, id_at=at.get(wanted.id), text_at=at.get(wanted.free_text), price_at=at.get(wanted.price)
     )
 
@@ -146,20 +146,20 @@ def _header_names(header: str, delimiter: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in row)
 
 
-def _require_columns(path: Path, wanted: Wanted, present: Iterable[str]) -> None:
+def _require_columns(path: Path, wanted: WantedColumns, present: Iterable[str]) -> None:
     names = list(dict.fromkeys(present))
     missing = [column for column in wanted.columns if column not in names]
     if missing:
         raise MissingColumns(path, missing, [name[:80] for name in names[:50] if name])
 
 
-def _refuse_twice(path: Path, wanted: Wanted, names: Sequence[str]) -> None:
+def _refuse_twice(path: Path, wanted: WantedColumns, names: Sequence[str]) -> None:
     twice = [column for column in wanted.columns if names.count(column) > 1]
     if twice:
         raise ListingsFileError(path, f"has more than one column {twice[0]!r}", "Rename all but one")
 
 
-def _json_rows(path: Path, wanted: Wanted) -> Rows:
+def _json_rows(path: Path, wanted: WantedColumns) -> Rows:
     parsed = (_parsed_json(number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip())
     first, rows = spy(parsed, _LOOK_FOR_KEYS)
     objects = [row for row in first if not isinstance(row, BrokenRow)]
@@ -187,7 +187,7 @@ def _parsed_json(number: int, line: str) -> tuple[int, dict[str, object], bool] 
     return (number, entry, is_mended) if isinstance(entry, dict) else BrokenRow(number, "not_an_object", text)
 
 
-def _parquet_rows(path: Path, wanted: Wanted) -> Rows:
+def _parquet_rows(path: Path, wanted: WantedColumns) -> Rows:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             names = file.schema_arrow.names
@@ -212,7 +212,9 @@ def _values(column: pa.Array) -> list[object]:
     return values
 
 
-def _row(number: int, values: Mapping[str, object], flags: tuple[str, ...], *, wanted: Wanted) -> Row | BrokenRow:
+def _row(
+    number: int, values: Mapping[str, object], flags: tuple[str, ...], *, wanted: WantedColumns
+) -> Row | BrokenRow:
     cells = dict[str, str]()
     for column, value in values.items():
         if isinstance(value, bytes):

@@ -13,12 +13,12 @@ from db.locks import try_to_hold
 from db.models import JobState
 from db.processes import is_gone
 from db.rows import jobs
-from services.errors import Conflict, LookalikeError, NotFound
+from services.errors import Conflict, LookalikeError, ResourceNotFound
 from services.indexing.generations import clean_up
 from services.ingest.jobs.tidy import queue_tidy_if_due, run_tidy_job
+from services.ingest.pipeline.ingest_job import account_and_index, load_files
 from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
-from services.ingest.pipeline.outcome import JobInterrupted, may_pass, recorded
-from services.ingest.pipeline.pipeline import account_and_index, load_files
+from services.ingest.pipeline.outcome import JobInterrupted, may_pass, record_outcome
 from services.ingest.pipeline.reindex import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.pipeline.uploads import discard_upload, find_upload, named_as_uploaded, sweep_uploads
 from services.ingest.pipeline.worker import await_embedding
@@ -116,7 +116,7 @@ class JobRunner:
         with self._resources.database.write() as session:
             job = jobs.request_cancel(session, job_id)
         if job is None:
-            raise NotFound("job", job_id)
+            raise ResourceNotFound("job", job_id)
         if job.state in (JobState.SUCCEEDED, JobState.FAILED):
             raise Conflict(f"The job {job_id} has ended: it {job.state}.")
         if job.state == JobState.CANCELLED and "upload" in job.inputs:
@@ -209,7 +209,7 @@ class JobRunner:
     def _ingest(self, job_id: str, upload: str) -> None:
         uploads = self._resources.uploads
         try:
-            with recorded(self._resources.database, job_id, retold=partial(named_as_uploaded, uploads)):
+            with record_outcome(self._resources.database, job_id, retold=partial(named_as_uploaded, uploads)):
                 inputs, progress = find_upload(uploads, upload), self._progress(job_id)
                 ledger = load_files(self._resources, job_id, inputs, progress)
                 self._worker.wake()

@@ -11,7 +11,7 @@ from more_itertools import chunked
 from db.models import GenerationState, utc_now
 from db.rows import feed, generations, jobs, photos
 from ml.bundle.home import sweep
-from services.ingest.pipeline.outcome import recorded
+from services.ingest.pipeline.outcome import record_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def queue_tidy_if_due(resources: Resources) -> bool:
 
 def run_tidy_job(resources: Resources, job_id: str, progress: Progress) -> None:
     """Tidy as a job, and keep with it how much was removed."""
-    with recorded(resources.database, job_id):
+    with record_outcome(resources.database, job_id):
         progress("tidy", 0, None)
         removed = tidy(resources)
         with resources.database.write() as session:

@@ -20,7 +20,7 @@ from ml.copies.hashes import near_duplicates
 from ml.embedding.bulk import embed_all
 from ml.embedding.openvino_embedder import open_embedder
 from ml.evaluation.baselines import baseline_vectors
-from ml.evaluation.report.build import Baselines, Computed, Run, build_report
+from ml.evaluation.report.build import Baselines, Computed, EmbeddedPhotos, build_report
 from ml.evaluation.report.figures import Report, Setup
 from ml.evaluation.report.page import render
 from ml.evaluation.retrieval import codes
@@ -28,7 +28,7 @@ from ml.network.imagenet_weights import WeightsError
 from ml.network.openvino_runtime import Precision, load_openvino
 from ml.photos.preprocess import PhotoError
 from ml.training.split import item_of_listing
-from services.errors import BadInput, ModelMissing, ModelUnusable, NotFound
+from services.errors import BadInput, ModelMissing, ModelUnusable, ResourceNotFound
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
 from services.ingest.models.training import labelled_photos
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
@@ -52,7 +52,7 @@ _IDS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EvaluationRequest:
     """What to evaluate, and how.
 
     Attributes:
@@ -83,7 +83,7 @@ class _Embedded:
 
     photos: Sequence[LabelledPhoto]
     hashes: NDArray[np.uint64]
-    run: Run
+    run: EmbeddedPhotos
 
 
 def report_folder(settings: Settings, model_version: str) -> Path:
@@ -91,7 +91,7 @@ def report_folder(settings: Settings, model_version: str) -> Path:
     return settings.data_dir / "reports" / model_version
 
 
-def evaluate_model(resources: Resources, wanted: Wanted, *, progress: Progress = silent) -> Evaluation:
+def evaluate_model(resources: Resources, wanted: EvaluationRequest, *, progress: Progress = silent) -> Evaluation:
     """Measure a model as it is served, beside the published baselines, and write the report.
 
     Embeds every photo once in each precision that the processor has; the database is only read.
@@ -147,7 +147,9 @@ def _registered(resources: Resources, model: str | None) -> Path:
             model = live.model_version
         path = generations.model_path(session, model)
     if path is None:
-        raise NotFound("model version or bundle folder", model, remedy="`lookalike index list` names the versions.")
+        raise ResourceNotFound(
+            "model version or bundle folder", model, remedy="`lookalike index list` names the versions."
+        )
     return resources.settings.data_dir / path
 
 
@@ -174,7 +176,7 @@ def _embed(embedder: Embedder, photos: Sequence[LabelledPhoto], progress: Progre
     return _Embedded(
         photos=[photos[row] for row in rows],
         hashes=np.array([int(made[row].perceptual_hash, 16) for row in rows], np.uint64),
-        run=Run(
+        run=EmbeddedPhotos(
             vectors=np.array([made[row].vector for row in rows], np.float32).reshape(-1, bundle.vector_size),
             probabilities=np.array([made[row].probabilities for row in rows], np.float32),
             rate=rate,
@@ -193,9 +195,9 @@ def _contents(photos: Sequence[LabelledPhoto]) -> Iterator[tuple[int, bytes]]:
 
 def _other_runs(
     resources: Resources, served: Embedder, photos: Sequence[LabelledPhoto], progress: Progress
-) -> dict[str, Run]:
+) -> dict[str, EmbeddedPhotos]:
     """Embed the photos in each other precision that this processor and this bundle have."""
-    runs: dict[str, Run] = {}
+    runs: dict[str, EmbeddedPhotos] = {}
     for precision in get_args(Precision):
         if precision in ("auto", served.precision):
             continue
@@ -254,7 +256,7 @@ def _setup(resources: Resources, embedder: Embedder, held_out: HeldOut, *, unrea
     )
 
 
-def _report_folder(resources: Resources, bundle: Bundle, wanted: Wanted) -> Path:
+def _report_folder(resources: Resources, bundle: Bundle, wanted: EvaluationRequest) -> Path:
     return report_folder(resources.settings, f"{bundle.version}-unseen" if wanted.unseen else bundle.version)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from db.rows import feed, listings, photos
 from db.rows.records import RejectedRecord
 from ml.photos.preprocess import PhotoError
-from services.errors import Conflict, ListingRejected, NotFound, PhotoRejected
+from services.errors import Conflict, ListingRejected, PhotoRejected, ResourceNotFound
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.listings import PHOTO_ID_LIMIT
@@ -106,7 +106,7 @@ class ListingChanges:
             _refuse_known(session, listing_id)  # before its photos are fetched
         stored = self._store(listing_id, named)
         with self._resources.database.write() as session:
-            feed.take_turn(session)
+            feed.lock_feed(session)
             _refuse_known(session, listing_id)
             written = _write(session, record, stored)
         self._embed()
@@ -136,7 +136,7 @@ class ListingChanges:
             _find(session, listing_id)  # before its photos are fetched
         stored = None if named is None else self._store(listing_id, named)
         with self._resources.database.write() as session:
-            feed.take_turn(session)
+            feed.lock_feed(session)
             record = _record(listing_id, _changed(_find(session, listing_id), stated))
             written = _write(session, record, stored)
         self._embed()
@@ -245,7 +245,7 @@ def _changed(listing: Listing, stated: Mapping[str, Any]) -> GivenListing:
 def _find(session: Session, listing_id: str) -> Listing:
     rows = listings.listings_by_id(session, [listing_id])
     if not rows:
-        raise NotFound("listing", listing_id)
+        raise ResourceNotFound("listing", listing_id)
     return rows[0]
 
 

@@ -19,7 +19,7 @@ from db.rows.embeddings import NewEmbedding
 from db.rows.records import RejectedRecord
 from ml.embedding.bulk import embed_all
 from ml.photos.preprocess import PhotoError
-from services.errors import LookalikeError, Unavailable
+from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class PhotoEmbedder:
             except FileNotFoundError:
                 yield photo, b""  # fails as `empty`, with its reject, like any other photo without an image in it
             except ConnectionError as error:  # no photo's fault: they wait until the store is back
-                raise Unavailable(str(error)) from error
+                raise ServiceUnavailable(str(error)) from error
             except OSError as error:
                 with self._database.write() as session:
                     photos.fail_photo(

@@ -193,7 +193,7 @@ def _store_batch(
             else:
                 stored.append(outcome)
     with database.write() as session:
-        feed.take_turn(session)
+        feed.lock_feed(session)
         known = _known_listings(session, wanted)  # one may have been deleted while its photos were stored
         record_of = {(record.listing_id, record.external_id): record for record in wanted}
         stored = [photo for photo in stored if _is_of(known, record_of[photo.listing_id, photo.external_id], ledger)]

@@ -29,7 +29,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 @contextmanager
-def recorded(database: Database, job_id: str, *, retold: Callable[[str], str] = str) -> Iterator[None]:
+def record_outcome(database: Database, job_id: str, *, retold: Callable[[str], str] = str) -> Iterator[None]:
     """Keep the outcome of the block with the job; errors are passed on.
 
     Args:

@@ -13,7 +13,7 @@ from services.errors import Conflict, ModelMissing
 from services.indexing.consistency import live_drift, repair_live
 from services.indexing.generations import build_and_promote, check_promotable, known_generation, promote_again
 from services.ingest.pipeline.embedding import PhotoEmbedder
-from services.ingest.pipeline.outcome import recorded
+from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def run_promote_job(resources: Resources, job_id: str, generation_id: int, progr
     One that is live was promoted by the job already, which was killed before it could say so: a live one is never asked
     for.
     """
-    with recorded(resources.database, job_id):
+    with record_outcome(resources.database, job_id):
         if known_generation(resources.database, generation_id).state != GenerationState.LIVE:
             promote(resources, generation_id, progress=progress)
         resources.live.refresh()
@@ -126,7 +126,7 @@ def run_promote_job(resources: Resources, job_id: str, generation_id: int, progr
 
 def run_repair_job(resources: Resources, job_id: str, progress: Progress) -> None:
     """Repair the live indexes as a job, and keep with it what was missing and what was too much."""
-    with recorded(resources.database, job_id):
+    with record_outcome(resources.database, job_id):
         progress("repair indexes", 0, None)
         resources.live.refresh()
         live = resources.live.current()
@@ -147,7 +147,7 @@ def run_reindex_job(
     A job that was killed after its generation was promoted does not build another one: that would prune the one before,
     and with it the way back.
     """
-    with recorded(resources.database, job_id):
+    with record_outcome(resources.database, job_id):
         with resources.database.read() as session:
             promoted = jobs.promoted_by(session, job_id)
         if promoted is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from db.models import PhotoState
 from db.rows import embeddings, generations, photos
 from db.session import is_away
-from services.errors import LookalikeError, Unavailable
+from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.pipeline.embedding import PhotoEmbedder
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ class EmbeddingWorker:
                 log.warning("photos could not be embedded; trying again", exc_info=not is_away(error))
                 failures, rest = failures + 1, _AFTER_AN_ERROR_S
                 if failures >= _FAILURES_BEARED:
-                    self.problem = Unavailable(f"Photos cannot be embedded ({type(error).__name__}; see the log).")
+                    self.problem = ServiceUnavailable(
+                        f"Photos cannot be embedded ({type(error).__name__}; see the log)."
+                    )
             self._wake.wait(timeout=rest)
             self._wake.clear()
 

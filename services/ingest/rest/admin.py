@@ -14,7 +14,7 @@ from litestar.params import FromPath, HeaderParameter, MultipartBody, QueryParam
 from db.models import GenerationState, Role, utc_now
 from db.rows import generations
 from db.rows.recall import by_hour
-from services.errors import Conflict, NotFound
+from services.errors import Conflict, ResourceNotFound
 from services.indexing.consistency import live_drift
 from services.indexing.generations import check_promotable, known_generation, previous_generation
 from services.indexing.live import reaching
@@ -23,7 +23,7 @@ from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.uploads import UploadedFile, store_uploads
 from services.ingest.rest.openapi_examples import DRIFT, GENERATIONS, QUEUED, RECALL, BulkUploadBody, ReindexBody
 from services.resources import Resources
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.web.requests import converted
 from services.wire.ingest import (
@@ -108,7 +108,7 @@ class AdminController(Controller):
         request: Request[Any, Any, Any],
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
-        workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
     ) -> JobQueued:
         """Queue a job that builds a generation beside the live one, verifies it and promotes it."""
         # Read here: Litestar takes 0 and "true" for booleans.
@@ -217,5 +217,5 @@ def _searches(resources: Resources, back: timedelta) -> list[SearchRecall]:
 def _queue_reindex(resources: Resources, job_runner: JobRunner, asked: ReindexRequest) -> str:
     with resources.database.read() as session:
         if asked.model_version and generations.model_path(session, asked.model_version) is None:
-            raise NotFound("registered model", asked.model_version, remedy="`lookalike train` makes one.")
+            raise ResourceNotFound("registered model", asked.model_version, remedy="`lookalike train` makes one.")
     return job_runner.queue_reindex(asked.model_version, force=asked.force)

@@ -19,12 +19,12 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from db.models import ENDED, JobState, Role
 from db.rows import jobs
-from services.errors import BadQuery, NotFound
+from services.errors import BadQuery, ResourceNotFound
 from services.ingest.files.rejects import rejects_csv
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.rest.openapi_examples import CANCELLED, JOB, JOBS, EventsAnswer, RejectsAnswer
 from services.resources import Resources
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.wire.ingest import JobAnswer, JobList, JobProgressAnswer
 
@@ -52,7 +52,7 @@ class JobController(Controller):
     async def newest(
         self,
         resources: NamedDependency[Resources],
-        workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
         in_state: Annotated[JobState | None, QueryParameter(name="state", examples=[Example(value="running")])] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
         cursor: Annotated[
@@ -67,7 +67,7 @@ class JobController(Controller):
 
     @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="A job's state, progress and counts")
     async def job(
-        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
         """Return the job as it stands."""
         return _answer(await workers.run(_find, resources, job_id))
@@ -84,7 +84,7 @@ class JobController(Controller):
         request: Request[Any, Any, Any],
         job_id: FromPath[str],
         resources: NamedDependency[Resources],
-        workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
     ) -> ServerSentEvent | Response[None]:
         """Send the job whenever it has changed, until it has ended, as server-sent events.
 
@@ -104,7 +104,7 @@ class JobController(Controller):
         summary="What a job did not accept",
     )
     async def rejects(
-        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> Response[str]:
         """Return the rejects as CSV: file, line, id, field, reason, text."""
         disposition = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
@@ -118,7 +118,7 @@ class JobController(Controller):
         summary="Cancel a job",
     )
     async def cancel(
-        self, job_id: FromPath[str], job_runner: NamedDependency[JobRunner], workers: NamedDependency[Workers]
+        self, job_id: FromPath[str], job_runner: NamedDependency[JobRunner], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
         """Cancel a queued job at once, and a running one soon, unless it ends before. What it has done is kept."""
         return _answer(await workers.run(job_runner.cancel, job_id))
@@ -128,7 +128,7 @@ def _find(resources: Resources, job_id: str) -> Job:
     with resources.database.read() as session:
         job = jobs.find_job(session, job_id)
     if job is None:
-        raise NotFound("job", job_id)
+        raise ResourceNotFound("job", job_id)
     return job
 
 
@@ -159,7 +159,7 @@ def _rejects(resources: Resources, job_id: str) -> str:
 
 
 async def _job_events(
-    resources: Resources, workers: Workers, job_id: str, seen: str
+    resources: Resources, workers: WorkerThreads, job_id: str, seen: str
 ) -> AsyncIterator[ServerSentEventMessage]:
     loop = asyncio.get_running_loop()
     until, silent_since = loop.time() + _STREAMS_FOR_S, loop.time()

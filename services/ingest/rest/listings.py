@@ -22,7 +22,7 @@ from services.ingest.rest.listing_bodies import (
 )
 from services.ingest.rest.openapi_examples import CHANGED, CREATED
 from services.resources import Resources
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.web.requests import converted
 from services.wire.ingest import ListingWritten, WrittenPhoto
@@ -53,7 +53,7 @@ class ListingController(Controller):
         request: AnyRequest,
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
-        change_workers: NamedDependency[Workers],
+        change_workers: NamedDependency[WorkerThreads],
     ) -> ListingWritten:
         """Add a listing with its photos, by URL (JSON) or as files (a form)."""
         values, is_json, photos = await _read(request, resources)
@@ -74,7 +74,7 @@ class ListingController(Controller):
         listing_id: FromPath[str],
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
-        change_workers: NamedDependency[Workers],
+        change_workers: NamedDependency[WorkerThreads],
     ) -> Response[ListingWritten]:
         """Make the listing be as given, with these photos and no others. 201 if there was none of this id."""
         values, is_json, photos = await _read(request, resources)
@@ -94,7 +94,7 @@ class ListingController(Controller):
         listing_id: FromPath[str],
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
-        change_workers: NamedDependency[Workers],
+        change_workers: NamedDependency[WorkerThreads],
     ) -> ListingWritten:
         """Change the fields that are given; `photos` replaces all of them."""
         values, is_json, photos = await _read(request, resources)
@@ -106,7 +106,7 @@ class ListingController(Controller):
         self,
         listing_id: FromPath[str],
         listing_changes: NamedDependency[ListingChanges],
-        change_workers: NamedDependency[Workers],
+        change_workers: NamedDependency[WorkerThreads],
     ) -> None:
         """Delete the listing with its photos; no search finds it from now on."""
         await change_workers.run(listing_changes.delete, listing_id)

@@ -8,7 +8,7 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from db.models import Role
-from services.errors import NotFound
+from services.errors import ResourceNotFound
 from services.ingest.models.evaluation import PAGE, report_folder
 from services.ingest.rest.openapi_examples import MODEL_CARD, ReportAnswer
 from services.resources import Resources
@@ -49,7 +49,7 @@ class ModelController(Controller):
         try:
             page = (report_folder(resources.settings, version) / PAGE).read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise NotFound("report of model", version, remedy="`lookalike evaluate` writes one.") from error
+            raise ResourceNotFound("report of model", version, remedy="`lookalike evaluate` writes one.") from error
         return Response(page, media_type="text/html", headers=_AS_IT_IS)
 
 

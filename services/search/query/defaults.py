@@ -11,7 +11,7 @@ from services.search.query.tokens import TasteSubject, TasteWrong, decode_subjec
 from services.wire.search import SearchFields
 
 if TYPE_CHECKING:
-    from services.search.query.subjects import Subject
+    from services.search.query.subjects import QuerySource
     from services.wire.search import Recommendation
 
 _NOTHING_NEAR = "has no {0} to compare with: that of a listing that is asked by is taken; else give `near_{0}`"
@@ -22,7 +22,7 @@ def plain_fields(asked: SearchFields) -> SearchFields:
     return SearchFields(**{name: getattr(asked, name) for name in SearchFields.__struct_fields__})
 
 
-def resolved(fields: SearchFields, subject: Subject) -> SearchFields:
+def resolved(fields: SearchFields, subject: QuerySource) -> SearchFields:
     """Return the fields with what they leave to the listing that is asked by, so that they say all without it.
 
     Raises:

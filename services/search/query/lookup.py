@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db.rows import listings, photos
-from services.errors import NotFound
+from services.errors import ResourceNotFound
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -24,7 +24,7 @@ def find_listing(session: Session, listing_id: str) -> Listing:
     """
     rows = listings.listings_by_id(session, [listing_id])
     if not rows:
-        raise NotFound("listing", listing_id)
+        raise ResourceNotFound("listing", listing_id)
     return rows[0]
 
 
@@ -36,5 +36,5 @@ def find_photo(session: Session, photo_id: int) -> Photo:
     """
     rows = photos.photos_by_id(session, [photo_id]) if 0 < photo_id <= LARGEST_ID else []
     if not rows:
-        raise NotFound("photo", photo_id)
+        raise ResourceNotFound("photo", photo_id)
     return rows[0]

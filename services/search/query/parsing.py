@@ -23,7 +23,7 @@ LONGEST_LIST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RankingOptions:
     """How results are ranked beyond their similarity.
 
     Attributes:
@@ -74,7 +74,7 @@ class Query:
     k: int = 10
     where: Filter = field(default_factory=Filter)
     engine: Engine = Engine.AUTO
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: RankingOptions = field(default_factory=RankingOptions)
     category_aware: bool | None = None
     crop: Crop = WHOLE
 
@@ -134,8 +134,8 @@ def _filter(fields: SearchFields) -> Filter:
     )
 
 
-def _wishes(fields: SearchFields) -> Wishes:
-    return Wishes(
+def _wishes(fields: SearchFields) -> RankingOptions:
+    return RankingOptions(
         min_score=fields.min_score or 0.0,
         diversity=fields.diversity,
         price_weight=fields.price_weight,

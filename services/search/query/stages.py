@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _RETRY_AFTER_S = 1.0
 
 
-class Stages:
+class StageTimes:
     """The milliseconds of one request's stages. Between two stages, a request that is past its deadline ends.
 
     Args:

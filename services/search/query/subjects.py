@@ -14,14 +14,14 @@ from db.rows.payloads import to_bytes
 from ml.embedding.batching import EmbedderBusy, EmbedderClosed
 from ml.photos.crops import WHOLE
 from ml.photos.preprocess import PhotoError
-from services.errors import BadQuery, Conflict, NotFound, Overloaded, PhotoRejected, Unavailable
+from services.errors import BadQuery, Conflict, Overloaded, PhotoRejected, ResourceNotFound, ServiceUnavailable
 from services.search.query.lookup import LARGEST_ID
 from services.search.query.photo_cache import QueryPhotos
 from services.search.query.tokens import (
     ListingSubject,
     PhotoSubject,
+    QuerySourceKey,
     StoredPhotoSubject,
-    SubjectKey,
     TasteSubject,
     decode_vector,
 )
@@ -29,7 +29,7 @@ from services.search.query.tokens import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from db.rows.found import AskedListing, AskedPhoto
+    from db.rows.found import QueryListing, QueryPhoto
     from db.rows.payloads import FoundListing
     from db.vectors.base import Vector
     from ml.embedding.openvino_embedder import Embeddings
@@ -42,7 +42,7 @@ _BELIEFS_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class QuerySource:
     """What is searched by, as vectors of one model.
 
     Attributes:
@@ -54,7 +54,7 @@ class Subject:
         beliefs: the likeliest categories with their probabilities.
     """
 
-    key: SubjectKey
+    key: QuerySourceKey
     vectors: tuple[Vector, ...]
     negatives: tuple[Vector, ...] = ()
     seller: str = ""
@@ -65,7 +65,7 @@ class Subject:
     beliefs: tuple[tuple[str, float], ...] = ()
 
 
-class Subjects:
+class QuerySources:
     """Makes subjects for the model of a generation. Safe to use from several threads."""
 
     def __init__(self, resources: Resources) -> None:
@@ -74,7 +74,7 @@ class Subjects:
         # Decoding takes a core and, for the largest photos, hundreds of megabytes: no more at once than cores.
         self._decoding = threading.BoundedSemaphore(resources.settings.thread_count)
 
-    def of_upload(self, content: bytes, crop: Crop, model_version: str) -> Subject:
+    def of_upload(self, content: bytes, crop: Crop, model_version: str) -> QuerySource:
         """Return the subject of a photo's bytes.
 
         Raises:
@@ -83,7 +83,7 @@ class Subjects:
         """
         return self._embedded(content, crop, model_version, kept_as=lambda: self._photos.keep(content))
 
-    def of_url(self, url: str, crop: Crop, model_version: str) -> Subject:
+    def of_url(self, url: str, crop: Crop, model_version: str) -> QuerySource:
         """Return the subject of a photo that lies at a public address.
 
         Raises:
@@ -92,7 +92,7 @@ class Subjects:
         """
         return self.of_upload(self._resources.photo_fetcher.fetch(url), crop, model_version)
 
-    def of_key(self, key: SubjectKey, crop: Crop, model_version: str) -> Subject:
+    def of_key(self, key: QuerySourceKey, crop: Crop, model_version: str) -> QuerySource:
         """Return the subject that a key stands for; of a listing, a crop is of its first photo.
 
         Raises:
@@ -110,25 +110,25 @@ class Subjects:
             raise BadQuery("crop", "is of one photo, and a recommendation is of several listings")
         return self._of_taste(key, model_version)
 
-    def photo_of(self, key: SubjectKey, model_version: str) -> bytes:
+    def photo_of(self, key: QuerySourceKey, model_version: str) -> bytes:
         """Return the photo that a key is of; of a listing, the first one.
 
         Raises:
             NotFound: there is no such listing or photo, none is kept any longer, or it is of several.
         """
         if isinstance(key, TasteSubject):
-            raise NotFound("photo of", "a recommendation", remedy="It is by several.")
+            raise ResourceNotFound("photo of", "a recommendation", remedy="It is by several.")
         if isinstance(key, ListingSubject):
             photos_asked = self._asked_listing(key.listing_id, model_version).photos
         elif isinstance(key, PhotoSubject) and isinstance(key.kept_as, str):
             if (content := self._photos.find(key.kept_as)) is None:
-                raise NotFound("photo that is still kept of query", key.kept_as, remedy="Send it again.")
+                raise ResourceNotFound("photo that is still kept of query", key.kept_as, remedy="Send it again.")
             return content
         else:
             photo_id = key.photo_id if isinstance(key, StoredPhotoSubject) else key.kept_as
             photos_asked = self._asked_photo(int(photo_id), model_version).photos
         if not photos_asked:
-            raise NotFound("photo of listing", getattr(key, "listing_id", ""))
+            raise ResourceNotFound("photo of listing", getattr(key, "listing_id", ""))
         return self._stored_content(photos_asked[0])
 
     def embed(self, content: bytes, crop: Crop, model_version: str) -> Embeddings:
@@ -150,45 +150,49 @@ class Subjects:
         except EmbedderBusy as busy:
             raise Overloaded("Too many photos wait to be embedded", retry_after_s=busy.retry_after_s) from busy
         except EmbedderClosed as error:  # two other models were asked for while this photo was decoded, or at shutdown
-            raise Unavailable("The model is being changed, or the service stops. Try again in a moment.") from error
+            raise ServiceUnavailable(
+                "The model is being changed, or the service stops. Try again in a moment."
+            ) from error
 
-    def _embedded(self, content: bytes, crop: Crop, model_version: str, *, kept_as: Callable[[], str | int]) -> Subject:
+    def _embedded(
+        self, content: bytes, crop: Crop, model_version: str, *, kept_as: Callable[[], str | int]
+    ) -> QuerySource:
         found = self.embed(content, crop, model_version)
         (vector,), (probabilities,) = found.vectors, found.probabilities
         categories = self._resources.query_embedder(model_version).bundle.categories
         likeliest = np.argsort(-probabilities, kind="stable")[:_BELIEFS_KEPT]
         beliefs = tuple((categories[row], round(float(probabilities[row]), 4)) for row in likeliest)
         key = PhotoSubject(model_version, to_bytes(vector), kept_as(), beliefs)
-        return Subject(key, (np.asarray(vector, dtype=np.float32),), beliefs=beliefs)
+        return QuerySource(key, (np.asarray(vector, dtype=np.float32),), beliefs=beliefs)
 
-    def _of_listing(self, key: ListingSubject, crop: Crop, model_version: str) -> Subject:
+    def _of_listing(self, key: ListingSubject, crop: Crop, model_version: str) -> QuerySource:
         asked = self._asked_listing(key.listing_id, model_version)
         if crop != WHOLE and asked.photos:
             return self._cropped(asked, crop, model_version)
         return _of_stored(key, f"Listing {asked.listing.id!r}", asked)
 
-    def _of_photo(self, key: StoredPhotoSubject, crop: Crop, model_version: str) -> Subject:
+    def _of_photo(self, key: StoredPhotoSubject, crop: Crop, model_version: str) -> QuerySource:
         asked = self._asked_photo(key.photo_id, model_version)
         if crop != WHOLE:
             return self._cropped(asked, crop, model_version)
         return _of_stored(key, f"Photo {key.photo_id}", asked)
 
-    def _asked_photo(self, photo_id: int, model_version: str) -> AskedListing:
+    def _asked_photo(self, photo_id: int, model_version: str) -> QueryListing:
         with self._resources.database.read() as session:
             possible = 0 < photo_id <= LARGEST_ID
             asked = asked_photo(session, photo_id, model_version=model_version) if possible else None
         if asked is None:
-            raise NotFound("photo", photo_id)
+            raise ResourceNotFound("photo", photo_id)
         return asked
 
-    def _asked_listing(self, listing_id: str, model_version: str) -> AskedListing:
+    def _asked_listing(self, listing_id: str, model_version: str) -> QueryListing:
         with self._resources.database.read() as session:
             asked = asked_listing(session, listing_id, model_version=model_version)
         if asked is None:
-            raise NotFound("listing", listing_id)
+            raise ResourceNotFound("listing", listing_id)
         return asked
 
-    def _cropped(self, asked: AskedListing, crop: Crop, model_version: str) -> Subject:
+    def _cropped(self, asked: QueryListing, crop: Crop, model_version: str) -> QuerySource:
         photo = asked.photos[0]
         subject = self._embedded(self._stored_content(photo), crop, model_version, kept_as=lambda: photo.id)
         assert isinstance(subject.key, PhotoSubject), "what was embedded is a photo"
@@ -197,13 +201,13 @@ class Subjects:
         )
         return _about(replace(subject, key=key), asked.listing)
 
-    def _stored_content(self, photo: AskedPhoto) -> bytes:
+    def _stored_content(self, photo: QueryPhoto) -> bytes:
         try:
             return self._resources.photo_files.read(photo.sha256)
         except FileNotFoundError as error:
-            raise NotFound("file of photo", photo.id) from error
+            raise ResourceNotFound("file of photo", photo.id) from error
 
-    def _of_query(self, key: PhotoSubject, crop: Crop, model_version: str) -> Subject:
+    def _of_query(self, key: PhotoSubject, crop: Crop, model_version: str) -> QuerySource:
         if crop != WHOLE and isinstance(key.kept_as, int):
             return self._of_photo(StoredPhotoSubject(key.kept_as), crop, model_version)
         if crop != WHOLE:
@@ -213,7 +217,7 @@ class Subjects:
         vector = decode_vector(key.vector, "query_token")
         if len(vector) != self._resources.live.current().generation.vector_size:
             raise BadQuery("query_token", "is none of ours: its vector is of another size than the model's")
-        subject = Subject(key, (vector,), beliefs=key.beliefs)
+        subject = QuerySource(key, (vector,), beliefs=key.beliefs)
         if key.listing_id is None:
             return subject
         return _about(subject, self._asked_listing(key.listing_id, model_version).listing)
@@ -224,7 +228,7 @@ class Subjects:
             raise Conflict("The photo of this query_token is kept no longer. Send it again to search by a part of it.")
         return content
 
-    def _of_taste(self, key: TasteSubject, model_version: str) -> Subject:
+    def _of_taste(self, key: TasteSubject, model_version: str) -> QuerySource:
         positive = self._listing_vectors(key.positive, "positive", model_version)
         negative = self._listing_vectors(key.negative, "negative", model_version)
         excluded = frozenset(key.positive) | frozenset(key.negative)
@@ -236,9 +240,9 @@ class Subjects:
             weights = (*weights, 1.0) if weights else ()
         if key.strategy == "best_score":
             vectors, negatives = _flat(positive), _flat(negative)
-            return Subject(key, vectors, negatives, excluded=excluded)
+            return QuerySource(key, vectors, negatives, excluded=excluded)
         vector = average_vector(_means(positive), _means(negative), weights or None, key.negative_weights or None)
-        return Subject(key, (vector,), excluded=excluded)
+        return QuerySource(key, (vector,), excluded=excluded)
 
     def _listing_vectors(self, listing_ids: Sequence[str], field: str, model_version: str) -> list[tuple[Vector, ...]]:
         """Return the vectors of each listing's photos, in the order of the ids.
@@ -285,17 +289,17 @@ def average_vector(
     return np.asarray(wanted / norm, dtype=np.float32)
 
 
-def _of_stored(key: SubjectKey, name: str, asked: AskedListing) -> Subject:
+def _of_stored(key: QuerySourceKey, name: str, asked: QueryListing) -> QuerySource:
     embedded = [photo for photo in asked.photos if photo.vector is not None]
     if not embedded:
         states = ", ".join(photo.state for photo in asked.photos) or "it has no photo"
         raise Conflict(f"{name} has no embedded photo to search by ({states}). Try again when it has one.")
     vectors = tuple(photo.vector for photo in embedded if photo.vector is not None)
     beliefs = tuple((photo.category, round(photo.probability, 4)) for photo in embedded[:1])
-    return _about(Subject(key, vectors, beliefs=beliefs), asked.listing)
+    return _about(QuerySource(key, vectors, beliefs=beliefs), asked.listing)
 
 
-def _about(subject: Subject, listing: FoundListing) -> Subject:
+def _about(subject: QuerySource, listing: FoundListing) -> QuerySource:
     return replace(
         subject,
         seller=listing.seller,

@@ -109,10 +109,10 @@ class TasteSubject(msgspec.Struct, array_like=True, tag="r", frozen=True):
             raise TasteWrong(f"{name}_weights", f"give one number above 0 for each of `{name}`")
 
 
-SubjectKey = PhotoSubject | ListingSubject | StoredPhotoSubject | TasteSubject
+QuerySourceKey = PhotoSubject | ListingSubject | StoredPhotoSubject | TasteSubject
 
 
-class Found(msgspec.Struct, array_like=True, frozen=True):
+class SearchOrigin(msgspec.Struct, array_like=True, frozen=True):
     """Where results came from; it stays the same for a whole walk through them."""
 
     model_version: str
@@ -134,9 +134,9 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True):
         rest: the results not yet shown, in their order: see `Frozen`; empty until the second page.
     """
 
-    subject: SubjectKey
+    subject: QuerySourceKey
     fields: SearchFields
-    found: Found
+    found: SearchOrigin
     seen: bytes = b""
     rest: bytes = b""
 
@@ -211,19 +211,19 @@ def decode_vector(content: bytes, field: str) -> Vector:
     return from_bytes(content)
 
 
-def encode(value: SubjectKey | Cursor) -> str:
+def encode(value: QuerySourceKey | Cursor) -> str:
     """Return a token or a cursor as text."""
     content = msgspec.msgpack.encode(value)
     return base64.urlsafe_b64encode(content + _check(content)).decode().rstrip("=")
 
 
-def decode_subject(text: str) -> SubjectKey:
+def decode_subject(text: str) -> QuerySourceKey:
     """Return what a query token stands for.
 
     Raises:
         BadQuery: it is none, or not whole.
     """
-    subject: SubjectKey = _decode(text, msgspec.msgpack.Decoder(SubjectKey), "query_token")
+    subject: QuerySourceKey = _decode(text, msgspec.msgpack.Decoder(QuerySourceKey), "query_token")
     return subject
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from db.rows.found import FoundPhoto
     from services.search.results.paging import Answer
     from services.search.results.ranking import Ranked
-    from services.search.service import Classification
+    from services.search.service import PhotoClassification
 
 
 class StoredBytes(Protocol):
@@ -51,15 +51,15 @@ def search_answer(answer: Answer) -> wire.SearchAnswer:
     )
 
 
-def classify_answer(classification: Classification) -> wire.Classification:
+def classify_answer(classification: PhotoClassification) -> wire.Classification:
     """Return a classification as JSON has it."""
     guesses = [wire.CategoryProbability(guess.category, guess.probability) for guess in classification.categories]
     return wire.Classification(guesses, classification.confident, classification.model_version)
 
 
-def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.Listing:
+def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAnswer:
     """Return a listing as JSON has it."""
-    return wire.Listing(
+    return wire.ListingAnswer(
         listing_id=listing.id,
         title=listing.title,
         description=listing.description,

@@ -17,10 +17,10 @@ from services.resources import Resources
 from services.search.query.lookup import find_listing
 from services.search.rest.answers import listing_answer, listing_summary
 from services.search.rest.openapi_examples import CATEGORIES, LISTING, NEWEST, PhotoAnswer, ThumbnailAnswer
-from services.search.rest.pictures import Conditions, photo_response, query_photo_response, thumbnail_response
+from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE
 from services.search.service import SearchService
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.wire import search as wire
 
@@ -39,7 +39,7 @@ class CatalogueController(Controller):
 
     @get("/categories", responses=CATEGORIES, summary="The categories, with their numbers of listings")
     async def categories(
-        self, resources: NamedDependency[Resources], workers: NamedDependency[Workers]
+        self, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> list[wire.CategoryCount]:
         """Return every category, most listings first."""
         return await workers.run(_categories, resources)
@@ -56,7 +56,7 @@ class CatalogueController(Controller):
         request: AnyRequest,
         photo_id: FromPath[int],
         resources: NamedDependency[Resources],
-        workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
         v: Version = None,
     ) -> Response[bytes]:
         """Return the photo's file, byte for byte. 304 without a body answers a fitting If-None-Match."""
@@ -74,7 +74,7 @@ class CatalogueController(Controller):
         request: AnyRequest,
         photo_id: FromPath[int],
         resources: NamedDependency[Resources],
-        workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
         size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
         v: Version = None,
     ) -> Response[bytes]:
@@ -100,7 +100,7 @@ async def query_photo(
     query_token: Annotated[str, QueryParameter(description="From the answer to the search.")],
     resources: NamedDependency[Resources],
     search_service: NamedDependency[SearchService],
-    workers: NamedDependency[Workers],
+    workers: NamedDependency[WorkerThreads],
     size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = 512,
 ) -> Response[bytes]:
     """Return a small copy of the photo that was searched by: an upload is kept for a quarter of an hour.
@@ -113,7 +113,7 @@ async def query_photo(
 
 
 def _query_photo(
-    resources: Resources, search: SearchService, token: str, *, size: int, conditions: Conditions
+    resources: Resources, search: SearchService, token: str, *, size: int, conditions: CacheConditions
 ) -> Response[bytes]:
     return query_photo_response(resources, search.photo_of(token), size, conditions=conditions)
 
@@ -126,8 +126,8 @@ def _query_photo(
     summary="A listing",
 )
 async def get_listing(
-    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[Workers]
-) -> wire.Listing:
+    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+) -> wire.ListingAnswer:
     """Return a listing with its photos."""
     return await workers.run(_listing, resources, listing_id)
 
@@ -141,7 +141,7 @@ async def get_listing(
 )
 async def newest_listings(
     resources: NamedDependency[Resources],
-    workers: NamedDependency[Workers],
+    workers: NamedDependency[WorkerThreads],
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
     cursor: Annotated[
         str | None, QueryParameter(description="From the answer before.", examples=[Example(value="7")])
@@ -172,11 +172,11 @@ def _categories(resources: Resources) -> list[wire.CategoryCount]:
         return [wire.CategoryCount(*counted) for counted in listings.category_counts(session).items()]
 
 
-def _listing(resources: Resources, listing_id: str) -> wire.Listing:
+def _listing(resources: Resources, listing_id: str) -> wire.ListingAnswer:
     with resources.database.read() as session:
         return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]))
 
 
-def _conditions(request: AnyRequest, version: str | None) -> Conditions:
+def _conditions(request: AnyRequest, version: str | None) -> CacheConditions:
     headers = request.headers
-    return Conditions(version, headers.get("if-none-match", ""), headers.get("accept", ""))
+    return CacheConditions(version, headers.get("if-none-match", ""), headers.get("accept", ""))

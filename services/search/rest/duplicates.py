@@ -19,7 +19,7 @@ from services.search.query.tokens import ListingSubject
 from services.search.rest.openapi_examples import DUPLICATES
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.wire import search as wire
 
@@ -38,7 +38,7 @@ async def get_duplicates(
     listing_id: FromPath[str],
     resources: NamedDependency[Resources],
     search_service: NamedDependency[SearchService],
-    workers: NamedDependency[Workers],
+    workers: NamedDependency[WorkerThreads],
     k: Annotated[int, QueryParameter(ge=0, le=100, description="Similar listings, at most; copies are all told.")] = 10,
 ) -> list[wire.Duplicate]:
     """Return copies, identical ones first, then similar listings; those that were rejected are left out.

@@ -74,7 +74,7 @@ CATEGORIES = answered(
 )
 LISTING = answered(
     200,
-    wire.Listing(
+    wire.ListingAnswer(
         listing_id="lamp-2",
         title="Brass desk lamp",
         description="As new",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from litestar import Response
 
-from services.errors import NotFound
+from services.errors import ResourceNotFound
 from services.search.query.lookup import find_photo
 from services.search.rest.answers import photo_version
 from services.search.rest.thumbnails import accepted_format, thumbnail
@@ -27,7 +27,7 @@ MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class CacheConditions:
     """What a client says of the copy that it wants.
 
     Attributes:
@@ -46,7 +46,7 @@ class Conditions:
         return bool(tags & {tag, "*"})
 
 
-def photo_response(resources: Resources, photo_id: int, conditions: Conditions) -> Response[bytes]:
+def photo_response(resources: Resources, photo_id: int, conditions: CacheConditions) -> Response[bytes]:
     """Return the photo's file, as it was ingested.
 
     Raises:
@@ -58,7 +58,9 @@ def photo_response(resources: Resources, photo_id: int, conditions: Conditions) 
     )
 
 
-def thumbnail_response(resources: Resources, photo_id: int, size: int, *, conditions: Conditions) -> Response[bytes]:
+def thumbnail_response(
+    resources: Resources, photo_id: int, size: int, *, conditions: CacheConditions
+) -> Response[bytes]:
     """Return the photo as WebP or JPEG with a longer side of at most `size` pixels.
 
     Raises:
@@ -74,7 +76,9 @@ def thumbnail_response(resources: Resources, photo_id: int, size: int, *, condit
     )
 
 
-def query_photo_response(resources: Resources, content: bytes, size: int, *, conditions: Conditions) -> Response[bytes]:
+def query_photo_response(
+    resources: Resources, content: bytes, size: int, *, conditions: CacheConditions
+) -> Response[bytes]:
     """Return a photo that was searched by as WebP or JPEG, as `thumbnail_response` does; no cache between may keep it.
 
     Raises:
@@ -92,12 +96,12 @@ def query_photo_response(resources: Resources, content: bytes, size: int, *, con
 _BY_ACCEPT = {"Vary": "Accept"}
 
 
-def _keeping(photo: Photo, conditions: Conditions) -> dict[str, str]:
+def _keeping(photo: Photo, conditions: CacheConditions) -> dict[str, str]:
     return {"Cache-Control": KEEP if conditions.version == photo_version(photo) else ASK_AGAIN}
 
 
 def _response(
-    tag: str, keeping: Mapping[str, str], conditions: Conditions, content: Callable[[], tuple[bytes, str]]
+    tag: str, keeping: Mapping[str, str], conditions: CacheConditions, content: Callable[[], tuple[bytes, str]]
 ) -> Response[bytes]:
     """Return what `content` makes, bytes and format, unless the client has it."""
     headers = {
@@ -122,4 +126,4 @@ def _content(resources: Resources, photo: Photo) -> bytes:
     try:
         return resources.photo_files.read(photo.sha256)
     except FileNotFoundError as error:
-        raise NotFound("file of photo", photo.id) from error
+        raise ResourceNotFound("file of photo", photo.id) from error

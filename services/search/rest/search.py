@@ -22,7 +22,7 @@ from services.search.rest.answers import classify_answer, search_answer
 from services.search.rest.openapi_bodies import BatchBody, ClassifyBody, RecommendBody, SearchBody, SimilarQuery
 from services.search.rest.openapi_examples import BATCH, CLASSIFY, SEARCH
 from services.search.service import SearchService
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_of, problem_responses
 from services.web.requests import converted, form_values
 from services.wire import search as wire
@@ -67,8 +67,8 @@ class SearchController(Controller):
         self,
         request: AnyRequest,
         search_service: NamedDependency[SearchService],
-        workers: NamedDependency[Workers],
-        search_workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
+        search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by an uploaded photo (multipart); by a listing, a photo, its address or an earlier query (JSON)."""
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
@@ -93,7 +93,10 @@ class SearchController(Controller):
         summary="Several searches at once",
     )
     async def batch(
-        self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
+        self,
+        request: AnyRequest,
+        search_service: NamedDependency[SearchService],
+        workers: NamedDependency[WorkerThreads],
     ) -> wire.BatchAnswer:
         """Answer each of up to 20 searches, or say what is wrong with it; the others are answered all the same."""
         asked = converted(await request.json(), wire.BatchSearch, strict=True).queries
@@ -126,8 +129,8 @@ class SearchController(Controller):
         listing_id: FromPath[str],
         search_fields: NamedDependency[SkipValidation[wire.SearchFields]],
         search_service: NamedDependency[SearchService],
-        workers: NamedDependency[Workers],
-        search_workers: NamedDependency[Workers],
+        workers: NamedDependency[WorkerThreads],
+        search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by a listing's photos; the listing itself is left out."""
         pool = workers if _embeds(search_fields) else search_workers
@@ -143,7 +146,10 @@ class SearchController(Controller):
         summary="Find listings for a buyer who liked some and not others",
     )
     async def recommend(
-        self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
+        self,
+        request: AnyRequest,
+        search_service: NamedDependency[SearchService],
+        workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by what was liked, away from what was not; all of it is left out."""
         asked = converted(await request.json(), wire.Recommendation, strict=True)
@@ -157,7 +163,10 @@ class SearchController(Controller):
         summary="Say which category a photo belongs to",
     )
     async def classify(
-        self, request: AnyRequest, search_service: NamedDependency[SearchService], workers: NamedDependency[Workers]
+        self,
+        request: AnyRequest,
+        search_service: NamedDependency[SearchService],
+        workers: NamedDependency[WorkerThreads],
     ) -> wire.Classification:
         """Return the likeliest categories of an uploaded photo."""
         form = converted(form_values(await request.form()), ClassifyForm, strict=False)

@@ -12,7 +12,7 @@ from db.rows.payloads import payload_of
 from ml.photos.crops import WHOLE
 from services.errors import BadQuery, Conflict
 from services.search.query.parsing import check_k, query_of
-from services.search.query.stages import Stages
+from services.search.query.stages import StageTimes
 from services.search.query.tokens import Frozen, decode_cursor, encode, listing_hash, unpack_hashes
 from services.search.results.ranking import scored
 from services.search.results.ranking_pool import reference_of
@@ -23,8 +23,8 @@ from services.wire.search import Empty, SearchFields
 if TYPE_CHECKING:
     from services.resources import Resources
     from services.search.query.parsing import Query
-    from services.search.query.subjects import Subjects
-    from services.search.query.tokens import Cursor, Found
+    from services.search.query.subjects import QuerySources
+    from services.search.query.tokens import Cursor, SearchOrigin
     from services.search.results.ranking import Ranked
     from services.search.results.ranking_pool import Pools
 
@@ -41,7 +41,7 @@ class Answer:
     """
 
     results: tuple[Ranked, ...]
-    found: Found
+    found: SearchOrigin
     took_ms: dict[str, float]
     cursor: str | None = None
     query_token: str | None = None
@@ -49,10 +49,10 @@ class Answer:
     empty: Empty | None = None
 
 
-class Walks:
+class Pager:
     """Leads on from one page to the next. Safe to use from several threads."""
 
-    def __init__(self, resources: Resources, subjects: Subjects, pools: Pools) -> None:
+    def __init__(self, resources: Resources, subjects: QuerySources, pools: Pools) -> None:
         self._resources, self._subjects, self._pools = resources, subjects, pools
 
     def next_page(self, text: str, fields: SearchFields, *, also: object = ()) -> Answer:
@@ -69,7 +69,7 @@ class Walks:
         if also or msgspec.structs.replace(fields, k=10, cursor=None) != SearchFields():
             raise BadQuery("cursor", "holds the whole query: give nothing besides it but `k`")
         check_k(fields.k)
-        stages = Stages(self._resources.settings.request_timeout_s)
+        stages = StageTimes(self._resources.settings.request_timeout_s)
         cursor = decode_cursor(text)
         query = query_of(msgspec.structs.replace(cursor.fields, k=fields.k))
         rest = Frozen.unpacked(cursor.rest) if cursor.rest else self._freeze(cursor, query, stages)
@@ -85,7 +85,7 @@ class Walks:
             empty=None if shown else Empty("end", "There are no more results."),
         )
 
-    def _freeze(self, cursor: Cursor, query: Query, stages: Stages) -> Frozen:
+    def _freeze(self, cursor: Cursor, query: Query, stages: StageTimes) -> Frozen:
         """Return what follows the first page, in order, down to `MAX_DEPTH` listings.
 
         Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from db.rows.found import FoundPhoto
     from db.rows.payloads import FoundListing
     from ml.bundle.score_map import ScoreMap
-    from services.search.query.parsing import Wishes
+    from services.search.query.parsing import RankingOptions
     from services.search.retrieval.candidates import Candidate
 
 
@@ -59,7 +59,7 @@ def shown_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[f
     return [round(probability, 6) for probability in score_map(cosines).tolist()]
 
 
-def factors(listing: FoundListing, reference: Reference, wishes: Wishes) -> dict[str, float]:
+def factors(listing: FoundListing, reference: Reference, wishes: RankingOptions) -> dict[str, float]:
     """Return, for each weight w above 0, the factor that a listing's score is multiplied by: 1 - w (1 - n).
 
     The nearness n, in [0, 1], is
@@ -98,7 +98,7 @@ def _recency(listing: FoundListing, reference: Reference) -> float:
 
 
 def ranked(
-    candidates: Sequence[Candidate], wishes: Wishes, *, reference: Reference, score_map: ScoreMap | None
+    candidates: Sequence[Candidate], wishes: RankingOptions, *, reference: Reference, score_map: ScoreMap | None
 ) -> list[Ranked]:
     """Return the candidates with their scores, best first; those below `min_score` are left out."""
     results = scored(candidates, wishes, reference=reference, score_map=score_map)
@@ -109,7 +109,7 @@ def ranked(
 
 
 def scored(
-    candidates: Sequence[Candidate], wishes: Wishes, *, reference: Reference, score_map: ScoreMap | None
+    candidates: Sequence[Candidate], wishes: RankingOptions, *, reference: Reference, score_map: ScoreMap | None
 ) -> list[Ranked]:
     """Return the candidates, in their order, with their scores."""
     similarities = shown_scores([candidate.cosine for candidate in candidates], score_map)
@@ -119,7 +119,7 @@ def scored(
     ]
 
 
-def _ranked(candidate: Candidate, similarity: float, wishes: Wishes, reference: Reference) -> Ranked:
+def _ranked(candidate: Candidate, similarity: float, wishes: RankingOptions, reference: Reference) -> Ranked:
     found = factors(candidate.photo.listing, reference, wishes) if wishes.weighs else {}
     score = similarity * float(np.prod(list(found.values()))) if found else similarity
     return Ranked(candidate.photo, candidate.cosine, similarity, round(score, 6), found)

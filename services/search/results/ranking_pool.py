@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from db.vectors.base import Filter
     from ml.bundle.score_map import ScoreMap
     from services.indexing.live import IndexSet
-    from services.search.query.parsing import Query, Wishes
-    from services.search.query.stages import Stages
-    from services.search.query.subjects import Subject
+    from services.search.query.parsing import Query, RankingOptions
+    from services.search.query.stages import StageTimes
+    from services.search.query.subjects import QuerySource
     from services.search.results.ranking import Ranked
     from services.search.retrieval.candidates import Candidate
     from services.search.retrieval.engines import Engines, Searched
@@ -70,12 +70,12 @@ class Pools:
     def ranked(
         self,
         live: IndexSet,
-        subject: Subject,
+        subject: QuerySource,
         query: Query,
         *,
         count: int,
         score_map: ScoreMap | None,
-        stages: Stages,
+        stages: StageTimes,
     ) -> RankedPool:
         """Return the `count` nearest listings or more, in the order that is asked for; fewer where there are none.
 
@@ -99,7 +99,7 @@ class Pools:
         return RankedPool(results, searched, best[0] if best else None, restricted)
 
     def _candidates(
-        self, live: IndexSet, subject: Subject, query: Query, *, count: int, restricted: tuple[str, ...]
+        self, live: IndexSet, subject: QuerySource, query: Query, *, count: int, restricted: tuple[str, ...]
     ) -> tuple[Searched, list[Candidate]]:
         def search(where: Filter) -> Searched:
             return self._engines.search(live, subject.vectors, count=count, where=where, asked=query.engine)
@@ -133,19 +133,19 @@ class Pools:
         return np.stack([by_id.get(one.photo.id, nothing) for one in found])
 
 
-def pool_size(query: Query, subject: Subject) -> int:
+def pool_size(query: Query, subject: QuerySource) -> int:
     """Return how many candidates a first page takes: at least one more than it shows, to tell if there is a next."""
     if query.wishes.reorders or subject.negatives:
         return max(_FEWEST_RERANKED, _RERANKED * query.k)
     return query.k + 1
 
 
-def reference_of(wishes: Wishes) -> Reference:
+def reference_of(wishes: RankingOptions) -> Reference:
     """Return what prices, places and ages are compared with."""
     return Reference(wishes.near_price, wishes.near_currency, wishes.near_place or "", utc_now())
 
 
-def _restricted_to(subject: Subject, query: Query) -> tuple[str, ...]:
+def _restricted_to(subject: QuerySource, query: Query) -> tuple[str, ...]:
     """Return the categories that come first: those that the model is sure of, where the query names none."""
     is_wanted = CATEGORY_AWARE if query.category_aware is None else query.category_aware
     if not is_wanted or query.where.categories or query.where.category_path is not None:

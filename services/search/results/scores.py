@@ -11,12 +11,12 @@ from services.search.query.tokens import TasteSubject
 if TYPE_CHECKING:
     from ml.bundle.score_map import ScoreMap
     from services.resources import Resources
-    from services.search.query.tokens import SubjectKey
+    from services.search.query.tokens import QuerySourceKey
 
 log = logging.getLogger(__name__)
 
 
-def score_map_of(resources: Resources, subject: SubjectKey, model_version: str) -> ScoreMap | None:
+def score_map_of(resources: Resources, subject: QuerySourceKey, model_version: str) -> ScoreMap | None:
     """Return what the model's scores are read by; None, so that cosines are shown, where it has none.
 
     A mean of several vectors is not one photo's: nothing was measured of its cosines. Searches by stored vectors

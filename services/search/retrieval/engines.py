@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.errors import IndexUnavailable
-from services.indexing.audit import K, Sample
+from services.indexing.audit import AuditedSearch, K
 from services.search.retrieval.candidates import find_candidates
 from services.search.retrieval.costs import MeasuredCosts
-from services.search.retrieval.planner import Choice, Plan, Situation, choices, is_open, shape_of
+from services.search.retrieval.planner import Choice, SearchPlan, Situation, choices, is_open, shape_of
 from services.settings import Engine
 from services.web.metrics import count_plan
 
@@ -85,7 +85,9 @@ class Engines:
         count_plan(run.plan.name)
         if not run.plan.exact and run.first_hits is not None:
             vector, hits = run.first_hits
-            self._auditor.offer(Sample(generation, run.plan.engine, run.plan.name, shape, vector, run.where, hits[:K]))
+            self._auditor.offer(
+                AuditedSearch(generation, run.plan.engine, run.plan.name, shape, vector, run.where, hits[:K])
+            )
 
     def _known_kinds(self, live: IndexSet) -> Mapping[Engine, str]:
         known_at, kinds = self._kinds.get(live.generation.id, (0.0, {}))
@@ -98,7 +100,7 @@ class Engines:
 class _Run:
     """One plan's searches for one request, with what they took."""
 
-    def __init__(self, index: VectorIndex, plan: Plan, where: Filter) -> None:
+    def __init__(self, index: VectorIndex, plan: SearchPlan, where: Filter) -> None:
         self.plan, self.where = plan, where
         self.first_hits: tuple[Vector, Sequence[Hit]] | None = None
         self.took_s = 0.0

@@ -30,7 +30,7 @@ _ENGINES = (Engine.FAISS, Engine.QDRANT)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SearchPlan:
     """One way to search.
 
     Attributes:
@@ -46,11 +46,11 @@ class Plan:
     acorn: bool = False
 
 
-FAISS_EXACT = Plan("faiss exact", Engine.FAISS, exact=True)
-FAISS_IVF = Plan("faiss ivf", Engine.FAISS)
-QDRANT_EXACT = Plan("qdrant exact", Engine.QDRANT, exact=True)
-QDRANT_HNSW = Plan("qdrant hnsw", Engine.QDRANT)
-QDRANT_ACORN = Plan("qdrant acorn", Engine.QDRANT, acorn=True)
+FAISS_EXACT = SearchPlan("faiss exact", Engine.FAISS, exact=True)
+FAISS_IVF = SearchPlan("faiss ivf", Engine.FAISS)
+QDRANT_EXACT = SearchPlan("qdrant exact", Engine.QDRANT, exact=True)
+QDRANT_HNSW = SearchPlan("qdrant hnsw", Engine.QDRANT)
+QDRANT_ACORN = SearchPlan("qdrant acorn", Engine.QDRANT, acorn=True)
 
 PLANS = {plan.name: plan for plan in (FAISS_EXACT, FAISS_IVF, QDRANT_EXACT, QDRANT_HNSW, QDRANT_ACORN)}
 
@@ -58,7 +58,7 @@ PLANS = {plan.name: plan for plan in (FAISS_EXACT, FAISS_IVF, QDRANT_EXACT, QDRA
 class Costs(Protocol):
     """What plans are known, or thought, to cost."""
 
-    def expected_ms(self, plan: Plan, *, size: int, matching: int) -> float:
+    def expected_ms(self, plan: SearchPlan, *, size: int, matching: int) -> float:
         """Return the milliseconds that a search takes among `size` photos of which `matching` pass the filter."""
         ...
 
@@ -95,7 +95,7 @@ class Situation:
 class Choice:
     """A plan, and why it was chosen."""
 
-    plan: Plan
+    plan: SearchPlan
     reason: str
 
 
@@ -124,7 +124,7 @@ def _best_of(engine: Engine, situation: Situation, costs: Costs) -> tuple[float,
     return expected, Choice(best, _reason(best, expected, situation, left))
 
 
-def _possible(engine: Engine, situation: Situation) -> list[Plan]:
+def _possible(engine: Engine, situation: Situation) -> list[SearchPlan]:
     """Return the engine's plans, the exact one first: of two that cost the same, it is the better."""
     kind = situation.kinds[engine]
     if engine == Engine.FAISS:
@@ -136,7 +136,7 @@ def _possible(engine: Engine, situation: Situation) -> list[Plan]:
     return [QDRANT_EXACT, QDRANT_ACORN]
 
 
-def _reason(plan: Plan, expected_ms: float, situation: Situation, left: list[str]) -> str:
+def _reason(plan: SearchPlan, expected_ms: float, situation: Situation, left: list[str]) -> str:
     of = f"{situation.matching:,} of {situation.size:,}" if situation.matching is not None else f"of {situation.size:,}"
     reason = f"{of} photos pass the filter; about {expected_ms:.1f} ms"
     if plan.engine in (situation.asked, situation.setting):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from services.errors import Unavailable
+from services.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ QUEUE_PER_THREAD = 8
 """Requests that may wait for each thread: with 50 ms of work per request the last one waits 0.4 s."""
 
 
-class Workers:
+class WorkerThreads:
     """Runs the synchronous work of requests: decoding, embedding, searching, reading rows.
 
     OpenVINO and FAISS release the interpreter's lock, so threads do run side by side.
@@ -40,5 +40,5 @@ class Workers:
         if self._limiter is None:  # made here, since it belongs to the event loop that it is first used in
             self._limiter = CapacityLimiter(self._threads)
         if self._limiter.statistics().tasks_waiting >= self._queue and not self._limiter.available_tokens:
-            raise Unavailable("Too many requests are waiting. Try again in a moment.")
+            raise ServiceUnavailable("Too many requests are waiting. Try again in a moment.")
         return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=self._limiter)

@@ -9,12 +9,12 @@ from services.errors import (
     BadQuery,
     Conflict,
     KeyRefused,
-    NotFound,
     PhotoRejected,
     RateLimited,
+    ResourceNotFound,
     RoleMissing,
+    ServiceUnavailable,
     StorageFull,
-    Unavailable,
 )
 from services.web.problems import Problem, problem_of
 
@@ -27,7 +27,7 @@ PROBLEMS = (
     problem_of(BadQuery("k", "is 0, and must be 1 to 100")),
     problem_of(KeyRefused(presented=False)),
     problem_of(RoleMissing(Role.READ, Role.WRITE)),
-    problem_of(NotFound("listing", "lamp-1")),
+    problem_of(ResourceNotFound("listing", "lamp-1")),
     _plain(HTTPStatus.REQUEST_TIMEOUT, "Nothing more of the body came for 60 s."),
     problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again when it has one.")),
     _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large"),
@@ -37,6 +37,6 @@ PROBLEMS = (
     Problem(
         status=500, title="Internal error", detail="Something went wrong on our side. If it happens again, report it."
     ),
-    problem_of(Unavailable("The database does not answer. Try again in a moment.")),
+    problem_of(ServiceUnavailable("The database does not answer. Try again in a moment.")),
     problem_of(StorageFull()),
 )

@@ -10,7 +10,7 @@ import pytest
 
 from ml.embedding.batching import BatchLimits
 from ml.embedding.openvino_embedder import OpenVINOEmbedder
-from services.bench.requests import Comparison, RequestsBenchmark, Served, bench_requests, render
+from services.bench.requests import Comparison, RequestLatency, RequestsBenchmark, bench_requests, render
 from services.cli.main import main
 from tests.worlds import resources_in
 
@@ -45,7 +45,10 @@ def test_numbers_under_which_the_figures_would_mean_nothing_are_refused(
 
 def test_the_text_names_both_ways_the_ratio_and_the_machine() -> None:
     compared = Comparison(
-        threads=16, plain=Served(100.0, 150.5, 161.5), batched=Served(125.0, 120.5, 131.5), mean_batch=7.5
+        threads=16,
+        plain=RequestLatency(100.0, 150.5, 161.5),
+        batched=RequestLatency(125.0, 120.5, 131.5),
+        mean_batch=7.5,
     )
     text = render(
         RequestsBenchmark(

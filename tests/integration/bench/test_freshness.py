@@ -10,8 +10,8 @@ import pytest
 from db.models import Role
 from db.rows import keys, listings
 from services.bench.freshness import measure_freshness
-from services.cli.serve import Served, build_app
-from services.errors import Unavailable
+from services.cli.serve import ServedApp, build_app
+from services.errors import ServiceUnavailable
 from tests.servers import serving_on
 from tests.worlds import resources_in
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(resources: Resources, app: Served = Served.BOTH) -> Iterator[str]:
+def serving(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Iterator[str]:
     """Serve on a free port while the block runs; give the URL."""
     with serving_on(build_app(resources, app)) as port:
         yield f"http://127.0.0.1:{port}"
@@ -45,8 +45,8 @@ def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> Non
 def test_a_search_service_apart_is_asked(resources: Resources, tmp_path: Path) -> None:
     with (
         resources_in(tmp_path / "data") as others,  # FAISS of its own; the embedded Qdrant is held by the first
-        serving(resources, Served.INGEST) as url,
-        serving(others, Served.SEARCH) as search_url,
+        serving(resources, ServedApp.INGEST) as url,
+        serving(others, ServedApp.SEARCH) as search_url,
     ):
         found = measure_freshness(url, search_url=search_url, key="", changes=2, progress=lambda _count: None)
     assert found.changes == 2
@@ -55,7 +55,7 @@ def test_a_search_service_apart_is_asked(resources: Resources, tmp_path: Path) -
 def test_a_server_that_refuses_or_is_away_is_named(resources: Resources) -> None:
     with resources.database.write() as session:
         keys.create_key(session, "bench", Role.WRITE)
-    with serving(resources) as url, pytest.raises(Unavailable, match="401"):
+    with serving(resources) as url, pytest.raises(ServiceUnavailable, match="401"):
         measure_freshness(url, key="", changes=1, progress=lambda _count: None)
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(ServiceUnavailable, match="does not answer"):
         measure_freshness(url, key="", changes=1, progress=lambda _count: None)

@@ -19,7 +19,7 @@ from db.photo_bytes.folder import PhotoFiles
 from db.photo_bytes.object_store import RemotePhotoFiles
 from db.rows import photos
 from services.cli.serve import build_app
-from services.errors import BadInput, Unavailable
+from services.errors import BadInput, ServiceUnavailable
 from services.ingest.pipeline.embedding import PhotoEmbedder
 from services.resources import Resources
 from services.settings import Settings
@@ -170,7 +170,7 @@ def test_while_the_store_is_away_photos_wait_and_none_fails(
     )
     monkeypatch.setattr(PhotoFiles, "read", away)
     for _ in range(10):
-        with pytest.raises(Unavailable):
+        with pytest.raises(ServiceUnavailable):
             embedder.embed_pending()
     with resources.database.read() as session:
         assert photos.state_counts(session) == {"pending": 12, "embedded": 0, "failed": 0}

@@ -16,9 +16,9 @@ from db.rows.duplicates import ListingCopy
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
 from services.cli.serve import build_app
-from services.errors import NotFound
+from services.errors import ResourceNotFound
 from services.indexing import duplicates as finding
-from services.indexing.duplicates import CURSOR, DuplicateFinder, Found
+from services.indexing.duplicates import CURSOR, CopySearchCount, DuplicateFinder
 from services.ingest.duplicates.review import review
 from services.search.rest.duplicates import find_duplicates, get_duplicates
 from services.search.service import SearchService
@@ -125,14 +125,14 @@ def remove(resources: Resources, listing_id: str) -> None:
 
 
 def test_copies_are_found_with_their_verdicts(new: Resources) -> None:
-    assert finder(new).find() == Found(photos=2 * LISTINGS, pairs=3)
+    assert finder(new).find() == CopySearchCount(photos=2 * LISTINGS, pairs=3)
     assert copies(new, "listing-0") == {"listing-1": "identical", "listing-2": "same photo edited"}
     assert copies(new, "listing-2") == {"listing-0": "same photo edited", "listing-1": "same photo edited"}
     assert copies(new, "listing-3") == {}
 
 
 def test_a_second_look_finds_nothing_to_do(resources: Resources, shop: Marketplace) -> None:
-    assert finder(resources).find() == Found()
+    assert finder(resources).find() == CopySearchCount()
     with resources.database.read() as session:
         assert feed.cursor_of(session, CURSOR) == feed.last_seq(session)
 
@@ -213,7 +213,7 @@ def test_a_kill_loses_no_photo(new: Resources, monkeypatch: pytest.MonkeyPatch) 
 def test_a_finder_that_is_stopped_leaves_the_rest_to_the_next(new: Resources) -> None:
     stopping = threading.Event()
     stopping.set()
-    assert finder(new, stopping).find() == Found()
+    assert finder(new, stopping).find() == CopySearchCount()
     assert finder(new).find().photos == 2 * LISTINGS
 
 
@@ -238,7 +238,7 @@ def test_a_rejection_is_kept_when_the_photos_are_compared_anew(
     ingest(resources, shop.inputs)
     finder(resources).find()
     assert copies(resources, "listing-0") == {"listing-2": "same photo edited"}
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         review(resources.database, ("listing-0", "nothing"), "accept", key_id=None)
 
 
@@ -252,7 +252,7 @@ def test_the_call_of_a_listing_answers_the_surest_photo_of_each_copy(resources: 
         ("listing-1", "identical"),
         ("listing-2", "same photo edited"),
     ]
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         find_duplicates(resources, SearchService(resources), "nothing", 5)
 
 

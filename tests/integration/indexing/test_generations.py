@@ -18,7 +18,7 @@ from services.errors import Conflict
 from services.indexing.consistency import drift
 from services.indexing.generations import build_and_promote, clean_up, previous_generation, prune
 from services.indexing.stores import FaissStore
-from services.ingest.pipeline.pipeline import create_ingest_job, load_files
+from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import promote, reindex
 from tests.projection import write_projection

@@ -13,7 +13,7 @@ import pytest
 from db.rows import recall
 from db.rows.recall import Tally
 from db.vectors.base import NO_FILTER
-from services.indexing.audit import FEWEST_QUERIES, Auditing, RecallAuditor, Sample
+from services.indexing.audit import FEWEST_QUERIES, AuditedSearch, Auditing, RecallAuditor
 from services.search.retrieval.engines import Engines
 from services.search.service import SearchService
 from services.settings import Engine
@@ -149,7 +149,7 @@ def test_counts_are_kept_by_hour_and_another_process_goes_on_from_them(
 
 def test_of_many_searches_a_share_is_compared(resources: Resources) -> None:
     auditor = RecallAuditor(resources.database, resources.live, choose=random.Random(1))
-    sample = Sample(1, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
+    sample = AuditedSearch(1, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
     compared = 0
     for _ in range(1050):
         auditor.offer(sample)
@@ -159,7 +159,7 @@ def test_of_many_searches_a_share_is_compared(resources: Resources) -> None:
 
 def test_a_search_of_a_generation_that_is_live_no_longer_is_let_go(resources: Resources) -> None:
     auditor = RecallAuditor(resources.database, resources.live)
-    auditor.offer(Sample(99, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []))
+    auditor.offer(AuditedSearch(99, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []))
     assert audit_waiting(auditor) == 1
     auditor.save()
     with resources.database.read() as session:
@@ -172,7 +172,9 @@ def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resource
     auditing = Auditing(auditor, interval_s=0.01)
     auditing.start()
     auditor.offer(
-        Sample(current.generation.id, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
+        AuditedSearch(
+            current.generation.id, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []
+        )
     )
     wait_for(auditor.recalls)
     auditing.stop()
@@ -202,7 +204,7 @@ def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
     auditor = RecallAuditor(resources.database, resources.live)
     engines = Engines(resources.database, auditor, setting=Engine.AUTO)
     current = resources.live.current()
-    sample = Sample(
+    sample = AuditedSearch(
         current.generation.id, "qdrant", "qdrant hnsw", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []
     )
     auditor.offer(sample)
@@ -215,6 +217,6 @@ def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
 
 
 def _ivf_is_cheap() -> object:
-    from services.search.retrieval.costs import ESTIMATES, Estimate
+    from services.search.retrieval.costs import ESTIMATES, CostEstimate
 
-    return {**ESTIMATES, "faiss ivf": Estimate(0.001), "faiss exact": Estimate(1000.0)}
+    return {**ESTIMATES, "faiss ivf": CostEstimate(0.001), "faiss exact": CostEstimate(1000.0)}

@@ -17,7 +17,7 @@ from db.models import Embedding, FeedOperation, JobState, PhotoState
 from db.rows import embeddings, feed, generations, jobs, listings, photos
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
-from services.ingest.pipeline.pipeline import IngestInputs, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import IngestInputs, create_ingest_job, run_ingest
 from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from db.processes import process_name
 from db.rows import jobs, listings
 from services.cli.serve import build_app
-from services.ingest.pipeline.pipeline import create_ingest_job
+from services.ingest.pipeline.ingest_job import create_ingest_job
 from services.ingest.pipeline.uploads import UploadedFile, find_upload, store_uploads
 from tests.waiting import ended, wait_for
 from tests.worlds import resources_in
@@ -198,7 +198,7 @@ def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     machine, _, _ = process_name().partition(":")
-    monkeypatch.setattr("services.ingest.pipeline.pipeline.process_name", lambda: f"{machine}:{gone.pid}:1")
+    monkeypatch.setattr("services.ingest.pipeline.ingest_job.process_name", lambda: f"{machine}:{gone.pid}:1")
     job_id = create_ingest_job(resources, shop.inputs)
     with TestClient(build_app(resources)) as client:
         job = ended(client, job_id)

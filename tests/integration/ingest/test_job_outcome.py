@@ -9,7 +9,7 @@ import pytest
 
 from db.models import JobState
 from db.rows import jobs
-from services.ingest.pipeline.outcome import recorded
+from services.ingest.pipeline.outcome import record_outcome
 from tests.databases import new_database
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def test_a_full_disk_ends_a_job(tmp_path: Path, inputs: dict[str, object], state
     with new_database("sqlite", tmp_path) as database:
         with database.write() as session:
             job_id = jobs.create_job(session, "ingest", inputs)
-        with pytest.raises(OSError, match="No space left"), recorded(database, job_id):
+        with pytest.raises(OSError, match="No space left"), record_outcome(database, job_id):
             raise DISK_FULL
         with database.read() as session:
             job = jobs.find_job(session, job_id)

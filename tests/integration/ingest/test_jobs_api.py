@@ -14,9 +14,10 @@ from db.rows import generations, jobs, listings, photos
 from services.cli.serve import build_app
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.photos.sources import FolderPhotos
+from services.ingest.pipeline import job_progress
 from services.ingest.pipeline.embedding import PhotoEmbedder
+from services.ingest.pipeline.ingest_job import create_ingest_job, load_files, run_ingest
 from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
-from services.ingest.pipeline.pipeline import create_ingest_job, job_progress, load_files, run_ingest
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import run_reindex_job
 from services.ingest.pipeline.uploads import sweep_uploads

@@ -27,7 +27,7 @@ from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.columns import Columns
 from services.ingest.files.listings import read_listings, read_photo_table
 from services.ingest.models.training import labelled_photos, train_and_promote
-from services.ingest.pipeline.pipeline import IngestInputs
+from services.ingest.pipeline.ingest_job import IngestInputs
 from services.search.app import create_app
 from tests.worlds import Marketplace, ingest, resources_in
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.ingest.models.training import TrainedModel
-    from services.ingest.pipeline.pipeline import IngestResult
+    from services.ingest.pipeline.ingest_job import IngestResult
     from services.resources import Resources
 
 SHARED = Path(__file__).parents[4] / "shared"

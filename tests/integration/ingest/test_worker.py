@@ -15,7 +15,7 @@ from db.models import PhotoState
 from db.processes import process_name
 from db.rows import feed, photos
 from services.ingest.pipeline.embedding import PhotoEmbedder
-from services.ingest.pipeline.pipeline import create_ingest_job, load_files
+from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
 from tests.databases import on_both, on_both_slowly
 from tests.waiting import wait_for

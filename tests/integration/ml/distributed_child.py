@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 from ml.labelled import LabelledPhoto
-from ml.training.distributed import Workers, join_workers
+from ml.training.distributed import TrainingProcesses, join_workers
 from ml.training.losses import contrastive_loss
 from ml.training.train import train
 from tests.networks import small_trunks
 from tests.trainings import TINY, described_in_f32
 
 
-def gradient(workers: Workers) -> torch.Tensor:
+def gradient(workers: TrainingProcesses) -> torch.Tensor:
     """Return the gradient of a loss over all shares of one batch, as it arrives in this process."""
     torch.manual_seed(0)
     model, inputs = torch.nn.Linear(8, 4, bias=False), torch.randn(8, 8)

@@ -18,7 +18,7 @@ from ml.bundle.manifest import SplitRecord
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.report.figures import Report
 from services.cli.main import main
-from services.ingest.models.evaluation import Wanted, evaluate_model
+from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 from services.ingest.models.held_out import SplitMissing
 from services.search.service import SearchService
 from services.wire.search import SearchFields
@@ -162,14 +162,14 @@ def test_the_report_loads_nothing_and_shows_the_photos(evaluate, tmp_path: Path)
 
 
 def test_a_second_precision_and_smaller_storage_are_compared(resources: Resources, tmp_path: Path) -> None:
-    report = evaluate_model(resources, Wanted(out=tmp_path / "there")).report
+    report = evaluate_model(resources, EvaluationRequest(out=tmp_path / "there")).report
     assert {row.storage for row in report.tradeoffs} == {"float32", "float16", "int8"}
     assert {row.bytes_per_vector for row in report.tradeoffs} >= {128, 64, 32}  # 32 components
     assert any(row.best for row in report.tradeoffs)
 
 
 def test_unseen_measures_on_listings_that_came_later(resources: Resources, tmp_path: Path) -> None:
-    report = evaluate_model(resources, Wanted(out=tmp_path / "there", unseen=True)).report
+    report = evaluate_model(resources, EvaluationRequest(out=tmp_path / "there", unseen=True)).report
     assert (report.setup.split.rule, report.setup.split.measured, report.setup.split.unknown) == ("unseen", 3, 1)
     assert report.category.photos == 6
 
@@ -179,7 +179,9 @@ def test_a_bundle_named_by_its_folder_is_measured_on_other_listings(
 ) -> None:
     elsewhere = replace_ids(SPLIT)
     bundle = with_manifest(split=elsewhere)
-    report = evaluate_model(resources, Wanted(model=str(bundle.path), out=tmp_path / "there", unseen=True)).report
+    report = evaluate_model(
+        resources, EvaluationRequest(model=str(bundle.path), out=tmp_path / "there", unseen=True)
+    ).report
     assert (report.setup.split.measured, report.setup.split.missing) == (6, 2)
     assert report.category.before is None  # not calibrated
     assert report.scores is None
@@ -213,7 +215,7 @@ def test_a_bundle_without_a_split_is_refused_by_name(
 ) -> None:
     bundle = with_manifest()
     with pytest.raises(SplitMissing, match="does not say which listings it was trained on"):
-        evaluate_model(resources, Wanted(model=str(bundle.path)))
+        evaluate_model(resources, EvaluationRequest(model=str(bundle.path)))
 
 
 def test_results_show_the_mapped_score_in_the_order_of_the_index(

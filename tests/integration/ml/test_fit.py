@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 from ml.network.model import FROZEN_TRUNK_PARTS, LookalikeNet  # noqa: E402
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 from ml.training.checkpoint import Checkpoint  # noqa: E402
-from ml.training.distributed import Workers  # noqa: E402
+from ml.training.distributed import TrainingProcesses  # noqa: E402
 from ml.training.heads import WhitenedHeads  # noqa: E402
 from ml.training.optimise import History, Scores, Task, fit  # noqa: E402
 from ml.training.tasks import HeadsTask, NetworkTask, score  # noqa: E402
@@ -86,7 +86,7 @@ def one_batch() -> np.ndarray:
 
 
 def network_task(network: LookalikeNet) -> NetworkTask:
-    return NetworkTask(network, one_batch(), ONE_BATCH, NETWORK, workers=Workers())
+    return NetworkTask(network, one_batch(), ONE_BATCH, NETWORK, workers=TrainingProcesses())
 
 
 def heads_task(config: TrainConfig = HEADS, *, validation: Labels = NO_LABELS, dropout: float = 0.2) -> HeadsTask:

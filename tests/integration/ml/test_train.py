@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from torch.distributed.run import main as torchrun  # noqa: E402
 
 from ml.export.write_bundle import PROBABILITY_TOLERANCE, VECTOR_TOLERANCE, export_bundle  # noqa: E402
-from ml.training.distributed import Workers  # noqa: E402
+from ml.training.distributed import TrainingProcesses  # noqa: E402
 from ml.training.run_folder import RunBusy, RunFolder  # noqa: E402
 from ml.training.train import RECORD, train  # noqa: E402
 from tests.integration.ml.distributed_child import gradient  # noqa: E402
@@ -289,4 +289,6 @@ def test_processes_that_torchrun_starts_train_one_network_together(
     first, second = (torch.load(tmp_path / f"process-{rank}.pt", weights_only=True) for rank in (0, 1))
     assert torch.equal(first["weights"], second["weights"])
     assert [first["writes"], second["writes"]] == [True, False]
-    torch.testing.assert_close(first["gradient"], gradient(Workers()))  # as if one process had had the whole batch
+    torch.testing.assert_close(
+        first["gradient"], gradient(TrainingProcesses())
+    )  # as if one process had had the whole batch

@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import TestClient
 
 from db.rows import listings
-from services.errors import BadQuery, Conflict, IndexUnavailable, NotFound
+from services.errors import BadQuery, Conflict, IndexUnavailable, ResourceNotFound
 from services.search.app import create_app
 from services.search.query.parsing import query_of
 from services.search.service import SearchService
@@ -190,13 +190,13 @@ def test_a_listing_without_an_embedded_photo_is_a_conflict_that_says_where_its_p
 
 @pytest.mark.parametrize("photo_id", [0, -1, 999, 2**63, 10**30])
 def test_a_photo_that_cannot_exist_does_not_exist(few: Resources, photo_id: int) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         SearchService(few).by_stored_photo(photo_id, SearchFields())
 
 
 @pytest.mark.parametrize("listing_id", ["nobody", "", "no\0body"])
 def test_a_listing_that_cannot_exist_does_not_exist(few: Resources, listing_id: str) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         similar(few, listing_id)
 
 

@@ -15,7 +15,7 @@ from db.rows.payloads import to_bytes
 from services.errors import BadQuery
 from services.search.app import create_app
 from services.search.query.subjects import average_vector
-from services.search.query.tokens import PhotoSubject, SubjectKey, TasteSubject, encode
+from services.search.query.tokens import PhotoSubject, QuerySourceKey, TasteSubject, encode
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire.search import Recommendation, SearchFields, StoredSearch
@@ -315,7 +315,7 @@ def test_a_cursor_that_no_page_of_listings_gave_is_refused(client: TestClient, c
     ],
     ids=["a photo", "a taste with a photo"],
 )
-def test_a_made_up_token_with_a_vector_of_another_size_is_refused(client: TestClient, made_up: SubjectKey) -> None:  # type: ignore[type-arg]
+def test_a_made_up_token_with_a_vector_of_another_size_is_refused(client: TestClient, made_up: QuerySourceKey) -> None:  # type: ignore[type-arg]
     answer = client.post("/v1/search", json={"query_token": encode(made_up)})
     assert (answer.status_code, answer.json()["field"]) == (400, "query_token")
 

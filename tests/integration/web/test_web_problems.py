@@ -21,8 +21,8 @@ from services.errors import (
     IndexUnavailable,
     LookalikeError,
     ModelMissing,
-    NotFound,
     PhotoRejected,
+    ResourceNotFound,
 )
 from services.web.app import AppPart, create_app
 from tests.worlds import resources_in
@@ -31,7 +31,7 @@ SECRET = "the password is swordfish"
 ERRORS: dict[str, Exception] = {
     "bad-query": BadQuery("k", "is 0, and must be 1 to 100"),
     "photo": PhotoRejected("truncated", "The photo ends before its end."),
-    "not-found": NotFound("listing", "nobody"),
+    "not-found": ResourceNotFound("listing", "nobody"),
     "conflict": Conflict("Nothing is embedded yet."),
     "no-model": ModelMissing(),
     "no-index": IndexUnavailable("qdrant", "connection refused"),

@@ -9,10 +9,10 @@ import anyio
 import pytest
 from litestar.testing import TestClient
 
-from services.errors import Unavailable
+from services.errors import ServiceUnavailable
 from services.indexing.generations import build_and_promote
 from services.search.app import create_app
-from services.web.limits.threads import Workers
+from services.web.limits.threads import WorkerThreads
 from tests.truth import (
     DRILL,
     LAMP,
@@ -45,7 +45,7 @@ class Held:
 
 def test_work_runs_outside_the_event_loop_and_its_errors_come_back() -> None:
     async def run() -> int:
-        workers = Workers(1)
+        workers = WorkerThreads(1)
         with pytest.raises(KeyError):
             await workers.run({}.__getitem__, "missing")
         return await workers.run(threading.get_ident)
@@ -57,7 +57,7 @@ def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_done() -> N
     done: list[str] = []
 
     async def run() -> None:
-        workers, held = Workers(2, queue=3), Held()
+        workers, held = WorkerThreads(2, queue=3), Held()
 
         async def ask() -> None:
             done.append(await workers.run(held.work))
@@ -66,7 +66,7 @@ def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_done() -> N
             for _ in range(5):
                 tasks.start_soon(ask)
             await anyio.to_thread.run_sync(lambda: [held.started.acquire(timeout=PATIENCE_S) for _ in range(2)])
-            with pytest.raises(Unavailable, match="Try again"):
+            with pytest.raises(ServiceUnavailable, match="Try again"):
                 await workers.run(held.work)
             held.gate.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.cli.terminal.waiting import patiently
-from services.errors import BadInput, Conflict, Unavailable
+from services.errors import BadInput, Conflict, ServiceUnavailable
 
 
 class Store:
@@ -26,12 +26,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_comes_in_time_is_waited_for() -> None:
-    assert patiently(Store(Unavailable("away"), Conflict("old tables")).ask, wait_s=60) == "there"
+    assert patiently(Store(ServiceUnavailable("away"), Conflict("old tables")).ask, wait_s=60) == "there"
 
 
 def test_a_store_that_does_not_come_is_told_of() -> None:
-    with pytest.raises(Unavailable, match="away"):
-        patiently(Store(*(Unavailable("away") for _ in range(10_000))).ask, wait_s=0.05)
+    with pytest.raises(ServiceUnavailable, match="away"):
+        patiently(Store(*(ServiceUnavailable("away") for _ in range(10_000))).ask, wait_s=0.05)
 
 
 def test_what_waiting_does_not_mend_is_told_at_once() -> None:
@@ -42,7 +42,7 @@ def test_what_waiting_does_not_mend_is_told_at_once() -> None:
 
 
 def test_without_patience_it_is_asked_once() -> None:
-    store = Store(Unavailable("away"), Unavailable("away"))
-    with pytest.raises(Unavailable):
+    store = Store(ServiceUnavailable("away"), ServiceUnavailable("away"))
+    with pytest.raises(ServiceUnavailable):
         patiently(store.ask, wait_s=0)
     assert len(store.problems) == 1

@@ -15,7 +15,7 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.baselines import BaselineVectors
-from ml.evaluation.report.build import PICTURES, Baselines, Computed, Run, build_report
+from ml.evaluation.report.build import PICTURES, Baselines, Computed, EmbeddedPhotos, build_report
 from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
 from ml.evaluation.report.page import picture, render
 from ml.evaluation.report.tradeoffs import float16, int8, pareto, principal, unit
@@ -70,7 +70,7 @@ def computed(*, baselines: bool) -> Computed:
         items=listing,
         held_out=np.arange(LISTINGS, 2 * LISTINGS),
         runs={
-            "f32": Run(
+            "f32": EmbeddedPhotos(
                 unit((directions + 0.01 * noise).astype(np.float32)),
                 np.stack([top, 1 - top], axis=1).astype(np.float32),
                 rate=10.0,

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.files.csv_records import LINE_LIMIT, RECORD_LIMIT, read_records
-from services.ingest.files.csv_repair import Layout
+from services.ingest.files.csv_repair import CsvLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,8 +39,8 @@ def listings(draw: st.DrawFn, descriptions: st.SearchStrategy[str], ids: st.Sear
     return [number, draw(ids), draw(LINES), draw(LINES), draw(descriptions), draw(PRICES), draw(LINES)]
 
 
-def layout(delimiter: str = ",", header: Sequence[str] = HEADER) -> Layout:
-    return Layout(
+def layout(delimiter: str = ",", header: Sequence[str] = HEADER) -> CsvLayout:
+    return CsvLayout(
         delimiter,
         tuple(header),
         id_at=header.index("id"),
@@ -68,7 +68,7 @@ def physical(text: str) -> Iterator[str]:
     return iter(io.StringIO(text, newline="\n"))
 
 
-def fields_of(text: str, how: Layout | None = None) -> list[list[str]]:
+def fields_of(text: str, how: CsvLayout | None = None) -> list[list[str]]:
     return [list(record.fields) for record in read_records(physical(text), how or layout())]
 
 

@@ -14,7 +14,7 @@ from db.rows.found import FoundPhoto
 from db.rows.payloads import FoundListing
 from db.vectors.base import Hit
 from ml.bundle.score_map import ScoreMap
-from services.search.query.parsing import Wishes
+from services.search.query.parsing import RankingOptions
 from services.search.results.ranking import (
     Reference,
     believed_categories,
@@ -103,7 +103,9 @@ def test_scores_of_a_score_map_keep_the_order_of_the_cosines_and_tie_none(grid: 
     ("price", "factor"), [(100.0, 1.0), (50.0, 0.5), (200.0, 0.5), (25.0, 0.25), (0.0, 0.0), (None, 0.0)]
 )
 def test_a_price_off_by_a_factor_of_two_is_half_as_near_either_way(price: float | None, factor: float) -> None:
-    assert factors(listing(price=price), HERE, Wishes(price_weight=1)) == {"price": pytest.approx(factor, abs=1e-4)}
+    assert factors(listing(price=price), HERE, RankingOptions(price_weight=1)) == {
+        "price": pytest.approx(factor, abs=1e-4)
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,39 +113,43 @@ def test_a_price_off_by_a_factor_of_two_is_half_as_near_either_way(price: float 
     [("delph, MANCHESTER", 1.0), ("Oldham, Manchester", 1 / 3), ("Leeds", 0.0), ("", 0.0)],
 )
 def test_a_place_is_near_by_the_parts_that_it_shares(place: str, factor: float) -> None:
-    assert factors(listing(place=place), HERE, Wishes(place_weight=1))["place"] == pytest.approx(factor, abs=1e-4)
+    assert factors(listing(place=place), HERE, RankingOptions(place_weight=1))["place"] == pytest.approx(
+        factor, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(("age_days", "factor"), [(0, 1.0), (30, 0.5), (60, 0.25), (-5, 1.0)])
 def test_recency_halves_in_a_month(age_days: float, factor: float) -> None:
-    found = factors(listing(age_days=age_days), HERE, Wishes(recency_weight=1))
+    found = factors(listing(age_days=age_days), HERE, RankingOptions(recency_weight=1))
     assert found["recency"] == pytest.approx(factor, abs=1e-3)
 
 
 def test_a_weight_says_how_far_a_score_can_fall() -> None:
-    assert factors(listing(price=None), HERE, Wishes(price_weight=0.3)) == {"price": 0.7}
+    assert factors(listing(price=None), HERE, RankingOptions(price_weight=0.3)) == {"price": 0.7}
 
 
 def test_only_what_is_weighed_is_a_factor() -> None:
-    assert factors(listing(), HERE, Wishes()) == {}
+    assert factors(listing(), HERE, RankingOptions()) == {}
 
 
 def test_a_score_is_the_similarity_times_the_factors() -> None:
-    (result,) = ranked([Candidate(photo(1, price=50.0), 0.8)], Wishes(price_weight=1), reference=HERE, score_map=None)
+    (result,) = ranked(
+        [Candidate(photo(1, price=50.0), 0.8)], RankingOptions(price_weight=1), reference=HERE, score_map=None
+    )
     assert (result.similarity, result.score) == (0.8, pytest.approx(0.4))
 
 
 def test_what_is_near_in_price_overtakes_what_is_a_little_more_alike() -> None:
     candidates = [Candidate(photo(1, "dear", price=900.0), 0.9), Candidate(photo(2, "fair", price=100.0), 0.8)]
-    plain = ranked(candidates, Wishes(), reference=HERE, score_map=None)
-    weighed = ranked(candidates, Wishes(price_weight=0.5), reference=HERE, score_map=None)
+    plain = ranked(candidates, RankingOptions(), reference=HERE, score_map=None)
+    weighed = ranked(candidates, RankingOptions(price_weight=0.5), reference=HERE, score_map=None)
     assert [one.photo.id for one in plain] == [1, 2]
     assert [one.photo.id for one in weighed] == [2, 1]
 
 
 def test_what_is_less_alike_than_the_least_is_left_out_whatever_its_price() -> None:
     candidates = [Candidate(photo(1), 0.9), Candidate(photo(2), 0.4)]
-    found = ranked(candidates, Wishes(min_score=0.5, price_weight=1), reference=HERE, score_map=None)
+    found = ranked(candidates, RankingOptions(min_score=0.5, price_weight=1), reference=HERE, score_map=None)
     assert [one.photo.id for one in found] == [1]
 
 

@@ -14,7 +14,7 @@ from services.search.retrieval.planner import (
     QDRANT_ACORN,
     QDRANT_EXACT,
     QDRANT_HNSW,
-    Plan,
+    SearchPlan,
     Situation,
     choices,
     shape_of,
@@ -33,7 +33,7 @@ class FixedCosts:
     def __init__(self, **ms: float) -> None:
         self._ms = {name.replace("_", " "): cost for name, cost in ms.items()}
 
-    def expected_ms(self, plan: Plan, *, size: int, matching: int) -> float:
+    def expected_ms(self, plan: SearchPlan, *, size: int, matching: int) -> float:
         return self._ms.get(plan.name, 10.0)
 
 
@@ -42,7 +42,7 @@ def situation(**changes: object) -> Situation:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def plans(situation: Situation, costs: FixedCosts | MeasuredCosts | None = None) -> list[Plan]:
+def plans(situation: Situation, costs: FixedCosts | MeasuredCosts | None = None) -> list[SearchPlan]:
     return [choice.plan for choice in choices(situation, costs or FixedCosts())]
 
 

@@ -13,10 +13,10 @@ from db.rows.payloads import to_bytes
 from services.errors import BadQuery
 from services.search.query.tokens import (
     Cursor,
-    Found,
     Frozen,
     ListingSubject,
     PhotoSubject,
+    SearchOrigin,
     StoredPhotoSubject,
     TasteSubject,
     decode_cursor,
@@ -37,7 +37,10 @@ SUBJECTS = [
     TasteSubject(("a", "b"), ("c",), (1.0, 2.0), (), "average"),
 ]
 CURSOR = Cursor(
-    ListingSubject("lamp"), SearchFields(k=3, category=["Phones"]), Found("m", "faiss", "faiss ivf", "", 4), b"12345678"
+    ListingSubject("lamp"),
+    SearchFields(k=3, category=["Phones"]),
+    SearchOrigin("m", "faiss", "faiss ivf", "", 4),
+    b"12345678",
 )
 
 

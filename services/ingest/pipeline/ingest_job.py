@@ -18,7 +18,7 @@ from services.ingest.pipeline.embedding import EmbeddingRun, PhotoEmbedder
 from services.ingest.pipeline.job_progress import JobProgress
 from services.ingest.pipeline.ledger import Ledger
 from services.ingest.pipeline.loading import Spool, load_photos, named_photos, read_into, write_listings
-from services.ingest.pipeline.outcome import recorded
+from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def run_ingest(
     """
     progress = JobProgress(resources.database, job_id, progress)
     resources.photo_files.sweep_temporary()
-    with recorded(resources.database, job_id):
+    with record_outcome(resources.database, job_id):
         ledger = load_files(resources, job_id, inputs, progress)
         run = _embed_and_index(resources, ledger, progress)
     return IngestResult(ledger.summary(), run)
