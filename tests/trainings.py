@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ml.evaluation.evaluate import RetrievalMetrics
+    from ml.evaluation.evaluate import HeldOutMetrics
     from ml.training.recipes import TrainConfig
     from ml.training.train import TrainResult
 
@@ -67,7 +67,7 @@ def finished(photos: list[LabelledPhoto], config: TrainConfig, *, weights: Path 
 
     def watched(
         rows: list[LabelledPhoto], vectors: np.ndarray, probabilities: np.ndarray, **others: Any
-    ) -> RetrievalMetrics:
+    ) -> HeldOutMetrics:
         measured.extend((vectors, probabilities))
         return evaluate(rows, vectors, probabilities, **others)
 

@@ -29,7 +29,7 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
+class RetrievalMetrics:
     """How well photos find each other; shares in [0, 1].
 
     The queries are the held-out photos with something to find: another, different photo of any listing that shows the
@@ -52,7 +52,7 @@ class Retrieval:
 
 
 @dataclass(frozen=True, slots=True)
-class RetrievalMetrics:
+class HeldOutMetrics:
     """Measured on held-out listings; shares in [0, 1].
 
     Attributes:
@@ -65,7 +65,7 @@ class RetrievalMetrics:
     category_macro_f1: float
     calibration_error: float
     held_out_photos: int
-    retrieval: Retrieval | None
+    retrieval: RetrievalMetrics | None
 
     def by_name(self) -> dict[str, float]:
         """Return the figures that could be measured, each under its attribute's name."""
@@ -80,7 +80,7 @@ def evaluate(
     *,
     categories: Sequence[str],
     held_out: NDArray[np.int64],
-) -> RetrievalMetrics:
+) -> HeldOutMetrics:
     """Measure the network that made `vectors` (n, d) and `probabilities` (n, c) of the n `photos`.
 
     Args:
@@ -89,7 +89,7 @@ def evaluate(
     """
     actual = columns_of([photos[row].category for row in held_out], categories)
     predicted, confidence = probabilities[held_out].argmax(axis=1), probabilities[held_out].max(axis=1)
-    return RetrievalMetrics(
+    return HeldOutMetrics(
         category_accuracy=accuracy(predicted, actual),
         category_macro_f1=macro_f1(predicted, actual),
         calibration_error=expected_calibration_error(reliability(confidence, predicted == actual)),
@@ -106,14 +106,14 @@ def columns_of(names: Sequence[str], categories: Sequence[str]) -> NDArray[np.in
 
 def measure_retrieval(
     photos: Sequence[LabelledPhoto], vectors: NDArray[np.float32], held_out: NDArray[np.int64]
-) -> Retrieval | None:
+) -> RetrievalMetrics | None:
     """Search for the held-out photos, rows of `photos`, by the vectors (n, d); None where none has another to find."""
     gallery = gallery_of(photos)
     queries = gallery.findable(held_out)
     if not len(queries):
         return None
     found = search_all(gallery, vectors, queries)
-    return Retrieval(
+    return RetrievalMetrics(
         same_listing_recall_at_1=recall_at_k(found.same_listing, 1),
         same_listing_recall_at_5=recall_at_k(found.same_listing, 5),
         same_listing_recall_at_10=recall_at_k(found.same_listing, 10),

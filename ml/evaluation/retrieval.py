@@ -56,7 +56,7 @@ class Gallery:
 def gallery_of(photos: Sequence[LabelledPhoto]) -> Gallery:
     """Merge the photos whose bytes are equal."""
     _, firsts, entry_of = np.unique([photo.sha256 for photo in photos], return_index=True, return_inverse=True)
-    listing_of, category_of = (codes([getattr(p, name) for p in photos]) for name in ("listing_id", "category"))
+    listing_of, category_of = (integer_codes([getattr(p, name) for p in photos]) for name in ("listing_id", "category"))
     return Gallery(firsts, entry_of, _members(entry_of, listing_of), _members(entry_of, category_of), category_of)
 
 
@@ -89,19 +89,19 @@ def search_all(
     queries: NDArray[np.int64],
     *,
     distance: Distance = "cosine",
-    asked_by: NDArray[np.float32] | None = None,
+    query_vectors: NDArray[np.float32] | None = None,
 ) -> RetrievalOutcome:
     """Search the gallery by each query, the query itself left out.
 
     Args:
         vectors: (n, d), of the photos that the gallery was made of; of unit length for `cosine`.
         queries: rows of photos, (q,), at least one, all `findable`.
-        asked_by: (n, d), what photos are searched by where that is not their own vector; only with `cosine`.
+        query_vectors: (n, d), what photos are searched by where that is not their own vector; only with `cosine`.
         distance: `l2` ranks by Euclidean distance, which for vectors of unit length is the same ranking.
     """
     asked, searched = (vectors, vectors[gallery.firsts]) if distance == "cosine" else _as_products(vectors, gallery)
-    if asked_by is not None:
-        asked = asked_by
+    if query_vectors is not None:
+        asked = query_vectors
     blocks = [
         _search(gallery, asked[rows], searched, rows)
         for rows in (queries[start : start + _QUERIES_AT_ONCE] for start in range(0, len(queries), _QUERIES_AT_ONCE))
@@ -110,7 +110,7 @@ def search_all(
     return RetrievalOutcome(queries, *(np.concatenate(column) for column in columns))
 
 
-def codes(names: Sequence[str]) -> NDArray[np.int64]:
+def integer_codes(names: Sequence[str]) -> NDArray[np.int64]:
     """Return an integer for each name, from 0, equal where the names are."""
     return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
 

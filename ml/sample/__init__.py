@@ -7,7 +7,7 @@ kinds ─▶ catalogue (looks, words) ─▶ draw (one canvas per item) ─▶ s
 from pathlib import Path
 
 from ml.sample.catalogue import CATEGORIES
-from ml.sample.render import DrawnCatalogue, SampleSummary, begin_sample, render_listing, render_sample
+from ml.sample.render import SampleCatalogue, SampleSummary, render_listing, render_sample, write_sample_tables
 
 MODEL = Path(__file__).parent / "model"
 """The bundle of a ResNet-50 that was trained on drawn items, as an int8 graph. `CARD` there says how it was made."""
@@ -18,9 +18,9 @@ __all__ = [
     "CARD",
     "CATEGORIES",
     "MODEL",
-    "DrawnCatalogue",
+    "SampleCatalogue",
     "SampleSummary",
-    "begin_sample",
     "render_listing",
     "render_sample",
+    "write_sample_tables",
 ]

@@ -74,7 +74,7 @@ class SampleSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnCatalogue:
+class SampleCatalogue:
     """A catalogue whose tables are written and whose photos are still to be rendered.
 
     Attributes:
@@ -103,12 +103,12 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
         ValueError: `listings` is below `SMALLEST`.
         OSError: the folder cannot be written.
     """
-    sample = begin_sample(out, listings=listings, seed=seed)
+    sample = write_sample_tables(out, listings=listings, seed=seed)
     render_photos(sample.listings, sample.photos, progress)
     return sample.summary
 
 
-def begin_sample(out: Path, *, listings: int = 600, seed: int = 7) -> DrawnCatalogue:
+def write_sample_tables(out: Path, *, listings: int = 600, seed: int = 7) -> SampleCatalogue:
     """Do what `render_sample` does, up to the photos; those that are to be rejected are written.
 
     Raises:
@@ -130,7 +130,7 @@ def begin_sample(out: Path, *, listings: int = 600, seed: int = 7) -> DrawnCatal
     rows = listing_rows(made, rng)
     (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="\r\n")
     (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
-    return DrawnCatalogue(out, tuple(photographed), _summary(made, rows, photo_rows))
+    return SampleCatalogue(out, tuple(photographed), _summary(made, rows, photo_rows))
 
 
 def _summary(

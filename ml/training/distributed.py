@@ -88,7 +88,7 @@ class TrainingProcesses:
             dist.barrier()
 
 
-def join_workers(device: torch.device) -> TrainingProcesses:
+def join_processes(device: torch.device) -> TrainingProcesses:
     """Return the processes that `torchrun` started with this one, connected; without `torchrun` this one alone."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ml.bundle.calibration import calibrate
-from ml.evaluation.evaluate import RetrievalMetrics, evaluate
+from ml.evaluation.evaluate import HeldOutMetrics, evaluate
 from ml.network.model import Outputs
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def measure(
     decoded: ReadablePhotos,
     labels: SplitLabels,
     categories: Sequence[str],
-) -> RetrievalMetrics:
+) -> HeldOutMetrics:
     chunks = [decoded.rows[start : start + _AT_ONCE] for start in range(0, len(decoded.rows), _AT_ONCE)]
     predicted = [network.predict(torch.from_numpy(np.array(descriptors[rows]))) for rows in chunks]
     vectors, probabilities = (torch.cat(parts) for parts in zip(*predicted, strict=True))

@@ -36,7 +36,7 @@ class Split:
     held_out: tuple[LabelledPhoto, ...]
 
 
-def split_by_listing(
+def split_by_item(
     photos: Sequence[LabelledPhoto], items: Mapping[str, str], *, held_out: float, validation: float, seed: int
 ) -> Split:
     """Set apart two shares of each category's listings, in (0, 1) together.

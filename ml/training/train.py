@@ -24,13 +24,13 @@ from ml.network.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNe
 from ml.photos.preprocess import Preprocessing
 from ml.stages import Progress, Stages
 from ml.training.classes import classes_of
-from ml.training.distributed import join_workers
+from ml.training.distributed import join_processes
 from ml.training.finishing import calibrate_on_validation, measure, project, remember
 from ml.training.labels import labels_of
 from ml.training.recipes import TrainConfig, TrainingError
 from ml.training.run import TrainingRun, decode_all, pairs_alike
 from ml.training.run_folder import RunFolder
-from ml.training.split import Split, item_of_listing, split_by_listing
+from ml.training.split import Split, item_of_listing, split_by_item
 from ml.training.strategies import train_end_of_trunk, train_heads, train_whole
 from ml.training.tensorboard import Curves
 
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.calibration import Calibration
-    from ml.evaluation.evaluate import RetrievalMetrics
+    from ml.evaluation.evaluate import HeldOutMetrics
     from ml.labelled import LabelledPhoto
     from ml.training.optimise import History
 
-RECORD = "training.json"
+RECORD_FILE = "training.json"
 """The file in a run's folder that holds the run record and the metrics."""
 
 
@@ -91,19 +91,19 @@ class TrainResult:
         categories: their names, in the order of the probabilities.
         metrics: measured on `split.held_out`.
         calibration: fitted on `split.validation`; None where that is empty.
-        writes: whether this process is the one that writes files; always, but for `torchrun`.
+        writes_files: whether this process is the one that writes files; always, but for `torchrun`.
         folder: of the run; `folder.clear()` when the network is safe elsewhere.
     """
 
     network: LookalikeNet
     categories: tuple[str, ...]
     preprocessing: Preprocessing
-    metrics: RetrievalMetrics
+    metrics: HeldOutMetrics
     calibration: Calibration | None
     split: Split
     record: RunRecord
     folder: RunFolder
-    writes: bool
+    writes_files: bool
 
     def split_record(self) -> SplitRecord:
         """Return the listings of each side, for the bundle."""
@@ -148,7 +148,7 @@ def train(
     torch.set_num_threads(available_cores())
     ordered = sorted(photos, key=lambda photo: photo.photo_id)  # so that nothing depends on the order they came in
     device = training_device()
-    workers = join_workers(device)
+    workers = join_processes(device)
     folder = RunFolder.of(home, _inputs(ordered, config, weights))
     if workers.is_first:
         folder.claim()
@@ -201,7 +201,7 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingR
     )
     if run.workers.is_first:
         summary = {**record.to_json(), "metrics": metrics.by_name()}
-        (run.folder.path / RECORD).write_text(json.dumps(summary, indent=2))
+        (run.folder.path / RECORD_FILE).write_text(json.dumps(summary, indent=2))
     return TrainResult(
         network=network,
         categories=classes.categories,
@@ -211,12 +211,12 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingR
         split=split,
         record=record,
         folder=run.folder,
-        writes=run.workers.is_first,
+        writes_files=run.workers.is_first,
     )
 
 
 def _split(photos: Sequence[LabelledPhoto], items: Mapping[str, str], config: TrainConfig) -> Split:
-    split = split_by_listing(photos, items, held_out=config.held_out, validation=config.validation, seed=config.seed)
+    split = split_by_item(photos, items, held_out=config.held_out, validation=config.validation, seed=config.seed)
     if not split.held_out or len({photo.listing_id for photo in split.train}) < 2:
         listings = len({photo.listing_id for photo in photos})
         raise TrainingError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from db.rows import duplicates, embeddings, generations, photos
 from ml.embedding.openvino_embedder import available_cores
-from ml.sample import begin_sample, render_listing
+from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
 from services.indexing.duplicates import DuplicateFinder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ml.sample import DrawnCatalogue
+    from ml.sample import SampleCatalogue
     from services.ingest.pipeline.ledger import Ledger
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
@@ -39,7 +39,7 @@ class DrawnPhotos:
     `read` waits for its photo. Drawing begins when the source is entered as a context, and ends when that is left.
     """
 
-    def __init__(self, sample: DrawnCatalogue, *, threads: int) -> None:
+    def __init__(self, sample: SampleCatalogue, *, threads: int) -> None:
         """Draw on `threads` threads."""
         self._sample, self._folder = sample, FolderPhotos(sample.photos)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
@@ -96,7 +96,7 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
         ModelUnusable: the live model cannot be run as the settings want.
         OSError: the disk is full, or an index cannot be reached.
     """
-    sample = begin_sample(home, listings=listings)
+    sample = write_sample_tables(home, listings=listings)
     inputs = IngestInputs(home / LISTINGS, home / PHOTOS_TABLE, home / PHOTOS)
     job_id = create_ingest_job(resources, inputs)
     told = JobProgress(resources.database, job_id, progress)

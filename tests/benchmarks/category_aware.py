@@ -53,7 +53,7 @@ def main(data_dir: Path) -> None:
     own = np.array([[photo.category == name for name in names] for photo in photos], dtype=np.float32)
     wanted = np.zeros_like(own)
     wanted[queries] = [[FIRST * (name in (one or ())) for name in names] for one in beliefs]
-    aware = search_all(gallery, np.hstack([vectors, own]), queries, asked_by=np.hstack([vectors, wanted]))
+    aware = search_all(gallery, np.hstack([vectors, own]), queries, query_vectors=np.hstack([vectors, wanted]))
     sure = np.array([one is not None for one in beliefs])
     print(f"{len(queries)} queries among {len(gallery)}; the model is sure of {sure.mean():.1%}")
     for name, found in (("plain", plain), ("category-aware", aware)):

@@ -12,7 +12,7 @@ from ml.evaluation.evaluate import columns_of
 from ml.evaluation.report.figures import Confusion, MissedPair, PhotoShown, Report
 from ml.evaluation.report.measuring import category_report, retrieval_report, score_report
 from ml.evaluation.report.tradeoffs import tradeoffs
-from ml.evaluation.retrieval import codes, gallery_of, search_all
+from ml.evaluation.retrieval import gallery_of, integer_codes, search_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +58,7 @@ class Baselines:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class ReportInputs:
     """All that is measured from.
 
     Attributes:
@@ -92,7 +92,7 @@ class Computed:
         return PhotoShown(photo.photo_id, photo.listing_id, title, photo.category, photo.sha256)
 
 
-def build_report(computed: Computed, *, bundle: Bundle, setup: Setup) -> Report:
+def build_report(computed: ReportInputs, *, bundle: Bundle, setup: Setup) -> Report:
     """Measure everything."""
     gallery = gallery_of(computed.photos)
     queries = gallery.findable(computed.held_out)
@@ -117,7 +117,7 @@ def build_report(computed: Computed, *, bundle: Bundle, setup: Setup) -> Report:
     )
 
 
-def _category(computed: Computed, bundle: Bundle) -> CategoryReport:
+def _category(computed: ReportInputs, bundle: Bundle) -> CategoryReport:
     rows, calibration = computed.held_out, bundle.calibration
     names = [computed.photos[row].category for row in rows]
     return category_report(
@@ -131,7 +131,7 @@ def _category(computed: Computed, bundle: Bundle) -> CategoryReport:
     )
 
 
-def _retrieval(computed: Computed, gallery: Gallery, found: RetrievalOutcome, *, name: str) -> RetrievalReport:
+def _retrieval(computed: ReportInputs, gallery: Gallery, found: RetrievalOutcome, *, name: str) -> RetrievalReport:
     vectors = computed.baselines.vectors
     theirs = {POOLED: vectors.pooled, CLASSES: vectors.logits} if vectors else {}
     precision, size = next(iter(computed.runs)), computed.served.vectors.shape[1]
@@ -147,19 +147,19 @@ def _retrieval(computed: Computed, gallery: Gallery, found: RetrievalOutcome, *,
     )
 
 
-def _scores(computed: Computed, bundle: Bundle) -> ScoreReport | None:
+def _scores(computed: ReportInputs, bundle: Bundle) -> ScoreReport | None:
     if bundle.calibration is None or bundle.calibration.score_map is None:
         return None
     return score_report(
         computed.served.vectors,
         computed.held_out,
         items=computed.items,
-        contents=codes([photo.sha256 for photo in computed.photos]),
+        contents=integer_codes([photo.sha256 for photo in computed.photos]),
         score_map=bundle.calibration.score_map,
     )
 
 
-def _confusions(computed: Computed, bundle: Bundle) -> Iterable[Confusion]:
+def _confusions(computed: ReportInputs, bundle: Bundle) -> Iterable[Confusion]:
     """Yield the photos that are wrong with the highest probability, one of each item."""
     probabilities = computed.served.probabilities[computed.held_out]
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
@@ -170,7 +170,9 @@ def _confusions(computed: Computed, bundle: Bundle) -> Iterable[Confusion]:
         yield Confusion(photo, bundle.categories[predicted[index]], float(confidence[index]))
 
 
-def _missed(computed: Computed, gallery: Gallery, found: RetrievalOutcome, *, bundle: Bundle) -> Iterable[MissedPair]:
+def _missed(
+    computed: ReportInputs, gallery: Gallery, found: RetrievalOutcome, *, bundle: Bundle
+) -> Iterable[MissedPair]:
     """Yield the pairs that were found last, one of each item."""
     order = np.argsort(-found.rank, kind="stable")
     for index in _one_of_each(order[found.rank[order] > 1], computed.items[found.queries]):

@@ -20,10 +20,10 @@ from ml.copies.hashes import near_duplicates
 from ml.embedding.bulk import embed_all
 from ml.embedding.openvino_embedder import open_embedder
 from ml.evaluation.baselines import baseline_vectors
-from ml.evaluation.report.build import Baselines, Computed, EmbeddedPhotos, build_report
+from ml.evaluation.report.build import Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup
 from ml.evaluation.report.page import render
-from ml.evaluation.retrieval import codes
+from ml.evaluation.retrieval import integer_codes
 from ml.network.imagenet_weights import WeightsError
 from ml.network.openvino_runtime import Precision, load_openvino
 from ml.photos.preprocess import PhotoError
@@ -109,10 +109,10 @@ def evaluate_model(resources: Resources, wanted: EvaluationRequest, *, progress:
     served = _embed(embedder, photos, progress)
     items = item_of_listing(served.photos, near_duplicates(served.hashes)) if served.photos else {}
     held_out = held_out_photos(served.photos, items, bundle=bundle, unseen=wanted.unseen)
-    computed = Computed(
+    computed = ReportInputs(
         photos=served.photos,
         titles=_titles(resources, {photo.listing_id for photo in served.photos}),
-        items=codes([items[photo.listing_id] for photo in served.photos]),
+        items=integer_codes([items[photo.listing_id] for photo in served.photos]),
         held_out=held_out.rows,
         runs={embedder.precision: served.run, **_other_runs(resources, embedder, served.photos, progress)},
         baselines=_baselines(resources, wanted.weights, served.photos, progress),

@@ -34,9 +34,8 @@ def measure_stored(
         listing_ids: the listings to ask for, each among the photos of all; every listing by default.
 
     Returns:
-        Shares in [0, 1], by name: `category_accuracy` and the figures of `ml.evaluation.evaluate.Retrieval`; the count
-        `photos`. Empty where no such photo is embedded; without the latter figures where no listing has two
-        different photos.
+        Shares in [0, 1] by name: `category_accuracy`, four figures of `RetrievalMetrics` (absent where no listing has
+        two different photos), and the count `photos`. Empty where no such photo is embedded.
     """
     with resources.database.read() as session:
         predicted = embeddings.predicted_categories(session, model_version=model_version)

@@ -101,7 +101,7 @@ def train_bundle(
     fresh = fresh_folder(models)
     try:
         result = train(labelled, config, weights=weights, home=models, progress=progress)
-        if not result.writes:
+        if not result.writes_files:
             return None
         split = result.split_record()
         drawn = precision_photos(labelled, result.preprocessing, split=split) if config.int8 else None

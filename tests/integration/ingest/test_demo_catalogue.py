@@ -11,7 +11,7 @@ import pytest
 from db.models import JobState
 from db.rows import embeddings, generations, jobs
 from ml.bundle.bundle import Bundle
-from ml.sample import MODEL, begin_sample, render_sample
+from ml.sample import MODEL, render_sample, write_sample_tables
 from services.cli.serve import beside_server
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.pipeline.job_progress import JobCancelled
@@ -113,7 +113,7 @@ def test_a_run_that_is_stopped_is_cancelled_and_the_next_one_goes_on(tmp_path: P
 
 def test_photos_are_drawn_as_the_sample_draws_them(tmp_path: Path) -> None:
     render_sample(tmp_path / "rendered", listings=26)
-    sample = begin_sample(tmp_path / "begun", listings=26)
+    sample = write_sample_tables(tmp_path / "begun", listings=26)
     with DrawnPhotos(sample, threads=1) as drawn:
         names = set(drawn.names())
         assert names == {file.name for file in (tmp_path / "rendered" / "photos").iterdir()}

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ml.labelled import LabelledPhoto
-from ml.training.distributed import TrainingProcesses, join_workers
+from ml.training.distributed import TrainingProcesses, join_processes
 from ml.training.losses import contrastive_loss
 from ml.training.train import train
 from tests.networks import small_trunks
@@ -38,8 +38,8 @@ def train_together(folder: Path) -> None:
     config = replace(TINY, epochs=1)
     with small_trunks(), described_in_f32():
         result = train(photos, config, weights=None, home=folder / "models", progress=lambda *_: None)
-    workers = join_workers(torch.device("cpu"))
-    saved = {"weights": result.network.projection.weight, "gradient": gradient(workers), "writes": result.writes}
+    workers = join_processes(torch.device("cpu"))
+    saved = {"weights": result.network.projection.weight, "gradient": gradient(workers), "writes": result.writes_files}
     torch.save(saved, folder / f"process-{workers.rank}.pt")
 
 

@@ -22,7 +22,7 @@ from torch.distributed.run import main as torchrun  # noqa: E402
 from ml.export.write_bundle import PROBABILITY_TOLERANCE, VECTOR_TOLERANCE, export_bundle  # noqa: E402
 from ml.training.distributed import TrainingProcesses  # noqa: E402
 from ml.training.run_folder import RunBusy, RunFolder  # noqa: E402
-from ml.training.train import RECORD, train  # noqa: E402
+from ml.training.train import RECORD_FILE, train  # noqa: E402
 from tests.integration.ml.distributed_child import gradient  # noqa: E402
 from tests.networks import small_resnet50  # noqa: E402
 from tests.trainings import (  # noqa: E402
@@ -117,7 +117,7 @@ def test_a_run_leaves_its_record_and_curves_and_when_cleared_nothing_large(
     assert (result.record.photos, result.record.unreadable) == (40, 2)
     assert from_scratch.stages == ("decode photos", "compare photos", "train", "describe photos")
     copy = shutil.copytree(result.folder.path, tmp_path / "copy")
-    assert json.loads((copy / RECORD).read_text())["metrics"] == result.metrics.by_name()
+    assert json.loads((copy / RECORD_FILE).read_text())["metrics"] == result.metrics.by_name()
     large = {".npy", ".pt", ".bin"}
     assert {file.suffix for file in copy.iterdir()} >= large
     RunFolder(copy).clear()
@@ -180,10 +180,10 @@ def test_what_an_abandoned_run_left_is_cleared_by_the_next(tmp_path: Path) -> No
     abandoned = RunFolder.of(tmp_path, ["inputs"])
     abandoned.path.mkdir()
     abandoned.array("pixels", (2,), np.uint8, lambda array: array.fill(1))
-    (abandoned.path / RECORD).write_text("{}")
+    (abandoned.path / RECORD_FILE).write_text("{}")
     other = RunFolder.of(tmp_path, ["other inputs"])
     other.claim()
-    assert [file.name for file in abandoned.path.iterdir() if file.name != "lock"] == [RECORD]
+    assert [file.name for file in abandoned.path.iterdir() if file.name != "lock"] == [RECORD_FILE]
 
 
 def test_a_frozen_trunk_stays_exactly_as_it_was(frozen: Finished, imagenet_like: Path) -> None:

@@ -17,7 +17,7 @@ from db.rows.duplicates import Link
 from ml.copies.local_features import SIDE, at_compared_size, features, matches
 from ml.copies.verdicts import Copy, Verdict, judge, ways_to_lie
 from ml.photos.preprocess import PhotoError, decode
-from ml.sample import begin_sample, render_listing
+from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import SMALLEST
 from services.bench.photo_edits import EDITS, UNTOUCHED, edited
 
@@ -51,7 +51,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
     """Photos of the sample catalogue that are whole, of different things or different photos of one."""
-    sample = begin_sample(tmp_path_factory.mktemp("sample"), listings=SMALLEST)
+    sample = write_sample_tables(tmp_path_factory.mktemp("sample"), listings=SMALLEST)
     for listing in sample.listings[: PHOTOS // 2]:
         render_listing(listing, sample.photos)
     opened = (opened_photo(path) for path in sorted(sample.photos.iterdir()))

@@ -14,7 +14,7 @@ import pytest
 
 from db.rows.records import ListingRecord, RejectedRecord
 from ml.photos.preprocess import PhotoError, Preprocessing
-from ml.sample import CATEGORIES, SampleSummary, begin_sample, render_sample
+from ml.sample import CATEGORIES, SampleSummary, render_sample, write_sample_tables
 from ml.sample.catalogue import make_listings
 from ml.sample.draw import Canvas, Paint
 from ml.sample.items import KINDS
@@ -126,7 +126,7 @@ def test_the_same_seed_writes_the_same_bytes(folder: Path, summary: SampleSummar
 
 
 def test_another_seed_writes_another_catalogue(folder: Path, summary: SampleSummary, tmp_path: Path) -> None:
-    assert begin_sample(tmp_path, listings=26, seed=8).summary == summary
+    assert write_sample_tables(tmp_path, listings=26, seed=8).summary == summary
     ours, others = ({row.source for row in photo_rows(place)} for place in (folder, tmp_path))
     assert ours.isdisjoint(others)
     assert fingerprints(tmp_path)["listings.csv"] != fingerprints(folder)["listings.csv"]

@@ -15,7 +15,7 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.baselines import BaselineVectors
-from ml.evaluation.report.build import PICTURES, Baselines, Computed, EmbeddedPhotos, build_report
+from ml.evaluation.report.build import PICTURES, Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
 from ml.evaluation.report.page import picture, render
 from ml.evaluation.report.tradeoffs import float16, int8, pareto, principal, unit
@@ -47,7 +47,7 @@ def bundle(tmp_path: Path) -> Bundle:
     return replace(Bundle.load(write_bundle(tmp_path / "model")), calibration=calibration)
 
 
-def computed(*, baselines: bool) -> Computed:
+def computed(*, baselines: bool) -> ReportInputs:
     """Forty listings of two photos, of which the last twenty are held out.
 
     Our vectors of a listing's photos are all but equal; the pooled features are so for every second listing, the
@@ -64,7 +64,7 @@ def computed(*, baselines: bool) -> Computed:
     noise = rng.normal(size=(2 * LISTINGS, 64))
     top = np.where(listing % 2 == 0, 0.8, 0.6)
     pooled = np.where((listing % 2 == 0)[:, None], directions + 0.01 * noise, noise)
-    return Computed(
+    return ReportInputs(
         photos=photos,
         titles={photo.listing_id: f"Title of {photo.listing_id}" for photo in photos},
         items=listing,

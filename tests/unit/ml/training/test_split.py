@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.labelled import LabelledPhoto
-from ml.training.split import Split, item_of_listing, paired_batches, split_by_listing
+from ml.training.split import Split, item_of_listing, paired_batches, split_by_item
 
 
 def photos_of(listings: dict[str, list[str]], category: str = "home") -> list[LabelledPhoto]:
@@ -36,7 +36,7 @@ def split_of(
     photos: list[LabelledPhoto], held_out: float = 0.2, *, seed: int, validation: float = 0.1, alike: object = None
 ) -> Split:
     items = item_of_listing(photos, alike)  # type: ignore[arg-type]
-    return split_by_listing(photos, items, held_out=held_out, validation=validation, seed=seed)
+    return split_by_item(photos, items, held_out=held_out, validation=validation, seed=seed)
 
 
 catalogues = st.lists(
