@@ -1,24 +1,25 @@
 """The errors that users of Lookalike see, as one small tree.
 
     LookalikeError
-    ├── BadInput              what the caller gave cannot be used
-    │   ├── ListingsFileError    a listings file, photo table or column mapping is unreadable
-    │   ├── PhotoRejected        a photo is not an image that we accept
-    │   ├── ListingRejected      a listing is not one that we accept
-    │   └── BadQuery             a search parameter makes no sense
-    ├── NotFound              the thing named does not exist
-    ├── Conflict              the thing named is in a state that forbids this
-    ├── KeyRefused            no API key, or not a good one
-    ├── RoleMissing           the key's role is not enough
-    ├── RateLimited           the key is used too often
-    ├── StorageFull           there is no room for what was sent
-    └── Unavailable           a part we depend on is missing or not ready
-        ├── ModelMissing         no model bundle is active yet
-        ├── ModelUnusable        a model bundle is gone or damaged
-        ├── IndexUnavailable     an index cannot be opened or reached
-        └── Overloaded           more is asked for than can be done in time
+    ├── BadInput                 the caller sent something that cannot be used
+    │   ├── ListingsFileError       a listings file, photo table, photo archive or column mapping is unreadable
+    │   │   └── MissingColumns         a table lacks columns that the mapping names
+    │   ├── PhotoRejected           a photo is not an accepted image
+    │   ├── ListingRejected         a field of a listing is not acceptable
+    │   └── BadQuery                a search parameter is invalid
+    ├── ResourceNotFound         the named listing, photo, job, ... does not exist
+    ├── Conflict                 the request conflicts with the current state
+    ├── KeyRefused               no API key was sent, or an unknown one
+    ├── RoleMissing              the key's role does not allow the request
+    ├── RateLimited              the key has made too many requests
+    ├── StorageFull              the disk is full
+    └── ServiceUnavailable       a part that we depend on is missing or not ready
+        ├── ModelMissing            no model is active
+        ├── ModelUnusable           a model bundle is missing or damaged
+        ├── IndexUnavailable        an index cannot be opened or reached
+        └── Overloaded              there are more requests than can be answered in time
 
-Each class takes the facts and writes its own message: what was wrong, where, and what to do.
+Each class takes the facts and writes its own message: what is wrong with which value, then what to do.
 HTTP status codes live in `services.web`, exit codes in `services.cli`.
 """
 
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
 
 
 class LookalikeError(Exception):
-    """The base of every error that is the user's, or the installation's, to mend."""
+    """Base of all errors that the user, or whoever runs the installation, can fix."""
 
 
 class BadInput(LookalikeError):
-    """What the caller gave cannot be used."""
+    """The caller sent something that cannot be used."""
 
 
 class ListingsFileError(BadInput):
@@ -52,18 +53,21 @@ class MissingColumns(ListingsFileError):
     """A table lacks columns that the mapping names."""
 
     def __init__(self, path: Path | str, missing: Iterable[str], present: Iterable[str]) -> None:
-        lacking = [repr(name) for name in missing]
-        there = ", ".join(repr(name) for name in present) or "none"
-        names, (columns, are) = ", ".join(lacking), ("column", "is") if len(lacking) == 1 else ("columns", "are")
-        problem = f"{columns} {names} {are} missing; the columns there are {there}"
-        super().__init__(path, problem, "Say in the file of --columns what yours are called")
+        names = [repr(name) for name in missing]
+        columns, are = ("column", "is") if len(names) == 1 else ("columns", "are")
+        in_the_file = ", ".join(repr(name) for name in present) or "none"
+        super().__init__(
+            path,
+            f"{columns} {', '.join(names)} {are} missing; the file has the columns {in_the_file}",
+            "Map your column names to ours in a TOML file, and pass it with --columns",
+        )
 
 
 class PhotoRejected(BadInput):
-    """A photo is not an image that we accept.
+    """A photo is not an accepted image.
 
     Attributes:
-        reason: the reason code, as it stands in rejects.csv (`not_an_image`, `too_large`, ...).
+        reason: the reason code in rejects.csv (`not_an_image`, `too_large`, ...).
     """
 
     def __init__(self, reason: str, problem: str) -> None:
@@ -72,11 +76,11 @@ class PhotoRejected(BadInput):
 
 
 class ListingRejected(BadInput):
-    """A listing is not one that we accept.
+    """A field of a listing is not acceptable.
 
     Attributes:
-        field: the field at fault.
-        reason: the reason code, as it stands in rejects.csv (`missing_title`, `unreadable_price`, ...).
+        field: name of the rejected field.
+        reason: the reason code in rejects.csv (`missing_title`, `unreadable_price`, ...).
     """
 
     def __init__(self, field: str, reason: str, text: str) -> None:
@@ -85,7 +89,7 @@ class ListingRejected(BadInput):
 
 
 class BadQuery(BadInput):
-    """A search parameter makes no sense."""
+    """A search parameter is invalid."""
 
     def __init__(self, field: str, problem: str) -> None:
         self.field = field
@@ -93,73 +97,75 @@ class BadQuery(BadInput):
 
 
 class ResourceNotFound(LookalikeError):
-    """The thing named does not exist."""
+    """The named listing, photo, job, key, ... does not exist."""
 
     def __init__(self, kind: str, name: object, *, remedy: str = "") -> None:
         super().__init__(f"There is no {kind} {name!r}. {remedy}".rstrip())
 
 
 class Conflict(LookalikeError):
-    """The thing named is in a state that forbids what was asked."""
+    """The request conflicts with the current state."""
 
 
 class KeyRefused(LookalikeError):
-    """No API key is presented, or not a good one."""
+    """No API key was sent, or an unknown one."""
 
     def __init__(self, *, presented: bool) -> None:
-        problem = "This API key is not known, or was revoked" if presented else "This call needs an API key"
-        super().__init__(f"{problem}. Send one as `Authorization: Bearer KEY`; `lookalike keys create` makes one.")
+        problem = "This API key is unknown or revoked" if presented else "This request needs an API key"
+        super().__init__(
+            f"{problem}. Send one in the header `Authorization: Bearer KEY`. `lookalike keys create` creates a key."
+        )
 
 
 class RoleMissing(LookalikeError):
-    """The key's role is not enough for what was asked."""
+    """The key's role does not allow the request."""
 
     def __init__(self, role: str, needed: str) -> None:
-        super().__init__(f"This call needs the role {needed}, and the key has the role {role}.")
+        super().__init__(f"This request needs the role {needed}. Your key has the role {role}.")
 
 
 class RateLimited(LookalikeError):
-    """The key was used too often.
+    """The key has made too many requests.
 
     Attributes:
-        retry_after_s: whole seconds until it may be used again, at least 1.
+        retry_after_s: whole seconds until the next request is accepted, at least 1.
     """
 
     def __init__(self, *, retry_after_s: float) -> None:
         self.retry_after_s = max(1, ceil(retry_after_s))
-        super().__init__(f"This API key was used too often in this minute. Try again in {self.retry_after_s} s.")
+        super().__init__(f"This API key has made too many requests this minute. Try again in {self.retry_after_s} s.")
 
 
 class StorageFull(LookalikeError):
-    """There is no room for what was sent; nothing of it was kept."""
+    """The disk is full; nothing of the request was stored."""
 
     def __init__(self) -> None:
-        super().__init__("There is no room left to store this. Nothing of it was kept; make room and send it again.")
+        super().__init__("The disk is full, so nothing was stored. Free some space, then send the request again.")
 
 
 def is_storage_full(error: BaseException) -> bool:
-    """Say whether an error of the system or of a database means that a disk, or a quota, is full."""
+    """Tell whether an error of the operating system or a database means that a disk or a quota is full."""
     if isinstance(error, OSError):
         return error.errno in (ENOSPC, EDQUOT)
     return "disk is full" in str(error) or "DiskFull" in type(getattr(error, "orig", None)).__name__
 
 
 class ServiceUnavailable(LookalikeError):
-    """A part we depend on is missing or not ready."""
+    """A part that we depend on is missing or not ready."""
 
 
 class ModelMissing(ServiceUnavailable):
-    """No model bundle is active yet."""
+    """No model is active."""
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no model yet. Run `lookalike train` to make one from the listings at hand, "
-            "or point LOOKALIKE_MODEL at a model bundle."
+            "There is no model yet. Train one on your listings with `lookalike train`, "
+            "or set LOOKALIKE_MODEL to the folder of a model bundle."
         )
 
 
 class ModelUnusable(ServiceUnavailable):
-    """A model bundle is gone or damaged."""
+    """A model bundle is missing or damaged."""
 
     def __init__(self, model: str, problem: str) -> None:
         super().__init__(f"The model bundle {model} cannot be used: {problem}")
@@ -173,12 +179,12 @@ class IndexUnavailable(ServiceUnavailable):
 
 
 class Overloaded(ServiceUnavailable):
-    """More is asked for than can be done in time.
+    """There are more requests than can be answered in time.
 
     Attributes:
-        retry_after_s: whole seconds after which it is likely to be accepted, at least 1.
+        retry_after_s: whole seconds after which a new attempt is likely to succeed, at least 1.
     """
 
-    def __init__(self, what: str, *, retry_after_s: float) -> None:
+    def __init__(self, problem: str, *, retry_after_s: float) -> None:
         self.retry_after_s = max(1, ceil(retry_after_s))
-        super().__init__(f"{what}. Try again in {self.retry_after_s} s.")
+        super().__init__(f"{problem}. Try again in {self.retry_after_s} s.")

@@ -140,7 +140,7 @@ def _torch_embedder(bundle: Bundle, device: str) -> Embedder:
     try:
         from ml.embedding.torch_embedder import TorchEmbedder
     except ImportError as error:
-        raise BundleError(bundle.path, "the runtime 'torch' needs torch", "pip install 'lookalike[train]'") from error
+        raise BundleError(bundle.path, "the runtime 'torch' needs torch", "pip install -e '.[train]'") from error
     return TorchEmbedder(bundle, device=device)
 
 

@@ -35,7 +35,7 @@ class QuantizerMissing(ImportError):
     """NNCF is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("Quantising needs nncf. Install it: pip install 'lookalike[train]'")
+        super().__init__("Quantising needs nncf. Install it: pip install -e '.[train]'")
 
 
 def add_int8_graph(folder: Path, photos: NDArray[np.uint8], *, canonical: CanonicalVectors) -> None:

@@ -224,7 +224,7 @@ def _baselines(
             progress=lambda done, total: progress("embed for baselines", done, total),
         )
     except ModuleNotFoundError as error:
-        install = "Install it: pip install 'lookalike[train]', or skip them: --weights none"
+        install = "Install it: pip install -e '.[train]', or skip them: --weights none"
         raise BadInput(f"The baselines need torch. {install}") from error
     except WeightsError as error:
         raise BadInput(str(error)) from error

@@ -196,19 +196,19 @@ def test_a_broken_record_keeps_its_seller_and_date(file):
 def test_missing_columns_are_named_with_those_that_are_there(file, name, content):
     problem = (
         r"columns 'category', 'product_description', 'price', 'location' are missing; "
-        r"the columns there are 'id', 'product_name', 'Category'"
+        r"the file has the columns 'id', 'product_name', 'Category'"
     )
     with pytest.raises(MissingColumns, match=problem):
         read(file(name, content))
 
 
 def test_missing_parquet_columns_are_named(tmp_path):
-    with pytest.raises(MissingColumns, match=r"'price'.*are missing; the columns there are 'id'"):
+    with pytest.raises(MissingColumns, match=r"'price'.*are missing; the file has the columns 'id'"):
         read(parquet(tmp_path / "a.parquet", id=["1"]))
 
 
 def test_a_missing_photo_table_column_is_named(file):
-    with pytest.raises(MissingColumns, match="'product_id' is missing; the columns there are 'id', 'listing'"):
+    with pytest.raises(MissingColumns, match="'product_id' is missing; the file has the columns 'id', 'listing'"):
         list(read_photo_table(file("photos.csv", "id,listing\n"), Columns()))
 
 
