@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from services.reason_codes import RejectReason
+
 
 class LookalikeError(Exception):
     """Base of all errors that the user, or whoever runs the installation, can fix."""
@@ -70,7 +72,7 @@ class PhotoRejected(BadInput):
         reason: the reason code in rejects.csv (`not_an_image`, `too_large`, ...).
     """
 
-    def __init__(self, reason: str, problem: str) -> None:
+    def __init__(self, reason: RejectReason, problem: str) -> None:
         self.reason = reason
         super().__init__(problem)
 
@@ -83,7 +85,7 @@ class ListingRejected(BadInput):
         reason: the reason code in rejects.csv (`missing_title`, `unreadable_price`, ...).
     """
 
-    def __init__(self, field: str, reason: str, text: str) -> None:
+    def __init__(self, field: str, reason: RejectReason, text: str) -> None:
         self.field, self.reason = field, reason
         super().__init__(f"{field}: {reason.replace('_', ' ')} ({text or 'empty'})")
 

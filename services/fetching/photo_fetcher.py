@@ -16,6 +16,7 @@ import httpx
 from services import backoff
 from services.errors import PhotoRejected
 from services.fetching.guarded_network import AddressRefused, Deadline, GuardedTransport
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,9 @@ class PhotoFetcher:
                 except _Transient as failure:
                     pause = backoff.pause_after(number, first_s=self._limits.pause_s, asked_s=failure.pause_s)
                     if number == self._limits.tries or pause >= self._deadline.left:
-                        raise PhotoRejected("unreachable", f"{url} cannot be fetched: {failure}") from failure
+                        raise PhotoRejected(
+                            RejectReason.UNREACHABLE, f"{url} cannot be fetched: {failure}"
+                        ) from failure
                     time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
@@ -121,15 +124,15 @@ class PhotoFetcher:
             try:
                 found = self._ask(at)
             except AddressRefused as error:
-                raise PhotoRejected("forbidden_address", f"{url} is not fetched: {error}") from error
+                raise PhotoRejected(RejectReason.FORBIDDEN_ADDRESS, f"{url} is not fetched: {error}") from error
             except (httpx.InvalidURL, UnicodeError) as error:  # in a redirect, which httpx looks at before we do
-                raise PhotoRejected("bad_url", f"{url} redirects to what is not a URL") from error
+                raise PhotoRejected(RejectReason.BAD_URL, f"{url} redirects to what is not a URL") from error
             except httpx.TransportError as error:
                 raise _Transient(str(error) or type(error).__name__) from error
             if isinstance(found, bytes):
                 return found
             at = _checked(str(found))
-        raise PhotoRejected("unreachable", f"{url} redirects more than {self._limits.redirects} times")
+        raise PhotoRejected(RejectReason.UNREACHABLE, f"{url} redirects more than {self._limits.redirects} times")
 
     def _ask(self, url: httpx.URL) -> bytes | httpx.URL:
         """Return the photo, or where the answer sends us."""
@@ -138,23 +141,23 @@ class PhotoFetcher:
                 try:
                     return url.join(response.headers["location"])
                 except (KeyError, httpx.InvalidURL) as error:
-                    raise PhotoRejected("bad_url", f"{url} redirects to nowhere") from error
+                    raise PhotoRejected(RejectReason.BAD_URL, f"{url} redirects to nowhere") from error
             if response.status_code in _TRANSIENT_STATUSES:
                 raise _Transient(f"the server answers {response.status_code}", backoff.retry_after_s(response.headers))
             if response.status_code != HTTPStatus.OK:
                 problem = f"{url} cannot be fetched: the server answers {response.status_code}"
-                raise PhotoRejected("unreachable", problem)
+                raise PhotoRejected(RejectReason.UNREACHABLE, problem)
             return self._content(url, response)
 
     def _content(self, url: httpx.URL, response: httpx.Response) -> bytes:
         """Return the body as it is sent: a compressed one, which nobody asked for, is not inflated."""
         limit, content = self._limits.max_bytes, bytearray()
         if int(response.headers.get("content-length", 0)) > limit:
-            raise PhotoRejected("too_large", f"{url} is larger than {limit} bytes")
+            raise PhotoRejected(RejectReason.TOO_LARGE, f"{url} is larger than {limit} bytes")
         for part in response.iter_raw():
             content += part
             if len(content) > limit:
-                raise PhotoRejected("too_large", f"{url} is larger than {limit} bytes")
+                raise PhotoRejected(RejectReason.TOO_LARGE, f"{url} is larger than {limit} bytes")
         return bytes(content)
 
 
@@ -185,9 +188,9 @@ def _checked(url: str) -> httpx.URL:
         found = httpx.URL(url)
         host = found.host  # read here, since a name that is no name is found out only now
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise PhotoRejected("bad_url", f"{url!r} is not a URL ({error})") from error
+        raise PhotoRejected(RejectReason.BAD_URL, f"{url!r} is not a URL ({error})") from error
     if found.scheme not in ("http", "https") or not host or (found.port or 0) > _LAST_PORT:
-        raise PhotoRejected("bad_url", f"{url!r} is not an HTTP URL")
+        raise PhotoRejected(RejectReason.BAD_URL, f"{url!r} is not an HTTP URL")
     if found.userinfo:
-        raise PhotoRejected("bad_url", "a URL with a password in it is not fetched")
+        raise PhotoRejected(RejectReason.BAD_URL, "a URL with a password in it is not fetched")
     return found

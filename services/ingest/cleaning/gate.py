@@ -1,4 +1,4 @@
-"""What a clean listing is, stated as a pandera schema: the gate before the database."""
+"""The pandera schema of a clean listing, checked before listings reach the database."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandera.pandas as pa
 
 from db.rows.records import ListingRecord
 from services.ingest.cleaning.prices import PRICE_LIMIT
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,13 +26,17 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls but LF, lone surrogates
 
 
-def _each(reason: str, holds: Callable[[object], bool]) -> pa.Check:
-    """Return a check of single values; its name is the reason code of a reject."""
+def _each(reason: RejectReason, holds: Callable[[object], bool]) -> pa.Check:
+    """Return a check of single values, named after the reason code of a value that fails it."""
     return pa.Check(holds, element_wise=True, name=reason, ignore_na=False)
 
 
 def _text(*checks: pa.Check) -> pa.Column:
-    return pa.Column(object, [_each("not_text", _is_text), *checks])
+    return pa.Column(object, [_each(RejectReason.NOT_TEXT, _is_text), *checks])
+
+
+def _line(*checks: pa.Check) -> pa.Column:
+    return _text(*checks, _each(RejectReason.NOT_ONE_LINE, _is_one_line))
 
 
 def _is_text(value: object) -> bool:
@@ -42,7 +47,7 @@ def _is_one_line(value: object) -> bool:
     return isinstance(value, str) and value == " ".join(value.split())
 
 
-def _is_path(value: object) -> bool:
+def _is_category_path(value: object) -> bool:
     return isinstance(value, tuple) and bool(value) and all(_is_text(level) and level for level in value)
 
 
@@ -58,11 +63,11 @@ def _is_currency(value: object) -> bool:
     return value is None or (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isupper())
 
 
-def _is_time(value: object) -> bool:
+def _is_utc_time(value: object) -> bool:
     return value is None or (isinstance(value, datetime) and value.utcoffset() == timedelta(0))
 
 
-def _is_flags(value: object) -> bool:
+def _are_flags(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(flag, str) and flag.isidentifier() for flag in value)
 
 
@@ -72,31 +77,34 @@ def _at_most(limit: int) -> Callable[[object], bool]:
 
 CLEAN_LISTINGS = pa.DataFrameSchema(
     {
-        "listing_id": _text(
-            _each("missing_id", bool), _each("id_too_long", _at_most(ID_LIMIT)), _each("not_one_line", _is_one_line)
-        ),
-        "title": _text(_each("missing_title", bool), _each("not_one_line", _is_one_line)),
+        "listing_id": _line(_each(RejectReason.MISSING_ID, bool), _each(RejectReason.ID_TOO_LONG, _at_most(ID_LIMIT))),
+        "title": _line(_each(RejectReason.MISSING_TITLE, bool)),
         "description": _text(),
-        "category": _text(_each("missing_category", bool), _each("category_too_long", _at_most(CATEGORY_LIMIT))),
-        "category_path": pa.Column(object, _each("bad_category_path", _is_path)),
-        "price": pa.Column(object, _each("bad_price", _is_price), nullable=True),
-        "currency": pa.Column(object, _each("bad_currency", _is_currency), nullable=True),
-        "location": _text(_each("not_one_line", _is_one_line)),
-        "region": _text(_each("not_one_line", _is_one_line)),
-        "seller": _text(_each("seller_too_long", _at_most(SELLER_LIMIT)), _each("not_one_line", _is_one_line)),
-        "listed_at": pa.Column(object, _each("bad_time", _is_time), nullable=True),
-        "flags": pa.Column(object, _each("bad_flags", _is_flags)),
+        "category": _text(
+            _each(RejectReason.MISSING_CATEGORY, bool),
+            _each(RejectReason.CATEGORY_TOO_LONG, _at_most(CATEGORY_LIMIT)),
+        ),
+        "category_path": pa.Column(object, _each(RejectReason.BAD_CATEGORY_PATH, _is_category_path)),
+        "price": pa.Column(object, _each(RejectReason.BAD_PRICE, _is_price), nullable=True),
+        "currency": pa.Column(object, _each(RejectReason.BAD_CURRENCY, _is_currency), nullable=True),
+        "location": _line(),
+        "region": _line(),
+        "seller": _line(_each(RejectReason.SELLER_TOO_LONG, _at_most(SELLER_LIMIT))),
+        "listed_at": pa.Column(object, _each(RejectReason.BAD_TIME, _is_utc_time), nullable=True),
+        "flags": pa.Column(object, _each(RejectReason.BAD_FLAGS, _are_flags)),
     },
     checks=[
-        pa.Check(lambda frame: frame["price"].notna() | frame["currency"].isna(), name="currency_without_price"),
+        pa.Check(
+            lambda frame: frame["price"].notna() | frame["currency"].isna(), name=RejectReason.CURRENCY_WITHOUT_PRICE
+        ),
         pa.Check(
             lambda frame: frame["category"] == [path[0] if path else "" for path in frame["category_path"]],
-            name="category_not_first_level",
+            name=RejectReason.CATEGORY_NOT_FIRST_LEVEL,
         ),
     ],
     strict=True,
 )
-"""A frame of ListingRecords, one column for each field, all of dtype object."""
+"""Schema of a frame of ListingRecords: one column of dtype object for each field."""
 
 
 def _frame(records: Sequence[ListingRecord]) -> pd.DataFrame:
@@ -106,20 +114,23 @@ def _frame(records: Sequence[ListingRecord]) -> pd.DataFrame:
 
 
 def _reportable(value: object) -> object:
-    """Put a NUL for lone surrogates: just as unclean, but pandera's report of what failed cannot hold surrogates."""
+    """Replace lone surrogates by NUL: also unclean, but pandera's failure report cannot hold surrogates."""
     return _SURROGATE.sub("\0", value) if isinstance(value, str) else value
 
 
-def violations(records: Sequence[ListingRecord]) -> dict[int, tuple[str, str]]:
-    """Return, by position, the field at fault (empty: several together) and the reason code of each unclean record."""
+def violations(records: Sequence[ListingRecord]) -> dict[int, tuple[str, RejectReason]]:
+    """Return the first violation of each unclean record, by its position in `records`.
+
+    A violation is the field at fault (empty when it concerns several fields) and the reason code.
+    """
     try:
         CLEAN_LISTINGS.validate(_frame(records), lazy=True)
     except pa.errors.SchemaErrors as errors:
-        found = dict[int, tuple[str, str]]()
-        of_columns = errors.failure_cases["schema_context"] == "Column"
-        for failure in errors.failure_cases[of_columns].itertuples():
-            found.setdefault(int(failure.index), (str(failure.column), str(failure.check)))
-        for failure in errors.failure_cases[~of_columns].itertuples():
-            found.setdefault(int(failure.index), ("", str(failure.check)))
-        return found
+        first = dict[int, tuple[str, RejectReason]]()
+        is_column_failure = errors.failure_cases["schema_context"] == "Column"
+        for failure in errors.failure_cases[is_column_failure].itertuples():
+            first.setdefault(int(failure.index), (str(failure.column), RejectReason(failure.check)))
+        for failure in errors.failure_cases[~is_column_failure].itertuples():
+            first.setdefault(int(failure.index), ("", RejectReason(failure.check)))
+        return first
     return {}

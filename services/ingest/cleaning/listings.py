@@ -11,6 +11,7 @@ from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.gate import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError, is_absurd, parse_price
 from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +37,12 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRec
     listing_id, location, seller = clean_line(raw.listing_id), clean_line(raw.location), clean_line(raw.seller)
     title, levels = clean_title(raw.title, location), split_category(raw.category)
     faults = (
-        (not listing_id, "id", "missing_id", raw.title),
-        (len(listing_id) > ID_LIMIT, "id", "id_too_long", listing_id),
-        (not title, "title", "missing_title", raw.title),
-        (not levels, "category", "missing_category", raw.category),
-        (len("".join(levels[:1])) > CATEGORY_LIMIT, "category", "category_too_long", raw.category),
-        (len(seller) > SELLER_LIMIT, "seller", "seller_too_long", seller),
+        (not listing_id, "id", RejectReason.MISSING_ID, raw.title),
+        (len(listing_id) > ID_LIMIT, "id", RejectReason.ID_TOO_LONG, listing_id),
+        (not title, "title", RejectReason.MISSING_TITLE, raw.title),
+        (not levels, "category", RejectReason.MISSING_CATEGORY, raw.category),
+        (len("".join(levels[:1])) > CATEGORY_LIMIT, "category", RejectReason.CATEGORY_TOO_LONG, raw.category),
+        (len(seller) > SELLER_LIMIT, "seller", RejectReason.SELLER_TOO_LONG, seller),
     )
     for is_at_fault, field, reason, text in faults:
         if is_at_fault:
@@ -50,7 +51,7 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRec
         price = parse_price(raw.price)
     except PriceError as error:
         return _rejected(raw, listing_id, "price", reason=error.reason, text=raw.price)
-    flags = raw.flags if price.amount is None or not is_absurd(price.amount) else (*raw.flags, "absurd_price")
+    flags = raw.flags if price.amount is None or not is_absurd(price.amount) else (*raw.flags, ListingFlag.ABSURD_PRICE)
     listed_at, is_unreadable = _read_date(raw.listed_at, now or datetime.now(UTC))
     return ListingRecord(
         listing_id=listing_id,
@@ -62,7 +63,7 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRec
         currency=price.currency,
         location=location,
         region=region_of(location),
-        flags=(*flags, "unreadable_date") if is_unreadable else flags,
+        flags=(*flags, ListingFlag.UNREADABLE_DATE) if is_unreadable else flags,
         seller=seller,
         listed_at=listed_at,
     )

@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from services.reason_codes import RejectReason
+
 PRICE_LIMIT = Decimal(10) ** 13
 """Prices must be below this, so that hundredths fit a 64-bit column with room to spare."""
 
@@ -49,7 +51,7 @@ _ONE_DOT_GROUP = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 class PriceError(ValueError):
     """A price that is not accepted; `reason` is the code for rejects.csv."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectReason) -> None:
         self.reason = reason
         super().__init__(reason)
 
@@ -84,7 +86,7 @@ def parse_price(text: str) -> Price:
         return Price(Decimal("0.00"))
     match = _PRICE.fullmatch(written)
     if match is None or (match["before"] and match["after"]):
-        raise PriceError("unreadable_price")
+        raise PriceError(RejectReason.UNREADABLE_PRICE)
     sign = match["before"] or match["after"]
     currency = _currency(sign)
     amount = _amount(match["number"].strip(), by_hand=sign is not None) * (1000 if match["thousand"] else 1)
@@ -105,7 +107,7 @@ def _currency(sign: str | None) -> str | None:
     if sign in _CODES:
         return sign.upper()
     if sign not in _CURRENCIES:
-        raise PriceError("unreadable_price")
+        raise PriceError(RejectReason.UNREADABLE_PRICE)
     return _CURRENCIES[sign]
 
 
@@ -118,15 +120,15 @@ def _amount(number: str, *, by_hand: bool) -> Decimal:
         return Decimal(number.replace(".", "").replace(",", "."))
     if _OTHER_GROUPS.fullmatch(number) or _DECIMAL_COMMA.fullmatch(number):
         return Decimal(number.replace("'", "").replace(" ", "").replace(",", "."))
-    raise PriceError("unreadable_price")
+    raise PriceError(RejectReason.UNREADABLE_PRICE)
 
 
 def _in_range(amount: Decimal, *, negative: bool) -> Decimal:
     if amount >= PRICE_LIMIT:
-        raise PriceError("price_too_large")
+        raise PriceError(RejectReason.PRICE_TOO_LARGE)
     rounded = amount.quantize(_HUNDREDTH, ROUND_HALF_UP)
     if negative and rounded:
-        raise PriceError("negative_price")
+        raise PriceError(RejectReason.NEGATIVE_PRICE)
     if rounded >= PRICE_LIMIT:
-        raise PriceError("price_too_large")
+        raise PriceError(RejectReason.PRICE_TOO_LARGE)
     return rounded

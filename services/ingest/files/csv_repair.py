@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.ingest.cleaning.prices import PriceError, parse_price
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +98,7 @@ def is_price(text: str) -> bool:
     try:
         parse_price(text)
     except PriceError as error:
-        return error.reason != "unreadable_price"
+        return error.reason != RejectReason.UNREADABLE_PRICE
     return True
 
 

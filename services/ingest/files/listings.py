@@ -10,6 +10,7 @@ from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.text import clean_line, shorten
 from services.ingest.files.tables import BrokenRow, WantedColumns, read_table
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,11 +108,11 @@ def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedR
     external_id, listing_id = clean_line(row.cells[names.id]), clean_line(row.cells[names.listing_id])
     rejected = RejectedRecord(path.name, row.line, external_id, "id", "", shorten(" ".join(row.cells.values())))
     if not external_id:
-        return replace(rejected, reason="missing_id")
+        return replace(rejected, reason=RejectReason.MISSING_ID)
     if not listing_id:
-        return replace(rejected, field="listing_id", reason="missing_listing_id")
+        return replace(rejected, field="listing_id", reason=RejectReason.MISSING_LISTING_ID)
     if len(external_id) > PHOTO_ID_LIMIT:
-        return replace(rejected, record_id=shorten(external_id), reason="id_too_long")
+        return replace(rejected, record_id=shorten(external_id), reason=RejectReason.ID_TOO_LONG)
     source = clean_line(row.cells.get(names.file, "")) or external_id
     return PhotoRecord(external_id, listing_id, source, path.name, row.line)
 

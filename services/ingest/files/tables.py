@@ -19,6 +19,7 @@ from services.errors import ListingsFileError, MissingColumns
 from services.ingest.files.csv_records import LINE_LIMIT, RECORD_LIMIT, read_records
 from services.ingest.files.csv_repair import CsvLayout
 from services.ingest.files.text_files import mend, read_lines
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,7 +70,7 @@ class BrokenRow:
     """A stretch of the file that is not a row: `column` is the one at fault, if it is one."""
 
     line: int
-    reason: str
+    reason: RejectReason
     text: str
     column: str = ""
 
@@ -117,10 +118,14 @@ def _csv_rows(path: Path, wanted: WantedColumns, delimiters: str) -> Rows:
         text, is_mended = mend(record.text)
         if not record.fields:
             is_long = len(text) > RECORD_LIMIT or text.count("\n") > LINE_LIMIT
-            yield BrokenRow(record.line, "record_too_long" if is_long else "broken_record", text)
+            yield BrokenRow(record.line, RejectReason.RECORD_TOO_LONG if is_long else RejectReason.BROKEN_RECORD, text)
             continue
         fields = [mend(field)[0] for field in record.fields] if is_mended else record.fields
-        flags = (*(["repaired_record"] if record.repaired else []), *(["not_utf8"] if is_mended else []))
+        flags = tuple(
+            flag
+            for flag, applies in ((ListingFlag.REPAIRED_RECORD, record.repaired), (ListingFlag.NOT_UTF8, is_mended))
+            if applies
+        )
         yield Row(record.line, {column: fields[at] for column, at in positions.items()}, flags)
 
 
@@ -173,18 +178,20 @@ def _json_rows(path: Path, wanted: WantedColumns) -> Rows:
         else:
             number, entry, is_mended = row
             values = {column: entry.get(column) for column in wanted.columns}
-            yield _row(number, values, ("not_utf8",) if is_mended else (), wanted=wanted)
+            yield _row(number, values, (ListingFlag.NOT_UTF8,) if is_mended else (), wanted=wanted)
 
 
 def _parsed_json(number: int, line: str) -> tuple[int, dict[str, object], bool] | BrokenRow:
     text, is_mended = mend(line)
     if len(text) > RECORD_LIMIT:
-        return BrokenRow(number, "record_too_long", text)
+        return BrokenRow(number, RejectReason.RECORD_TOO_LONG, text)
     try:
         entry = json.loads(text, parse_float=str, parse_int=str, parse_constant=lambda _name: None)
     except (ValueError, RecursionError):
-        return BrokenRow(number, "broken_json", text)
-    return (number, entry, is_mended) if isinstance(entry, dict) else BrokenRow(number, "not_an_object", text)
+        return BrokenRow(number, RejectReason.BROKEN_JSON, text)
+    if not isinstance(entry, dict):
+        return BrokenRow(number, RejectReason.NOT_AN_OBJECT, text)
+    return number, entry, is_mended
 
 
 def _parquet_rows(path: Path, wanted: WantedColumns) -> Rows:
@@ -219,12 +226,12 @@ def _row(
     for column, value in values.items():
         if isinstance(value, bytes):
             value, is_mended = mend(value.decode("utf-8", "surrogateescape"))
-            flags = ("not_utf8",) if is_mended else flags
+            flags = (ListingFlag.NOT_UTF8,) if is_mended else flags
         cell = _texts(value) if isinstance(value, list) and column == wanted.texts else _cell(value)
         if cell is None and column in wanted.unless_absent:
             cell = ""
         if cell is None:
-            return BrokenRow(number, "wrong_type", str(value), column)
+            return BrokenRow(number, RejectReason.WRONG_TYPE, str(value), column)
         cells[column] = cell
     return Row(number, cells, flags)
 

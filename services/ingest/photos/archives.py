@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.names import PhotoNames, safe_parts
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,16 +65,16 @@ class ZipPhotos:
             raise FileNotFoundError(name) from None
         safe_parts(name)
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise PhotoRejected("not_a_file", f"{name!r} is not a plain file")
+            raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is not a plain file")
         if member.flag_bits & 1:
-            raise PhotoRejected("encrypted", f"{name!r} is encrypted; give a zip without a password")
+            raise PhotoRejected(RejectReason.ENCRYPTED, f"{name!r} is encrypted; give a zip without a password")
         try:
             with self._zip.open(member) as file:
                 content = file.read(self._max_bytes + 1)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
-            raise PhotoRejected("damaged_member", f"{name!r} cannot be unpacked: {error}") from error
+            raise PhotoRejected(RejectReason.DAMAGED_MEMBER, f"{name!r} cannot be unpacked: {error}") from error
         if len(content) > self._max_bytes:
-            raise PhotoRejected("too_large", f"{name!r} unpacks to more than {self._max_bytes} bytes")
+            raise PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} unpacks to more than {self._max_bytes} bytes")
         return content
 
 
@@ -121,14 +122,14 @@ class TarPhotos:
             raise FileNotFoundError(name)
         safe_parts(name)
         if not member.is_plain:
-            raise PhotoRejected("not_a_file", f"{name!r} is a link, a device or a file with holes")
+            raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is a link, a device or a file with holes")
         if member.size > self._max_bytes:
-            raise PhotoRejected("too_large", f"{name!r} is larger than {self._max_bytes} bytes")
+            raise PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} is larger than {self._max_bytes} bytes")
         with self._lock:
             self._file.seek(member.offset)
             content = self._file.read(member.size)
         if len(content) < member.size:
-            raise PhotoRejected("damaged_member", f"{name!r} is cut off: the archive ends inside it")
+            raise PhotoRejected(RejectReason.DAMAGED_MEMBER, f"{name!r} is cut off: the archive ends inside it")
         return content
 
 

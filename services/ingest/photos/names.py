@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from services.errors import PhotoRejected
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ def safe_parts(name: str) -> tuple[str, ...]:
     """
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
     if name.startswith(("/", "\\")) or "\0" in name or ".." in parts or (parts and _DRIVE.match(parts[0])):
-        raise PhotoRejected("unsafe_path", f"{name!r} points outside the photos; name it relative to their folder")
+        raise PhotoRejected(RejectReason.UNSAFE_PATH, f"{name!r} points outside the photo folder. Use a path inside it")
     return parts
 
 
@@ -60,7 +61,10 @@ class PhotoNames:
         if exact or "/" in keys[0]:
             return exact[0] if exact else None
         if len({_key(name).rpartition("/")[0] for name in found}) > 1:
-            raise PhotoRejected("ambiguous_name", f"{wanted!r} is in several folders: {', '.join(found[:3])}")
+            raise PhotoRejected(
+                RejectReason.AMBIGUOUS_NAME,
+                f"{wanted!r} is in several folders: {', '.join(found[:3])}. Add the folder to its name",
+            )
         return found[0] if found else None
 
 

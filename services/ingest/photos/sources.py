@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.archives import TarPhotos, ZipPhotos
 from services.ingest.photos.names import PhotoNames, safe_parts
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,22 +84,22 @@ class FolderPhotos:
         try:
             target = path.resolve(strict=True)
             if not target.is_relative_to(self._folder):
-                raise PhotoRejected("unsafe_path", f"{name!r} is a link out of the photo folder")
+                raise PhotoRejected(RejectReason.UNSAFE_PATH, f"{name!r} is a link out of the photo folder")
             return self._read_file(target, name)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileNotFoundError(name) from error
         except IsADirectoryError as error:
-            raise PhotoRejected("not_a_file", f"{name!r} is a folder") from error
+            raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is a folder") from error
         except (OSError, RuntimeError) as error:
-            raise PhotoRejected("unreadable", f"{name!r} cannot be read: {error}") from error
+            raise PhotoRejected(RejectReason.UNREADABLE, f"{name!r} cannot be read: {error}") from error
 
     def _read_file(self, path: Path, name: str) -> bytes:
         with open(path, "rb", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise PhotoRejected("not_a_file", f"{name!r} is not a plain file")
+                raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is not a plain file")
             content = file.read(self._max_bytes + 1)
         if len(content) > self._max_bytes:
-            raise PhotoRejected("too_large", f"{name!r} is larger than {self._max_bytes} bytes")
+            raise PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} is larger than {self._max_bytes} bytes")
         return content
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.errors import PhotoRejected
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,9 @@ class WebPhotos:
                 raise FileNotFoundError(name)
             return self._rest.read(name)
         if self._fetcher is None:
-            raise PhotoRejected("not_fetched", f"{name} is a URL; `lookalike ingest --fetch-photos` fetches it")
+            raise PhotoRejected(
+                RejectReason.NOT_FETCHED, f"{name} is a URL. Fetch URLs with `lookalike ingest --fetch-photos`"
+            )
         return self._fetcher.fetch(name)
 
 

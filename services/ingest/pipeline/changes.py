@@ -14,6 +14,7 @@ from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.listings import PHOTO_ID_LIMIT
 from services.ingest.pipeline.storing import store_photo
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +102,7 @@ class ListingChanges:
         """
         record = _record(listing_id, given)
         if listing_id in _PATHS:
-            raise ListingRejected("id", "bad_id", f"/v1/listings/{listing_id} is another call of the API")
+            raise ListingRejected("id", RejectReason.BAD_ID, f"/v1/listings/{listing_id} is another call of the API")
         with self._resources.database.read() as session:
             _refuse_known(session, listing_id)  # before its photos are fetched
         stored = self._store(listing_id, named)
@@ -168,17 +169,21 @@ class ListingChanges:
                 limits=self._resources.photo_limits,
             )
         except PhotoError as error:
-            raise PhotoRejected(error.reason, f"{photo.name}: {error}") from error
+            raise PhotoRejected(RejectReason(error.reason), f"{photo.name}: {error}") from error
 
     def _check_names(self, names: Sequence[str]) -> None:
         most = self._resources.settings.max_listing_photos
         if len(names) > most:
-            raise ListingRejected("photos", "too_many_photos", f"{len(names)}, and at most {most} are accepted")
+            raise ListingRejected(
+                "photos", RejectReason.TOO_MANY_PHOTOS, f"{len(names)}, and at most {most} are accepted"
+            )
         for name, count in Counter(names).items():
             if count > 1:
-                raise ListingRejected("photos", "duplicate_id", f"two photos are called {name!r}")
+                raise ListingRejected("photos", RejectReason.DUPLICATE_ID, f"two photos are called {name!r}")
             if not name or len(name) > PHOTO_ID_LIMIT or "\0" in name:
-                raise ListingRejected("photos", "bad_id", f"a name has 1 to {PHOTO_ID_LIMIT} characters and no NUL")
+                raise ListingRejected(
+                    "photos", RejectReason.BAD_ID, f"a name has 1 to {PHOTO_ID_LIMIT} characters and no NUL"
+                )
 
 
 def _write(session: Session, record: ListingRecord, stored: Sequence[StoredPhoto] | None) -> Written:
@@ -216,18 +221,18 @@ def _record(listing_id: str, given: GivenListing) -> ListingRecord:
     cleaned = clean_listing(raw)
     if not isinstance(cleaned, RejectedRecord):
         if cleaned.listing_id != listing_id:
-            raise ListingRejected("id", "bad_id", f"{listing_id!r} is not one line of plain text")
+            raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not one line of plain text")
         if cleaned.price is not None and cleaned.currency is None:
             cleaned = replace(cleaned, currency=given.currency)
         (cleaned,) = check_records([cleaned])
     if isinstance(cleaned, RejectedRecord):
-        raise ListingRejected(cleaned.field, cleaned.reason, cleaned.text)
+        raise ListingRejected(cleaned.field, RejectReason(cleaned.reason), cleaned.text)
     return cleaned
 
 
 def _changed(listing: Listing, stated: Mapping[str, Any]) -> GivenListing:
     """Return the listing as a client would state it, with these fields as stated."""
-    found_anew = {"absurd_price", *(["unreadable_date"] if "listed_at" in stated else [])}
+    found_anew = {ListingFlag.ABSURD_PRICE, *([ListingFlag.UNREADABLE_DATE] if "listed_at" in stated else [])}
     whole = GivenListing(
         title=listing.title,
         category=" / ".join(listing.category_path),

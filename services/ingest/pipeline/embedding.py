@@ -21,6 +21,7 @@ from ml.embedding.bulk import embed_all
 from ml.photos.preprocess import PhotoError
 from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.cleaning.text import shorten
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -165,7 +166,9 @@ class PhotoEmbedder:
             except OSError as error:
                 with self._database.write() as session:
                     photos.fail_photo(
-                        session, photo.photo_id, f"unreadable: its file cannot be read ({error.strerror})"
+                        session,
+                        photo.photo_id,
+                        f"{RejectReason.UNREADABLE}: its file cannot be read ({error.strerror})",
                     )
 
     def _embedding(self, photo: ClaimedPhoto, outcome: EmbeddedPhoto) -> NewEmbedding:

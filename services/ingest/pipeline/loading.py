@@ -22,6 +22,7 @@ from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.text import shorten
 from services.ingest.files.listings import PHOTO_ID_LIMIT, read_listings, read_photo_table
 from services.ingest.pipeline.storing import store_photo
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -112,7 +113,7 @@ def read_into(spool: Spool, path: Path, columns: Columns, ledger: Ledger) -> Non
         spool.add(cleaned, named, line=raw.line)
     for entry in spool.superseded():
         text = "a later record of the same id supersedes this one"
-        reject = RejectedRecord(path.name, entry.line, entry.record.listing_id, "id", "duplicate_id", text)
+        reject = RejectedRecord(path.name, entry.line, entry.record.listing_id, "id", RejectReason.DUPLICATE_ID, text)
         ledger.duplicate("listings", reject)
 
 
@@ -141,7 +142,8 @@ def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> I
     """Yield every photo that the listing rows or the photo table name."""
     for entry in spool.current():
         for photo in entry.photos:
-            yield photo if len(photo.external_id) <= PHOTO_ID_LIMIT else _rejected(photo, "id_too_long", photo.source)
+            is_too_long = len(photo.external_id) > PHOTO_ID_LIMIT
+            yield _rejected(photo, RejectReason.ID_TOO_LONG, photo.source) if is_too_long else photo
     if photos_table is not None:
         yield from read_photo_table(photos_table, columns)
 
@@ -165,7 +167,8 @@ def load_photos(
             if isinstance(record, RejectedRecord):
                 ledger.reject("photos", record)
             elif (record.listing_id, record.external_id) in seen:
-                ledger.duplicate("photos", _rejected(record, "duplicate_id", "this photo is named more than once"))
+                text = "this photo is named more than once"
+                ledger.duplicate("photos", _rejected(record, RejectReason.DUPLICATE_ID, text))
             else:
                 seen.add((record.listing_id, record.external_id))
                 wanted.append(record)
@@ -211,7 +214,7 @@ def _is_of(known: set[str], record: PhotoRecord, ledger: Ledger) -> bool:
     """Say whether the photo is of a known listing; where it is not, the ledger is told."""
     if record.listing_id in known:
         return True
-    ledger.reject("photos", _rejected(record, "unknown_listing", f"no listing {record.listing_id!r}"))
+    ledger.reject("photos", _rejected(record, RejectReason.UNKNOWN_LISTING, f"no listing {record.listing_id!r}"))
     return False
 
 
@@ -231,10 +234,10 @@ def _store(
             limits=limits,
         )
     except FileNotFoundError:
-        return _rejected(record, "missing_file", f"no photo {record.source!r} in {source.place}")
+        return _rejected(record, RejectReason.MISSING_FILE, f"no photo {record.source!r} in {source.place}")
     except (PhotoRejected, PhotoError) as error:
-        return _rejected(record, error.reason, str(error))
+        return _rejected(record, RejectReason(error.reason), str(error))
 
 
-def _rejected(record: PhotoRecord, reason: str, text: str) -> RejectedRecord:
+def _rejected(record: PhotoRecord, reason: RejectReason, text: str) -> RejectedRecord:
     return RejectedRecord(record.file, record.line, shorten(record.external_id), "photo", reason, shorten(text))

@@ -27,6 +27,7 @@ from msgspec import UNSET, UnsetType
 from services.errors import PhotoRejected
 from services.ingest.cleaning.gate import ID_LIMIT, SELLER_LIMIT
 from services.ingest.pipeline.changes import GivenListing
+from services.reason_codes import RejectReason
 from services.web.requests import INVALID, form_values
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class UploadedPhoto:
         """
         content = self.file.read(self.max_bytes + 1)
         if len(content) > self.max_bytes:
-            raise PhotoRejected("too_large", f"{self.name} is larger than {self.max_bytes} bytes")
+            raise PhotoRejected(RejectReason.TOO_LARGE, f"{self.name} is larger than {self.max_bytes} bytes")
         return content
 
 

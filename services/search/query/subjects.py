@@ -15,6 +15,7 @@ from ml.embedding.batching import EmbedderBusy, EmbedderClosed
 from ml.photos.crops import WHOLE
 from ml.photos.preprocess import PhotoError
 from services.errors import BadQuery, Conflict, Overloaded, PhotoRejected, ResourceNotFound, ServiceUnavailable
+from services.reason_codes import RejectReason
 from services.search.query.lookup import LARGEST_ID
 from services.search.query.photo_cache import QueryPhotos
 from services.search.query.tokens import (
@@ -144,7 +145,7 @@ class QuerySources:
             with self._decoding:
                 pixels = embedder.bundle.preprocessing.load(content, self._resources.photo_limits, crop)
         except PhotoError as error:
-            raise PhotoRejected(error.reason, str(error)) from error
+            raise PhotoRejected(RejectReason(error.reason), str(error)) from error
         try:
             return embedder.embed(pixels[np.newaxis])
         except EmbedderBusy as busy:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ml.photos.preprocess import PhotoError, decode
 from services.errors import PhotoRejected
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from ml.photos.preprocess import PhotoLimits
@@ -36,7 +37,7 @@ def thumbnail(content: bytes, side: int, limits: PhotoLimits, kind: ThumbnailFor
     try:
         picture = decode(content, limits, at_least=side)
     except PhotoError as error:
-        raise PhotoRejected(error.reason, str(error)) from error
+        raise PhotoRejected(RejectReason(error.reason), str(error)) from error
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     picture.info.clear()
     small = io.BytesIO()

@@ -16,6 +16,7 @@ from services.errors import (
     ServiceUnavailable,
     StorageFull,
 )
+from services.reason_codes import RejectReason
 from services.web.problems import Problem, problem_of
 
 
@@ -32,7 +33,7 @@ PROBLEMS = (
     problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again when it has one.")),
     _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large"),
     _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json, or multipart/form-data."),
-    problem_of(PhotoRejected("truncated", "The photo ends before its end.")),
+    problem_of(PhotoRejected(RejectReason.TRUNCATED, "The photo ends before its end.")),
     problem_of(RateLimited(retry_after_s=12)),
     Problem(
         status=500, title="Internal error", detail="Something went wrong on our side. If it happens again, report it."

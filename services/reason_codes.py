@@ -1,0 +1,107 @@
+"""The codes that say why a record was rejected, and the flags of a listing that was accepted with a doubt.
+
+This is the only list of them. Documentation tables are generated from it:
+
+    for reason in RejectReason:
+        print(reason.value, reason.explanation)
+
+Codes are part of the API and of rejects.csv, so they never change.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class _ExplainedCode(StrEnum):
+    """A code and its explanation in one sentence."""
+
+    explanation: str
+
+    def __new__(cls, code: str, explanation: str = "") -> Self:
+        member = str.__new__(cls, code)
+        member._value_, member.explanation = code, explanation
+        return member
+
+
+class RejectReason(_ExplainedCode):
+    """Why a record, a listing or a photo was rejected."""
+
+    # A record that cannot be read from its file
+    BROKEN_RECORD = "broken_record", "The CSV record cannot be split into the columns of the header."
+    RECORD_TOO_LONG = "record_too_long", "The record is longer than 1,048,576 characters or 2,000 lines."
+    BROKEN_JSON = "broken_json", "The line is not valid JSON."
+    NOT_AN_OBJECT = "not_an_object", "The line is valid JSON, but not a JSON object."
+    WRONG_TYPE = "wrong_type", "The value is neither text nor a number."
+
+    # A listing
+    MISSING_ID = "missing_id", "The listing or photo has no id."
+    ID_TOO_LONG = "id_too_long", "The id is too long: 200 characters for a listing, 500 for a photo."
+    BAD_ID = "bad_id", "The id or photo name cannot be used: it must be one line of plain text and not a reserved path."
+    DUPLICATE_ID = "duplicate_id", "The id occurs more than once; the last listing or the first photo was used."
+    MISSING_TITLE = "missing_title", "The listing has no title."
+    MISSING_CATEGORY = "missing_category", "The listing has no category."
+    CATEGORY_TOO_LONG = "category_too_long", "The first level of the category is longer than 200 characters."
+    SELLER_TOO_LONG = "seller_too_long", "The seller id is longer than 200 characters."
+    UNREADABLE_PRICE = "unreadable_price", "The price is not an amount, optionally with a currency."
+    NEGATIVE_PRICE = "negative_price", "The price is below zero."
+    PRICE_TOO_LARGE = "price_too_large", "The price is 10,000,000,000,000 or more."
+    TOO_MANY_PHOTOS = "too_many_photos", "The listing has more photos than the server accepts."
+
+    # A listing that cleaning should have put right: the last check before the database
+    NOT_NULLABLE = "not_nullable", "A required field has no value after cleaning."
+    NOT_TEXT = "not_text", "The field is not text, or has control characters, after cleaning."
+    NOT_ONE_LINE = "not_one_line", "The field still has line breaks or extra spaces after cleaning."
+    BAD_CATEGORY_PATH = "bad_category_path", "The category path has an empty or unreadable level after cleaning."
+    CATEGORY_NOT_FIRST_LEVEL = "category_not_first_level", "The category is not the first level of the category path."
+    BAD_PRICE = "bad_price", "The price is out of range or has more than two decimals after cleaning."
+    BAD_CURRENCY = "bad_currency", "The currency is not a code of three capital letters."
+    CURRENCY_WITHOUT_PRICE = "currency_without_price", "The listing has a currency but no price."
+    BAD_TIME = "bad_time", "The listing date is not a time in UTC after cleaning."
+    BAD_FLAGS = "bad_flags", "The flags are not a list of codes."
+
+    # A photo that cannot be found or read
+    MISSING_LISTING_ID = "missing_listing_id", "The row of the photo table names no listing."
+    UNKNOWN_LISTING = "unknown_listing", "The photo belongs to a listing that does not exist."
+    MISSING_FILE = "missing_file", "The photo folder or archive has no such file."
+    AMBIGUOUS_NAME = "ambiguous_name", "Several folders have a file of this name; name the photo with its folder."
+    UNSAFE_PATH = "unsafe_path", "The photo name points outside the photo folder or archive."
+    NOT_A_FILE = "not_a_file", "The photo name leads to a folder, a link or a device, not to a plain file."
+    ENCRYPTED = "encrypted", "The photo is encrypted inside the zip."
+    DAMAGED_MEMBER = "damaged_member", "The photo cannot be unpacked: the archive is damaged."
+    UNREADABLE = "unreadable", "The operating system cannot read the photo file."
+    TOO_LARGE = "too_large", "The photo file has more bytes than the server accepts."
+
+    # A photo that is fetched from a URL
+    NOT_FETCHED = "not_fetched", "The photo is a URL and fetching is off. Turn it on with `--fetch-photos`."
+    BAD_URL = "bad_url", "The photo URL, or the target of its redirect, is not a usable HTTP or HTTPS URL."
+    FORBIDDEN_ADDRESS = "forbidden_address", "The photo URL leads to a network address that is not public."
+    UNREACHABLE = (
+        "unreachable",
+        "The photo URL did not answer in full, answered with an error, or redirected too often.",
+    )
+
+    # A photo that cannot be decoded (`ml.photos.decode`) or embedded
+    EMPTY = "empty", "The photo file has no bytes, or is missing from the photo store."
+    NOT_AN_IMAGE = "not_an_image", "The file is not an image, whatever its name says."
+    UNSUPPORTED_FORMAT = "unsupported_format", "The image is not JPEG, PNG, WebP, GIF or BMP."
+    TOO_MANY_BYTES = "too_many_bytes", "The photo file has more bytes than the decoder accepts."
+    TOO_MANY_PIXELS = "too_many_pixels", "The photo has more pixels than the decoder accepts."
+    TOO_LONG_SIDE = "too_long_side", "One side of the photo has more pixels than the decoder accepts."
+    TOO_SMALL = "too_small", "The photo, or the selected part of it, has too few pixels."
+    TRUNCATED = "truncated", "The photo file ends too early."
+    DAMAGED = "damaged", "The photo file is damaged."
+    ABANDONED = "abandoned", "Several workers stopped while they embedded this photo, so it is not tried again."
+
+
+class ListingFlag(_ExplainedCode):
+    """What looks wrong in a listing that was accepted nevertheless."""
+
+    REPAIRED_RECORD = "repaired_record", "The quoting of the CSV record was broken and has been repaired."
+    NOT_UTF8 = "not_utf8", "Bytes that are not UTF-8 were read as Windows-1252."
+    ABSURD_PRICE = "absurd_price", "The price looks like a placeholder: a million or more, or digits such as 11111."
+    UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
