@@ -15,12 +15,14 @@ from db.photo_bytes.object_store import RemotePhotoFiles
 from db.rows import generations
 from db.session import Database
 from db.vectors.qdrant.server_collections import connect
-from ml.bundle.bundle import Bundle, BundleError
-from ml.bundle.home import keep_copy
-from ml.embedding.batching import BatchingEmbedder, BatchLimits
-from ml.embedding.openvino_embedder import open_embedder
+from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import BundleError
+from ml.bundle.store import install_copy
+from ml.embedding.batch_queue import BatchLimits
+from ml.embedding.batching import BatchingEmbedder
+from ml.embedding.open_embedder import open_embedder
 from ml.embedding.pool import EmbedderPool
-from ml.photos.preprocess import PhotoLimits
+from ml.photos.decode import PhotoLimits
 from services.errors import BadInput, Conflict, ModelMissing, ModelUnusable, ServiceUnavailable
 from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher
 from services.indexing.generations import build_and_promote
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from db.photo_bytes.base import PhotoStore
     from db.rows.generations import GenerationRecord
-    from ml.embedding.openvino_embedder import Embedder
+    from ml.embedding.embedder import Embedder
     from services.indexing.live import IndexStore
     from services.settings import Settings
 
@@ -263,7 +265,7 @@ class Resources:
             ModelUnusable: the folder is not a sound model bundle.
             OSError: there is no room for the copy.
         """
-        bundle = keep_copy(self._check_bundle(path), self.models)
+        bundle = install_copy(self._check_bundle(path), self.models)
         place = str(bundle.path.resolve().relative_to(self.settings.data_dir.resolve()))
         with self.database.write() as session:
             generations.register_model(session, bundle.version, path=place, vector_size=bundle.vector_size)

@@ -51,7 +51,7 @@ def _link_or_copy(source: str, target: str) -> None:
 def _linked_bundles() -> Iterator[None]:
     """Hundreds of tests keep a model of 140 MB in their data directory: links to its files, which never change, do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ml.bundle.home.copy_file", _link_or_copy)
+        patch.setattr("ml.bundle.store.copy_file", _link_or_copy)
         yield
 
 

@@ -10,7 +10,7 @@ import torch
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from ml.export.write_bundle import export_bundle
-from ml.network.model import LookalikeNet, Part
+from ml.network.model import DescriptorPart, LookalikeNet
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from tests.projection import CATEGORIES
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
 
-RANDOM_PARTS = (Part(2, 0), Part(3, 0), Part(4, 0))
+RANDOM_PARTS = (DescriptorPart(2, 0), DescriptorPart(3, 0), DescriptorPart(4, 0))
 FROZEN_PARTS = (
-    Part(2, 0, 2.0, scaled=True, for_categories=False),
-    Part(3, 0, 2.0, scaled=True),
-    Part(4, 0, 2.0, scaled=True),
-    Part(4, 0, 3.0, scaled=True, for_items=False),
+    DescriptorPart(2, 0, 2.0, scaled=True, for_categories=False),
+    DescriptorPart(3, 0, 2.0, scaled=True),
+    DescriptorPart(4, 0, 2.0, scaled=True),
+    DescriptorPart(4, 0, 3.0, scaled=True, for_items=False),
 )
 """A part of every kind that `ml.network.model` names, of a trunk with one block in each stage."""
 
@@ -55,7 +55,7 @@ def small_trunks() -> Iterator[None]:
     with one_thread(), pytest.MonkeyPatch.context() as patch:
         for place in ("ml.network.model.resnet50", "torchvision.models.resnet50"):
             patch.setattr(place, small_resnet50)
-        patch.setattr("ml.network.model.Part.channels", property(lambda part: 32 << part.stage))
+        patch.setattr("ml.network.model.DescriptorPart.channels", property(lambda part: 32 << part.stage))
         patch.setattr("ml.training.train.RANDOM_TRUNK_PARTS", RANDOM_PARTS)
         patch.setattr("ml.training.train.FROZEN_TRUNK_PARTS", FROZEN_PARTS)
         yield

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ml.embedding.traced import traced
+from ml.embedding.torch_tracing import trace_to_openvino
 from ml.evaluation.evaluate import evaluate
 from ml.labelled import LabelledPhoto
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, Unfreezing
@@ -82,10 +82,10 @@ def described_in_f32() -> Iterator[None]:
     """Let the trainings of the block describe photos in float32 on every processor."""
 
     def in_f32(*arguments: Any, **options: Any) -> Any:
-        return traced(*arguments, **{**options, "precision": "f32"})
+        return trace_to_openvino(*arguments, **{**options, "precision": "f32"})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ml.training.descriptors.traced", in_f32)
+        patch.setattr("ml.training.descriptors.trace_to_openvino", in_f32)
         yield
 
 

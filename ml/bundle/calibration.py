@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NEVER = 2.0
+NEVER_CONFIDENT = 2.0
 """The threshold of what is never confident: no probability reaches it."""
 
-CONFIDENT_FROM = 0.5
+UNCALIBRATED_CONFIDENT_FROM = 0.5
 """The threshold of a model that was not calibrated: a guess, and called one wherever it is shown."""
 
 PRECISION = 0.9
@@ -44,7 +44,7 @@ class Calibration(msgspec.Struct, frozen=True):
         temperature: what the network divides its logits by. It is part of the network already, and is kept here so that
             the logits can be had back from the probabilities.
         confident_from: the likeliest category is right in `PRECISION` of the cases where its probability is at least
-            this; `NEVER` where no probability is enough.
+            this; `NEVER_CONFIDENT` where no probability is enough.
         confident_from_by_category: the same among the photos that are given one category; without those categories
             for which no probability is enough, or that are given too seldom to tell. Reported, not served: resting on
             fewer photos, they kept what they promise less well than the one threshold (on the real listings, calibrated
@@ -123,7 +123,7 @@ def fit_temperature(logits: NDArray[np.float32], actual: NDArray[np.int64]) -> f
 def confident_from(probabilities: NDArray[Any], actual: NDArray[np.int64], *, precision: float = PRECISION) -> float:
     """Return the least probability from which the likeliest category is right in a share of at least `precision`.
 
-    `NEVER` where no threshold achieves that on at least `FEWEST_CONFIDENT` photos.
+    `NEVER_CONFIDENT` where no threshold achieves that on at least `FEWEST_CONFIDENT` photos.
 
     Args:
         probabilities: (n, c).
@@ -147,7 +147,7 @@ def confident_from_by_category(
         for column, category in enumerate(categories)
         if (given := predicted == column).any()
     }
-    return {category: threshold for category, threshold in found.items() if threshold < NEVER}
+    return {category: threshold for category, threshold in found.items() if threshold < NEVER_CONFIDENT}
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -165,10 +165,10 @@ def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDAr
 
 
 def _threshold(top: NDArray[Any], right: NDArray[np.bool_], precision: float) -> float:
-    """Return the least of the probabilities `top` from which a share of `precision` is right, or `NEVER`."""
+    """Return the least of the probabilities `top` from which a share of `precision` is right, or `NEVER_CONFIDENT`."""
     order = np.argsort(-top, kind="stable")
     ranked = top[order]
     share = np.cumsum(right[order]) / np.arange(1, len(top) + 1)
     complete = np.append(ranked[1:] < ranked[:-1], True)  # equal probabilities are above a threshold together
     enough = complete & (share >= precision) & (np.arange(1, len(top) + 1) >= FEWEST_CONFIDENT)
-    return float(ranked[np.flatnonzero(enough)[-1]]) if enough.any() else NEVER
+    return float(ranked[np.flatnonzero(enough)[-1]]) if enough.any() else NEVER_CONFIDENT

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from ml.metrics import NOBODY, nearest
+from ml.metrics import NO_NEIGHBOUR, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-RESULTS = 10
+FITTED_NEIGHBOURS = 10
 """Neighbours of each validation photo that the score map learns from: the first page of results."""
 
 _SLOPE = 0.01
@@ -58,7 +58,7 @@ def retrieved_pairs(
     *,
     items: NDArray[np.int64],
     contents: NDArray[np.int64],
-    k: int = RESULTS,
+    k: int = FITTED_NEIGHBOURS,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the cosine of each query and each of its `k` nearest, and whether they are the same item: both (pairs,).
 
@@ -66,8 +66,8 @@ def retrieved_pairs(
     `calibrate`.
     """
     _, firsts, entry_of = np.unique(contents, return_index=True, return_inverse=True)
-    neighbours = nearest(vectors[queries], vectors[firsts], k, without=entry_of[queries])
-    query, rank = np.nonzero(neighbours != NOBODY)
+    neighbours = nearest(vectors[queries], vectors[firsts], k, exclude=entry_of[queries])
+    query, rank = np.nonzero(neighbours != NO_NEIGHBOUR)
     asked, found = queries[query], firsts[neighbours[query, rank]]
     similarities = np.einsum("pd,pd->p", vectors[asked], vectors[found], dtype=np.float64)
     return similarities, np.equal(items[asked], items[found])

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ml.copies.local_features import Features
+    from ml.copies.local_features import LocalFeatures
 
     Tiles = NDArray[np.float32]
     """A value, or three, per tile: (rows, columns) or (rows, columns, 3)."""
@@ -76,7 +76,7 @@ class PixelAgreement:
     level: float
 
 
-def placement(one: Features, other: Features, matched: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def placement(one: LocalFeatures, other: LocalFeatures, matched: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """Return the map, (2, 3), of `one`'s pixels to `other`'s that most matches agree on: scaled and moved, not turned.
 
     None where too few agree, or they agree on another kind of map: two photos of one flat thing are turned against

@@ -34,7 +34,7 @@ def perceptual_hashes(pixels: NDArray[np.uint8], progress: Callable[[int, int], 
     return hashes
 
 
-def near_duplicates(hashes: NDArray[np.uint64], *, distance: int = SAME_PICTURE) -> NDArray[np.int64]:
+def near_duplicate_pairs(hashes: NDArray[np.uint64], *, distance: int = SAME_PICTURE) -> NDArray[np.int64]:
     """Return the pairs of rows whose hashes, (n,), differ in at most `distance` bits: int64 (pairs, 2), first < second.
 
     Compares all with all: seconds for 50,000 photos.

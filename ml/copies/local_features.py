@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 cv2.setNumThreads(1)
 # Photos are compared in the background: no picture of this size is worth a second core. Nothing else uses OpenCV.
 
-SIDE = 320
+COMPARED_SIDE = 320
 """Pixels of the longer side at which pictures are compared, whatever size they have."""
 
 _SEARCHED_SIDE = 192
@@ -34,11 +34,11 @@ _THUMBNAIL = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
+class LocalFeatures:
     """What is kept of a picture to compare it with others: 35 kB at most.
 
     Attributes:
-        size: width and height in pixels; the longer is `SIDE`.
+        size: width and height in pixels; the longer is `COMPARED_SIDE`.
         places: float32 (n, 2), x and y in pixels of that size.
         described: uint8 (n, 128), SIFT's histograms of gradients: 4 rows and 4 columns of 8 directions.
         thumbnail: float32 (16, 16), the whole's luminance with mean 0 and norm 1; all 0 where it is even.
@@ -49,7 +49,7 @@ class Features:
     described: NDArray[np.uint8]
     thumbnail: NDArray[np.float32]
 
-    def mirrored(self) -> Features:
+    def mirrored(self) -> LocalFeatures:
         """Return the features of the mirror image (left and right exchanged).
 
         Seen along a point's own direction, the mirror exchanges the sides of the patch and the sense of rotation.
@@ -57,29 +57,29 @@ class Features:
         places = self.places.copy()
         places[:, 0] = self.size[0] - 1 - places[:, 0]
         histograms = self.described.reshape(-1, 4, 4, 8)[:, ::-1, :, _OTHER_SENSE]
-        return Features(self.size, places, histograms.reshape(-1, 128), self.thumbnail[:, ::-1])
+        return LocalFeatures(self.size, places, histograms.reshape(-1, 128), self.thumbnail[:, ::-1])
 
 
 _OTHER_SENSE = (-np.arange(8)) % 8
 
 
-def at_compared_size(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return an RGB picture with a longer side of `SIDE`, larger or smaller than it was: uint8 (h, w, 3)."""
-    factor = SIDE / max(picture.size)
+def resize_for_comparison(picture: Image.Image) -> NDArray[np.uint8]:
+    """Return an RGB picture with a longer side of `COMPARED_SIDE`, larger or smaller than it was: uint8 (h, w, 3)."""
+    factor = COMPARED_SIDE / max(picture.size)
     if factor == 1:
         return np.asarray(picture)
     width, height = (max(1, round(side * factor)) for side in picture.size)
     return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
-def features(pixels: NDArray[np.uint8]) -> Features:
-    """Find the points of a picture, (h, w, 3), that `at_compared_size` made.
+def extract_features(pixels: NDArray[np.uint8]) -> LocalFeatures:
+    """Find the points of a picture, (h, w, 3), that `resize_for_comparison` made.
 
     SIFT (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94).
     """
     height, width = pixels.shape[:2]
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    factor = _SEARCHED_SIDE / SIDE
+    factor = _SEARCHED_SIDE / COMPARED_SIDE
     small = cv2.resize(
         grey, (max(1, round(width * factor)), max(1, round(height * factor))), interpolation=cv2.INTER_AREA
     )
@@ -89,10 +89,10 @@ def features(pixels: NDArray[np.uint8]) -> Features:
     # The middle of the first pixel is at (0, 0) in both sizes' coordinates.
     places = (places + 0.5) * (np.array([width, height], np.float32) / small.shape[::-1]) - 0.5
     histograms = np.zeros((0, 128), np.uint8) if described is None else described.astype(np.uint8)
-    return Features((width, height), places.astype(np.float32), histograms, _thumbnail(grey))
+    return LocalFeatures((width, height), places.astype(np.float32), histograms, _thumbnail(grey))
 
 
-def matches(one: Features, other: Features) -> NDArray[np.int64]:
+def match_features(one: LocalFeatures, other: LocalFeatures) -> NDArray[np.int64]:
     """Return the rows of points that resemble each other and no further point: int64 (m, 2), each of them once.
 
     Compared by the Hellinger kernel (Arandjelović and Zisserman 2012, "Three things everyone should know to improve

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.copies.alignment import agreement, placement, whole_on_whole
-from ml.copies.local_features import matches
+from ml.copies.local_features import match_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.copies.alignment import PixelAgreement
-    from ml.copies.local_features import Features
+    from ml.copies.local_features import LocalFeatures
 
 
 class Verdict(StrEnum):
@@ -36,11 +36,11 @@ class Verdict(StrEnum):
     SIMILAR = "similar"
 
 
-CANDIDATES = 12
+COPY_CANDIDATES = 12
 """Photos, those nearest by their vectors, that one is compared with. Of copies made of 250 real photos by each edit,
 99.6 % and more had their original among the ten nearest of 7,541."""
 
-SIMILAR_FROM = 0.5
+SIMILAR_PROBABILITY = 0.5
 """Probability of the same item, by the model's score map, from which a listing is called similar."""
 
 _THUMBNAILS_ALIKE = 0.6
@@ -72,7 +72,7 @@ _SAME_SHAPE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Placement:
     """A way in which one photo may lie on another: the map, (2, 3), of its pixels, mirrored first or not."""
 
     placed: NDArray[np.float64]
@@ -81,14 +81,14 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CopyMatch:
     """A verdict, `identical` or `same photo edited`, and the share of the tiles that show the same, 0 to 1."""
 
     verdict: Verdict
     score: float
 
 
-def ways_to_lie(one: Features, other: Features) -> list[Placed]:
+def candidate_placements(one: LocalFeatures, other: LocalFeatures) -> list[Placement]:
     """Return the ways in which `one` may lie on `other`; none where they are different photos, nearly always.
 
     It needs no pixels and takes a millisecond.
@@ -96,23 +96,23 @@ def ways_to_lie(one: Features, other: Features) -> list[Placed]:
     ways = []
     for mirrored, shown in ((False, one), (True, one.mirrored())):
         if float((shown.thumbnail * other.thumbnail).sum()) > _THUMBNAILS_ALIKE:
-            ways.append(Placed(whole_on_whole(one.size, other.size), mirrored, whole=True))
-        placed = placement(shown, other, matches(shown, other))
+            ways.append(Placement(whole_on_whole(one.size, other.size), mirrored, whole=True))
+        placed = placement(shown, other, match_features(shown, other))
         if placed is not None:
-            ways.append(Placed(placed, mirrored, whole=False))
+            ways.append(Placement(placed, mirrored, whole=False))
     return ways
 
 
-def judge(one: NDArray[np.uint8], other: NDArray[np.uint8], ways: Sequence[Placed]) -> Copy | None:
-    """Compare the pixels, uint8 (h, w, 3) by `at_compared_size`, in each of the ways; None where they are no copies."""
+def compare_pixels(one: NDArray[np.uint8], other: NDArray[np.uint8], ways: Sequence[Placement]) -> CopyMatch | None:
+    """Compare the pixels of two photos, uint8 (h, w, 3), in each placement; None if the photos are not copies."""
     found = []
     for way in ways:
         shown = np.ascontiguousarray(one[:, ::-1]) if way.mirrored else one
         agreed = agreement(shown, other, way.placed)
         if way.whole and not way.mirrored and _is_identical(one, other, agreed):
-            return Copy(Verdict.IDENTICAL, agreed.share)
+            return CopyMatch(Verdict.IDENTICAL, agreed.share)
         if _is_edited(agreed, _ALIKE_WHOLE if way.whole else _ALIKE_PART):
-            found.append(Copy(Verdict.EDITED, agreed.share))
+            found.append(CopyMatch(Verdict.EDITED, agreed.share))
     return max(found, key=lambda copy: copy.score, default=None)
 
 

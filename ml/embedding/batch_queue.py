@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ml.embedding.base import Embeddings, Photos
+    from ml.embedding.embedder import Embeddings, Photos
 
 
 _UNMEASURED_S = 1.0

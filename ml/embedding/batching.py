@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.embedding.base import Embedder, Embeddings, embed_in_chunks
 from ml.embedding.batch_queue import BatchLimits, BatchObserver, BatchQueue, EmbedderBusy, EmbedderClosed
+from ml.embedding.embedder import Embedder, Embeddings, embed_in_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.bundle import Bundle
-    from ml.embedding.base import Photos
+    from ml.embedding.embedder import Photos
 
 __all__ = ["BatchLimits", "BatchObserver", "BatchingEmbedder", "EmbedderBusy", "EmbedderClosed"]
 

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import numpy as np
 
-from ml.photos.preprocess import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, original_size
+from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, original_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Embedder
+    from ml.embedding.embedder import Embedder
     from ml.photos.preprocess import Preprocessing
 
 Key = TypeVar("Key")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-DECODERS = 2
+DEFAULT_DECODERS = 2
 """Threads that decode, by default: a photo takes a tenth of the processor time in them that it takes in the network."""
 
 _END: Final = object()
@@ -64,7 +64,7 @@ def embed_all(
     embedder: Embedder,
     *,
     batch_size: int = 32,
-    decoders: int = DECODERS,
+    decoders: int = DEFAULT_DECODERS,
     limits: PhotoLimits = DEFAULT_LIMITS,
 ) -> Generator[tuple[Key, EmbeddedPhoto | PhotoError], None, None]:
     """Yield each key once, with its embedding or with the reason why the photo has none.
@@ -88,7 +88,7 @@ def embed_all(
             pool.shutdown(cancel_futures=True)
 
 
-def prepare(content: bytes, preprocessing: Preprocessing, limits: PhotoLimits = DEFAULT_LIMITS) -> PreparedPhoto:
+def prepare_photo(content: bytes, preprocessing: Preprocessing, limits: PhotoLimits = DEFAULT_LIMITS) -> PreparedPhoto:
     """Return all that is known of a photo before the network sees it.
 
     Raises:
@@ -129,7 +129,7 @@ def _decode(
 ) -> tuple[Key, PreparedPhoto | PhotoError]:
     key, content = item
     try:
-        return key, prepare(content, preprocessing, limits)
+        return key, prepare_photo(content, preprocessing, limits)
     except PhotoError as error:
         return key, error
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.bundle.bundle import BundleError
-from ml.bundle.canonical import canonical_photos, largest_difference
-from ml.bundle.manifest import INT8_GRAPH, MANIFEST
-from ml.embedding.base import Embedder, Embeddings, Photos, embed_in_chunks
+from ml.bundle.manifest import INT8_GRAPH, MANIFEST, BundleError
+from ml.embedding.embedder import Embeddings, Photos, embed_in_chunks
 from ml.network.openvino_runtime import Precision, PrecisionUnsupported, compile_graph, compiled_precision
 
 if TYPE_CHECKING:
@@ -24,15 +21,11 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
 
-__all__ = ["Embedder", "Embeddings", "OpenVINOEmbedder", "available_cores", "check_canonical", "open_embedder"]
-
 OPENVINO_BATCH = 16
 """Photos that are computed together at once; more are bulk, and computed in parallel chunks."""
 
 _BULK_CHUNK = 8
 """Photos per inference of bulk. On processors throughput is flat from here on, memory is not."""
-
-_EXPORT_AGAIN = "Export the model again with the releases that serve it"
 
 
 class OpenVINOEmbedder:
@@ -104,67 +97,6 @@ class _Requests:
             return tuple(request.get_output_tensor(output).data.copy() for output in (0, 1))
         finally:
             self._free.put(request)
-
-
-def open_embedder(
-    bundle: Bundle,
-    *,
-    runtime: Literal["openvino", "torch"] = "openvino",
-    threads: int | None = None,
-    precision: Precision = "auto",
-    device: str = "auto",
-) -> Embedder:
-    """Open the bundle and check that it embeds the canonical photos as it did when it was made.
-
-    Args:
-        threads: for OpenVINO; every core that this process may use when None.
-        precision: for OpenVINO; `auto` is int8 where the bundle has nothing else, then bf16 where the processor has
-            it. `int8` needs a bundle with an int8 graph;
-            its vectors may be compared with those that the same bundle gives in bf16 or f32.
-        device: for torch.
-
-    Raises:
-        BundleError: the vectors differ (the weights, the graph or the runtime is not what it should be), or the
-            bundle cannot be run here at all.
-    """
-    embedder: Embedder
-    if runtime == "torch":
-        embedder = _torch_embedder(bundle, device)
-    else:
-        embedder = OpenVINOEmbedder(bundle, threads=threads or available_cores(), precision=precision)
-    check_canonical(embedder)
-    return embedder
-
-
-def _torch_embedder(bundle: Bundle, device: str) -> Embedder:
-    try:
-        from ml.embedding.torch_embedder import TorchEmbedder
-    except ImportError as error:
-        raise BundleError(bundle.path, "the runtime 'torch' needs torch", "pip install -e '.[train]'") from error
-    return TorchEmbedder(bundle, device=device)
-
-
-def check_canonical(embedder: Embedder) -> None:
-    """Raise BundleError unless the canonical photos' vectors are those of the manifest, within its tolerance."""
-    bundle = embedder.bundle
-    try:
-        embeddings = embedder.embed(canonical_photos(bundle.preprocessing.size))
-    except ArithmeticError as error:
-        raise BundleError(bundle.path, f"it cannot embed its canonical photos ({error})", _EXPORT_AGAIN) from error
-    difference = largest_difference(bundle.canonical, embeddings.vectors)
-    tolerance = bundle.canonical.tolerance.get(embedder.precision, 0.0)
-    if not difference <= tolerance:
-        problem = (
-            f"its canonical photos' vectors differ by {difference:.2g} (allowed in {embedder.precision}: {tolerance})"
-        )
-        raise BundleError(bundle.path, problem, _EXPORT_AGAIN)
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _graph_for(bundle: Bundle, precision: Precision) -> Path:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ml.embedding.base import Embedder
     from ml.embedding.batching import BatchingEmbedder
+    from ml.embedding.embedder import Embedder
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ml.bundle.bundle import Bundle, BundleError
-from ml.embedding.base import Embeddings, Photos, embed_in_chunks
+from ml.bundle.manifest import BundleError
+from ml.embedding.embedder import Embeddings, Photos, embed_in_chunks
 from ml.network.device import training_device
-from ml.network.model import LookalikeNet, Part
+from ml.network.model import DescriptorPart, LookalikeNet
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ml.bundle.bundle import Bundle
 
 _BATCH = 64
 """Photos per forward pass: enough to fill a graphics processor, little enough for its memory."""
@@ -62,7 +64,9 @@ def _load(bundle: Bundle) -> LookalikeNet:
             category_of_class=state["category_of_class"].argmax(dim=1).tolist(),
             category_share=float(state["category_share"]),
             memory=len(state["memory_items"]),
-            parts=[Part(int(stage), int(block), *rest) for stage, block, *rest in state["part_table"].tolist()],
+            parts=[
+                DescriptorPart(int(stage), int(block), *rest) for stage, block, *rest in state["part_table"].tolist()
+            ],
         )
         net.load_state_dict(state)
     except (RuntimeError, KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:

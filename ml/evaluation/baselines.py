@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ml.network.imagenet_weights import WeightsError, load_state_dict
-from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, decode
+from ml.network.trunk_weights import WeightsError, load_state_dict
+from ml.photos.decode import decode
+from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,11 +64,11 @@ def baseline_vectors(
         WeightsError: the weights cannot be read, or lack the classifier.
         PhotoError: a photo is not one that we accept.
     """
-    from ml.embedding.traced import traced
+    from ml.embedding.torch_tracing import trace_to_openvino
 
     found = BaselineVectors(np.empty((len(photos), POOLED), np.float32), np.empty((len(photos), LOGITS), np.float32))
     with TemporaryDirectory(prefix="baseline-") as folder, ThreadPoolExecutor(_DECODERS) as decoders:
-        infer = traced(
+        infer = trace_to_openvino(
             _published(weights),
             size=_CROPPED,
             graph=Path(folder) / "baseline.xml",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from scipy.sparse import csr_array
 
-from ml.metrics import NOBODY, average_precision, full_ranking
+from ml.metrics import NO_NEIGHBOUR, average_precision, full_ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ class RetrievalOutcome:
 
     Attributes:
         queries: (q,), rows of photos.
-        neighbours: (q, 10), the nearest entries, best first, padded with NOBODY.
+        neighbours: (q, 10), the nearest entries, best first, padded with NO_NEIGHBOUR.
         same_listing: (q, 10), whether a neighbour belongs to a listing of the query.
         same_category: (q, 10), whether a neighbour belongs to a listing of the category of the query's listing.
         rank: (q,), from 1, of the first entry of a listing of the query in the whole ranking.
@@ -120,7 +120,7 @@ def _search(
 ) -> tuple[NDArray[Any], ...]:
     """Return the columns of `RetrievalOutcome`, but for the queries, of some queries."""
     own = gallery.entry_of[rows]
-    order = full_ranking(asked, searched, without=own)
+    order = full_ranking(asked, searched, exclude=own)
     related = (gallery.listings[own] @ gallery.listings.T).toarray() > 0
     related[np.arange(len(rows)), own] = False
     agreeing = np.take_along_axis(related, order, axis=1)
@@ -130,10 +130,10 @@ def _search(
     same_category = np.take_along_axis(alike, shown, axis=1) & ~itself
     rank = agreeing.argmax(axis=1)
     match = order[np.arange(len(rows)), rank]
-    neighbours = np.where(itself, NOBODY, shown)
+    neighbours = np.where(itself, NO_NEIGHBOUR, shown)
     padding = ((0, 0), (0, SHOWN - shown.shape[1]))
     return (
-        np.pad(neighbours, padding, constant_values=NOBODY),
+        np.pad(neighbours, padding, constant_values=NO_NEIGHBOUR),
         np.pad(agreeing[:, :SHOWN], padding),
         np.pad(same_category, padding),
         rank + 1,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.bundle.manifest import GRAPH, INT8_GRAPH, PrecisionQuality
-from ml.embedding.openvino_embedder import available_cores
 from ml.metrics import nearest
-from ml.network.openvino_runtime import compile_graph, processor_capabilities
+from ml.network.openvino_runtime import available_cores, compile_graph, processor_capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,11 +54,11 @@ def same_listing_recall(vectors: NDArray[np.float32], listings: NDArray[np.int64
         listings: (n,), with at least two equal.
     """
     queries = paired(listings)
-    found = nearest(vectors[queries], vectors, 1, without=queries)[:, 0]
+    found = nearest(vectors[queries], vectors, 1, exclude=queries)[:, 0]
     return float((listings[found] == listings[queries]).mean())
 
 
-def compare(
+def compare_precisions(
     vectors: Mapping[str, NDArray[np.float32]], listings: NDArray[np.int64], *, reference: str = "f32"
 ) -> dict[str, PrecisionQuality]:
     """Return what each precision is worth beside the reference, by name; nothing when no listing has two photos.
@@ -95,7 +94,7 @@ def measure_precisions(folder: Path, photos: ListingPhotos) -> dict[str, Precisi
     vectors: dict[str, NDArray[np.float32]] = {
         name: graph_vectors(graph, photos.pixels, precision=name) for name, graph in graphs.items()
     }
-    return compare(vectors, photos.listings)
+    return compare_precisions(vectors, photos.listings)
 
 
 def graph_vectors(graph: Path, photos: NDArray[np.uint8], *, precision: Precision) -> NDArray[np.float32]:

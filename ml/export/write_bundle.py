@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import canonical_photos, pin
-from ml.bundle.manifest import GRAPH, WEIGHTS
+from ml.bundle.manifest import GRAPH, WEIGHTS, BundleError
 from ml.bundle.writer import staged_folder, write_manifest
-from ml.embedding.base import Embeddings
-from ml.embedding.openvino_embedder import available_cores
+from ml.embedding.embedder import Embeddings
 from ml.export.precisions import measure_precisions
 from ml.export.quantize import add_int8_graph
-from ml.network.openvino_runtime import compile_graph, load_openvino
+from ml.network.openvino_runtime import available_cores, compile_graph, load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class Part(NamedTuple):
+class DescriptorPart(NamedTuple):
     """One part of the descriptor: the output of one residual block, pooled over space.
 
     Attributes:
@@ -57,17 +57,17 @@ class Part(NamedTuple):
 
 
 FROZEN_TRUNK_PARTS = (
-    Part(2, 3, 2.0, scaled=True, for_categories=False),
-    Part(3, 2, 2.0, scaled=True, for_categories=False),
-    Part(3, 5, 2.0, scaled=True),
-    Part(4, 0, 2.0, scaled=True, for_categories=False),
-    Part(4, 2, 2.0, scaled=True),
-    Part(4, 2, 3.0, scaled=True, for_items=False),
+    DescriptorPart(2, 3, 2.0, scaled=True, for_categories=False),
+    DescriptorPart(3, 2, 2.0, scaled=True, for_categories=False),
+    DescriptorPart(3, 5, 2.0, scaled=True),
+    DescriptorPart(4, 0, 2.0, scaled=True, for_categories=False),
+    DescriptorPart(4, 2, 2.0, scaled=True),
+    DescriptorPart(4, 2, 3.0, scaled=True, for_items=False),
 )
 """Early blocks know texture and colour, which find the same item; the last knows the kind of thing: the category.
 Blocks inside a stage know what its last one has forgotten. Chosen on validation listings of 4,289 classified ads."""
 
-RANDOM_TRUNK_PARTS = (Part(2, 3), Part(3, 5), Part(4, 2))
+RANDOM_TRUNK_PARTS = (DescriptorPart(2, 3), DescriptorPart(3, 5), DescriptorPart(4, 2))
 """What a trunk learns it can put where it is seen: blocks inside the stages cost the sample's recall@1 6 points. Scaled
 up, the first steps of the heads are so large that the loss rises for epochs."""
 
@@ -144,7 +144,7 @@ class LookalikeNet(nn.Module):
         category_of_class: Sequence[int] | None = None,
         category_share: float = 0.0,
         memory: int = 0,
-        parts: Sequence[Part] = FROZEN_TRUNK_PARTS,
+        parts: Sequence[DescriptorPart] = FROZEN_TRUNK_PARTS,
     ) -> None:
         """Make the network with random weights.
 
@@ -206,7 +206,7 @@ class LookalikeNet(nn.Module):
                 pooled += [part.pool(maps) for part in self.parts if (part.stage, part.block) == (stage, number)]
         return torch.cat(pooled, dim=1)
 
-    def begin_with_identities(self) -> None:
+    def zero_init_residuals(self) -> None:
         """Let every residual block begin as the identity, so that random weights learn fast.
 
         See Goyal et al. 2017, arXiv:1706.02677, section 5.1.
@@ -215,7 +215,7 @@ class LookalikeNet(nn.Module):
             if isinstance(module, Bottleneck):
                 nn.init.zeros_(module.bn3.weight)
 
-    def keep_statistics(self) -> None:
+    def freeze_batch_norms(self) -> None:
         """Let the batch norms of the trunk keep their statistics in training, as those of given weights must.
 
         Folded ones have none, and would gain some; of others, batches of a few dozen photos give a worse estimate.
@@ -223,7 +223,7 @@ class LookalikeNet(nn.Module):
         self._statistics_stay = True
 
     def train(self, mode: bool = True) -> LookalikeNet:
-        """See `nn.Module.train`, and `keep_statistics`."""
+        """See `nn.Module.train`, and `freeze_batch_norms`."""
         super().train(mode)
         if self._statistics_stay:
             for module in self.trunk.modules():
@@ -232,7 +232,7 @@ class LookalikeNet(nn.Module):
         return self
 
     @contextmanager
-    def learning(self, *, last_stages: int) -> Iterator[None]:
+    def training_last_stages(self, *, last_stages: int) -> Iterator[None]:
         """Run the block with all of the trunk frozen but its last stages, of four; afterwards everything learns."""
         trunk = self.trunk
         self.trunk.requires_grad_(False)
@@ -271,7 +271,7 @@ class LookalikeNet(nn.Module):
         return probabilities.clamp(min=_LEAST_PROBABILITY).log()
 
     @torch.no_grad()
-    def remember(self, items: Tensor, categories: Tensor) -> None:
+    def set_memory(self, items: Tensor, categories: Tensor) -> None:
         """Let photos vote that are known: `items`, float32 (m, i), of `categories`, int64 (m,)."""
         self.memory_items = items.clone()
         self.memory_categories = functional.one_hot(categories, self.category_of_class.shape[1]).float()

@@ -74,6 +74,13 @@ def bf16_is_allowed() -> bool:
     return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() not in _WITHOUT_BF16
 
 
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _resolve(precision: Precision, *, bf16: bool) -> str:
     if precision == "bf16" and not bf16:
         raise PrecisionUnsupported("this processor does not compute in bf16")

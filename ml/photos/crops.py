@@ -59,4 +59,4 @@ class Crop:
         return picture.crop((floor(self.x * width), floor(self.y * height), ceil(right * width), ceil(bottom * height)))
 
 
-WHOLE = Crop()
+WHOLE_PHOTO = Crop()

@@ -17,26 +17,11 @@ import numpy as np
 from PIL import Image
 
 from ml.photos.borders import trim_borders
-from ml.photos.crops import WHOLE, Crop
-from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoHeader, PhotoLimits, decode, inspect, original_size
+from ml.photos.crops import WHOLE_PHOTO, Crop
+from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, original_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = [
-    "DEFAULT_LIMITS",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "PhotoError",
-    "PhotoHeader",
-    "PhotoLimits",
-    "Preprocessing",
-    "decode",
-    "inspect",
-    "original_size",
-    "perceptual_hash",
-    "trim_borders",
-]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -100,14 +85,14 @@ class Preprocessing:
     def _square(self, image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image.resize((self.size, self.size), _FILTER, reducing_gap=_REDUCING_GAP))
 
-    def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, crop: Crop = WHOLE) -> NDArray[np.uint8]:
+    def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, crop: Crop = WHOLE_PHOTO) -> NDArray[np.uint8]:
         """Return a photo's bytes, or the part of the upright photo that `crop` says, as shape (size, size, 3).
 
         Raises:
             PhotoError: the bytes are not a photo that we accept, or the part is too small to be one.
         """
         picture = decode(content, limits, at_least=ceil(self.decode_at_least * crop.shrinks_by))
-        if crop == WHOLE:
+        if crop == WHOLE_PHOTO:
             return self.apply(picture)
         width, height = original_size(picture)
         if min(width * crop.width, height * crop.height) < limits.min_side:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.export.calibration_photos import precision_photos
+from ml.export.precision_photos import draw_precision_photos
 from ml.export.reexport import reexport_bundle
 from ml.export.write_bundle import export_bundle
 from ml.labelled import LabelledPhoto
@@ -81,7 +81,7 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
     labelled = _labelled(drawn, photos)
     result = train(labelled, config, weights=None, home=work, progress=progress)
     split = result.split_record()
-    chosen = precision_photos(labelled, result.preprocessing, split=split)
+    chosen = draw_precision_photos(labelled, result.preprocessing, split=split)
     whole = work / "bundle"
     shutil.rmtree(whole, ignore_errors=True)
     bundle = export_bundle(

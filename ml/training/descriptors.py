@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ml.embedding.traced import traced
+from ml.embedding.torch_tracing import trace_to_openvino
 from ml.network.device import mixed_precision
 from ml.training.augment import augment
 
@@ -96,5 +96,7 @@ class _Descriptor(nn.Module):
 
 
 def _openvino_describer(network: LookalikeNet, *, size: int, graph: Path, threads: int) -> Describe:
-    infer = traced(_Descriptor(network), size=size, graph=graph, threads=threads, precision="auto", half_weights=True)
+    infer = trace_to_openvino(
+        _Descriptor(network), size=size, graph=graph, threads=threads, precision="auto", half_weights=True
+    )
     return lambda photos: infer(photos)[0]

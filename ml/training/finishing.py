@@ -34,7 +34,7 @@ def remember(network: LookalikeNet, descriptors: NDArray[np.float32], labels: Sp
     if count:
         chosen = labels.train[np.random.default_rng(config.seed).permutation(len(labels.train))[:count]]
         outputs = network.heads(torch.from_numpy(np.array(descriptors[chosen.rows])))
-        network.remember(outputs.items, torch.from_numpy(chosen.categories))
+        network.set_memory(outputs.items, torch.from_numpy(chosen.categories))
 
 
 @torch.inference_mode()

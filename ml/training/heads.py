@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.network.model import LookalikeNet, Part
+    from ml.network.model import DescriptorPart, LookalikeNet
 
 _LEAST_VARIANCE = 1e-6
 """Added to each variance: descriptors have a mean square of 1, and directions below this are rounding noise."""
@@ -51,7 +51,12 @@ class Whitening(NamedTuple):
 
 
 def fit_whitening(
-    views: Sequence[NDArray[np.float32]], rows: NDArray[np.int64], *, parts: Sequence[Part], size: int, power: float
+    views: Sequence[NDArray[np.float32]],
+    rows: NDArray[np.int64],
+    *,
+    parts: Sequence[DescriptorPart],
+    size: int,
+    power: float,
 ) -> Whitening:
     """Return the map to each part's `size` principal components, made more alike.
 
@@ -73,11 +78,17 @@ def fit_whitening(
 class WhitenedHeads(nn.Module):
     """A projection and a category head like the network's own, on whitened descriptors.
 
-    Each sees the parts of the descriptor that it gains by; see `Part`.
+    Each sees the parts of the descriptor that it gains by; see `DescriptorPart`.
     """
 
     def __init__(
-        self, widths: Sequence[int], *, parts: Sequence[Part], item_size: int, classes: int, dropout: float = 0.0
+        self,
+        widths: Sequence[int],
+        *,
+        parts: Sequence[DescriptorPart],
+        item_size: int,
+        classes: int,
+        dropout: float = 0.0,
     ) -> None:
         """`widths`: the whitened components of each of the `parts`; `item_size`: what the projection gives."""
         super().__init__()

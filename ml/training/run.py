@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.copies.hashes import near_duplicates, perceptual_hashes
-from ml.embedding.openvino_embedder import available_cores
-from ml.photos.preprocess import PhotoError
+from ml.copies.hashes import near_duplicate_pairs, perceptual_hashes
+from ml.network.openvino_runtime import available_cores
+from ml.photos.decode import PhotoError
 from ml.training.checkpoint import Checkpoint
 from ml.training.descriptors import describe_photos, describer
 
@@ -100,7 +100,7 @@ def pairs_alike(decoded: ReadablePhotos, run: TrainingRun) -> NDArray[np.int64]:
         array[:] = perceptual_hashes(decoded.pixels[decoded.rows], progress)
 
     found = run.array("compare photos", "hashes", (len(decoded.rows),), dtype=np.uint64, fill=hashes)
-    return near_duplicates(np.asarray(found))
+    return near_duplicate_pairs(np.asarray(found))
 
 
 def describe_views(

@@ -103,7 +103,7 @@ def train_end_of_trunk(
     with (
         run.stages.stage("train the end of the trunk") as progress,
         NetworkTask.prepared(network, run.device),
-        network.learning(last_stages=how.stages),
+        network.training_last_stages(last_stages=how.stages),
     ):
         task = NetworkTask(network, pixels, labels, config, workers=run.workers)
         scored = task.validate()

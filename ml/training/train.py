@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ml.bundle.manifest import SplitRecord
-from ml.embedding.openvino_embedder import available_cores
 from ml.network.device import precision_name, training_device
-from ml.network.imagenet_weights import batch_norms_are_folded, load_state_dict, weights_sha256
 from ml.network.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet
+from ml.network.openvino_runtime import available_cores
+from ml.network.trunk_weights import batch_norms_are_folded, load_state_dict, weights_sha256
 from ml.photos.preprocess import Preprocessing
 from ml.stages import Progress, Stages
 from ml.training.classes import classes_of
@@ -167,7 +167,7 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingR
     network = _initial_network(classes.category_of_class, preprocessing, run)
     if state is not None:
         network.trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
-        network.keep_statistics()
+        network.freeze_batch_norms()
     curves = Curves(run.folder.path if run.workers.is_first else None)
     learn = train_whole if weights is None else train_heads
     history, descriptors = learn(network, decoded.pixels, labels, run=run, curves=curves)
@@ -239,7 +239,7 @@ def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocess
             parts=RANDOM_TRUNK_PARTS if run.config.trunk == "random" else FROZEN_TRUNK_PARTS,
         )
     if run.config.trunk == "random":
-        network.begin_with_identities()
+        network.zero_init_residuals()
     # Channels last: convolutions in bf16 have fast kernels for that layout only, and the photos come in it.
     network.eval().to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -12,7 +12,7 @@ from more_itertools import chunked
 
 from db.rows import duplicates, embeddings, photos
 from ml.copies.verdicts import Verdict
-from ml.photos.preprocess import PhotoError, decode
+from ml.photos.decode import PhotoError, decode
 from services.bench.photo_edits import EDITS, UNTOUCHED, edited
 from services.errors import BadInput
 from services.indexing.duplicates import HITS, PhotoComparer, candidates
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from db.models import Photo
     from db.vectors.base import Vector
-    from ml.copies.verdicts import Copy
+    from ml.copies.verdicts import CopyMatch
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 
@@ -188,7 +188,7 @@ class _Bench:
             self._count(self._figures[name], photo.sha256, related, self._verdicts_of_made(content, vector))
 
     def _count(
-        self, figures: EditFigures, original: str, related: set[str], verdicts: Mapping[str, Copy | None]
+        self, figures: EditFigures, original: str, related: set[str], verdicts: Mapping[str, CopyMatch | None]
     ) -> None:
         figures.copies += 1
         figures.candidates += original in verdicts
@@ -201,7 +201,7 @@ class _Bench:
             figures.wrong += sha256 not in related
             figures.wrong_identical += is_identical and (sha256 not in related or figures.edit not in UNTOUCHED)
 
-    def _verdicts_of_made(self, content: bytes, vector: Vector) -> dict[str, Copy | None]:
+    def _verdicts_of_made(self, content: bytes, vector: Vector) -> dict[str, CopyMatch | None]:
         name = hashlib.sha256(content).hexdigest() + "-made"
         self._made = {name: content}
         started = process_time()
@@ -209,10 +209,10 @@ class _Bench:
         self._compared_cpu, self._compared = self._compared_cpu + process_time() - started, self._compared + 1
         return verdicts
 
-    def _verdicts(self, sha256: str, vector: Vector) -> list[tuple[str, Copy]]:
+    def _verdicts(self, sha256: str, vector: Vector) -> list[tuple[str, CopyMatch]]:
         return [(other, copy) for other, copy in self._compare(sha256, vector) if copy is not None]
 
-    def _compare(self, name: str, vector: Vector) -> Iterator[tuple[str, Copy | None]]:
+    def _compare(self, name: str, vector: Vector) -> Iterator[tuple[str, CopyMatch | None]]:
         index = self._live.index(next(iter(self._live.opened), "faiss"))
         hits = index.search(vector, HITS)
         with self._resources.database.read() as session:

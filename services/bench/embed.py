@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.bundle.bundle import BundleError
-from ml.embedding.bulk import DECODERS
-from ml.embedding.openvino_embedder import available_cores, open_embedder
-from ml.export.precisions import compare
-from ml.network.openvino_runtime import processor_capabilities
-from ml.photos.preprocess import PhotoError
+from ml.bundle.manifest import BundleError
+from ml.embedding.bulk import DEFAULT_DECODERS
+from ml.embedding.open_embedder import open_embedder
+from ml.export.precisions import compare_precisions
+from ml.network.openvino_runtime import available_cores, processor_capabilities
+from ml.photos.decode import PhotoError
 from services.bench.embed_work import decode_only, network_only, ours, plain, query_latencies
 from services.bench.machine import Machine, Timed, readable, take_turns, this_machine, torch_threads
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
     from ml.bundle.manifest import PrecisionQuality
-    from ml.embedding.base import Embedder
+    from ml.embedding.embedder import Embedder
     from ml.network.openvino_runtime import Precision
     from ml.photos.preprocess import Preprocessing
 
@@ -120,7 +120,7 @@ def bench_embed(photos: Sequence[BenchPhoto], bundle: Bundle, *, limit: int, rec
         photos=len(contents),
         size=bundle.preprocessing.size,
         threads=threads,
-        decoders=DECODERS,
+        decoders=DEFAULT_DECODERS,
         plain_rate=timed["plain"].rate,
         decode_limit=timed["decode"].rate,
         precisions=tuple(
@@ -188,7 +188,9 @@ def _qualities(
     if not pixels:
         return {}
     together = np.stack(pixels)
-    return compare({name: one.embed(together).vectors for name, one in embedders.items()}, np.array(listings))
+    return compare_precisions(
+        {name: one.embed(together).vectors for name, one in embedders.items()}, np.array(listings)
+    )
 
 
 def _pairs(photos: Sequence[BenchPhoto]) -> list[list[BenchPhoto]]:

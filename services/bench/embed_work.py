@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ml.embedding.bulk import DECODERS, EmbeddedPhoto, embed_all, prepare
+from ml.embedding.bulk import DEFAULT_DECODERS, EmbeddedPhoto, embed_all, prepare_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Embedder, Photos
+    from ml.embedding.embedder import Embedder, Photos
     from ml.photos.preprocess import Preprocessing
 
 QUERY_SIZE = (1024, 768)
@@ -42,7 +42,7 @@ def plain(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
 def ours(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
     """Embed as ingest does; borders are trimmed and perceptual hashes made besides. Returns vectors, (n, d)."""
     vectors = np.empty((len(contents), embedder.bundle.vector_size), np.float32)
-    for row, result in embed_all(enumerate(contents), embedder, decoders=DECODERS):
+    for row, result in embed_all(enumerate(contents), embedder, decoders=DEFAULT_DECODERS):
         if not isinstance(result, EmbeddedPhoto):
             raise result
         vectors[row] = result.vector
@@ -52,7 +52,7 @@ def ours(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
 def decode_only(contents: Sequence[bytes], preprocessing: Preprocessing, *, threads: int) -> Photos:
     """Do all that comes before the network, on `threads` threads and without it. Returns the pixels, (n, S, S, 3)."""
     with ThreadPoolExecutor(threads) as executor:
-        prepared = executor.map(partial(prepare, preprocessing=preprocessing), contents)
+        prepared = executor.map(partial(prepare_photo, preprocessing=preprocessing), contents)
         return np.stack([photo.pixels for photo in prepared])
 
 

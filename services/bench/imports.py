@@ -25,7 +25,7 @@ from PIL import Image
 from db.rows import generations
 from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import CanonicalVectors
-from ml.embedding.base import embed_in_chunks
+from ml.embedding.embedder import embed_in_chunks
 from ml.photos.preprocess import Preprocessing
 from services.errors import ServiceUnavailable
 from services.indexing.generations import build_and_promote
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Photos
-    from ml.embedding.openvino_embedder import Embedder, Embeddings
+    from ml.embedding.embedder import Embedder, Embeddings, Photos
 
 FAKE = "FixedEmbedder: a fake network, a fixed random projection of 16 x 16 of each photo's pixels"
 """What stands in for the network, as every output names it."""

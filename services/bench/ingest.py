@@ -14,8 +14,8 @@ from db.rows import generations, listings, photos
 from db.rows.photos import StoredPhoto
 from db.rows.records import ListingRecord
 from db.session import Database
-from ml.bundle.bundle import BundleError
-from ml.embedding.openvino_embedder import open_embedder
+from ml.bundle.manifest import BundleError
+from ml.embedding.open_embedder import open_embedder
 from services.bench.embed import BenchPhoto, bench_embed
 from services.bench.embed_work import decode_only, network_only
 from services.bench.machine import readable, take_turns
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.embedding.openvino_embedder import Embedder
+    from ml.embedding.embedder import Embedder
     from ml.labelled import LabelledPhoto
     from services.bench.embed import EmbedBenchmark
     from services.ingest.pipeline.embedding import EmbeddingRun

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ml.embedding.openvino_embedder import available_cores
-from ml.network.openvino_runtime import load_openvino, processor_capabilities
-from ml.photos.preprocess import PhotoError
+from ml.network.openvino_runtime import available_cores, load_openvino, processor_capabilities
+from ml.photos.decode import PhotoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.embedding.batching import BatchingEmbedder, BatchLimits
-from ml.embedding.openvino_embedder import available_cores
-from ml.network.openvino_runtime import load_openvino
+from ml.embedding.batching import BatchingEmbedder
+from ml.network.openvino_runtime import available_cores, load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Embedder, Photos
+    from ml.embedding.batch_queue import BatchLimits
+    from ml.embedding.embedder import Embedder, Photos
 
 ROUNDS = 3
 _PHOTOS = 64

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from db.rows import embeddings, generations
-from ml.embedding.openvino_embedder import available_cores
-from ml.network.openvino_runtime import load_openvino
+from ml.network.openvino_runtime import available_cores, load_openvino
 from services.bench import drawn_embeddings
 from services.bench.drawn_catalogue import DrawnCatalogue
 from services.bench.scratch_indexes import scratch_edge, scratch_faiss, scratch_server

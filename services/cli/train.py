@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ml.network.imagenet_weights import WeightsError, imagenet_weights
+from ml.network.imagenet_weights import imagenet_weights
+from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import TrainingError, read_recipe
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.opening import open_resources

@@ -12,9 +12,9 @@ from db.locks import holding, try_to_hold
 from db.rows import duplicates, embeddings, feed, photos
 from db.rows.duplicates import FoundCopy
 from db.vectors.base import Filter
-from ml.copies.local_features import SIDE, at_compared_size, features
-from ml.copies.verdicts import CANDIDATES, Verdict, judge, ways_to_lie
-from ml.photos.preprocess import DEFAULT_LIMITS, PhotoError, decode
+from ml.copies.local_features import COMPARED_SIDE, extract_features, resize_for_comparison
+from ml.copies.verdicts import COPY_CANDIDATES, Verdict, candidate_placements, compare_pixels
+from ml.photos.decode import DEFAULT_LIMITS, PhotoError, decode
 from services.indexing.follower import SqlCursor
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from db.rows.photos import ClaimedPhoto
     from db.session import Database
     from db.vectors.base import Point, VectorIndex
-    from ml.copies.local_features import Features
-    from ml.copies.verdicts import Copy
+    from ml.copies.local_features import LocalFeatures
+    from ml.copies.verdicts import CopyMatch
     from ml.photos.decode import PhotoLimits
     from services.indexing.live import LiveIndexes
 
@@ -45,7 +45,7 @@ _AT_ONCE = 16
 
 _EVENTS = 500
 
-HITS = 3 * CANDIDATES
+HITS = 3 * COPY_CANDIDATES
 """Photos fetched for one: those of the same bytes count as one candidate."""
 
 _KEPT = 2000
@@ -69,35 +69,35 @@ class PhotoComparer:
     def __init__(self, read: Callable[[str], bytes], limits: PhotoLimits = DEFAULT_LIMITS) -> None:
         """`read` returns the bytes of a SHA-256."""
         self._read, self._limits = read, limits
-        self._features: OrderedDict[str, Features] = OrderedDict()
+        self._features: OrderedDict[str, LocalFeatures] = OrderedDict()
 
-    def compare(self, one: str, other: str) -> Copy | None:
+    def compare(self, one: str, other: str) -> CopyMatch | None:
         """Return how the photos of two SHA-256s are copies; None where they are not.
 
         Raises:
             PhotoError: one is not a photo that we accept.
             OSError: one is gone, or the store cannot be reached.
         """
-        ways = ways_to_lie(self._features_of(one), self._features_of(other))
-        return judge(self._pixels(one), self._pixels(other), ways) if ways else None
+        ways = candidate_placements(self._features_of(one), self._features_of(other))
+        return compare_pixels(self._pixels(one), self._pixels(other), ways) if ways else None
 
-    def _features_of(self, sha256: str) -> Features:
-        found = self._features.pop(sha256, None) or features(self._pixels(sha256))
+    def _features_of(self, sha256: str) -> LocalFeatures:
+        found = self._features.pop(sha256, None) or extract_features(self._pixels(sha256))
         self._features[sha256] = found
         while len(self._features) > _KEPT:
             self._features.popitem(last=False)
         return found
 
     def _pixels(self, sha256: str) -> NDArray[np.uint8]:
-        return at_compared_size(decode(self._read(sha256), self._limits, at_least=SIDE))
+        return resize_for_comparison(decode(self._read(sha256), self._limits, at_least=COMPARED_SIDE))
 
 
 def candidates(nearest: Sequence[Photo]) -> dict[str, list[Photo]]:
-    """Return the first `CANDIDATES` different bytes of photos, nearest first, each with the photos that have them."""
+    """Return the nearest `COPY_CANDIDATES` distinct photo files, each with the photos that share the file."""
     by_bytes: dict[str, list[Photo]] = {}
     for row in nearest:
         by_bytes.setdefault(row.sha256, []).append(row)
-    return dict(list(by_bytes.items())[:CANDIDATES])
+    return dict(list(by_bytes.items())[:COPY_CANDIDATES])
 
 
 class DuplicateFinder:
@@ -231,7 +231,7 @@ class DuplicateFinder:
                 found += [FoundCopy(row.id, other, copy.verdict, round(copy.score, 4)) for row in rows if row.id]
         return found
 
-    def _compare(self, one: str, other: str) -> Copy | None:
+    def _compare(self, one: str, other: str) -> CopyMatch | None:
         """Compare two photos; one that was deleted meanwhile, or cannot be decoded, is a copy of none."""
         try:
             return self._comparer.compare(one, other)

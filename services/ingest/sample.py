@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from db.rows import duplicates, embeddings, generations, photos
-from ml.embedding.openvino_embedder import available_cores
+from ml.network.openvino_runtime import available_cores
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing

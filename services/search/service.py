@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.rows import listings
-from ml.bundle.calibration import CONFIDENT_FROM
-from ml.photos.crops import WHOLE
+from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
+from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery
 from services.indexing.audit import RecallAuditor
 from services.search.query.defaults import plain_fields, resolved, taste_of
@@ -179,7 +179,7 @@ class SearchService:
         version = self._resources.live.current().generation.model_version
         return self._subjects.photo_of(decode_subject(token), version)
 
-    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE) -> PhotoClassification:
+    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> PhotoClassification:
         """Return the `k` likeliest categories of a photo, or of a part of it.
 
         Raises:
@@ -194,7 +194,7 @@ class SearchService:
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         guesses = tuple(CategoryGuess(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order)
-        threshold = bundle.calibration.confident_from if bundle.calibration else CONFIDENT_FROM
+        threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
         return PhotoClassification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
 
     def _by_key(self, key: QuerySourceKey, fields: SearchFields) -> Answer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.bundle.calibration import CONFIDENT_FROM
+from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
 from ml.evaluation.evaluate import columns_of
 from ml.evaluation.report.figures import Confusion, MissedPair, PhotoShown, Report
 from ml.evaluation.report.measuring import category_report, retrieval_report, score_report
@@ -127,7 +127,7 @@ def _category(computed: ReportInputs, bundle: Bundle) -> CategoryReport:
         unknown=sorted(set(names) - set(bundle.categories)),
         groups=computed.groups(rows),
         calibration=calibration,
-        threshold=calibration.confident_from if calibration else CONFIDENT_FROM,
+        threshold=calibration.confident_from if calibration else UNCALIBRATED_CONFIDENT_FROM,
     )
 
 

@@ -7,13 +7,13 @@ from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 import msgspec
 
 from ml.evaluation.intervals import Estimate  # noqa: TC001
-from ml.metrics import Bin  # noqa: TC001
+from ml.metrics import ReliabilityBin  # noqa: TC001
 
 
 class Reliability(msgspec.Struct, frozen=True):
     """How far probabilities can be believed: 15 bins, and their expected calibration error."""
 
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     error: float
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.bundle.calibration import NEVER, uncalibrated
-from ml.bundle.score_map import RESULTS, ScoreMap, retrieved_pairs
+from ml.bundle.calibration import NEVER_CONFIDENT, uncalibrated
+from ml.bundle.score_map import FITTED_NEIGHBOURS, ScoreMap, retrieved_pairs
 from ml.evaluation.evaluate import UNKNOWN
 from ml.evaluation.intervals import Estimate, bootstrap, mean_of, ratio_of
 from ml.evaluation.report.figures import (
@@ -131,7 +131,7 @@ def score_report(
 
     For the arguments see `ml.bundle.calibration.calibrate`: the same pairs, of held-out photos.
     """
-    similarities, same_item = retrieved_pairs(vectors, queries, items=items, contents=contents, k=RESULTS)
+    similarities, same_item = retrieved_pairs(vectors, queries, items=items, contents=contents, k=FITTED_NEIGHBOURS)
     if not len(similarities):
         return None
     order = np.argsort(similarities, kind="stable")
@@ -191,7 +191,7 @@ def _confident(
 ) -> Confident:
     sure = confidence >= threshold
     share_right = float(right[sure].mean()) if sure.any() else None
-    return Confident(min(threshold, NEVER), measured, float(sure.mean()), share_right)
+    return Confident(min(threshold, NEVER_CONFIDENT), measured, float(sure.mean()), share_right)
 
 
 def _reliability(confidence: NDArray[np.float32] | NDArray[np.float64], right: NDArray[np.bool_]) -> Reliability:

@@ -10,7 +10,7 @@ import jinja2
 from PIL import Image
 
 from ml.evaluation.report.charts import reliability_chart, score_chart
-from ml.photos.preprocess import PhotoError, decode
+from ml.photos.decode import PhotoError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

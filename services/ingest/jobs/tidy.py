@@ -10,7 +10,7 @@ from more_itertools import chunked
 
 from db.models import GenerationState, utc_now
 from db.rows import feed, generations, jobs, photos
-from ml.bundle.home import sweep
+from ml.bundle.store import remove_abandoned
 from services.ingest.pipeline.outcome import record_outcome
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def tidy(
         OSError: the store of the photos cannot be reached.
     """
     resources.live.persist()  # the snapshot's position is a follower's
-    sweep(resources.models)
+    remove_abandoned(resources.models)
     events = _prune_feed(resources, feed_kept_for)
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
     return Tidied(events, swept)

@@ -15,18 +15,19 @@ import numpy as np
 from more_itertools import chunked
 
 from db.rows import generations, listings
-from ml.bundle.bundle import Bundle, BundleError
-from ml.copies.hashes import near_duplicates
+from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import BundleError
+from ml.copies.hashes import near_duplicate_pairs
 from ml.embedding.bulk import embed_all
-from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.open_embedder import open_embedder
 from ml.evaluation.baselines import baseline_vectors
 from ml.evaluation.report.build import Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup
 from ml.evaluation.report.page import render
 from ml.evaluation.retrieval import integer_codes
-from ml.network.imagenet_weights import WeightsError
 from ml.network.openvino_runtime import Precision, load_openvino
-from ml.photos.preprocess import PhotoError
+from ml.network.trunk_weights import WeightsError
+from ml.photos.decode import PhotoError
 from ml.training.split import item_of_listing
 from services.errors import BadInput, ModelMissing, ModelUnusable, ResourceNotFound
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Embedder
+    from ml.embedding.embedder import Embedder
     from ml.labelled import LabelledPhoto
     from services.ingest.models.held_out import HeldOut
     from services.resources import Resources
@@ -107,7 +108,7 @@ def evaluate_model(resources: Resources, wanted: EvaluationRequest, *, progress:
         raise NothingHeldOut(bundle.version, unseen=False)  # said before the work, not after it
     embedder = _open(resources, bundle, resources.settings.precision)
     served = _embed(embedder, photos, progress)
-    items = item_of_listing(served.photos, near_duplicates(served.hashes)) if served.photos else {}
+    items = item_of_listing(served.photos, near_duplicate_pairs(served.hashes)) if served.photos else {}
     held_out = held_out_photos(served.photos, items, bundle=bundle, unseen=wanted.unseen)
     computed = ReportInputs(
         photos=served.photos,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml.bundle.bundle import BundleError
-from ml.bundle.manifest import GRAPH, GRAPH_WEIGHTS, INT8_FILES
-from ml.export.calibration_photos import precision_photos
+from ml.bundle.manifest import GRAPH, GRAPH_WEIGHTS, INT8_FILES, BundleError
+from ml.export.precision_photos import draw_precision_photos
 from ml.export.quantize import QuantizerMissing
 from ml.export.reexport import reexport_bundle
 from services.errors import BadInput
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
     from ml.bundle.manifest import PrecisionQuality
-    from ml.export.calibration_photos import PrecisionPhotos
+    from ml.export.precision_photos import PrecisionPhotos
     from services.resources import Resources
 
 
@@ -92,7 +91,7 @@ def export_model(
 
 def _photos(resources: Resources, bundle: Bundle, progress: Progress) -> PrecisionPhotos:
     try:
-        return precision_photos(
+        return draw_precision_photos(
             labelled_photos(resources.database, resources.photo_files),
             bundle.preprocessing,
             split=bundle.split,

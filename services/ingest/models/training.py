@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.rows import photos
-from ml.bundle.bundle import BundleError
-from ml.bundle.home import fresh_folder, settle
+from ml.bundle.manifest import BundleError
+from ml.bundle.store import install, new_bundle_folder
 from ml.export.quantize import QuantizerMissing
 from ml.labelled import LabelledPhoto
-from ml.network.imagenet_weights import WeightsError
+from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.training.run_folder import RunBusy
 from services.errors import BadInput
@@ -88,7 +88,7 @@ def train_bundle(
 ) -> Bundle | None:
     """Train and export a model bundle into the data directory; see `train_and_promote`."""
     try:
-        from ml.export.calibration_photos import precision_photos
+        from ml.export.precision_photos import draw_precision_photos
         from ml.export.write_bundle import export_bundle
         from ml.training.train import train
     except ModuleNotFoundError as error:
@@ -98,13 +98,13 @@ def train_bundle(
         raise CannotTrain("There is no listing with a photo to train on. `lookalike ingest` brings them in.")
     config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
     models = resources.models
-    fresh = fresh_folder(models)
+    fresh = new_bundle_folder(models)
     try:
         result = train(labelled, config, weights=weights, home=models, progress=progress)
         if not result.writes_files:
             return None
         split = result.split_record()
-        drawn = precision_photos(labelled, result.preprocessing, split=split) if config.int8 else None
+        drawn = draw_precision_photos(labelled, result.preprocessing, split=split) if config.int8 else None
         progress("export the model", 0, 1)
         bundle = export_bundle(
             result.network,
@@ -122,7 +122,7 @@ def train_bundle(
     except (TrainingError, BundleError, RunBusy, WeightsError, QuantizerMissing) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise CannotTrain(str(error)) from error
-    settled = settle(bundle, models)
+    settled = install(bundle, models)
     result.folder.clear()
     return settled
 

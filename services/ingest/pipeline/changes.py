@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from db.rows import feed, listings, photos
 from db.rows.records import RejectedRecord
-from ml.photos.preprocess import PhotoError
+from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected, ResourceNotFound
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing

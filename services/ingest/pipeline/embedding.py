@@ -18,7 +18,7 @@ from db.rows import embeddings, photos
 from db.rows.embeddings import NewEmbedding
 from db.rows.records import RejectedRecord
 from ml.embedding.bulk import embed_all
-from ml.photos.preprocess import PhotoError
+from ml.photos.decode import PhotoError
 from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.cleaning.text import shorten
 from services.reason_codes import RejectReason
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from db.rows.photos import ClaimedPhoto
     from db.session import Database
     from ml.embedding.bulk import EmbeddedPhoto
-    from ml.embedding.openvino_embedder import Embedder
-    from ml.photos.preprocess import PhotoLimits
+    from ml.embedding.embedder import Embedder
+    from ml.photos.decode import PhotoLimits
 
 LEASE = timedelta(minutes=5)
 _CLAIM = 256

@@ -16,7 +16,7 @@ from more_itertools import chunked
 
 from db.rows import feed, listings, photos
 from db.rows.records import ListingRecord, PhotoRecord, RejectedRecord
-from ml.photos.preprocess import PhotoError
+from ml.photos.decode import PhotoError
 from services.errors import PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.text import shorten
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from db.photo_bytes.base import PhotoStore
     from db.rows.photos import StoredPhoto
     from db.session import Database
-    from ml.photos.preprocess import PhotoLimits
+    from ml.photos.decode import PhotoLimits
     from services.ingest.files.columns import Columns
     from services.ingest.photos.sources import PhotoSource
     from services.ingest.pipeline.ledger import Ledger

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db.rows.photos import StoredPhoto
-from ml.photos.preprocess import inspect
+from ml.photos.decode import inspect
 
 if TYPE_CHECKING:
     from db.photo_bytes.base import PhotoStore
-    from ml.photos.preprocess import PhotoLimits
+    from ml.photos.decode import PhotoLimits
 
 
 def store_photo(

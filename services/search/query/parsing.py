@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from db.vectors.base import Filter
-from ml.photos.crops import WHOLE, Crop
+from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
 from services.wire.search import MAX_K
@@ -76,7 +76,7 @@ class Query:
     engine: Engine = Engine.AUTO
     wishes: RankingOptions = field(default_factory=RankingOptions)
     category_aware: bool | None = None
-    crop: Crop = WHOLE
+    crop: Crop = WHOLE_PHOTO
 
     def __post_init__(self) -> None:
         """Raise BadQuery for values that make no sense."""
@@ -166,7 +166,7 @@ def _listed_since(max_age_days: float | None) -> int | None:
 
 def _crop(text: str | None) -> Crop:
     if text is None:
-        return WHOLE
+        return WHOLE_PHOTO
     try:
         return Crop.parse(text)
     except ValueError as error:

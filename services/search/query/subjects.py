@@ -11,9 +11,9 @@ import numpy as np
 from db.rows import embeddings, listings, photos
 from db.rows.found import asked_listing, asked_photo
 from db.rows.payloads import to_bytes
-from ml.embedding.batching import EmbedderBusy, EmbedderClosed
-from ml.photos.crops import WHOLE
-from ml.photos.preprocess import PhotoError
+from ml.embedding.batch_queue import EmbedderBusy, EmbedderClosed
+from ml.photos.crops import WHOLE_PHOTO
+from ml.photos.decode import PhotoError
 from services.errors import BadQuery, Conflict, Overloaded, PhotoRejected, ResourceNotFound, ServiceUnavailable
 from services.reason_codes import RejectReason
 from services.search.query.lookup import LARGEST_ID
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from db.rows.found import QueryListing, QueryPhoto
     from db.rows.payloads import FoundListing
     from db.vectors.base import Vector
-    from ml.embedding.openvino_embedder import Embeddings
+    from ml.embedding.embedder import Embeddings
     from ml.photos.crops import Crop
     from services.resources import Resources
 
@@ -107,7 +107,7 @@ class QuerySources:
             return self._of_photo(key, crop, model_version)
         if isinstance(key, PhotoSubject):
             return self._of_query(key, crop, model_version)
-        if crop != WHOLE:
+        if crop != WHOLE_PHOTO:
             raise BadQuery("crop", "is of one photo, and a recommendation is of several listings")
         return self._of_taste(key, model_version)
 
@@ -168,13 +168,13 @@ class QuerySources:
 
     def _of_listing(self, key: ListingSubject, crop: Crop, model_version: str) -> QuerySource:
         asked = self._asked_listing(key.listing_id, model_version)
-        if crop != WHOLE and asked.photos:
+        if crop != WHOLE_PHOTO and asked.photos:
             return self._cropped(asked, crop, model_version)
         return _of_stored(key, f"Listing {asked.listing.id!r}", asked)
 
     def _of_photo(self, key: StoredPhotoSubject, crop: Crop, model_version: str) -> QuerySource:
         asked = self._asked_photo(key.photo_id, model_version)
-        if crop != WHOLE:
+        if crop != WHOLE_PHOTO:
             return self._cropped(asked, crop, model_version)
         return _of_stored(key, f"Photo {key.photo_id}", asked)
 
@@ -209,9 +209,9 @@ class QuerySources:
             raise ResourceNotFound("file of photo", photo.id) from error
 
     def _of_query(self, key: PhotoSubject, crop: Crop, model_version: str) -> QuerySource:
-        if crop != WHOLE and isinstance(key.kept_as, int):
+        if crop != WHOLE_PHOTO and isinstance(key.kept_as, int):
             return self._of_photo(StoredPhotoSubject(key.kept_as), crop, model_version)
-        if crop != WHOLE:
+        if crop != WHOLE_PHOTO:
             return self.of_upload(self._kept(str(key.kept_as)), crop, model_version)
         if key.model_version != model_version:
             raise Conflict("The model was changed since this query_token was made. Search by the photo again.")
@@ -235,7 +235,7 @@ class QuerySources:
         excluded = frozenset(key.positive) | frozenset(key.negative)
         weights = key.positive_weights
         if key.query is not None:
-            query = self.of_key(key.query, WHOLE, model_version)
+            query = self.of_key(key.query, WHOLE_PHOTO, model_version)
             positive.append(query.vectors)
             excluded |= query.excluded
             weights = (*weights, 1.0) if weights else ()

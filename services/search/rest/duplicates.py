@@ -10,7 +10,7 @@ from litestar.params import FromPath, QueryParameter
 
 from db.models import Role
 from db.rows import duplicates
-from ml.copies.verdicts import SIMILAR_FROM, Verdict
+from ml.copies.verdicts import SIMILAR_PROBABILITY, Verdict
 from services.errors import LookalikeError
 from services.resources import Resources
 from services.search.query.lookup import find_listing
@@ -75,7 +75,7 @@ def _similar(
     version = resources.live.current().generation.model_version
     if score_map_of(resources, ListingSubject(listing_id), version) is None:
         return []
-    fields = wire.SearchFields(k=k, min_score=SIMILAR_FROM, exclude_listing=sorted(known)[:LONGEST_LIST])
+    fields = wire.SearchFields(k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[:LONGEST_LIST])
     return [
         wire.Duplicate(one.photo.listing.id, one.photo.id, Verdict.SIMILAR, one.score)
         for one in search.by_listing(listing_id, fields).results

@@ -14,7 +14,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, SkipValidation
 
 from db.models import Role
-from ml.photos.crops import WHOLE
+from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, LookalikeError
 from services.search.query.defaults import plain_fields
 from services.search.query.parsing import query_of
@@ -170,7 +170,7 @@ class SearchController(Controller):
     ) -> wire.Classification:
         """Return the likeliest categories of an uploaded photo."""
         form = converted(form_values(await request.form()), ClassifyForm, strict=False)
-        crop = WHOLE if form.crop is None else query_of(wire.SearchFields(crop=form.crop)).crop
+        crop = WHOLE_PHOTO if form.crop is None else query_of(wire.SearchFields(crop=form.crop)).crop
         content = await form.image.read()
         return classify_answer(await workers.run(search_service.classify, content, form.k, crop))
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from litestar.datastructures.headers import Accept
 from PIL import Image
 
-from ml.photos.preprocess import PhotoError, decode
+from ml.photos.decode import PhotoError, decode
 from services.errors import PhotoRejected
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
-    from ml.photos.preprocess import PhotoLimits
+    from ml.photos.decode import PhotoLimits
 
 ThumbnailFormat = Literal["WEBP", "JPEG"]
 FORMATS: tuple[ThumbnailFormat, ...] = ("JPEG", "WEBP")

@@ -9,7 +9,7 @@ import msgspec
 
 from db.rows.found import found_photos
 from db.rows.payloads import payload_of
-from ml.photos.crops import WHOLE
+from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, Conflict
 from services.search.query.parsing import check_k, query_of
 from services.search.query.stages import StageTimes
@@ -96,7 +96,7 @@ class Pager:
         if version != cursor.found.model_version:
             raise Conflict("The model was changed since the first page. Search again from the start.")
         with stages.of("embed"):
-            subject = self._subjects.of_key(cursor.subject, WHOLE, version)
+            subject = self._subjects.of_key(cursor.subject, WHOLE_PHOTO, version)
         score_map = score_map_of(self._resources, subject.key, version)
         pool = self._pools.ranked(live, subject, query, count=MAX_DEPTH, score_map=score_map, stages=stages)
         seen = unpack_hashes(cursor.seen)

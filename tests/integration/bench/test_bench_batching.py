@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml.embedding.batching import BatchLimits
+from ml.embedding.batch_queue import BatchLimits
 from ml.embedding.openvino_embedder import OpenVINOEmbedder
 from services.bench.requests import Comparison, RequestLatency, RequestsBenchmark, bench_requests, render
 from services.cli.main import main

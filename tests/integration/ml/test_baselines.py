@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ml.evaluation.baselines import baseline_vectors, letterboxed
-from ml.network.imagenet_weights import WeightsError
+from ml.network.trunk_weights import WeightsError
 
 torch = pytest.importorskip("torch", reason="the baselines need the extra 'train'")
 
@@ -17,7 +17,8 @@ from safetensors.torch import save_file  # noqa: E402
 from torchvision.models.resnet import Bottleneck, ResNet  # noqa: E402
 from torchvision.transforms import functional as transforms  # noqa: E402
 
-from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, decode  # noqa: E402
+from ml.photos.decode import decode  # noqa: E402
+from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path

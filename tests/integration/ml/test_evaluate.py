@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ml.bundle.bundle import Bundle
-from ml.bundle.calibration import CONFIDENT_FROM, NEVER, Calibration
+from ml.bundle.calibration import NEVER_CONFIDENT, UNCALIBRATED_CONFIDENT_FROM, Calibration
 from ml.bundle.manifest import SplitRecord
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.report.figures import Report
@@ -232,7 +232,7 @@ def test_results_show_the_mapped_score_in_the_order_of_the_index(
     np.testing.assert_allclose(*zip(*pairs, strict=True), atol=1e-3)
 
 
-@pytest.mark.parametrize(("threshold", "confident"), [(0.0, True), (NEVER, False)])
+@pytest.mark.parametrize(("threshold", "confident"), [(0.0, True), (NEVER_CONFIDENT, False)])
 def test_a_category_is_confident_from_the_calibrated_threshold(
     tmp_path: Path,
     live_data: Path,
@@ -254,7 +254,7 @@ def test_a_bundle_without_calibration_serves_with_the_default_threshold(
     assert tiny_bundle.calibration is None
     with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as resources:
         found = SearchService(resources).classify(jpeg())
-    assert found.confident == (found.categories[0].probability >= CONFIDENT_FROM)
+    assert found.confident == (found.categories[0].probability >= UNCALIBRATED_CONFIDENT_FROM)
 
 
 def test_a_damaged_calibration_is_refused_with_the_file(with_manifest: Callable[..., Bundle]) -> None:

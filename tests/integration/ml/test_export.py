@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import BundleError
 from tests.networks import export_tiny, tiny_net
 from tests.projection import CATEGORIES
 

@@ -70,7 +70,7 @@ ONE_BATCH = SplitLabels(labels_of(np.repeat(np.arange(4), 2)), NO_LABELS, NO_LAB
 def tiny_network(seed: int = 0) -> LookalikeNet:
     torch.manual_seed(seed)
     network = LookalikeNet(2, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD, parts=RANDOM_PARTS)
-    network.begin_with_identities()
+    network.zero_init_residuals()
     return network
 
 

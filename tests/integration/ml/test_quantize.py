@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import CanonicalVectors, canonical_photos
-from ml.embedding.openvino_embedder import OPENVINO_BATCH, open_embedder
+from ml.bundle.manifest import BundleError
+from ml.embedding.open_embedder import open_embedder
+from ml.embedding.openvino_embedder import OPENVINO_BATCH
 from ml.export.precisions import ListingPhotos
 from ml.export.quantize import add_int8_graph, quantize_graph
 from ml.export.reexport import reexport_bundle

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.open_embedder import open_embedder
 from ml.training.optimise import Scores
 from ml.training.recipes import TrainingError
 

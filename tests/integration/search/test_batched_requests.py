@@ -11,7 +11,8 @@ import pytest
 from litestar.testing import TestClient
 
 from ml.bundle.canonical import canonical_photos
-from ml.embedding.batching import BatchingEmbedder, BatchLimits
+from ml.embedding.batch_queue import BatchLimits
+from ml.embedding.batching import BatchingEmbedder
 from ml.embedding.openvino_embedder import OpenVINOEmbedder
 from services.errors import Overloaded
 from services.search.app import create_app
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.bundle import Bundle
-    from ml.embedding.base import Embeddings
+    from ml.embedding.embedder import Embeddings
     from services.resources import Resources
     from tests.conftest import MakeJpeg
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.open_embedder import open_embedder
 from ml.training.recipes import FROM_SCRATCH
 from services.ingest.models.training import train_and_promote
 from services.search.service import SearchService

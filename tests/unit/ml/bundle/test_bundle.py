@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import TOLERANCE, CanonicalVectors
-from ml.bundle.manifest import PrecisionQuality
+from ml.bundle.manifest import BundleError, PrecisionQuality
 from ml.bundle.writer import staged_folder, write_manifest
 from ml.photos.preprocess import Preprocessing
 

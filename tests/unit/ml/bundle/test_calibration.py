@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.bundle.calibration import (
-    NEVER,
+    NEVER_CONFIDENT,
     Calibration,
     calibrate,
     confident_from,
@@ -76,12 +76,12 @@ def test_equal_probabilities_are_above_the_threshold_together_or_not_at_all() ->
 
 
 def test_a_threshold_that_rests_on_few_photos_is_never_reached() -> None:
-    assert confident_from(two_categories(np.full(19, 0.9)), np.zeros(19, np.int64)) == NEVER
+    assert confident_from(two_categories(np.full(19, 0.9)), np.zeros(19, np.int64)) == NEVER_CONFIDENT
     assert confident_from(two_categories(np.full(20, 0.9)), np.zeros(20, np.int64)) == np.float32(0.9)
 
 
 def test_a_network_that_is_always_wrong_is_never_confident() -> None:
-    assert confident_from(two_categories(np.full(50, 0.9)), np.ones(50, np.int64)) == NEVER
+    assert confident_from(two_categories(np.full(50, 0.9)), np.ones(50, np.int64)) == NEVER_CONFIDENT
 
 
 def test_categories_have_thresholds_of_their_own_or_none() -> None:

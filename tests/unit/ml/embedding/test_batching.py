@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.embedding.base import Embeddings, embed_in_chunks
-from ml.embedding.batching import BatchingEmbedder, BatchLimits, EmbedderBusy, EmbedderClosed
-from tests.unit.ml.embedding.test_embeddings import BUNDLE
+from ml.embedding.batch_queue import BatchLimits, EmbedderBusy, EmbedderClosed
+from ml.embedding.batching import BatchingEmbedder
+from ml.embedding.embedder import Embeddings, embed_in_chunks
+from tests.unit.ml.embedding.test_embedder import BUNDLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Photos
+    from ml.embedding.embedder import Photos
 
 
 PATIENCE_S = 30
@@ -256,6 +257,7 @@ def test_a_forgotten_embedder_does_not_keep_the_interpreter_from_ending_even_whe
 import threading, time
 import numpy as np
 from ml.embedding.batching import BatchingEmbedder
+from tests.unit.ml.embedding.test_batching import MeanColours
 inner = MeanColours()
 inner.embed = lambda photos: (inner.entered.release(), time.sleep(3600))
 batching = BatchingEmbedder(inner)

@@ -12,7 +12,7 @@ from ml.evaluation.intervals import bootstrap, mean_of, ratio_of
 from ml.evaluation.retrieval import gallery_of, search_all
 from ml.labelled import LabelledPhoto
 from ml.metrics import (
-    NOBODY,
+    NO_NEIGHBOUR,
     accuracy,
     average_precision,
     confusion_matrix,
@@ -33,23 +33,23 @@ def on_circle(*degrees: float) -> np.ndarray:
 
 def test_neighbours_come_nearest_first_and_without_the_query_itself() -> None:
     vectors = on_circle(0, 10, 50, 25, 180)
-    found = nearest(vectors[[0, 2]], vectors, 3, without=np.array([0, 2]))
+    found = nearest(vectors[[0, 2]], vectors, 3, exclude=np.array([0, 2]))
     assert found.tolist() == [[1, 3, 2], [3, 1, 0]]
 
 
 def test_neighbours_at_equal_scores_come_in_the_order_of_their_rows() -> None:
     vectors = on_circle(0, 90, 90, 90, 90)
-    assert nearest(vectors[:1], vectors, 3, without=np.array([0])).tolist() == [[1, 2, 3]]
+    assert nearest(vectors[:1], vectors, 3, exclude=np.array([0])).tolist() == [[1, 2, 3]]
 
 
 def test_missing_neighbours_are_nobody() -> None:
     vectors = on_circle(0, 10, 20)
-    assert nearest(vectors[:1], vectors, 4, without=np.array([0])).tolist() == [[1, 2, NOBODY, NOBODY]]
+    assert nearest(vectors[:1], vectors, 4, exclude=np.array([0])).tolist() == [[1, 2, NO_NEIGHBOUR, NO_NEIGHBOUR]]
 
 
 def test_more_queries_than_fit_at_once_are_all_answered() -> None:
     vectors = on_circle(*np.linspace(0, 180, 600))
-    found = nearest(vectors, vectors, 1, without=np.arange(600))
+    found = nearest(vectors, vectors, 1, exclude=np.arange(600))
     assert (np.abs(found[:, 0] - np.arange(600)) == 1).all()
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.bundle.bundle import Bundle, BundleError
-from ml.bundle.manifest import FLOAT_FILES, GRAPH, GRAPH_WEIGHTS, INT8_FILES, PrecisionQuality
+from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import FLOAT_FILES, GRAPH, GRAPH_WEIGHTS, INT8_FILES, BundleError, PrecisionQuality
 from ml.bundle.writer import staged_folder, write_manifest
-from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.open_embedder import open_embedder
 from ml.export.reexport import reexport_bundle
 from tests.projection import SIZE
 

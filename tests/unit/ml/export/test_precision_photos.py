@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml.bundle.manifest import SplitRecord
-from ml.export.calibration_photos import precision_photos
+from ml.export.precision_photos import draw_precision_photos
 from ml.labelled import LabelledPhoto
 from ml.photos.preprocess import Preprocessing
 
@@ -37,48 +37,48 @@ def pixels(photos: list[LabelledPhoto], rows: list[int]) -> set[bytes]:
 
 
 def test_training_listings_are_quantised_with(photos: list[LabelledPhoto]) -> None:
-    chosen = precision_photos(photos, SMALL, split=SPLIT)
+    chosen = draw_precision_photos(photos, SMALL, split=SPLIT)
     assert {photo.tobytes() for photo in chosen.quantize_with} == pixels(photos, [0, 1, 2, 3])
 
 
 def test_pairs_of_validation_listings_are_measured_on(photos: list[LabelledPhoto]) -> None:
-    measure_on = precision_photos(photos, SMALL, split=SPLIT).measure_on
+    measure_on = draw_precision_photos(photos, SMALL, split=SPLIT).measure_on
     assert measure_on is not None
     assert {photo.tobytes() for photo in measure_on.pixels} == pixels(photos, [4, 5])
     assert measure_on.listings[0] == measure_on.listings[1]
 
 
 def test_without_a_split_every_listing_is_drawn_from(photos: list[LabelledPhoto]) -> None:
-    chosen = precision_photos(photos, SMALL, split=None)
+    chosen = draw_precision_photos(photos, SMALL, split=None)
     assert len(chosen.quantize_with) == 9
     assert chosen.measure_on is not None
     assert len(chosen.measure_on.pixels) == 8
 
 
 def test_the_same_photos_are_drawn_each_time_in_whatever_order_they_come(photos: list[LabelledPhoto]) -> None:
-    first, again = (precision_photos(given, SMALL, split=SPLIT) for given in (photos, photos[::-1]))
+    first, again = (draw_precision_photos(given, SMALL, split=SPLIT) for given in (photos, photos[::-1]))
     np.testing.assert_array_equal(first.quantize_with, again.quantize_with)
 
 
 def test_a_photo_that_cannot_be_read_is_left_out_with_its_pair(photos: list[LabelledPhoto]) -> None:
     photos[0].path.write_bytes(b"no photo")
     photos[4].path.unlink()
-    chosen = precision_photos(photos, SMALL, split=SPLIT)
+    chosen = draw_precision_photos(photos, SMALL, split=SPLIT)
     assert {photo.tobytes() for photo in chosen.quantize_with} == pixels(photos, [1, 2, 3])
     assert chosen.measure_on is None
 
 
 def test_equal_contents_are_no_pair(photos: list[LabelledPhoto]) -> None:
     photos[5] = LabelledPhoto(5, "c", "Phones", photos[4].sha256, photos[4].path)
-    assert precision_photos(photos, SMALL, split=SPLIT).measure_on is None
+    assert draw_precision_photos(photos, SMALL, split=SPLIT).measure_on is None
 
 
 def test_no_photo_of_a_training_listing_is_an_error(photos: list[LabelledPhoto]) -> None:
     with pytest.raises(ValueError, match="trained on"):
-        precision_photos(photos[4:], SMALL, split=SPLIT)
+        draw_precision_photos(photos[4:], SMALL, split=SPLIT)
 
 
 def test_progress_counts_every_photo(photos: list[LabelledPhoto]) -> None:
     told: list[tuple[int, int]] = []
-    precision_photos(photos, SMALL, split=SPLIT, progress=lambda done, total: told.append((done, total)))
+    draw_precision_photos(photos, SMALL, split=SPLIT, progress=lambda done, total: told.append((done, total)))
     assert told == [(done, 6) for done in range(1, 7)]

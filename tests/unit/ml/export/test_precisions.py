@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.export.precisions import compare, paired, same_listing_recall
+from ml.export.precisions import compare_precisions, paired, same_listing_recall
 
 LISTINGS = np.array([0, 0, 1, 1, 2])
 """The last listing has one photo only."""
@@ -34,7 +34,7 @@ def test_a_photo_alone_in_its_listing_is_found_wrongly_but_never_asked_for() -> 
 
 
 def test_loss_is_in_percentage_points_against_the_reference() -> None:
-    found = compare({"f32": PAIRS_TOGETHER, "int8": ONE_PAIR_APART}, LISTINGS)
+    found = compare_precisions({"f32": PAIRS_TOGETHER, "int8": ONE_PAIR_APART}, LISTINGS)
     assert found["f32"].loss == 0
     assert found["int8"].loss == pytest.approx(50)
     assert found["int8"].recall_at_1 == 0.5
@@ -42,13 +42,15 @@ def test_loss_is_in_percentage_points_against_the_reference() -> None:
 
 
 def test_a_precision_that_finds_more_has_a_negative_loss() -> None:
-    assert compare({"f32": ONE_PAIR_APART, "int8": PAIRS_TOGETHER}, LISTINGS)["int8"].loss == pytest.approx(-50)
+    assert compare_precisions({"f32": ONE_PAIR_APART, "int8": PAIRS_TOGETHER}, LISTINGS)["int8"].loss == pytest.approx(
+        -50
+    )
 
 
 def test_the_cosine_is_the_median_over_the_photos() -> None:
     turned = on_circle(0, 1, 90, 91, 180) @ np.array([[0.8, 0.6], [-0.6, 0.8]], np.float32)
-    assert compare({"f32": PAIRS_TOGETHER, "int8": turned}, LISTINGS)["int8"].cosine == pytest.approx(0.8)
+    assert compare_precisions({"f32": PAIRS_TOGETHER, "int8": turned}, LISTINGS)["int8"].cosine == pytest.approx(0.8)
 
 
 def test_listings_of_one_photo_each_give_nothing_to_measure() -> None:
-    assert compare({"f32": PAIRS_TOGETHER}, np.arange(5)) == {}
+    assert compare_precisions({"f32": PAIRS_TOGETHER}, np.arange(5)) == {}

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the network needs the extra 'train'")
 
-from ml.network.model import FROZEN_TRUNK_PARTS, MEMORY_SHARE, RANDOM_TRUNK_PARTS, LookalikeNet, Outputs, Part  # noqa: E402
+from ml.network.model import FROZEN_TRUNK_PARTS, MEMORY_SHARE, RANDOM_TRUNK_PARTS, DescriptorPart, LookalikeNet, Outputs  # noqa: E402
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def network(
     categories: int = 2,
     vector_size: int = 2,
     category_share: float = 0.0,
-    parts: Sequence[Part] = FROZEN_TRUNK_PARTS,
+    parts: Sequence[DescriptorPart] = FROZEN_TRUNK_PARTS,
 ) -> LookalikeNet:
     torch.manual_seed(0)
     return LookalikeNet(
@@ -46,7 +46,7 @@ def test_a_category_is_as_probable_as_its_classes_together() -> None:
 
 def test_remembered_photos_vote_by_their_similarity() -> None:
     net = network()
-    net.remember(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([1, 0]))
+    net.set_memory(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([1, 0]))
     probabilities = net.category_logits(outputs([0.0, 0.0], (1.0, 0.0))).exp()[0]
     assert probabilities.tolist() == pytest.approx([0.5 * (1 - MEMORY_SHARE), 0.5 * (1 - MEMORY_SHARE) + MEMORY_SHARE])
 

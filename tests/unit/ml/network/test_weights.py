@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml.network.imagenet_weights import WeightsError, batch_norms_are_folded, imagenet_weights, load_state_dict
+from ml.network.imagenet_weights import imagenet_weights
+from ml.network.trunk_weights import WeightsError, batch_norms_are_folded, load_state_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from ml.photos.crops import WHOLE, Crop
+from ml.photos.crops import WHOLE_PHOTO, Crop
 
 
 def test_a_crop_is_given_in_shares_of_the_sides() -> None:
@@ -13,8 +13,8 @@ def test_a_crop_is_given_in_shares_of_the_sides() -> None:
 
 
 def test_the_whole_is_the_whole() -> None:
-    assert Crop.parse("0,0,1,1") == WHOLE
-    assert WHOLE.of(Image.new("RGB", (33, 17))).size == (33, 17)
+    assert Crop.parse("0,0,1,1") == WHOLE_PHOTO
+    assert WHOLE_PHOTO.of(Image.new("RGB", (33, 17))).size == (33, 17)
 
 
 def test_a_crop_takes_every_pixel_that_it_touches() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.photos.preprocess import PhotoError, PhotoLimits, Preprocessing, decode, perceptual_hash
+from ml.photos.decode import PhotoError, PhotoLimits, decode
+from ml.photos.preprocess import Preprocessing, perceptual_hash
 from tests.hostile import encode, exif_orientation, picture, with_exif
 
 SMALL = Preprocessing(size=32)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml.bundle.bundle import Bundle, BundleError
-from ml.bundle.manifest import INT8_FILES, MANIFEST, read_manifest
+from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import INT8_FILES, MANIFEST, BundleError, read_manifest
 from ml.sample import CARD, CATEGORIES, MODEL
 
 if TYPE_CHECKING:

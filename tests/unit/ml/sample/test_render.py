@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from db.rows.records import ListingRecord, RejectedRecord
-from ml.photos.preprocess import PhotoError, Preprocessing
+from ml.photos.decode import PhotoError
+from ml.photos.preprocess import Preprocessing
 from ml.sample import CATEGORIES, SampleSummary, render_sample, write_sample_tables
 from ml.sample.catalogue import make_listings
 from ml.sample.draw import Canvas, Paint

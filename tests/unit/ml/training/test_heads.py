@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from ml.network.model import FROZEN_TRUNK_PARTS, LookalikeNet, Part  # noqa: E402
+from ml.network.model import FROZEN_TRUNK_PARTS, DescriptorPart, LookalikeNet  # noqa: E402
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 from ml.training.heads import WhitenedHeads, fit_whitening  # noqa: E402
 
-PARTS = (Part(1, 0, for_categories=False), Part(1, 1), Part(1, 2, for_items=False))
+PARTS = (DescriptorPart(1, 0, for_categories=False), DescriptorPart(1, 1), DescriptorPart(1, 2, for_items=False))
 """256 channels each: whitening a part takes time by the cube of its channels."""
 
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import BundleError
 from ml.bundle.writer import sync
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ ABANDONED_AFTER = timedelta(days=1)
 """What is being made for longer than this was left by a crash; quantising a model takes minutes."""
 
 
-def fresh_folder(home: Path) -> Path:
-    """Return a folder of `home` that is not there, for a bundle that is being made; `sweep` removes what is left."""
+def new_bundle_folder(home: Path) -> Path:
+    """Return the path of a new folder in `home`, to build a bundle in."""
     return home / f"new-{uuid4().hex[:8]}"
 
 
-def sweep(home: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
+def remove_abandoned(home: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
     """Remove what crashes left of bundles that were being made or replaced."""
     before = time.time() - older_than.total_seconds()
     for left in home.glob("new-*"):
@@ -37,7 +38,7 @@ def sweep(home: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def settle(bundle: Bundle, home: Path) -> Bundle:
+def install(bundle: Bundle, home: Path) -> Bundle:
     """Move a bundle that lies in `home` to its place there, unless one that is sound and does as much has it."""
     place = home / bundle.version
     if place.exists():
@@ -53,7 +54,7 @@ def settle(bundle: Bundle, home: Path) -> Bundle:
     return replace(bundle, path=place)
 
 
-def keep_copy(bundle: Bundle, home: Path) -> Bundle:
+def install_copy(bundle: Bundle, home: Path) -> Bundle:
     """Return the bundle as it lies in `home`; one from elsewhere is copied there first, whole or not at all.
 
     Raises:
@@ -61,12 +62,12 @@ def keep_copy(bundle: Bundle, home: Path) -> Bundle:
     """
     if bundle.path.resolve().is_relative_to(home.resolve()):
         return bundle
-    fresh = fresh_folder(home)
+    fresh = new_bundle_folder(home)
     try:
         shutil.copytree(bundle.path, fresh, copy_function=copy_file)
         for file in fresh.iterdir():
             sync(file)
-        return settle(replace(bundle, path=fresh), home)
+        return install(replace(bundle, path=fresh), home)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise

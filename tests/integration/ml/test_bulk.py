@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.embedding.base import Embeddings
 from ml.embedding.bulk import EmbeddedPhoto, embed_all
-from ml.embedding.openvino_embedder import open_embedder
-from ml.photos.preprocess import PhotoError
+from ml.embedding.embedder import Embeddings
+from ml.embedding.open_embedder import open_embedder
+from ml.photos.decode import PhotoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ml.bundle.bundle import Bundle
-    from ml.embedding.openvino_embedder import Embedder
+    from ml.embedding.embedder import Embedder
     from tests.conftest import MakeJpeg
 
 

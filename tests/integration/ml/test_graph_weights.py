@@ -14,9 +14,9 @@ from torchvision.models.resnet import Bottleneck, ResNet  # noqa: E402
 from ml.bundle.canonical import canonical_photos  # noqa: E402
 from ml.export.reexport import reexport_bundle  # noqa: E402
 from ml.export.write_bundle import export_bundle  # noqa: E402
-from ml.network.graph_trunk import trunk_of_graph  # noqa: E402
-from ml.network.imagenet_weights import WeightsError, batch_norms_are_folded, load_state_dict, weights_sha256  # noqa: E402
+from ml.network.graph_weights import load_graph_weights  # noqa: E402
 from ml.network.model import LookalikeNet  # noqa: E402
+from ml.network.trunk_weights import WeightsError, batch_norms_are_folded, load_state_dict, weights_sha256  # noqa: E402
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing  # noqa: E402
 from tests.networks import one_thread  # noqa: E402
 
@@ -97,7 +97,7 @@ def described(network: LookalikeNet, photos: np.ndarray) -> np.ndarray:
 def test_the_trunk_of_a_graph_describes_photos_as_the_network_does(
     graph: str, tolerance: float, bundle: Bundle, network: LookalikeNet, photos: np.ndarray
 ) -> None:
-    state = trunk_of_graph(bundle.path / graph)
+    state = load_graph_weights(bundle.path / graph)
     assert batch_norms_are_folded(state)
     other = new_network(1)
     expected = described(network, photos)
@@ -116,7 +116,7 @@ def test_weights_may_be_a_bundle(bundle: Bundle, network: LookalikeNet) -> None:
 
 
 def test_weights_may_be_a_bundle_with_an_int8_graph_alone(int8_only: Bundle) -> None:
-    found, expected = load_state_dict(int8_only.path), trunk_of_graph(int8_only.path / "model-int8.xml")
+    found, expected = load_state_dict(int8_only.path), load_graph_weights(int8_only.path / "model-int8.xml")
     assert found.keys() == expected.keys()
     assert all(torch.equal(value.float(), expected[name].float()) for name, value in found.items())
     assert weights_sha256(int8_only.path) == int8_only.version
@@ -124,7 +124,7 @@ def test_weights_may_be_a_bundle_with_an_int8_graph_alone(int8_only: Bundle) -> 
 
 def test_the_graph_of_another_network_is_refused(resnet_bundle: Bundle) -> None:
     with pytest.raises(ValueError, match=r"the graph has \d+ convolutions, and a ResNet-50 has 53"):
-        trunk_of_graph(resnet_bundle.graph_path)
+        load_graph_weights(resnet_bundle.graph_path)
 
 
 def test_a_folder_without_a_bundle_is_refused_as_weights(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from ml.copies.hashes import near_duplicates, perceptual_hashes
+from ml.copies.hashes import near_duplicate_pairs, perceptual_hashes
 
 
 def picture(seed: int) -> Image.Image:
@@ -28,19 +28,19 @@ def ignore(_done: int, _total: int) -> None:
 def test_a_photo_resized_brightened_and_saved_again_is_found_and_others_are_not() -> None:
     originals = [picture(seed) for seed in range(20)]
     pixels = np.stack([np.asarray(image) for image in (*originals, saved_again(originals[3]))])
-    assert near_duplicates(perceptual_hashes(pixels, ignore)).tolist() == [[3, 20]]
+    assert near_duplicate_pairs(perceptual_hashes(pixels, ignore)).tolist() == [[3, 20]]
 
 
 def test_hashes_within_the_distance_are_pairs_and_beyond_it_are_not() -> None:
     hashes = np.array([0, 0b111, 0b1111, 2**64 - 1], dtype=np.uint64)
-    assert near_duplicates(hashes, distance=3).tolist() == [[0, 1], [1, 2]]
+    assert near_duplicate_pairs(hashes, distance=3).tolist() == [[0, 1], [1, 2]]
 
 
 def test_pairs_are_found_across_blocks() -> None:
     hashes = np.random.default_rng(0).integers(0, 2**64, 1200, dtype=np.uint64)
     hashes[[1, 1100]] = hashes[600]
-    assert near_duplicates(hashes, distance=0).tolist() == [[1, 600], [1, 1100], [600, 1100]]
+    assert near_duplicate_pairs(hashes, distance=0).tolist() == [[1, 600], [1, 1100], [600, 1100]]
 
 
 def test_no_photos_have_no_duplicates() -> None:
-    assert near_duplicates(np.empty(0, np.uint64)).shape == (0, 2)
+    assert near_duplicate_pairs(np.empty(0, np.uint64)).shape == (0, 2)

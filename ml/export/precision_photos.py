@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.embedding.openvino_embedder import available_cores
 from ml.export.precisions import ListingPhotos
 from ml.export.quantize import CALIBRATION_PHOTOS
-from ml.photos.preprocess import PhotoError
+from ml.network.openvino_runtime import available_cores
+from ml.photos.decode import PhotoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class PrecisionPhotos:
     measure_on: ListingPhotos | None
 
 
-def precision_photos(
+def draw_precision_photos(
     photos: Sequence[LabelledPhoto],
     preprocessing: Preprocessing,
     *,

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 
 from db.rows.duplicate_groups import GroupState, groups
 from db.rows.duplicates import Link
-from ml.copies.local_features import SIDE, at_compared_size, features, matches
-from ml.copies.verdicts import Copy, Verdict, judge, ways_to_lie
-from ml.photos.preprocess import PhotoError, decode
+from ml.copies.local_features import COMPARED_SIDE, extract_features, match_features, resize_for_comparison
+from ml.copies.verdicts import CopyMatch, Verdict, candidate_placements, compare_pixels
+from ml.photos.decode import PhotoError, decode
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import SMALLEST
 from services.bench.photo_edits import EDITS, UNTOUCHED, edited
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ml.copies.local_features import Features
+    from ml.copies.local_features import LocalFeatures
 
 PHOTOS = 12
 
@@ -37,15 +37,15 @@ class Seen:
     """A picture as it is compared."""
 
     pixels: NDArray[np.uint8]
-    features: Features
+    features: LocalFeatures
 
     @classmethod
     def of(cls, picture: Image.Image) -> Seen:
-        pixels = at_compared_size(picture)
-        return cls(pixels, features(pixels))
+        pixels = resize_for_comparison(picture)
+        return cls(pixels, extract_features(pixels))
 
-    def copy_of(self, other: Seen) -> Copy | None:
-        return judge(self.pixels, other.pixels, ways_to_lie(self.features, other.features))
+    def copy_of(self, other: Seen) -> CopyMatch | None:
+        return compare_pixels(self.pixels, other.pixels, candidate_placements(self.features, other.features))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def opened_photo(path: Path) -> Image.Image | None:
         return None
 
 
-def compared(one: Image.Image, other: Image.Image) -> Copy | None:
+def compared(one: Image.Image, other: Image.Image) -> CopyMatch | None:
     return Seen.of(one).copy_of(Seen.of(other))
 
 
@@ -171,9 +171,9 @@ def test_a_logo_in_common_does_not_make_copies() -> None:
 
 
 def test_the_mirrors_features_are_found_without_looking_for_points_again(pictures: list[Image.Image]) -> None:
-    pixels = at_compared_size(pictures[0])
-    mirrored, really = features(pixels).mirrored(), features(np.ascontiguousarray(pixels[:, ::-1]))
-    matched = matches(mirrored, really)
+    pixels = resize_for_comparison(pictures[0])
+    mirrored, really = extract_features(pixels).mirrored(), extract_features(np.ascontiguousarray(pixels[:, ::-1]))
+    matched = match_features(mirrored, really)
     apart = np.linalg.norm(mirrored.places[matched[:, 0]] - really.places[matched[:, 1]], axis=1)
     assert len(matched) > 0.7 * len(really.places)
     assert np.median(apart) < 1.0
@@ -181,9 +181,9 @@ def test_the_mirrors_features_are_found_without_looking_for_points_again(picture
 
 @pytest.mark.parametrize("size", [(40, 30), (320, 240), (1200, 900), (3000, 10)], ids=str)
 def test_pictures_are_compared_at_one_size(size: tuple[int, int]) -> None:
-    pixels = at_compared_size(Image.new("RGB", size))
-    assert max(pixels.shape) == SIDE
-    assert len(features(pixels).places) == 0
+    pixels = resize_for_comparison(Image.new("RGB", size))
+    assert max(pixels.shape) == COMPARED_SIDE
+    assert len(extract_features(pixels).places) == 0
 
 
 def link(one: str, other: str, decision: str | None = None) -> Link:

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import CanonicalVectors, canonical_photos
-from ml.embedding.base import Embeddings, embed_in_chunks
-from ml.embedding.openvino_embedder import check_canonical
+from ml.bundle.manifest import BundleError
+from ml.embedding.embedder import Embeddings, embed_in_chunks
+from ml.embedding.open_embedder import check_canonical
 from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ml.embedding.base import Photos
+    from ml.embedding.embedder import Photos
 
 BUNDLE = Bundle(
     path=Path("model"),

@@ -23,7 +23,7 @@ _BATCH_NORM_EPSILON = 1e-5
 """Torch's default: a batch norm with variance 1 divides by the square root of 1 more than this."""
 
 
-def trunk_of_graph(graph: Path) -> dict[str, torch.Tensor]:
+def load_graph_weights(graph: Path) -> dict[str, torch.Tensor]:
     """Return the weights by torchvision's names, float32, with the batch norms folded into the convolutions.
 
     Args:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.bundle.bundle import Bundle, BundleError
+from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import canonical_photos
-from ml.embedding.openvino_embedder import OPENVINO_BATCH, OpenVINOEmbedder, open_embedder
+from ml.bundle.manifest import BundleError
+from ml.embedding.open_embedder import open_embedder
+from ml.embedding.openvino_embedder import OPENVINO_BATCH, OpenVINOEmbedder
 from ml.network.openvino_runtime import processor_capabilities
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ from pathlib import Path
 import numpy as np
 import ml.embedding.bulk
 from ml.bundle.bundle import Bundle
-from ml.embedding.openvino_embedder import open_embedder
+from ml.embedding.open_embedder import open_embedder
 open_embedder(Bundle.load(Path(sys.argv[1])), threads=2).embed(np.zeros((1, 64, 64, 3), np.uint8))
 print(sorted({"torch", "torchvision", "openvino_telemetry"} & {n for n, m in sys.modules.items() if m is not None}))
 """

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.embedding.batching import BatchingEmbedder, EmbedderClosed
+from ml.embedding.batch_queue import EmbedderClosed
+from ml.embedding.batching import BatchingEmbedder
 from ml.embedding.pool import EmbedderPool
 from tests.unit.ml.embedding.test_batching import MeanColours
 

@@ -1,4 +1,4 @@
-"""A torch module run by OpenVINO for a while: traced, written to a file and compiled. Importing this imports torch."""
+"""Runs a torch module with OpenVINO. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ml.network.openvino_runtime import Precision
 
 
-def traced(
+def trace_to_openvino(
     module: nn.Module, *, size: int, graph: Path, threads: int, precision: Precision, half_weights: bool
 ) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], ...]]:
     """Return what gives the outputs of `module`, in evaluation mode, for photos, uint8 (B, size, size, 3).
