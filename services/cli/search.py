@@ -16,7 +16,7 @@ from services.search.query.parsing import query_of
 from services.search.rest.answers import classify_answer, search_answer
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire.search import Classification, SearchAnswer, SearchFields
+from services.wire import Classification, SearchAnswer, SearchFields
 
 Crop = Annotated[str | None, typer.Option(help="Part of the photo: x,y,width,height, in shares of its sides.")]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from services.client.calls import Call, escaped, nothing
 from services.client.errors import ApiError, unreadable
-from services.wire.ingest import JobAnswer
+from services.wire import JobAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

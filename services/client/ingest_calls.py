@@ -11,7 +11,7 @@ import msgspec
 
 from services.client.calls import Call, Upload, bytes_of, escaped, json_call, json_of, nothing
 from services.client.errors import unreadable
-from services.wire.ingest import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer
+from services.wire import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from services.client.calls import Photo
-    from services.wire.ingest import ListingChange, NewListing, WholeListing
+    from services.wire import ListingChange, NewListing, WholeListing
 
 
 def add_listing(listing: NewListing, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:

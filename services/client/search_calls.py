@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.client.calls import Call, Upload, bytes_of, escaped, json_call, json_of
-from services.wire.search import (
+from services.wire import (
     BatchAnswer,
     BatchSearch,
     CategoryCount,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.client.calls import Photo
-    from services.wire.search import Recommendation
+    from services.wire import Recommendation
 
 _ANY: SearchFields = SearchFields()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from services.client.calls import Outcome
     from services.client.events import JobEvent
-    from services.wire.search import Result, SearchAnswer
+    from services.wire import Result, SearchAnswer
 
 P = ParamSpec("P")
 T = TypeVar("T")

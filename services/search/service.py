@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from services.search.query.subjects import QuerySource
     from services.search.query.tokens import QuerySourceKey
     from services.search.results.ranking_pool import RankedPool
-    from services.wire.search import Recommendation, SearchFields, StoredSearch
+    from services.wire import Recommendation, SearchFields, StoredSearch
 
 log = logging.getLogger(__name__)
 

@@ -1,102 +1,48 @@
-"""What the ingest app takes and answers, as JSON has it: the one description that the app and its client share."""
+"""The requests and answers of jobs and administration in the ingest app; `listings` has those of single listings."""
 
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  (msgspec reads the annotations at run time)
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+
+from services.wire.fields import described
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
-"""`db.models.ENDED`, for those who have no database."""
+"""Equal to `db.models.ENDED`, which clients do not have; a test compares them."""
 
-
-class WholeListing(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A listing as a client states it.
-
-    Attributes:
-        category: a path: `Home & Garden / Lamps`.
-        price: an amount, or text such as `£10`.
-        currency: ISO 4217 code.
-        listed_at: an ISO 8601 date, with a time or without, or Unix seconds.
-        photos: public URLs of its photos, where they are not sent as files.
-    """
-
-    title: str
-    category: str
-    description: str = ""
-    price: str | float | None = None
-    currency: str | None = None
-    location: str = ""
-    seller: str = ""
-    listed_at: str | float | None = None
-    photos: list[str] = []
-
-
-class NewListing(WholeListing, kw_only=True):
-    """A listing that is added; without an id it is given one."""
-
-    listing_id: str | None = None
-
-
-class ListingChange(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is to change of a listing, as `WholeListing` has it; what is not stated stays. None takes a value away."""
-
-    title: str | UnsetType = UNSET
-    category: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    price: str | float | UnsetType | None = UNSET
-    currency: str | UnsetType | None = UNSET
-    location: str | UnsetType = UNSET
-    seller: str | UnsetType = UNSET
-    listed_at: str | float | UnsetType | None = UNSET
-    photos: list[str] | UnsetType = UNSET
-
-
-class WrittenPhoto(msgspec.Struct):
-    """A photo of a listing that was written; `state` is pending, embedded or failed."""
-
-    photo_id: int
-    name: str
-    state: str
-
-
-class ListingWritten(msgspec.Struct):
-    """A listing that was written. `outcome`: created, updated or unchanged."""
-
-    listing_id: str
-    outcome: str
-    photos: list[WrittenPhoto]
+PhotoIds = Annotated[tuple[int, ...], described("Photo ids.")]
 
 
 class JobQueued(msgspec.Struct):
-    """A job was queued; ask for it at `/v1/jobs/{job_id}`."""
+    """A job was queued; `/v1/jobs/{job_id}` returns its state."""
 
     job_id: str
 
 
 class JobProgressAnswer(msgspec.Struct):
-    """How far a job is: so much of a stage done, of a total where it is known; per second, and seconds left of it."""
+    """The progress of a job's current stage."""
 
     stage: str
     done: int
-    total: int | None
+    total: Annotated[int | None, described("Null if it is not known.")]
     per_second: float | None
-    seconds_left: float | None
+    seconds_left: Annotated[float | None, described("Of this stage.")]
 
 
 class JobAnswer(msgspec.Struct):
-    """A job as it stands: queued, running, succeeded, failed or cancelled.
-
-    For listings and photos alike, of a job that has run to its end: read = accepted + rejected + duplicates.
-    """
+    """A job."""
 
     job_id: str
     kind: str
-    state: str
+    state: Annotated[str, described("`queued`, `running`, `succeeded`, `failed` or `cancelled`.")]
     cancel_requested: bool
     progress: JobProgressAnswer | None
-    counts: dict[str, int]
+    counts: Annotated[
+        dict[str, int],
+        described("Listings and photos. Once a job has ended: read = accepted + rejected + duplicates."),
+    ]
     error: str | None
     created_at: datetime
     started_at: datetime | None
@@ -104,71 +50,62 @@ class JobAnswer(msgspec.Struct):
 
     @property
     def ended(self) -> bool:
-        """Whether its state is one that it does not leave."""
+        """Whether the state is final."""
         return self.state in _ENDED
 
 
 class JobList(msgspec.Struct):
-    """Jobs, newest first; `cursor` leads to the older ones, and is null when there are none."""
+    """A page of jobs, newest first."""
 
     jobs: list[JobAnswer]
-    cursor: str | None
+    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
 
 
 class RejectAnswer(msgspec.Struct):
-    """A record, or a photo, that a job did not accept: where it stood, what was wrong, and its text."""
+    """A record or photo that a job rejected."""
 
     file: str
     line: int
     id: str
     field: str
-    reason: str
-    text: str
+    reason: Annotated[str, described("Reason code.")]
+    text: Annotated[str, described("The record's text.")]
 
 
 class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which model to build the indexes for; by default the live one. It must be registered.
+    """The model to build the indexes for."""
 
-    `force` promotes the new generation though its quality falls short.
-    """
-
-    model_version: str | None = None
-    force: bool = False
+    model_version: Annotated[str | None, described("A registered model; the live model by default.")] = None
+    force: Annotated[bool, described("Promote the new generation even if its quality falls short.", False)] = False
 
 
 class IndexRecall(msgspec.Struct):
-    """The share of the true ten nearest photos that an index finds for stored photos, without a filter."""
+    """The recall of one index, measured now with stored photos and without a filter."""
 
     engine: str
-    ann_recall_at_10: float
+    ann_recall_at_10: Annotated[float, described("The share of the exact ten nearest photos that the index found.")]
 
 
 class SearchRecall(msgspec.Struct):
-    """The share of the true ten nearest photos that searches found which were made in the hour from `hour` on.
-
-    Attributes:
-        plan: how they were searched.
-        shape: the fields of their filter, and how much passed it.
-        queries: how many were compared with a search of every vector.
-    """
+    """The recall of the audited searches of one hour."""
 
     generation: int
-    plan: str
-    shape: str
-    hour: datetime
-    queries: int
-    ann_recall_at_10: float
+    plan: Annotated[str, described("How they were searched.")]
+    shape: Annotated[str, described("The fields of their filter, and the share of photos that passed it.")]
+    hour: Annotated[datetime, described("The start of the hour.")]
+    queries: Annotated[int, described("Number of searches that were compared with an exact search.")]
+    ann_recall_at_10: Annotated[float, described("The share of the exact ten nearest photos that the searches found.")]
 
 
 class RecallAnswer(msgspec.Struct):
-    """How many of the true neighbours are found: asked now of each index, and of the searches that people made."""
+    """The recall of the indexes, and of the searches that users made."""
 
     indexes: list[IndexRecall]
     searches: list[SearchRecall]
 
 
 class GenerationAnswer(msgspec.Struct):
-    """A generation of the indexes; `forced`: its quality was not asked about."""
+    """A generation of the indexes."""
 
     generation: int
     state: str
@@ -176,40 +113,75 @@ class GenerationAnswer(msgspec.Struct):
     photos: int
     created_at: datetime
     promoted_at: datetime | None
-    forced: bool
+    forced: Annotated[bool, described("Whether it was promoted without a check of its quality.")]
 
 
 class ModelCard(msgspec.Struct):
-    """What a model is, and how good it was found to be.
-
-    Attributes:
-        photo_size: of the square that photos are made before they are embedded, in pixels.
-        trained_on_listings, held_out_listings: numbers of them; null where it was not recorded.
-        metrics: measured on the held-out listings when the model was made, by name.
-        confident_from: probability from which a category may be filled in unasked; null where it was not calibrated.
-        losses: of the training, epoch by epoch.
-        has_report: whether there is a report (see `/v1/admin/model/report`).
-    """
+    """A model: what it is, what it was trained on, and its measured quality."""
 
     model_version: str
     created_at: datetime
     categories: list[str]
     vector_size: int
-    photo_size: int
-    trained_on_listings: int | None
-    held_out_listings: int | None
-    metrics: dict[str, float]
-    confident_from: float | None
-    losses: list[float]
-    has_report: bool
+    photo_size: Annotated[int, described("Side of the square that photos are resized to for the network, in pixels.")]
+    trained_on_listings: Annotated[int | None, described("Null if it was not recorded.")]
+    held_out_listings: Annotated[int | None, described("Null if it was not recorded.")]
+    metrics: Annotated[
+        dict[str, float], described("By name; measured on the held-out listings when the model was made.")
+    ]
+    confident_from: Annotated[
+        float | None,
+        described(
+            "Probability from which a category may be filled in automatically; null if the model is not calibrated."
+        ),
+    ]
+    losses: Annotated[list[float], described("Training loss of each epoch.")]
+    has_report: Annotated[bool, described("Whether `/v1/admin/model/report` has a report.")]
 
 
 class DriftAnswer(msgspec.Struct):
-    """How an index differs from the database, as photo ids."""
+    """How an index differs from the database."""
 
     engine: str
-    expected: int
-    held: int
-    missing: tuple[int, ...]
-    extra: tuple[int, ...]
-    different: tuple[int, ...]
+    expected: Annotated[int, described("Number of photos that the index should hold.")]
+    held: Annotated[int, described("Number of photos that the index holds.")]
+    missing: PhotoIds
+    extra: PhotoIds
+    different: PhotoIds
+
+
+class DuplicateLink(msgspec.Struct):
+    """Two listings that share a photo, with their most certain pair of photos."""
+
+    listing_id: str
+    other_listing_id: str
+    photo_id: int
+    other_photo_id: int
+    verdict: Annotated[str, described("`identical` or `same photo edited`.")]
+    score: float
+    decision: Annotated[str | None, described("`accept`, `reject`, or null if it is not decided.")]
+
+
+class DuplicateGroup(msgspec.Struct):
+    """Listings that are connected by shared photos."""
+
+    listing_ids: tuple[str, ...]
+    links: list[DuplicateLink]
+
+
+class DuplicateGroupPage(msgspec.Struct):
+    """A page of groups, largest first."""
+
+    groups: list[DuplicateGroup]
+    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
+
+
+class DuplicateReview(msgspec.Struct, forbid_unknown_fields=True):
+    """A decision about two listings."""
+
+    listing_id: Annotated[str, described("One listing.", "lamp-1")]
+    other_listing_id: Annotated[str, described("The other listing.", "lamp-2")]
+    decision: Annotated[
+        Literal["accept", "reject"],
+        described("`accept`: they are the same item. `reject`: they are not.", "accept"),
+    ]

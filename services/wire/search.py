@@ -1,271 +1,194 @@
-"""What the search app takes and answers, as JSON has it: the one description that the app and its client share."""
+"""The requests of the search app. The app, its client and the API's description share these structs."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from services.settings import Engine  # noqa: TC001  (msgspec reads the annotations at run time)
+from services.wire.fields import described
 
 MAX_K = 100
-"""Results that one answer may have."""
+"""Results in one answer, at most."""
+
+MAX_BATCH = 20
+"""Searches in one batch, at most."""
 
 Strategy = Literal["average", "best_score"]
 
+_CURRENCY = "^[A-Za-z]{3}$"
+_NUMBER = r"\s*[0-9]*\.?[0-9]+\s*"
+_FOUR_NUMBERS = f"^{_NUMBER}(,{_NUMBER}){{3}}$"
+
+CropText = Annotated[
+    str,
+    described(
+        "The part of the photo to use: `x,y,width,height`, as shares of its sides, from the upper left.",
+        "0.25,0.25,0.5,0.5",
+        pattern=_FOUR_NUMBERS,
+    ),
+]
+Weights = list[Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0})]]
+
 
 class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What results must satisfy, all together, how they are ranked, and how many of them to answer.
+    """The filter, the ranking and the number of results of a search. A result passes all filters."""
 
-    Attributes:
-        k: listings, 1 to 100.
-        category: any of these first levels of the category path.
-        category_path: the first levels of the path: `Home & Garden / Lamps`.
-        price_min, price_max: inclusive; they leave out listings without a price.
-        currency: ISO 4217 code of the price.
-        location: a place, or one comma-separated part of it; `region`: its last part.
-        max_age_days: days since the listing was listed.
-        seller: any of these; `exclude_seller`: none of these.
-        same_seller: only listings of the seller whose listing is asked by (true), or only of others (false; of a
-            listing without a seller, all are others).
-        exclude_listing: none of these, such as those already seen.
-        min_score: least similarity, in [0, 1].
-        diversity: 0, the most similar results, to 1, results that differ most from each other.
-        price_weight, place_weight, recency_weight: 0 to 1, how far a result's score falls with its distance in price,
-            in place, and with its age; see `why` of a result.
-        near_price, near_currency, near_place: what price and place are compared with; those of the listing asked by, if
-            left out. A price in another currency than `near_currency` is no nearer than none.
-        category_aware: prefer the categories that the model sees in the photo, where it is sure enough.
-        crop: the part of the photo to search by: `x,y,width,height`, in shares of its sides from its upper left.
-        engine: the index to ask; the answer says which one did.
-        cursor: where the answer before ended; nothing else but `k` is given with it.
-    """
-
-    k: int = 10
-    category: list[str] = []
-    category_path: str | None = None
-    price_min: float | None = None
-    price_max: float | None = None
-    currency: str | None = None
-    location: str | None = None
-    region: str | None = None
-    max_age_days: float | None = None
-    seller: list[str] = []
-    exclude_seller: list[str] = []
-    same_seller: bool | None = None
-    exclude_listing: list[str] = []
-    min_score: float | None = None
-    diversity: float = 0.0
-    price_weight: float = 0.0
-    place_weight: float = 0.0
-    recency_weight: float = 0.0
-    near_price: float | None = None
-    near_currency: str | None = None
-    near_place: str | None = None
-    category_aware: bool | None = None
-    crop: str | None = None
-    engine: Engine | None = None
-    cursor: str | None = None
+    k: Annotated[int, described("Number of listings.", 20, minimum=1, maximum=MAX_K)] = 10
+    category: Annotated[
+        list[str], described("Only listings in any of these first levels of the category path.", ["Home & Garden"])
+    ] = []
+    category_path: Annotated[
+        str | None,
+        described(
+            "Only listings whose category path begins with these levels: `Home & Garden / Lamps`.",
+            "Home & Garden / Lamps",
+        ),
+    ] = None
+    price_min: Annotated[
+        float | None, described("Lowest price, inclusive; leaves out listings without a price.", 5, minimum=0)
+    ] = None
+    price_max: Annotated[
+        float | None, described("Highest price, inclusive; leaves out listings without a price.", 50, minimum=0)
+    ] = None
+    currency: Annotated[str | None, described("ISO 4217 code of the price.", "GBP", pattern=_CURRENCY)] = None
+    location: Annotated[
+        str | None,
+        described(
+            "The whole place, or one comma-separated part of it: `Delph, Manchester` or `Delph`.", "Delph, Manchester"
+        ),
+    ] = None
+    region: Annotated[str | None, described("The last part of the place.", "Manchester")] = None
+    max_age_days: Annotated[
+        float | None,
+        described("Days since the listing was listed, at most.", 60, exclusiveMinimum=0, maximum=36_500),
+    ] = None
+    seller: Annotated[list[str], described("Only listings of any of these sellers.", ["seller-9"])] = []
+    exclude_seller: Annotated[list[str], described("No listings of these sellers.", ["seller-3"])] = []
+    same_seller: Annotated[
+        bool | None,
+        described(
+            "Only listings of the query listing's seller (true), or only of other sellers (false). If the query "
+            "listing has no seller, every seller is another one.",
+            False,
+        ),
+    ] = None
+    exclude_listing: Annotated[
+        list[str], described("None of these listings, such as those that were already shown.", ["lamp-3"])
+    ] = []
+    min_score: Annotated[
+        float | None, described("Lowest score of a result; 0 by default.", 0.5, minimum=0, maximum=1)
+    ] = None
+    diversity: Annotated[
+        float,
+        described(
+            "From 0, the most similar results, to 1, results that differ most from each other.",
+            0.3,
+            minimum=0,
+            maximum=1,
+        ),
+    ] = 0.0
+    price_weight: Annotated[
+        float,
+        described(
+            "How far the score falls with the distance in price; see `why` of a result.", 0.5, minimum=0, maximum=1
+        ),
+    ] = 0.0
+    place_weight: Annotated[
+        float,
+        described(
+            "How far the score falls with the distance in place; see `why` of a result.", 0.5, minimum=0, maximum=1
+        ),
+    ] = 0.0
+    recency_weight: Annotated[
+        float,
+        described("How far the score falls with the listing's age; see `why` of a result.", 0.2, minimum=0, maximum=1),
+    ] = 0.0
+    near_price: Annotated[
+        float | None,
+        described(
+            "The price that `price_weight` compares with; by default the query listing's.", 20, exclusiveMinimum=0
+        ),
+    ] = None
+    near_currency: Annotated[
+        str | None,
+        described(
+            "ISO 4217 code of `near_price`; by default the query listing's. A price in another currency counts as a "
+            "missing price.",
+            "GBP",
+            pattern=_CURRENCY,
+        ),
+    ] = None
+    near_place: Annotated[
+        str | None,
+        described("The place that `place_weight` compares with; by default the query listing's.", "Delph, Manchester"),
+    ] = None
+    category_aware: Annotated[
+        bool | None,
+        described("Prefer the categories that the model sees in the photo, if it is confident enough.", True),
+    ] = None
+    crop: CropText | None = None
+    engine: Annotated[
+        Engine | None,
+        described("The index to search; `auto` by default. The answer's `plan` says which one was used.", "faiss"),
+    ] = None
+    cursor: Annotated[
+        str | None,
+        described(
+            "The `cursor` of the previous page. It holds the whole query: send nothing with it but `k`; a listing in "
+            "the path is ignored. There is no further page after 500 listings.",
+            "kaFzhKNsYW1w",
+        ),
+    ] = None
 
 
 class StoredSearch(SearchFields, kw_only=True):
-    """A search by what is known: a listing, one photo of it, an earlier query, or a photo's address."""
+    """A search by something that the server can look up. Set one of these fields, or `cursor`."""
 
-    listing_id: str | None = None
-    photo_id: int | None = None
-    query_token: str | None = None
-    image_url: str | None = None
+    listing_id: Annotated[
+        str | None, described("Search by this listing's photos; the listing itself is left out.", "lamp-1")
+    ] = None
+    photo_id: Annotated[int | None, described("Search by this photo; its own listing is left out.", 7)] = None
+    query_token: Annotated[
+        str | None, described("Search again by the photo of an earlier answer.", "lKFsp2xhbXAtMQ")
+    ] = None
+    image_url: Annotated[str | None, described("Search by the photo at this public address.", format="uri")] = None
 
 
 class BatchSearch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Several searches at once."""
+    """Several searches in one request."""
 
-    queries: list[StoredSearch]
+    queries: Annotated[
+        list[StoredSearch],
+        described("The searches. Each gets its own answer or problem.", minItems=1, maxItems=MAX_BATCH),
+    ]
 
 
 class Recommendation(SearchFields, kw_only=True):
-    """What to recommend to a buyer who liked some listings and not others.
+    """A search for a buyer who liked some listings and disliked others."""
 
-    Attributes:
-        positive, negative: listing ids.
-        query_token: an earlier search by a photo or a listing, which counts as one more that is liked, with a weight
-            of 1.
-        positive_weights, negative_weights: one for each, above 0; only with the strategy `average`.
-        strategy: `average` searches by the mean of what was liked, moved away from what was not; `best_score` by each
-            of what was liked, and puts what is nearer to something that was not behind everything else.
-    """
-
-    positive: list[str] = []
-    negative: list[str] = []
-    query_token: str | None = None
-    positive_weights: list[float] = []
-    negative_weights: list[float] = []
-    strategy: Strategy = "average"
-
-
-class ListingSummary(msgspec.Struct, omit_defaults=True):
-    """A listing, by one of its photos; `photo_url` leads to it, and may be kept."""
-
-    listing_id: str
-    photo_id: int
-    title: str
-    category: str
-    price: float | None
-    currency: str | None
-    location: str
-    photo_url: str
-
-
-class Result(ListingSummary):
-    """A listing found, by its best photo.
-
-    `score` is in [0, 1]: the probability that the two photos show the same item, as measured for the model; with a
-    model that was not calibrated, and for recommendations, the cosine of the two vectors. 1 is the same picture.
-    `why`, where weights were asked for, names the factors, each in [0, 1], whose product `score` is.
-    """
-
-    score: float
-    why: dict[str, float] | None = None
-
-
-class CategoryProbability(msgspec.Struct):
-    """A category with the probability that the model gives it."""
-
-    category: str
-    probability: float
-
-
-class Plan(msgspec.Struct):
-    """How the answer was found: by which index, how it searched, and why that way."""
-
-    name: str
-    reason: str
-
-
-class Empty(msgspec.Struct):
-    """Why there is no result.
-
-    Attributes:
-        reason: `filter_matches_nothing`, `all_below_min_score`, or `end`: a cursor led past the last result.
-        matching_photos: photos that pass the filter; None where it was not counted.
-        best_score: of what passes the filter but not `min_score`.
-    """
-
-    reason: Literal["filter_matches_nothing", "all_below_min_score", "end"]
-    detail: str
-    matching_photos: int | None = None
-    best_score: float | None = None
-
-
-class SearchAnswer(msgspec.Struct, omit_defaults=True):
-    """Results, best first, one per listing.
-
-    Attributes:
-        cursor: asks for the results after these; None at the end, or after 500 listings.
-        query_token: asks again by the same photo, without sending or embedding it again.
-        engine: the index that answered, and `plan`, how.
-        generation: of the index.
-        took_ms: milliseconds by stage, and in `total`.
-        categories: what the model sees in the photo that is asked by, likeliest first; not with later pages.
-        restricted_to: the categories that `category_aware` put first.
-        empty: why there is no result.
-    """
-
-    results: list[Result]
-    model_version: str
-    engine: str
-    plan: Plan
-    generation: int
-    took_ms: dict[str, float]
-    cursor: str | None = None
-    query_token: str | None = None
-    categories: list[CategoryProbability] | None = None
-    restricted_to: list[str] | None = None
-    empty: Empty | None = None
-
-
-class BatchProblem(msgspec.Struct, omit_defaults=True):
-    """Why one search of several could not be answered."""
-
-    status: int
-    title: str
-    detail: str
-    field: str | None = None
-    reason: str | None = None
-
-
-class BatchEntry(msgspec.Struct, omit_defaults=True):
-    """The answer to one search of several, or what was wrong with it."""
-
-    answer: SearchAnswer | None = None
-    problem: BatchProblem | None = None
-
-
-class BatchAnswer(msgspec.Struct):
-    """An entry for each search, in their order."""
-
-    answers: list[BatchEntry]
-
-
-class Classification(msgspec.Struct):
-    """Categories, likeliest first; `confident` when the first may be filled in unasked."""
-
-    categories: list[CategoryProbability]
-    confident: bool
-    model_version: str
-
-
-class NewestListings(msgspec.Struct):
-    """Listings, the latest first; `cursor` leads to those before them, and is null when there are none."""
-
-    listings: list[ListingSummary]
-    cursor: str | None
-
-
-class CategoryCount(msgspec.Struct):
-    """A category with its number of listings."""
-
-    category: str
-    listings: int
-
-
-class ListingPhoto(msgspec.Struct):
-    """A photo of a listing; `state` is pending, embedded or failed."""
-
-    photo_id: int
-    state: str
-    width: int
-    height: int
-    url: str
-    thumbnail_url: str
-
-
-class ListingAnswer(msgspec.Struct):
-    """A listing with its photos; `listed_at` is an ISO 8601 time."""
-
-    listing_id: str
-    title: str
-    description: str
-    category: str
-    category_path: list[str]
-    price: float | None
-    currency: str | None
-    location: str
-    region: str
-    seller: str
-    listed_at: str
-    flags: list[str]
-    photos: list[ListingPhoto]
-
-
-class Duplicate(msgspec.Struct):
-    """Another listing, by its photo that is nearest.
-
-    `verdict`: identical, same photo edited, or similar. `score`, 0 to 1: of a copy, the share of the picture that shows
-    the same; of a similar one, the probability that it is the same item.
-    """
-
-    listing_id: str
-    photo_id: int
-    verdict: str
-    score: float
+    positive: Annotated[list[str], described("Ids of listings that the buyer liked.", ["lamp-1", "lamp-2"])] = []
+    negative: Annotated[list[str], described("Ids of listings that the buyer disliked.", ["lamp-3"])] = []
+    query_token: Annotated[
+        str | None,
+        described(
+            "The `query_token` of an earlier search by a photo or a listing. It counts as one more liked listing, "
+            "with a weight of 1.",
+            "lKFsp2xhbXAtMQ",
+        ),
+    ] = None
+    positive_weights: Annotated[
+        Weights, described("One weight for each of `positive`; only with the strategy `average`.", [2, 1])
+    ] = []
+    negative_weights: Annotated[
+        Weights, described("One weight for each of `negative`; only with the strategy `average`.", [0.5])
+    ] = []
+    strategy: Annotated[
+        Strategy,
+        described(
+            "`average` searches by the mean of the liked listings, moved away from the disliked ones. `best_score` "
+            "searches by each liked listing, and puts results that are nearer to a disliked one last.",
+            "average",
+        ),
+    ] = "average"

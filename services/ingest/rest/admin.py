@@ -26,7 +26,7 @@ from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.web.requests import converted
-from services.wire.ingest import (
+from services.wire import (
     DriftAnswer,
     GenerationAnswer,
     IndexRecall,

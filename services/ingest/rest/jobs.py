@@ -26,7 +26,7 @@ from services.ingest.rest.openapi_examples import CANCELLED, JOB, JOBS, EventsAn
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
-from services.wire.ingest import JobAnswer, JobList, JobProgressAnswer
+from services.wire import JobAnswer, JobList, JobProgressAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

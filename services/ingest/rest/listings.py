@@ -25,7 +25,7 @@ from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
 from services.web.requests import converted
-from services.wire.ingest import ListingWritten, WrittenPhoto
+from services.wire import ListingWritten, WrittenPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from services.ingest.models.evaluation import PAGE, report_folder
 from services.ingest.rest.openapi_examples import MODEL_CARD, ReportAnswer
 from services.resources import Resources
 from services.web.problems import problem_responses
-from services.wire.ingest import ModelCard
+from services.wire import ModelCard
 
 if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle

@@ -20,7 +20,7 @@ from litestar.openapi.spec import (
 )
 
 from services.web.openapi.responses import answered, header
-from services.wire.ingest import (
+from services.wire import (
     DriftAnswer,
     GenerationAnswer,
     IndexRecall,

@@ -8,11 +8,11 @@ import msgspec
 
 from services.errors import BadQuery
 from services.search.query.tokens import TasteSubject, TasteWrong, decode_subject
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 
 if TYPE_CHECKING:
     from services.search.query.subjects import QuerySource
-    from services.wire.search import Recommendation
+    from services.wire import Recommendation
 
 _NOTHING_NEAR = "has no {0} to compare with: that of a listing that is asked by is taken; else give `near_{0}`"
 

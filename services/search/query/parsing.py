@@ -11,10 +11,10 @@ from db.vectors.base import Filter
 from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
-from services.wire.search import MAX_K
+from services.wire import MAX_K
 
 if TYPE_CHECKING:
-    from services.wire.search import SearchFields
+    from services.wire import SearchFields
 
 _SECONDS_PER_DAY = 86_400
 

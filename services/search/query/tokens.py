@@ -20,7 +20,7 @@ import numpy as np
 
 from db.rows.payloads import from_bytes
 from services.errors import BadQuery
-from services.wire.search import SearchFields, Strategy  # noqa: TC001  (msgspec reads the annotations at run time)
+from services.wire import SearchFields, Strategy  # noqa: TC001  (msgspec reads the annotations at run time)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

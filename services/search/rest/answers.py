@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from services.wire import search as wire
+from services import wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

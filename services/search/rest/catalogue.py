@@ -12,6 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from db.models import Role
 from db.rows import listings, photos
 from db.rows.found import newest_photos
+from services import wire
 from services.errors import BadQuery
 from services.resources import Resources
 from services.search.query.lookup import find_listing
@@ -22,7 +23,6 @@ from services.search.rest.thumbnails import DEFAULT_SIDE
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
-from services.wire import search as wire
 
 AnyRequest = Request[Any, Any, Any]
 Version = Annotated[

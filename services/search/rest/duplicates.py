@@ -11,6 +11,7 @@ from litestar.params import FromPath, QueryParameter
 from db.models import Role
 from db.rows import duplicates
 from ml.copies.verdicts import SIMILAR_PROBABILITY, Verdict
+from services import wire
 from services.errors import LookalikeError
 from services.resources import Resources
 from services.search.query.lookup import find_listing
@@ -21,7 +22,6 @@ from services.search.results.scores import score_map_of
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_responses
-from services.wire import search as wire
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

@@ -18,7 +18,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from services.wire import search as wire
+from services import wire
 
 _IMAGE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="JPEG, PNG, WebP, GIF or BMP.")
 _IMAGE_PART = Encoding(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Parameter, Schema
 
+from services import wire
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
 from services.web.openapi.responses import answered, header
-from services.wire import search as wire
 
 if TYPE_CHECKING:
     from litestar.openapi.spec import OpenAPIHeader, Reference

@@ -7,7 +7,7 @@ from typing import Annotated
 from litestar.params import QueryParameter
 
 from services.settings import Engine
-from services.wire.search import MAX_K, SearchFields
+from services.wire import MAX_K, SearchFields
 
 _Texts = Annotated[list[str] | None, QueryParameter()]
 _Weight = Annotated[float, QueryParameter(ge=0, le=1)]

@@ -15,6 +15,7 @@ from litestar.params import FromPath, SkipValidation
 
 from db.models import Role
 from ml.photos.crops import WHOLE_PHOTO
+from services import wire
 from services.errors import BadQuery, LookalikeError
 from services.search.query.defaults import plain_fields
 from services.search.query.parsing import query_of
@@ -25,7 +26,6 @@ from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.problems import problem_of, problem_responses
 from services.web.requests import converted, form_values
-from services.wire import search as wire
 
 AnyRequest = Request[Any, Any, Any]
 

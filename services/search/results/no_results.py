@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from db.vectors.base import NO_FILTER, Filter
 from services.settings import Engine
-from services.wire.search import Empty
+from services.wire import Empty
 
 if TYPE_CHECKING:
     from services.indexing.live import IndexSet

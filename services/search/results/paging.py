@@ -18,7 +18,7 @@ from services.search.results.ranking import scored
 from services.search.results.ranking_pool import reference_of
 from services.search.results.scores import score_map_of
 from services.search.retrieval.candidates import Candidate
-from services.wire.search import Empty, SearchFields
+from services.wire import Empty, SearchFields
 
 if TYPE_CHECKING:
     from services.resources import Resources

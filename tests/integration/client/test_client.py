@@ -17,8 +17,7 @@ from db.rows import keys
 from services.cli.main import main
 from services.client import Client, NotFound, Refused, Rejected
 from services.ingest.rest import listing_bodies
-from services.wire.ingest import JobAnswer, ListingChange, NewListing, WholeListing
-from services.wire.search import Recommendation, SearchFields, StoredSearch
+from services.wire import JobAnswer, ListingChange, NewListing, Recommendation, SearchFields, StoredSearch, WholeListing
 from tests.clients import Blocking, connecting
 from tests.integration.bench.test_freshness import serving
 from tests.worlds import ingest, marketplace, resources_in

@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from services.client import ApiError, Client, Rejected, Retries, Unavailable
-from services.wire.ingest import JobAnswer, NewListing
-from services.wire.search import SearchFields, StoredSearch
+from services.wire import JobAnswer, NewListing, SearchFields, StoredSearch
 from tests.clients import Blocking, Scripted, connecting, scripted
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from services.indexing.audit import FEWEST_QUERIES, AuditedSearch, Auditing, Rec
 from services.search.retrieval.engines import Engines
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 from tests.angles import add_all, listing, world
 from tests.truth import SIZE
 from tests.waiting import wait_for

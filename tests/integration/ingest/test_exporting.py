@@ -16,7 +16,7 @@ from services.errors import ModelUnusable
 from services.ingest.models.exporting import CannotExport, export_model
 from services.resources import Resources
 from services.search.service import SearchService
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from services.cli.main import main
 from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 from services.ingest.models.held_out import SplitMissing
 from services.search.service import SearchService
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 from tests.worlds import Marketplace, ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:

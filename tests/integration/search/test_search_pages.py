@@ -21,7 +21,7 @@ from services.search.app import create_app
 from services.search.results.paging import MAX_DEPTH
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 from tests.angles import add, add_all, angle, listing, world
 from tests.truth import SIZE, embed, register_model
 

@@ -14,7 +14,7 @@ from services.search.app import create_app
 from services.search.query.parsing import query_of
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 from tests.angles import add, angle, listing, world
 from tests.truth import MODEL, add_listings, add_photos, stored_photo
 

@@ -18,7 +18,7 @@ from services.search.query.subjects import average_vector
 from services.search.query.tokens import PhotoSubject, QuerySourceKey, TasteSubject, encode
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire.search import Recommendation, SearchFields, StoredSearch
+from services.wire import Recommendation, SearchFields, StoredSearch
 from tests.angles import add, angle, listing, world
 from tests.truth import MODEL
 

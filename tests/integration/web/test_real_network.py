@@ -12,7 +12,7 @@ from ml.embedding.open_embedder import open_embedder
 from ml.training.recipes import FROM_SCRATCH
 from services.ingest.models.training import train_and_promote
 from services.search.service import SearchService
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 from tests.worlds import CATEGORIES, ingest, marketplace, resources_in
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from services.search.query.tokens import (
     seen_hashes,
     unpack_hashes,
 )
-from services.wire.search import SearchFields
+from services.wire import SearchFields
 
 VECTOR = np.full(256, 1 / 16, dtype=np.float32)
 SUBJECTS = [

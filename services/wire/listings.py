@@ -1,0 +1,104 @@
+"""The requests and answers that write a single listing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from services.wire.fields import described
+
+ID_LIMIT = 200
+"""Characters in a listing's id, at most."""
+
+SELLER_LIMIT = 200
+"""Characters in a seller's id, at most."""
+
+_NOT_BLANK = r"\S"
+
+ListingId = Annotated[
+    str | None,
+    described(
+        f"The marketplace's own id, up to {ID_LIMIT} characters; generated if it is left out.",
+        "lamp-9",
+        pattern=_NOT_BLANK,
+    ),
+]
+Title = Annotated[str, described("The listing's title.", "Brass desk lamp", pattern=_NOT_BLANK)]
+Category = Annotated[
+    str, described("Category path: `Home & Garden / Lamps`.", "Home & Garden / Lamps", pattern=_NOT_BLANK)
+]
+Description = Annotated[str, described("The listing's text.", "As new")]
+Price = Annotated[
+    str | Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0})] | None,
+    described("An amount, or text such as `£10`.", "£24.50"),
+]
+Currency = Annotated[str | None, described("ISO 4217 code of the price; ignored without a price.", "GBP")]
+Location = Annotated[str, described("Where the item is.", "Delph, Manchester")]
+Seller = Annotated[
+    str, described(f"The marketplace's own id of the seller, up to {SELLER_LIMIT} characters.", "seller-9")
+]
+ListedAt = Annotated[
+    str | float | None,
+    described(
+        "When it was listed: an ISO 8601 date or date with a time (UTC unless it names a zone), or Unix seconds. A "
+        "date that cannot be read, is before 1990 or is more than a day ahead is left out, and the listing is flagged "
+        "`unreadable_date`. By default, the time at which the listing was added.",
+        "2026-03-01",
+    ),
+]
+PhotoUrls = Annotated[
+    list[Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]],
+    described("Public addresses of the photos. A form sends the photos as files instead."),
+]
+
+
+class WholeListing(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A listing with all its fields."""
+
+    title: Title
+    category: Category
+    description: Description = ""
+    price: Price = None
+    currency: Currency = None
+    location: Location = ""
+    seller: Seller = ""
+    listed_at: ListedAt = None
+    photos: PhotoUrls = []
+
+
+class NewListing(WholeListing, kw_only=True):
+    """A listing to add."""
+
+    listing_id: ListingId = None
+
+
+class ListingChange(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The fields of a listing to change. Fields that are left out stay as they are; None removes a value."""
+
+    title: Title | UnsetType = UNSET
+    category: Category | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    price: Price | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    location: Location | UnsetType = UNSET
+    seller: Seller | UnsetType = UNSET
+    listed_at: ListedAt | UnsetType = UNSET
+    photos: PhotoUrls | UnsetType = UNSET
+
+
+class WrittenPhoto(msgspec.Struct):
+    """A photo of a written listing."""
+
+    photo_id: int
+    name: Annotated[str, described("The file's name, or the photo's address.")]
+    state: Annotated[str, described("`pending`, `embedded` or `failed`.")]
+
+
+class ListingWritten(msgspec.Struct):
+    """The listing that a request wrote."""
+
+    listing_id: str
+    outcome: Annotated[str, described("`created`, `updated` or `unchanged`.")]
+    photos: list[WrittenPhoto]

@@ -1,0 +1,185 @@
+"""The answers of the search app. The app, its client and the API's description share these structs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from services.wire.fields import described
+
+ListingId = Annotated[str, described("The marketplace's own id of the listing.")]
+PhotoId = Annotated[int, described("Id of the photo; `/v1/photos/{photo_id}` returns its file.")]
+Currency = Annotated[str | None, described("ISO 4217 code of the price.")]
+ModelVersion = Annotated[str, described("The model that embedded the photos.")]
+
+
+class ListingSummary(msgspec.Struct, omit_defaults=True):
+    """A listing with one of its photos."""
+
+    listing_id: ListingId
+    photo_id: PhotoId
+    title: str
+    category: Annotated[str, described("First level of the category path.")]
+    price: float | None
+    currency: Currency
+    location: str
+    photo_url: Annotated[str, described("Path of the photo's file, which clients may cache for ever.")]
+
+
+class Result(ListingSummary):
+    """A listing that was found, with its best photo."""
+
+    score: Annotated[
+        float,
+        described(
+            "0 to 1: the calibrated probability that the two photos show the same item. If the model is not "
+            "calibrated, and for recommendations, the cosine similarity of the two vectors. 1 is the same picture."
+        ),
+    ]
+    why: Annotated[
+        dict[str, float] | None,
+        described("With weights: the factors of `score` by name, each 0 to 1; their product is `score`."),
+    ] = None
+
+
+class CategoryProbability(msgspec.Struct):
+    """A category with the probability that the model gives it."""
+
+    category: str
+    probability: float
+
+
+class Plan(msgspec.Struct):
+    """How the index was searched, and why that way."""
+
+    name: Annotated[str, described("The index and the way of searching it, such as `faiss exact`.")]
+    reason: str
+
+
+class Empty(msgspec.Struct):
+    """Why there is no result."""
+
+    reason: Annotated[
+        Literal["filter_matches_nothing", "all_below_min_score", "end"],
+        described("`end`: the cursor leads past the last result."),
+    ]
+    detail: str
+    matching_photos: Annotated[int | None, described("Photos that pass the filter; null if they were not counted.")] = (
+        None
+    )
+    best_score: Annotated[
+        float | None, described("Highest score among the photos that pass the filter; it is below `min_score`.")
+    ] = None
+
+
+class SearchAnswer(msgspec.Struct, omit_defaults=True):
+    """Results, best first, one per listing."""
+
+    results: list[Result]
+    model_version: ModelVersion
+    engine: Annotated[str, described("The index that answered.")]
+    plan: Plan
+    generation: Annotated[int, described("Generation of the index.")]
+    took_ms: Annotated[dict[str, float], described("Milliseconds by stage, and in `total`.")]
+    cursor: Annotated[
+        str | None, described("Send it to get the next page; absent on the last page and after 500 listings.")
+    ] = None
+    query_token: Annotated[
+        str | None, described("Send it to search by the same photo again, without uploading or embedding it again.")
+    ] = None
+    categories: Annotated[
+        list[CategoryProbability] | None,
+        described("The categories that the model sees in the query photo, likeliest first; only on the first page."),
+    ] = None
+    restricted_to: Annotated[list[str] | None, described("The categories that `category_aware` preferred.")] = None
+    empty: Annotated[Empty | None, described("Why there is no result.")] = None
+
+
+class BatchProblem(msgspec.Struct, omit_defaults=True):
+    """Why one search of a batch could not be answered."""
+
+    status: int
+    title: str
+    detail: str
+    field: str | None = None
+    reason: str | None = None
+
+
+class BatchEntry(msgspec.Struct, omit_defaults=True):
+    """The answer to one search of a batch, or its problem."""
+
+    answer: SearchAnswer | None = None
+    problem: BatchProblem | None = None
+
+
+class BatchAnswer(msgspec.Struct):
+    """One entry for each search of a batch, in the same order."""
+
+    answers: list[BatchEntry]
+
+
+class Classification(msgspec.Struct):
+    """The likeliest categories of a photo."""
+
+    categories: Annotated[list[CategoryProbability], described("Likeliest first.")]
+    confident: Annotated[bool, described("Whether the first category is likely enough to fill in automatically.")]
+    model_version: ModelVersion
+
+
+class NewestListings(msgspec.Struct):
+    """A page of listings, newest first."""
+
+    listings: list[ListingSummary]
+    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
+
+
+class CategoryCount(msgspec.Struct):
+    """A category with its number of listings."""
+
+    category: str
+    listings: int
+
+
+class ListingPhoto(msgspec.Struct):
+    """A photo of a listing."""
+
+    photo_id: PhotoId
+    state: Annotated[str, described("`pending`, `embedded` or `failed`.")]
+    width: int
+    height: int
+    url: str
+    thumbnail_url: str
+
+
+class ListingAnswer(msgspec.Struct):
+    """A listing with its photos."""
+
+    listing_id: ListingId
+    title: str
+    description: str
+    category: Annotated[str, described("First level of the category path.")]
+    category_path: list[str]
+    price: float | None
+    currency: Currency
+    location: str
+    region: Annotated[str, described("The last part of the place.")]
+    seller: str
+    listed_at: Annotated[str, described("ISO 8601 time.")]
+    flags: Annotated[list[str], described("What cleaning changed or could not read, such as `unreadable_date`.")]
+    photos: list[ListingPhoto]
+
+
+class Duplicate(msgspec.Struct):
+    """Another listing, with its nearest photo."""
+
+    listing_id: ListingId
+    photo_id: PhotoId
+    verdict: Annotated[str, described("`identical`, `same photo edited` or `similar`.")]
+    score: Annotated[
+        float,
+        described(
+            "0 to 1. Of a copy: the share of the picture that shows the same. Of a similar listing: the probability "
+            "that it is the same item."
+        ),
+    ]
