@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from services.ingest.pipeline.ingest_job import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.inputs import IngestInputs
 from services.resources import Resources
 from services.settings import Settings
 from tests.databases import copy_migrated_sqlite, migrated_database_url

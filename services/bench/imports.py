@@ -29,7 +29,8 @@ from ml.embedding.embedder import embed_in_chunks
 from ml.photos.preprocess import Preprocessing
 from services.errors import ServiceUnavailable
 from services.indexing.generations import build_and_promote
-from services.ingest.pipeline.ingest_job import IngestInputs, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
+from services.ingest.pipeline.inputs import IngestInputs
 from services.ingest.pipeline.progress import Progress, silent
 from services.resources import Resources
 from services.settings import Settings

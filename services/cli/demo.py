@@ -126,11 +126,11 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
         version = resources.begin_with(MODEL).model_version
         resources.load_live_model()  # refused now rather than after the photos are drawn
         progress = _watched(resources, bars, url, stopping)
-        job_id, ledger = ingest_sample(resources, home / "catalogue", listings=count, progress=progress)
+        summary = ingest_sample(resources, home / "catalogue", listings=count, progress=progress)
         progress("measure", 0, None)
         metrics = measure_stored(resources, version) if version == read_manifest(MODEL).version else {}
-    save_rejects(resources, job_id, home / "rejects.csv")
-    show_summary(ledger.summary(), home / "rejects.csv")
+    save_rejects(resources, summary.job_id, home / "rejects.csv")
+    show_summary(summary, home / "rejects.csv")
     record = DemoRecord(count, version, metrics, time.monotonic() - started)
     (home / "demo.json").write_bytes(msgspec.json.encode(record))
     console.print(f"Built in {record.seconds:.0f} s.")

@@ -14,7 +14,8 @@ from services.cli.terminal.opening import open_resources
 from services.errors import BadInput
 from services.ingest.files.columns import Columns
 from services.ingest.files.rejects import write_rejects
-from services.ingest.pipeline.ingest_job import IngestInputs, IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
+from services.ingest.pipeline.inputs import IngestInputs
 
 if TYPE_CHECKING:
     from services.ingest.pipeline.ledger import IngestSummary
@@ -57,17 +58,18 @@ def ingest(
 def show(result: IngestResult, rejects: Path) -> None:
     """Print what a run did."""
     show_summary(result.summary, rejects)
-    if result.run is None:
+    if result.embedding_seconds is None:
         console.print(
             "There is no model yet, so nothing was embedded. Next: lookalike train. To try it without training, with a "
             f"model that knows drawn items only: LOOKALIKE_MODEL={MODEL}",
             soft_wrap=True,
         )
         return
+    embedded, seconds = result.summary.counts["photos_embedded"], result.embedding_seconds
     output.print(
-        f"Embedded {result.run.embedded} photos in {result.run.seconds:.1f} s "
-        f"({result.run.photos_per_second:.0f} photos/s from stored file to committed embedding), "
-        f"{len(result.run.failed)} failed."
+        f"Embedded {embedded} photos in {seconds:.1f} s "
+        f"({embedded / seconds:.0f} photos/s from stored file to committed embedding), "
+        f"{result.summary.counts['photos_failed']} failed."
     )
 
 

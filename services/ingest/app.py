@@ -34,7 +34,7 @@ def ingest_part(resources: Resources) -> AppPart:
     """Return what the ingest service adds to an app; a thread runs its jobs, and one embeds photos, while it lives."""
     settings = resources.settings
     # Photos are searchable when they are embedded, not when the indexes follow the next time.
-    worker = EmbeddingWorker(resources, embedded=resources.live.refresh)
+    worker = EmbeddingWorker(resources, on_embedded=resources.live.refresh)
     runner = JobRunner(resources, worker)
     duplicates = DuplicateWorker(resources)
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from db.rows import duplicates, embeddings, generations, photos
+from db.rows import duplicates, embeddings, generations
 from ml.network.openvino_runtime import available_cores
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
 from services.indexing.duplicates import DuplicateFinder
 from services.ingest.photos.sources import FolderPhotos
-from services.ingest.pipeline.ingest_job import IngestInputs, account_and_index, create_ingest_job, load_files
+from services.ingest.pipeline.ingest_job import create_ingest_job, ingest_files
+from services.ingest.pipeline.inputs import IngestInputs
 from services.ingest.pipeline.job_progress import JobProgress
 from services.ingest.pipeline.outcome import record_outcome
-from services.ingest.pipeline.worker import EmbeddingWorker, await_embedding
+from services.ingest.pipeline.worker import running_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ml.sample import SampleCatalogue
-    from services.ingest.pipeline.ledger import Ledger
+    from services.ingest.pipeline.ledger import IngestSummary
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 
-_ASKS_EVERY_S = 0.1
+_COMPARISON_POLL_S = 0.1
+"""Poll interval while the server's threads compare photos."""
 
 
 class DrawnPhotos:
@@ -77,42 +78,40 @@ class DrawnPhotos:
         return self._folder.read(name)
 
 
-def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: Progress) -> tuple[str, Ledger]:
-    """Draw the sample catalogue in `home`, ingest it, and embed its photos with the live model.
+def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: Progress) -> IngestSummary:
+    """Draw the sample catalogue in `home` and ingest it as one job; embedding begins while photos are still drawn.
 
-    Listings and photos that are known already are not stored or embedded again. A server's worker, in this process or
-    another one, takes its share of the photos.
+    Listings and photos that are known already are not stored or embedded again. The worker of a server, in this
+    process or another one, takes its share of the photos.
 
     Args:
-        resources: a generation is live.
-        home: folder of the catalogue's tables and photos.
+        resources: must have a live generation.
+        home: folder for the tables and photos of the catalogue.
         listings: number of listings.
-        progress: is told how the stages go; what it raises ends the work.
-
-    Returns:
-        The job's id and account.
+        progress: what it raises ends the job.
 
     Raises:
-        ModelUnusable: the live model cannot be run as the settings want.
+        ModelUnusable: the live model cannot be run with these settings.
         OSError: the disk is full, or an index cannot be reached.
     """
     sample = write_sample_tables(home, listings=listings)
     inputs = IngestInputs(home / LISTINGS, home / PHOTOS_TABLE, home / PHOTOS)
     job_id = create_ingest_job(resources, inputs)
-    told = JobProgress(resources.database, job_id, progress)
     with (
         record_outcome(resources.database, job_id),
-        _embedding(resources) as worker,
+        running_worker(resources, on_embedded=resources.live.refresh) as worker,
         DrawnPhotos(sample, threads=available_cores()) as drawn,
     ):
-        with resources.database.write() as session:
-            photos.take_over_leftovers(session, job_id=job_id)
-        count = sample.summary.photo_records
-        ledger = load_files(resources, job_id, inputs, told, photos=drawn, photo_count=count)
-        worker.wake()
-        await_embedding(resources.database, job_id, told, problem=lambda: worker.problem)
-        account_and_index(resources, ledger, told)
-    return job_id, ledger
+        result = ingest_files(
+            resources,
+            job_id,
+            inputs,
+            JobProgress(resources.database, job_id, progress),
+            worker=worker,
+            source=drawn,
+            photo_count=sample.summary.photo_records,
+        )
+    return result.summary
 
 
 def find_copies(resources: Resources, progress: Progress, *, served: bool) -> int:
@@ -122,7 +121,7 @@ def find_copies(resources: Resources, progress: Progress, *, served: bool) -> in
         ModelMissing: no generation is live.
     """
     if served:
-        _await_comparison(resources, progress)
+        _wait_until_compared(resources, progress)
     else:
         finder = DuplicateFinder(
             resources.database, resources.live, resources.photo_files, limits=resources.photo_limits
@@ -132,18 +131,7 @@ def find_copies(resources: Resources, progress: Progress, *, served: bool) -> in
         return duplicates.pair_count(session)
 
 
-@contextmanager
-def _embedding(resources: Resources) -> Iterator[EmbeddingWorker]:
-    """Give a worker that embeds photos while the block runs."""
-    worker = EmbeddingWorker(resources, embedded=resources.live.refresh)
-    worker.start()
-    try:
-        yield worker
-    finally:
-        worker.stop()
-
-
-def _await_comparison(resources: Resources, progress: Progress) -> None:
+def _wait_until_compared(resources: Resources, progress: Progress) -> None:
     """Wait until every embedded photo was compared with those nearest to it."""
     while True:
         with resources.database.read() as session:
@@ -155,4 +143,4 @@ def _await_comparison(resources: Resources, progress: Progress) -> None:
         progress("look for copies", total - left, total)
         if not left:
             return
-        time.sleep(_ASKS_EVERY_S)
+        time.sleep(_COMPARISON_POLL_S)

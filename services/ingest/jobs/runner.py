@@ -16,12 +16,11 @@ from db.rows import jobs
 from services.errors import Conflict, LookalikeError, ResourceNotFound
 from services.indexing.generations import clean_up
 from services.ingest.jobs.tidy import queue_tidy_if_due, run_tidy_job
-from services.ingest.pipeline.ingest_job import account_and_index, load_files
+from services.ingest.pipeline.ingest_job import ingest_files
 from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline.outcome import JobInterrupted, may_pass, record_outcome
 from services.ingest.pipeline.reindex import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.pipeline.uploads import discard_upload, find_upload, named_as_uploaded, sweep_uploads
-from services.ingest.pipeline.worker import await_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -210,11 +209,8 @@ class JobRunner:
         uploads = self._resources.uploads
         try:
             with record_outcome(self._resources.database, job_id, retold=partial(named_as_uploaded, uploads)):
-                inputs, progress = find_upload(uploads, upload), self._progress(job_id)
-                ledger = load_files(self._resources, job_id, inputs, progress)
-                self._worker.wake()
-                await_embedding(self._resources.database, job_id, progress, problem=lambda: self._worker.problem)
-                account_and_index(self._resources, ledger, progress)
+                inputs = find_upload(uploads, upload)
+                ingest_files(self._resources, job_id, inputs, self._progress(job_id), worker=self._worker)
         except Exception as error:
             if not may_pass(error):  # else it will be run again, and needs its files
                 discard_upload(uploads, upload)

@@ -16,11 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from db.processes import is_gone, process_name
 from db.rows import embeddings, photos
 from db.rows.embeddings import NewEmbedding
-from db.rows.records import RejectedRecord
 from ml.embedding.bulk import embed_all
 from ml.photos.decode import PhotoError
 from services.errors import LookalikeError, ServiceUnavailable
-from services.ingest.cleaning.text import shorten
+from services.ingest.pipeline.ledger import rejected_photo
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from db.models import Photo
     from db.photo_bytes.base import PhotoStore
     from db.rows.photos import ClaimedPhoto
+    from db.rows.records import RejectedRecord
     from db.session import Database
     from ml.embedding.bulk import EmbeddedPhoto
     from ml.embedding.embedder import Embedder
@@ -189,13 +188,6 @@ def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[
     photos.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
     for row in photos.photos_by_id(session, [photo.photo_id]):
         yield rejected_photo(row)
-
-
-def rejected_photo(row: Photo) -> RejectedRecord:
-    """Return a photo that could not be embedded as a reject; where it was named is not kept, but for its listing."""
-    reason, _, text = (row.error or "").partition(": ")
-    of = f" (photo of listing {row.listing_id!r})"
-    return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text + of))
 
 
 def _release_dead(database: Database) -> None:

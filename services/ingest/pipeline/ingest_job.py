@@ -1,59 +1,44 @@
-"""One ingest run, end to end: listings, photos, embeddings, indexes. The CLI and the REST jobs both call it."""
+"""Ingest jobs, end to end: listings, photos, embeddings, indexes. Commands, the server and the demo all run this."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+import time
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from db.models import JobState, PhotoState
+from db.models import JobState
 from db.processes import process_name
 from db.rows import embeddings, generations, jobs, photos
 from services.errors import ListingsFileError
-from services.ingest.files.columns import Columns
 from services.ingest.files.listings import check_photo_table
 from services.ingest.photos.sources import open_photos
 from services.ingest.photos.web import WebPhotos
-from services.ingest.pipeline.embedding import EmbeddingRun, PhotoEmbedder
 from services.ingest.pipeline.job_progress import JobProgress
 from services.ingest.pipeline.ledger import Ledger
 from services.ingest.pipeline.loading import Spool, load_photos, named_photos, read_into, write_listings
 from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
+from services.ingest.pipeline.worker import running_worker, wait_until_embedded
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from services.ingest.photos.sources import PhotoSource
+    from services.ingest.pipeline.inputs import IngestInputs
     from services.ingest.pipeline.ledger import IngestSummary
+    from services.ingest.pipeline.worker import EmbeddingWorker
     from services.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
-class IngestInputs:
-    """The files of an ingest run.
+class IngestResult:
+    """What an ingest job did.
 
     Attributes:
-        listings: CSV, TSV, JSON Lines or Parquet, also gzipped.
-        photos_table: CSV of photo id and listing id; None when the listing rows name their photos.
-        photos: folder, zip or tar that holds the photos; None when no photos are given.
-        fetch_photos: photos named by URL are fetched.
-        columns: how the tables' columns map to ours.
+        embedding_seconds: from the last stored photo to the last committed embedding; None without a model.
     """
 
-    listings: Path
-    photos_table: Path | None = None
-    photos: Path | None = None
-    fetch_photos: bool = False
-    columns: Columns = field(default_factory=Columns)
-
-
-@dataclass(frozen=True, slots=True)
-class IngestResult:
-    """What a run did, and how fast it embedded; `run` is None when there is no model to embed with."""
-
     summary: IngestSummary
-    run: EmbeddingRun | None
+    embedding_seconds: float | None
 
 
 def create_ingest_job(resources: Resources, inputs: IngestInputs) -> str:
@@ -69,50 +54,57 @@ def run_ingest(
     inputs: IngestInputs,
     progress: Progress = silent,
 ) -> IngestResult:
-    """Run an ingest job: what was done by an earlier run of the same files is not done again.
-
-    Args:
-        resources: what it works with.
-        job_id: the job that keeps the account.
-        inputs: the files.
-        progress: is told how the stages go.
+    """Run an ingest job in this process and record its outcome.
 
     Raises:
-        ListingsFileError: a file cannot be read; the job is failed, and nothing of that file was written.
+        ListingsFileError: a file cannot be read; the job failed, and nothing of that file was written.
         JobCancelled: somebody cancelled the job.
     """
-    progress = JobProgress(resources.database, job_id, progress)
     resources.photo_files.sweep_temporary()
     with record_outcome(resources.database, job_id):
-        ledger = load_files(resources, job_id, inputs, progress)
-        run = _embed_and_index(resources, ledger, progress)
-    return IngestResult(ledger.summary(), run)
+        return ingest_files(resources, job_id, inputs, JobProgress(resources.database, job_id, progress))
 
 
-def _embed_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> EmbeddingRun | None:
-    """Embed what is pending with the live model and bring the indexes in line; without a model, do nothing."""
+def ingest_files(
+    resources: Resources,
+    job_id: str,
+    inputs: IngestInputs,
+    progress: Progress,
+    *,
+    worker: EmbeddingWorker | None = None,
+    source: PhotoSource | None = None,
+    photo_count: int | None = None,
+) -> IngestResult:
+    """Bring the files into the database, wait until their photos are embedded, and update the indexes.
+
+    Work that an earlier job did on the same files is not repeated.
+
+    Args:
+        worker: a running worker to embed the photos; by default one that runs while this job waits for them.
+        source, photo_count: see `load_files`.
+
+    Raises:
+        ListingsFileError: a file cannot be read; nothing of that file was written.
+        LookalikeError: the photos cannot be embedded, for example because the model cannot be run.
+    """
+    ledger = load_files(resources, job_id, inputs, progress, source=source, photo_count=photo_count)
     resources.ensure_generation()
-    with resources.database.write() as session:
-        live = generations.live_generation(session)
-        if live is None:
-            return None
-        embeddings.requeue_missing(session, model_version=live.model_version, job_id=ledger.job_id)
-        photos.take_over_leftovers(session, job_id=ledger.job_id)
-        pending = photos.state_counts(session)[PhotoState.PENDING]
-    embedder = PhotoEmbedder(
-        resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
-    )
-    run = embedder.embed_pending(StageCounter(progress, "embed photos", pending))
-    account_and_index(resources, ledger, progress)
-    return run
-
-
-def account_and_index(resources: Resources, ledger: Ledger, progress: Progress) -> None:
-    """Put what became of a job's photos on its account, and bring the indexes in line."""
+    embedding_seconds = _embed(resources, job_id, progress, worker)
     ledger.count_embedded()
     progress("update indexes", 0, None)
     resources.live.refresh()
     resources.live.persist()
+    return IngestResult(ledger.summary(), embedding_seconds)
+
+
+def _embed(resources: Resources, job_id: str, progress: Progress, worker: EmbeddingWorker | None) -> float | None:
+    """Wait until the job's photos are embedded and return the seconds; None without a model."""
+    started = time.monotonic()
+    if not _adopt_pending(resources, job_id):
+        return None
+    with nullcontext(worker) if worker is not None else running_worker(resources) as running:
+        wait_until_embedded(resources.database, job_id, running, progress)
+    return time.monotonic() - started
 
 
 def load_files(
@@ -121,21 +113,22 @@ def load_files(
     inputs: IngestInputs,
     progress: Progress,
     *,
-    photos: PhotoSource | None = None,
+    source: PhotoSource | None = None,
     photo_count: int | None = None,
 ) -> Ledger:
-    """Bring the files into the truth, and return the job's account; the photos are left for workers to embed.
+    """Bring the files into the database and return the job's ledger; the photos stay pending until a worker comes.
 
-    `photos` is an open source to take in place of the one that `inputs` names; `photo_count` says how many photos the
-    files name, where that is known.
+    Args:
+        source: where the photos come from; by default what `inputs` names.
+        photo_count: the number of photos that the files name, if known.
 
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
     """
     ledger = Ledger(resources.database, job_id)
     with ExitStack() as stack:
-        # Everything is opened before anything is written.
-        source = photos or stack.enter_context(_photo_source(inputs, resources))
+        # Open everything before writing anything.
+        source = source or stack.enter_context(_open_source(inputs, resources))
         if inputs.photos_table is not None:
             check_photo_table(inputs.photos_table, inputs.columns)
         spool = stack.enter_context(Spool())
@@ -156,11 +149,25 @@ def load_files(
     return ledger
 
 
-def _photo_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
+def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
     if inputs.photos is None and inputs.photos_table is not None and not inputs.fetch_photos:
         raise ListingsFileError(
             inputs.photos_table, "a photo table without photos", "Say where the photos are: --photo-dir or --photo-zip"
         )
     limit = resources.photo_limits.max_bytes
-    given = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
-    return WebPhotos(given, resources.photo_fetcher if inputs.fetch_photos else None)
+    local = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
+    return WebPhotos(local, resources.photo_fetcher if inputs.fetch_photos else None)
+
+
+def _adopt_pending(resources: Resources, job_id: str) -> bool:
+    """Assign to this job the photos that ended jobs left pending, or that the live model has not embedded.
+
+    Returns False when no generation is live.
+    """
+    with resources.database.write() as session:
+        live = generations.live_generation(session)
+        if live is None:
+            return False
+        embeddings.requeue_missing(session, model_version=live.model_version, job_id=job_id)
+        photos.take_over_leftovers(session, job_id=job_id)
+    return True

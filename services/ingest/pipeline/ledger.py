@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from db.models import PhotoState
 from db.rows import jobs, photos
-from services.ingest.pipeline.embedding import rejected_photo
+from db.rows.records import RejectedRecord
+from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from db.rows.records import RejectedRecord
+    from db.models import Photo
     from db.session import Database
 
 
@@ -101,3 +102,10 @@ class Ledger:
             written = jobs.counts_of(session, self.job_id)
             reasons = Counter(reject.reason for reject in jobs.rejects_of(session, self.job_id))
         return IngestSummary(self.job_id, dict.fromkeys(COUNTS, 0) | written, dict(reasons.most_common()))
+
+
+def rejected_photo(row: Photo) -> RejectedRecord:
+    """Convert the row of a photo that could not be embedded; the row names a listing, not a file and line."""
+    reason, _, text = (row.error or "").partition(": ")
+    of = f" (photo of listing {row.listing_id!r})"
+    return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text + of))

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from db.photo_bytes.folder import ABANDONED_AFTER
 from db.vectors.durability import sync
 from services.errors import BadInput
-from services.ingest.pipeline.ingest_job import IngestInputs
+from services.ingest.pipeline.inputs import IngestInputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

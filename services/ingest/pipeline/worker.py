@@ -1,10 +1,11 @@
-"""Embeds pending photos on a thread of its own, beside whatever else the process does."""
+"""Embeds pending photos on a background thread, and waits for the photos of a job to be embedded."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from db.models import PhotoState
@@ -14,7 +15,7 @@ from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.pipeline.embedding import PhotoEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from db.session import Database
     from services.ingest.pipeline.progress import Progress
@@ -22,117 +23,134 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOKS_EVERY_S = 1.0
-"""How long photos wait that another process registered; those of this one are told of by `wake`."""
+_PHOTO_POLL_S = 1.0
+"""Poll interval for photos that other processes registered; `wake` announces those of this process."""
 
-_ASKS_EVERY_S = 0.1
-"""How often `await_embedding` asks whether the photos are embedded."""
+_JOB_POLL_S = 0.1
+"""Shortest poll interval while a job waits for its photos."""
 
-_AFTER_AN_ERROR_S = 5.0
+_POLLING_SHARE = 0.05
+"""Largest share of the wait that polling may take: counting a million photos takes some 20 ms."""
 
-_FAILURES_BEARED = 3
-"""After so many in a row, whoever waits for photos is told."""
+_RETRY_S = 5.0
+"""Pause after an error."""
 
-
-def await_embedding(
-    database: Database,
-    job_id: str,
-    progress: Progress,
-    *,
-    problem: Callable[[], LookalikeError | None] = lambda: None,
-) -> None:
-    """Wait until workers have embedded every photo of the job; without a live model that is left for later.
-
-    Args:
-        database: of the job and its photos.
-        job_id: the job.
-        progress: is told how many photos are embedded; what it raises ends the wait.
-        problem: why a worker cannot work at present.
-
-    Raises:
-        LookalikeError: the `problem`.
-    """
-    while True:
-        with database.read() as session:
-            counts, live = photos.state_counts(session, job_id=job_id), generations.live_generation(session)
-        if not counts[PhotoState.PENDING] or live is None:
-            return
-        if (found := problem()) is not None:
-            raise found
-        total = sum(counts.values())
-        progress("embed photos", total - counts[PhotoState.PENDING], total)
-        time.sleep(_ASKS_EVERY_S)
+_MAX_FAILURES = 3
+"""Consecutive unexpected errors after which the jobs that wait for photos fail."""
 
 
 class EmbeddingWorker:
-    """Takes pending photos as they come, in this process or another one, and embeds them with the live model.
+    """Embeds pending photos with the live model as they come, whichever process registered them.
 
-    Any number of workers may run, here and on other machines: photos are claimed with leases.
+    Any number of workers may run, on any machine: each claims photos with leases.
 
     Attributes:
-        problem: why it could not work when it last tried; None when it could.
+        problem: why the last attempt failed; None when it succeeded.
     """
 
-    def __init__(self, resources: Resources, *, embedded: Callable[[], object] = lambda: None) -> None:
-        """`embedded` is called when photos have been."""
-        self._resources, self._embedded = resources, embedded
+    def __init__(self, resources: Resources, *, on_embedded: Callable[[], object] = lambda: None) -> None:
+        """Call `on_embedded` after each run that embedded photos."""
+        self._resources, self._on_embedded = resources, on_embedded
         self.problem: LookalikeError | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._followed_version: str | None = None
         self._thread = threading.Thread(target=self.run, name="embedding", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the background thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that there are photos."""
-        self.problem = None  # what it was may be mended
+        """Look for pending photos now."""
+        self.problem = None  # its cause may be gone
         self._wake.set()
 
     def stop(self) -> None:
-        """Finish the photos that are claimed, claim no more, and end the thread."""
+        """Finish the claimed photos, claim no more, and end the thread."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
 
     def run(self) -> None:
-        """Work on the calling thread until `stop` is called by another, or by a signal's handler."""
+        """Work on the calling thread until another thread or a signal handler calls `stop`."""
         failures = 0
         while not self._stopping.is_set():
-            rest = _LOOKS_EVERY_S
+            pause = _PHOTO_POLL_S
             try:
-                self._work()
+                self._embed_pending()
                 self.problem, failures = None, 0
             except LookalikeError as error:
                 log.warning("photos cannot be embedded: %s", error)
-                self.problem, rest = error, _AFTER_AN_ERROR_S
+                self.problem, pause = error, _RETRY_S
             except Exception as error:  # nothing may end this thread
                 log.warning("photos could not be embedded; trying again", exc_info=not is_away(error))
-                failures, rest = failures + 1, _AFTER_AN_ERROR_S
-                if failures >= _FAILURES_BEARED:
+                failures, pause = failures + 1, _RETRY_S
+                if failures >= _MAX_FAILURES:
                     self.problem = ServiceUnavailable(
                         f"Photos cannot be embedded ({type(error).__name__}; see the log)."
                     )
-            self._wake.wait(timeout=rest)
+            self._wake.wait(timeout=pause)
             self._wake.clear()
 
-    def _work(self) -> None:
+    def _embed_pending(self) -> None:
         resources = self._resources
         with resources.database.read() as session:
-            live, waiting = generations.live_generation(session), photos.any_pending(session)
+            live, is_pending = generations.live_generation(session), photos.any_pending(session)
         if live is None:
             return
         if live.model_version != self._followed_version:
-            # Photos that were on their way when the model was changed have a vector of the old one only.
+            # Photos that were being embedded when the model changed have a vector of the old model only.
             with resources.database.write() as session:
                 embeddings.requeue_missing(session, model_version=live.model_version)
-            self._followed_version, waiting = live.model_version, True
-        if waiting:
-            embedder = resources.embedder_for(live.model_version)
-            working = PhotoEmbedder(
-                resources.database, resources.photo_files, embedder, limits=resources.photo_limits, stop=self._stopping
+            self._followed_version, is_pending = live.model_version, True
+        if is_pending:
+            embedder = PhotoEmbedder(
+                resources.database,
+                resources.photo_files,
+                resources.embedder_for(live.model_version),
+                limits=resources.photo_limits,
+                stop=self._stopping,
             )
-            if working.embed_pending().embedded:
-                self._embedded()
+            if embedder.embed_pending().embedded:
+                self._on_embedded()
+
+
+@contextmanager
+def running_worker(
+    resources: Resources, *, on_embedded: Callable[[], object] = lambda: None
+) -> Iterator[EmbeddingWorker]:
+    """Run a worker for the length of the block."""
+    worker = EmbeddingWorker(resources, on_embedded=on_embedded)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def wait_until_embedded(database: Database, job_id: str, worker: EmbeddingWorker, progress: Progress) -> None:
+    """Wait until this worker, or any other, has embedded or failed every photo of the job.
+
+    Returns at once when no generation is live: the photos stay pending until there is a model. What `progress` raises
+    ends the wait.
+
+    Raises:
+        LookalikeError: the worker's `problem`.
+    """
+    worker.wake()
+    while True:
+        started = time.monotonic()
+        with database.read() as session:
+            counts, live = photos.state_counts(session, job_id=job_id), generations.live_generation(session)
+        polling_s = time.monotonic() - started
+        if live is None:
+            return
+        pending, total = counts[PhotoState.PENDING], sum(counts.values())
+        if total:
+            progress("embed photos", total - pending, total)
+        if not pending:
+            return
+        if (problem := worker.problem) is not None:
+            raise problem
+        time.sleep(max(_JOB_POLL_S, polling_s / _POLLING_SHARE))

@@ -147,8 +147,7 @@ def test_listings_are_ingested_and_their_photos_served_from_an_object_store(
     copy_migrated_sqlite(tmp_path / "data" / "lookalike.sqlite")
     resources = Resources(settings)
     result = ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
-    assert result.run is not None
-    assert result.run.embedded == 12
+    assert result.summary.counts["photos_embedded"] == 12
     with TestClient(build_app(resources)) as client:
         assert client.get("/v1/photos/1").content == jpeg(0)
     assert not (tmp_path / "data" / "photos").exists()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.ingest.pipeline.ledger import Ledger
+    from services.ingest.pipeline.ledger import IngestSummary
     from services.resources import Resources
 
 LISTINGS = 39
@@ -42,23 +42,22 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
 
 
 @pytest.fixture(scope="module")
-def ledger(resources: Resources, catalogue: Path) -> Ledger:
-    _, made = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
-    return made
+def summary(resources: Resources, catalogue: Path) -> IngestSummary:
+    return ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
 
 
 def _silent(_stage: str, _done: int, _total: int | None) -> None:
     pass
 
 
-def test_every_sound_photo_is_embedded_and_indexed(resources: Resources, ledger: Ledger) -> None:
-    counts = ledger.summary().counts
-    assert ledger.summary().adds_up
+def test_every_sound_photo_is_embedded_and_indexed(resources: Resources, summary: IngestSummary) -> None:
+    counts = summary.counts
+    assert summary.adds_up
     assert (counts["listings_accepted"], counts["photos_embedded"]) == (LISTINGS, SOUND_PHOTOS)
     assert {opened.index.count() for opened in resources.live.current().opened.values()} == {SOUND_PHOTOS}
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("summary")
 def test_the_model_that_the_package_carries_knows_drawn_items(resources: Resources) -> None:
     measured = measure_stored(resources, Bundle.load(MODEL).version)
     assert measured["photos"] == SOUND_PHOTOS
@@ -66,7 +65,7 @@ def test_the_model_that_the_package_carries_knows_drawn_items(resources: Resourc
     assert measured["same_listing_recall_at_1"] >= 0.9  # among 76 photos; among a whole demo's it is less
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("summary")
 def test_quality_is_measured_on_the_listings_asked_for(resources: Resources) -> None:
     version = Bundle.load(MODEL).version
     with resources.database.read() as session:
@@ -75,7 +74,7 @@ def test_quality_is_measured_on_the_listings_asked_for(resources: Resources) -> 
     assert measure_stored(resources, "another model") == {}
 
 
-@pytest.mark.usefixtures("ledger")
+@pytest.mark.usefixtures("summary")
 def test_copies_are_looked_for_among_all_photos(resources: Resources) -> None:
     seen: list[int] = []
     assert find_copies(resources, lambda _stage, done, _total: seen.append(done), served=False) == 0
@@ -83,12 +82,12 @@ def test_copies_are_looked_for_among_all_photos(resources: Resources) -> None:
     assert find_copies(resources, _silent, served=True) == 0  # nothing is left to wait for
 
 
-def test_a_second_run_does_nothing_twice(resources: Resources, ledger: Ledger, catalogue: Path) -> None:
-    job_id, again = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
-    counts = again.summary().counts
-    assert job_id != ledger.job_id
+def test_a_second_run_does_nothing_twice(resources: Resources, summary: IngestSummary, catalogue: Path) -> None:
+    again = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
+    counts = again.counts
+    assert again.job_id != summary.job_id
     assert (counts["photos_new"], counts["photos_embedded"]) == (0, 0)
-    assert counts["photos_unchanged"] == ledger.summary().counts["photos_accepted"]
+    assert counts["photos_unchanged"] == summary.counts["photos_accepted"]
 
 
 def test_a_run_that_is_stopped_is_cancelled_and_the_next_one_goes_on(tmp_path: Path) -> None:
@@ -103,8 +102,8 @@ def test_a_run_that_is_stopped_is_cancelled_and_the_next_one_goes_on(tmp_path: P
         with resources.database.read() as session:
             (job,) = jobs.newest_jobs(session, limit=9)
             assert job.state == JobState.CANCELLED
-        _, ledger = ingest_sample(resources, tmp_path / "catalogue", listings=26, progress=_silent)
-        assert ledger.summary().counts["photos_unchanged"] > 0
+        resumed = ingest_sample(resources, tmp_path / "catalogue", listings=26, progress=_silent)
+        assert resumed.counts["photos_unchanged"] > 0
         with resources.database.read() as session:
             live = generations.live_generation(session)
             assert live is not None

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,8 @@ from db.models import Embedding, FeedOperation, JobState, PhotoState
 from db.rows import embeddings, feed, generations, jobs, listings, photos
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
-from services.ingest.pipeline.ingest_job import IngestInputs, create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
+from services.ingest.pipeline.inputs import IngestInputs
 from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import ingest, listing_row, marketplace, resources_in
 
@@ -237,9 +239,25 @@ def test_a_photo_that_the_live_model_has_not_embedded_is_embedded_by_the_next_ru
     assert len(held["truth"]) == 12
 
 
+def test_a_job_waits_for_photos_that_another_worker_has_claimed(resources: Resources, shop: Marketplace) -> None:
+    other_worker, seen = "another machine:1:1:worker", []
+
+    def claim_then_release(stage: str, done: int, _total: int | None) -> None:
+        seen.append((stage, done))
+        with resources.database.write() as session:
+            if stage == "store photos":
+                assert len(photos.claim(session, other_worker, limit=5, lease=timedelta(minutes=5))) == 5
+            elif stage == "embed photos" and done == 7:
+                photos.release(session, other_worker, blameless=True)
+
+    result = run_ingest(resources, create_ingest_job(resources, shop.inputs), shop.inputs, claim_then_release)
+    assert ("embed photos", 7) in seen
+    assert result.summary.counts["photos_embedded"] == 12
+
+
 def test_without_a_model_photos_wait_as_pending(tmp_path: Path, shop: Marketplace) -> None:
     with resources_in(tmp_path / "data") as resources:
-        assert ingest(resources, shop.inputs).run is None
+        assert ingest(resources, shop.inputs).embedding_seconds is None
         with resources.database.read() as session:
             assert photos.state_counts(session)[PhotoState.PENDING] == 12
 

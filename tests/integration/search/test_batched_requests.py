@@ -96,9 +96,8 @@ def test_ingest_does_not_queue_among_requests(
     resources: Resources, full: None, tmp_path: Path, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # the network is free; only the queue of requests is full
-    run = ingest(resources, marketplace(tmp_path / "shop", jpeg, count=2).inputs).run
-    assert run is not None
-    assert (run.embedded, run.failed) == (4, ())
+    counts = ingest(resources, marketplace(tmp_path / "shop", jpeg, count=2).inputs).summary.counts
+    assert (counts["photos_embedded"], counts["photos_failed"]) == (4, 0)
 
 
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/classify"])
