@@ -1,12 +1,12 @@
-"""Letterbox bars: the black or white borders that an earlier tool added to make a photo fit its frame.
+"""Trims letterbox bars: black or white borders that another tool added to make a photo fit a frame.
 
-A photo of an item before a white wall has white at its borders too, and must stay whole. What tells bars from it:
+An item in front of a white wall also has white borders, and must not be trimmed. Bars differ from a wall in two ways:
 
-    - they come in pairs, top and bottom or left and right, of one colour and about equally wide;
-    - they end in a straight edge: right behind it, nearly all of the row is picture. A wall ends at an item's outline,
-      where only some pixels of a row belong to the item.
+    - bars come in pairs (top and bottom, or left and right), of one colour and nearly one width;
+    - a bar ends in a straight edge: nearly every pixel of the next row belongs to the picture. A wall ends at the
+      outline of the item, where only some pixels of a row belong to the item.
 
-Bars on all four sides look like a box before a wall, and therefore stay, unless two of them are thin.
+Bars on all four sides look like a box in front of a wall. They stay, unless two of them are thin.
 """
 
 from __future__ import annotations
@@ -24,87 +24,90 @@ if TYPE_CHECKING:
     _Box: TypeAlias = tuple[int, int, int, int]
     _InBar: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.bool_]]
 
-_NEAR = 20
-"""Levels, of 255, that a bar's pixels may be off pure black or white: JPEG's ringing beside a sharp edge."""
+_TOLERANCE = 20
+"""Levels, of 255, by which a bar's pixels may differ from pure black or white: JPEG rings next to a sharp edge."""
 
 _UNIFORM = 0.99
-"""Share of a row's pixels that must be of the bar's colour for the row to be part of the bar."""
+"""Minimum share of a row's pixels in the bar's colour for the row to belong to the bar."""
 
 _STRAIGHT = 0.9
-"""Share of the row behind a bar that must not be of the bar's colour. Of 7,541 marketplace photos it finds 307 with
-bars; at 0.6 a dozen box-shaped items before white are cut out as well."""
+"""Minimum share of the row after a bar in other colours. Of 7,541 marketplace photos this trims 307; 0.6 also trims a
+dozen box-shaped items on white."""
 
-_EDGE = 2
-"""Rows behind a bar that its edge may be blurred over."""
+_BLURRED_ROWS = 2
+"""Rows over which the edge of a bar may be blurred."""
 
-_WIDEST = 0.45
-"""Share of the photo's height (width) that one bar may take."""
+_MAX_BAR = 0.45
+"""Maximum height (width) of one bar, as a share of the photo's."""
 
-_UNEVEN = 0.02
-"""Share of the photo's height (width) by which the two bars of a pair may differ."""
+_MAX_UNEVENNESS = 0.02
+"""Maximum difference between the two bars of a pair, as a share of the photo's height (width)."""
 
 _ROWS_AT_ONCE = 16
-"""Rows looked at together: most bars, and most walls, end within the first few."""
+"""Rows examined together: most bars, and most walls, end within the first few."""
 
 
 def trim_borders(image: Image.Image) -> Image.Image:
-    """Return an RGB picture without its letterbox bars: the same object when it has none."""
+    """Return an RGB picture without its letterbox bars; the same object if it has none."""
     width, height = image.size
-    if _alike(image, (0, 0, width, 1), (0, height - 1, width, height)):
-        top, bottom = _bars(np.asarray(image))
+    if _may_have_bars(image, (0, 0, width, 1), (0, height - 1, width, height)):
+        top, bottom = _bar_pair(np.asarray(image))
         image = image.crop((0, top, width, height - bottom)) if top else image
     width, height = image.size
-    if _alike(image, (0, 0, 1, height), (width - 1, 0, width, height)):
-        left, right = _bars(np.asarray(image).transpose(1, 0, 2))
+    if _may_have_bars(image, (0, 0, 1, height), (width - 1, 0, width, height)):
+        left, right = _bar_pair(np.asarray(image).transpose(1, 0, 2))
         image = image.crop((left, 0, width - right, height)) if left else image
     return image
 
 
-def _alike(image: Image.Image, first: _Box, last: _Box) -> bool:
-    """Say whether bars may begin at both edges: most photos are done with here, after a look at one row of pixels."""
-    edge = _edge(image, first)
-    return any(_in_bar(edge, in_bar) and _in_bar(_edge(image, last), in_bar) for in_bar in (_is_black, _is_white))
+def _may_have_bars(image: Image.Image, first: _Box, last: _Box) -> bool:
+    """Return whether both edges have a bar's colour. One row of pixels rules out most photos."""
+    edge = _edge_pixels(image, first)
+    return any(
+        _is_uniform(edge, in_bar) and _is_uniform(_edge_pixels(image, last), in_bar)
+        for in_bar in (_is_black, _is_white)
+    )
 
 
-def _edge(image: Image.Image, box: _Box) -> NDArray[np.uint8]:
-    # Three times as fast as np.asarray, which asks Pillow for a description of the array first.
+def _edge_pixels(image: Image.Image, box: _Box) -> NDArray[np.uint8]:
+    # Three times as fast as np.asarray, which first asks Pillow to describe the array.
     return np.frombuffer(image.crop(box).tobytes(), np.uint8).reshape(-1, 3)
 
 
-def _bars(pixels: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return how many rows the bars at the first and the last row take, (0, 0) when there is no pair of bars."""
+def _bar_pair(pixels: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the heights of the bars at the first and the last row; (0, 0) without a pair of bars."""
     for in_bar in (_is_black, _is_white):
-        first, last = _bar(pixels, in_bar), _bar(pixels[::-1], in_bar)
-        if first and last and abs(first - last) <= max(2, _UNEVEN * len(pixels)):
+        first, last = _bar_height(pixels, in_bar), _bar_height(pixels[::-1], in_bar)
+        if first and last and abs(first - last) <= max(2, _MAX_UNEVENNESS * len(pixels)):
             return first, last
     return 0, 0
 
 
-def _bar(pixels: NDArray[np.uint8], in_bar: _InBar) -> int:
-    """Return how many rows a bar takes that begins at the first row and ends straight; 0 when there is none."""
-    widest = int(_WIDEST * len(pixels))
+def _bar_height(pixels: NDArray[np.uint8], in_bar: _InBar) -> int:
+    """Return the height of a bar that starts at the first row and ends in a straight edge; 0 without one."""
+    widest = int(_MAX_BAR * len(pixels))
     for start in range(0, widest + 1, _ROWS_AT_ONCE):
         rows = pixels[start : min(start + _ROWS_AT_ONCE, widest + 1)]
         uniform = np.count_nonzero(in_bar(rows), axis=1) >= _UNIFORM * rows.shape[1]
         if not uniform.all():
-            depth = start + int(uniform.argmin())
-            ends_straight = in_bar(pixels[depth + _EDGE]).mean() <= 1 - _STRAIGHT
-            return depth if ends_straight else 0
+            height = start + int(uniform.argmin())
+            ends_straight = in_bar(pixels[height + _BLURRED_ROWS]).mean() <= 1 - _STRAIGHT
+            return height if ends_straight else 0
     return 0
 
 
-def _in_bar(row: NDArray[np.uint8], in_bar: _InBar) -> bool:
+def _is_uniform(row: NDArray[np.uint8], in_bar: _InBar) -> bool:
     return bool(np.count_nonzero(in_bar(row)) >= _UNIFORM * len(row))
 
 
-# Channel by channel: several times as fast as .max(axis=-1) over an axis of three.
+# By channel: several times as fast as .max(axis=-1) over an axis of three.
 
 
 def _is_black(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     brightest: NDArray[np.uint8] = np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
-    return brightest <= _NEAR
+    return brightest <= _TOLERANCE
 
 
 def _is_white(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     darkest: NDArray[np.uint8] = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
-    return darkest >= 255 - _NEAR
+    return darkest >= 255 - _TOLERANCE

@@ -1,4 +1,4 @@
-"""The part of a photo that is looked at."""
+"""Crops: the part of a photo to search by, in shares of its sides."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-SMALLEST = 0.02
-"""Least width and height of a crop, as a share of the photo's: less is seldom more than a few pixels."""
+MIN_CROP_SIDE = 0.02
+"""Minimum width and height of a crop, as a share of the photo's: a smaller crop rarely has more than a few pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A box within an upright photo, in shares of its width and height: 0 is left and top, 1 right and bottom."""
+    """A box in an upright photo, in shares of its width and height; (0, 0) is the top left corner."""
 
     x: float = 0.0
     y: float = 0.0
@@ -23,12 +23,12 @@ class Crop:
     height: float = 1.0
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless the box lies within the photo and is not tiny."""
+        """Raise ValueError unless the box lies within the photo and each side is at least `MIN_CROP_SIDE`."""
         sides = ((self.x, self.width), (self.y, self.height))
-        if not all(start >= 0 and size >= SMALLEST and start + size <= 1 + 1e-6 for start, size in sides):
+        if not all(start >= 0 and size >= MIN_CROP_SIDE and start + size <= 1 + 1e-6 for start, size in sides):
             raise ValueError(
-                f"{self} does not lie within the photo, or is smaller than {SMALLEST} of it: "
-                "give x, y, width and height as shares of the photo's sides, such as 0.25,0,0.5,1"
+                f"{self} does not lie within the photo, or one side is below {MIN_CROP_SIDE}: "
+                "give x,y,width,height as shares of the photo's sides, such as 0.25,0,0.5,1"
             )
 
     def __str__(self) -> str:
@@ -36,24 +36,24 @@ class Crop:
 
     @classmethod
     def parse(cls, text: str) -> Crop:
-        """Return the crop that `x,y,width,height` describes.
+        """Parse `x,y,width,height`.
 
         Raises:
-            ValueError: it is not four numbers, or no such box.
+            ValueError: the text is not four numbers, or the box does not lie within the photo.
         """
         try:
             x, y, width, height = (float(part) for part in text.split(","))
         except ValueError as error:
-            raise ValueError(f"{text!r} is not four numbers, such as 0.25,0,0.5,1") from error
+            raise ValueError(f"{text!r} is not four numbers: give x,y,width,height, such as 0.25,0,0.5,1") from error
         return cls(x, y, width, height)
 
     @property
-    def shrinks_by(self) -> float:
-        """How many times smaller, at least 1, the crop's narrower part is than the photo's side."""
+    def enlargement(self) -> float:
+        """Factor by which the photo must exceed a size, in pixels, so that the crop reaches that size; at least 1."""
         return 1 / min(self.width, self.height, 1.0)
 
-    def of(self, picture: Image.Image) -> Image.Image:
-        """Return the part of a picture, every pixel that the box touches included."""
+    def cut_from(self, picture: Image.Image) -> Image.Image:
+        """Return this part of a picture, including every pixel that the box touches."""
         width, height = picture.size
         right, bottom = min(1.0, self.x + self.width), min(1.0, self.y + self.height)
         return picture.crop((floor(self.x * width), floor(self.y * height), ceil(right * width), ceil(bottom * height)))

@@ -1,4 +1,4 @@
-"""What a file's bytes say of its format, before any decoder sees it."""
+"""Recognises photo formats from a file's bytes, before a decoder sees them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PhotoFormat: TypeAlias = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP"]
-"""The accepted formats, under Pillow's names."""
+"""The accepted formats, by Pillow's names."""
 
 _BMP_HEADER_SIZES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
@@ -34,19 +34,19 @@ _UNSUPPORTED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"<svg", "an SVG file"),
     (0, b"<?xml", "an XML or SVG file"),
 )
-"""Offset, bytes there, and what has them."""
+"""Offset, signature at that offset, and a name for the format."""
 
 JPEG_SCAN = 0xDA
-"""The code of the marker that begins a JPEG's scan."""
+"""Code of the marker that starts a scan of a JPEG."""
 
 _EOI = 0xD9
 _WITHOUT_LENGTH = frozenset({0x01, 0xD8})
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-"""A marker other than a restart; inside a scan a 0xff byte of the picture itself is followed by a zero."""
+"""Any marker except a restart. Inside a scan, a zero follows each 0xff byte of pixel data."""
 
 
 def sniff(content: bytes) -> PhotoFormat | None:
-    """Return the format that the first bytes prove, or None when it is none of the accepted ones."""
+    """Return the accepted format that the first bytes identify, or None."""
     if content.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -61,7 +61,7 @@ def sniff(content: bytes) -> PhotoFormat | None:
 
 
 def name_unsupported(content: bytes) -> str | None:
-    """Return what an image or document of another format is ('a TIFF file'), or None when nothing tells."""
+    """Name a known format that is not accepted, such as 'a TIFF file'; None for unknown bytes."""
     for offset, signature, name in _UNSUPPORTED:
         if content.startswith(signature, offset):
             return name
@@ -69,30 +69,30 @@ def name_unsupported(content: bytes) -> str | None:
 
 
 def riff_size(content: bytes) -> int:
-    """Return how many bytes a WebP file says that it has."""
-    return 8 + _little(content[4:8])
+    """Return the size in bytes that a WebP file states."""
+    return 8 + _little_endian(content[4:8])
 
 
 def webp_canvas(content: bytes) -> tuple[int, int] | None:
-    """Return the width and height in the first chunk of a WebP file, or None when it is broken.
+    """Return the width and height in the first chunk of a WebP file, or None if the chunk is broken.
 
-    The three layouts are those of RFC 9649, sections 2.5, 2.6 and 2.7, and RFC 6386, section 9.1.
+    The three layouts are in RFC 9649, sections 2.5, 2.6 and 2.7, and RFC 6386, section 9.1.
     """
     if len(content) < 30:
         return None
     chunk = content[12:16]
     if chunk == b"VP8X":
-        return _little(content[24:27]) + 1, _little(content[27:30]) + 1
+        return _little_endian(content[24:27]) + 1, _little_endian(content[27:30]) + 1
     if chunk == b"VP8L":
-        bits = _little(content[21:25])
+        bits = _little_endian(content[21:25])
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if chunk == b"VP8 ":
-        return _little(content[26:28]) & 0x3FFF, _little(content[28:30]) & 0x3FFF
+        return _little_endian(content[26:28]) & 0x3FFF, _little_endian(content[28:30]) & 0x3FFF
     return None
 
 
 def jpeg_markers(content: bytes) -> Iterator[int]:
-    """Yield the codes of a JPEG's markers up to the end of its first picture, restart markers left out."""
+    """Yield the codes of a JPEG's markers, without restart markers, up to the end of its first picture."""
     position = 2
     while marker := _JPEG_MARKER.search(content, position):
         code = marker[1][0]
@@ -103,5 +103,5 @@ def jpeg_markers(content: bytes) -> Iterator[int]:
         position = marker.end() + length
 
 
-def _little(content: bytes) -> int:
+def _little_endian(content: bytes) -> int:
     return int.from_bytes(content, "little")

@@ -1,8 +1,8 @@
-"""Photos as the network sees them: the one path that training, indexing and queries share.
+"""Turns photos into the network's input. Training, indexing and queries share this one path.
 
-    bytes ─▶ decode (decode.py) ─▶ trim letterbox bars (borders.py) ─▶ shrink to a square ─▶ uint8 (S, S, 3)
+    bytes ─▶ decode (decode.py) ─▶ trim letterbox bars (borders.py) ─▶ resize to a square ─▶ uint8 (S, S, 3)
 
-Normalising to the network's mean and standard deviation is the network's own first step.
+The network itself normalises by mean and standard deviation, as its first step.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Of ImageNet's training photos, RGB in [0, 1]: what torchvision's ResNet-50 weights were trained with
+"""Mean and standard deviation of ImageNet's training photos, RGB in [0, 1]. torchvision's ResNet-50 weights expect them
 (`torchvision.models.ResNet50_Weights.IMAGENET1K_V2.transforms()`)."""
 
 _REDUCING_GAP = 2.0
-"""Shrink by whole factors down to twice the target before the filter, as Pillow's `thumbnail` does: 5 times faster on a
-photo of 12 megapixels."""
+"""First shrinks by whole factors to twice the target size, as Pillow's `thumbnail` does: 5 times faster on 12-megapixel
+photos."""
 
 _FILTER = Image.Resampling.BILINEAR
-"""Widened by Pillow to cover all of a picture that it shrinks, so that nothing aliases. The bicubic filter takes half
-as long again; same-listing recall@1 of 1,600 photos was 0.892 with this one, 0.893 with that."""
+"""Pillow widens the filter when it shrinks a picture, so nothing aliases. Bicubic takes 1.5 times as long and gains
+nothing: same-listing recall@1 of 1,600 photos is 0.892 with bilinear, 0.893 with bicubic."""
 
 _HASHED_SIDE = 256
-"""Pixels that a picture is first shrunk to, by whole factors: the hash itself looks at 32."""
+"""Pixels to which a picture is first shrunk, by whole factors; the hash itself uses 32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Preprocessing:
     Attributes:
         size: side of the square, in pixels.
         mean, std: per channel, RGB in [0, 1]; applied inside the network.
-        trim_borders: letterbox bars are cut off first.
-        resize: `squash`: the whole photo fills the square, whatever its proportions: no part of the item is lost.
-        filter: what the square is computed with.
+        trim_borders: whether letterbox bars are trimmed first.
+        resize: `squash` stretches the whole photo to the square, so that no part of the item is lost.
+        filter: the resampling filter.
     """
 
     size: int = 224
@@ -61,24 +61,24 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 4096:
-            raise ValueError(f"size is {self.size}, and must be 16 to 4096 pixels")
+            raise ValueError(f"size is {self.size}; it must be 16 to 4096 pixels")
         if not all(value > 0 for value in self.std):
-            raise ValueError(f"std is {self.std}, and must be positive")
+            raise ValueError(f"std is {self.std}; each value must be positive")
 
     @property
     def decode_at_least(self) -> int:
-        """The `at_least` with which a photo may be decoded: enough for the network and for the perceptual hash.
+        """The `at_least` for `decode`: enough pixels for the network and the perceptual hash.
 
-        JPEG's own shrinking averages over squares, as the filter after it does, and costs a fraction of it.
+        A JPEG decoder shrinks by averaging squares, as the filter afterwards does, at a fraction of its cost.
         """
         return max(self.size, _HASHED_SIDE)
 
     def apply(self, image: Image.Image) -> NDArray[np.uint8]:
-        """Return an RGB picture as an array of shape (size, size, 3)."""
+        """Turn an RGB picture into the network's input: uint8 (size, size, 3)."""
         return self._square(trim_borders(image) if self.trim_borders else image)
 
     def apply_and_hash(self, image: Image.Image) -> tuple[NDArray[np.uint8], str]:
-        """Return what `apply` and `perceptual_hash` do, with the bars looked for once."""
+        """Return the results of `apply` and `perceptual_hash`, trimming the bars only once."""
         trimmed = trim_borders(image)
         return self._square(trimmed if self.trim_borders else image), _hash(trimmed)
 
@@ -86,41 +86,45 @@ class Preprocessing:
         return np.asarray(image.resize((self.size, self.size), _FILTER, reducing_gap=_REDUCING_GAP))
 
     def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, crop: Crop = WHOLE_PHOTO) -> NDArray[np.uint8]:
-        """Return a photo's bytes, or the part of the upright photo that `crop` says, as shape (size, size, 3).
+        """Decode a photo and turn it, or the `crop` of the upright photo, into the network's input.
+
+        Returns:
+            uint8 (size, size, 3).
 
         Raises:
-            PhotoError: the bytes are not a photo that we accept, or the part is too small to be one.
+            PhotoError: the bytes are not an accepted photo, or the crop is too small.
         """
-        picture = decode(content, limits, at_least=ceil(self.decode_at_least * crop.shrinks_by))
+        picture = decode(content, limits, at_least=ceil(self.decode_at_least * crop.enlargement))
         if crop == WHOLE_PHOTO:
             return self.apply(picture)
         width, height = original_size(picture)
         if min(width * crop.width, height * crop.height) < limits.min_side:
-            problem = f"The crop {crop} of a photo of {width} x {height} pixels has a side below {limits.min_side}"
-            raise PhotoError("too_small", f"{problem}. Choose a larger part.")
-        return self.apply(crop.of(picture))
+            problem = f"The crop {crop} of a {width} x {height} photo has a side below {limits.min_side} pixels"
+            raise PhotoError("too_small", f"{problem}. Choose a larger crop.")
+        return self.apply(crop.cut_from(picture))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the values as JSON has them."""
+        """Return the settings as JSON values."""
         return {**msgspec.to_builtins(self), "mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
     def from_json(cls, value: object) -> Preprocessing:
-        """Return what `to_json` was called on.
+        """Rebuild the settings from the result of `to_json`.
 
         Raises:
-            ValueError: a value is missing, or is not one that this release can apply.
+            ValueError: a setting is missing, or this release does not support its value.
         """
         preprocessing = msgspec.convert(value, type=cls)
         if value != preprocessing.to_json():
-            raise ValueError(f"{value!r} is not the whole of what preprocessing consists of")
+            names = ", ".join(preprocessing.to_json())
+            raise ValueError(f"preprocessing must have exactly the settings {names}, not {value!r}")
         return preprocessing
 
 
 def perceptual_hash(image: Image.Image) -> str:
-    """Return 16 hex digits that differ in few bits between copies of one picture (DCT of its luminance).
+    """Return the perceptual hash (DCT of the luminance), 16 hex digits: copies of a picture differ in few bits.
 
-    Letterbox bars do not count, so that a copy with bars is found.
+    Letterbox bars are ignored, so that a copy with bars still matches.
     """
     return _hash(trim_borders(image))
 

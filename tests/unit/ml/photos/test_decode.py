@@ -1,4 +1,4 @@
-"""Photo bytes in, an upright RGB picture out, or a PhotoError: never anything else."""
+"""Any bytes decode to an upright RGB picture or raise a PhotoError."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 def difference(image: Image.Image, other: Image.Image) -> float:
-    """Return the mean absolute difference of two pictures of one size, in levels of 255."""
+    """Return the mean absolute difference of two pictures of equal size, in levels of 255."""
     return float(np.abs(np.asarray(image, dtype=int) - np.asarray(other, dtype=int)).mean())
 
 
 def outcome_of(content: bytes) -> str:
-    """Return the reason of the rejection, or `accepted`; any exception but a PhotoError is the test's failure."""
+    """Return the reject reason, or `accepted`; any other exception fails the test."""
     try:
         image = decode(content)
     except PhotoError as error:
@@ -46,30 +46,30 @@ def outcome_of(content: bytes) -> str:
     return "accepted" if image.mode == "RGB" else image.mode
 
 
-def never(*_args: object, **_kwargs: object) -> NoReturn:
-    pytest.fail("this must not be called")
+def fail_if_called(*_args: object, **_kwargs: object) -> NoReturn:
+    pytest.fail("called unexpectedly")
 
 
 @pytest.mark.parametrize("photo", HOSTILE, ids=lambda photo: photo.name)
-def test_a_hostile_photo_becomes_a_picture_or_a_photo_error(photo: HostilePhoto) -> None:
+def test_a_hostile_photo_decodes_or_raises_a_photo_error(photo: HostilePhoto) -> None:
     outcome = outcome_of(photo.content)
     assert photo.acceptable in (None, outcome == "accepted"), outcome
     assert outcome in {"accepted", *get_args(Reason)}
 
 
 @pytest.mark.parametrize("photo", [photo for photo in HOSTILE if photo.acceptable is False], ids=lambda p: p.name)
-def test_a_rejection_says_what_to_do(photo: HostilePhoto) -> None:
+def test_a_rejection_names_the_remedy(photo: HostilePhoto) -> None:
     with pytest.raises(PhotoError, match=r"\. (Upload|Save|Use) [^.]+\.$") as caught:
         decode(photo.content)
-    assert "0x" not in str(caught.value), "an object's address helps nobody"
+    assert "0x" not in str(caught.value), "the message contains an object's address"
 
 
-def test_there_are_at_least_sixty_hostile_photos_of_distinct_names() -> None:
+def test_there_are_at_least_sixty_hostile_photos_with_distinct_names() -> None:
     assert len({photo.name for photo in HOSTILE}) == len(HOSTILE) >= 60
 
 
 @pytest.mark.parametrize("photo", [photo for photo in HOSTILE if photo.acceptable], ids=lambda photo: photo.name)
-def test_the_header_of_an_acceptable_photo_names_its_format_and_size(photo: HostilePhoto) -> None:
+def test_inspect_reads_the_format_and_size_of_an_acceptable_photo(photo: HostilePhoto) -> None:
     header = inspect(photo.content)
     assert header.format in FORMATS
     assert {header.width, header.height} == set(decode(photo.content).size)
@@ -80,7 +80,7 @@ def test_the_header_of_an_acceptable_photo_names_its_format_and_size(photo: Host
     image_format=st.sampled_from(FORMATS),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
 )
-def test_a_photo_with_changed_bytes_becomes_a_picture_or_a_photo_error(
+def test_a_photo_with_changed_bytes_decodes_or_raises_a_photo_error(
     image_format: str, changes: list[tuple[float, int]]
 ) -> None:
     content = bytearray(encode(picture(), image_format))
@@ -91,12 +91,12 @@ def test_a_photo_with_changed_bytes_becomes_a_picture_or_a_photo_error(
 
 @settings(max_examples=150, deadline=None)
 @given(tiff=st.binary(max_size=200), endian=st.sampled_from((b"MM\0*\0\0\0\x08", b"II*\0\x08\0\0\0")))
-def test_no_exif_whatsoever_stops_a_photo(tiff: bytes, endian: bytes) -> None:
+def test_no_exif_data_can_make_a_photo_fail(tiff: bytes, endian: bytes) -> None:
     assert decode(with_exif(encode(picture(), "JPEG"), endian + tiff)).mode == "RGB"
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_every_accepted_format_is_decoded(image_format: str) -> None:
+def test_decodes_every_accepted_format(image_format: str) -> None:
     content = encode(picture(), image_format)
     assert sniff(content) == image_format
     assert difference(decode(content), picture()) < 12
@@ -114,21 +114,19 @@ def test_every_accepted_format_is_decoded(image_format: str) -> None:
         (encode(picture(), "PNG"), PhotoLimits(min_side=41), "too_small"),
     ],
 )
-def test_what_the_header_shows_to_be_wrong_is_named_without_decoding(
-    content: bytes, limits: PhotoLimits, reason: str
-) -> None:
+def test_inspect_rejects_by_the_header_alone(content: bytes, limits: PhotoLimits, reason: str) -> None:
     with pytest.raises(PhotoError) as caught:
         inspect(content, limits)
     assert caught.value.reason == reason
 
 
-def test_a_photo_just_within_the_limits_is_accepted() -> None:
+def test_accepts_a_photo_just_within_the_limits() -> None:
     content = encode(picture(), "PNG")
     exact = PhotoLimits(max_bytes=len(content), max_pixels=48 * 40, max_side=48, min_side=40)
     assert decode(content, exact).size == (48, 40)
 
 
-def test_a_cut_off_photo_is_named_truncated() -> None:
+def test_rejects_a_cut_off_photo_as_truncated() -> None:
     for image_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
         content = encode(picture(200, 200), image_format)
         with pytest.raises(PhotoError) as caught:
@@ -137,29 +135,29 @@ def test_a_cut_off_photo_is_named_truncated() -> None:
 
 
 def test_a_tiff_named_jpg_never_reaches_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "open", never)
+    monkeypatch.setattr(Image, "open", fail_if_called)
     assert name_unsupported(encode(picture(), "TIFF")) == "a TIFF file"
     with pytest.raises(PhotoError, match="TIFF"):
         decode(encode(picture(), "TIFF"))
 
 
-def test_pillow_is_told_the_one_format_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = []
+def test_pillow_tries_only_the_sniffed_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
     real_open = Image.open
 
     def spying_open(file: io.BytesIO, *, formats: list[str]) -> Image.Image:
-        told.append(formats)
+        tried.append(formats)
         return real_open(file, formats=formats)
 
     monkeypatch.setattr(Image, "open", spying_open)
     decode(encode(picture(), "GIF"))
-    assert told == [["GIF"]]
+    assert tried == [["GIF"]]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
-def test_every_orientation_of_a_picture_decodes_to_the_same_picture(orientation: int, image_format: str) -> None:
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposition whose inverse the orientation asks for
+def test_every_orientation_decodes_to_the_same_picture(orientation: int, image_format: str) -> None:
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the inverse of the transposition for each orientation
     upright = picture(64, 48)
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
     exif = Image.Exif()
@@ -176,7 +174,7 @@ def test_broken_exif_counts_as_upright() -> None:
         assert decode(with_exif(jpeg, tiff)).size == (48, 40)
 
 
-def test_sixteen_bits_of_grey_keep_their_shades() -> None:
+def test_sixteen_bit_grey_keeps_its_shades() -> None:
     shades = np.linspace(0, 65_535, 32 * 32).reshape(32, 32).astype(np.uint16)
     decoded = np.asarray(decode(encode(Image.fromarray(shades), "PNG")))
     assert np.array_equal(decoded[..., 0], shades >> 8)
@@ -201,7 +199,7 @@ def test_grey_with_alpha_is_blended_with_white() -> None:
     assert decode(encode(Image.new("LA", (16, 16), (0, 128)), "PNG")).getpixel((8, 8)) == (127, 127, 127)
 
 
-def test_one_bit_is_black_and_white() -> None:
+def test_a_one_bit_image_becomes_black_and_white() -> None:
     image = Image.new("1", (16, 16))
     image.paste(1, (0, 0, 8, 16))
     decoded = decode(encode(image, "PNG"))
@@ -214,14 +212,14 @@ def test_cmyk_keeps_its_colour() -> None:
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_counts(image_format: str) -> None:
+def test_decodes_the_first_frame_of_an_animation(image_format: str) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     options = {"lossless": True} if image_format == "WEBP" else {}
     content = encode(frames[0], image_format, save_all=True, append_images=frames[1:], **options)
     assert decode(content).getpixel((8, 8)) == (255, 0, 0)
 
 
-def test_shrinking_while_decoding_keeps_both_sides_and_the_picture() -> None:
+def test_a_photo_shrunk_while_decoding_keeps_its_proportions_and_content() -> None:
     content = encode(picture(1600, 1200), "JPEG", quality=92)
     whole, shrunk = decode(content), decode(content, at_least=300)
     assert shrunk.size == (400, 300)
@@ -229,30 +227,30 @@ def test_shrinking_while_decoding_keeps_both_sides_and_the_picture() -> None:
     assert difference(whole.resize((400, 300), Image.Resampling.BOX), shrunk) < 2
 
 
-def test_shrinking_while_decoding_knows_a_turned_photo_upright_size() -> None:
+def test_a_turned_photo_shrunk_while_decoding_knows_its_upright_size() -> None:
     content = with_exif(encode(picture(1600, 1200), "JPEG"), exif_orientation(6))
     shrunk = decode(content, at_least=300)
     assert (shrunk.size, original_size(shrunk)) == ((300, 400), (1200, 1600))
 
 
-def test_a_small_photo_is_never_enlarged_or_shrunk_below_what_is_needed() -> None:
+def test_decoding_never_enlarges_a_photo_or_shrinks_it_below_at_least() -> None:
     assert decode(encode(picture(120, 90), "JPEG"), at_least=300).size == (120, 90)
     assert min(decode(encode(picture(1600, 700), "JPEG"), at_least=300).size) >= 300
 
 
-def test_a_decoded_picture_carries_no_metadata() -> None:
+def test_a_decoded_picture_has_no_metadata() -> None:
     content = with_exif(encode(picture(), "JPEG", comment="where I live"), exif_orientation(1))
     assert set(decode(content).info) == {"original_size"}
 
 
-def test_a_bomb_is_rejected_before_its_pixels_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_a_decompression_bomb_before_allocating_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = png(9000, 9000, png_chunk(b"IDAT", bytes(100)))
-    monkeypatch.setattr("PIL.Image.core.new", never)
+    monkeypatch.setattr("PIL.Image.core.new", fail_if_called)
     with pytest.raises(PhotoError, match="9,000 x 9,000"):
         decode(bomb)
 
 
-def test_running_out_of_memory_rejects_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_a_photo_that_exhausts_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*args: object) -> None:
         raise MemoryError
 
@@ -262,7 +260,7 @@ def test_running_out_of_memory_rejects_the_photo(monkeypatch: pytest.MonkeyPatch
     assert caught.value.reason == "too_many_pixels"
 
 
-def test_photos_decode_the_same_in_many_threads() -> None:
+def test_decoding_in_many_threads_gives_the_same_pictures() -> None:
     contents = [encode(picture(200 + step, 150), "JPEG") for step in range(8)]
     expected = [decode(content).tobytes() for content in contents]
     wrong: list[int] = []
@@ -281,7 +279,7 @@ def test_photos_decode_the_same_in_many_threads() -> None:
     assert not wrong
 
 
-def test_pillow_keeps_its_own_settings() -> None:
+def test_pillow_keeps_its_default_settings() -> None:
     from PIL import ImageFile
 
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
@@ -289,7 +287,7 @@ def test_pillow_keeps_its_own_settings() -> None:
     assert Image.open(io.BytesIO(encode(picture(), "TIFF"))).format == "TIFF"
 
 
-def test_restart_markers_are_part_of_the_picture_however_many_there_are() -> None:
+def test_accepts_a_jpeg_with_any_number_of_restart_markers() -> None:
     content = io.BytesIO()
     picture(320, 240).save(content, "JPEG", restart_marker_blocks=1)
     assert content.getvalue().count(b"\xff") - content.getvalue().count(b"\xff\0") > 100

@@ -1,4 +1,4 @@
-"""The one path from photo bytes to the network's input."""
+"""Preprocessing turns photo bytes into the network's input and into perceptual hashes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SMALL = Preprocessing(size=32)
 
 
 def scene(width: int, height: int) -> Image.Image:
-    """Return a smooth picture of middling colours, with detail at every size."""
+    """Return a smooth picture of mid-range colours, with detail at every size."""
     noise = np.random.default_rng(11).integers(40, 210, (12, 16, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def distance(one: str, other: str) -> int:
-    """Return in how many bits two hashes differ."""
+    """Return the number of bits that differ."""
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
@@ -36,13 +36,13 @@ def test_any_photo_becomes_a_square_of_rgb_bytes(size: tuple[int, int], image_fo
     assert pixels.dtype == np.uint8
 
 
-def test_the_array_is_one_that_a_batch_can_be_made_of() -> None:
+def test_arrays_stack_to_a_batch() -> None:
     pixels = SMALL.load(encode(picture(), "PNG"))
     assert pixels.flags.c_contiguous
     assert np.stack([pixels, pixels]).shape == (2, 32, 32, 3)
 
 
-def test_loading_is_decoding_and_applying() -> None:
+def test_loading_decodes_and_applies() -> None:
     content = encode(scene(320, 240), "JPEG")
     assert np.array_equal(Preprocessing().load(content), Preprocessing().apply(decode(content)))
 
@@ -57,7 +57,7 @@ def test_shrinking_while_decoding_changes_the_array_by_less_than_a_level_on_aver
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_photo_gives_the_array_of_the_upright_one(orientation: int) -> None:
+def test_a_turned_photo_gives_the_same_array_as_the_upright_photo(orientation: int) -> None:
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
     upright = scene(640, 480)
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
@@ -66,13 +66,13 @@ def test_a_turned_photo_gives_the_array_of_the_upright_one(orientation: int) -> 
     assert np.abs(SMALL.load(turned).astype(int) - expected).max() <= 3
 
 
-def test_letterbox_bars_do_not_reach_the_array() -> None:
+def test_letterbox_bars_are_trimmed_unless_the_setting_is_off() -> None:
     barred = Image.new("RGB", (320, 320))
     barred.paste(scene(320, 240), (0, 40))
     expected = SMALL.load(encode(scene(320, 240), "PNG"))
     assert np.array_equal(SMALL.load(encode(barred, "PNG")), expected)
-    kept = replace(SMALL, trim_borders=False).load(encode(barred, "PNG"))
-    assert kept[0].max() == 0
+    untrimmed = replace(SMALL, trim_borders=False).load(encode(barred, "PNG"))
+    assert untrimmed[0].max() == 0
 
 
 def test_the_whole_photo_is_squashed_into_the_square() -> None:
@@ -84,7 +84,7 @@ def test_the_whole_photo_is_squashed_into_the_square() -> None:
     assert pixels[0, 0].tolist() == [255, 0, 0]
 
 
-def test_what_is_no_photo_is_refused() -> None:
+def test_rejects_bytes_that_are_not_an_accepted_photo() -> None:
     with pytest.raises(PhotoError):
         SMALL.load(b"<html>")
     with pytest.raises(PhotoError):
@@ -110,47 +110,47 @@ def test_the_settings_survive_json() -> None:
         {"trim_borders": None},
     ],
 )
-def test_settings_that_cannot_be_applied_are_refused(change: dict[str, Any]) -> None:
+def test_rejects_settings_that_this_release_does_not_support(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"size|mean|std|resize|sharpen|trim_borders"):
         Preprocessing.from_json({**Preprocessing().to_json(), **change})
 
 
-@pytest.mark.parametrize("found", [None, [], "squash", {}, {"size": 224}])
-def test_settings_that_are_not_whole_are_refused(found: object) -> None:
-    with pytest.raises(ValueError, match=r"Expected|whole"):
-        Preprocessing.from_json(found)
+@pytest.mark.parametrize("settings", [None, [], "squash", {}, {"size": 224}])
+def test_rejects_incomplete_settings(settings: object) -> None:
+    with pytest.raises(ValueError, match=r"Expected|exactly"):
+        Preprocessing.from_json(settings)
 
 
 def test_the_hash_is_sixteen_hex_digits() -> None:
-    found = perceptual_hash(picture())
-    assert len(found) == 16
-    assert int(found, 16) >= 0
+    hashed = perceptual_hash(picture())
+    assert len(hashed) == 16
+    assert int(hashed, 16) >= 0
 
 
 @pytest.mark.parametrize("size", [(320, 240), (240, 320), (241, 97), (700, 1100)])
-def test_the_hash_is_imagehashs_of_the_picture_shrunk_to_256_pixels(size: tuple[int, int]) -> None:
+def test_the_hash_is_imagehash_of_the_picture_shrunk_to_256_pixels(size: tuple[int, int]) -> None:
     shrunk = scene(*size).reduce(max(min(size) // 256, 1))
     assert perceptual_hash(scene(*size)) == str(imagehash.phash(shrunk))
 
 
 @pytest.mark.parametrize("trim", [True, False])
-def test_applying_and_hashing_together_gives_what_each_gives_alone(trim: bool) -> None:
+def test_applying_and_hashing_together_equals_each_alone(trim: bool) -> None:
     barred = Image.new("RGB", (320, 320), "white")
     barred.paste(scene(320, 240), (0, 40))
     preprocessing = Preprocessing(size=64, trim_borders=trim)
-    pixels, found = preprocessing.apply_and_hash(barred)
+    pixels, hashed = preprocessing.apply_and_hash(barred)
     assert np.array_equal(pixels, preprocessing.apply(barred))
-    assert found == perceptual_hash(barred)
+    assert hashed == perceptual_hash(barred)
 
 
-def test_shrinking_while_decoding_leaves_the_hash_nearly_as_it_is() -> None:
+def test_shrinking_while_decoding_hardly_changes_the_hash() -> None:
     content = encode(scene(1024, 768), "JPEG", quality=92)
     shrunk = decode(content, at_least=Preprocessing().decode_at_least)
     assert shrunk.size == (512, 384)
     assert distance(perceptual_hash(decode(content)), perceptual_hash(shrunk)) <= 2
 
 
-def test_copies_of_a_photo_hash_alike_and_other_photos_do_not() -> None:
+def test_copies_of_a_photo_have_close_hashes_and_other_photos_do_not() -> None:
     original = scene(640, 480)
     barred = Image.new("RGB", (640, 640), "white")
     barred.paste(original, (0, 80))

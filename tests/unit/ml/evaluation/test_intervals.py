@@ -1,0 +1,29 @@
+"""Bootstrap confidence intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ml.evaluation.intervals import bootstrap, mean_of, ratio_of
+
+
+def test_an_interval_contains_the_value_and_is_reproducible() -> None:
+    values, groups = np.arange(40) % 3 == 0, np.repeat(np.arange(20), 2)
+    estimate = bootstrap(mean_of(values), groups)
+    assert estimate.value == values.mean()
+    assert 0 < estimate.low < estimate.value < estimate.high < 1
+    assert bootstrap(mean_of(values), groups) == estimate
+
+
+def test_dependent_photos_give_wider_intervals() -> None:
+    values = np.repeat(np.random.default_rng(0).random(200) < 0.5, 2)
+    together = bootstrap(mean_of(values), np.repeat(np.arange(200), 2))
+    apart = bootstrap(mean_of(values), np.arange(400))
+    assert (together.high - together.low) / (apart.high - apart.low) == pytest.approx(2**0.5, rel=0.1)
+
+
+def test_a_ratio_resamples_the_same_photos_for_both_values() -> None:
+    values = np.random.default_rng(0).random(100)
+    estimate = bootstrap(ratio_of(2 * values, values), np.arange(100))
+    assert [estimate.value, estimate.low, estimate.high] == pytest.approx([2.0, 2.0, 2.0])

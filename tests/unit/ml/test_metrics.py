@@ -1,0 +1,117 @@
+"""Metrics on cases computed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ml.metrics import (
+    NO_NEIGHBOUR,
+    accuracy,
+    average_precision,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_f1,
+    nearest,
+    precision_at_k,
+    recall_at_k,
+    reliability,
+)
+
+
+def on_circle(*degrees: float) -> np.ndarray:
+    """Return unit vectors at these angles: the closer the angles, the higher the score."""
+    radians = np.deg2rad(degrees)
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+
+
+def test_nearest_ranks_the_best_first_and_excludes_the_query() -> None:
+    vectors = on_circle(0, 10, 50, 25, 180)
+    neighbours = nearest(vectors[[0, 2]], vectors, 3, exclude=np.array([0, 2]))
+    assert neighbours.tolist() == [[1, 3, 2], [3, 1, 0]]
+
+
+def test_nearest_breaks_ties_by_row() -> None:
+    vectors = on_circle(0, 90, 90, 90, 90)
+    assert nearest(vectors[:1], vectors, 3, exclude=np.array([0])).tolist() == [[1, 2, 3]]
+
+
+def test_nearest_pads_missing_neighbours() -> None:
+    vectors = on_circle(0, 10, 20)
+    assert nearest(vectors[:1], vectors, 4, exclude=np.array([0])).tolist() == [[1, 2, NO_NEIGHBOUR, NO_NEIGHBOUR]]
+
+
+def test_nearest_answers_more_queries_than_one_block() -> None:
+    vectors = on_circle(*np.linspace(0, 180, 600))
+    neighbours = nearest(vectors, vectors, 1, exclude=np.arange(600))
+    assert (np.abs(neighbours[:, 0] - np.arange(600)) == 1).all()
+
+
+def test_recall_counts_queries_with_at_least_one_relevant_neighbour() -> None:
+    relevant = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [0, 0, 1]], dtype=bool)
+    assert recall_at_k(relevant, 1) == 0.25
+    assert recall_at_k(relevant, 2) == 0.5
+    assert recall_at_k(relevant, 3) == 0.75
+
+
+def test_precision_counts_relevant_neighbours() -> None:
+    relevant = np.array([[1, 0, 1], [0, 1, 0]], dtype=bool)
+    assert precision_at_k(relevant, 1) == 0.5
+    assert precision_at_k(relevant, 3) == pytest.approx(3 / 6)
+
+
+def test_precision_counts_missing_neighbours_as_not_relevant() -> None:
+    assert precision_at_k(np.array([[True, True]]), 5) == pytest.approx(2 / 5)
+
+
+def test_accuracy_is_the_share_of_correct_predictions() -> None:
+    assert accuracy(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2])) == 0.75
+
+
+def test_macro_f1_weights_every_class_equally() -> None:
+    actual = np.array([0, 0, 0, 0, 1, 2])
+    predicted = np.array([0, 0, 0, 1, 1, 0])
+    # Class 0: 3 true, 1 false, 1 missed: 6/8. Class 1: 1 true, 1 false: 2/3. Class 2: 1 missed: 0.
+    assert macro_f1(predicted, actual) == pytest.approx((6 / 8 + 2 / 3 + 0) / 3)
+
+
+def test_macro_f1_counts_a_class_that_occurs_only_in_predictions() -> None:
+    assert macro_f1(np.array([0, 3]), np.array([0, 0])) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_macro_f1_weights_repeat_or_drop_predictions() -> None:
+    predicted, actual = np.array([0, 1, 1, 2]), np.array([0, 1, 0, 0])
+    repeated = np.repeat(np.arange(4), [2, 3, 1, 0])
+    weights = np.array([2.0, 3.0, 1.0, 0.0])
+    assert macro_f1(predicted, actual, weights) == pytest.approx(macro_f1(predicted[repeated], actual[repeated]))
+
+
+def test_average_precision_is_the_mean_precision_at_each_match() -> None:
+    relevant = np.array([[1, 0, 1, 0], [0, 0, 1, 0], [1, 1, 1, 1]], dtype=bool)
+    # Matches at ranks 1 and 3: (1/1 + 2/3) / 2. At rank 3: 1/3. Everywhere: 1.
+    assert average_precision(relevant).tolist() == pytest.approx([5 / 6, 1 / 3, 1.0])
+
+
+def test_the_confusion_matrix_has_true_classes_as_rows() -> None:
+    matrix = confusion_matrix(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 1]), 3)
+    assert matrix.tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_calibration_error_weights_each_bin_by_its_predictions() -> None:
+    confidence = np.array([0.9, 0.9, 0.9, 0.6])
+    correct = np.array([True, True, False, False])
+    # Ten bins. (0.8, 0.9]: three at 0.9, two of them correct. (0.5, 0.6]: one at 0.6, and wrong.
+    bins = reliability(confidence, correct, bins=10)
+    assert [one.count for one in bins] == [0, 0, 0, 0, 0, 1, 0, 0, 3, 0]
+    assert expected_calibration_error(bins) == pytest.approx(3 / 4 * (0.9 - 2 / 3) + 1 / 4 * 0.6)
+
+
+def test_calibration_error_of_calibrated_predictions_is_near_zero() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.random(100_000)
+    assert expected_calibration_error(reliability(confidence, rng.random(100_000) < confidence)) < 0.01
+
+
+def test_probabilities_0_and_1_fall_into_the_outer_bins() -> None:
+    bins = reliability(np.array([0.0, 1.0]), np.array([False, True]))
+    assert (len(bins), bins[0].count, bins[-1].count) == (15, 1, 1)
