@@ -1,4 +1,4 @@
-"""How long to pause before what failed is tried again: the one policy of whoever asks another server."""
+"""Pauses before a failed request to another server is retried."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def pause_after(number: int, *, first_s: float, asked_s: float | None = None) -> float:
-    """Return the seconds to pause after try `number`, from 1.
+def retry_pause(attempt: int, *, first_s: float, retry_after_s: float | None = None) -> float:
+    """Return the seconds to pause after attempt `attempt`, counted from 1.
 
-    They are what the server asked for, if it did; else anything up to `first_s`, twice as much after each further try,
-    by chance, so that those who failed together do not come back together.
+    This is `retry_after_s` if the server sent one. Otherwise it is random, up to `first_s` and doubling with each
+    attempt, so that clients that failed together do not retry together.
     """
-    return asked_s or random.uniform(0, first_s * 2 ** (number - 1))  # noqa: S311
+    return retry_after_s or random.uniform(0, first_s * 2 ** (attempt - 1))  # noqa: S311
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of `Retry-After`, if it says any; as a date it is not looked at."""
-    asked = headers.get("retry-after", "")
-    return float(asked) if asked.isascii() and asked.isdigit() else None
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a `Retry-After` header; None without one, or when it is a date."""
+    value = headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None

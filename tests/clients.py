@@ -1,4 +1,4 @@
-"""The client in tests: both kinds of it by one interface, and a server on loopback that answers by a script."""
+"""Both kinds of client behind one interface, and a loopback server that gives scripted answers."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 
 
 class Connect(Protocol):
-    """Returns a client of the kind that is tested; the arguments are those of `Client`."""
+    """Makes a client of the tested kind, with the arguments of `Client`."""
 
     def __call__(self, base_url: str, **settings: Any) -> Client: ...
 
 
-class Blocking:
-    """An AsyncClient that is waited for: each call runs in an event loop of its own; iterators become lists."""
+class BlockingAsyncClient:
+    """An AsyncClient with blocking methods: each call runs its own event loop; iterators become lists."""
 
     def __init__(self, base_url: str, **settings: Any) -> None:
         self._make = lambda: AsyncClient(base_url, **settings)
-        anyio.run(self._make().aclose)  # what it cannot be made with is refused now
+        anyio.run(self._make().aclose)  # raises for invalid settings here, as `Client` does
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def asked(*arguments: Any, **named: Any) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
             async with self._make() as client:
-                found = getattr(client, name)(*arguments, **named)
-                return [one async for one in found] if hasattr(found, "__aiter__") else await found
+                answer = getattr(client, name)(*arguments, **named)
+                return [item async for item in answer] if hasattr(answer, "__aiter__") else await answer
 
-        return lambda *arguments, **named: anyio.run(lambda: asked(*arguments, **named))
+        return lambda *arguments, **named: anyio.run(lambda: call(*arguments, **named))
 
     def close(self) -> None:
-        """Do nothing: every call closes its own."""
+        """Do nothing: every call closes its own client."""
 
 
 @contextmanager
-def connecting(kind: Connect) -> Iterator[Connect]:
-    """Give what makes clients of a kind; they are closed when the block ends."""
+def client_factory(kind: Connect) -> Iterator[Connect]:
+    """Yield a factory of clients of one kind; they are closed when the block ends."""
     with ExitStack() as made:
         yield lambda base_url, **settings: made.enter_context(closing(kind(base_url, **settings)))
 
 
 @dataclass(frozen=True, slots=True)
-class Scripted:
-    """One answer. `cut` bytes more than there are were promised."""
+class ScriptedAnswer:
+    """One answer. With `cut`, its Content-Length promises that many bytes more than the body has."""
 
     status: int = 200
     body: bytes = b""
@@ -60,8 +60,8 @@ class Scripted:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, as it came."""
+class ReceivedRequest:
+    """A request that the server received."""
 
     method: str
     path: str
@@ -70,23 +70,23 @@ class Asked:
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """Gives one answer after the other, the last one again and again, and keeps what it is asked."""
+    """Gives the answers in order, repeats the last one, and records the requests."""
 
     daemon_threads = True
 
-    def __init__(self, *answers: Scripted) -> None:
+    def __init__(self, *answers: ScriptedAnswer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers, self.asked = deque(answers), list[Asked]()
+        self.answers, self.requests = deque(answers), list[ReceivedRequest]()
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
 @contextmanager
-def scripted(*answers: Scripted) -> Iterator[ScriptedServer]:
-    """Serve while the block runs."""
+def scripted_server(*answers: ScriptedAnswer) -> Iterator[ScriptedServer]:
+    """Run a scripted server while the block runs."""
     server = ScriptedServer(*answers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append(Asked(self.command, self.path, dict(self.headers), body))
+        self.server.requests.append(ReceivedRequest(self.command, self.path, dict(self.headers), body))
         answers = self.server.answers
         answer = answers.popleft() if len(answers) > 1 else answers[0]
         self.send_response(answer.status)

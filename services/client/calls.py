@@ -1,4 +1,4 @@
-"""A call of the API as a value: what is sent, and how the answer is read. Nothing here sends anything."""
+"""API calls as values: the request, and how to read its answer. Nothing here touches the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from services.client.errors import error_of, no_answer, unreadable
+from services.client.errors import error_from, missing_answer, unreadable_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Photo = bytes | Path
-"""A photo's bytes, or the file that they are in: JPEG, PNG, WebP, GIF or BMP."""
+"""A photo's bytes, or the path of its file: JPEG, PNG, WebP, GIF or BMP."""
 
 Outcome = httpx.Response | httpx.RequestError
-"""What became of a request."""
+"""The result of sending a request: an answer of any status, or the reason why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file of a form; one that is a path is opened for each try, and sent in pieces."""
+    """A file in a form. A path is opened for each attempt and streamed."""
 
     field: str
     name: str
@@ -38,31 +38,34 @@ class Upload:
 
     @classmethod
     def of(cls, field: str, content: Photo) -> Upload:
-        """Return the file under its own name, or some name.
+        """Return an upload of `content`, named after its file, or `photo` for bytes.
 
         Raises:
-            TypeError: it is text: a path would be taken for an address, and an address for a path.
+            TypeError: `content` is text, which may be a path or a URL.
         """
         if isinstance(content, str):
-            raise TypeError("give a pathlib.Path, or bytes; an address goes into StoredSearch(image_url=...)")
+            raise TypeError(
+                f"A photo must be a pathlib.Path or bytes, not the text {content!r}. "
+                "To search by a URL, use StoredSearch(image_url=...)."
+            )
         return cls(field, content.name if isinstance(content, Path) else "photo", content)
 
-    def opened(self, until: ExitStack) -> bytes | IO[bytes]:
-        """Return the bytes, or the file, open until the stack is left."""
-        return self.content if isinstance(self.content, bytes) else until.enter_context(self.content.open("rb"))
+    def open(self, stack: ExitStack) -> bytes | IO[bytes]:
+        """Return the bytes, or the file, which `stack` closes."""
+        return self.content if isinstance(self.content, bytes) else stack.enter_context(self.content.open("rb"))
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """A call.
+    """A request, and how to read its answer.
 
     Attributes:
-        path: below the server's address, escaped.
-        read: makes the result of a good answer; it raises ApiError for one that it cannot read.
-        repeatable: to be asked twice is the same as to be asked once.
-        params, form: values by name; a list stands for several of one name.
-        content: a JSON body; `form` is sent where there are `files`.
-        wait_s: seconds for each piece of the answer, if not the client's own.
+        path: relative to the server's base URL, percent-encoded.
+        read: turns a successful answer into the result; raises ApiError when it cannot.
+        repeatable: whether sending the request twice has the same effect as sending it once.
+        params, form: values by name; a list gives several values for one name.
+        content: a JSON body; calls with `files` send a `form` instead.
+        timeout_s: timeout for each piece of the answer; the client's own when None.
     """
 
     method: str
@@ -74,30 +77,30 @@ class Call(Generic[T]):
     form: Mapping[str, Any] = field(default_factory=dict)
     files: Sequence[Upload] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    wait_s: float | None = None
+    timeout_s: float | None = None
 
     def result(self, outcome: Outcome) -> T:
-        """Return what the answer says.
+        """Return the result of the call.
 
         Raises:
-            ApiError: there is no answer, it is an error, or it cannot be read.
+            ApiError: there is no answer, or it is an error or unreadable.
         """
         if isinstance(outcome, httpx.RequestError):
-            raise no_answer(outcome) from outcome
+            raise missing_answer(outcome) from outcome
         if not outcome.is_success:
-            raise error_of(outcome)
+            raise error_from(outcome)
         return self.read(outcome)
 
 
 @contextmanager
-def request_of(call: Call[Any], http: httpx.Client | httpx.AsyncClient) -> Iterator[httpx.Request]:
-    """Give the request of one try; its files are open while the block runs.
+def build_request(call: Call[Any], http: httpx.Client | httpx.AsyncClient) -> Iterator[httpx.Request]:
+    """Build the request of one attempt; its files stay open while the block runs.
 
     Raises:
         OSError: a file cannot be read.
     """
-    with ExitStack() as opened:
-        files = [(one.field, (one.name, one.opened(opened))) for one in call.files]
+    with ExitStack() as stack:
+        files = [(upload.field, (upload.name, upload.open(stack))) for upload in call.files]
         yield http.build_request(
             call.method,
             call.path,
@@ -106,57 +109,60 @@ def request_of(call: Call[Any], http: httpx.Client | httpx.AsyncClient) -> Itera
             data=call.form or None,
             files=files or None,
             headers=call.headers,
-            timeout=httpx.USE_CLIENT_DEFAULT if call.wait_s is None else call.wait_s,
+            timeout=httpx.USE_CLIENT_DEFAULT if call.timeout_s is None else call.timeout_s,
         )
 
 
-def as_method(method: Callable[..., Any], build: Callable[..., Any]) -> None:
-    """Give a client's method the name, the documentation and the signature of the function that builds its call."""
+def document_method(method: Callable[..., Any], build: Callable[..., Any]) -> None:
+    """Give a client method the name, docstring and signature of `build`, the function that builds its call."""
     update_wrapper(method, build)
     signature = inspect.signature(build)
-    me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature.replace(parameters=[me, *signature.parameters.values()])  # type: ignore[attr-defined]
+    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [self_parameter, *signature.parameters.values()]
+    method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
 
 
-def escaped(listing_id: str) -> str:
-    """Return an id as one part of a path."""
-    return quote(listing_id, safe="")
+def path_segment(record_id: str) -> str:
+    """Return an id percent-encoded as one segment of a path."""
+    return quote(record_id, safe="")
 
 
-def json_call(path: str, asked: msgspec.Struct, into: type[T], *, method: str = "POST", repeatable: bool) -> Call[T]:
-    """Return a call that sends JSON and is answered with JSON.
+def json_call(
+    path: str, body: msgspec.Struct, answer_type: type[T], *, method: str = "POST", repeatable: bool
+) -> Call[T]:
+    """Return a call that sends JSON and expects JSON.
 
     Raises:
-        ValueError: a number is not finite. (msgspec would send null for it: a filter would be lost without a word.)
+        ValueError: a number is not finite. msgspec would send null, and so silently drop a filter.
     """
     headers = {"Content-Type": "application/json"}
-    content = json.dumps(msgspec.to_builtins(asked), allow_nan=False).encode()
-    return Call(method, path, json_of(into), repeatable=repeatable, content=content, headers=headers)
+    content = json.dumps(msgspec.to_builtins(body), allow_nan=False).encode()
+    return Call(method, path, json_reader(answer_type), repeatable=repeatable, content=content, headers=headers)
 
 
-def json_of(into: type[T]) -> Callable[[httpx.Response], T]:
-    """Return what reads a JSON answer; fields that a newer server adds are left out."""
+def json_reader(answer_type: type[T]) -> Callable[[httpx.Response], T]:
+    """Return a function that decodes a JSON answer and ignores fields that a newer server adds."""
 
     def read(response: httpx.Response) -> T:
         try:
-            return msgspec.json.decode(response.content, type=into)
+            return msgspec.json.decode(response.content, type=answer_type)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise unreadable(response, f"what is not a {into.__name__} ({error})") from error
+            raise unreadable_answer(response, f"no valid {answer_type.__name__} ({error})") from error
 
     return read
 
 
-def bytes_of(media_type: str) -> Callable[[httpx.Response], bytes]:
-    """Return what reads an answer whose media type begins so."""
+def bytes_reader(media_type: str) -> Callable[[httpx.Response], bytes]:
+    """Return a function that returns the body of an answer whose media type starts with `media_type`."""
 
     def read(response: httpx.Response) -> bytes:
-        found = response.headers.get("content-type", "nothing")
-        if not found.startswith(media_type):
-            raise unreadable(response, f"{found}, not {media_type}")
+        actual = response.headers.get("content-type", "nothing")
+        if not actual.startswith(media_type):
+            raise unreadable_answer(response, f"{actual} instead of {media_type}")
         return response.content
 
     return read
 
 
-def nothing(_response: httpx.Response) -> None:
-    """Read an answer that says nothing."""
+def no_content(_response: httpx.Response) -> None:
+    """Ignore the body of an answer."""

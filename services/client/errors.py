@@ -1,10 +1,10 @@
-"""The errors of the client, as one small tree, made from the problem details (RFC 9457) that a server answers.
+"""The errors of the client, made from the problem details (RFC 9457) of the server.
 
-ApiError          what the server answered is no answer of Lookalike, or has no class below
-├── NotFound         404: the thing named does not exist
-├── Rejected         any other 4xx: what was sent is not accepted, or fits the state of things not any more
-├── Refused          401, 403: no API key, not a good one, or its role is not enough
-└── Unavailable      429, 5xx, or no whole answer: it may be answered later
+ApiError          an answer that is not from a Lookalike server, or that no class below covers
+├── NotFound         404: the listing, photo, job or model does not exist
+├── Rejected         any other 4xx: the request is invalid, or conflicts with the current state
+├── Refused          401, 403: the API key is missing, unknown or revoked, or its role is too low
+└── Unavailable      429, 5xx, or no complete answer: a later attempt may succeed
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.backoff import retry_after_s
+from services.backoff import retry_after
 
 if TYPE_CHECKING:
     import httpx
 
 NO_ANSWER = 0
-"""The status of an error that is not an answer's."""
+"""The `status` of an error without an answer."""
 
 _REQUEST_ID = "X-Request-ID"
-_LONGEST_DETAIL = 200
-"""Characters that are shown of an answer that is no problem of ours, such as a proxy's."""
+_FOREIGN_DETAIL_LIMIT = 200
+"""Characters shown of an error that is not problem details, such as a proxy's HTML page."""
 
 
 class ApiError(Exception):
-    """A call has failed.
+    """A call failed.
 
     Attributes:
-        status: of the answer; `NO_ANSWER`, 0, where there was none.
-        title: what kind of problem it is.
-        detail: what was wrong, and what to do.
-        field: the field of the request that is at fault.
-        reason: the reason code, as it stands in rejects.csv, of a photo or listing that is not accepted.
-        request_id: what the server's log calls the request.
-        retry_after_s: seconds after which the server asks to try again.
+        status: the HTTP status; `NO_ANSWER`, 0, without an answer.
+        title: the kind of problem.
+        detail: what is wrong, and what to do.
+        field: the request field at fault.
+        reason: the reason code of a rejected photo or listing, as in rejects.csv.
+        request_id: id of the request in the server's log.
+        retry_after_s: seconds after which the server asks to retry.
     """
 
     def __init__(
@@ -58,22 +58,22 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """The thing named does not exist."""
+    """The listing, photo, job or model does not exist."""
 
 
 class Rejected(ApiError):
-    """What was sent is not accepted."""
+    """The request is invalid, or conflicts with the current state."""
 
 
 class Refused(ApiError):
-    """There is no API key, not a good one, or its role is not enough."""
+    """The API key is missing, unknown or revoked, or its role is too low."""
 
 
 class Unavailable(ApiError):
-    """The server cannot answer now, or does not answer at all."""
+    """The server cannot answer now, or gave no complete answer."""
 
 
-class _Fault(msgspec.Struct):
+class _InvalidField(msgspec.Struct):
     key: str | None = None
 
 
@@ -82,33 +82,33 @@ class _Problem(msgspec.Struct):
     detail: str = ""
     reason: str | None = None
     field: str | None = None
-    errors: list[_Fault] | None = None
+    errors: list[_InvalidField] | None = None
 
 
-def error_of(response: httpx.Response) -> ApiError:
-    """Return the error that an answer, read to its end, stands for."""
+def error_from(response: httpx.Response) -> ApiError:
+    """Return the error for an error answer whose body has been read."""
     status, problem = response.status_code, _problem(response)
-    named = problem.field or next((fault.key for fault in problem.errors or () if fault.key), None)
+    field = problem.field or next((invalid.key for invalid in problem.errors or () if invalid.key), None)
     return _class_of(status)(
         status,
         problem.title,
         problem.detail,
-        field=named,
+        field=field,
         reason=problem.reason,
         request_id=response.headers.get(_REQUEST_ID),
-        retry_after_s=retry_after_s(response.headers),
+        retry_after_s=retry_after(response.headers),
     )
 
 
-def no_answer(error: httpx.RequestError) -> Unavailable:
-    """Return the error that stands for an answer that did not come, or not to its end."""
-    asked = f"{error.request.method} {error.request.url}"
-    return Unavailable(NO_ANSWER, "No answer", f"{asked} was not answered ({str(error) or type(error).__name__}).")
+def missing_answer(error: httpx.RequestError) -> Unavailable:
+    """Return the error for a request that got no complete answer."""
+    request, problem = error.request, str(error) or type(error).__name__
+    return Unavailable(NO_ANSWER, "No answer", f"{request.method} {request.url} got no complete answer ({problem}).")
 
 
-def unreadable(response: httpx.Response, problem: str) -> ApiError:
-    """Return the error that stands for an answer which says that all is well, and cannot be read."""
-    detail = f"{response.request.method} {response.request.url} is answered by {problem}. Is this a Lookalike server?"
+def unreadable_answer(response: httpx.Response, content: str) -> ApiError:
+    """Return the error for a successful answer with the wrong `content`."""
+    detail = f"{response.request.method} {response.request.url} returned {content}. Is this a Lookalike server?"
     request_id = response.headers.get(_REQUEST_ID)
     return ApiError(response.status_code, "The answer cannot be read", detail, request_id=request_id)
 
@@ -126,5 +126,5 @@ def _class_of(status: int) -> type[ApiError]:
 def _problem(response: httpx.Response) -> _Problem:
     try:
         return msgspec.json.decode(response.content, type=_Problem)
-    except (msgspec.MsgspecError, UnicodeDecodeError):  # from something between the server and us
-        return _Problem(response.reason_phrase or "An error", response.text[:_LONGEST_DETAIL])
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # not from Lookalike, but from a proxy in front of it
+        return _Problem(response.reason_phrase or "Unknown error", response.text[:_FOREIGN_DETAIL_LIMIT])

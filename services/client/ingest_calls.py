@@ -1,4 +1,4 @@
-"""The calls of the ingest app. `Client` and `AsyncClient` have each as a method. Any may raise Refused, Unavailable."""
+"""The calls of the ingest app, each a method of `Client` and `AsyncClient`. All may raise Refused and Unavailable."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import msgspec
 
-from services.client.calls import Call, Upload, bytes_of, escaped, json_call, json_of, nothing
-from services.client.errors import unreadable
+from services.client.calls import Call, Upload, bytes_reader, json_call, json_reader, no_content, path_segment
+from services.client.errors import unreadable_answer
 from services.wire import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer
 
 if TYPE_CHECKING:
@@ -24,134 +24,134 @@ if TYPE_CHECKING:
 
 
 def add_listing(listing: NewListing, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:
-    """Add a listing, with these photos or those whose URLs it has. It is not tried again; `replace_listing` is.
+    """Add a listing, with photo files or with the photo URLs that it names. Not retried; `replace_listing` is.
 
     Raises:
-        Rejected: there is one of this id (409); or it is not accepted (`field` and `reason` say why), or a photo.
+        Rejected: the id exists (409), or the listing or a photo is invalid (see `field` and `reason`).
     """
-    return _written("POST", "/v1/listings", listing, photos, repeatable=False)
+    return _write_call("POST", "/v1/listings", listing, photos, repeatable=False)
 
 
 def replace_listing(listing_id: str, listing: WholeListing, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:
-    """Make a listing be as given, with these photos and no others; add it if there is none of this id.
+    """Replace a listing and all its photos, or add it if the id is new.
 
     Raises:
-        Rejected: it is not accepted (`field` and `reason` say why), or a photo.
+        Rejected: the listing or a photo is invalid (see `field` and `reason`).
     """
-    return _written("PUT", f"/v1/listings/{escaped(listing_id)}", listing, photos)
+    return _write_call("PUT", f"/v1/listings/{path_segment(listing_id)}", listing, photos)
 
 
 def change_listing(listing_id: str, change: ListingChange, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:
-    """Change what is stated of a listing; photos replace all that it has.
+    """Change some fields of a listing; photos, if any are given, replace all its photos.
 
     Raises:
         NotFound: there is no such listing.
-        Rejected: it is not accepted (`field` and `reason` say why), or a photo.
-        ValueError: photos are sent as files, and a field is to become empty: a form cannot say that.
+        Rejected: the listing or a photo is invalid (see `field` and `reason`).
+        ValueError: photo files are given and a field is cleared, which a form cannot express.
     """
-    empty = [name for name, value in msgspec.to_builtins(change).items() if value is None or not str(value).strip()]
-    if photos and empty:
-        raise ValueError(f"{', '.join(empty)}: make it empty with a call of its own, without photos as files.")
-    return _written("PATCH", f"/v1/listings/{escaped(listing_id)}", change, photos)
+    cleared = [name for name, value in msgspec.to_builtins(change).items() if value is None or not str(value).strip()]
+    if photos and cleared:
+        raise ValueError(f"Cannot clear {', '.join(cleared)} together with photo files. Clear it in a separate call.")
+    return _write_call("PATCH", f"/v1/listings/{path_segment(listing_id)}", change, photos)
 
 
 def delete_listing(listing_id: str) -> Call[None]:
     """Delete a listing with its photos.
 
     Raises:
-        NotFound: there is no such listing; or there was, and the answer to a first try was lost.
+        NotFound: there is no such listing; also when a retry finds that the first attempt deleted it.
     """
-    return Call("DELETE", f"/v1/listings/{escaped(listing_id)}", nothing)
+    return Call("DELETE", f"/v1/listings/{path_segment(listing_id)}", no_content)
 
 
 def upload(
     listings: Path, *, photos_table: Path | None = None, photos: Path | None = None, idempotency_key: str | None = None
 ) -> Call[JobQueued]:
-    """Ingest files in bulk, as a job. With the same key and the same files it is still one job.
+    """Queue a job that ingests files. The same key with the same files returns the same job.
 
     Args:
-        listings: CSV, TSV, JSON Lines, Parquet; also gzipped. The names' endings tell the formats.
+        listings: CSV, TSV, JSON Lines or Parquet, optionally gzipped; the file name's ending selects the format.
         photos_table: CSV.
         photos: zip or tar.
-        idempotency_key: 1 to 255 characters; one is made up if there is none, so that the call may be tried again.
+        idempotency_key: 1 to 255 characters; generated when None, so that the call can be retried.
 
     Raises:
-        Rejected: a file is not accepted, or the key was used for other files (409).
+        Rejected: a file is invalid, or the key was used with other files (409).
         OSError: a file cannot be read.
     """
-    given = {"listings": listings, "photos_table": photos_table, "photos": photos}
-    files = [Upload.of(name, path) for name, path in given.items() if path is not None]
+    paths = {"listings": listings, "photos_table": photos_table, "photos": photos}
+    files = [Upload.of(name, path) for name, path in paths.items() if path is not None]
     headers = {"Idempotency-Key": uuid4().hex if idempotency_key is None else idempotency_key}
-    return Call("POST", "/v1/listings/bulk", json_of(JobQueued), files=files, headers=headers)
+    return Call("POST", "/v1/listings/bulk", json_reader(JobQueued), files=files, headers=headers)
 
 
 def job(job_id: str) -> Call[JobAnswer]:
-    """Return a job as it stands.
+    """Return the state of a job.
 
     Raises:
         NotFound: there is no such job.
     """
-    return Call("GET", f"/v1/jobs/{escaped(job_id)}", json_of(JobAnswer))
+    return Call("GET", f"/v1/jobs/{path_segment(job_id)}", json_reader(JobAnswer))
 
 
 def jobs(*, state: str | None = None, limit: int = 50, cursor: str | None = None) -> Call[JobList]:
-    """Return `limit` jobs, 1 to 200, newest first: those in a state; those older than an answer's cursor.
+    """Return up to `limit` jobs (1 to 200), newest first, optionally in one state or after an answer's `cursor`.
 
     Raises:
-        Rejected: there is no such state, or the cursor is not an answer's (`field`).
+        Rejected: the state or the cursor is invalid (see `field`).
     """
-    given = {"state": state, "limit": limit, "cursor": cursor}
-    params = {name: value for name, value in given.items() if value is not None}
-    return Call("GET", "/v1/jobs", json_of(JobList), params=params)
+    filters = {"state": state, "limit": limit, "cursor": cursor}
+    params = {name: value for name, value in filters.items() if value is not None}
+    return Call("GET", "/v1/jobs", json_reader(JobList), params=params)
 
 
 def rejects(job_id: str) -> Call[list[RejectAnswer]]:
-    """Return what a job did not accept.
+    """Return the records that a job rejected.
 
     Raises:
         NotFound: there is no such job.
     """
-    return Call("GET", f"/v1/jobs/{escaped(job_id)}/rejects", _rejects)
+    return Call("GET", f"/v1/jobs/{path_segment(job_id)}/rejects", _read_rejects)
 
 
 def cancel(job_id: str) -> Call[JobAnswer]:
-    """Cancel a queued job at once, a running one soon. It is not tried again.
+    """Cancel a queued job at once, or a running one at its next step. Not retried.
 
     Raises:
         NotFound: there is no such job.
-        Rejected: it has ended (409).
+        Rejected: the job has ended (409).
     """
-    return Call("POST", f"/v1/jobs/{escaped(job_id)}/cancel", json_of(JobAnswer), repeatable=False)
+    return Call("POST", f"/v1/jobs/{path_segment(job_id)}/cancel", json_reader(JobAnswer), repeatable=False)
 
 
 def reindex(*, model_version: str | None = None, force: bool = False) -> Call[JobQueued]:
-    """Build the indexes anew, as a job: for the live model or a registered one. It is not tried again.
+    """Queue a job that rebuilds the indexes, for the live model or a registered one. Not retried.
 
     Raises:
         NotFound: there is no such model.
     """
-    asked = ReindexRequest(model_version=model_version, force=force)
-    return json_call("/v1/admin/reindex", asked, JobQueued, repeatable=False)
+    body = ReindexRequest(model_version=model_version, force=force)
+    return json_call("/v1/admin/reindex", body, JobQueued, repeatable=False)
 
 
-def _written(
-    method: str, path: str, stated: msgspec.Struct, photos: Sequence[Photo], *, repeatable: bool = True
+def _write_call(
+    method: str, path: str, fields: msgspec.Struct, photos: Sequence[Photo], *, repeatable: bool = True
 ) -> Call[ListingWritten]:
     if not photos:
-        return json_call(path, stated, ListingWritten, method=method, repeatable=repeatable)
+        return json_call(path, fields, ListingWritten, method=method, repeatable=repeatable)
     return Call(
         method,
         path,
-        json_of(ListingWritten),
+        json_reader(ListingWritten),
         repeatable=repeatable,
-        form=msgspec.to_builtins(stated),
+        form=msgspec.to_builtins(fields),
         files=[Upload.of("photos", photo) for photo in photos],
     )
 
 
-def _rejects(response: httpx.Response) -> list[RejectAnswer]:
-    text = bytes_of("text/csv")(response).decode("utf-8", "replace")
+def _read_rejects(response: httpx.Response) -> list[RejectAnswer]:
+    text = bytes_reader("text/csv")(response).decode("utf-8", "replace")
     try:
         return msgspec.convert(list(csv.DictReader(io.StringIO(text, newline=""))), list[RejectAnswer], strict=False)
     except (msgspec.ValidationError, csv.Error) as error:
-        raise unreadable(response, f"what are not rejects ({error})") from error
+        raise unreadable_answer(response, f"no valid rejects ({error})") from error

@@ -1,4 +1,4 @@
-"""Which calls are tried again, how often, and after how long."""
+"""The client's retry policy."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
 
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
-_OURS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.PoolTimeout)
-"""Faults of this side: the server has not been asked."""
+_NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.PoolTimeout)
+"""Transport errors on this side: the server never got the request, and a retry would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Calls that may be repeated are, where no whole answer came, or a 429 or 503.
+    """The retry policy: repeatable calls are retried after a 429 or 503, or without a complete answer.
 
     Attributes:
-        tries: how often a call is made at most; 1 for never again.
-        pause_s: before the second try at most, twice as long before each further one. `Retry-After` goes before it.
-        longest_s: where the server asks for a longer pause, the call fails at once, and its error says how long.
+        tries: maximum number of attempts; 1 turns retries off.
+        pause_s: longest pause before the second attempt; it doubles with each further attempt. `Retry-After` wins.
+        longest_s: if the server asks for a longer pause, the call fails at once, and its error has that pause.
     """
 
     tries: int = 3
     pause_s: float = 0.5
     longest_s: float = 30.0
 
-    def pause_after(self, number: int, outcome: Outcome) -> float | None:
-        """Return the seconds to pause after try `number`, from 1; None where it was the last one."""
-        asked = None
+    def pause_after(self, attempt: int, outcome: Outcome) -> float | None:
+        """Return the seconds to pause after attempt `attempt`, counted from 1; None to give up."""
+        retry_after_s = None
         if isinstance(outcome, httpx.Response):
             if outcome.status_code not in _BUSY:
                 return None
-            asked = backoff.retry_after_s(outcome.headers)
-        elif not isinstance(outcome, httpx.TransportError) or isinstance(outcome, _OURS):
+            retry_after_s = backoff.retry_after(outcome.headers)
+        elif not isinstance(outcome, httpx.TransportError) or isinstance(outcome, _NEVER_SENT):
             return None
-        pause = backoff.pause_after(number, first_s=self.pause_s, asked_s=asked)
-        return pause if number < self.tries and pause <= self.longest_s else None
+        pause = backoff.retry_pause(attempt, first_s=self.pause_s, retry_after_s=retry_after_s)
+        return pause if attempt < self.tries and pause <= self.longest_s else None

@@ -1,4 +1,4 @@
-"""The calls of the search app. `Client` and `AsyncClient` have each as a method. Any may raise Refused, Unavailable."""
+"""The calls of the search app, each a method of `Client` and `AsyncClient`. All may raise Refused and Unavailable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.client.calls import Call, Upload, bytes_of, escaped, json_call, json_of
+from services.client.calls import Call, Upload, bytes_reader, json_call, json_reader, path_segment
 from services.wire import (
     BatchAnswer,
     BatchSearch,
@@ -26,67 +26,76 @@ if TYPE_CHECKING:
     from services.client.calls import Photo
     from services.wire import Recommendation
 
-_ANY: SearchFields = SearchFields()
+_DEFAULTS: SearchFields = SearchFields()
 
 
-def search(photo: Photo, fields: SearchFields = _ANY) -> Call[SearchAnswer]:
-    """Search by a photo that the server does not have.
+def search(photo: Photo, fields: SearchFields = _DEFAULTS) -> Call[SearchAnswer]:
+    """Search by a photo file.
 
     Raises:
-        Rejected: it is not a photo that is accepted (`reason` says why), or a field makes no sense (`field`).
+        Rejected: the photo (see `reason`) or a field (see `field`) is invalid.
     """
     return Call(
-        "POST", "/v1/search", json_of(SearchAnswer), form=msgspec.to_builtins(fields), files=[Upload.of("image", photo)]
+        "POST",
+        "/v1/search",
+        json_reader(SearchAnswer),
+        form=msgspec.to_builtins(fields),
+        files=[Upload.of("image", photo)],
     )
 
 
-def search_by(known: StoredSearch) -> Call[SearchAnswer]:
-    """Search by a listing, a stored photo, the photo of an earlier answer, or one at a public address: by one of them.
+def search_by(query: StoredSearch) -> Call[SearchAnswer]:
+    """Search by exactly one of: a listing, a stored photo, the photo of an earlier answer, a public photo URL.
 
     Raises:
         NotFound: there is no such listing or photo.
-        Rejected: it is not embedded yet (409), or a field makes no sense (`field`).
+        Rejected: it is not embedded yet (409), or a field is invalid (see `field`).
     """
-    return json_call("/v1/search", known, SearchAnswer, repeatable=True)
+    return json_call("/v1/search", query, SearchAnswer, repeatable=True)
 
 
-def similar(listing_id: str, fields: SearchFields = _ANY) -> Call[SearchAnswer]:
-    """Search by a listing's photos; the listing itself is left out.
+def similar(listing_id: str, fields: SearchFields = _DEFAULTS) -> Call[SearchAnswer]:
+    """Search by a listing's photos; the listing itself is not among the results.
 
     Raises:
         NotFound: there is no such listing.
-        Rejected: none of its photos is embedded yet (409), or a field makes no sense (`field`).
+        Rejected: none of its photos is embedded yet (409), or a field is invalid (see `field`).
     """
-    path = f"/v1/listings/{escaped(listing_id)}/similar"
-    return Call("GET", path, json_of(SearchAnswer), params=msgspec.to_builtins(fields))
+    path = f"/v1/listings/{path_segment(listing_id)}/similar"
+    return Call("GET", path, json_reader(SearchAnswer), params=msgspec.to_builtins(fields))
 
 
 def search_batch(queries: Sequence[StoredSearch]) -> Call[BatchAnswer]:
-    """Make 1 to 20 searches at once; each is answered, or has a problem of its own.
+    """Run 1 to 20 searches in one call; each gets its own answer or problem.
 
     Raises:
-        Rejected: there are more, or none.
+        Rejected: `queries` is empty or has more than 20.
     """
     return json_call("/v1/search/batch", BatchSearch(queries=list(queries)), BatchAnswer, repeatable=True)
 
 
-def recommend(taste: Recommendation) -> Call[SearchAnswer]:
-    """Search for a buyer who liked some listings and not others; all of those are left out.
+def recommend(judged: Recommendation) -> Call[SearchAnswer]:
+    """Recommend listings from liked and disliked ones, which are not among the results.
 
     Raises:
-        Rejected: it names nothing liked, an unknown listing, or weights that do not fit (`field`).
+        Rejected: no liked listing, an unknown listing, or unsuitable weights (see `field`).
     """
-    return json_call("/v1/recommend", taste, SearchAnswer, repeatable=True)
+    return json_call("/v1/recommend", judged, SearchAnswer, repeatable=True)
 
 
 def classify(photo: Photo, *, k: int = 5, crop: str | None = None) -> Call[Classification]:
-    """Return the `k`, 1 to 100, likeliest categories of a photo, or of its part `x,y,width,height`, in shares.
+    """Return the `k` most likely categories (1 to 100) of a photo or of a part of it.
+
+    Args:
+        photo: the photo.
+        k: number of categories.
+        crop: the part, as `x,y,width,height` in fractions of the photo's size.
 
     Raises:
-        Rejected: it is not a photo that is accepted (`reason` says why).
+        Rejected: the photo is invalid (see `reason`), or a field is.
     """
     form = {"k": k} if crop is None else {"k": k, "crop": crop}
-    return Call("POST", "/v1/classify", json_of(Classification), form=form, files=[Upload.of("image", photo)])
+    return Call("POST", "/v1/classify", json_reader(Classification), form=form, files=[Upload.of("image", photo)])
 
 
 def listing(listing_id: str) -> Call[ListingAnswer]:
@@ -95,54 +104,54 @@ def listing(listing_id: str) -> Call[ListingAnswer]:
     Raises:
         NotFound: there is no such listing.
     """
-    return Call("GET", f"/v1/listings/{escaped(listing_id)}", json_of(ListingAnswer))
+    return Call("GET", f"/v1/listings/{path_segment(listing_id)}", json_reader(ListingAnswer))
 
 
 def newest_listings(*, limit: int = 20, cursor: str | None = None) -> Call[NewestListings]:
-    """Return the listings that came last, 1 to 100 of them; those before them, with the `cursor` of an answer.
+    """Return the newest `limit` listings (1 to 100), or with an answer's `cursor` the older ones that follow.
 
     Raises:
-        Rejected: there is no such cursor.
+        Rejected: the cursor is invalid.
     """
     params = {"limit": limit} if cursor is None else {"limit": limit, "cursor": cursor}
-    return Call("GET", "/v1/listings", json_of(NewestListings), params=params)
+    return Call("GET", "/v1/listings", json_reader(NewestListings), params=params)
 
 
 def photo(photo_id: int) -> Call[bytes]:
-    """Return a photo's file, as it was ingested.
+    """Return a photo's file as ingested.
 
     Raises:
         NotFound: there is no such photo.
     """
-    return Call("GET", f"/v1/photos/{photo_id}", bytes_of("image/"))
+    return Call("GET", f"/v1/photos/{photo_id}", bytes_reader("image/"))
 
 
 def thumbnail(photo_id: int, *, size: int | None = None) -> Call[bytes]:
-    """Return a small WebP of a photo, whose longer side has `size` pixels, 64 to 512.
+    """Return a WebP thumbnail whose longer side has `size` pixels (64 to 512).
 
     Raises:
         NotFound: there is no such photo.
-        Rejected: it cannot be drawn so large.
+        Rejected: the size is out of range.
     """
     params = {} if size is None else {"size": size}
-    return Call("GET", f"/v1/photos/{photo_id}/thumbnail", bytes_of("image/"), params=params)
+    return Call("GET", f"/v1/photos/{photo_id}/thumbnail", bytes_reader("image/"), params=params)
 
 
 def duplicates(listing_id: str, *, k: int = 10) -> Call[list[Duplicate]]:
-    """Return the listings that have a copy of one of a listing's photos, then up to `k`, 0 to 100, similar ones.
+    """Return the listings that share a copied photo with a listing, then up to `k` similar ones (0 to 100).
 
     Raises:
         NotFound: there is no such listing.
     """
-    path = f"/v1/listings/{escaped(listing_id)}/duplicates"
-    return Call("GET", path, json_of(list[Duplicate]), params={"k": k})
+    path = f"/v1/listings/{path_segment(listing_id)}/duplicates"
+    return Call("GET", path, json_reader(list[Duplicate]), params={"k": k})
 
 
 def categories() -> Call[list[CategoryCount]]:
-    """Return every category, most listings first."""
-    return Call("GET", "/v1/categories", json_of(list[CategoryCount]))
+    """Return every category, the one with most listings first."""
+    return Call("GET", "/v1/categories", json_reader(list[CategoryCount]))
 
 
-def after(page: SearchAnswer, k: int) -> Call[SearchAnswer] | None:
-    """Return the call for the `k` results that follow a page; None where it is the last."""
+def next_page(page: SearchAnswer, k: int) -> Call[SearchAnswer] | None:
+    """Return the call for the `k` results after a page; None after the last page."""
     return None if page.cursor is None else search_by(StoredSearch(cursor=page.cursor, k=k))

@@ -109,7 +109,7 @@ class PhotoFetcher:
                 try:
                     return self._follow(url)
                 except _Transient as failure:
-                    pause = backoff.pause_after(number, first_s=self._limits.pause_s, asked_s=failure.pause_s)
+                    pause = backoff.retry_pause(number, first_s=self._limits.pause_s, retry_after_s=failure.pause_s)
                     if number == self._limits.tries or pause >= self._deadline.left:
                         raise PhotoRejected(
                             RejectReason.UNREACHABLE, f"{url} cannot be fetched: {failure}"
@@ -143,7 +143,7 @@ class PhotoFetcher:
                 except (KeyError, httpx.InvalidURL) as error:
                     raise PhotoRejected(RejectReason.BAD_URL, f"{url} redirects to nowhere") from error
             if response.status_code in _TRANSIENT_STATUSES:
-                raise _Transient(f"the server answers {response.status_code}", backoff.retry_after_s(response.headers))
+                raise _Transient(f"the server answers {response.status_code}", backoff.retry_after(response.headers))
             if response.status_code != HTTPStatus.OK:
                 problem = f"{url} cannot be fetched: the server answers {response.status_code}"
                 raise PhotoRejected(RejectReason.UNREACHABLE, problem)
