@@ -1,4 +1,4 @@
-"""`python -m services.cli` is `lookalike`."""
+"""Runs the `lookalike` command as `python -m services.cli`."""
 
 from services.cli.main import main
 

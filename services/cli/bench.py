@@ -10,7 +10,7 @@ from services.bench.embed_text import render
 from services.bench.ingest import bench_embedding, bench_ingesting
 from services.cli.bench_search import bench_search
 from services.cli.terminal.console import output, print_json, stage_bars
-from services.cli.terminal.opening import open_resources
+from services.cli.terminal.resources import open_resources
 
 if TYPE_CHECKING:
     from services.bench.ingest import IngestBenchmark

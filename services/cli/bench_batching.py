@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.terminal.console import output, print_json
-from services.cli.terminal.opening import open_resources
+from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
 
 

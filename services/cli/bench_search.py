@@ -8,7 +8,7 @@ import typer
 
 from services.bench.search import measure_search
 from services.cli.terminal.console import output, print_json, print_table, stage_bars
-from services.cli.terminal.opening import open_resources
+from services.cli.terminal.resources import open_resources
 
 if TYPE_CHECKING:
     from services.bench.search import SearchBenchmark

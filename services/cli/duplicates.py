@@ -1,4 +1,4 @@
-"""`lookalike duplicates`: listings with photos in common."""
+"""`lookalike duplicates`: list listings that share photos."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from db.rows import duplicates as stored
+from db.rows import duplicates as stored_duplicates
 from db.rows.duplicate_groups import Group, GroupState, groups
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
-from services.cli.terminal.opening import open_resources
+from services.cli.terminal.resources import open_resources
 from services.indexing.duplicates import DuplicateFinder
 from services.resources import Resources
 
@@ -17,30 +17,30 @@ _SHOWN = 50
 
 
 def duplicates(
-    find: Annotated[bool, typer.Option("--find", help="First look for the copies of photos that are due.")] = False,
-    state: Annotated[GroupState, typer.Option(help="Which groups.")] = GroupState.OPEN,
-    json: Annotated[bool, typer.Option("--json", help="Print all of them as JSON.")] = False,
+    find: Annotated[bool, typer.Option("--find", help="First compare the photos that were not compared yet.")] = False,
+    state: Annotated[GroupState, typer.Option(help="Review state of the groups to list.")] = GroupState.OPEN,
+    json: Annotated[bool, typer.Option("--json", help="Print all groups as JSON.")] = False,
 ) -> None:
-    """List groups of listings with photos in common, the largest first."""
+    """List groups of listings that share photos, the largest first."""
     with open_resources() as resources:
         if find:
             _find(resources)
         with resources.database.read() as session:
-            found = groups(stored.links(session), state)
+            found = groups(stored_duplicates.links(session), state)
     if json:
         print_json(found)
     else:
-        _show(found, state)
+        _print(found, state)
 
 
 def _find(resources: Resources) -> None:
     finder = DuplicateFinder(resources.database, resources.live, resources.photo_files, limits=resources.photo_limits)
     with stage_bars() as progress:
         found = finder.find(lambda so_far: progress("compare photos", so_far.photos, None))
-    console.print(f"{found.photos} photos were compared with those nearest to them; {found.pairs} pairs were found.")
+    console.print(f"Compared {found.photos} photos with their nearest neighbours; found {found.pairs} duplicate pairs.")
 
 
-def _show(found: list[Group], state: GroupState) -> None:
+def _print(found: list[Group], state: GroupState) -> None:
     rows = [
         (
             len(group.listing_ids),
@@ -50,6 +50,6 @@ def _show(found: list[Group], state: GroupState) -> None:
         )
         for group in found[:_SHOWN]
     ]
-    print_table(f"Groups, {state}", ["listings", "ids", "by photos that are", "undecided"], rows)
+    print_table(f"Groups, {state}", ["listings", "ids", "photos are", "undecided pairs"], rows)
     if len(found) > _SHOWN:
-        output.print(f"and {len(found) - _SHOWN} more: --json")
+        output.print(f"{len(found) - _SHOWN} more groups; --json prints all of them.")

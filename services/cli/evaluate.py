@@ -1,4 +1,4 @@
-"""`lookalike evaluate`: what a model is worth on listings that it has not seen, beside published baselines."""
+"""`lookalike evaluate`: measure a model on listings that it has not seen, and compare it with published baselines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from ml.evaluation.report.page import NAMES
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
-from services.cli.terminal.opening import open_resources
-from services.cli.train import choose_weights
+from services.cli.terminal.resources import open_resources
+from services.cli.train import find_weights
 from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 
 if TYPE_CHECKING:
@@ -21,66 +21,70 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Annotated[
-        str | None, typer.Option(help="A model version, or a bundle's folder.", show_default="the live model")
+        str | None, typer.Option(help="Model version, or folder of a model bundle.", show_default="the live model")
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="ImageNet weights for the baselines: a file, `download`, or `none` to skip them.")
+        str, typer.Option(help="ImageNet weights for the baselines: a file, `download`, or `none` for no baselines.")
     ] = "download",
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report.", show_default="reports/VERSION in the data directory")
     ] = None,
     unseen: Annotated[
-        bool, typer.Option("--unseen", help="Measure on every listing that the model has not seen, not its split's.")
+        bool, typer.Option("--unseen", help="Measure on all listings that the model has not seen.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report's figures as JSON.")] = False,
 ) -> None:
     """Measure a model on held-out listings, and write report.html and report.json.
 
-    Held out are the listings that the model's own split keeps for this; with --unseen, all that are neither among nor
-    the same item as those it was trained or validated on.
+    By default it measures on the listings that the model's own split held out. With --unseen it measures on all
+    listings that are neither in the model's training and validation sets nor the same item as a listing in them.
     """
     with open_resources() as resources, stage_bars() as progress:
-        chosen = choose_weights(weights, resources, progress)
-        wanted = EvaluationRequest(model=model, weights=chosen, out=out, unseen=unseen)
-        evaluation = evaluate_model(resources, wanted, progress=progress)
+        baseline_weights = find_weights(weights, resources, progress)
+        request = EvaluationRequest(model=model, weights=baseline_weights, out=out, unseen=unseen)
+        evaluation = evaluate_model(resources, request, progress=progress)
     if json:
         print_json(evaluation.report)
     else:
-        _show(evaluation)
-    console.print(f"Report: {evaluation.page}")
+        _print(evaluation)
+    console.print(f"Report: {evaluation.page}", soft_wrap=True)
 
 
-def _show(evaluation: Evaluation) -> None:
+def _print(evaluation: Evaluation) -> None:
     report = evaluation.report
     split, category = report.setup.split, report.category
-    rows = [("accuracy", _estimate(category.accuracy)), ("macro-F1", _estimate(category.macro_f1)), *_errors(category)]
+    rows = [
+        ("accuracy", _estimate(category.accuracy)),
+        ("macro-F1", _estimate(category.macro_f1)),
+        *_calibration_rows(category),
+    ]
     print_table(f"Category of {category.photos} photos of {split.measured} listings ({split.rule})", ["", ""], rows)
     if report.retrieval is not None:
-        _show_retrieval(report.retrieval)
+        _print_retrieval(report.retrieval)
 
 
-def _errors(category: CategoryReport) -> list[tuple[str, str]]:
+def _calibration_rows(category: CategoryReport) -> list[tuple[str, str]]:
     before = [] if category.before is None else [("before temperature scaling", f"{category.before.error:.3f}")]
     return [("expected calibration error", f"{category.after.error:.3f}"), *before]
 
 
-def _show_retrieval(retrieval: RetrievalReport) -> None:
+def _print_retrieval(retrieval: RetrievalReport) -> None:
     ratios = {ratio.figure: ratio.ratio for ratio in retrieval.ratios}
-    columns = ["", "ours", *(way.name for way in retrieval.baselines), *(["ratio"] if ratios else [])]
+    columns = ["", "ours", *(baseline.name for baseline in retrieval.baselines), *(["ratio"] if ratios else [])]
     rows = [
         (
             name,
             _estimate(getattr(retrieval.ours, figure)),
-            *(f"{getattr(way, figure).value:.3f}" for way in retrieval.baselines),
+            *(f"{getattr(baseline, figure).value:.3f}" for baseline in retrieval.baselines),
             *([_estimate(ratios[figure])] if ratios else []),
         )
         for figure, name in NAMES.items()
     ]
-    print_table(f"Search: {retrieval.queries} photos, each among {retrieval.gallery}", columns, rows)
+    print_table(f"Search by {retrieval.queries} photos among {retrieval.gallery}", columns, rows)
     if retrieval.skipped:
         output.print(f"No baselines: {retrieval.skipped}")
     else:
-        output.print("The ratio is ours over the better baseline. In brackets: 95 % intervals.")
+        output.print("Ratio: ours over the better baseline. In brackets: 95 % intervals.")
 
 
 def _estimate(estimate: Estimate | None) -> str:

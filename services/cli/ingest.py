@@ -1,4 +1,4 @@
-"""`lookalike ingest`."""
+"""`lookalike ingest`: load a listings file and its photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from db.rows import jobs
 from ml.sample import MODEL
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
-from services.cli.terminal.opening import open_resources
+from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
 from services.ingest.files.columns import Columns
 from services.ingest.files.rejects import write_rejects
@@ -23,20 +23,27 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    listings: Annotated[Path, typer.Argument(help="CSV, TSV, JSON Lines or Parquet; .gz too.")],
-    photos_table: Annotated[Path | None, typer.Option(help="CSV of photo id and listing id.")] = None,
+    listings: Annotated[Path, typer.Argument(help="Listings file: CSV, TSV, JSON Lines or Parquet, also as .gz.")],
+    photos_table: Annotated[Path | None, typer.Option(help="CSV file that maps photo ids to listing ids.")] = None,
     photo_dir: Annotated[Path | None, typer.Option(help="Folder with the photos.")] = None,
-    photo_zip: Annotated[Path | None, typer.Option(help="Zip or tar with the photos.")] = None,
-    fetch_photos: Annotated[bool, typer.Option("--fetch-photos", help="Fetch photos that rows name by URL.")] = False,
-    columns: Annotated[Path | None, typer.Option(help="TOML file that maps your columns to ours.")] = None,
-    rejects: Annotated[Path, typer.Option(help="Where to write what was not accepted.")] = Path("rejects.csv"),
+    photo_zip: Annotated[Path | None, typer.Option(help="Zip or tar archive with the photos.")] = None,
+    fetch_photos: Annotated[
+        bool, typer.Option("--fetch-photos", help="Download photos that the listings name by URL.")
+    ] = False,
+    columns: Annotated[Path | None, typer.Option(help="TOML file that maps your column names to ours.")] = None,
+    rejects: Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")] = Path(
+        "rejects.csv"
+    ),
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Clean listings, store and embed their photos, and update the indexes."""
+    """Clean listings, store and embed their photos, and update the indexes.
+
+    Run it again at any time: unchanged listings and photos are skipped, and an interrupted run continues.
+    """
     if photo_dir and photo_zip:
-        raise typer.BadParameter("give --photo-dir or --photo-zip, not both")
+        raise typer.BadParameter("use either --photo-dir or --photo-zip, not both")
     if not rejects.parent.is_dir():
-        raise BadInput(f"--rejects {rejects}: there is no folder {rejects.parent}.")
+        raise BadInput(f"--rejects {rejects}: the folder {rejects.parent} does not exist. Create it first.")
     inputs = IngestInputs(
         listings=listings,
         photos_table=photos_table,
@@ -44,7 +51,7 @@ def ingest(
         fetch_photos=fetch_photos,
         columns=Columns.from_toml(columns) if columns else Columns(),
     )
-    with open_resources(creating=True) as resources:
+    with open_resources(create=True) as resources:
         job_id = create_ingest_job(resources, inputs)
         with stage_bars() as progress:
             result = run_ingest(resources, job_id, inputs, progress)
@@ -52,29 +59,28 @@ def ingest(
         if json:
             print_json(result.summary)
         else:
-            show(result, rejects)
+            _print(result, rejects)
 
 
-def show(result: IngestResult, rejects: Path) -> None:
-    """Print what a run did."""
-    show_summary(result.summary, rejects)
+def _print(result: IngestResult, rejects: Path) -> None:
+    print_summary(result.summary, rejects)
     if result.embedding_seconds is None:
         console.print(
-            "There is no model yet, so nothing was embedded. Next: lookalike train. To try it without training, with a "
-            f"model that knows drawn items only: LOOKALIKE_MODEL={MODEL}",
+            "There is no model yet, so no photos were embedded. Next: lookalike train. To try search without training, "
+            f"set LOOKALIKE_MODEL={MODEL} (the demo's model, which knows only drawn items) and ingest again.",
             soft_wrap=True,
         )
         return
     embedded, seconds = result.summary.counts["photos_embedded"], result.embedding_seconds
     output.print(
         f"Embedded {embedded} photos in {seconds:.1f} s "
-        f"({embedded / seconds:.0f} photos/s from stored file to committed embedding), "
+        f"({embedded / seconds:.0f} photos/s, from stored file to committed embedding); "
         f"{result.summary.counts['photos_failed']} failed."
     )
 
 
-def show_summary(summary: IngestSummary, rejects: Path) -> None:
-    """Print a run's account."""
+def print_summary(summary: IngestSummary, rejects: Path) -> None:
+    """Print the counts of an ingest run, and the reasons for its rejects."""
     counts = summary.counts
     print_table(
         "Ingest",
@@ -82,8 +88,8 @@ def show_summary(summary: IngestSummary, rejects: Path) -> None:
         [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
     )
     if summary.reasons:
-        print_table("Not accepted, or not embedded", ["reason", "records"], summary.reasons.items())
-        output.print(f"Every one of them, with file, line and reason: {rejects}")
+        print_table("Rejected or not embedded", ["reason", "records"], summary.reasons.items())
+        output.print(f"File, line and reason of each record: {rejects}", soft_wrap=True)
 
 
 def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:
@@ -92,6 +98,6 @@ def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:
 
 
 def save_rejects(resources: Resources, job_id: str, path: Path) -> None:
-    """Write what a job did not accept as rejects.csv."""
+    """Write the rejected records of a job to a CSV file."""
     with resources.database.read() as session:
         write_rejects(path, jobs.rejects_of(session, job_id))

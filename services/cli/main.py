@@ -1,4 +1,4 @@
-"""The `lookalike` command: its sub-commands, and what every one of them does with an error."""
+"""The `lookalike` command: its sub-commands, and how errors end them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import typer
 
 from services.cli import (
     bench,
-    bench_batching,
-    bench_duplicates,
-    bench_freshness,
-    bench_import,
+    database,
     demo,
     duplicates,
     evaluate,
@@ -23,6 +20,7 @@ from services.cli import (
     search,
     serve,
     train,
+    verify,
     worker,
 )
 from services.cli.terminal.console import console, fail
@@ -35,33 +33,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("demo")(demo.demo)
-app.command("ingest")(ingest.ingest)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("export")(export.export)
-app.command("serve")(serve.serve)
-app.command("worker")(worker.worker)
-app.command("search")(search.search)
-app.command("classify")(search.classify)
-app.command("duplicates")(duplicates.duplicates)
-app.command("reindex")(index.reindex)
-app.command("verify")(index.verify)
+for command in (
+    demo.demo,
+    ingest.ingest,
+    train.train,
+    evaluate.evaluate,
+    export.export,
+    serve.serve,
+    worker.worker,
+    search.search,
+    search.classify,
+    duplicates.duplicates,
+    index.reindex,
+    verify.verify,
+):
+    app.command()(command)
 app.add_typer(index.index_app, name="index")
-app.add_typer(index.db_app, name="db")
+app.add_typer(database.db_app, name="db")
 app.add_typer(keys.keys_app, name="keys")
-bench.bench_app.command("requests")(bench_batching.bench_requests)
-bench.bench_app.command("freshness")(bench_freshness.bench_freshness)
-bench.bench_app.command("import")(bench_import.bench_import)
-bench.bench_app.command("duplicates")(bench_duplicates.bench_duplicates)
 app.add_typer(bench.bench_app, name="bench")
-
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command; an error of ours becomes one line on standard error and exit code 1."""
+    """Run the command. A LookalikeError or a full disk becomes one line on standard error and exit code 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     try:
         app()
@@ -70,8 +66,8 @@ def main() -> None:
     except Exception as error:
         if not is_storage_full(error):
             raise
-        fail(f"There is no room left on the disk ({error}). Free some, and run the same command again.")
+        fail(f"The disk is full ({error}). Free some space, then run the same command again.")
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:  # typer has turned KeyboardInterrupt into this
-            console.print("\nStopped. What was done so far is kept; run the same command to go on.")
+        if ended.code == _INTERRUPTED:  # typer's exit code for KeyboardInterrupt
+            console.print("\nStopped. Finished work is saved; run the same command again to continue.")
         raise

@@ -1,9 +1,8 @@
-"""`lookalike serve`: both apps on one port, in one process, or one of them."""
+"""`lookalike serve`: serve the search app and the ingest app in one process, or one of them."""
 
 from __future__ import annotations
 
 import gc
-import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +16,10 @@ import uvicorn
 
 from db.rows import keys
 from services.cli.terminal.console import console
-from services.cli.terminal.opening import open_resources
-from services.cli.terminal.waiting import await_stores
-from services.errors import BadInput, LookalikeError
+from services.cli.terminal.ports import check_port
+from services.cli.terminal.resources import open_resources
+from services.cli.terminal.wait_for_stores import wait_for_stores
+from services.errors import BadInput
 from services.ingest.app import create_app as create_ingest_app
 from services.ingest.app import ingest_part
 from services.search.app import create_app as create_search_app
@@ -35,13 +35,16 @@ if TYPE_CHECKING:
     from services.resources import Resources
     from services.settings import Settings
 
+    BackgroundWork = Callable[[threading.Event], None]
+    """Gets an event that is set when the server stops."""
+
 DEFAULT_PORT = 8000
 
 _STARTUP_FAILURE = 3
-"""Exit code where the server could not start, as uvicorn's own."""
+"""Exit code when the server cannot start; uvicorn uses the same."""
 
 GRACE_S = 10
-"""How long requests may take to end when the server stops; a job's events would never."""
+"""Time that open requests get to finish when the server stops; the event stream of a job would never end."""
 
 
 class ServedApp(StrEnum):
@@ -52,27 +55,22 @@ class ServedApp(StrEnum):
     INGEST = "ingest"
 
 
-class PortTaken(LookalikeError):
-    """Something else listens on the port."""
-
-    def __init__(self, host: str, port: int, remedy: str) -> None:
-        free = _next_free(host, port)
-        super().__init__(f"Port {port} on {host} is taken. Port {free} is free: {remedy.format(port=free)}.")
-
-
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
     app: Annotated[
-        ServedApp, typer.Option(help="What to serve; apart, they need PostgreSQL and Qdrant.")
+        ServedApp, typer.Option(help="App to serve. Separate apps need PostgreSQL and a Qdrant server.")
     ] = ServedApp.BOTH,
 ) -> None:
-    """Serve search and ingest on one port, or one of them, with the embedded stores or those that the settings name."""
+    """Serve the search app and the ingest app on one port, or only one of them.
+
+    Without settings it uses SQLite, FAISS and Qdrant Edge in the data directory.
+    """
     check_port(host, port)
-    with open_resources(creating=True) as resources:
+    with open_resources(create=True) as resources:
         if app != ServedApp.BOTH:
             _warn_of_embedded_stores(resources.settings)
-        await_stores(resources)
+        wait_for_stores(resources)
         _check_keys(resources, host)
         run(resources, host=host, port=port, app=app)
 
@@ -83,29 +81,36 @@ def run(
     host: str,
     port: int,
     app: ServedApp = ServedApp.BOTH,
-    beside: Callable[[threading.Event], None] | None = None,
+    work: BackgroundWork | None = None,
 ) -> None:
     """Serve until stopped.
 
     Args:
-        resources: what it serves.
-        host, port: where it listens.
-        app: which app.
-        beside: work to do on another thread while it serves; told by the event when to stop. What it raises stops the
-            server and is raised here.
+        resources: the stores and models that the app uses.
+        host, port: the address to listen on.
+        app: the app to serve.
+        work: runs on a thread while the server runs. If it raises, the server stops and the error is raised here.
 
     Raises:
-        ModelUnusable: the live model cannot be run as the settings want.
+        ModelUnusable: the live model cannot be run with these settings.
     """
     resources.ensure_generation()
     resources.load_live_model()
     resources.live.refresh()
     gc.collect()
-    gc.freeze()  # what is loaded by now lives as long as the process: looking through it again takes 0.1 s each time
-    console.print(f"Lookalike is at http://{host}:{port} (API: /docs). Stop it with Ctrl-C.")
-    server = uvicorn.Server(
+    gc.freeze()  # all objects so far live as long as the process; each collection would spend 0.1 s on them
+    console.print(f"Lookalike runs at http://{host}:{port} (API documentation: /docs). Press Ctrl-C to stop.")
+    server = _uvicorn_server(build_app(resources, app), host, port)
+    with background_work(server, work), suppress(KeyboardInterrupt):  # uvicorn raises it again after shutting down
+        server.run()
+    if not server.started:
+        sys.exit(_STARTUP_FAILURE)
+
+
+def _uvicorn_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
+    return uvicorn.Server(
         uvicorn.Config(
-            build_app(resources, app),
+            app,
             host=host,
             port=port,
             http=BoundedHttp,
@@ -115,20 +120,16 @@ def run(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    with beside_server(server, beside), suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
-        server.run()
-    if not server.started:
-        sys.exit(_STARTUP_FAILURE)
 
 
 @contextmanager
-def beside_server(server: uvicorn.Server, work: Callable[[threading.Event], None] | None) -> Iterator[None]:
-    """Run the work on a thread while the block runs, and stop the server where the work fails."""
+def background_work(server: uvicorn.Server, work: BackgroundWork | None) -> Iterator[None]:
+    """Run `work` on a thread during the block. If it raises, stop the server and raise the error after the block."""
     if work is None:
         yield
         return
     stopping = threading.Event()
-    with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
+    with ThreadPoolExecutor(1, thread_name_prefix="background-work") as executor:
         running = executor.submit(work, stopping)
         running.add_done_callback(lambda ended: setattr(server, "should_exit", True) if ended.exception() else None)
         try:
@@ -138,37 +139,8 @@ def beside_server(server: uvicorn.Server, work: Callable[[threading.Event], None
     running.result()
 
 
-def _warn_of_embedded_stores(settings: Settings) -> None:
-    """Say what a process that serves one app lacks to be one of several."""
-    needed = {
-        "LOOKALIKE_DATABASE_URL (PostgreSQL)": settings.sqlite_file is None,
-        "LOOKALIKE_QDRANT_URL": bool(settings.qdrant_url),
-    }
-    if lacking := " and ".join(name for name, is_set in needed.items() if not is_set):
-        console.print(
-            f"Warning: the apps share their stores only where {lacking} name servers; "
-            "what is embedded is for one process, which serves both.",
-            soft_wrap=True,
-        )
-
-
-def _check_keys(resources: Resources, host: str) -> None:
-    """Raise BadInput where strangers could reach a server that asks nobody for a key."""
-    with resources.database.read() as session:
-        guarded = keys.any_key(session) or resources.settings.allow_anyone
-    if not guarded and not _is_this_machine(host):
-        raise BadInput(
-            f"--host {host}: no API key was created, so that others could reach the server and do everything. "
-            "Create one (lookalike keys create --role admin), or set LOOKALIKE_ALLOW_ANYONE=true."
-        )
-
-
-def _is_this_machine(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
-
-
 def build_app(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Litestar:
-    """Return the search app, the ingest app, or one app that answers what they both answer."""
+    """Build the search app, the ingest app, or one app with the routes of both."""
     if app == ServedApp.SEARCH:
         return create_search_app(resources)
     if app == ServedApp.INGEST:
@@ -176,29 +148,33 @@ def build_app(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Litestar
     return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
 
 
-def check_port(host: str, port: int, *, remedy: str = "use --port {port}") -> None:
-    """Raise PortTaken, which names a free port and says how to take it, when `port` cannot be listened on."""
-    if not _is_free(host, port):
-        raise PortTaken(host, port, remedy)
+def _warn_of_embedded_stores(settings: Settings) -> None:
+    """Warn when a process that serves one app uses stores that other processes cannot open."""
+    servers = {
+        "LOOKALIKE_DATABASE_URL (PostgreSQL)": settings.sqlite_file is None,
+        "LOOKALIKE_QDRANT_URL": bool(settings.qdrant_url),
+    }
+    if missing := " and ".join(name for name, is_set in servers.items() if not is_set):
+        console.print(
+            "Warning: separate apps share their data only through a database server and a Qdrant server. "
+            f"Set {missing}, or serve both apps in one process.",
+            soft_wrap=True,
+        )
 
 
-def _is_address(host: str) -> bool:
+def _check_keys(resources: Resources, host: str) -> None:
+    """Raise BadInput if other machines could use the server without an API key."""
+    with resources.database.read() as session:
+        is_guarded = keys.any_key(session) or resources.settings.allow_anyone
+    if not is_guarded and not _is_loopback(host):
+        raise BadInput(
+            f"--host {host}: without an API key, everyone who reaches this address could read and change everything. "
+            "Create a key with `lookalike keys create --role admin`, or set LOOKALIKE_ALLOW_ANYONE=true."
+        )
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        ip_address(host)
-    except ValueError:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # another host name
         return False
-    return True
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def _next_free(host: str, port: int) -> int:
-    return next((candidate for candidate in range(port + 1, port + 200) if _is_free(host, candidate)), port + 200)

@@ -1,4 +1,4 @@
-"""`lookalike train`: fine-tune on the ingested listings."""
+"""`lookalike train`: fine-tune a model on the ingested listings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.network.imagenet_weights import imagenet_weights
 from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import TrainingError, read_recipe
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
-from services.cli.terminal.opening import open_resources
+from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
 from services.ingest.models.training import TorchMissing, TrainedModel, train_and_promote
 
@@ -28,55 +28,56 @@ if TYPE_CHECKING:
 def train(
     weights: Annotated[
         str,
-        typer.Option(help="ImageNet weights: a .safetensors or .pth file, a bundle's folder, `download`, or `none`."),
+        typer.Option(
+            help="ImageNet weights to start from: a .safetensors or .pth file, the folder of a model bundle, "
+            "`download`, or `none`."
+        ),
     ] = "download",
     recipe: Annotated[
-        Path | None, typer.Option(help="How to train: a TOML file like those in ml/training/recipe_files.")
+        Path | None, typer.Option(help="Training settings: a TOML file like those in ml/training/recipe_files.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make it live even if it is a worse model.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the model live even if it measures worse than the live one.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the measured quality as JSON.")] = False,
 ) -> None:
-    """Fine-tune ResNet-50 on the ingested listings, embed every photo with it, and make it live.
+    """Fine-tune ResNet-50 on the ingested listings, embed all photos with it, and make it live.
 
-    A training that was stopped goes on where it stood. On four GPUs: torchrun --nproc-per-node 4 -m services.cli train
+    An interrupted training continues where it stopped.
+    On four GPUs: torchrun --nproc-per-node 4 -m services.cli train
     """
-    if find_spec("torch") is None:  # said before anything is downloaded
+    if find_spec("torch") is None:  # before weights are downloaded
         raise TorchMissing
-    config = None if recipe is None else choose_recipe(recipe)
+    config = None if recipe is None else _read_recipe(recipe)
     with open_resources() as resources, stage_bars() as progress:
-        chosen = choose_weights(weights, resources, progress)
-        trained = train_and_promote(resources, weights=chosen, config=config, force=force, progress=progress)
+        start = find_weights(weights, resources, progress)
+        trained = train_and_promote(resources, weights=start, config=config, force=force, progress=progress)
     if trained is None:
         return
     if json:
         print_json(trained.bundle.metrics)
     else:
-        show(trained)
+        _print(trained)
 
 
-def choose_recipe(file: Path) -> TrainConfig:
-    """Return the recipe in `file`.
-
-    Raises:
-        BadInput: it cannot be read or used.
-    """
+def _read_recipe(file: Path) -> TrainConfig:
     try:
         return read_recipe(file)
     except TrainingError as error:
         raise BadInput(f"--recipe: {error}") from error
 
 
-def choose_weights(choice: str, resources: Resources, progress: Progress) -> Path | None:
-    """Return the weights file or bundle that `--weights` names; None means to start from random weights.
+def find_weights(choice: str, resources: Resources, progress: Progress) -> Path | None:
+    """Return the weights file or bundle that `--weights` names; None for `none`.
 
     Raises:
-        BadInput: the file is not there, or the download failed.
+        BadInput: the file does not exist, or the download failed.
     """
     if choice == "none":
         return None
     if choice != "download":
         if not choice or not Path(choice).exists():
-            raise BadInput(f"--weights {choice}: there is no such file or bundle.")
+            raise BadInput(f"--weights {choice}: no such file or folder. Use an existing one, `download` or `none`.")
         return Path(choice)
     try:
         return imagenet_weights(
@@ -87,24 +88,23 @@ def choose_weights(choice: str, resources: Resources, progress: Progress) -> Pat
         raise BadInput(str(error)) from error
 
 
-def show(trained: TrainedModel) -> None:
-    """Print what the model is worth on listings that it has not seen, and what was done with it."""
-    print_table("On held-out listings", ["", "measured"], figure_rows(trained.bundle.metrics))
+def _print(trained: TrainedModel) -> None:
+    print_table("Quality on held-out listings", ["", "measured"], metric_rows(trained.bundle.metrics))
     output.print(
-        f"Model {trained.bundle.version} is live as generation {trained.generation.id}: {trained.run.embedded} photos "
-        f"embedded at {trained.run.photos_per_second:.0f} photos/s."
+        f"Model {trained.bundle.version} is live as generation {trained.generation.id}. Embedded "
+        f"{trained.run.embedded} photos at {trained.run.photos_per_second:.0f} photos/s."
     )
     if failed := trained.run.failed:
         reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in failed).items())
         console.print(
-            f"{len(failed)} photos could not be embedded ({reasons}); "
-            "the next `lookalike ingest` of their files lists each in rejects.csv."
+            f"{len(failed)} photos could not be embedded ({reasons}). To list them in rejects.csv, "
+            "run `lookalike ingest` with their files again."
         )
     console.print("Next: lookalike serve")
 
 
-def figure_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Return each figure's name in words, and its value: shares with three digits, counts whole."""
+def metric_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return rows of a metric's name in words and its value: shares with three digits, counts as whole numbers."""
     return [
-        (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in figures.items()
+        (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in metrics.items()
     ]

@@ -1,4 +1,4 @@
-"""The command line: one-line errors with exit code 1, JSON for machines."""
+"""The command line: errors are one line with exit code 1, and `--json` prints JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from db.locks import holding
-from services.cli.demo import DemoRecord, only_builder
+from services.cli.demo import DemoRecord, hold_build_lock
 from services.cli.main import main
 from services.ingest.pipeline.job_progress import JobCancelled
 from tests.worlds import ingest, marketplace, resources_in
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lookalike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Runs a command in an empty folder and returns its exit code, standard output and standard error."""
+    """Run a command in an empty folder; return its exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path / "data"))
 
@@ -40,8 +40,8 @@ def lookalike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     return run
 
 
-def assert_one_line_error(outcome: tuple[int, str, str], words: str) -> None:
-    code, _, error = outcome
+def assert_one_line_error(result: tuple[int, str, str], words: str) -> None:
+    code, _, error = result
     assert code == 1
     (line,) = [line for line in error.splitlines() if line.startswith("Error: ")]
     assert error.endswith(line + "\n")
@@ -69,43 +69,43 @@ def test_help_lists_the_commands(lookalike) -> None:  # type: ignore[no-untyped-
     ],
     ids=lambda command: command[0],
 )
-def test_a_command_in_the_wrong_folder_says_so_and_makes_nothing_there(  # type: ignore[no-untyped-def]
+def test_reports_a_missing_database_and_creates_no_file(  # type: ignore[no-untyped-def]
     lookalike, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     assert_one_line_error(lookalike(*command), f"no database at {tmp_path / 'data' / 'lookalike.sqlite'}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_searching_without_a_model_says_what_to_do(lookalike, tmp_path: Path, jpeg: MakeJpeg) -> None:  # type: ignore[no-untyped-def]
+def test_search_without_a_model_suggests_training(lookalike, tmp_path: Path, jpeg: MakeJpeg) -> None:  # type: ignore[no-untyped-def]
     lookalike("db", "upgrade")
     (tmp_path / "a.jpg").write_bytes(jpeg())
     assert_one_line_error(lookalike("search", "a.jpg"), "lookalike train")
 
 
 @pytest.mark.parametrize("command", ["search", "classify"])
-def test_a_photo_that_is_not_there_is_named(lookalike, command: str) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_missing_photo_file(lookalike, command: str) -> None:  # type: ignore[no-untyped-def]
     lookalike("db", "upgrade")
     assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
 
 
-def test_keys_are_created_listed_and_revoked(lookalike, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, key, told = lookalike("keys", "create", "--role", "write", "--name", "importer")
+def test_creates_lists_and_revokes_keys(lookalike, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, key, messages = lookalike("keys", "create", "--role", "write", "--name", "importer")
     assert (code, key.split("_")[0]) == (0, "lk")
-    assert f"for the database at {tmp_path / 'data' / 'lookalike.sqlite'}" in told
-    _, out, told = lookalike("keys", "list", "--json")
+    assert f"for the database at {tmp_path / 'data' / 'lookalike.sqlite'}" in messages
+    _, out, messages = lookalike("keys", "list", "--json")
     (listed,) = json.loads(out)
-    assert str(tmp_path / "data" / "lookalike.sqlite") in told
+    assert str(tmp_path / "data" / "lookalike.sqlite") in messages
     assert (listed["name"], listed["role"], listed["key_id"]) == ("importer", "write", key.split("_")[1])
     assert lookalike("keys", "revoke", listed["key_id"])[0] == 0
     assert_one_line_error(lookalike("keys", "revoke", listed["key_id"]), "keys list")
     assert json.loads(lookalike("keys", "audit", "--json")[1]) == []
 
 
-def test_a_server_that_asks_nobody_for_a_key_does_not_listen_to_others(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_refuses_to_listen_beyond_this_machine_without_an_api_key(lookalike) -> None:  # type: ignore[no-untyped-def]
     assert_one_line_error(lookalike("serve", "--host", "0.0.0.0", "--port", "0"), "lookalike keys create")
 
 
-def test_an_interrupted_command_says_what_becomes_of_its_work(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_interrupted_command_says_that_it_can_be_continued(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
@@ -113,15 +113,15 @@ def test_an_interrupted_command_says_what_becomes_of_its_work(lookalike, monkeyp
     monkeypatch.setattr(Path, "is_file", interrupted)
     code, _, error = lookalike("train", "--weights", "weights.pth")
     assert code == 130
-    assert "run the same command to go on" in error
+    assert "run the same command again to continue" in error
 
 
-def test_a_setting_that_cannot_be_used_is_named(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_setting_with_an_invalid_value(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("LOOKALIKE_FETCH_ALLOW", "everywhere")
     assert_one_line_error(lookalike("index", "list"), "LOOKALIKE_FETCH_ALLOW")
 
 
-def test_a_variable_that_is_no_setting_is_named_with_the_one_that_is_meant(  # type: ignore[no-untyped-def]
+def test_warns_of_an_unknown_setting_and_suggests_the_closest_one(  # type: ignore[no-untyped-def]
     lookalike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("LOOKALIKE_PRECISON", "int8")
@@ -130,17 +130,17 @@ def test_a_variable_that_is_no_setting_is_named_with_the_one_that_is_meant(  # t
     (tmp_path / ".env").write_text("LOOKALIKE_BOGUS=1\nPOSTGRES_PASSWORD=x\n")
     lookalike("keys", "create", "--role", "read")
     assert [record.message for record in caplog.records] == [
-        "LOOKALIKE_BOGUS is no setting and has no effect. The README lists the settings.",
-        "LOOKALIKE_PRECISON is no setting and has no effect. Do you mean LOOKALIKE_PRECISION?",
+        "LOOKALIKE_BOGUS is not a setting and has no effect. The README lists the settings.",
+        "LOOKALIKE_PRECISON is not a setting and has no effect. Did you mean LOOKALIKE_PRECISION?",
     ]
 
 
-def test_one_of_the_apps_alone_is_told_that_its_stores_are_embedded(lookalike) -> None:  # type: ignore[no-untyped-def]
-    _, _, told = lookalike("serve", "--app", "search", "--host", "0.0.0.0", "--port", "0")
-    assert "LOOKALIKE_DATABASE_URL (PostgreSQL) and LOOKALIKE_QDRANT_URL" in told
+def test_warns_when_a_single_app_uses_embedded_stores(lookalike) -> None:  # type: ignore[no-untyped-def]
+    _, _, messages = lookalike("serve", "--app", "search", "--host", "0.0.0.0", "--port", "0")
+    assert "LOOKALIKE_DATABASE_URL (PostgreSQL) and LOOKALIKE_QDRANT_URL" in messages
 
 
-def test_a_generation_that_a_server_has_open_is_promoted_by_the_server(  # type: ignore[no-untyped-def]
+def test_refers_to_the_server_when_it_has_the_generation_open(  # type: ignore[no-untyped-def]
     lookalike, tmp_path: Path, tiny_bundle: Bundle
 ) -> None:
     with resources_in(tmp_path / "data", model=tiny_bundle) as serving:
@@ -153,7 +153,7 @@ def test_a_generation_that_a_server_has_open_is_promoted_by_the_server(  # type:
     assert (code, "Generation 1" in out) == (0, True)
 
 
-def test_the_demo_shows_where_a_key_goes_once_there_is_one(  # type: ignore[no-untyped-def]
+def test_the_demo_shows_where_to_put_the_api_key_once_one_exists(  # type: ignore[no-untyped-def]
     lookalike, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     home = tmp_path / "data"
@@ -166,28 +166,28 @@ def test_the_demo_shows_where_a_key_goes_once_there_is_one(  # type: ignore[no-u
     assert lookalike(*command)[1].count("curl -s -H 'Authorization: Bearer KEY'") == 3
 
 
-def test_the_demo_is_built_once_and_measured_on_all_of_its_listings(  # type: ignore[no-untyped-def]
+def test_builds_the_demo_once_and_measures_it_on_all_listings(  # type: ignore[no-untyped-def]
     lookalike, tmp_path: Path
 ) -> None:
     command = ("demo", "--no-serve", "--listings", "26", "--data-dir", str(tmp_path / "demo"))
-    code, out, told = lookalike(*command)
+    code, out, messages = lookalike(*command)
     assert code == 0
     assert re.search(r"category accuracy +\d", out)
-    assert "0 pairs of copies" in told
+    assert "0 duplicate pairs" in messages
     again = lookalike(*command)
-    assert "nothing to build" in again[2]
+    assert "is ready in" in again[2]
     assert "store photos" not in again[2]
 
 
-def test_a_demo_that_another_process_builds_is_waited_for(tmp_path: Path) -> None:
+def test_waits_for_another_process_that_builds_the_demo(tmp_path: Path) -> None:
     stopping = threading.Event()
     with resources_in(tmp_path) as resources, holding(resources.database, "demo"):
         stopping.set()
-        with pytest.raises(JobCancelled), only_builder(resources, stopping):
-            pytest.fail("two processes build one demo")
+        with pytest.raises(JobCancelled), hold_build_lock(resources, stopping):
+            pytest.fail("two processes build the same demo")
 
 
-def test_a_taken_port_is_named_with_a_free_one(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_suggests_a_free_port_when_the_port_is_in_use(lookalike) -> None:  # type: ignore[no-untyped-def]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -196,11 +196,11 @@ def test_a_taken_port_is_named_with_a_free_one(lookalike) -> None:  # type: igno
         assert_one_line_error(lookalike("demo", f"--port={port}"), 'make demo DEMO="--port')
 
 
-def test_a_listings_file_that_is_not_there_is_named(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_missing_listings_file(lookalike) -> None:  # type: ignore[no-untyped-def]
     assert_one_line_error(lookalike("ingest", "nothing.csv"), "nothing.csv")
 
 
-def test_search_verify_and_index_list_answer_json(  # type: ignore[no-untyped-def]
+def test_search_verify_and_index_list_print_json(  # type: ignore[no-untyped-def]
     lookalike, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:

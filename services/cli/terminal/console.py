@@ -1,4 +1,4 @@
-"""What commands print: progress on standard error, answers on standard output."""
+"""Prints progress and messages to standard error, and results to standard output."""
 
 from __future__ import annotations
 
@@ -27,25 +27,24 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LINE_EVERY_S = 30.0
-"""How often a long stage says how far it is where there is no terminal to draw a bar on."""
+"""Interval between progress lines of a long stage when there is no terminal for a progress bar."""
 
 console = Console(stderr=True, highlight=False)
 output = Console(highlight=False)
 
 
 def fail(message: str) -> NoReturn:
-    """Print one line on standard error and leave with exit code 1."""
+    """Print the message as one line on standard error, and exit with code 1."""
     sys.stderr.write(f"Error: {' '.join(message.split())}\n")
     sys.exit(1)
 
 
-def print_json(answer: object) -> None:
-    """Print a value object as one JSON document."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
+def print_json(result: object) -> None:
+    """Print a value object as a JSON document."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(result)).decode() + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as a table."""
     table = Table(
         *(Column(name, overflow="fold", min_width=len(name)) for name in columns),
         title=title,
@@ -67,9 +66,9 @@ class StageBars:
         self._printed_at = 0.0
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Show how far the stage is; a stage ends when the next one begins."""
+        """Show the progress of a stage; a new stage ends the one before it."""
         if stage not in self._tasks:
-            self._end_all()
+            self.end_all()
             self._tasks[stage] = self._bars.add_task(stage, total=total)
             self._printed_at = time.monotonic()
             if not console.is_terminal:
@@ -79,7 +78,8 @@ class StageBars:
             console.print(f"  {stage} ... {done}" + (f" of {total}" if total else ""))
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
-    def _end_all(self) -> None:
+    def end_all(self) -> None:
+        """Complete the bars of stages whose total was not known."""
         for task in self._bars.tasks:
             if task.total is None:
                 self._bars.update(task.id, total=max(task.completed, 1), completed=max(task.completed, 1))
@@ -87,17 +87,17 @@ class StageBars:
 
 @contextmanager
 def stage_bars() -> Iterator[StageBars]:
-    """Show progress bars while the block runs; without a terminal, a line per stage and half minute."""
+    """Show progress bars during the block; without a terminal, print a line per stage and another every 30 s."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<18}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left:"),
+        TextColumn("remaining:"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        shown = StageBars(bars)
-        yield shown
-        shown._end_all()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bars = StageBars(progress)
+        yield bars
+        bars.end_all()

@@ -12,7 +12,7 @@ from db.models import JobState
 from db.rows import embeddings, generations, jobs
 from ml.bundle.bundle import Bundle
 from ml.sample import MODEL, render_sample, write_sample_tables
-from services.cli.serve import beside_server
+from services.cli.serve import background_work
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.pipeline.job_progress import JobCancelled
 from services.ingest.sample import DrawnPhotos, find_copies, ingest_sample
@@ -134,7 +134,7 @@ def test_work_that_fails_beside_a_server_stops_it_and_is_told() -> None:
         while not server.should_exit:
             waited.wait(0.01)
 
-    with pytest.raises(OSError, match="disk full"), beside_server(server, fail):  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="disk full"), background_work(server, fail):  # type: ignore[arg-type]
         serve()
 
 
@@ -144,6 +144,6 @@ def test_work_beside_a_server_that_ends_is_told_to_stop() -> None:
     def work(stopping: threading.Event) -> None:
         stopped.append(stopping.wait(30))
 
-    with beside_server(SimpleNamespace(should_exit=False), work):  # type: ignore[arg-type]
+    with background_work(SimpleNamespace(should_exit=False), work):  # type: ignore[arg-type]
         pass
     assert stopped == [True]

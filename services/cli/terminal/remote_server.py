@@ -1,4 +1,4 @@
-"""Commands that ask a server, rather than open the data directory."""
+"""Lets a command ask a running server instead of opening the data directory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from services.errors import BadInput, LookalikeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Server = Annotated[str, typer.Option(help="Ask the server at this URL; without it, this data directory answers.")]
-Key = Annotated[str, typer.Option(envvar="LOOKALIKE_API_KEY", help="An API key of the server.", show_envvar=True)]
+Server = Annotated[
+    str, typer.Option(help="URL of a Lookalike server to ask. Without it, the command uses the local data directory.")
+]
+Key = Annotated[str, typer.Option(envvar="LOOKALIKE_API_KEY", help="API key for the server.", show_envvar=True)]
 
 
 @contextmanager
-def asking(server: str, key: str) -> Iterator[Client]:
-    """Give a client of the server.
+def open_client(server: str, key: str) -> Iterator[Client]:
+    """Open a client of the server at the URL `server`.
 
     Raises:
-        BadInput: the URL or the key cannot be one.
+        BadInput: the URL or the key is malformed.
         LookalikeError: the server does not answer, or answers with an error.
     """
     try:

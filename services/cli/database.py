@@ -1,0 +1,53 @@
+"""`lookalike db`: migrate and tidy the database."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import OperationalError
+
+from db import migrate
+from db.session import Database
+from services.cli.terminal.console import console, output, print_json
+from services.cli.terminal.resources import open_resources, read_settings
+from services.cli.terminal.wait_for_stores import retry_until_ready
+from services.ingest.jobs.tidy import tidy as remove_unused
+from services.resources import DatabaseAway
+
+db_app = typer.Typer(help="Manage the database.", no_args_is_help=True)
+
+
+@db_app.command("upgrade")
+def upgrade() -> None:
+    """Migrate the database to the tables of this version."""
+    settings = read_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.sql_url)
+    before, after = retry_until_ready(lambda: _upgrade(database), settings.wait_s)
+    database.close()
+    if before == after:
+        console.print(f"The database is up to date (revision {after}).")
+    else:
+        console.print(f"Upgraded the database: {before or 'empty'} -> {after}")
+
+
+@db_app.command("tidy")
+def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False) -> None:
+    """Remove change events that every index has read, and photo files that no listing uses.
+
+    `lookalike serve` does this daily.
+    """
+    with open_resources() as resources:
+        removed = remove_unused(resources)
+    if json:
+        print_json(removed)
+    else:
+        output.print(f"Removed {removed.events} events and {removed.photos} photos.")
+
+
+def _upgrade(database: Database) -> tuple[str | None, str]:
+    try:
+        return migrate.upgrade(database)
+    except OperationalError as error:
+        raise DatabaseAway(database, error) from error
