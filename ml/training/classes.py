@@ -1,7 +1,7 @@
-"""The classes that a network tells apart: subcategories where there are enough listings, else their category.
+"""The classes that a network is trained on: subcategories with enough listings, otherwise their category.
 
-A category such as "Home & Garden" holds sofas and shovels. Told which is which, the network learns from labels that it
-can see, and the probability of the category is the sum over its classes.
+A category such as "Home & Garden" holds sofas and shovels. Subcategories give the network labels that it can see; the
+probability of a category is the sum over its classes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ class Classes:
     """The classes of a network.
 
     Attributes:
-        categories: ascending names.
-        paths: each class's category path, ascending; its first level is the category, and deeper levels may be missing.
+        categories: names in ascending order.
+        paths: the category path of each class, in ascending order. The first level is the category; deeper levels may
+            be missing.
     """
 
     categories: tuple[str, ...]
@@ -30,23 +31,25 @@ class Classes:
 
     @property
     def category_of_class(self) -> tuple[int, ...]:
-        """Each class's category, as its place in `categories`."""
+        """The category of each class, as an index into `categories`."""
         return tuple(self.categories.index(path[0]) for path in self.paths)
 
     def class_of(self, photo: LabelledPhoto) -> int:
-        """Return the class that fits the photo's listing best: the longest path that its own begins with."""
+        """Return the class with the longest path that is a prefix of the photo's category path."""
         path = photo.category_path
         return next(self.paths.index(path[:n]) for n in range(len(path), 0, -1) if path[:n] in self.paths)
 
 
-def classes_of(photos: Sequence[LabelledPhoto], learnt_from: Sequence[LabelledPhoto], *, least: int) -> Classes:
-    """Return the classes for `photos`: their categories, and each path that `least` listings of `learnt_from` have.
+def classes_of(
+    photos: Sequence[LabelledPhoto], training_photos: Sequence[LabelledPhoto], *, min_listings: int
+) -> Classes:
+    """Return the categories of `photos`, and each path that at least `min_listings` training listings have.
 
-    A path counts for the listings below it, too; a listing is of the deepest path that is a class. With `least` 0 the
-    categories alone are classes.
+    A path counts every listing below it. With `min_listings` 0 only the categories are classes.
     """
-    path_of = {photo.listing_id: photo.category_path for photo in learnt_from}
+    path_of = {photo.listing_id: photo.category_path for photo in training_photos}
     listings = Counter(path[:depth] for path in path_of.values() for depth in range(2, len(path) + 1))
     categories = {photo.category for photo in photos}
-    paths = {(category,) for category in categories} | {path for path, count in listings.items() if count >= least > 0}
+    paths: set[tuple[str, ...]] = {(category,) for category in categories}
+    paths |= {path for path, count in listings.items() if count >= min_listings > 0}
     return Classes(tuple(sorted(categories)), tuple(sorted(paths)))

@@ -1,7 +1,7 @@
-"""Training in several processes that `torchrun` started, one for each GPU. Importing this imports torch.
+"""Training in several processes started by `torchrun`, one for each GPU. Importing this imports torch.
 
-Each process computes its share of every batch; the losses, which compare photos with each other, are computed from all
-shares. The gradients are those of one process with the whole batch.
+Each process computes its share of every batch. The losses compare photos with each other, so they are computed from
+all shares, and the gradients equal those of one process with the whole batch.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
-_PATIENCE = timedelta(hours=12)
-"""How long the others wait while the first process decodes and describes the photos."""
+_TIMEOUT = timedelta(hours=12)
+"""How long the other processes wait while the first one decodes and describes the photos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class TrainingProcesses:
     """The processes of one training.
 
     Attributes:
-        rank: this process's number, from 0; the first one alone reads photos, writes files and reports.
-        count: how many there are.
+        rank: number of this process, from 0; only the first reads photos, writes files and reports progress.
+        count: number of processes.
     """
 
     rank: int = 0
@@ -41,60 +41,60 @@ class TrainingProcesses:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that writes and reports."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def share(self, batch: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return this process's rows of a batch whose length `count` divides."""
+        """Return this process's rows of a batch; `count` must divide its length."""
         size = len(batch) // self.count
         return batch[self.rank * size : (self.rank + 1) * size]
 
-    def gather(self, shared: Tensor) -> Tensor:
-        """Return the rows of all processes, (count x b, ...), of this one's, (b, ...).
+    def gather(self, own_rows: Tensor) -> Tensor:
+        """Return the rows of all processes, (count x b, ...), from this process's rows, (b, ...).
 
-        Gradients flow back to this process's rows alone, so that each process adds its part to the sum: a loss of the
-        gathered rows must be multiplied by `count` before `backward`, since `wrap` averages.
+        Gradients flow back to this process's rows only. `data_parallel` averages the gradients of the processes, so
+        multiply a loss of gathered rows by `count` before `backward`.
         """
         if self.count == 1:
-            return shared
-        rows = [torch.empty_like(shared) for _ in range(self.count)]
-        dist.all_gather(rows, shared.detach())
-        rows[self.rank] = shared
+            return own_rows
+        rows = [torch.empty_like(own_rows) for _ in range(self.count)]
+        dist.all_gather(rows, own_rows.detach())
+        rows[self.rank] = own_rows
         return torch.cat(rows)
 
-    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """Return a module that computes as `model` does and averages the gradients of all processes."""
+    def data_parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Return a module with the same output that averages gradients over all processes."""
         if self.count == 1:
             return model
         return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
-    def agree(self, model: nn.Module) -> None:
-        """Give every process the first one's buffers: batch norms have seen other photos in each."""
+    def copy_buffers_from_first(self, model: nn.Module) -> None:
+        """Copy the first process's buffers to all others: each process's batch norms saw other photos."""
         if self.count > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, src=0)
 
-    def first_says(self, value: _Value) -> _Value:
-        """Return the first process's value in all of them: what decides must not differ by a rounding."""
+    def value_of_first(self, value: _Value) -> _Value:
+        """Return the first process's value in every process, so that rounding cannot make decisions differ."""
         if self.count == 1:
             return value
-        told = [value]
-        dist.broadcast_object_list(told, src=0)
-        return told[0]
+        values = [value]
+        dist.broadcast_object_list(values, src=0)
+        return values[0]
 
     def wait(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process gets here."""
         if self.count > 1:
             dist.barrier()
 
 
 def join_processes(device: torch.device) -> TrainingProcesses:
-    """Return the processes that `torchrun` started with this one, connected; without `torchrun` this one alone."""
+    """Connect to the other processes of `torchrun`; without `torchrun` return this process alone."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return TrainingProcesses()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
     return TrainingProcesses(dist.get_rank(), count)

@@ -1,4 +1,4 @@
-"""What is done with a network after its weights are fitted: a memory, a calibration, measures. Imports torch."""
+"""The steps after the weights are fitted: the memory, the calibration, the evaluation. Imports torch."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 
     from ml.bundle.calibration import Calibration
     from ml.network.model import LookalikeNet
+    from ml.training.decoded_photos import DecodedPhotos
     from ml.training.labels import SplitLabels
     from ml.training.recipes import TrainConfig
-    from ml.training.run import ReadablePhotos
-    from ml.training.tensorboard import Curves
+    from ml.training.tensorboard import TensorBoardLog
 
-_AT_ONCE = 4096
-"""Photos whose votes are counted at once: each takes as many numbers as there are photos in the memory."""
+_BATCH = 4096
+"""Photos whose votes are counted at once; each takes as many numbers as the memory has photos."""
 
 
-@torch.no_grad()  # not inference mode: what is remembered becomes part of the network, which export traces
-def remember(network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, config: TrainConfig) -> None:
-    """Let training photos vote on the category, as many as the recipe allows."""
+@torch.no_grad()  # not inference mode: the memory becomes part of the network, which export traces
+def fill_memory(
+    network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, *, config: TrainConfig
+) -> None:
+    """Store up to `config.memory` training photos in the network, where they vote on the category."""
     count = min(config.memory, len(labels.train))
     if count:
         chosen = labels.train[np.random.default_rng(config.seed).permutation(len(labels.train))[:count]]
@@ -39,9 +41,9 @@ def remember(network: LookalikeNet, descriptors: NDArray[np.float32], labels: Sp
 
 @torch.inference_mode()
 def calibrate_on_validation(
-    network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, categories: Sequence[str]
+    network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels, *, categories: Sequence[str]
 ) -> Calibration | None:
-    """Set the network's temperature, and return what else the validation photos teach."""
+    """Fit the calibration to the validation photos and set the network's temperature; None without such photos."""
     validation, train = labels.validation, labels.train
     if not len(validation):
         return None
@@ -61,31 +63,33 @@ def calibrate_on_validation(
 
 
 @torch.inference_mode()
-def measure(
+def evaluate_held_out(
     network: LookalikeNet,
     descriptors: NDArray[np.float32],
-    decoded: ReadablePhotos,
-    labels: SplitLabels,
+    decoded: DecodedPhotos,
+    *,
+    held_out: NDArray[np.int64],
     categories: Sequence[str],
 ) -> HeldOutMetrics:
-    chunks = [decoded.rows[start : start + _AT_ONCE] for start in range(0, len(decoded.rows), _AT_ONCE)]
-    predicted = [network.predict(torch.from_numpy(np.array(descriptors[rows]))) for rows in chunks]
+    """Measure the network on the held-out photos, rows of `decoded.pixels`."""
+    batches = [decoded.rows[start : start + _BATCH] for start in range(0, len(decoded.rows), _BATCH)]
+    predicted = [network.predict(torch.from_numpy(np.array(descriptors[rows]))) for rows in batches]
     vectors, probabilities = (torch.cat(parts) for parts in zip(*predicted, strict=True))
-    places = np.searchsorted(decoded.rows, labels.held_out.rows)
-    return evaluate(decoded.photos, vectors.numpy(), probabilities.numpy(), categories=categories, held_out=places)
+    indices = np.searchsorted(decoded.rows, held_out)
+    return evaluate(decoded.photos, vectors.numpy(), probabilities.numpy(), categories=categories, held_out=indices)
 
 
 @torch.inference_mode()
-def project(
+def log_projector(
     network: LookalikeNet,
     descriptors: NDArray[np.float32],
-    decoded: ReadablePhotos,
-    labels: SplitLabels,
-    curves: Curves,
+    decoded: DecodedPhotos,
+    *,
+    validation: NDArray[np.int64],
+    log: TensorBoardLog,
 ) -> None:
-    """Show the validation photos in TensorBoard's projector."""
-    rows = labels.validation.rows
-    vectors, _ = network.predict(torch.from_numpy(np.array(descriptors[rows])))
-    places = np.searchsorted(decoded.rows, rows)
-    curves.projector(vectors.numpy(), [decoded.photos[place].category for place in places], decoded.pixels[rows])
-    curves.end()
+    """Show the validation photos, rows of `decoded.pixels`, in TensorBoard's projector."""
+    vectors, _ = network.predict(torch.from_numpy(np.array(descriptors[validation])))
+    indices = np.searchsorted(decoded.rows, validation)
+    names = [decoded.photos[index].category for index in indices]
+    log.add_projector(vectors.numpy(), names, decoded.pixels[validation])

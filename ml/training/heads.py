@@ -1,7 +1,7 @@
-"""The two heads trained by themselves, on the whitened descriptors of a trunk that stays as it is.
+"""The two heads, trained on whitened descriptors of a frozen trunk.
 
-Whitening decorrelates the descriptor's components and evens out their variances, so the heads learn in seconds. It is
-an affine map, as the heads are, so it disappears into their weights afterwards. Importing this imports torch.
+Whitening decorrelates the components of a descriptor and evens out their variances, so the heads train in seconds. It
+is an affine map, as the heads are, so it is folded into their weights afterwards. Importing this imports torch.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     from ml.network.model import DescriptorPart, LookalikeNet
 
-_LEAST_VARIANCE = 1e-6
+_MIN_VARIANCE = 1e-6
 """Added to each variance: descriptors have a mean square of 1, and directions below this are rounding noise."""
 
 
 class Whitening(NamedTuple):
-    """The affine map that turns each part of a descriptor into fewer, decorrelated components.
+    """An affine map from each part of a descriptor to fewer, decorrelated components.
 
     Attributes:
-        bases: a float32 (channels, w) for each part.
-        offsets: float32 (w,) for each.
+        bases: float32 (channels, w) for each part.
+        offsets: float32 (w,) for each part.
     """
 
     bases: tuple[Tensor, ...]
@@ -40,14 +40,14 @@ class Whitening(NamedTuple):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """How many components come from each part."""
+        """The number of components of each part."""
         return tuple(basis.shape[1] for basis in self.bases)
 
     def __call__(self, descriptors: NDArray[np.float32]) -> Tensor:
-        """Return whitened descriptors, (n, w of all parts), of descriptors (n, d)."""
-        columns = _columns([len(basis) for basis in self.bases])
+        """Whiten descriptors (n, d) to (n, w of all parts)."""
+        columns = _column_slices([len(basis) for basis in self.bases])
         parts = zip(columns, self.bases, self.offsets, strict=True)
-        return torch.cat([_torch(descriptors[:, seen]) @ basis + offset for seen, basis, offset in parts], dim=1)
+        return torch.cat([_tensor(descriptors[:, part]) @ basis + offset for part, basis, offset in parts], dim=1)
 
 
 def fit_whitening(
@@ -58,27 +58,27 @@ def fit_whitening(
     size: int,
     power: float,
 ) -> Whitening:
-    """Return the map to each part's `size` principal components, made more alike.
+    """Fit the map from each part to its `size` principal components with more equal variances.
 
-    Each component is divided by its standard deviation to the power of `power`: 1 whitens, 0 leaves the variances as
-    they are, and between them components that are mostly noise are raised less. A part keeps at most n - 1 components,
-    since n photos span no more. The mean length of a part is then the square root of its size, as after whitening.
+    Each component is divided by its standard deviation to the power of `power`: 1 whitens, 0 keeps the variances, and
+    values between amplify noisy components less. A part keeps at most n - 1 components, since n photos span no more.
+    The mean length of a part is scaled to the square root of its size, as after whitening.
 
     Args:
         views: descriptors, (photos, d) each; one part of them at a time is read into memory.
-        rows: the photos to learn from.
-        parts: what the descriptors are made of.
+        rows: the training photos.
+        parts: the parts of a descriptor.
     """
-    columns = _columns([part.channels for part in parts])
-    fitted = [_fit_part([view[:, seen] for view in views], rows, size=size, power=power) for seen in columns]
+    columns = _column_slices([part.channels for part in parts])
+    fitted = [_fit_part([view[:, part] for view in views], rows, size=size, power=power) for part in columns]
     bases, offsets = zip(*fitted, strict=True)
     return Whitening(bases, offsets)
 
 
 class WhitenedHeads(nn.Module):
-    """A projection and a category head like the network's own, on whitened descriptors.
+    """A projection and a category head like the network's, on whitened descriptors.
 
-    Each sees the parts of the descriptor that it gains by; see `DescriptorPart`.
+    Each head reads the parts of the descriptor that improve it; see `DescriptorPart`.
     """
 
     def __init__(
@@ -90,23 +90,23 @@ class WhitenedHeads(nn.Module):
         classes: int,
         dropout: float = 0.0,
     ) -> None:
-        """`widths`: the whitened components of each of the `parts`; `item_size`: what the projection gives."""
+        """`widths`: the whitened components of each of the `parts`; `item_size`: components after the projection."""
         super().__init__()
-        self._for_items = _components(widths, [part.for_items for part in parts])
-        self._for_categories = _components(widths, [part.for_categories for part in parts])
+        self._for_items = _component_indices(widths, [part.for_items for part in parts])
+        self._for_categories = _component_indices(widths, [part.for_categories for part in parts])
         self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(len(self._for_items), item_size)
         self.category_head = nn.Linear(len(self._for_categories), classes)
 
     @torch.no_grad()
     def project_principal_components(self, whitened: Tensor) -> None:
-        """Begin with the projection that keeps most of the variance of `whitened`, (n, w).
+        """Initialise the projection with the principal components of `whitened`, (n, w).
 
-        Learning moves on from there; from a random projection it ends lower, because the pairs are few.
+        From a random projection training ends lower, because the pairs are few.
         """
         _, axes = torch.linalg.eigh(torch.cov(whitened[:, self._for_items].T))  # ascending
-        kept = min(self.projection.out_features, len(axes))
-        self.projection.weight[:kept] = axes[:, -kept:].T
+        count = min(self.projection.out_features, len(axes))
+        self.projection.weight[:count] = axes[:, -count:].T
         self.projection.bias.zero_()
 
     def forward(self, whitened: Tensor) -> Outputs:
@@ -117,13 +117,13 @@ class WhitenedHeads(nn.Module):
 
     @torch.no_grad()
     def fold_into(self, network: LookalikeNet, whitening: Whitening) -> None:
-        """Give `network` the heads that do to descriptors what these do to `whitening` of them."""
-        for seen, ours, theirs in (
+        """Set the heads of `network` to these heads after `whitening`."""
+        for components, ours, theirs in (
             (self._for_items, self.projection, network.projection),
             (self._for_categories, self.category_head, network.category_head),
         ):
             weight = ours.weight.new_zeros(len(ours.weight), sum(whitening.widths))
-            weight[:, seen] = ours.weight
+            weight[:, components] = ours.weight
             parts = zip(weight.split_with_sizes(whitening.widths, dim=1), whitening.bases, strict=True)
             theirs.weight.copy_(torch.cat([part @ basis.T for part, basis in parts], dim=1))
             theirs.bias.copy_(ours.bias + weight @ torch.cat(whitening.offsets))
@@ -133,26 +133,26 @@ def _fit_part(
     views: Sequence[NDArray[np.float32]], rows: NDArray[np.int64], *, size: int, power: float
 ) -> tuple[Tensor, Tensor]:
     """Return the basis, (c, w), and the offset, (w,), of one part, (photos, c) in each view."""
-    learnt = torch.cat([_torch(view[rows]) for view in views])
-    mean = learnt.mean(dim=0)
-    learnt -= mean
-    variances, axes = torch.linalg.eigh(learnt.T @ learnt / (len(learnt) - 1))  # ascending
-    width = min(size, len(axes), len(learnt) - 1)
-    variances = variances.clamp(min=0)  # rounding can leave some below
-    basis = axes[:, -width:] / (variances[-width:] + _LEAST_VARIANCE).pow(power / 2)
-    basis *= width**0.5 / (learnt @ basis).norm(dim=1).mean()
+    centred = torch.cat([_tensor(view[rows]) for view in views])
+    mean = centred.mean(dim=0)
+    centred -= mean
+    variances, axes = torch.linalg.eigh(centred.T @ centred / (len(centred) - 1))  # ascending
+    width = min(size, len(axes), len(centred) - 1)
+    variances = variances.clamp(min=0)  # rounding can make them negative
+    basis = axes[:, -width:] / (variances[-width:] + _MIN_VARIANCE).pow(power / 2)
+    basis *= width**0.5 / (centred @ basis).norm(dim=1).mean()
     return basis, -mean @ basis
 
 
-def _columns(widths: Sequence[int]) -> list[slice]:
-    """Return where the parts of these widths lie, one after another."""
+def _column_slices(widths: Sequence[int]) -> list[slice]:
+    """Return the columns of adjacent parts of these widths."""
     return [slice(*ends) for ends in pairwise(accumulate(widths, initial=0))]
 
 
-def _components(widths: Sequence[int], seen: Sequence[bool]) -> Tensor:
-    """Return the numbers of the whitened components of the parts that are seen."""
-    return torch.arange(sum(widths))[torch.tensor(seen).repeat_interleave(torch.tensor(widths))]
+def _component_indices(widths: Sequence[int], selected: Sequence[bool]) -> Tensor:
+    """Return the indices of the components of the selected parts."""
+    return torch.arange(sum(widths))[torch.tensor(selected).repeat_interleave(torch.tensor(widths))]
 
 
-def _torch(descriptors: NDArray[np.float32]) -> Tensor:
+def _tensor(descriptors: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.array(descriptors))

@@ -1,4 +1,4 @@
-"""What is known of photos, as arrays of integers: what losses and scores are computed from."""
+"""The labels of photos as integer arrays, for losses and validation scores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ml.evaluation.retrieval import integer_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What is known of n photos.
+    """The labels of n photos.
 
     Attributes:
-        rows: int64 (n,), where each photo's pixels or features lie.
-        classes: int64 (n,), the class of the network that it is of; a category has one or more.
+        rows: int64 (n,), the row of each photo's pixels or features.
+        classes: int64 (n,), the class of the network; a category has one or more.
         categories: int64 (n,).
-        items: int64 (n,); equal for photos of one item.
-        contents: int64 (n,); equal for photos of equal bytes.
+        items: int64 (n,), equal for photos of one item.
+        contents: int64 (n,), equal for photos of equal bytes.
     """
 
     rows: NDArray[np.int64]
@@ -39,7 +41,7 @@ class Labels:
         return len(self.rows)
 
     def __getitem__(self, batch: NDArray[np.int64]) -> Labels:
-        """Return the labels of some of the photos."""
+        """Return the labels of these photos."""
         return Labels(*(getattr(self, name)[batch] for name in self.__slots__))
 
 
@@ -60,22 +62,23 @@ def labels_of(
     items: Mapping[str, str],
     classes: Classes,
 ) -> SplitLabels:
-    """Return the labels of each side of a `split` of `photos`, which lie in `rows`, (n,)."""
+    """Return the labels of each side of a split.
+
+    Args:
+        photos: all n photos of the split.
+        rows: (n,), the row of each photo's pixels.
+        items: the item of each listing.
+    """
     everything = Labels(
         rows=rows,
         classes=np.array([classes.class_of(photo) for photo in photos], dtype=np.int64),
         categories=np.array([classes.categories.index(photo.category) for photo in photos], dtype=np.int64),
-        items=_codes([items[photo.listing_id] for photo in photos]),
-        contents=_codes([photo.sha256 for photo in photos]),
+        items=integer_codes([items[photo.listing_id] for photo in photos]),
+        contents=integer_codes([photo.sha256 for photo in photos]),
     )
-    place_of = {photo.photo_id: place for place, photo in enumerate(photos)}
+    index_of = {photo.photo_id: index for index, photo in enumerate(photos)}
 
     def side(chosen: Sequence[LabelledPhoto]) -> Labels:
-        return everything[np.array([place_of[photo.photo_id] for photo in chosen], dtype=np.int64)]
+        return everything[np.array([index_of[photo.photo_id] for photo in chosen], dtype=np.int64)]
 
     return SplitLabels(side(split.train), side(split.validation), side(split.held_out))
-
-
-def _codes(names: Sequence[str]) -> NDArray[np.int64]:
-    """Return an integer for each name, from 0, equal where the names are."""
-    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)

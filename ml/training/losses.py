@@ -1,4 +1,4 @@
-"""What training minimises. Importing this imports torch."""
+"""The losses that training minimises. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def contrastive_loss(vectors: Tensor, labels: Tensor, *, temperature: float) -> Tensor:
-    """Pull photos of one label (a listing, a category) together and push all others away.
+    """Pull photos with the same label (an item, a category) together, and push all others apart.
 
-    The supervised contrastive loss L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2); with two photos per listing
-    it is NT-Xent of Chen et al. 2020 (arXiv:2002.05709, eq. 1). Each photo is an anchor: the softmax over its
-    similarities to all others, divided by `temperature`, should fall on those of its own label.
+    The supervised contrastive loss L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2); with two photos per label it
+    is NT-Xent of Chen et al. 2020 (arXiv:2002.05709, eq. 1). Each photo is an anchor: the softmax over its similarities
+    to all others, divided by `temperature`, should fall on the photos with its own label.
 
     Args:
         vectors: float (B, d), unit length.
-        labels: int (B,), the label of each row; rows that are alone in theirs are no anchors.
+        labels: int (B,); a row whose label occurs once is not an anchor.
 
     Returns:
-        The mean over the anchors, a scalar; 0 when there is none.
+        The mean over the anchors, a scalar; 0 without anchors.
     """
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     positive = (labels[:, None] == labels[None, :]) & ~itself
@@ -37,10 +37,10 @@ def contrastive_loss(vectors: Tensor, labels: Tensor, *, temperature: float) -> 
 
 
 def classification_loss(logits: Tensor, classes: Tensor, *, weights: Tensor, label_smoothing: float) -> Tensor:
-    """Return the cross-entropy of logits (B, c) against classes (B,), each class counting as `weights` (c,) says.
+    """Return the cross-entropy of logits (B, c) against classes (B,), weighted by class with `weights` (c,).
 
-    `label_smoothing` is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567), because sellers file things
-    under the wrong category now and then.
+    Label smoothing spreads its share over all classes (Szegedy et al. 2016, arXiv:1512.00567): sellers sometimes pick
+    the wrong category.
     """
     return functional.cross_entropy(logits, classes, weight=weights, label_smoothing=label_smoothing)
 
@@ -48,7 +48,7 @@ def classification_loss(logits: Tensor, classes: Tensor, *, weights: Tensor, lab
 def class_weights(classes: NDArray[np.int64], count: int, *, power: float) -> Tensor:
     """Return a weight for each of `count` classes: its frequency among `classes`, (n,), to the power of -`power`.
 
-    0 leaves the classes as frequent as they are, 1 makes all count the same. The weights' mean over photos is 1.
+    Power 0 weights every photo equally, 1 every class equally. The mean weight over the photos is 1.
     """
     frequency = torch.bincount(torch.from_numpy(classes), minlength=count).clamp(min=1).float()
     weights = frequency.pow(-power)

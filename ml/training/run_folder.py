@@ -1,8 +1,8 @@
-"""What one training keeps on disk while it lasts, so that a killed one goes on where it stopped.
+"""The folder of a training run, from which a run that was stopped continues.
 
-A run's folder is named after everything that decides its outcome, so that the same command finds it again:
+The name is a hash of everything that decides the outcome, so the same command finds its folder again:
 
-    run-<12 hex digits>/   arrays that are whole (*.npy), a checkpoint, TensorBoard's curves, training.json
+    run-<12 hex digits>/   arrays (*.npy), checkpoints (*.pt), TensorBoard logs, training.json
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ _PREFIX = "run-"
 
 
 class RunBusy(RuntimeError):
-    """Another process is at the same training."""
+    """Another process runs the same training."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path}: another process is at this very training. Wait for it, or stop it.")
+        super().__init__(f"{path}: another process is running this training. Wait for it, or stop it.")
 
 
 class RunFolder:
-    """One run's folder. Arrays appear in it under their names only when they are whole."""
+    """The folder of one run. Arrays appear in it under their names once they are complete."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def of(cls, home: Path, inputs: object) -> RunFolder:
-        """Return the folder in `home` for `inputs`, JSON values: equal inputs have one folder."""
+        """Return the folder in `home` for `inputs`, JSON values; equal inputs share a folder."""
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         return cls(home / f"{_PREFIX}{digest[:12]}")
 
     def claim(self) -> None:
-        """Make the folder this object's own while it lives, and clear what abandoned runs beside it left.
+        """Lock the folder while this object lives, and clear the folders of abandoned runs next to it.
 
         Raises:
-            RunBusy: another process has it.
-            OSError: it cannot be made.
+            RunBusy: another process has locked the folder.
+            OSError: the folder cannot be made.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        ours = _locked(self.path)
-        if ours is None:
+        own_lock = _try_lock(self.path)
+        if own_lock is None:
             raise RunBusy(self.path)
-        weakref.finalize(self, ours.release)
+        weakref.finalize(self, own_lock.release)
         for other in self.path.parent.glob(f"{_PREFIX}*"):
-            if other != self.path and other.is_dir() and (lock := _locked(other)) is not None:
+            if other != self.path and other.is_dir() and (lock := _try_lock(other)) is not None:
                 RunFolder(other).clear()
                 lock.release()
 
     def array(
         self, name: str, shape: tuple[int, ...], dtype: DTypeLike, fill: Callable[[NDArray[Any]], None]
     ) -> NDArray[Any]:
-        """Return the array `name`, memory-mapped, read-only; `fill` writes it unless an earlier run has done so.
+        """Return the array `name`, memory-mapped and read-only; `fill` writes it unless an earlier run did.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the array cannot be written.
         """
         file = self.path / f"{name}.npy"
         if not file.exists():
@@ -76,17 +76,17 @@ class RunFolder:
             fill(writable)
             writable.flush()
             partial.rename(file)
-        found: NDArray[Any] = np.load(file, mmap_mode="r")
-        return found
+        array: NDArray[Any] = np.load(file, mmap_mode="r")
+        return array
 
     def clear(self) -> None:
-        """Remove the arrays and the checkpoint, which are large; the curves and the record stay."""
+        """Remove arrays, checkpoints and graphs, which are large; keep the TensorBoard logs and training.json."""
         for pattern in ("*.npy", "*.partial", "*.pt", "*.xml", "*.bin"):
             for file in self.path.glob(pattern):
                 file.unlink(missing_ok=True)
 
 
-def _locked(folder: Path) -> portalocker.Lock | None:
+def _try_lock(folder: Path) -> portalocker.Lock | None:
     lock = portalocker.Lock(folder / _LOCK, timeout=0, flags=portalocker.LOCK_EX | portalocker.LOCK_NB)
     try:
         lock.acquire()

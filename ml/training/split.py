@@ -1,6 +1,6 @@
-"""What a network is trained on: labelled photos, a split that leaks nothing, batches with both photos of a listing.
+"""The split into training, validation and held-out photos, with each item on one side only.
 
-Nothing here reads a file. Who is held out depends on the photos and the seed, not on the order the photos come in.
+The split depends on the photos and the seed, not on the order of the photos. Nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Photos to learn from, to choose and calibrate by, and to measure on: no item is on two sides.
+    """The photos of each side; no item is on two sides.
 
     Attributes:
-        train: what the weights are fitted to.
-        validation: when training stops, and how probabilities and scores are calibrated, is decided on these.
-        held_out: measured on once, at the end; nothing is decided on these.
+        train: the weights are fitted to these.
+        validation: used to decide when training stops, and to calibrate probabilities and scores.
+        held_out: measured on once, at the end; they decide nothing.
     """
 
     train: tuple[LabelledPhoto, ...]
@@ -39,13 +39,14 @@ class Split:
 def split_by_item(
     photos: Sequence[LabelledPhoto], items: Mapping[str, str], *, held_out: float, validation: float, seed: int
 ) -> Split:
-    """Set apart two shares of each category's listings, in (0, 1) together.
+    """Split the photos so that each category gives its shares of listings to `held_out` and `validation`.
 
-    Listings of one item stay together. An item counts for the category that most of its listings have, and is trained
-    on when it would overshoot the shares.
+    Listings of one item stay together. An item belongs to the category that most of its listings have; an item with
+    more listings than the share still needs goes to the training side.
 
     Args:
-        items: each listing's item, see `item_of_listing`.
+        items: the item of each listing, see `item_of_listing`.
+        held_out, validation: shares in (0, 1), less than 1 together.
     """
     side_of: dict[str, str] = {}
     rng = np.random.default_rng(seed)
@@ -53,11 +54,11 @@ def split_by_item(
         order = [groups[index] for index in rng.permutation(len(groups))]
         listings = sum(map(len, groups))
         for side, share in (("held_out", held_out), ("validation", validation)):
-            wanted = round(share * listings)
+            missing = round(share * listings)
             for group in order:
-                if len(group) <= wanted and group[0] not in side_of:
+                if len(group) <= missing and group[0] not in side_of:
                     side_of.update(dict.fromkeys(group, side))
-                    wanted -= len(group)
+                    missing -= len(group)
     sides = [side_of.get(photo.listing_id, "train") for photo in photos]
     return Split(
         *(
@@ -67,19 +68,21 @@ def split_by_item(
     )
 
 
-def item_of_listing(photos: Sequence[LabelledPhoto], alike: NDArray[np.int64] | None = None) -> dict[str, str]:
-    """Return, for each listing, the name of its item: the smallest listing id among those that show the same photos.
+def item_of_listing(
+    photos: Sequence[LabelledPhoto], near_duplicates: NDArray[np.int64] | None = None
+) -> dict[str, str]:
+    """Map each listing to its item, named after the smallest listing id among the listings that share photos.
 
-    The same are photos of equal bytes, and the pairs of rows `alike`, int64 (pairs, 2). Sameness is transitive: a
-    shares with b, b with c, so a, b and c are one item, listed three times.
+    Two listings share a photo if its bytes are equal, or if its rows are a pair in `near_duplicates`, int64 (pairs, 2).
+    Sharing is transitive: if a shares with b, and b with c, then a, b and c are one item.
     """
     names, listing_of = np.unique([photo.listing_id for photo in photos], return_inverse=True)
     _, content_of = np.unique([photo.sha256 for photo in photos], return_inverse=True)
-    # The listings and the contents are the nodes of a graph, in which a photo joins its listing to its content.
-    joined = [np.stack([listing_of, content_of + len(names)], axis=1)]
-    if alike is not None:
-        joined.append(listing_of[alike])
-    first, second = np.concatenate(joined).T
+    # Items are the connected components of a graph whose nodes are listings and contents, and whose edges are photos.
+    edges = [np.stack([listing_of, content_of + len(names)], axis=1)]
+    if near_duplicates is not None:
+        edges.append(listing_of[near_duplicates])
+    first, second = np.concatenate(edges).T
     nodes = len(names) + len(photos)
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(nodes, nodes))
     _, component = connected_components(graph, directed=False)
@@ -87,26 +90,8 @@ def item_of_listing(photos: Sequence[LabelledPhoto], alike: NDArray[np.int64] | 
     return {str(name): item_of.setdefault(int(component[row]), str(name)) for row, name in enumerate(names)}
 
 
-def paired_batches(
-    listings: NDArray[np.int64], *, pairs_per_batch: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Yield one epoch of batches, as rows of `listings`, int64 (2 x pairs_per_batch,), a listing's two side by side.
-
-    Every photo is drawn once, and again where its listing has an odd number: a listing with one photo is paired with
-    itself, and augmentation makes the two differ. What does not fill the last batch is left out, because batch
-    statistics of a few photos would disturb training; it is another remainder each epoch. With fewer pairs than
-    `pairs_per_batch` there is one batch, of all of them.
-    """
-    by_listing = np.argsort(listings, kind="stable")
-    starts = np.flatnonzero(np.diff(listings[by_listing])) + 1
-    pairs = rng.permutation(np.concatenate([_pairs(rows, rng) for rows in np.split(by_listing, starts)]))
-    size = min(pairs_per_batch, len(pairs))
-    for start in range(0, len(pairs) - size + 1, size):
-        yield pairs[start : start + size].reshape(-1)
-
-
 def _groups_by_category(photos: Sequence[LabelledPhoto], items: Mapping[str, str]) -> list[list[list[str]]]:
-    """Return, category by category in alphabetical order, its groups of listing ids that must stay together."""
+    """Return the listing ids of each item, grouped by category in alphabetical order."""
     category_of = {photo.listing_id: photo.category for photo in photos}
     members: defaultdict[str, list[str]] = defaultdict(list)
     for listing_id in sorted(category_of):
@@ -116,11 +101,3 @@ def _groups_by_category(photos: Sequence[LabelledPhoto], items: Mapping[str, str
         votes = Counter(category_of[listing_id] for listing_id in members[item])
         groups[min(votes, key=lambda category: (-votes[category], category))].append(members[item])
     return [groups[category] for category in sorted(groups)]
-
-
-def _pairs(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the rows in random pairs, (ceil(n / 2), 2); one of them twice when n is odd."""
-    shuffled = rng.permutation(rows)
-    if len(shuffled) % 2:
-        shuffled = np.append(shuffled, shuffled[0])
-    return shuffled.reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The ways to learn: a whole network, two heads on a trunk that stays, or its end besides. Imports torch."""
+"""The three ways to train: a whole network, the heads of a frozen trunk, and the end of that trunk. Imports torch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from ml.training.descriptors import as_it_is, cropped, mirrored
+from ml.training.descriptors import cropped, describe_views, mirrored, unchanged
 from ml.training.heads import WhitenedHeads, fit_whitening
 from ml.training.optimise import History, fit
-from ml.training.run import describe_views
 from ml.training.tasks import HeadsTask, NetworkTask
 
 if TYPE_CHECKING:
@@ -18,64 +17,74 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.network.model import LookalikeNet
+    from ml.training.heads import Whitening
     from ml.training.labels import SplitLabels
-    from ml.training.recipes import Unfreezing
+    from ml.training.recipes import TrainConfig, Unfreezing
     from ml.training.run import TrainingRun
-    from ml.training.tensorboard import Curves
+    from ml.training.tensorboard import TensorBoardLog
 
 
-def train_whole(
-    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, curves: Curves
+def train_whole_network(
+    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, log: TensorBoardLog
 ) -> tuple[History, NDArray[np.float32]]:
-    with run.stages.stage("train") as progress, NetworkTask.prepared(network, run.device):
-        task = NetworkTask(network, pixels, labels, run.config, workers=run.workers)
+    """Train every weight of the network; return its history and the photos' descriptors, float32 (n, d)."""
+    with run.stages.stage("train") as progress, NetworkTask.fast_training(network, run.device):
         history = fit(
-            task,
+            NetworkTask(network, pixels, labels, config=run.config, processes=run.processes),
             run.config,
             checkpoint=run.checkpoint("checkpoint"),
-            curves=curves,
+            log=log,
             progress=progress,
-            workers=run.workers,
+            processes=run.processes,
         )
-    (descriptors,) = describe_views(network, pixels, {"describe photos": as_it_is}, run)
+    (descriptors,) = describe_views(network, pixels, {"describe photos": unchanged}, run=run)
     return history, descriptors
 
 
 def train_heads(
-    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, curves: Curves
+    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, log: TensorBoardLog
 ) -> tuple[History, NDArray[np.float32]]:
-    config, learnt_from = run.config, labels.train.rows
+    """Train the heads on descriptors of the frozen trunk; return the history and the descriptors, float32 (n, d)."""
+    config, rows = run.config, labels.train.rows
     crops = {f"describe crops, {n} of {config.crops}": cropped(config.seed + n) for n in range(1, config.crops + 1)}
-    named = {"describe photos": as_it_is, "describe mirrored photos": mirrored, **crops}
-    views = describe_views(network, pixels, named, run)
+    stages = {"describe photos": unchanged, "describe mirrored photos": mirrored, **crops}
+    views = describe_views(network, pixels, stages, run=run)
     with run.stages.stage("train") as progress, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         whitening = fit_whitening(
-            views, learnt_from, parts=network.parts, size=config.whitened_size, power=config.whitening_power
+            views, rows, parts=network.parts, size=config.whitened_size, power=config.whitening_power
         )
         whitened = torch.stack([whitening(view) for view in views])
-        heads = WhitenedHeads(
-            whitening.widths,
-            parts=network.parts,
-            item_size=network.projection.out_features,
-            classes=network.category_head.out_features,
-            dropout=config.dropout,
-        )
-        heads.project_principal_components(whitened[0, learnt_from])
-        network.cpu()  # as the heads are: on stored features a processor takes seconds
-        task = HeadsTask(heads, whitened, labels, config, network=network)
-        history = fit(task, config, checkpoint=run.checkpoint("checkpoint"), curves=curves, progress=progress)
+        heads = _initial_heads(network, whitening, whitened[0, rows], dropout=config.dropout)
+        network.cpu()  # the heads train on stored features, which takes seconds on a processor
+        task = HeadsTask(heads, whitened, labels, config=config, network=network)
+        history = fit(task, config, checkpoint=run.checkpoint("checkpoint"), log=log, progress=progress)
         heads.fold_into(network, whitening)
         network.to(run.device)
     return history, views[0]
 
 
+def _initial_heads(
+    network: LookalikeNet, whitening: Whitening, whitened: torch.Tensor, *, dropout: float
+) -> WhitenedHeads:
+    """Return heads for `network` whose projection starts with the principal components of `whitened`, (n, w)."""
+    heads = WhitenedHeads(
+        whitening.widths,
+        parts=network.parts,
+        item_size=network.projection.out_features,
+        classes=network.category_head.out_features,
+        dropout=dropout,
+    )
+    heads.project_principal_components(whitened)
+    return heads
+
+
 class Unfrozen(NamedTuple):
-    """What came of letting the end of a trunk learn.
+    """The result of training the end of a trunk.
 
     Attributes:
-        descriptors: of the photos by the new trunk, float32 (n, d); None if validation did not gain by it, and the
-            network is as it was.
+        descriptors: of the photos by the new trunk, float32 (n, d). None if validation did not improve; the network is
+            then unchanged.
     """
 
     history: History
@@ -86,32 +95,36 @@ def train_end_of_trunk(
     network: LookalikeNet,
     pixels: NDArray[np.uint8],
     labels: SplitLabels,
-    how: Unfreezing,
     *,
+    unfreezing: Unfreezing,
     run: TrainingRun,
-    curves: Curves,
+    log: TensorBoardLog,
 ) -> Unfrozen:
-    """Let the last stages of the trunk learn, and the heads with them."""
-    config = replace(
-        run.config,
-        epochs=how.epochs,
-        patience=how.epochs,
-        pairs_per_batch=how.pairs_per_batch,
-        learning_rate=how.learning_rate,
-    )
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+    """Train the last stages of the trunk together with the heads; undo it if validation does not improve."""
+    config = _unfrozen_config(run.config, unfreezing)
+    weights_before = {name: value.clone() for name, value in network.state_dict().items()}
     with (
         run.stages.stage("train the end of the trunk") as progress,
-        NetworkTask.prepared(network, run.device),
-        network.training_last_stages(last_stages=how.stages),
+        NetworkTask.fast_training(network, run.device),
+        network.training_last_stages(last_stages=unfreezing.stages),
     ):
-        task = NetworkTask(network, pixels, labels, config, workers=run.workers)
-        scored = task.validate()
+        task = NetworkTask(network, pixels, labels, config=config, processes=run.processes)
+        scores_before = task.validate()
         checkpoint = run.checkpoint("checkpoint-unfrozen")
-        history = fit(task, config, checkpoint=checkpoint, curves=curves, progress=progress, workers=run.workers)
+        history = fit(task, config, checkpoint=checkpoint, log=log, progress=progress, processes=run.processes)
     best = history.scores[history.best_epoch]
-    if scored is not None and best is not None and best.total <= scored.total:
-        network.load_state_dict(before)
+    if scores_before is not None and best is not None and best.total <= scores_before.total:
+        network.load_state_dict(weights_before)
         return Unfrozen(history, None)
-    (descriptors,) = describe_views(network, pixels, {"describe photos again": as_it_is}, run, name="unfrozen")
+    (descriptors,) = describe_views(network, pixels, {"describe photos again": unchanged}, run=run, name="unfrozen")
     return Unfrozen(history, descriptors)
+
+
+def _unfrozen_config(config: TrainConfig, unfreezing: Unfreezing) -> TrainConfig:
+    return replace(
+        config,
+        epochs=unfreezing.epochs,
+        patience=unfreezing.epochs,
+        pairs_per_batch=unfreezing.pairs_per_batch,
+        learning_rate=unfreezing.learning_rate,
+    )

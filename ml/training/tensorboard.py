@@ -1,4 +1,4 @@
-"""TensorBoard's view of a training: `tensorboard --logdir <data folder>/models`. Importing this imports torch."""
+"""TensorBoard logs of a training run: `tensorboard --logdir <data folder>/models`. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -16,41 +16,42 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PROJECTED = 1000
-"""Photos in the projector: its picture of all of them must not pass 8192 pixels a side, and more cannot be read."""
+"""Photos in the projector. Its sprite image of all photos is limited to 8192 pixels a side."""
 
 _THUMBNAIL = 48
+"""Side of a photo in the projector, in pixels."""
 
 
-class Curves:
-    """What is drawn of a training, epoch by epoch."""
+class TensorBoardLog:
+    """Charts of losses and scores by epoch, and a projector of vectors."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Draw in `folder`, from when `begin` is called; with None draw nothing."""
+        """Write into `folder` after `open`; None writes nothing."""
         self._folder = folder
         self._writer: SummaryWriter | None = None
 
-    def begin(self, epoch: int) -> None:
-        """Open the folder; what an earlier process drew there from `epoch` on is no longer shown."""
+    def open(self, first_epoch: int) -> None:
+        """Open the log, and hide what an earlier process logged from `first_epoch` on."""
         if self._folder is not None:
-            self._writer = SummaryWriter(str(self._folder), purge_step=epoch)
+            self._writer = SummaryWriter(str(self._folder), purge_step=first_epoch)
 
-    def epoch(self, number: int, values: Mapping[str, float]) -> None:
-        """Draw the values of an epoch, each in the chart of its name."""
+    def add_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Add the values of an epoch to the charts of their names."""
         if self._writer is not None:
             for name, value in values.items():
-                self._writer.add_scalar(name, value, number)
+                self._writer.add_scalar(name, value, epoch)
             self._writer.flush()
 
-    def projector(self, vectors: NDArray[np.float32], labels: Sequence[str], pixels: NDArray[np.uint8]) -> None:
-        """Show the first 1,000 vectors, (n, d), in the projector, with their labels and photos, (n, S, S, 3)."""
+    def add_projector(self, vectors: NDArray[np.float32], labels: Sequence[str], pixels: NDArray[np.uint8]) -> None:
+        """Add the first 1,000 vectors, (n, d), with their labels and photos, (n, S, S, 3), to the projector."""
         if self._writer is None or not len(vectors):
             return
         photos = torch.from_numpy(pixels[:_PROJECTED].copy()).permute(0, 3, 1, 2).float() / 255
-        small = functional.interpolate(photos, size=(_THUMBNAIL, _THUMBNAIL), mode="area")
+        thumbnails = functional.interpolate(photos, size=(_THUMBNAIL, _THUMBNAIL), mode="area")
         shown = torch.from_numpy(vectors[:_PROJECTED])
-        self._writer.add_embedding(shown, list(labels[:_PROJECTED]), small, tag="vectors")
+        self._writer.add_embedding(shown, list(labels[:_PROJECTED]), thumbnails, tag="vectors")
 
-    def end(self) -> None:
-        """Close the folder."""
+    def close(self) -> None:
+        """Close the log."""
         if self._writer is not None:
             self._writer.close()

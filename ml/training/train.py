@@ -1,10 +1,13 @@
-"""From labelled photos to a trained network, and what it is worth. Importing this imports torch.
+"""Trains a network on labelled photos and measures it. Importing this imports torch.
 
-decode ─▶ split by item ─┬─▶ random trunk: train all of it ─▶ describe ──────────┐
-                         └─▶ frozen trunk: describe ─▶ train the heads ─▶ fold ──┴─▶ remember ─▶ calibrate ─▶ evaluate
+    lookalike train --weights resnet50.pth --recipe my.toml
 
-A frozen trunk may be unfrozen at its end after the heads are folded in, and is described again then.
-Every step leaves its result in the run's folder, so that a training that was killed goes on where it stopped.
+    decode ─▶ split ─┬─▶ random trunk: train everything ─▶ describe ────────┐
+                     └─▶ frozen trunk: describe ─▶ train the heads ─▶ fold ─┴─▶ fill memory ─▶ calibrate ─▶ evaluate
+
+A recipe may unfreeze the end of a frozen trunk after the heads are folded in; the photos are then described again. The
+recipes in `ml/training/recipe_files` hold the hyperparameters, each with its reason. Each step stores its result in the
+run's folder, so a training that was stopped continues from there.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 
@@ -24,42 +27,55 @@ from ml.network.trunk_weights import batch_norms_are_folded, load_state_dict, we
 from ml.photos.preprocess import Preprocessing
 from ml.stages import Progress, Stages
 from ml.training.classes import classes_of
+from ml.training.decoded_photos import decode_all, same_picture_pairs
 from ml.training.distributed import join_processes
-from ml.training.finishing import calibrate_on_validation, measure, project, remember
+from ml.training.finishing import calibrate_on_validation, evaluate_held_out, fill_memory, log_projector
 from ml.training.labels import labels_of
 from ml.training.recipes import TrainConfig, TrainingError
-from ml.training.run import TrainingRun, decode_all, pairs_alike
+from ml.training.run import TrainingRun
 from ml.training.run_folder import RunFolder
 from ml.training.split import Split, item_of_listing, split_by_item
-from ml.training.strategies import train_end_of_trunk, train_heads, train_whole
-from ml.training.tensorboard import Curves
+from ml.training.strategies import train_end_of_trunk, train_heads, train_whole_network
+from ml.training.tensorboard import TensorBoardLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ml.bundle.calibration import Calibration
     from ml.evaluation.evaluate import HeldOutMetrics
     from ml.labelled import LabelledPhoto
+    from ml.training.classes import Classes
+    from ml.training.decoded_photos import DecodedPhotos
+    from ml.training.labels import SplitLabels
     from ml.training.optimise import History
 
+    StateDict: TypeAlias = Mapping[str, torch.Tensor]
+    """Pretrained weights by name."""
+
 RECORD_FILE = "training.json"
-"""The file in a run's folder that holds the run record and the metrics."""
+"""The file in a run's folder with the run record and the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """How a network came to be, for its bundle.
+    """How a network was trained, for its bundle.
 
     Attributes:
-        device, precision: what the training computed on and in; `processes` of them.
-        folded_batch_norms: whether those of the ImageNet weights were; None without such weights.
-        photos, unreadable: how many were decoded, and how many could not be.
-        classes: how many the network tells apart.
-        history: losses and validation scores, epoch by epoch.
-        unfrozen_history: of the end of the trunk, if it was unfrozen; `unfrozen_kept`, whether validation gained by it,
-            and the network has what it learnt.
-        seconds: how long each stage took in this process; stages that an earlier one had done are missing.
+        device: type of the device, such as `cpu`.
+        precision: of the computation on that device.
+        processes: number of processes.
+        folded_batch_norms: whether the pretrained weights had folded batch norms; None without such weights.
+        photos: number of decoded photos.
+        unreadable: number of photos that could not be decoded.
+        classes: number of classes of the network.
+        history: losses and validation scores by epoch.
+        unfrozen_history: the same for the end of the trunk, if it was trained.
+        unfrozen_kept: whether the network has the trained end of the trunk; validation decides.
+        seconds: duration of each stage in this process, without stages that an earlier process finished.
     """
 
     config: TrainConfig
@@ -84,15 +100,15 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """A trained network and its worth.
+    """A trained network and its measured quality.
 
     Attributes:
         network: on the CPU, in evaluation mode, calibrated.
-        categories: their names, in the order of the probabilities.
+        categories: names, in the order of the probabilities.
         metrics: measured on `split.held_out`.
-        calibration: fitted on `split.validation`; None where that is empty.
-        writes_files: whether this process is the one that writes files; always, but for `torchrun`.
-        folder: of the run; `folder.clear()` when the network is safe elsewhere.
+        calibration: fitted on `split.validation`; None if that is empty.
+        folder: of the run; call `folder.clear()` once the network is saved elsewhere.
+        writes_files: whether this process writes files; False only in later processes of `torchrun`.
     """
 
     network: LookalikeNet
@@ -106,7 +122,7 @@ class TrainResult:
     writes_files: bool
 
     def split_record(self) -> SplitRecord:
-        """Return the listings of each side, for the bundle."""
+        """Return the listing ids of each side, for the bundle."""
         config = self.record.config
         return SplitRecord(
             seed=config.seed,
@@ -119,87 +135,74 @@ class TrainResult:
         )
 
 
+class _Fitted(NamedTuple):
+    """The result of fitting a network's weights.
+
+    Attributes:
+        descriptors: of all photos by the final trunk, float32 (n, d).
+        unfrozen_history: None if the end of the trunk was not trained.
+        unfrozen_kept: whether the network has the trained end of the trunk.
+    """
+
+    history: History
+    descriptors: NDArray[np.float32]
+    unfrozen_history: History | None = None
+    unfrozen_kept: bool = False
+
+
 def train(
     photos: Sequence[LabelledPhoto], config: TrainConfig, *, weights: Path | None, home: Path, progress: Progress
 ) -> TrainResult:
-    """Train a network as `config` says, and measure it on the listings that it holds out.
+    """Train a network by a recipe, and measure it on the listings that it holds out.
 
-    The same photos, config and machine give the same network, also if the training is killed and begun again: it goes
-    on where it stood. Sets torch's number of threads for the whole process. Started by `torchrun`, the processes share
-    the work, and each returns the same network; the first alone writes files.
+    Equal photos, config and machine give an equal network, also if the training is stopped and started again. Sets the
+    number of torch's threads for the whole process. Under `torchrun` the processes share the work, and each returns the
+    same network; only the first writes files.
 
     Args:
-        weights: ImageNet weights for a frozen trunk; None for a random one.
-        home: where the run's folder is made: `training.json`, curves and, until it is cleared, 150 KB per photo at
-            224 px and 35 KB per photo and view.
+        weights: pretrained weights for a frozen trunk; None for a random one.
+        home: the run's folder is made here. It holds `training.json`, TensorBoard logs and, until it is cleared, 150 KB
+            per photo at 224 px and 35 KB per photo and view.
 
     Raises:
-        TrainingError: the photos are too few, the weights and the config do not go together, or training diverged.
+        TrainingError: there are too few photos, the weights do not fit the config, or training diverged.
         WeightsError: the weights cannot be used.
-        RunBusy: another process is at the same training.
+        RunBusy: another process runs the same training.
         OSError: `home` cannot be written.
     """
-    if (weights is not None) != (config.trunk == "frozen"):
-        given = "without" if weights is None else "together with"
-        raise TrainingError(
-            f"a {config.trunk} trunk was asked for {given} ImageNet weights",
-            "Train a frozen trunk with ImageNet weights, or a random one without",
-        )
+    _check_trunk(config, weights)
     torch.set_num_threads(available_cores())
-    ordered = sorted(photos, key=lambda photo: photo.photo_id)  # so that nothing depends on the order they came in
+    ordered = sorted(photos, key=lambda photo: photo.photo_id)  # the order of the arguments must not matter
     device = training_device()
-    workers = join_processes(device)
+    processes = join_processes(device)
     folder = RunFolder.of(home, _inputs(ordered, config, weights))
-    if workers.is_first:
+    if processes.is_first:
         folder.claim()
-    workers.wait()
-    return _train(ordered, weights, TrainingRun(config, device, folder, Stages(progress), workers))
+    processes.wait()
+    return _train(ordered, weights, TrainingRun(config, device, folder, Stages(progress), processes))
 
 
 def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingRun) -> TrainResult:
     config, preprocessing = run.config, Preprocessing(run.config.size)
-    state = None if weights is None else load_state_dict(weights)  # read first: it may be refused
+    pretrained = None if weights is None else load_state_dict(weights)  # fails before the photos are decoded
     decoded = decode_all(photos, preprocessing, run)
-    items = item_of_listing(decoded.photos, pairs_alike(decoded, run))
+    items = item_of_listing(decoded.photos, same_picture_pairs(decoded, run))
     split = _split(decoded.photos, items, config)
-    classes = classes_of(decoded.photos, split.train, least=config.class_from)
+    classes = classes_of(decoded.photos, split.train, min_listings=config.class_from)
     labels = labels_of(decoded.photos, decoded.rows, split, items=items, classes=classes)
-    network = _initial_network(classes.category_of_class, preprocessing, run)
-    if state is not None:
-        network.trunk.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
-        network.freeze_batch_norms()
-    curves = Curves(run.folder.path if run.workers.is_first else None)
-    learn = train_whole if weights is None else train_heads
-    history, descriptors = learn(network, decoded.pixels, labels, run=run, curves=curves)
-    unfrozen = None
-    if config.unfreeze is not None:
-        further = Curves(run.folder.path / "unfrozen" if run.workers.is_first else None)
-        unfrozen = train_end_of_trunk(network, decoded.pixels, labels, config.unfreeze, run=run, curves=further)
-        further.end()
-        descriptors = descriptors if unfrozen.descriptors is None else unfrozen.descriptors
+    network = _initial_network(classes, preprocessing, pretrained, run=run)
+    log = TensorBoardLog(run.folder.path if run.processes.is_first else None)
+    fitted = _fit(network, decoded.pixels, labels, run=run, log=log)
     network.cpu().to(memory_format=torch.contiguous_format)
     with run.stages.stage("calibrate and evaluate"):
-        remember(network, descriptors, labels, config)
-        calibration = calibrate_on_validation(network, descriptors, labels, classes.categories)
-        metrics = measure(network, descriptors, decoded, labels, classes.categories)
-        project(network, descriptors, decoded, labels, curves)
-    record = RunRecord(
-        config=config,
-        device=run.device.type,
-        precision=precision_name(run.device),
-        processes=run.workers.count,
-        threads=torch.get_num_threads(),
-        torch_version=str(torch.__version__),
-        folded_batch_norms=None if state is None else batch_norms_are_folded(state),
-        photos=len(decoded.photos),
-        unreadable=len(photos) - len(decoded.photos),
-        classes=len(classes.paths),
-        history=history,
-        unfrozen_history=None if unfrozen is None else unfrozen.history,
-        unfrozen_kept=unfrozen is not None and unfrozen.descriptors is not None,
-        seconds=run.stages.seconds,
-    )
-    if run.workers.is_first:
+        names, descriptors = classes.categories, fitted.descriptors
+        fill_memory(network, descriptors, labels, config=config)
+        calibration = calibrate_on_validation(network, descriptors, labels, categories=names)
+        metrics = evaluate_held_out(network, descriptors, decoded, held_out=labels.held_out.rows, categories=names)
+        log_projector(network, descriptors, decoded, validation=labels.validation.rows, log=log)
+        log.close()
+    record = _record(run, fitted, pretrained, photos=photos, decoded=decoded, classes=classes)
+    if run.processes.is_first:
         summary = {**record.to_json(), "metrics": metrics.by_name()}
         (run.folder.path / RECORD_FILE).write_text(json.dumps(summary, indent=2))
     return TrainResult(
@@ -211,8 +214,22 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingR
         split=split,
         record=record,
         folder=run.folder,
-        writes_files=run.workers.is_first,
+        writes_files=run.processes.is_first,
     )
+
+
+def _check_trunk(config: TrainConfig, weights: Path | None) -> None:
+    """Raise TrainingError if the recipe needs weights and there are none, or the other way round."""
+    if config.trunk == "frozen" and weights is None:
+        raise TrainingError(
+            'The recipe has trunk = "frozen", which needs pretrained weights',
+            'Give weights, or use a recipe with trunk = "random"',
+        )
+    if config.trunk == "random" and weights is not None:
+        raise TrainingError(
+            'The recipe has trunk = "random", which does not use pretrained weights',
+            'Train without weights, or use a recipe with trunk = "frozen"',
+        )
 
 
 def _split(photos: Sequence[LabelledPhoto], items: Mapping[str, str], config: TrainConfig) -> Split:
@@ -220,33 +237,83 @@ def _split(photos: Sequence[LabelledPhoto], items: Mapping[str, str], config: Tr
     if not split.held_out or len({photo.listing_id for photo in split.train}) < 2:
         listings = len({photo.listing_id for photo in photos})
         raise TrainingError(
-            f"{listings} listings with a readable photo are too few to learn from some and measure on others",
+            f"Too few listings have a readable photo ({listings}): some are needed to train on, others to measure on",
             "Train on at least five listings of one category",
         )
     return split
 
 
-def _initial_network(category_of_class: Sequence[int], preprocessing: Preprocessing, run: TrainingRun) -> LookalikeNet:
+def _initial_network(
+    classes: Classes, preprocessing: Preprocessing, pretrained: StateDict | None, *, run: TrainingRun
+) -> LookalikeNet:
+    """Return the network with its weights at the start, in evaluation mode on the run's device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.config.seed)
         network = LookalikeNet(
-            max(category_of_class) + 1,
+            max(classes.category_of_class) + 1,
             run.config.vector_size,
             mean=preprocessing.mean,
             std=preprocessing.std,
-            category_of_class=category_of_class,
+            category_of_class=classes.category_of_class,
             category_share=run.config.category_share,
             parts=RANDOM_TRUNK_PARTS if run.config.trunk == "random" else FROZEN_TRUNK_PARTS,
         )
     if run.config.trunk == "random":
         network.zero_init_residuals()
-    # Channels last: convolutions in bf16 have fast kernels for that layout only, and the photos come in it.
+    # Convolutions in bf16 have fast kernels for channels last only, and photos come in that layout.
     network.eval().to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if pretrained is not None:
+        trunk = {name: value for name, value in pretrained.items() if not name.startswith("fc.")}
+        network.trunk.load_state_dict(trunk)
+        network.freeze_batch_norms()
     return network
 
 
+def _fit(
+    network: LookalikeNet, pixels: NDArray[np.uint8], labels: SplitLabels, *, run: TrainingRun, log: TensorBoardLog
+) -> _Fitted:
+    """Fit the network's weights as the recipe says."""
+    fit_first = train_whole_network if run.config.trunk == "random" else train_heads
+    history, descriptors = fit_first(network, pixels, labels, run=run, log=log)
+    if run.config.unfreeze is None:
+        return _Fitted(history, descriptors)
+    own_log = TensorBoardLog(run.folder.path / "unfrozen" if run.processes.is_first else None)
+    unfrozen = train_end_of_trunk(network, pixels, labels, unfreezing=run.config.unfreeze, run=run, log=own_log)
+    own_log.close()
+    if unfrozen.descriptors is None:
+        return _Fitted(history, descriptors, unfrozen.history)
+    return _Fitted(history, unfrozen.descriptors, unfrozen.history, unfrozen_kept=True)
+
+
+def _record(
+    run: TrainingRun,
+    fitted: _Fitted,
+    pretrained: StateDict | None,
+    *,
+    photos: Sequence[LabelledPhoto],
+    decoded: DecodedPhotos,
+    classes: Classes,
+) -> RunRecord:
+    return RunRecord(
+        config=run.config,
+        device=run.device.type,
+        precision=precision_name(run.device),
+        processes=run.processes.count,
+        threads=torch.get_num_threads(),
+        torch_version=str(torch.__version__),
+        folded_batch_norms=None if pretrained is None else batch_norms_are_folded(pretrained),
+        photos=len(decoded.photos),
+        unreadable=len(photos) - len(decoded.photos),
+        classes=len(classes.paths),
+        history=fitted.history,
+        unfrozen_history=fitted.unfrozen_history,
+        unfrozen_kept=fitted.unfrozen_kept,
+        seconds=run.stages.seconds,
+    )
+
+
 def _inputs(photos: Sequence[LabelledPhoto], config: TrainConfig, weights: Path | None) -> list[object]:
-    """Return all that decides the outcome, as JSON values."""
+    """Return everything that decides the outcome, as JSON values; the name of the run's folder is their hash."""
     digest = hashlib.sha256()
     for photo in photos:
         digest.update(json.dumps([photo.photo_id, photo.listing_id, photo.category_path, photo.sha256]).encode())

@@ -17,15 +17,15 @@ from tests.networks import small_trunks
 from tests.trainings import TINY, described_in_f32
 
 
-def gradient(workers: TrainingProcesses) -> torch.Tensor:
+def gradient(processes: TrainingProcesses) -> torch.Tensor:
     """Return the gradient of a loss over all shares of one batch, as it arrives in this process."""
     torch.manual_seed(0)
     model, inputs = torch.nn.Linear(8, 4, bias=False), torch.randn(8, 8)
     rows = torch.arange(8).numpy()
-    wrapped = workers.wrap(model, torch.device("cpu"))
-    outputs = wrapped(inputs[workers.share(rows)])
-    loss = contrastive_loss(workers.gather(outputs), torch.arange(8) // 2, temperature=0.5)
-    (loss * workers.count).backward()
+    wrapped = processes.data_parallel(model, torch.device("cpu"))
+    outputs = wrapped(inputs[processes.share(rows)])
+    loss = contrastive_loss(processes.gather(outputs), torch.arange(8) // 2, temperature=0.5)
+    (loss * processes.count).backward()
     assert model.weight.grad is not None
     return model.weight.grad
 
@@ -38,9 +38,13 @@ def train_together(folder: Path) -> None:
     config = replace(TINY, epochs=1)
     with small_trunks(), described_in_f32():
         result = train(photos, config, weights=None, home=folder / "models", progress=lambda *_: None)
-    workers = join_processes(torch.device("cpu"))
-    saved = {"weights": result.network.projection.weight, "gradient": gradient(workers), "writes": result.writes_files}
-    torch.save(saved, folder / f"process-{workers.rank}.pt")
+    processes = join_processes(torch.device("cpu"))
+    saved = {
+        "weights": result.network.projection.weight,
+        "gradient": gradient(processes),
+        "writes": result.writes_files,
+    }
+    torch.save(saved, folder / f"process-{processes.rank}.pt")
 
 
 if __name__ == "__main__":

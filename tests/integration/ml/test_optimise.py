@@ -18,9 +18,9 @@ from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
 from ml.training.checkpoint import Checkpoint  # noqa: E402
 from ml.training.distributed import TrainingProcesses  # noqa: E402
 from ml.training.heads import WhitenedHeads  # noqa: E402
-from ml.training.optimise import History, Scores, Task, fit  # noqa: E402
-from ml.training.tasks import HeadsTask, NetworkTask, score  # noqa: E402
-from ml.training.tensorboard import Curves  # noqa: E402
+from ml.training.optimise import History, Task, ValidationScores, fit  # noqa: E402
+from ml.training.tasks import HeadsTask, NetworkTask, validation_scores  # noqa: E402
+from ml.training.tensorboard import TensorBoardLog  # noqa: E402
 from tests.networks import RANDOM_PARTS  # noqa: E402
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def one_batch() -> np.ndarray:
 
 
 def network_task(network: LookalikeNet) -> NetworkTask:
-    return NetworkTask(network, one_batch(), ONE_BATCH, NETWORK, workers=TrainingProcesses())
+    return NetworkTask(network, one_batch(), ONE_BATCH, config=NETWORK, processes=TrainingProcesses())
 
 
 def heads_task(config: TrainConfig = HEADS, *, validation: Labels = NO_LABELS, dropout: float = 0.2) -> HeadsTask:
@@ -95,12 +95,12 @@ def heads_task(config: TrainConfig = HEADS, *, validation: Labels = NO_LABELS, d
     features = torch.randn(2, 24, 24)  # four components of each part
     heads = WhitenedHeads([4] * 6, parts=FROZEN_TRUNK_PARTS, item_size=16, classes=2, dropout=dropout)
     labels = SplitLabels(labels_of(np.repeat(np.arange(12), 2)), validation, NO_LABELS)
-    return HeadsTask(heads, features, labels, config, network=tiny_network())
+    return HeadsTask(heads, features, labels, config=config, network=tiny_network())
 
 
 def fitted(task: Task, config: TrainConfig, file: Path, *, progress: Any = steps, every_step: bool = False) -> History:
     checkpoint = Always(file) if every_step else Checkpoint(file)
-    return fit(task, config, checkpoint=checkpoint, curves=Curves(None), progress=progress)
+    return fit(task, config, checkpoint=checkpoint, log=TensorBoardLog(None), progress=progress)
 
 
 def test_a_tiny_network_overfits_one_batch(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_the_heads_overfit_one_batch(tmp_path: Path) -> None:
 
 def test_a_hopeless_learning_rate_is_reported_as_divergence(tmp_path: Path) -> None:
     config = replace(NETWORK, learning_rate=1e30, epochs=5)
-    with pytest.raises(TrainingError, match="lower learning rate"):
+    with pytest.raises(TrainingError, match="Lower `learning_rate`"):
         fitted(network_task(tiny_network()), config, tmp_path / "checkpoint.pt")
 
 
@@ -161,7 +161,7 @@ def test_a_torn_checkpoint_is_begun_again_from_nothing(tmp_path: Path) -> None:
 
 def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path: Path) -> None:
     file = tmp_path / "hostile.pt"
-    torch.save({"progress": Scores(0.1, 0.2, 0.3)}, file)  # any class of ours is code to the unpickler
+    torch.save({"progress": ValidationScores(0.1, 0.2, 0.3)}, file)  # any class of ours is code to the unpickler
     assert Checkpoint(file).load() is None
 
 
@@ -177,9 +177,9 @@ class Scripted:
     def loss(self, batch: np.ndarray, generator: torch.Generator) -> Tensor:
         return -self.model.weight.sum()
 
-    def validate(self) -> Scores:
+    def validate(self) -> ValidationScores:
         self.weights.append(self.model.weight.item())
-        return Scores(next(self._totals), 0.0, 0.0)
+        return ValidationScores(next(self._totals), 0.0, 0.0)
 
 
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_scores_of_validation_photos_are_those_counted_by_hand() -> None:
     items, categories = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 1])
     labels = Labels(np.arange(4), categories, categories, items, contents=np.array([0, 0, 2, 3]))
     logits = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    found = score(vectors, logits, labels)
+    found = validation_scores(vectors, logits, labels)
     # 0 and 1 find 3 first; 2 finds 3 first too (40 degrees). 3 has no other of its item, so it does not ask.
     assert found.category_accuracy == 0.75
     assert found.same_listing_recall_at_1 == 0.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ml.embedding.open_embedder import open_embedder
-from ml.training.optimise import Scores
+from ml.training.optimise import ValidationScores
 from ml.training.recipes import TrainingError
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
@@ -172,7 +172,7 @@ def test_a_training_that_died_in_any_stage_ends_as_if_it_had_not(
 def test_two_processes_cannot_be_at_one_training(tmp_path: Path) -> None:
     first = RunFolder.of(tmp_path, ["inputs"])
     first.claim()
-    with pytest.raises(RunBusy, match="another process is at this very training"):
+    with pytest.raises(RunBusy, match="another process is running this training"):
         RunFolder.of(tmp_path, ["inputs"]).claim()
 
 
@@ -250,8 +250,8 @@ def test_what_an_unfrozen_trunk_learnt_is_kept_exactly_where_validation_gains(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    accuracies = iter([0.5, after])
-    monkeypatch.setattr("ml.training.strategies.NetworkTask.validate", lambda _task: Scores(next(accuracies), 0.0, 0.0))
+    scores = iter([ValidationScores(0.5, 0.0, 0.0), ValidationScores(after, 0.0, 0.0)])
+    monkeypatch.setattr("ml.training.strategies.NetworkTask.validate", lambda _task: next(scores))
     config = replace(FROZEN, unfreeze=replace(UNFREEZING, epochs=1))
     found = finished(photos, config, weights=imagenet_like, home=tmp_path)
     assert found.result.record.unfrozen_history is not None
@@ -263,18 +263,18 @@ def test_what_an_unfrozen_trunk_learnt_is_kept_exactly_where_validation_gains(
 
 
 def test_a_frozen_trunk_without_weights_is_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="frozen trunk was asked for without ImageNet weights"):
+    with pytest.raises(TrainingError, match="needs pretrained weights"):
         train(photos, FROZEN, weights=None, home=tmp_path, progress=silent)
 
 
 def test_too_few_listings_are_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="1 listings with a readable photo are too few"):
+    with pytest.raises(TrainingError, match=r"Too few listings have a readable photo \(1\)"):
         train(photos[:2], TINY, weights=None, home=tmp_path, progress=silent)
 
 
 def test_photos_of_which_none_can_be_read_are_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     gone = [replace(photo, path=tmp_path / "gone.jpg") for photo in photos]
-    with pytest.raises(TrainingError, match="0 listings with a readable photo are too few"):
+    with pytest.raises(TrainingError, match=r"Too few listings have a readable photo \(0\)"):
         train(gone, TINY, weights=None, home=tmp_path, progress=silent)
 
 

@@ -37,7 +37,7 @@ def test_turning_keeps_greys_lightness_and_saturation() -> None:
 
 
 def test_a_third_of_a_turn_moves_each_channel_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.training.augment._between", lambda *_: torch.full((1,), 2 * torch.pi / 3))
+    monkeypatch.setattr("ml.training.augment._uniform", lambda *_: torch.full((1,), 2 * torch.pi / 3))
     (turned,) = turn_hue(flat(RED), torch.tensor([1]), generator())
     torch.testing.assert_close(turned[:, 0, 0], RED.roll(1))
 

@@ -41,7 +41,7 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("vector_size = 256", "vector_size = 0", "vector_size is 0, and must be at least 1"),
         ("vector_size = 256", "vector_size =", "is not a recipe"),
         ('trunk = "frozen"', 'trunk = "thawed"', "is not a recipe"),
-        ("held_out = 0.2", "held_out = 0.95", "leaves nothing to learn from"),
+        ("held_out = 0.2", "held_out = 0.95", "leaves nothing to train on"),
         ("size = 224", "size = 2", "size is 2, and must be at least 16 and less than 4097"),
         ("dropout = 0.3", "dropout = 1.0", "dropout is 1.0, and must be at least 0 and less than 1"),
         (
@@ -50,7 +50,7 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
             "1 to 4",
         ),
         ("seed = 0", "seed = 0\n[unfreeze]\nstages = 1", "missing required field `epochs`"),
-        ("learning_rate = 1e-3", "learning_rate = 0.0", "learning_rate is 0.0, and must be more than 0"),
+        ("learning_rate = 1e-3", "learning_rate = 0.0", "learning_rate is 0.0, and must be greater than 0"),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_refused_with_the_reason(
@@ -67,7 +67,7 @@ def test_the_end_of_a_trunk_can_be_unfrozen(tmp_path: Path) -> None:
 
 
 def test_a_random_trunk_cannot_be_unfrozen() -> None:
-    with pytest.raises(TrainingError, match=r"\[unfreeze\] is for a frozen trunk"):
+    with pytest.raises(TrainingError, match=r'\[unfreeze\] needs trunk = "frozen"'):
         replace(FROM_SCRATCH, unfreeze=Unfreezing(stages=1, epochs=8, pairs_per_batch=32, learning_rate=2e-5))
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.labelled import LabelledPhoto
-from ml.training.split import Split, item_of_listing, paired_batches, split_by_item
+from ml.training.batches import paired_batches
+from ml.training.split import Split, item_of_listing, split_by_item
 
 
 def photos_of(listings: dict[str, list[str]], category: str = "home") -> list[LabelledPhoto]:
