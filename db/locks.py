@@ -37,7 +37,7 @@ class HeldLock(Protocol):
 
 
 @contextmanager
-def holding(database: Database, name: str) -> Iterator[HeldLock]:
+def hold_lock(database: Database, name: str) -> Iterator[HeldLock]:
     """Wait until nobody else, in this process or another, holds the lock; hold it while the block runs.
 
     It is not re-entrant: a holder that asks for it again waits for itself.
@@ -49,7 +49,7 @@ def holding(database: Database, name: str) -> Iterator[HeldLock]:
         held.release()
 
 
-def try_to_hold(database: Database, name: str) -> HeldLock | None:
+def try_lock(database: Database, name: str) -> HeldLock | None:
     """Return the lock if nobody else holds it, or None at once."""
     return _AdvisoryLock.take(database, name) if database.is_postgresql else _FileLock.take(database, name)
 

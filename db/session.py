@@ -56,7 +56,7 @@ class Database:
         self.engine.dispose()
 
 
-def is_away(error: BaseException) -> bool:
+def is_database_unavailable(error: BaseException) -> bool:
     """Say whether the database could not be reached, or would not work just now: trying again may succeed."""
     return isinstance(error, (OperationalError, InterfaceError))
 

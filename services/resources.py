@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from db import migrate
-from db.locks import holding
-from db.photo_bytes.folder import PhotoFiles
-from db.photo_bytes.object_store import RemotePhotoFiles
+from db.locks import hold_lock
+from db.photo_bytes.folder import FolderPhotoStore
+from db.photo_bytes.object_store import ObjectPhotoStore
 from db.rows import generations
 from db.session import Database
 from db.vectors.qdrant.server_collections import connect
@@ -93,11 +93,11 @@ class Resources:
         Raises:
             BadInput: they cannot be kept where the settings say.
         """
-        local = PhotoFiles(self.settings.data_dir / "photos")
+        local = FolderPhotoStore(self.settings.data_dir / "photos")
         if not self.settings.photos_url:
             return local
         try:
-            return RemotePhotoFiles(self.settings.photos_url, cache=local)
+            return ObjectPhotoStore(self.settings.photos_url, cache=local)
         except ValueError as error:
             raise BadInput(f"LOOKALIKE_PHOTOS_URL: {error}") from error
 
@@ -313,7 +313,7 @@ class Resources:
         """
         if (live := self._live_generation()) is not None:
             return live
-        with holding(self.database, "first generation"):  # of several processes that start at once, one makes it
+        with hold_lock(self.database, "first generation"):  # of several processes that start at once, one makes it
             live = self._live_generation()
             if live is None:
                 bundle = self.register_bundle(path)

@@ -30,7 +30,7 @@ _TOUCHED_AGAIN_AFTER = timedelta(minutes=10)
 """How old a photo must be to be touched when it is put again: an archive of known photos need not touch each."""
 
 
-class PhotoFiles:
+class FolderPhotoStore:
     """Photos under one folder, which is created when the first is stored; a `PhotoStore`."""
 
     def __init__(self, root: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from db.photo_bytes.folder import PhotoFiles
+    from db.photo_bytes.folder import FolderPhotoStore
 
 _IN_ARROW = frozenset({"s3", "gs"})
 """Stores that pyarrow reaches by itself, so that no driver need be installed."""
@@ -33,10 +33,10 @@ _STORED_AGAIN_AFTER = timedelta(hours=12)
 """How old a photo must be to be written again when it is put again: objects cannot be touched."""
 
 
-class RemotePhotoFiles:
+class ObjectPhotoStore:
     """Photos under a URL; a `PhotoStore`. What must lie on this machine is kept in `cache`."""
 
-    def __init__(self, url: str, cache: PhotoFiles) -> None:
+    def __init__(self, url: str, cache: FolderPhotoStore) -> None:
         """Take `url` apart; nothing is asked of the store yet.
 
         Raises:

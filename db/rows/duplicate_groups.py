@@ -34,7 +34,7 @@ class Group:
         return -len(self.listing_ids), self.listing_ids[0]
 
 
-def groups(found: Sequence[Link], state: GroupState) -> list[Group]:
+def group_listings(found: Sequence[Link], state: GroupState) -> list[Group]:
     """Return the groups of a state that links make up, the largest first.
 
     A rejected link holds nothing together, except among those that were rejected.

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from db.models import DuplicatePair, DuplicateReview, DuplicateSearch, Embedding, Photo, PhotoState, utc_now
 from db.rows import feed
-from db.rows.photos import ClaimedPhoto
+from db.rows.photo_queue import ClaimedPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ _MOST_SAME = 100
 
 
 @dataclass(frozen=True, slots=True)
-class FoundCopy:
+class PhotoCopy:
     """Another photo that is a copy of one, and how sure that is. `sha256`: of the bytes that were compared."""
 
     photo_id: int
@@ -65,7 +65,7 @@ def unsearched(session: Session, *, model_version: str, after: int, limit: int) 
     return _unsearched(session, model_version, col(Photo.id) > after, limit)
 
 
-def unsearched_of(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[ClaimedPhoto]:
+def unsearched_among(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[ClaimedPhoto]:
     """Return those of these photos that `unsearched` would."""
     return _unsearched(session, model_version, col(Photo.id).in_(photo_ids), None)
 
@@ -80,7 +80,7 @@ def forget_replaced(session: Session, photo_ids: Sequence[int] | None = None) ->
     _forget(session, list(session.exec(replaced)))
 
 
-def save_search(session: Session, photo: ClaimedPhoto, copies: Sequence[FoundCopy], *, model_version: str) -> int:
+def save_search(session: Session, photo: ClaimedPhoto, copies: Sequence[PhotoCopy], *, model_version: str) -> int:
     """Record the copies of a photo, and return how many are new: a pair may have been found from its other end.
 
     A photo that was deleted, or got other bytes, while it was compared is left out: an event of its own tells of it.
@@ -100,7 +100,7 @@ def save_search(session: Session, photo: ClaimedPhoto, copies: Sequence[FoundCop
     return len(new)
 
 
-def same_bytes(session: Session, photo: ClaimedPhoto) -> list[int]:
+def photos_with_same_bytes(session: Session, photo: ClaimedPhoto) -> list[int]:
     """Return the photos of other listings with the bytes of this one; of very many the first."""
     listing_id = select(Photo.listing_id).where(Photo.id == photo.photo_id).scalar_subquery()
     query = select(Photo.id).where(Photo.sha256 == photo.sha256, col(Photo.listing_id) != listing_id)
@@ -113,7 +113,7 @@ def pair_count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(DuplicatePair)).one()
 
 
-def listings_beside(session: Session, listing_id: str) -> set[str]:
+def linked_or_rejected_listings(session: Session, listing_id: str) -> set[str]:
     """Return the listings that share a photo with this one, or of which it was decided that they are no duplicates."""
     beside = {one for link in links(session, of_listing=listing_id) for one in (link.listing_id, link.other_listing_id)}
     rejected = session.exec(
@@ -174,7 +174,7 @@ def decided_by(session: Session, listing_ids: tuple[str, str]) -> str | None:
     return None if row is None else row.key_id
 
 
-def _pair(photo_id: int, copy: FoundCopy, model_version: str) -> DuplicatePair:
+def _pair(photo_id: int, copy: PhotoCopy, model_version: str) -> DuplicatePair:
     first, second = sorted((photo_id, copy.photo_id))
     return DuplicatePair(
         photo_id=first, other_photo_id=second, verdict=copy.verdict, score=copy.score, model_version=model_version

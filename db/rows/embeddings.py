@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
 from db.rows import feed
 from db.rows.payloads import PAYLOAD_COLUMNS, from_bytes, payload_of, to_bytes
-from db.rows.photos import ClaimedPhoto
+from db.rows.photo_queue import ClaimedPhoto
 from db.vectors.base import Point, Vector
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def requeue_missing(session: Session, *, model_version: str, job_id: str | None 
     session.execute(query.values(state=PhotoState.PENDING, attempts=0, job_id=job_id))
 
 
-def settle(session: Session, *, model_version: str) -> None:
+def mark_pending_as_embedded(session: Session, *, model_version: str) -> None:
     """Mark what waits to be embedded, and was embedded by `model_version` meanwhile, since that is the live one now."""
     feed.lock_feed(session)
     embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ def last_seq(session: Session) -> int:
     return session.exec(select(func.max(Event.seq))).one() or 0
 
 
-def begins_after(session: Session) -> int:
+def complete_after(session: Session) -> int:
     """Return the position from which on the feed is whole: who stands further back cannot follow it."""
     oldest = session.exec(select(func.min(Event.seq))).one()
     return 0 if oldest is None else oldest - 1
@@ -83,14 +83,14 @@ def prune(session: Session, *, before: datetime, followers: Sequence[str]) -> in
     slowest = min((cursor_of(session, follower) or 0 for follower in followers), default=0)
     kept_from = session.exec(select(func.min(Event.seq)).where(col(Event.created_at) >= before)).one()
     newest = last_seq(session)
-    # Without gaps, whatever the clocks said: `begins_after` tells by the first event what is whole.
+    # Without gaps, whatever the clocks said: `complete_after` tells by the first event what is whole.
     outdated = delete(Event).where(
         col(Event.seq) <= slowest, col(Event.seq) < (newest if kept_from is None else min(newest, kept_from))
     )
     return int(session.execute(outdated).rowcount)  # type: ignore[attr-defined]
 
 
-def forget(session: Session, collections: Sequence[str]) -> None:
+def delete_cursors(session: Session, collections: Sequence[str]) -> None:
     """Delete the positions of collections that are no more."""
     session.execute(delete(FeedCursor).where(col(FeedCursor.collection).in_(collections)))
 

@@ -33,7 +33,7 @@ class GenerationRecord:
         """The name of this generation's collection, in every engine."""
         return f"photos_g{self.id}"
 
-    def followed_by(self, engine: str) -> str:
+    def cursor_name(self, engine: str) -> str:
         """Return the name under which the position of an engine's collection is kept."""
         return f"{engine}:{self.collection}"
 
@@ -97,7 +97,7 @@ def generations(session: Session) -> Sequence[GenerationRecord]:
     return _records(session)
 
 
-def generations_today(session: Session) -> Sequence[GenerationRecord]:
+def generations_with_current_counts(session: Session) -> Sequence[GenerationRecord]:
     """Return every generation, newest first, where it has collections with the photos of its model as of now.
 
     What stands in the truth is their number when it was promoted.

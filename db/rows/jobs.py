@@ -78,7 +78,7 @@ def add_counts(session: Session, job_id: str, counts: Mapping[str, int]) -> None
     job.counts = {name: job.counts.get(name, 0) + counts.get(name, 0) for name in {**job.counts, **counts}}
 
 
-def is_of_a_command(session: Session, job_id: str) -> bool:
+def runs_in_a_command(session: Session, job_id: str) -> bool:
     """Return whether a command runs the job by itself: no server could run it from the queue."""
     return "process" in session.get_one(Job, job_id).inputs
 
@@ -175,7 +175,7 @@ def set_promoted(session: Session, job_id: str, generation_id: int) -> None:
     job.inputs = {**job.inputs, _PROMOTED: generation_id}  # what it found out stays when it is queued again
 
 
-def promoted_by(session: Session, job_id: str) -> int | None:
+def promoted_generation(session: Session, job_id: str) -> int | None:
     """Return the generation that the job has promoted, perhaps before it was killed and queued again."""
     promoted: int | None = session.get_one(Job, job_id).inputs.get(_PROMOTED)
     return promoted

@@ -41,7 +41,7 @@ def create_key(session: Session, name: str, role: Role) -> str:
     return f"{_PREFIX}_{key_id}_{secret}"
 
 
-def verified_key(session: Session, presented: str) -> KeyRecord | None:
+def verify_key(session: Session, presented: str) -> KeyRecord | None:
     """Return the key that is presented, or None where it is none of ours or was revoked. Takes a tenth of a second."""
     prefix, _, rest = presented.partition("_")
     key_id, _, secret = rest.partition("_")

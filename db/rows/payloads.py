@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from db.models import Listing
-from db.vectors.base import Payload, Vector, location_key, location_keys, path_keys
+from db.vectors.base import Payload, Vector
+from db.vectors.keys import location_key, location_keys, path_keys
 
 PAYLOAD_COLUMNS: tuple[Any, ...] = (
     Listing.id,
@@ -38,7 +39,7 @@ def from_bytes(stored: bytes) -> Vector:
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
-def payload_of(listing: Listing | FoundListing) -> Payload:
+def payload_of(listing: Listing | ListingFields) -> Payload:
     """Return the filterable copy of the listing's fields that its photos' points carry."""
     return Payload(
         listing_id=listing.id,
@@ -54,7 +55,7 @@ def payload_of(listing: Listing | FoundListing) -> Payload:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundListing:
+class ListingFields:
     """What is shown, and filtered by, of a listing."""
 
     id: str

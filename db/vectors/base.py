@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from db.vectors.keys import location_key, path_key
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,6 +19,10 @@ Vector: TypeAlias = NDArray[np.float32]
 
 PhotoIds: TypeAlias = NDArray[np.int64]
 """Photo ids, ascending, shape (n,)."""
+
+
+Checksums: TypeAlias = NDArray[np.uint64]
+"""64 bits for each point, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,14 @@ class Point:
     photo_id: int
     vector: Vector
     payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPoints:
+    """What an index holds: the photo ids, ascending, and in their order the checksum that each was put in with."""
+
+    photo_ids: PhotoIds
+    checksums: Checksums
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +144,6 @@ class Filter:
 
 NO_FILTER = Filter()
 
-PATH_SEPARATOR = " / "
-"""Stands between the levels of a category path."""
-
 
 @dataclass(frozen=True, slots=True)
 class IndexDescription:
@@ -199,50 +210,3 @@ class VectorIndex(Protocol):
     def close(self) -> None:
         """Make what was written durable and let go of files and connections. Closing twice is allowed."""
         ...
-
-
-def path_keys(levels: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys of a category path: of its first level, its first two, and so on to the whole."""
-    return tuple(path_key(PATH_SEPARATOR.join(levels[: depth + 1])) for depth in range(len(levels)))
-
-
-def path_key(path: str) -> str:
-    """Return the form in which category paths are compared: levels case-folded, with single spaces, by ` / `."""
-    levels = (location_key(level) for level in f" {path} ".split(PATH_SEPARATOR))
-    return PATH_SEPARATOR.join(filter(None, levels))
-
-
-def location_key(text: str) -> str:
-    """Return the form in which locations are compared: case-folded, with single spaces."""
-    return " ".join(text.casefold().split())
-
-
-def location_keys(location: str) -> tuple[str, ...]:
-    """Return the keys of a place: the whole, then each comma-separated part ('Delph, Manchester' has three)."""
-    whole = location_key(location)
-    if not whole:
-        return ()
-    parts = [location_key(part) for part in location.split(",")]
-    return tuple(dict.fromkeys([whole, *filter(None, parts)]))
-
-
-def check_vectors(vectors: NDArray[np.float32], size: int) -> None:
-    """Raise ValueError unless `vectors` has shape (n, size), is finite, and every row is of unit length (1e-3)."""
-    if vectors.ndim != 2 or vectors.shape[1] != size:
-        raise ValueError(f"vectors have shape {vectors.shape}; this collection holds vectors of size {size}")
-    norms = np.linalg.norm(vectors, axis=1)
-    wrong = np.flatnonzero(~(np.abs(norms - 1.0) <= 1e-3))
-    if wrong.size:
-        raise ValueError(f"vector {int(wrong[0])} is not of unit length (its norm is {norms[wrong[0]]:.6g})")
-
-
-Sums: TypeAlias = NDArray[np.uint64]
-"""64 bits for each point, shape (n,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldPoints:
-    """What an index holds: the photo ids, ascending, and in their order the checksum that each was put in with."""
-
-    photo_ids: PhotoIds
-    checksums: Sums

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import check_vectors
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +30,7 @@ def checked_query(vector: Vector, vector_size: int, *, k: int, where: Filter) ->
         raise ValueError(f"k is {k}; ask for at least one hit")
     check_filter(where)
     query: Vector = np.ascontiguousarray(vector, dtype=np.float32)
-    check_vectors(query[np.newaxis], vector_size)
+    _check_vectors(query[np.newaxis], vector_size)
     return query
 
 
@@ -58,9 +56,19 @@ def checked_batch(points: Sequence[Point], vector_size: int) -> tuple[list[Point
     for point in points:
         _check_point(point, vector_size)
     vectors = np.array([point.vector for point in points], dtype=np.float32).reshape(-1, vector_size)
-    check_vectors(vectors, vector_size)
+    _check_vectors(vectors, vector_size)
     rows = list({point.photo_id: row for row, point in enumerate(points)}.values())
     return [points[row] for row in rows], vectors[rows]
+
+
+def _check_vectors(vectors: NDArray[np.float32], size: int) -> None:
+    """Raise ValueError unless `vectors` has shape (n, size), is finite, and every row is of unit length (1e-3)."""
+    if vectors.ndim != 2 or vectors.shape[1] != size:
+        raise ValueError(f"vectors have shape {vectors.shape}; this collection holds vectors of size {size}")
+    norms = np.linalg.norm(vectors, axis=1)
+    wrong = np.flatnonzero(~(np.abs(norms - 1.0) <= 1e-3))
+    if wrong.size:
+        raise ValueError(f"vector {int(wrong[0])} is not of unit length (its norm is {norms[wrong[0]]:.6g})")
 
 
 def _check_point(point: Point, vector_size: int) -> None:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from db.vectors.base import Point, Sums
+    from db.vectors.base import Checksums, Point
 
 
 _BYTES = 8
 
 
-def checksums(points: Sequence[Point], vectors: NDArray[np.float32]) -> Sums:
+def checksums(points: Sequence[Point], vectors: NDArray[np.float32]) -> Checksums:
     """Return the first 64 bits of BLAKE2b over each point's vector (float32, little-endian) and payload.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from db.vectors.ranking import ordered
+from db.vectors.hit_order import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import NO_FILTER, Filter, Payload, Point, location_key, location_keys
+from db.vectors.base import NO_FILTER, Filter, Payload, Point
+from db.vectors.keys import location_key, location_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from ml.copies.verdicts import Verdict
 from ml.photos.decode import PhotoError, decode
 from services.bench.photo_edits import EDITS, UNTOUCHED, edited
 from services.errors import BadInput
-from services.indexing.duplicates import HITS, PhotoComparer, candidates
+from services.indexing.photo_comparer import HITS_PER_PHOTO, PhotoComparer, distinct_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -214,11 +214,11 @@ class _Bench:
 
     def _compare(self, name: str, vector: Vector) -> Iterator[tuple[str, CopyMatch | None]]:
         index = self._live.index(next(iter(self._live.opened), "faiss"))
-        hits = index.search(vector, HITS)
+        hits = index.search(vector, HITS_PER_PHOTO)
         with self._resources.database.read() as session:
             rows = {row.id: row for row in photos.photos_by_id(session, [hit.photo_id for hit in hits])}
         nearest = [rows[hit.photo_id] for hit in hits if hit.photo_id in rows and rows[hit.photo_id].sha256 != name]
-        for sha256 in candidates(nearest):
+        for sha256 in distinct_candidates(nearest):
             yield sha256, self._comparer.compare(name, sha256)
 
     def _stored_vector(self, photo: Photo) -> Vector:

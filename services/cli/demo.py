@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from db.locks import try_to_hold
+from db.locks import try_lock
 from db.rows import generations, keys, photos
 from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
@@ -156,7 +156,7 @@ def hold_build_lock(resources: Resources, stopping: threading.Event | None) -> I
         JobCancelled: `stopping` was set while waiting.
     """
     announced = False
-    while (lock := try_to_hold(resources.database, "demo")) is None:
+    while (lock := try_lock(resources.database, "demo")) is None:
         if stopping is not None and stopping.is_set():
             raise JobCancelled
         if not announced:
@@ -279,7 +279,7 @@ def _example(resources: Resources) -> tuple[Path, str]:
     """
     folder = resources.settings.data_dir / "catalogue" / "photos"
     with resources.database.read() as session:
-        for one in photos.labelled(session):
+        for one in photos.labelled_photos(session):
             (row,) = photos.photos_by_id(session, [one.photo_id])
             if (file := folder / row.source).is_file():
                 return file, one.listing_id

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from db.rows import duplicates as stored_duplicates
-from db.rows.duplicate_groups import Group, GroupState, groups
+from db.rows.duplicate_groups import Group, GroupState, group_listings
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
-from services.indexing.duplicates import DuplicateFinder
+from services.indexing.duplicate_finder import DuplicateFinder
 from services.resources import Resources
 
 _SHOWN = 50
@@ -26,7 +26,7 @@ def duplicates(
         if find:
             _find(resources)
         with resources.database.read() as session:
-            found = groups(stored_duplicates.links(session), state)
+            found = group_listings(stored_duplicates.links(session), state)
     if json:
         print_json(found)
     else:

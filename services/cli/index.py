@@ -13,7 +13,7 @@ from services.cli.terminal.console import output, print_json, print_table, stage
 from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
 from services.indexing.generations import previous_generation
-from services.indexing.generations import prune as prune_outdated
+from services.indexing.pruning import prune as prune_outdated
 from services.ingest.pipeline.reindex import promote as promote_generation
 from services.ingest.pipeline.reindex import reindex as build_generation
 
@@ -60,7 +60,7 @@ def list_generations(
 ) -> None:
     """List the generations of the indexes, newest first."""
     with open_resources() as resources, resources.database.read() as session:
-        known = generations.generations_today(session)
+        known = generations.generations_with_current_counts(session)
     if json:
         print_json(known)
         return

@@ -10,7 +10,7 @@ from db.rows import embeddings
 from services.cli.terminal.console import console, print_json, print_table
 from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
-from services.indexing.agreement import Agreement, agreement
+from services.indexing.agreement import Agreement, measure_agreement
 from services.indexing.consistency import Drift, live_drift, repair_live
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _drifts(resources: Resources) -> list[Drift]:
 def _agreements(resources: Resources, queries: int) -> list[Agreement]:
     live = resources.live.current()
     indexes = live.index("faiss"), live.index("qdrant")
-    return agreement(resources.database, indexes, model_version=live.generation.model_version, queries=queries)
+    return measure_agreement(resources.database, indexes, model_version=live.generation.model_version, queries=queries)
 
 
 def _not_embedded(resources: Resources) -> int:

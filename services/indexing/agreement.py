@@ -54,7 +54,7 @@ class Agreement:
     agreeing: int
 
 
-def agreement(
+def measure_agreement(
     database: Database,
     indexes: tuple[VectorIndex, VectorIndex],
     *,

@@ -11,7 +11,7 @@ from db.rows import embeddings
 from db.vectors.base import HeldPoints
 from db.vectors.checksums import checksums
 from services.indexing.follower import Follower
-from services.indexing.live import reaching
+from services.indexing.live import as_index_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def live_drift(database: Database, live: IndexSet) -> list[Drift]:
     """
     found = []
     for engine, opened in live.opened.items():
-        with reaching(engine):
+        with as_index_unavailable(engine):
             found.append(drift(database, opened.index, model_version=live.generation.model_version))
     return found
 
@@ -97,7 +97,7 @@ def repair_live(database: Database, live: IndexSet, found: Sequence[Drift]) -> N
     """
     for one in found:
         opened, version = live.opened[one.engine], live.generation.model_version
-        with reaching(one.engine):
+        with as_index_unavailable(one.engine):
             repair(Follower(database, opened.index, opened.cursor, model_version=version), one)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from db.locks import holding
+from db.locks import hold_lock
 from db.rows import embeddings, feed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SqlCursor:
         """Record that the index is not filled, before it is: a crash half-way must not leave it looking whole."""
         with self._database.write() as session:
             if feed.cursor_of(session, self.collection) is not None:
-                feed.forget(session, [self.collection])
+                feed.delete_cursors(session, [self.collection])
 
     def read(self) -> int:
         """See `CursorStore`."""
@@ -68,7 +68,7 @@ class SqlCursor:
 
     def turn(self) -> AbstractContextManager[object]:
         """See `CursorStore`."""
-        return holding(self._database, f"follow {self.collection}")
+        return hold_lock(self._database, f"follow {self.collection}")
 
 
 class MemoryCursor:
@@ -140,7 +140,7 @@ class Follower:
     def _apply_batch(self) -> int:
         position = self.cursor.read()
         with self._database.read() as session:
-            left_behind = position < feed.begins_after(session)
+            left_behind = position < feed.complete_after(session)
             changes = feed.changes_after(session, position, _BATCH)
             photo_ids = sorted({change.photo_id for change in changes})
             points = embeddings.points(session, photo_ids, model_version=self._model_version)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def reaching(engine: str) -> Iterator[None]:
+def as_index_unavailable(engine: str) -> Iterator[None]:
     """Turn what an engine that is away raises into IndexUnavailable."""
     try:
         yield
@@ -133,7 +133,7 @@ class LiveIndexes:
             self._adopt(live)
             return self._follow()
 
-    def release_retired(self) -> None:
+    def close_retired(self) -> None:
         """Close the generation before the live one now, so that it can be opened to be promoted again."""
         with self._lock:
             _close(self._retired)

@@ -102,7 +102,7 @@ class QdrantEdgeStore:
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the folder; one that was never filled, was lost, or is of an older version is filled and optimised."""
         index = self._open_folder(generation)
-        cursor = SqlCursor(self._database, generation.followed_by(self.engine))
+        cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
         if _is_filled(index, cursor):
             return OpenIndex(index, cursor)
         try:
@@ -149,7 +149,7 @@ class QdrantServerStore:
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the collection, creating and filling it where it is missing, or of an older version."""
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
-        cursor = SqlCursor(self._database, generation.followed_by(self.engine))
+        cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
         if not _is_filled(index, cursor):
             with cursor.turn():
                 if not _is_filled(index, cursor):  # not by another process, meanwhile, either

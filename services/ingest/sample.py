@@ -11,7 +11,7 @@ from ml.network.openvino_runtime import available_cores
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
-from services.indexing.duplicates import DuplicateFinder
+from services.indexing.duplicate_finder import DuplicateFinder
 from services.ingest.photos.sources import FolderPhotos
 from services.ingest.pipeline.ingest_job import create_ingest_job, ingest_files
 from services.ingest.pipeline.inputs import IngestInputs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 from litestar.di import Provide
 
-from services.indexing.audit import Auditing, RecallAuditor
+from services.indexing.recall_audit import AuditThread, RecallAuditor
 from services.search.page.routes import page_routes
 from services.search.rest.catalogue import CatalogueController, get_listing, newest_listings, query_photo
 from services.search.rest.duplicates import get_duplicates
@@ -58,7 +58,7 @@ def search_part(resources: Resources) -> AppPart:
 def _auditing(auditor: RecallAuditor) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        auditing = Auditing(auditor)
+        auditing = AuditThread(auditor)
         auditing.start()
         try:
             yield

@@ -12,7 +12,7 @@ from db.rows import listings
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
 from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery
-from services.indexing.audit import RecallAuditor
+from services.indexing.recall_audit import RecallAuditor
 from services.search.query.defaults import plain_fields, resolved, taste_of
 from services.search.query.parsing import check_fields, check_k, query_of
 from services.search.query.stages import StageTimes

@@ -100,7 +100,7 @@ class Access:
     def _look_up(self, authorization: str) -> _Remembered:
         scheme, _, presented = authorization.partition(" ")
         with self._database.read() as session:
-            key = keys.verified_key(session, presented.strip()) if scheme.lower() == "bearer" else None
+            key = keys.verify_key(session, presented.strip()) if scheme.lower() == "bearer" else None
             if key is None and keys.any_key(session):
                 raise KeyRefused(presented=bool(authorization))
         found = _Remembered(key, time.monotonic() + _TRUSTED_FOR_S)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from db.session import is_away
+from db.session import is_database_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,9 +48,9 @@ async def _follow(indexes: Indexes, interval_s: float, stopping: asyncio.Event) 
         try:
             await to_thread.run_sync(indexes.refresh)
         except Exception as error:
-            if not (away and is_away(error)):
+            if not (away and is_database_unavailable(error)):
                 log.warning("the indexes could not follow the truth; trying again", exc_info=error)
-            away = is_away(error)
+            away = is_database_unavailable(error)
         else:
             away = False
         try:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import Payload, Point, location_key, location_keys, path_keys
+from db.vectors.base import Payload, Point
+from db.vectors.keys import location_key, location_keys, path_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

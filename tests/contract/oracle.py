@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import NO_FILTER, Hit, location_key, path_key
+from db.vectors.base import NO_FILTER, Hit
+from db.vectors.keys import location_key, path_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

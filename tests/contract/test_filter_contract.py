@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db.vectors.base import NO_FILTER, Filter, Payload, Point, location_key, location_keys, path_keys
+from db.vectors.base import NO_FILTER, Filter, Payload, Point
+from db.vectors.keys import location_key, location_keys, path_keys
 from tests.contract.catalogue import make_catalogue
 
 if TYPE_CHECKING:

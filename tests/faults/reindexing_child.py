@@ -69,12 +69,12 @@ REINDEX_STEPS: Mapping[str, Step] = {
     "qdrant is half filled": Step(QdrantEdgeIndex, "upsert", before=False),
     "qdrant is filled, without a position": Step(SqlCursor, "write", call=3),  # the first two are of FAISS
     "both are built": Step(building, "_make_live"),
-    "the promotion is written, not committed": Step(embeddings, "settle", before=False),
+    "the promotion is written, not committed": Step(embeddings, "mark_pending_as_embedded", before=False),
     "the promotion is committed": Step(FaissStore, "promote", call=2, promoted=True),  # the first puts in order
-    "nothing is pruned": Step(building, "_prune", promoted=True),
+    "nothing is pruned": Step(building, "prune_locked", promoted=True),
     "the outdated one is marked, not dropped": Step(FaissStore, "drop", promoted=True),
     "the outdated one is dropped by faiss alone": Step(QdrantEdgeStore, "drop", promoted=True),
-    "the outdated one's positions are left": Step(feed, "forget", promoted=True),
+    "the outdated one's positions are left": Step(feed, "delete_cursors", promoted=True),
 }
 
 ROLLBACK_STEPS: Mapping[str, Step] = {
@@ -84,14 +84,14 @@ ROLLBACK_STEPS: Mapping[str, Step] = {
     "qdrant is half brought forward": Step(QdrantEdgeIndex, "upsert", before=False),
     "qdrant is brought forward, its position is not": Step(SqlCursor, "write", call=2),  # the first is of FAISS
     "both are in line": Step(building, "_make_live"),
-    "the promotion is written, not committed": Step(embeddings, "settle", before=False),
+    "the promotion is written, not committed": Step(embeddings, "mark_pending_as_embedded", before=False),
     "the promotion is committed": Step(FaissStore, "promote", promoted=True),
 }
 
 CLEAN_UP_STEPS: Mapping[str, Step] = {
     "the build is given up, not dropped": Step(FaissStore, "drop"),
     "the build is dropped by faiss alone": Step(QdrantEdgeStore, "drop"),
-    "the build's positions are left": Step(feed, "forget"),
+    "the build's positions are left": Step(feed, "delete_cursors"),
 }
 
 AT_THE_END = "the job's end is not recorded"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import httpx
 import pytest
 
-from db.rows import feed, photos
+from db.rows import feed, photo_queue, photos
 from services.indexing.consistency import live_drift
 from tests.waiting import PATIENCE_S, wait_for
 
@@ -215,7 +215,7 @@ def assert_all_agree(resources: Resources) -> None:
     assert [one.engine for one in found] == ["faiss", "qdrant"]
     assert [one for one in found if not one.is_empty] == []
     with resources.database.read() as session:
-        assert photos.lease_owners(session) == []
+        assert photo_queue.lease_owners(session) == []
     assert [*(resources.settings.data_dir / "photos" / "partial").iterdir()] == []
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import Job, JobState
-from db.rows import embeddings, jobs, listings, photos
+from db.rows import embeddings, jobs, listings, photo_queue, photos
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.worker import EmbeddingWorker
 from tests.faults.shop import (
@@ -139,7 +139,7 @@ def test_an_ingest_that_is_killed_and_started_again_leaves_what_an_undisturbed_o
     while tally["kills"] < kills:
         data_dir = tmp_path / f"data-{tally['ingests']}"
         tally["ingests"] += 1
-        for _ in range(min(photos.MAX_ATTEMPTS - 1, kills - tally["kills"])):
+        for _ in range(min(photo_queue.MAX_ATTEMPTS - 1, kills - tally["kills"])):
             if ingest(shop, data_dir, tiny_bundle, killed_after=moments.uniform(0.0, longest)):
                 break
             tally["kills"] += 1

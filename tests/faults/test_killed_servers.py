@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from db.rows import photos
+from db.rows import photo_queue
 from tests.faults.shop import KILLS, Shop, once_and_often, serving, wait_until_embedded
 from tests.worlds import resources_in
 
@@ -46,7 +46,7 @@ def test_what_was_acknowledged_is_there_exactly_once_however_often_the_server_di
         for index in client.get("/v1/admin/consistency").json():
             assert (index["missing"], index["extra"]) == ([], []), (seed, index["engine"])
         with resources.database.read() as session:
-            assert photos.lease_owners(session) == []
+            assert photo_queue.lease_owners(session) == []
     assert list((tmp_path / "data" / "photos").rglob("*.partial")) == []
     print(f"\n{kills} kills: {dict(shop.tally)}")
     assert shop.tally["unanswered"] == kills

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import PhotoState
-from db.rows import embeddings, photos
+from db.rows import embeddings, photo_queue, photos
 from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
 from tests.faults.shop import (
@@ -61,7 +61,7 @@ def wait_until_claimed(resources: Resources, worker: ForkServerProcess) -> None:
 
     def has_claimed() -> bool:
         with resources.database.read() as session:
-            claimed = any(f":{worker.pid}:" in owner for owner in photos.lease_owners(session))
+            claimed = any(f":{worker.pid}:" in owner for owner in photo_queue.lease_owners(session))
             return claimed or not photos.any_pending(session)
 
     wait_for(has_claimed)
@@ -96,7 +96,7 @@ def test_every_photo_is_embedded_once_however_often_workers_die(
         while killed < kills:
             register(resources, tmp_path / f"shop-{count}", jpeg, numbers=range(count, count + PHOTOS))
             count += PHOTOS
-            times = min(photos.MAX_ATTEMPTS - 1, kills - killed)
+            times = min(photo_queue.MAX_ATTEMPTS - 1, kills - killed)
             killed += kill_workers(resources, tmp_path, moments, times=times)
             with working(resources, tmp_path):
                 wait_until_embedded(resources)

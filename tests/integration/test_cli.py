@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from db.locks import holding
+from db.locks import hold_lock
 from services.cli.demo import DemoRecord, hold_build_lock
 from services.cli.main import main
 from services.ingest.pipeline.job_progress import JobCancelled
@@ -181,7 +181,7 @@ def test_builds_the_demo_once_and_measures_it_on_all_listings(  # type: ignore[n
 
 def test_waits_for_another_process_that_builds_the_demo(tmp_path: Path) -> None:
     stopping = threading.Event()
-    with resources_in(tmp_path) as resources, holding(resources.database, "demo"):
+    with resources_in(tmp_path) as resources, hold_lock(resources.database, "demo"):
         stopping.set()
         with pytest.raises(JobCancelled), hold_build_lock(resources, stopping):
             pytest.fail("two processes build the same demo")

@@ -19,7 +19,7 @@ from db.vectors.faiss.rwlock import ReadWriteLock
 from db.vectors.faiss.selections import SelectionCache
 from db.vectors.faiss.snapshots import Contents, SnapshotDamaged, read_snapshot, write_snapshot
 from db.vectors.faiss.vectors import SlotVectors
-from db.vectors.ranking import best_hits
+from db.vectors.hit_order import best_hits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

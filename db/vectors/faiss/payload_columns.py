@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import location_key, path_key
 from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn, grown
+from db.vectors.keys import location_key, path_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from db.vectors.faiss.payload_columns import PayloadColumns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.vectors.base import Filter, PhotoIds, Point, Sums
+    from db.vectors.base import Checksums, Filter, PhotoIds, Point
     from db.vectors.faiss.coded_columns import Mask, Slots
 
 FREE = -1
@@ -28,7 +28,7 @@ class PayloadTable:
     """Which photo is in which slot, and the payload of each. Callers see to it that a write is alone."""
 
     def __init__(
-        self, *, ids: PhotoIds | None = None, checksums: Sums | None = None, columns: PayloadColumns | None = None
+        self, *, ids: PhotoIds | None = None, checksums: Checksums | None = None, columns: PayloadColumns | None = None
     ) -> None:
         self.ids = np.zeros(0, dtype=np.int64) if ids is None else ids
         self.checksums = np.zeros(0, dtype=np.uint64) if checksums is None else checksums
@@ -61,7 +61,7 @@ class PayloadTable:
         """Return the photo ids in `slots`, in that order."""
         return [int(photo_id) for photo_id in self.ids[slots]]
 
-    def put(self, points: Sequence[Point], checksums: Sums) -> Slots:
+    def put(self, points: Sequence[Point], checksums: Checksums) -> Slots:
         """Set the payloads and checksums of distinct photos and return their slots.
 
         New slots ascend from the former `slot_count`.

@@ -18,10 +18,10 @@ from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.exclusions import apart, fetch_others
 from db.vectors.folder_lock import hold_folder
+from db.vectors.hit_order import best_hits
 from db.vectors.qdrant.edge_shard import engine_errors, open_shard
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
 from db.vectors.qdrant.schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
-from db.vectors.ranking import best_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

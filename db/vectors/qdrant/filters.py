@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from db.vectors.base import NO_FILTER, location_key, path_key
+from db.vectors.base import NO_FILTER
+from db.vectors.keys import location_key, path_key
 from db.vectors.qdrant.schema import (
     CATEGORY,
     CATEGORY_PATHS,

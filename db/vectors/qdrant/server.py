@@ -13,10 +13,10 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.exclusions import apart, fetch_others
+from db.vectors.hit_order import best_hits
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
 from db.vectors.qdrant.schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
 from db.vectors.qdrant.server_collections import drop_collection, ensure_collection, server_errors
-from db.vectors.ranking import best_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

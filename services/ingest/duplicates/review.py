@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from db.rows import duplicates, listings
-from db.rows.duplicate_groups import GroupState, groups
+from db.rows.duplicate_groups import GroupState, group_listings
 from services.errors import BadInput, BadQuery, ResourceNotFound
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def page_of_groups(
     """
     after = None if cursor is None else _from_cursor(cursor)
     with database.read() as session:
-        found = groups(duplicates.links(session), state)
+        found = group_listings(duplicates.links(session), state)
     rest = [group for group in found if after is None or group.order > after]
     page = rest[:limit]
     return page, _to_cursor(page[-1]) if len(rest) > limit else None

@@ -6,9 +6,9 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from db.session import is_away
+from db.session import is_database_unavailable
 from services.errors import LookalikeError
-from services.indexing.duplicates import DuplicateFinder
+from services.indexing.duplicate_finder import DuplicateFinder
 from services.indexing.low_priority import lower_priority
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ class DuplicateWorker:
             except LookalikeError as error:  # no model yet
                 log.debug("duplicates cannot be looked for: %s", error)
             except Exception as error:  # nothing may end this thread
-                log.warning("duplicates could not be looked for; trying again", exc_info=not is_away(error))
+                log.warning(
+                    "duplicates could not be looked for; trying again", exc_info=not is_database_unavailable(error)
+                )
                 rest = _AFTER_AN_ERROR_S
 
     def _finder(self) -> DuplicateFinder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
-from db.locks import try_to_hold
+from db.locks import try_lock
 from db.models import JobState
 from db.processes import is_gone
 from db.rows import jobs
@@ -158,7 +158,7 @@ class JobRunner:
 
     def _run_queue(self) -> None:
         """Run jobs while this process holds the queue; return when it does not."""
-        queue = try_to_hold(self._resources.database, "job queue")
+        queue = try_lock(self._resources.database, "job queue")
         if queue is None:
             return
         try:

@@ -82,7 +82,7 @@ def _prune_feed(resources: Resources, kept_for: timedelta) -> int:
     followed = (GenerationState.LIVE, GenerationState.BUILDING)
     with resources.database.write() as session:
         collections = [
-            generation.followed_by(store.engine)
+            generation.cursor_name(store.engine)
             for generation in generations.generations(session)
             if generation.state in followed
             for store in resources.stores
@@ -92,4 +92,4 @@ def _prune_feed(resources: Resources, kept_for: timedelta) -> int:
 
 def _used(resources: Resources, names: Sequence[str]) -> set[str]:
     with resources.database.read() as session:
-        return {name for some in chunked(names, _NAMES) for name in photos.known_files(session, some)}
+        return {name for some in chunked(names, _NAMES) for name in photos.used_sha256s(session, some)}

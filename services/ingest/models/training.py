@@ -139,5 +139,5 @@ def labelled_photos(database: Database, files: PhotoStore) -> list[LabelledPhoto
                 path=files.local_path(row.sha256),
                 subcategories=tuple(row.category_path[1:]),
             )
-            for row in photos.labelled(session)
+            for row in photos.labelled_photos(session)
         ]

@@ -14,7 +14,7 @@ from more_itertools import chunked
 from sqlalchemy.exc import DBAPIError
 
 from db.processes import is_gone, process_name
-from db.rows import embeddings, photos
+from db.rows import embeddings, photo_queue, photos
 from db.rows.embeddings import NewEmbedding
 from ml.embedding.bulk import embed_all
 from ml.photos.decode import PhotoError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from db.photo_bytes.base import PhotoStore
-    from db.rows.photos import ClaimedPhoto
+    from db.rows.photo_queue import ClaimedPhoto
     from db.rows.records import RejectedRecord
     from db.session import Database
     from ml.embedding.bulk import EmbeddedPhoto
@@ -78,7 +78,7 @@ class PhotoEmbedder:
         run stops before its end, what it had claimed is pending again.
         """
         _release_dead(self._database)
-        blameless = True
+        undo_attempt = True
         try:
             run = self._run(self._claimed(), advance)
             while (suspect := self._suspect()) is not None:  # alone: none but it may be to blame
@@ -90,11 +90,11 @@ class PhotoEmbedder:
         except (LookalikeError, DBAPIError):
             raise
         except Exception:
-            blameless = False  # one of the photos may be what it comes from: it is not tried for ever
+            undo_attempt = False  # one of the photos may be what it comes from: it is not tried for ever
             raise
         finally:
             with self._database.write() as session:
-                photos.release(session, self._owner, blameless=blameless)
+                photo_queue.release(session, self._owner, undo_attempt=undo_attempt)
 
     def embed_missing(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
         """Embed every photo that this model has not embedded yet, whatever other models have (a model change)."""
@@ -127,13 +127,13 @@ class PhotoEmbedder:
             for photo, outcome in batch:
                 if isinstance(outcome, PhotoError):
                     failed += _fail(session, photo, outcome)
-            photos.renew(session, self._owner, lease=LEASE)
+            photo_queue.renew(session, self._owner, lease=LEASE)
         return saved, failed
 
     def _claimed(self) -> Iterator[ClaimedPhoto]:
         while not self._stop.is_set():
             with self._database.write() as session:
-                claimed = photos.claim(session, self._owner, limit=_CLAIM, lease=LEASE)
+                claimed = photo_queue.claim(session, self._owner, limit=_CLAIM, lease=LEASE)
             if not claimed:
                 return
             yield from claimed
@@ -142,7 +142,7 @@ class PhotoEmbedder:
         if self._stop.is_set():
             return None
         with self._database.write() as session:
-            return photos.claim_suspect(session, self._owner, lease=LEASE)
+            return photo_queue.claim_suspect(session, self._owner, lease=LEASE)
 
     def _missing(self) -> Iterator[ClaimedPhoto]:
         last, version = -1, self._embedder.bundle.version
@@ -164,7 +164,7 @@ class PhotoEmbedder:
                 raise ServiceUnavailable(str(error)) from error
             except OSError as error:
                 with self._database.write() as session:
-                    photos.fail_photo(
+                    photo_queue.fail_photo(
                         session,
                         photo.photo_id,
                         f"{RejectReason.UNREADABLE}: its file cannot be read ({error.strerror})",
@@ -185,14 +185,14 @@ class PhotoEmbedder:
 
 
 def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[RejectedRecord]:
-    photos.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
+    photo_queue.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
     for row in photos.photos_by_id(session, [photo.photo_id]):
         yield rejected_photo(row)
 
 
 def _release_dead(database: Database) -> None:
     with database.write() as session:
-        for owner in photos.lease_owners(session):
+        for owner in photo_queue.lease_owners(session):
             process, _, _run = owner.rpartition(":")
             if is_gone(process):
-                photos.release(session, owner, blameless=False)
+                photo_queue.release(session, owner, undo_attempt=False)

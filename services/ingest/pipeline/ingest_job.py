@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from db.models import JobState
 from db.processes import process_name
-from db.rows import embeddings, generations, jobs, photos
+from db.rows import embeddings, generations, jobs, photo_queue
 from services.errors import ListingsFileError
 from services.ingest.files.listings import check_photo_table
 from services.ingest.photos.sources import open_photos
@@ -169,5 +169,5 @@ def _adopt_pending(resources: Resources, job_id: str) -> bool:
         if live is None:
             return False
         embeddings.requeue_missing(session, model_version=live.model_version, job_id=job_id)
-        photos.take_over_leftovers(session, job_id=job_id)
+        photo_queue.reassign_leftover_photos(session, job_id=job_id)
     return True

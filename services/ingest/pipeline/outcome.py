@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from db.rows import jobs
-from db.session import is_away
+from db.session import is_database_unavailable
 from services.errors import LookalikeError, is_storage_full
 from services.ingest.pipeline.job_progress import JobCancelled
 
@@ -25,7 +25,7 @@ class JobInterrupted(BaseException):
 
 def may_pass(error: BaseException) -> bool:
     """Say whether the job may be run again with more success: the database is away, or a disk full."""
-    return is_away(error) or is_storage_full(error)
+    return is_database_unavailable(error) or is_storage_full(error)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def record_outcome(database: Database, job_id: str, *, retold: Callable[[str], s
     except BaseException as error:
         if may_pass(error):
             with database.write() as session:
-                if jobs.is_of_a_command(session, job_id):
+                if jobs.runs_in_a_command(session, job_id):
                     jobs.finish_job(session, job_id, retold(str(error)))
                 else:
                     jobs.requeue_job(session, job_id)

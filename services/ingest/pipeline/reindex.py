@@ -95,7 +95,7 @@ def promote(resources: Resources, generation_id: int, *, progress: Progress = si
     check_promotable(generation)
     embed_missing(resources, generation.model_version, progress)
     progress("update indexes", 0, None)
-    resources.live.release_retired()
+    resources.live.close_retired()
     promote_again(resources.database, resources.stores, generation)
     return generation
 
@@ -149,7 +149,7 @@ def run_reindex_job(
     """
     with record_outcome(resources.database, job_id):
         with resources.database.read() as session:
-            promoted = jobs.promoted_by(session, job_id)
+            promoted = jobs.promoted_generation(session, job_id)
         if promoted is None:
             generation, run = reindex(
                 resources,

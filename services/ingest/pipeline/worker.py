@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from db.models import PhotoState
 from db.rows import embeddings, generations, photos
-from db.session import is_away
+from db.session import is_database_unavailable
 from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.pipeline.embedding import PhotoEmbedder
 
@@ -84,7 +84,7 @@ class EmbeddingWorker:
                 log.warning("photos cannot be embedded: %s", error)
                 self.problem, pause = error, _RETRY_S
             except Exception as error:  # nothing may end this thread
-                log.warning("photos could not be embedded; trying again", exc_info=not is_away(error))
+                log.warning("photos could not be embedded; trying again", exc_info=not is_database_unavailable(error))
                 failures, pause = failures + 1, _RETRY_S
                 if failures >= _MAX_FAILURES:
                     self.problem = ServiceUnavailable(

@@ -15,10 +15,10 @@ from db.models import GenerationState, Role, utc_now
 from db.rows import generations
 from db.rows.recall import by_hour
 from services.errors import Conflict, ResourceNotFound
+from services.indexing.ann_recall import ann_recall
 from services.indexing.consistency import live_drift
 from services.indexing.generations import check_promotable, known_generation, previous_generation
-from services.indexing.live import reaching
-from services.indexing.quality import ann_recall
+from services.indexing.live import as_index_unavailable
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.uploads import UploadedFile, store_uploads
 from services.ingest.rest.openapi_examples import DRIFT, GENERATIONS, QUEUED, RECALL, BulkUploadBody, ReindexBody
@@ -120,7 +120,7 @@ class AdminController(Controller):
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
         """Return every generation."""
         with resources.database.read() as session:
-            known = generations.generations_today(session)
+            known = generations.generations_with_current_counts(session)
         return [
             GenerationAnswer(
                 one.id, one.state, one.model_version, one.photos, one.created_at, one.promoted_at, one.forced
@@ -187,7 +187,7 @@ class AdminController(Controller):
         version = live.generation.model_version
         indexes = []
         for engine, opened in live.opened.items():
-            with reaching(engine):
+            with as_index_unavailable(engine):
                 recall = ann_recall(resources.database, opened.index, model_version=version)
             indexes.append(IndexRecall(engine, recall))
         return RecallAnswer(indexes, _searches(resources, timedelta(hours=hours)))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.rows import embeddings, listings, photos
-from db.rows.found import asked_listing, asked_photo
 from db.rows.payloads import to_bytes
+from db.rows.search_rows import query_listing, query_photo
 from ml.embedding.batch_queue import EmbedderBusy, EmbedderClosed
 from ml.photos.crops import WHOLE_PHOTO
 from ml.photos.decode import PhotoError
@@ -30,8 +30,8 @@ from services.search.query.tokens import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from db.rows.found import QueryListing, QueryPhoto
-    from db.rows.payloads import FoundListing
+    from db.rows.payloads import ListingFields
+    from db.rows.search_rows import QueryListing, QueryPhoto
     from db.vectors.base import Vector
     from ml.embedding.embedder import Embeddings
     from ml.photos.crops import Crop
@@ -181,14 +181,14 @@ class QuerySources:
     def _asked_photo(self, photo_id: int, model_version: str) -> QueryListing:
         with self._resources.database.read() as session:
             possible = 0 < photo_id <= LARGEST_ID
-            asked = asked_photo(session, photo_id, model_version=model_version) if possible else None
+            asked = query_photo(session, photo_id, model_version=model_version) if possible else None
         if asked is None:
             raise ResourceNotFound("photo", photo_id)
         return asked
 
     def _asked_listing(self, listing_id: str, model_version: str) -> QueryListing:
         with self._resources.database.read() as session:
-            asked = asked_listing(session, listing_id, model_version=model_version)
+            asked = query_listing(session, listing_id, model_version=model_version)
         if asked is None:
             raise ResourceNotFound("listing", listing_id)
         return asked
@@ -300,7 +300,7 @@ def _of_stored(key: QuerySourceKey, name: str, asked: QueryListing) -> QuerySour
     return _about(QuerySource(key, vectors, beliefs=beliefs), asked.listing)
 
 
-def _about(subject: QuerySource, listing: FoundListing) -> QuerySource:
+def _about(subject: QuerySource, listing: ListingFields) -> QuerySource:
     return replace(
         subject,
         seller=listing.seller,

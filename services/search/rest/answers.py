@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from db.models import Listing, Photo
-    from db.rows.found import FoundPhoto
+    from db.rows.search_rows import PhotoWithListing
     from services.search.results.paging import Answer
     from services.search.results.ranking import Ranked
     from services.search.service import PhotoClassification
@@ -76,7 +76,7 @@ def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAns
     )
 
 
-def listing_summary(photo: FoundPhoto) -> wire.ListingSummary:
+def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
     """Return a listing, by a photo of it, as JSON has it."""
     listing = photo.listing
     return wire.ListingSummary(

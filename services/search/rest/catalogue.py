@@ -11,7 +11,7 @@ from litestar.params import FromPath, QueryParameter
 
 from db.models import Role
 from db.rows import listings, photos
-from db.rows.found import newest_photos
+from db.rows.search_rows import newest_photos
 from services import wire
 from services.errors import BadQuery
 from services.resources import Resources

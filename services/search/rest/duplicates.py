@@ -58,7 +58,7 @@ def find_duplicates(resources: Resources, search: SearchService, listing_id: str
     """
     with resources.database.read() as session:
         find_listing(session, listing_id)
-        known = duplicates.listings_beside(session, listing_id)
+        known = duplicates.linked_or_rejected_listings(session, listing_id)
         copies = duplicates.copies_of(session, listing_id)
     answers = [wire.Duplicate(one.listing_id, one.photo_id, one.verdict, one.score) for one in copies]
     try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from db.rows.found import found_photos
 from db.rows.payloads import payload_of
+from db.rows.search_rows import photos_with_listings
 from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, Conflict
 from services.search.query.parsing import check_k, query_of
@@ -113,7 +113,7 @@ class Pager:
             wanted = query.k - len(shown)
             photo_ids, cosines = rest.photo_ids[:wanted].tolist(), rest.cosines[:wanted].tolist()
             with self._resources.database.read() as session:
-                photos = found_photos(session, photo_ids)
+                photos = photos_with_listings(session, photo_ids)
             passing = [
                 Candidate(photos[photo_id], cosine)
                 for photo_id, cosine in zip(photo_ids, cosines, strict=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import location_key
+from db.vectors.keys import location_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from db.rows.found import FoundPhoto
-    from db.rows.payloads import FoundListing
+    from db.rows.payloads import ListingFields
+    from db.rows.search_rows import PhotoWithListing
     from ml.bundle.score_map import ScoreMap
     from services.search.query.parsing import RankingOptions
     from services.search.retrieval.candidates import Candidate
@@ -31,7 +31,7 @@ RECENCY_HALF_LIFE_DAYS = 30.0
 class Ranked:
     """A result: `score` in [0, 1] is the similarity times the factors; `similarity` is what `shown_scores` says."""
 
-    photo: FoundPhoto
+    photo: PhotoWithListing
     cosine: float
     similarity: float
     score: float
@@ -59,7 +59,7 @@ def shown_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[f
     return [round(probability, 6) for probability in score_map(cosines).tolist()]
 
 
-def factors(listing: FoundListing, reference: Reference, wishes: RankingOptions) -> dict[str, float]:
+def factors(listing: ListingFields, reference: Reference, wishes: RankingOptions) -> dict[str, float]:
     """Return, for each weight w above 0, the factor that a listing's score is multiplied by: 1 - w (1 - n).
 
     The nearness n, in [0, 1], is
@@ -77,13 +77,13 @@ def factors(listing: FoundListing, reference: Reference, wishes: RankingOptions)
     return {name: round(1 - weight * (1 - nearness), 4) for name, (weight, nearness) in near.items() if weight > 0}
 
 
-def _price_nearness(listing: FoundListing, reference: Reference) -> float:
+def _price_nearness(listing: ListingFields, reference: Reference) -> float:
     if not listing.price or not reference.price or reference.currency not in (None, listing.currency):
         return 0.0
     return exp(-abs(log(float(listing.price) / reference.price)))
 
 
-def _place_nearness(listing: FoundListing, reference: Reference) -> float:
+def _place_nearness(listing: ListingFields, reference: Reference) -> float:
     here, there = _parts(listing.location), _parts(reference.place)
     return len(here & there) / len(here | there) if here and there else 0.0
 
@@ -92,7 +92,7 @@ def _parts(place: str) -> set[str]:
     return {location_key(part) for part in place.split(",")} - {""}
 
 
-def _recency(listing: FoundListing, reference: Reference) -> float:
+def _recency(listing: ListingFields, reference: Reference) -> float:
     age_days = (reference.now - (listing.listed_at or listing.created_at)).total_seconds() / 86_400
     return float(2 ** (-max(0.0, age_days) / RECENCY_HALF_LIFE_DAYS))
 

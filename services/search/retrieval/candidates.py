@@ -7,14 +7,14 @@ from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING
 
-from db.rows.found import found_photos
 from db.rows.payloads import payload_of
+from db.rows.search_rows import photos_with_listings
 from db.vectors.base import NO_FILTER, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from db.rows.found import FoundPhoto
+    from db.rows.search_rows import PhotoWithListing
     from db.session import Database
     from db.vectors.base import Filter, Vector
 
@@ -66,7 +66,7 @@ def find_candidates(
 
 def _candidates(database: Database, hits: Sequence[Hit], where: Filter) -> list[Candidate]:
     with database.read() as session:
-        photos = found_photos(session, [hit.photo_id for hit in hits])
+        photos = photos_with_listings(session, [hit.photo_id for hit in hits])
     candidates = best_per_listing(hits, photos)
     others = [one for one in candidates if one.photo.listing.id not in where.excluded_listing_ids]
     if replace(where, excluded_listing_ids=frozenset()) == NO_FILTER:
@@ -78,7 +78,7 @@ def _candidates(database: Database, hits: Sequence[Hit], where: Filter) -> list[
 class Candidate:
     """A listing found, by its photo that is nearest to the query, with the cosine of the two."""
 
-    photo: FoundPhoto
+    photo: PhotoWithListing
     cosine: float
 
 
@@ -100,7 +100,7 @@ def settled(found: Sequence[Sequence[Hit]], fetched: int) -> list[Hit]:
     return [hit for hit in merge(chain.from_iterable(found)) if hit.score >= horizon]
 
 
-def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, FoundPhoto]) -> list[Candidate]:
+def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, PhotoWithListing]) -> list[Candidate]:
     """Return each listing by the first of its hits, in the order of the hits.
 
     Args:

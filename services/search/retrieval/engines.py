@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.errors import IndexUnavailable
-from services.indexing.audit import AuditedSearch, K
+from services.indexing.recall_audit import AuditedSearch, K
 from services.search.retrieval.candidates import find_candidates
 from services.search.retrieval.costs import MeasuredCosts
 from services.search.retrieval.planner import Choice, SearchPlan, Situation, choices, is_open, shape_of
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from db.session import Database
     from db.vectors.base import Filter, Hit, Vector, VectorIndex
-    from services.indexing.audit import RecallAuditor
     from services.indexing.live import IndexSet
+    from services.indexing.recall_audit import RecallAuditor
     from services.search.retrieval.candidates import Pool
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db.vectors.base import NO_FILTER, Filter, Payload, Point, location_key
+from db.vectors.base import NO_FILTER, Filter, Payload, Point
 from db.vectors.faiss import index as faiss_index
 from db.vectors.faiss.index import FaissIndex
 from db.vectors.faiss.snapshots import SnapshotDamaged
+from db.vectors.keys import location_key
 from tests.contract.comparison import Question, violations
 from tests.contract.engines import ALL_LISTS
 from tests.contract.oracle import Oracle

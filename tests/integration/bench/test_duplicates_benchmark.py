@@ -13,7 +13,7 @@ from services.bench.duplicates import DuplicateBenchmark, ReviewFigures, bench_f
 from services.bench.photo_edits import EDITS
 from services.cli.main import main
 from services.errors import BadInput
-from services.indexing.duplicates import DuplicateFinder
+from services.indexing.duplicate_finder import DuplicateFinder
 from services.ingest.pipeline.progress import silent
 from tests.worlds import ingest, marketplace, resources_in
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from db.locks import holding, try_to_hold
+from db.locks import hold_lock, try_lock
 from db.session import Database
 from tests.databases import new_database_url
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 HOLD_FOR_EVER = """
 import sys, time
-from db.locks import try_to_hold
+from db.locks import try_lock
 from db.session import Database
-held = try_to_hold(Database(sys.argv[1]), "work")
+held = try_lock(Database(sys.argv[1]), "work")
 print("held" if held else "taken", flush=True)
 time.sleep(60)
 """
@@ -38,19 +38,19 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 def test_a_held_lock_is_not_given_twice_and_is_given_again_when_it_is_let_go_of(database: Database) -> None:
-    held = try_to_hold(database, "work")
+    held = try_lock(database, "work")
     assert held is not None
     assert held.is_held()
-    assert try_to_hold(database, "work") is None
+    assert try_lock(database, "work") is None
     held.release()
-    again = try_to_hold(database, "work")
+    again = try_lock(database, "work")
     assert again is not None
     again.release()
 
 
 def test_locks_of_other_names_are_free(database: Database) -> None:
-    with holding(database, "work"):
-        other = try_to_hold(database, "another / work")
+    with hold_lock(database, "work"):
+        other = try_lock(database, "another / work")
         assert other is not None
         other.release()
 
@@ -61,7 +61,7 @@ def test_of_eight_threads_one_at_a_time_holds_it(database: Database) -> None:
     def work() -> None:
         nonlocal inside, most
         for _ in range(20):
-            with holding(database, "work"):
+            with hold_lock(database, "work"):
                 inside += 1
                 most = max(most, inside)
                 time.sleep(0.001)
@@ -76,9 +76,9 @@ def test_of_eight_threads_one_at_a_time_holds_it(database: Database) -> None:
 
 
 def test_an_error_in_the_block_lets_go_of_it(database: Database) -> None:
-    with pytest.raises(KeyError), holding(database, "work"):
+    with pytest.raises(KeyError), hold_lock(database, "work"):
         raise KeyError
-    with holding(database, "work"):
+    with hold_lock(database, "work"):
         pass
 
 
@@ -88,10 +88,10 @@ def test_a_killed_process_lets_go_of_it(database: Database) -> None:
     assert holder.stdout is not None
     with holder.stdout:
         assert holder.stdout.readline() == "held\n"
-        assert try_to_hold(database, "work") is None
+        assert try_lock(database, "work") is None
         holder.kill()
         holder.wait()
-    with holding(database, "work"):
+    with hold_lock(database, "work"):
         pass
 
 
@@ -99,7 +99,7 @@ def test_a_killed_process_lets_go_of_it(database: Database) -> None:
 def test_a_lock_whose_connection_is_lost_is_not_held(tmp_path: Path) -> None:
     with new_database_url("postgresql", tmp_path) as url:
         database = Database(url)
-        held = try_to_hold(database, "work")
+        held = try_lock(database, "work")
         assert held is not None
         with database.engine.connect() as connection:
             connection.execute(

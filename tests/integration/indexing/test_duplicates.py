@@ -11,14 +11,14 @@ from litestar.testing import TestClient
 from PIL import Image, ImageOps
 
 from db.models import Role
-from db.rows import duplicates, feed, keys, listings, photos
+from db.rows import duplicates, feed, keys, listings, photo_queue, photos
 from db.rows.duplicates import ListingCopy
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
 from services.cli.serve import build_app
 from services.errors import ResourceNotFound
-from services.indexing import duplicates as finding
-from services.indexing.duplicates import CURSOR, CopySearchCount, DuplicateFinder
+from services.indexing import duplicate_finder as finding
+from services.indexing.duplicate_finder import CURSOR, CopySearchCount, DuplicateFinder
 from services.ingest.duplicates.review import review
 from services.search.rest.duplicates import find_duplicates, get_duplicates
 from services.search.service import SearchService
@@ -194,7 +194,7 @@ class Killed(BaseException):
 
 
 def test_a_kill_loses_no_photo(new: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "_AT_ONCE", 2)
+    monkeypatch.setattr(finding, "_BATCH", 2)
     saved, calls = duplicates.save_search, iter([True, True, False])
 
     def dying(*args: Any, **kwargs: Any) -> int:
@@ -222,9 +222,9 @@ def test_a_photo_deleted_while_it_was_compared_leaves_no_pair(new: Resources) ->
     with new.database.read() as session:
         (row, other) = photos.photos_by_id(session, [one, gone])
     remove(new, "listing-1")
-    found = duplicates.FoundCopy(gone, other.sha256, "identical", 1.0)
+    found = duplicates.PhotoCopy(gone, other.sha256, "identical", 1.0)
     with new.database.write() as session:
-        claimed = photos.ClaimedPhoto(one, row.sha256)
+        claimed = photo_queue.ClaimedPhoto(one, row.sha256)
         assert duplicates.save_search(session, claimed, [found], model_version="m") == 0
     assert copies(new, "listing-0") == {}
 

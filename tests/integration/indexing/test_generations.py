@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
-from db.locks import holding
+from db.locks import hold_lock
 from db.models import utc_now
 from db.rows import embeddings, generations, listings, photos, recall
 from db.rows.recall import Tally
 from services.cli.serve import build_app
 from services.errors import Conflict
 from services.indexing.consistency import drift
-from services.indexing.generations import build_and_promote, clean_up, previous_generation, prune
+from services.indexing.generations import build_and_promote, clean_up, previous_generation
+from services.indexing.pruning import prune
 from services.indexing.stores import FaissStore
 from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
@@ -171,7 +172,7 @@ def test_what_cannot_be_promoted_is_refused_at_once(unchanged: TestClient[Litest
 
 @after_a_change
 def test_a_pruned_generation_does_not_come_back(resources: Resources, tmp_path: Path) -> None:
-    resources.live.release_retired()
+    resources.live.close_retired()
     assert prune(resources.database, resources.stores, keep=0) == [1]
     assert not list((tmp_path / "data" / "indexes").rglob("photos_g1/*"))
     with pytest.raises(Conflict, match="Generation 1 is pruned"):
@@ -308,7 +309,7 @@ def test_a_build_that_goes_on_is_left_alone(resources: Resources) -> None:
     live = resources.live.current().generation
     with resources.database.write() as session:
         building = generations.create_generation(session, live.model_version)
-    with holding(resources.database, "generations"):
+    with hold_lock(resources.database, "generations"):
         clean_up(resources.database, resources.stores)
     with resources.database.read() as session:
         found = generations.find_generation(session, building.id)

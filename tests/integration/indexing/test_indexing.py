@@ -15,7 +15,7 @@ from db.models import GenerationState, Photo
 from db.rows import embeddings, generations, listings
 from db.vectors.base import Filter
 from services.errors import Conflict, IndexUnavailable, ModelMissing
-from services.indexing.agreement import SHAPES, agreement
+from services.indexing.agreement import SHAPES, measure_agreement
 from services.indexing.consistency import Drift, drift, repair
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
@@ -226,7 +226,7 @@ def test_indexes_that_hold_the_same_points_answer_alike(
 ) -> None:
     build_and_promote(database, stores, MODEL)
     indexes = live.current().index("faiss"), live.current().index("qdrant")
-    found = agreement(database, indexes, model_version=MODEL, queries=500)
+    found = measure_agreement(database, indexes, model_version=MODEL, queries=500)
     assert [(one.shape, one.queries, one.agreeing) for one in found] == [(shape, 2, 2) for shape in SHAPES]
 
 
@@ -238,7 +238,7 @@ def test_an_index_that_holds_another_vector_disagrees(
     with database.read() as session:
         (point,) = embeddings.points(session, lamps[:1], model_version=MODEL)
     qdrant.upsert([replace(point, vector=-point.vector)])
-    by_shape = {one.shape: one for one in agreement(database, (faiss, qdrant), model_version=MODEL, queries=1)}
+    by_shape = {one.shape: one for one in measure_agreement(database, (faiss, qdrant), model_version=MODEL, queries=1)}
     assert (by_shape["none"].queries, by_shape["none"].agreeing) == (1, 0)
     assert by_shape["other listings"].agreeing == 1
 

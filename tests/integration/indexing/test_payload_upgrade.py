@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from db.models import FeedCursor
 from db.rows import embeddings
-from db.vectors.base import Filter, Payload, location_keys
+from db.vectors.base import Filter, Payload
+from db.vectors.keys import location_keys
 from db.vectors.qdrant import edge_shard, server_collections
 from services.indexing.consistency import drift
 from services.indexing.generations import build_and_promote, clean_up, previous_generation, promote_again

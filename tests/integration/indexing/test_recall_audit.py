@@ -13,7 +13,7 @@ import pytest
 from db.rows import recall
 from db.rows.recall import Tally
 from db.vectors.base import NO_FILTER
-from services.indexing.audit import FEWEST_QUERIES, AuditedSearch, Auditing, RecallAuditor
+from services.indexing.recall_audit import FEWEST_QUERIES, AuditedSearch, AuditThread, RecallAuditor
 from services.search.retrieval.engines import Engines
 from services.search.service import SearchService
 from services.settings import Engine
@@ -86,7 +86,7 @@ def test_a_planted_loss_is_found_within_two_hundred_queries_and_its_plan_is_left
     auditor = RecallAuditor(resources.database, resources.live)
     service = SearchService(resources, auditor)
     plans = []
-    with caplog.at_level("WARNING", "services.indexing.audit"):
+    with caplog.at_level("WARNING", "services.indexing.recall_audit"):
         for number in range(200):
             plans.append(asked(service, number))
             audit_waiting(auditor)
@@ -169,7 +169,7 @@ def test_a_search_of_a_generation_that_is_live_no_longer_is_let_go(resources: Re
 def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resources: Resources) -> None:
     auditor = RecallAuditor(resources.database, resources.live)
     current = resources.live.current()
-    auditing = Auditing(auditor, interval_s=0.01)
+    auditing = AuditThread(auditor, interval_s=0.01)
     auditing.start()
     auditor.offer(
         AuditedSearch(
@@ -188,7 +188,7 @@ def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -
     with resources.database.write() as session:
         recall.add(session, {key: Tally(FEWEST_QUERIES, 10 * FEWEST_QUERIES, 0)})
     auditor = RecallAuditor(resources.database, resources.live)
-    auditing = Auditing(auditor, interval_s=0.01)
+    auditing = AuditThread(auditor, interval_s=0.01)
     auditing.start()
     wait_for(auditor.recalls)
     auditing.stop()

@@ -19,7 +19,7 @@ from sqlmodel import SQLModel
 
 from db import migrate
 from db.models import FeedOperation, GenerationState, JobState, PhotoState
-from db.rows import embeddings, feed, generations, jobs, listings, photos
+from db.rows import embeddings, feed, generations, jobs, listings, photo_queue, photos
 from db.rows.payloads import payload_of
 from db.rows.records import RejectedRecord
 from db.vectors.base import Payload
@@ -51,12 +51,12 @@ def changes(database: Database) -> list[Change]:
 
 def claim(database: Database, owner: str, limit: int = 10, lease: timedelta = LEASE) -> list[int]:
     with database.write() as session:
-        return [claimed.photo_id for claimed in photos.claim(session, owner, limit=limit, lease=lease)]
+        return [claimed.photo_id for claimed in photo_queue.claim(session, owner, limit=limit, lease=lease)]
 
 
 def claim_alone(database: Database, owner: str) -> list[int]:
     with database.write() as session:
-        claimed = photos.claim_suspect(session, owner, lease=timedelta(seconds=-1))
+        claimed = photo_queue.claim_suspect(session, owner, lease=timedelta(seconds=-1))
     return [] if claimed is None else [claimed.photo_id]
 
 
@@ -223,10 +223,10 @@ def test_a_lease_that_ran_out_is_taken_over(database: Database) -> None:
 def test_released_photos_are_pending_without_blame(database: Database) -> None:
     add_listings(database, LAMP)
     ids = add_photos(database, stored_photo())
-    for _ in range(2 * photos.MAX_ATTEMPTS):
+    for _ in range(2 * photo_queue.MAX_ATTEMPTS):
         assert claim(database, "a") == ids
         with database.write() as session:
-            assert photos.release(session, "a", blameless=True) == 1
+            assert photo_queue.release(session, "a", undo_attempt=True) == 1
 
 
 def test_a_photo_that_kills_its_workers_ends_alone_and_fails_and_the_others_go_on(database: Database) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sqlmodel import select
 
 from db.models import Embedding, FeedOperation, JobState, PhotoState
-from db.rows import embeddings, feed, generations, jobs, listings, photos
+from db.rows import embeddings, feed, generations, jobs, listings, photo_queue, photos
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
@@ -246,9 +246,9 @@ def test_a_job_waits_for_photos_that_another_worker_has_claimed(resources: Resou
         seen.append((stage, done))
         with resources.database.write() as session:
             if stage == "store photos":
-                assert len(photos.claim(session, other_worker, limit=5, lease=timedelta(minutes=5))) == 5
+                assert len(photo_queue.claim(session, other_worker, limit=5, lease=timedelta(minutes=5))) == 5
             elif stage == "embed photos" and done == 7:
-                photos.release(session, other_worker, blameless=True)
+                photo_queue.release(session, other_worker, undo_attempt=True)
 
     result = run_ingest(resources, create_ingest_job(resources, shop.inputs), shop.inputs, claim_then_release)
     assert ("embed photos", 7) in seen

@@ -21,7 +21,7 @@ from db.rows.records import PhotoRecord
 from ml.evaluation.baselines import baseline_vectors
 from ml.evaluation.retrieval import gallery_of, search_all
 from ml.metrics import precision_at_k, recall_at_k
-from services.indexing.agreement import SHAPES, agreement
+from services.indexing.agreement import SHAPES, measure_agreement
 from services.indexing.consistency import drift
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.columns import Columns
@@ -136,7 +136,7 @@ def test_an_index_holds_exactly_the_photos_of_the_truth(
 def test_faiss_and_qdrant_give_the_same_hits_under_every_filter(resources: Resources, trained: TrainedModel) -> None:
     live = resources.live.current()
     indexes = live.index("faiss"), live.index("qdrant")
-    found = agreement(resources.database, indexes, model_version=trained.generation.model_version, queries=500)
+    found = measure_agreement(resources.database, indexes, model_version=trained.generation.model_version, queries=500)
     assert {one.shape: one.agreeing for one in found} == dict.fromkeys(SHAPES, 500)
 
 
@@ -144,7 +144,7 @@ def test_a_known_photo_finds_its_own_listing_first_and_a_category_is_kept_to(
     resources: Resources, trained: TrainedModel
 ) -> None:
     with resources.database.read() as session:
-        known = photos.labelled(session)
+        known = photos.labelled_photos(session)
     listings_with = defaultdict(set)  # some sellers list an item several times, with the very same photo
     for one in known:
         listings_with[one.sha256].add(one.listing_id)

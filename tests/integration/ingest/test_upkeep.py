@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from db.models import Event, FeedCursor, Generation, Photo, utc_now
 from db.rows import feed, jobs, listings
 from services.indexing.consistency import live_drift
-from services.indexing.generations import prune
+from services.indexing.pruning import prune
 from services.ingest.jobs.tidy import Tidied, queue_tidy_if_due, run_tidy_job, tidy
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import reindex

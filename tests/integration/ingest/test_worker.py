@@ -13,7 +13,7 @@ import pytest
 
 from db.models import PhotoState
 from db.processes import process_name
-from db.rows import feed, photos
+from db.rows import feed, photo_queue, photos
 from services.ingest.pipeline.embedding import PhotoEmbedder
 from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
@@ -55,7 +55,7 @@ def wait_until_embedded(resources: Resources, count: int) -> None:
 
 def leases(resources: Resources) -> list[str]:
     with resources.database.read() as session:
-        return photos.lease_owners(session)
+        return photo_queue.lease_owners(session)
 
 
 def embedder(resources: Resources) -> PhotoEmbedder:
@@ -101,7 +101,7 @@ def test_photos_that_a_dead_process_had_claimed_are_embedded_at_once(resources: 
         gone.wait()
     machine, _, _ = process_name().partition(":")
     with resources.database.write() as session:
-        assert photos.claim(session, f"{machine}:{gone.pid}:1:worker", limit=10, lease=timedelta(hours=1))
+        assert photo_queue.claim(session, f"{machine}:{gone.pid}:1:worker", limit=10, lease=timedelta(hours=1))
     embedder(resources).embed_pending()
     assert leases(resources) == []
     assert counts(resources)[PhotoState.EMBEDDED] == PHOTOS
@@ -121,7 +121,7 @@ def test_a_photo_that_its_workers_die_of_takes_no_other_with_it(
 
     monkeypatch.setattr(type(resources.photo_files), "read", deadly)
     dying = embedder(resources)
-    for _ in range(photos.MAX_ATTEMPTS):
+    for _ in range(photo_queue.MAX_ATTEMPTS):
         with pytest.raises(MemoryError):
             dying.embed_pending()
     dying.embed_pending()

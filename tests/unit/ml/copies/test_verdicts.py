@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from db.rows.duplicate_groups import GroupState, groups
+from db.rows.duplicate_groups import GroupState, group_listings
 from db.rows.duplicates import Link
 from ml.copies.local_features import COMPARED_SIDE, extract_features, match_features, resize_for_comparison
 from ml.copies.verdicts import CopyMatch, Verdict, candidate_placements, compare_pixels
@@ -191,17 +191,17 @@ def link(one: str, other: str, decision: str | None = None) -> Link:
 
 
 def test_listings_that_links_lead_to_are_one_group_and_the_largest_comes_first() -> None:
-    found = groups([link("a", "b"), link("c", "d"), link("d", "e")], GroupState.OPEN)
+    found = group_listings([link("a", "b"), link("c", "d"), link("d", "e")], GroupState.OPEN)
     assert [group.listing_ids for group in found] == [("c", "d", "e"), ("a", "b")]
 
 
 def test_a_rejected_link_holds_nothing_together_and_is_listed_apart() -> None:
     links = [link("a", "b"), link("b", "c", "reject"), link("c", "d")]
-    assert [group.listing_ids for group in groups(links, GroupState.OPEN)] == [("a", "b"), ("c", "d")]
-    assert [group.listing_ids for group in groups(links, GroupState.REJECTED)] == [("b", "c")]
+    assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("a", "b"), ("c", "d")]
+    assert [group.listing_ids for group in group_listings(links, GroupState.REJECTED)] == [("b", "c")]
 
 
 def test_a_group_is_accepted_when_all_of_it_is() -> None:
     links = [link("a", "b", "accept"), link("c", "d", "accept"), link("d", "e")]
-    assert [group.listing_ids for group in groups(links, GroupState.ACCEPTED)] == [("a", "b")]
-    assert [group.listing_ids for group in groups(links, GroupState.OPEN)] == [("c", "d", "e")]
+    assert [group.listing_ids for group in group_listings(links, GroupState.ACCEPTED)] == [("a", "b")]
+    assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("c", "d", "e")]

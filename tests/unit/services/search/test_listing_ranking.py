@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.rows.found import FoundPhoto
-from db.rows.payloads import FoundListing
+from db.rows.payloads import ListingFields
+from db.rows.search_rows import PhotoWithListing
 from db.vectors.base import Hit
 from ml.bundle.score_map import ScoreMap
 from services.search.query.parsing import RankingOptions
@@ -32,14 +32,14 @@ HERE = Reference(price=100.0, currency="GBP", place="Delph, Manchester", now=NOW
 
 def listing(
     name: str = "lamp", *, price: float | None = 100.0, place: str = "Delph, Manchester", age_days: float = 0
-) -> FoundListing:
+) -> ListingFields:
     listed_at = NOW - timedelta(days=age_days)
     money = None if price is None else Decimal(str(price))
-    return FoundListing(name, "Lamps", ["Lamps"], money, "GBP", place, "", "", listed_at, NOW, "A lamp")
+    return ListingFields(name, "Lamps", ["Lamps"], money, "GBP", place, "", "", listed_at, NOW, "A lamp")
 
 
-def photo(photo_id: int, name: str = "lamp", **of_listing: object) -> FoundPhoto:
-    return FoundPhoto(photo_id, "0" * 64, listing(name, **of_listing))  # type: ignore[arg-type]
+def photo(photo_id: int, name: str = "lamp", **of_listing: object) -> PhotoWithListing:
+    return PhotoWithListing(photo_id, "0" * 64, listing(name, **of_listing))  # type: ignore[arg-type]
 
 
 SCORES = st.lists(st.integers(-100, 100).map(lambda score: score / 100), min_size=1, max_size=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db.vectors.base import Hit
-from db.vectors.ranking import best_hits
+from db.vectors.hit_order import best_hits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

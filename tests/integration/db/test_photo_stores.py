@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 from litestar.testing import TestClient
 
-from db.photo_bytes.folder import PhotoFiles
-from db.photo_bytes.object_store import RemotePhotoFiles
+from db.photo_bytes.folder import FolderPhotoStore
+from db.photo_bytes.object_store import ObjectPhotoStore
 from db.rows import photos
 from services.cli.serve import build_app
 from services.errors import BadInput, ServiceUnavailable
@@ -51,8 +51,8 @@ def url(kind: str, folder: Path) -> str:
 
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> PhotoStore:
-    cache = PhotoFiles(tmp_path / "photos")
-    return cache if request.param == "folder" else RemotePhotoFiles(url(request.param, tmp_path), cache)
+    cache = FolderPhotoStore(tmp_path / "photos")
+    return cache if request.param == "folder" else ObjectPhotoStore(url(request.param, tmp_path), cache)
 
 
 def test_a_stored_photo_is_read_back(store: PhotoStore) -> None:
@@ -111,7 +111,7 @@ def test_sweeping_an_empty_store_does_nothing(store: PhotoStore) -> None:
 
 
 def test_nothing_but_the_photo_is_left_in_a_store_that_moves_files(tmp_path: Path) -> None:
-    RemotePhotoFiles(f"file://{tmp_path}/remote", PhotoFiles(tmp_path / "cache")).put(CONTENT)
+    ObjectPhotoStore(f"file://{tmp_path}/remote", FolderPhotoStore(tmp_path / "cache")).put(CONTENT)
     assert [path.name for path in (tmp_path / "remote").rglob("*") if path.is_file()] == [SHA256]
 
 
@@ -121,7 +121,7 @@ def test_a_store_that_moves_files_keeps_nothing_of_a_write_that_failed(
     def fails(*_arguments: object) -> None:
         raise OSError("no")
 
-    store = RemotePhotoFiles(f"file://{tmp_path}/remote", PhotoFiles(tmp_path / "cache"))
+    store = ObjectPhotoStore(f"file://{tmp_path}/remote", FolderPhotoStore(tmp_path / "cache"))
     monkeypatch.setattr(type(store._fs), "mv", fails)
     with pytest.raises(ConnectionError, match=f"The photos at file://{tmp_path}/remote cannot be reached: no"):
         store.put(CONTENT)
@@ -131,7 +131,7 @@ def test_a_store_that_moves_files_keeps_nothing_of_a_write_that_failed(
 @NEEDS_S3
 def test_a_store_that_is_away_is_named_without_its_secret(tmp_path: Path) -> None:
     away = "s3://key:secret@bucket/photos?endpoint_override=127.0.0.1:9&scheme=http&region=us-east-1"
-    store = RemotePhotoFiles(away, PhotoFiles(tmp_path))
+    store = ObjectPhotoStore(away, FolderPhotoStore(tmp_path))
     with pytest.raises(ConnectionError, match="photos at s3://bucket/photos cannot be reached") as problem:
         store.read(SHA256)
     assert "secret" not in str(problem.value)
@@ -167,7 +167,7 @@ def test_while_the_store_is_away_photos_wait_and_none_fails(
     embedder = PhotoEmbedder(
         resources.database, resources.photo_files, resources.open(tiny_bundle), limits=resources.photo_limits
     )
-    monkeypatch.setattr(PhotoFiles, "read", away)
+    monkeypatch.setattr(FolderPhotoStore, "read", away)
     for _ in range(10):
         with pytest.raises(ServiceUnavailable):
             embedder.embed_pending()

@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as sqlmodel_select
 
 from db.models import Embedding, Listing, Photo, PhotoState
-from db.rows.payloads import PAYLOAD_COLUMNS, FoundListing, from_bytes
+from db.rows.payloads import PAYLOAD_COLUMNS, ListingFields, from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +30,12 @@ _IDS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPhoto:
+class PhotoWithListing:
     """An embedded photo with its listing."""
 
     id: int
     sha256: str
-    listing: FoundListing
+    listing: ListingFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +59,23 @@ class QueryPhoto:
 class QueryListing:
     """A listing that is asked by, with its photos in the order of their ids."""
 
-    listing: FoundListing
+    listing: ListingFields
     photos: list[QueryPhoto]
 
 
-def found_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, FoundPhoto]:
+def photos_with_listings(session: Session, photo_ids: Sequence[int]) -> dict[int, PhotoWithListing]:
     """Return those of the photos that are there and embedded, by id; photos of one listing share its object."""
-    listings: dict[str, FoundListing] = {}
+    listings: dict[str, ListingFields] = {}
     found = {}
     for ids in chunked(photo_ids, _IDS_AT_ONCE):
         for photo_id, sha256, listing_id, *fields in session.connection().execute(_FOUND, {"ids": ids}):
             if listing_id not in listings:
-                listings[listing_id] = FoundListing(listing_id, *fields)
-            found[photo_id] = FoundPhoto(photo_id, sha256, listings[listing_id])
+                listings[listing_id] = ListingFields(listing_id, *fields)
+            found[photo_id] = PhotoWithListing(photo_id, sha256, listings[listing_id])
     return found
 
 
-def newest_photos(session: Session, *, before: int | None, limit: int) -> list[FoundPhoto]:
+def newest_photos(session: Session, *, before: int | None, limit: int) -> list[PhotoWithListing]:
     """Return the first searchable photo of each listing, the latest of these photos first.
 
     Args:
@@ -85,16 +85,16 @@ def newest_photos(session: Session, *, before: int | None, limit: int) -> list[F
     """
     query = _FIRST_PHOTOS if before is None else _FIRST_PHOTOS.where(col(Photo.id) < before)
     photo_ids = [photo_id for photo_id in session.exec(query.limit(limit)) if photo_id is not None]
-    found = found_photos(session, photo_ids)
+    found = photos_with_listings(session, photo_ids)
     return [found[photo_id] for photo_id in photo_ids if photo_id in found]
 
 
-def asked_listing(session: Session, listing_id: str, *, model_version: str) -> QueryListing | None:
+def query_listing(session: Session, listing_id: str, *, model_version: str) -> QueryListing | None:
     """Return a listing with all its photos; None where there is none, as of an id with a NUL (see `listings_by_id`)."""
     return None if "\0" in listing_id else _asked(session, _ASKED_LISTING, listing_id, model_version)
 
 
-def asked_photo(session: Session, photo_id: int, *, model_version: str) -> QueryListing | None:
+def query_photo(session: Session, photo_id: int, *, model_version: str) -> QueryListing | None:
     """Return the listing of a photo, with that photo alone; None where there is no such photo."""
     return _asked(session, _ASKED_PHOTO, photo_id, model_version)
 
@@ -104,7 +104,7 @@ def _asked(session: Session, statement: Select[Any], key: str | int, model_versi
     if not rows:
         return None
     photos = [_asked_photo(*row[: len(_ASKED_COLUMNS)]) for row in rows if row[0] is not None]
-    return QueryListing(FoundListing(*rows[0][len(_ASKED_COLUMNS) :]), photos)
+    return QueryListing(ListingFields(*rows[0][len(_ASKED_COLUMNS) :]), photos)
 
 
 def _asked_photo(
@@ -115,7 +115,7 @@ def _asked_photo(
 
 
 _LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title)
-"""In the order of `FoundListing`'s fields."""
+"""In the order of `ListingFields`'s fields."""
 
 _ASKED_COLUMNS: tuple[Any, ...] = (
     Photo.id,

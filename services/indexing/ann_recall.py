@@ -30,11 +30,11 @@ def ann_recall(
     for point in sample_points(database, queries, model_version=model_version):
         true = index.search(point.vector, k, exact=True)
         wanted += len(true)
-        found += found_of(true, index.search(point.vector, k))
+        found += count_true_hits(true, index.search(point.vector, k))
     return found / wanted if wanted else 1.0
 
 
-def found_of(true: Sequence[Hit], hits: Sequence[Hit]) -> int:
+def count_true_hits(true: Sequence[Hit], hits: Sequence[Hit]) -> int:
     """Return how many of the true nearest photos are among the hits, both best first.
 
     A hit that is as near as the last of the true ones counts as one.

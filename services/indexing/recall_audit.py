@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from db.rows import generations, recall
 from db.rows.recall import Tally
+from services.indexing.ann_recall import LEAST_ANN_RECALL, count_true_hits
 from services.indexing.low_priority import lower_priority
-from services.indexing.quality import LEAST_ANN_RECALL, found_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,7 +149,7 @@ class RecallAuditor:
         if live.generation.id != sample.generation or sample.engine not in live.opened:
             return
         true = live.index(sample.engine).search(sample.vector, K, sample.where, exact=True)
-        tally = Tally(1, len(true), found_of(true, sample.hits))
+        tally = Tally(1, len(true), count_true_hits(true, sample.hits))
         self._count((sample.generation, sample.plan, sample.shape), tally)
         self._judge()
 
@@ -175,7 +175,7 @@ class RecallAuditor:
         self._below = below
 
 
-class Auditing:
+class AuditThread:
     """A thread of low priority that lets an auditor do its work until it is stopped."""
 
     def __init__(self, auditor: RecallAuditor, *, interval_s: float = 1.0) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
-from db.photo_bytes.folder import PhotoFiles
+from db.photo_bytes.folder import FolderPhotoStore
 from db.processes import process_name
 
 if TYPE_CHECKING:
@@ -28,26 +28,26 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> PhotoFiles:
-    return PhotoFiles(tmp_path / "photos")
+def files(tmp_path: Path) -> FolderPhotoStore:
+    return FolderPhotoStore(tmp_path / "photos")
 
 
 def everything_under(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
 
 
-def test_a_stored_photo_is_read_back(files: PhotoFiles) -> None:
+def test_a_stored_photo_is_read_back(files: FolderPhotoStore) -> None:
     assert files.put(CONTENT) == SHA256
     assert files.read(SHA256) == CONTENT
 
 
-def test_a_photo_lies_in_a_folder_named_by_its_first_two_digits(files: PhotoFiles, tmp_path: Path) -> None:
+def test_a_photo_lies_in_a_folder_named_by_its_first_two_digits(files: FolderPhotoStore, tmp_path: Path) -> None:
     files.put(CONTENT)
     assert files.local_path(SHA256) == tmp_path / "photos" / SHA256[:2] / SHA256
     assert everything_under(tmp_path) == [files.local_path(SHA256)]
 
 
-def test_the_same_photo_is_stored_once(files: PhotoFiles, tmp_path: Path) -> None:
+def test_the_same_photo_is_stored_once(files: FolderPhotoStore, tmp_path: Path) -> None:
     files.put(CONTENT)
     before = files.local_path(SHA256).stat()
     assert files.put(CONTENT) == SHA256
@@ -55,12 +55,12 @@ def test_the_same_photo_is_stored_once(files: PhotoFiles, tmp_path: Path) -> Non
     assert len(everything_under(tmp_path)) == 1
 
 
-def test_reading_a_photo_that_is_not_there_says_so(files: PhotoFiles) -> None:
+def test_reading_a_photo_that_is_not_there_says_so(files: FolderPhotoStore) -> None:
     with pytest.raises(FileNotFoundError):
         files.read(SHA256)
 
 
-def test_a_deleted_photo_is_gone_and_can_be_stored_again(files: PhotoFiles) -> None:
+def test_a_deleted_photo_is_gone_and_can_be_stored_again(files: FolderPhotoStore) -> None:
     files.put(CONTENT)
     files.delete(SHA256)
     files.delete(SHA256)
@@ -73,13 +73,15 @@ def test_a_deleted_photo_is_gone_and_can_be_stored_again(files: PhotoFiles) -> N
 @pytest.mark.parametrize(
     "name", ["", "../../etc/passwd", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "/" + "a" * 63, SHA256 + "\n", "０" * 64]
 )
-def test_nothing_but_a_sha256_names_a_photo(files: PhotoFiles, name: str) -> None:
+def test_nothing_but_a_sha256_names_a_photo(files: FolderPhotoStore, name: str) -> None:
     for act in (files.local_path, files.read, files.delete):
         with pytest.raises(ValueError, match="not a SHA-256"):
             act(name)
 
 
-def test_writers_of_the_same_and_of_other_photos_do_not_disturb_each_other(files: PhotoFiles, tmp_path: Path) -> None:
+def test_parallel_writers_of_equal_and_different_photos_do_not_interfere(
+    files: FolderPhotoStore, tmp_path: Path
+) -> None:
     contents = [bytes([number]) * 50_000 for number in range(8)] * 8
     with ThreadPoolExecutor(8) as pool:
         names = list(pool.map(files.put, contents))
@@ -87,7 +89,7 @@ def test_writers_of_the_same_and_of_other_photos_do_not_disturb_each_other(files
     assert len(everything_under(tmp_path)) == 8
 
 
-def test_a_disk_that_is_full_leaves_nothing(files: PhotoFiles, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_leaves_nothing(files: FolderPhotoStore, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -102,7 +104,7 @@ def test_a_disk_that_is_full_leaves_nothing(files: PhotoFiles, tmp_path: Path) -
 
 @pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace"])
 def test_a_failure_at_any_later_step_leaves_nothing(
-    files: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+    files: FolderPhotoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     files.local_path(SHA256).parent.mkdir(parents=True)
 
@@ -116,12 +118,12 @@ def test_a_failure_at_any_later_step_leaves_nothing(
 
 
 def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept(
-    files: PhotoFiles, tmp_path: Path
+    files: FolderPhotoStore, tmp_path: Path
 ) -> None:
     killed_before_the_rename = (
-        "import os, pathlib, signal; from db.photo_bytes.folder import PhotoFiles;"
+        "import os, pathlib, signal; from db.photo_bytes.folder import FolderPhotoStore;"
         "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
-        f"PhotoFiles(pathlib.Path({str(tmp_path / 'photos')!r})).put(b'half')"
+        f"FolderPhotoStore(pathlib.Path({str(tmp_path / 'photos')!r})).put(b'half')"
     )
     assert subprocess.run([sys.executable, "-c", killed_before_the_rename], check=False).returncode == -signal.SIGKILL
     (left,) = everything_under(tmp_path)
@@ -135,7 +137,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept
 
 @pytest.mark.parametrize("writer", [process_name().replace(".", "%2E"), "another-machine:1"], ids=["we", "others"])
 def test_what_may_still_be_being_written_is_swept_when_it_is_old(
-    files: PhotoFiles, tmp_path: Path, writer: str
+    files: FolderPhotoStore, tmp_path: Path, writer: str
 ) -> None:
     files.put(CONTENT)
     left = tmp_path / "photos" / "partial" / f"{SHA256}.{quote(writer, safe='%')}.0.partial"
@@ -145,24 +147,25 @@ def test_what_may_still_be_being_written_is_swept_when_it_is_old(
     assert files.sweep_temporary() == 1
 
 
-def test_sweeping_never_removes_a_photo(files: PhotoFiles) -> None:
+def test_sweeping_never_removes_a_photo(files: FolderPhotoStore) -> None:
     files.put(CONTENT)
     os.utime(files.local_path(SHA256), (0, 0))
     assert files.sweep_temporary() == 0
     assert files.read(SHA256) == CONTENT
 
 
-def test_sweeping_a_folder_that_does_not_exist_yet_does_nothing(files: PhotoFiles) -> None:
+def test_sweeping_a_folder_that_does_not_exist_yet_does_nothing(files: FolderPhotoStore) -> None:
     assert files.sweep_temporary() == 0
 
 
-def test_a_photo_that_a_killed_sweeper_had_set_aside_comes_back(files: PhotoFiles, tmp_path: Path) -> None:
+def test_a_photo_that_a_killed_sweeper_had_set_aside_comes_back(files: FolderPhotoStore, tmp_path: Path) -> None:
     files.put(CONTENT)
     os.utime(files.local_path(SHA256), (0, 0))
     killed_after_setting_it_aside = (
-        "import os, pathlib, signal; from datetime import timedelta; from db.photo_bytes.folder import PhotoFiles;"
+        "import os, pathlib, signal; from datetime import timedelta;"
+        "from db.photo_bytes.folder import FolderPhotoStore;"
         "pathlib.Path.unlink = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL);"
-        f"PhotoFiles(pathlib.Path({str(tmp_path / 'photos')!r}))"
+        f"FolderPhotoStore(pathlib.Path({str(tmp_path / 'photos')!r}))"
         ".sweep_unused(lambda _names: set(), untouched_for=timedelta(0))"
     )
     command = [sys.executable, "-c", killed_after_setting_it_aside]
@@ -173,7 +176,7 @@ def test_a_photo_that_a_killed_sweeper_had_set_aside_comes_back(files: PhotoFile
     assert files.read(SHA256) == CONTENT
 
 
-def test_a_photo_that_is_put_while_it_is_swept_stays(files: PhotoFiles) -> None:
+def test_a_photo_that_is_put_while_it_is_swept_stays(files: FolderPhotoStore) -> None:
     files.put(CONTENT)
     os.utime(files.local_path(SHA256), (0, 0))
 

@@ -1,0 +1,64 @@
+"""Compares photos by their bytes, to tell whether one of two similar photos is a copy of the other."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ml.copies.local_features import COMPARED_SIDE, extract_features, resize_for_comparison
+from ml.copies.verdicts import COPY_CANDIDATES, candidate_placements, compare_pixels
+from ml.photos.decode import DEFAULT_LIMITS, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from db.models import Photo
+    from ml.copies.local_features import LocalFeatures
+    from ml.copies.verdicts import CopyMatch
+    from ml.photos.decode import PhotoLimits
+
+HITS_PER_PHOTO = 3 * COPY_CANDIDATES
+"""Nearest photos to fetch for one photo; photos with the same bytes count as one candidate."""
+
+_CACHED_FEATURES = 2000
+"""Photos whose features are cached: 70 MB."""
+
+
+class PhotoComparer:
+    """Compares photos by their bytes, with a cache of recent photos' features. Not thread-safe."""
+
+    def __init__(self, read: Callable[[str], bytes], limits: PhotoLimits = DEFAULT_LIMITS) -> None:
+        """Read a photo's bytes with `read`, which takes the SHA-256."""
+        self._read, self._limits = read, limits
+        self._features: OrderedDict[str, LocalFeatures] = OrderedDict()
+
+    def compare(self, sha256: str, other_sha256: str) -> CopyMatch | None:
+        """Return how two photos are copies of each other, or None if they are not.
+
+        Raises:
+            PhotoError: one of them cannot be decoded or exceeds the limits.
+            OSError: one of them is no longer stored, or the store cannot be reached.
+        """
+        placements = candidate_placements(self._features_of(sha256), self._features_of(other_sha256))
+        return compare_pixels(self._pixels(sha256), self._pixels(other_sha256), placements) if placements else None
+
+    def _features_of(self, sha256: str) -> LocalFeatures:
+        found = self._features.pop(sha256, None) or extract_features(self._pixels(sha256))
+        self._features[sha256] = found
+        while len(self._features) > _CACHED_FEATURES:
+            self._features.popitem(last=False)
+        return found
+
+    def _pixels(self, sha256: str) -> NDArray[np.uint8]:
+        return resize_for_comparison(decode(self._read(sha256), self._limits, at_least=COMPARED_SIDE))
+
+
+def distinct_candidates(nearest: Sequence[Photo]) -> dict[str, list[Photo]]:
+    """Return the photos by SHA-256, nearest first, up to `COPY_CANDIDATES` different ones."""
+    by_bytes: dict[str, list[Photo]] = {}
+    for row in nearest:
+        by_bytes.setdefault(row.sha256, []).append(row)
+    return dict(list(by_bytes.items())[:COPY_CANDIDATES])
