@@ -14,7 +14,7 @@ ALONE := not shared and not server and not stack and not page
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo train test test-all lint types bench clean
+.PHONY: help demo train test test-all lint types docs bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -36,6 +36,9 @@ lint: $(VENV)/.developing ## Check style and the import rules
 
 types: $(VENV)/.developing ## Check types
 	@$(BIN)/mypy
+
+docs: $(VENV)/.developing ## Write the generated parts of the README and the docs again
+	@$(BIN)/python -m tests.docs.generate
 
 bench: $(VENV)/.training ## Compare embedding with the plain way, on the demo's photos, after make train
 	@LOOKALIKE_DATA_DIR=data/demo $(BIN)/lookalike bench embed

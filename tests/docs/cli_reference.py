@@ -1,4 +1,4 @@
-"""The help of every command as one Markdown page: `python -m tests.cli_reference > docs/cli.md`."""
+"""The help of every command as Markdown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,3 @@ def _show_whole_summaries(command: click.Command) -> None:
     command.short_help = inspect.cleandoc(command.help or "").split("\n\n")[0]
     for subcommand in getattr(command, "commands", {}).values():
         _show_whole_summaries(subcommand)
-
-
-if __name__ == "__main__":
-    print(cli_reference(), end="")
