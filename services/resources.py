@@ -1,4 +1,4 @@
-"""The composition root: the only place that builds adapters. Everything else receives them."""
+"""The composition root: builds every adapter. All other modules receive the adapters they use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from db.photo_bytes.object_store import ObjectPhotoStore
 from db.rows import generations
 from db.session import Database
 from db.vectors.qdrant.server_collections import connect
-from ml.bundle.bundle import Bundle
 from ml.bundle.manifest import BundleError
-from ml.bundle.store import install_copy
 from ml.embedding.batch_queue import BatchLimits
 from ml.embedding.batching import BatchingEmbedder
 from ml.embedding.open_embedder import open_embedder
@@ -28,22 +26,23 @@ from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
+from services.model_registry import ModelRegistry
 from services.web.metrics import EmbeddingMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from db.photo_bytes.base import PhotoStore
     from db.rows.generations import GenerationRecord
+    from ml.bundle.bundle import Bundle
     from ml.embedding.embedder import Embedder
     from services.indexing.live import IndexStore
     from services.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_EMBEDDERS_KEPT = 2
-"""While a generation is promoted, some searches still use the one before."""
+_LOADED_MODELS = 2
+"""The live model and the one before: right after a promotion, some searches still use the old one."""
 
 
 class DatabaseAway(ServiceUnavailable):
@@ -51,23 +50,26 @@ class DatabaseAway(ServiceUnavailable):
 
     def __init__(self, database: Database, error: OperationalError) -> None:
         url, answer = database.engine.url.render_as_string(), str(error.orig).strip()
-        super().__init__(f"The database at {url} cannot be used ({answer}). Check that it runs, and the URL.")
+        super().__init__(
+            f"The database at {url} cannot be used ({answer}). Check that it runs and that LOOKALIKE_DATABASE_URL is "
+            "right."
+        )
 
 
 class Resources:
-    """Everything that a service or command works with, opened when first asked for."""
+    """The adapters of a service or command; each is opened on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._embedders = EmbedderPool(self._load_embedder, self._batched, keep=_EMBEDDERS_KEPT)
+        self._embedders = EmbedderPool(self._load_embedder, self._batched, keep=_LOADED_MODELS)
 
     @cached_property
     def database(self) -> Database:
-        """The truth. SQLite is brought to the current revision at once; PostgreSQL must be at it already.
+        """The database. SQLite is migrated when it is opened; PostgreSQL must be migrated already.
 
         Raises:
-            Conflict: PostgreSQL's tables are not at the revision that this version needs.
-            Unavailable: PostgreSQL cannot be reached.
+            Conflict: PostgreSQL is not at the revision that this version needs.
+            ServiceUnavailable: PostgreSQL cannot be reached.
         """
         if self.settings.sqlite_file is not None:
             self.settings.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,15 +85,15 @@ class Resources:
             raise DatabaseAway(database, error) from error
         if not current:
             database.close()
-            raise Conflict("The database's tables are not those of this version. Run `lookalike db upgrade`.")
+            raise Conflict("The tables of the database do not fit this version. Run `lookalike db upgrade`.")
         return database
 
     @cached_property
     def photo_files(self) -> PhotoStore:
-        """The photos' bytes.
+        """The store of photo bytes.
 
         Raises:
-            BadInput: they cannot be kept where the settings say.
+            BadInput: LOOKALIKE_PHOTOS_URL cannot be used.
         """
         local = FolderPhotoStore(self.settings.data_dir / "photos")
         if not self.settings.photos_url:
@@ -102,18 +104,13 @@ class Resources:
             raise BadInput(f"LOOKALIKE_PHOTOS_URL: {error}") from error
 
     @property
-    def models(self) -> Path:
-        """Where model bundles are kept."""
-        return self.settings.data_dir / "models"
-
-    @property
     def uploads(self) -> Path:
-        """Where bulk uploads wait for their jobs."""
+        """Folder of the bulk uploads whose jobs have not ended."""
         return self.settings.data_dir / "uploads"
 
     @cached_property
     def photo_limits(self) -> PhotoLimits:
-        """What a photo may be."""
+        """Limits that every accepted photo meets."""
         return PhotoLimits(max_bytes=self.settings.max_upload_bytes)
 
     @cached_property
@@ -126,7 +123,7 @@ class Resources:
 
     @property
     def batch_limits(self) -> BatchLimits:
-        """How requests may be embedded together."""
+        """Limits for batching the photos of concurrent requests."""
         return BatchLimits(
             window_s=self.settings.batch_window_ms / 1000,
             max_waiting=self.settings.max_waiting_photos,
@@ -134,9 +131,9 @@ class Resources:
 
     @cached_property
     def stores(self) -> list[IndexStore]:
-        """Where each engine that the settings want keeps its collections."""
-        wanted = self.settings.indexes
-        return [store for store in self._all_stores() if wanted in ("both", store.engine)]
+        """The index store of each engine that LOOKALIKE_INDEXES enables."""
+        enabled = self.settings.indexes
+        return [store for store in self._all_stores() if enabled in ("both", store.engine)]
 
     def _all_stores(self) -> list[IndexStore]:
         folder = self.settings.data_dir / "indexes"
@@ -148,12 +145,12 @@ class Resources:
         return [faiss, QdrantServerStore(self.database, client)]
 
     def check_stores(self) -> None:
-        """Ask the database and the Qdrant server, where there is one, whether they answer.
+        """Check that the database answers, and the Qdrant server if there is one.
 
         Raises:
-            BadInput: photos cannot be kept where the settings say.
-            Unavailable: one does not.
-            Conflict: PostgreSQL's tables are not at the revision that this version needs.
+            BadInput: LOOKALIKE_PHOTOS_URL cannot be used.
+            ServiceUnavailable: one of them does not answer.
+            Conflict: PostgreSQL is not at the revision that this version needs.
         """
         _ = self.database, self.photo_files
         for store in self.stores:
@@ -164,81 +161,19 @@ class Resources:
 
     @cached_property
     def live(self) -> LiveIndexes:
-        """The live generation's indexes."""
+        """The indexes of the live generation."""
         return LiveIndexes(self.database, self.stores)
 
-    def embedder(self) -> Embedder:
-        """Return the embedder of the live generation's model.
-
-        Raises:
-            ModelMissing: no generation is live.
-            ModelUnusable: its bundle is gone or damaged.
-        """
-        live = self._live_generation()
-        if live is None:
-            raise ModelMissing
-        return self.embedder_for(live.model_version)
-
-    def embedder_for(self, model_version: str) -> Embedder:
-        """Return the embedder of a registered model version, for bulk work: ingest and reindex make their own batches.
-
-        The last two versions that were asked for stay loaded.
-
-        Raises:
-            ModelUnusable: the bundle is gone or damaged.
-        """
-        return self._embedders.plain(model_version)
-
-    def query_embedder(self, model_version: str) -> BatchingEmbedder:
-        """Return the embedder of a registered model version for requests: concurrent ones are computed together.
-
-        It runs the same network as `embedder_for`. It is closed when two other versions have been asked for since.
-
-        Raises:
-            ModelUnusable: the bundle is gone or damaged.
-        """
-        return self._embedders.batching(model_version)
-
-    def _batched(self, embedder: Embedder) -> BatchingEmbedder:
-        return BatchingEmbedder(embedder, self.batch_limits, observer=EmbeddingMetrics())
-
-    def _load_embedder(self, model_version: str) -> Embedder:
-        with self.database.read() as session:
-            path = generations.model_path(session, model_version)
-        if path is None:
-            raise ModelUnusable(model_version, "it is not registered")
-        try:
-            given = self._given_bundle()
-            if given is not None and given.version == model_version:  # the same model; with int8, perhaps
-                return self.open(given)
-            return self.open(Bundle.load(self.settings.data_dir / path))
-        except BundleError as error:
-            raise ModelUnusable(model_version, str(error)) from error
-
-    def _given_bundle(self) -> Bundle | None:
-        """Return what `LOOKALIKE_MODEL` names; nothing, with a warning, where it cannot be used."""
-        if self.settings.model is None:
-            return None
-        try:
-            return Bundle.load(self.settings.model)
-        except BundleError as error:
-            log.warning("LOOKALIKE_MODEL cannot be used: %s", error)
-            return None
-
-    def metrics_of(self, model_version: str) -> Mapping[str, float]:
-        """Return what a registered model was worth when it was made; nothing where its bundle is gone."""
-        with self.database.read() as session:
-            path = generations.model_path(session, model_version)
-        try:
-            return {} if path is None else Bundle.load(self.settings.data_dir / path).metrics
-        except BundleError:
-            return {}
+    @cached_property
+    def models(self) -> ModelRegistry:
+        """The registered model versions and their bundles."""
+        return ModelRegistry(self.database, self.settings.data_dir, preferred=self.settings.model)
 
     def open(self, bundle: Bundle) -> Embedder:
-        """Return a new embedder of a bundle, as the settings say.
+        """Return a new embedder for a bundle, with the runtime, threads and precision of the settings.
 
         Raises:
-            BundleError: it cannot be run.
+            BundleError: the bundle cannot be run.
         """
         settings = self.settings
         return open_embedder(
@@ -248,80 +183,100 @@ class Resources:
             precision=settings.precision,
         )
 
-    def load_live_model(self) -> None:
-        """Make the live generation's model ready for requests, if one is live: they need not wait for it then.
+    def embedder(self) -> Embedder:
+        """Return the embedder of the live model.
 
         Raises:
-            ModelUnusable: its bundle is gone, damaged, or cannot be run as the settings want.
+            ModelMissing: no generation is live.
+            ModelUnusable: the bundle is missing or damaged.
+        """
+        live = self._live_generation()
+        if live is None:
+            raise ModelMissing
+        return self.embedder_for(live.model_version)
+
+    def embedder_for(self, model_version: str) -> Embedder:
+        """Return the embedder of a registered version for bulk work, which makes its own batches.
+
+        The two versions used last stay loaded.
+
+        Raises:
+            ModelUnusable: the bundle is missing or damaged.
+        """
+        return self._embedders.plain(model_version)
+
+    def query_embedder(self, model_version: str) -> BatchingEmbedder:
+        """Return the embedder of a registered version for requests; it batches the photos of concurrent requests.
+
+        It shares its network with `embedder_for`, and closes once two other versions have been used.
+
+        Raises:
+            ModelUnusable: the bundle is missing or damaged.
+        """
+        return self._embedders.batching(model_version)
+
+    def load_live_model(self) -> None:
+        """Load the live model, if there is one, so that the first request need not wait for it.
+
+        Raises:
+            ModelUnusable: the bundle is missing or damaged, or cannot be run with these settings.
         """
         live = self._live_generation()
         if live is not None:
             self.query_embedder(live.model_version)
 
-    def register_bundle(self, path: Path) -> Bundle:
-        """Check a model bundle, keep a copy of it in the data directory, and make that known to the truth.
+    def _batched(self, embedder: Embedder) -> BatchingEmbedder:
+        return BatchingEmbedder(embedder, self.batch_limits, observer=EmbeddingMetrics())
 
-        Raises:
-            ModelUnusable: the folder is not a sound model bundle.
-            OSError: there is no room for the copy.
-        """
-        bundle = install_copy(self._check_bundle(path), self.models)
-        place = str(bundle.path.resolve().relative_to(self.settings.data_dir.resolve()))
-        with self.database.write() as session:
-            generations.register_model(session, bundle.version, path=place, vector_size=bundle.vector_size)
-        return bundle
-
-    @staticmethod
-    def _check_bundle(path: Path) -> Bundle:
+    def _load_embedder(self, model_version: str) -> Embedder:
         try:
-            return Bundle.load(path)
+            return self.open(self.models.bundle(model_version))
         except BundleError as error:
-            raise ModelUnusable(str(path), str(error)) from error
+            raise ModelUnusable(model_version, str(error)) from error
 
     def ensure_generation(self) -> None:
-        """Make a first, empty generation for `LOOKALIKE_MODEL` where none is live.
+        """Make a first, empty generation for LOOKALIKE_MODEL if none is live.
 
-        A live one stays: where it was built with another model, or `LOOKALIKE_MODEL` cannot be used any more, a warning
-        says so.
+        A live generation stays. If it uses another model, or LOOKALIKE_MODEL cannot be used, this logs a warning.
 
         Raises:
-            ModelUnusable: `LOOKALIKE_MODEL` is not a sound model bundle, and none is live.
+            ModelUnusable: no generation is live, and LOOKALIKE_MODEL is not a sound model bundle.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
         if self.settings.model is None:
             return
-        live, bundle = self._live_generation(), self._given_bundle()
+        live, bundle = self._live_generation(), self.models.preferred()
         if live is not None and bundle is None:
             return
-        bundle = bundle or self._check_bundle(self.settings.model)
+        bundle = bundle or self.models.load(self.settings.model)
         live = self.begin_with(bundle.path)
         if live.model_version != bundle.version:
             log.warning(
-                "LOOKALIKE_MODEL is %s, but the live indexes were built with %s, which is used. "
-                "To change to the other: lookalike reindex --model %s",
+                "LOOKALIKE_MODEL is %s, but the live indexes use %s, which stays in use. "
+                "To change the model, run: lookalike reindex --model %s",
                 bundle.version,
                 live.model_version,
                 self.settings.model,
             )
 
     def begin_with(self, path: Path) -> GenerationRecord:
-        """Make a first, empty generation for the model bundle at `path` where none is live; return the live one.
+        """Return the live generation; if there is none, make a first, empty one for the model bundle at `path`.
 
         Raises:
-            ModelUnusable: none is live, and the folder is not a sound model bundle.
+            ModelUnusable: no generation is live, and the folder is not a sound model bundle.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
         if (live := self._live_generation()) is not None:
             return live
-        with hold_lock(self.database, "first generation"):  # of several processes that start at once, one makes it
+        with hold_lock(self.database, "first generation"):  # only one of several processes that start together makes it
             live = self._live_generation()
             if live is None:
-                bundle = self.register_bundle(path)
+                bundle = self.models.register(path)
                 live = build_and_promote(self.database, self.stores, bundle.version)
         return live
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close everything that was opened."""
         self._embedders.close()
         if "photo_fetcher" in self.__dict__:
             self.photo_fetcher.close()

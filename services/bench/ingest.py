@@ -20,8 +20,8 @@ from services.bench.embed import BenchPhoto, bench_embed
 from services.bench.embed_work import decode_only, network_only
 from services.bench.machine import readable, take_turns
 from services.errors import BadInput, ModelUnusable
-from services.ingest.models.evaluation import find_bundle
-from services.ingest.models.training import labelled_photos
+from services.ingest.models.bundles import find_bundle
+from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.embedding import PhotoEmbedder
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 

@@ -45,7 +45,7 @@ def reindex(
 ) -> None:
     """Build new indexes beside the live ones, verify them, and make them live."""
     with open_resources() as resources, stage_bars() as progress:
-        version = resources.register_bundle(model).version if model else None
+        version = resources.models.register(model).version if model else None
         generation, run = build_generation(resources, model_version=version, force=force, progress=progress)
     if json:
         print_json(generation)

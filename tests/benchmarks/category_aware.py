@@ -19,9 +19,9 @@ from db.rows import embeddings
 from ml.embedding.bulk import embed_all
 from ml.evaluation.retrieval import gallery_of, search_all
 from ml.metrics import precision_at_k, recall_at_k
-from services.ingest.models.evaluation import find_bundle
+from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import split_of
-from services.ingest.models.training import labelled_photos
+from services.ingest.models.labelled import labelled_photos
 from services.resources import Resources
 from services.search.results.ranking import believed_categories
 from services.settings import Settings

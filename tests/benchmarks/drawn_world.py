@@ -53,7 +53,7 @@ def main() -> None:
         catalogue = DrawnCatalogue(_fitted(source, bundle.version).draw(asked.photos, seed=1), seed=1)
     settings = Settings(_env_file=None, data_dir=asked.target, indexes=asked.indexes)
     with closing(Resources(settings)) as target:
-        target.register_bundle(bundle.path)
+        target.models.register(bundle.path)
         started = time.perf_counter()
         for number, points in enumerate(chunked(catalogue.points(), _AT_ONCE)):
             _write(target, points, bundle.version)

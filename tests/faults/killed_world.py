@@ -147,7 +147,7 @@ def populated(folder: Path, jpeg: MakeJpeg, model: Bundle, other: Bundle, databa
     with resources_in(folder / "data", model=model, database_url=database_url) as resources:
         ingest(resources, shop.inputs)
         reindex(resources)
-        resources.register_bundle(other.path)
+        resources.models.register(other.path)
     return World(folder, model.version, other.version, database_url)
 
 

@@ -149,7 +149,7 @@ def under_load(tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[
     other = write_projection(tmp_path / "other", seed=1)
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=LISTINGS).inputs)
-        version = resources.register_bundle(other.path).version
+        version = resources.models.register(other.path).version
     with serving(tmp_path, tiny_bundle) as (_process, client):
         load = Load(client, jpeg)
         searchers = [(load.search, SEARCHERS / SEARCHES)] * SEARCHERS

@@ -1,9 +1,10 @@
-"""The composition root: which model it starts with, and what it says of stores that are away."""
+"""The composition root: the model that it starts with, and the errors for stores that cannot be reached."""
 
 from __future__ import annotations
 
 import shutil
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,10 @@ from litestar.testing import TestClient
 from db.rows import generations
 from db.session import Database
 from ml.bundle.bundle import Bundle
+from ml.bundle.manifest import INT8_FILES, WEIGHTS, Fingerprint, fingerprint
+from ml.sample import MODEL
 from services.cli.serve import ServedApp, build_app
-from services.errors import ServiceUnavailable
+from services.errors import ModelUnusable, ServiceUnavailable
 from services.resources import Resources
 from services.settings import Settings
 from tests.databases import migrated_database_url
@@ -43,7 +46,7 @@ def test_a_given_model_that_is_gone_does_not_keep_the_live_one_from_serving(
     with resources_in(tmp_path / "data", model=given) as resources:
         resources.ensure_generation()
     shutil.rmtree(given.path)
-    with resources_in(tmp_path / "data", model=given) as resources, caplog.at_level("WARNING", "services.resources"):
+    with resources_in(tmp_path / "data", model=given) as resources, caplog.at_level("WARNING", "services"):
         resources.ensure_generation()
         assert resources.embedder().bundle.version == tiny_bundle.version
     assert f"LOOKALIKE_MODEL cannot be used: {given.path}" in caplog.text
@@ -59,6 +62,48 @@ def test_a_model_that_is_not_the_live_one_is_warned_of_and_not_used(
         resources.ensure_generation()
         assert resources.embedder().bundle.version == tiny_bundle.version
     assert f"lookalike reindex --model {other.path}" in caplog.text
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
+    """How often each file of a bundle is hashed."""
+    counts: Counter[Path] = Counter()
+
+    def count(file: Path) -> Fingerprint:
+        counts[file] += 1
+        return fingerprint(file)
+
+    monkeypatch.setattr("ml.bundle.bundle.fingerprint", count)
+    return counts
+
+
+def test_each_start_hashes_the_files_of_the_model_once(
+    tiny_bundle: Bundle, tmp_path: Path, hashed: Counter[Path]
+) -> None:
+    for _ in range(2):
+        hashed.clear()
+        with resources_in(tmp_path, model=tiny_bundle) as resources:
+            resources.ensure_generation()
+            resources.load_live_model()
+            resources.ensure_generation()  # as every ingest job does
+        assert hashed == Counter(tiny_bundle.path / name for name in tiny_bundle.files)
+
+
+def test_the_first_start_of_the_demo_hashes_its_model_once(tmp_path: Path, hashed: Counter[Path]) -> None:
+    with resources_in(tmp_path) as resources:
+        resources.begin_with(MODEL)
+        resources.load_live_model()
+    assert hashed == Counter(MODEL / name for name in INT8_FILES)
+
+
+def test_a_bundle_that_changed_on_disk_is_verified_again(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_bundle.path, tmp_path / "copy")
+    with resources_in(tmp_path / "data") as resources:
+        resources.models.load(copy)
+        weights = copy / WEIGHTS
+        weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+        with pytest.raises(ModelUnusable, match="is damaged"):
+            resources.models.load(copy)
 
 
 @pytest.mark.postgres

@@ -51,7 +51,7 @@ def tidy(
         OSError: the store of the photos cannot be reached.
     """
     resources.live.persist()  # the snapshot's position is a follower's
-    remove_abandoned(resources.models)
+    remove_abandoned(resources.models.folder)
     events = _prune_feed(resources, feed_kept_for)
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
     return Tidied(events, swept)

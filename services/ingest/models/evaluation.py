@@ -7,15 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
 import numpy as np
 from more_itertools import chunked
 
-from db.rows import generations, listings
-from ml.bundle.bundle import Bundle
+from db.rows import listings
 from ml.bundle.manifest import BundleError
 from ml.copies.hashes import near_duplicate_pairs
 from ml.embedding.bulk import embed_all
@@ -29,16 +27,19 @@ from ml.network.openvino_runtime import Precision, load_openvino
 from ml.network.trunk_weights import WeightsError
 from ml.photos.decode import PhotoError
 from ml.training.split import item_of_listing
-from services.errors import BadInput, ModelMissing, ModelUnusable, ResourceNotFound
+from services.errors import BadInput, ModelUnusable
+from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
-from services.ingest.models.training import labelled_photos
+from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from ml.bundle.bundle import Bundle
     from ml.embedding.embedder import Embedder
     from ml.labelled import LabelledPhoto
     from services.ingest.models.held_out import HeldOut
@@ -122,36 +123,6 @@ def evaluate_model(resources: Resources, wanted: EvaluationRequest, *, progress:
     setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))
     report = build_report(computed, bundle=bundle, setup=setup)
     return _write(resources, report, wanted.out or _report_folder(resources, bundle, wanted))
-
-
-def find_bundle(resources: Resources, model: str | None) -> Bundle:
-    """Return the bundle of a version, of a folder, or of the live generation.
-
-    Raises:
-        ModelMissing: none is named and none is live.
-        NotFound: neither a folder nor a known version.
-        ModelUnusable: it is damaged.
-    """
-    folder = Path(model) if model and Path(model).is_dir() else _registered(resources, model)
-    try:
-        return Bundle.load(folder)
-    except BundleError as error:
-        raise ModelUnusable(str(folder), str(error)) from error
-
-
-def _registered(resources: Resources, model: str | None) -> Path:
-    with resources.database.read() as session:
-        if model is None:
-            live = generations.live_generation(session)
-            if live is None:
-                raise ModelMissing
-            model = live.model_version
-        path = generations.model_path(session, model)
-    if path is None:
-        raise ResourceNotFound(
-            "model version or bundle folder", model, remedy="`lookalike index list` names the versions."
-        )
-    return resources.settings.data_dir / path
 
 
 def _open(resources: Resources, bundle: Bundle, precision: Precision) -> Embedder:

@@ -10,8 +10,8 @@ from ml.export.precision_photos import draw_precision_photos
 from ml.export.quantize import QuantizerMissing
 from ml.export.reexport import reexport_bundle
 from services.errors import BadInput
-from services.ingest.models.evaluation import find_bundle
-from services.ingest.models.training import labelled_photos
+from services.ingest.models.bundles import find_bundle
+from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from db.rows import embeddings
 from ml.evaluation.evaluate import measure_retrieval
-from services.ingest.models.training import labelled_photos
+from services.ingest.models.labelled import labelled_photos
 
 if TYPE_CHECKING:
     from collections.abc import Collection

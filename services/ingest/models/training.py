@@ -1,4 +1,4 @@
-"""Training on the listings at hand: from the truth to a model bundle to a live generation."""
+"""Trains a model on the catalogue, exports it as a bundle, and promotes a generation that uses it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from db.rows import photos
 from ml.bundle.manifest import BundleError
 from ml.bundle.store import install, new_bundle_folder
 from ml.export.quantize import QuantizerMissing
-from ml.labelled import LabelledPhoto
 from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.training.run_folder import RunBusy
 from services.errors import BadInput
+from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.progress import Progress, silent
 from services.ingest.pipeline.reindex import reindex
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from db.photo_bytes.base import PhotoStore
     from db.rows.generations import GenerationRecord
-    from db.session import Database
     from ml.bundle.bundle import Bundle
+    from ml.labelled import LabelledPhoto
     from ml.training.recipes import TrainConfig
+    from ml.training.train import TrainResult
     from services.ingest.pipeline.embedding import EmbeddingRun
     from services.resources import Resources
 
 
 class CannotTrain(BadInput):
-    """The listings at hand, or the weights, cannot make a model."""
+    """No model can be trained on this catalogue, or with these weights."""
 
 
 class TorchMissing(BadInput):
@@ -43,7 +43,7 @@ class TorchMissing(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model that was trained, exported, and is live."""
+    """A trained model that is live, with the run that embedded the catalogue."""
 
     bundle: Bundle
     generation: GenerationRecord
@@ -58,27 +58,25 @@ def train_and_promote(
     force: bool = False,
     progress: Progress = silent,
 ) -> TrainedModel | None:
-    """Train on every photo in the truth, embed all of them with the new model, and make its generation live.
+    """Train on every photo of the catalogue, embed all photos with the new model, and promote its generation.
 
     Args:
-        resources: what it works with.
         weights: ImageNet weights for ResNet-50; None trains from random weights at a small size.
-        config: how to train; by default the recipe that suits `weights`.
-        force: make it live though it is worse than the live model.
-        progress: is told how the stages go.
+        config: the training recipe; by default the one that suits `weights`.
+        force: promote the model even if it is worse than the live one.
 
     Returns:
-        The model; None in the processes that `torchrun` started beside the first.
+        The model; None in every process of `torchrun` but the first.
 
     Raises:
-        CannotTrain: the photos are too few, the weights do not fit, or the network cannot be exported.
+        CannotTrain: there are too few photos, the weights do not fit, or the network cannot be exported.
         TorchMissing: the training packages are not installed.
-        Conflict: the model is worse than the live one, which stays live; it is kept, and can be promoted by a reindex.
+        Conflict: the model is worse than the live one, which stays live. A reindex can still promote the new model.
     """
     bundle = train_bundle(resources, weights=weights, config=config, progress=progress)
     if bundle is None:
         return None
-    resources.register_bundle(bundle.path)
+    resources.models.register(bundle.path)
     generation, run = reindex(resources, model_version=bundle.version, force=force, progress=progress)
     return TrainedModel(bundle, generation, run)
 
@@ -86,58 +84,50 @@ def train_and_promote(
 def train_bundle(
     resources: Resources, *, weights: Path | None, config: TrainConfig | None, progress: Progress
 ) -> Bundle | None:
-    """Train and export a model bundle into the data directory; see `train_and_promote`."""
+    """Train a model and install its bundle in the data directory; see `train_and_promote`."""
     try:
-        from ml.export.precision_photos import draw_precision_photos
-        from ml.export.write_bundle import export_bundle
         from ml.training.train import train
     except ModuleNotFoundError as error:
         raise TorchMissing from error
-    labelled = labelled_photos(resources.database, resources.photo_files)
-    if not labelled:
-        raise CannotTrain("There is no listing with a photo to train on. `lookalike ingest` brings them in.")
+    photos = labelled_photos(resources.database, resources.photo_files)
+    if not photos:
+        raise CannotTrain("There are no listings with photos to train on. Add some with `lookalike ingest`.")
     config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
-    models = resources.models
-    fresh = new_bundle_folder(models)
+    folder = resources.models.folder
+    unfinished = new_bundle_folder(folder)
     try:
-        result = train(labelled, config, weights=weights, home=models, progress=progress)
+        result = train(photos, config, weights=weights, home=folder, progress=progress)
         if not result.writes_files:
             return None
-        split = result.split_record()
-        drawn = draw_precision_photos(labelled, result.preprocessing, split=split) if config.int8 else None
-        progress("export the model", 0, 1)
-        bundle = export_bundle(
-            result.network,
-            categories=result.categories,
-            preprocessing=result.preprocessing,
-            metrics=result.metrics.by_name(),
-            record=result.record.to_json(),
-            calibration=result.calibration,
-            split=split,
-            quantize_with=drawn.quantize_with if drawn else None,
-            measure_on=drawn.measure_on if drawn else None,
-            out=fresh,
-        )
-        resources.open(bundle)  # in the precision that it will be served in; until then the run can go on from its end
+        bundle = _export(result, photos, unfinished, int8=config.int8, progress=progress)
+        resources.open(bundle)  # as it will be served; if that fails, the run's folder stays and the run can resume
     except (TrainingError, BundleError, RunBusy, WeightsError, QuantizerMissing) as error:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise CannotTrain(str(error)) from error
-    settled = install(bundle, models)
+    installed = install(bundle, folder)
     result.folder.clear()
-    return settled
+    return installed
 
 
-def labelled_photos(database: Database, files: PhotoStore) -> list[LabelledPhoto]:
-    """Return every photo that is not failed, with the category of its listing."""
-    with database.read() as session:
-        return [
-            LabelledPhoto(
-                photo_id=row.photo_id,
-                listing_id=row.listing_id,
-                category=row.category_path[0],
-                sha256=row.sha256,
-                path=files.local_path(row.sha256),
-                subcategories=tuple(row.category_path[1:]),
-            )
-            for row in photos.labelled_photos(session)
-        ]
+def _export(
+    result: TrainResult, photos: Sequence[LabelledPhoto], out: Path, *, int8: bool, progress: Progress
+) -> Bundle:
+    """Write the trained network as a bundle at `out`, with an int8 graph if `int8`."""
+    from ml.export.precision_photos import draw_precision_photos
+    from ml.export.write_bundle import export_bundle
+
+    split = result.split_record()
+    sample = draw_precision_photos(photos, result.preprocessing, split=split) if int8 else None
+    progress("export the model", 0, 1)
+    return export_bundle(
+        result.network,
+        categories=result.categories,
+        preprocessing=result.preprocessing,
+        metrics=result.metrics.by_name(),
+        record=result.record.to_json(),
+        calibration=result.calibration,
+        split=split,
+        quantize_with=sample.quantize_with if sample else None,
+        measure_on=sample.measure_on if sample else None,
+        out=out,
+    )

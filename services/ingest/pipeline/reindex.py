@@ -74,7 +74,7 @@ def reindex(
 
 def _check_model(resources: Resources, version: str, live: str) -> None:
     """Raise Conflict where a model was measured to be worse than the live one, by more than chance allows."""
-    new, old = (dict(resources.metrics_of(one)) for one in (version, live))
+    new, old = (dict(resources.models.metrics(one)) for one in (version, live))
     for name in _DECISIVE:
         if name in new and name in old and new[name] < old[name] - _WORSE_BY_AT_MOST:
             raise Conflict(

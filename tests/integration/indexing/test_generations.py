@@ -22,6 +22,7 @@ from services.indexing.stores import FaissStore
 from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import promote, reindex
+from services.model_registry import ModelRegistry
 from tests.projection import write_projection
 from tests.waiting import succeeded, wait_for
 from tests.worlds import ingest, marketplace, resources_in
@@ -92,7 +93,7 @@ def unchanged(
 
 
 def change_model(resources: Resources, bundle: Bundle) -> None:
-    reindex(resources, model_version=resources.register_bundle(bundle.path).version)
+    reindex(resources, model_version=resources.models.register(bundle.path).version)
     resources.live.refresh()
 
 
@@ -284,9 +285,9 @@ def test_an_index_that_finds_too_little_is_promoted_only_by_force(resources: Res
 def test_a_worse_model_is_promoted_only_by_force(
     resources: Resources, other_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = resources.register_bundle(other_bundle.path).version
+    version = resources.models.register(other_bundle.path).version
     worth = {version: {"category_accuracy": 0.7}, "live": {"category_accuracy": 0.8}}
-    monkeypatch.setattr(type(resources), "metrics_of", lambda _self, one: worth.get(one, worth["live"]))
+    monkeypatch.setattr(ModelRegistry, "metrics", lambda _self, one: worth.get(one, worth["live"]))
     with pytest.raises(Conflict, match=r"category accuracy 0\.700 instead of 0\.800"):
         reindex(resources, model_version=version)
     assert reindex(resources, model_version=version, force=True)[0].forced

@@ -1,0 +1,28 @@
+"""The photos of the catalogue with their labels, for training and evaluation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from db.rows import photos
+from ml.labelled import LabelledPhoto
+
+if TYPE_CHECKING:
+    from db.photo_bytes.base import PhotoStore
+    from db.session import Database
+
+
+def labelled_photos(database: Database, files: PhotoStore) -> list[LabelledPhoto]:
+    """Return every photo that has not failed, labelled with the category of its listing, in id order."""
+    with database.read() as session:
+        return [
+            LabelledPhoto(
+                photo_id=row.photo_id,
+                listing_id=row.listing_id,
+                category=row.category_path[0],
+                sha256=row.sha256,
+                path=files.local_path(row.sha256),
+                subcategories=tuple(row.category_path[1:]),
+            )
+            for row in photos.labelled_photos(session)
+        ]
