@@ -1,4 +1,4 @@
-"""Our own services on a free port of loopback, in a thread, as `lookalike serve` runs them."""
+"""Runs an app on a free loopback port, in a thread, with the HTTP protocol of `lookalike serve`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serving_on(app: Litestar, *, http: type[BoundedHttp] = BoundedHttp) -> Iterator[int]:
-    """Serve while the block runs; give the port."""
+    """Serve while the block runs, and yield the port."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=http))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -14,7 +14,7 @@ from services.ingest.rest.duplicates import DuplicateController
 from services.ingest.rest.jobs import JobController
 from services.ingest.rest.listings import ListingController
 from services.ingest.rest.model import ModelController
-from services.web.app import FORM_ALLOWANCE, AppPart, sized
+from services.web.app import FORM_ALLOWANCE, AppPart, with_large_bodies
 from services.web.app import create_app as create_web_app
 from services.web.limits.threads import WorkerThreads
 
@@ -53,8 +53,10 @@ def ingest_part(resources: Resources) -> AppPart:
 
     return AppPart(
         handlers=[
-            sized(BulkController, settings.max_bulk_bytes),
-            sized(ListingController, settings.max_listing_photos * settings.max_upload_bytes + FORM_ALLOWANCE),
+            with_large_bodies(BulkController, settings.max_bulk_bytes),
+            with_large_bodies(
+                ListingController, settings.max_listing_photos * settings.max_upload_bytes + FORM_ALLOWANCE
+            ),
             JobController,
             AdminController,
             DuplicateController,

@@ -18,7 +18,7 @@ from services.search.service import SearchService
 from services.web.app import AppPart
 from services.web.app import create_app as create_web_app
 from services.web.limits.threads import WorkerThreads
-from services.web.metrics import show_recall
+from services.web.metrics import set_recall
 
 _SEARCHES_WAITING = 128
 """Searches that may wait for a thread where no photo has to be embedded: at 10 ms each on two cores, for 0.6 s."""
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def search_part(resources: Resources) -> AppPart:
     """Return what the search service adds to an app: while it serves, the recall of its searches is looked after."""
     settings = resources.settings
-    auditor = RecallAuditor(resources.database, resources.live, show=show_recall)
+    auditor = RecallAuditor(resources.database, resources.live, show=set_recall)
     return AppPart(
         [
             SearchController,

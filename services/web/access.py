@@ -1,6 +1,6 @@
-"""Who may call what: API keys with roles, how much each may ask, and a record of who changed what.
+"""Access control: API keys with roles, rate limits per key, and the audit log of changes.
 
-Until the first key is created, whoever reaches the server may do everything: it listens on this machine only.
+Until the first key is created, every caller has full access; by default the server listens on this machine only.
 """
 
 from __future__ import annotations
@@ -27,43 +27,43 @@ if TYPE_CHECKING:
 
     from db.rows.keys import KeyRecord
     from services.web.limits.threads import WorkerThreads
-    from services.web.ports import Parts
+    from services.web.ports import WebResources
 
 log = logging.getLogger(__name__)
 
-_TRUSTED_FOR_S = 2.0
-"""For so long a key that was verified is not looked at again, and one that is revoked may still be used."""
+_CACHE_S = 2.0
+"""Verified keys are cached for this long, so a revoked key may still work for as long."""
 
-_MOST_REMEMBERED = 1000
+_CACHE_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
-    """A caller that was let in, without a key while there is none, and until when it is."""
+class _CachedCaller:
+    """A verified caller; `key` is None while no key exists, `expires` is a time of the monotonic clock."""
 
     key: KeyRecord | None
-    until: float
+    expires: float
 
 
 class Access:
-    """Lets callers in: `check` is a guard of the app, `record` one of its `before_send` hooks.
+    """Checks callers: `check` is a guard of the app, `record` one of its `before_send` hooks.
 
-    A call says with `opt={"role": ...}` which role it takes; one below /v1/ that says nothing takes an admin.
+    A route states the role that it requires with `opt={"role": ...}`; the default below /v1/ is admin.
     """
 
-    def __init__(self, resources: Parts, workers: WorkerThreads) -> None:
+    def __init__(self, resources: WebResources, workers: WorkerThreads) -> None:
         self._database, self._workers = resources.database, workers
         self._limits = RateLimits(resources.database, per_minute=resources.settings.rate_limit_per_minute)
-        self._remembered: dict[str, _Remembered] = {}
+        self._cache: dict[str, _CachedCaller] = {}
 
     async def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """Let the call pass.
+        """Check the key and its role, count the call, and begin its entry in the audit log.
 
         Raises:
-            NotFoundException: the path holds a NUL: nothing is called so, and PostgreSQL would refuse to look.
-            KeyRefused: it has no key, or one that is not, or no longer, good.
-            RoleMissing: the key's role is not enough.
-            RateLimited: the key has been used too often in this minute.
+            NotFoundException: the path holds a NUL, which PostgreSQL refuses in a query.
+            KeyRefused: the key is missing, unknown or revoked.
+            RoleMissing: the key's role is too low.
+            RateLimited: the key was used too often in this minute.
         """
         scope = connection.scope
         if "\0" in scope["path"]:
@@ -80,36 +80,36 @@ class Access:
                 raise RateLimited(retry_after_s=self._limits.seconds_left)
         scope["state"]["key_id"] = None if key is None else key.key_id
         if needed is not Role.READ:
-            scope["state"]["audit_entry"] = await self._workers.run(self._begin, scope, key)
+            scope["state"]["audit_entry"] = await self._workers.run(self._begin_audit, scope, key)
 
     async def record(self, message: Message, scope: Scope) -> None:
-        """Complete the audit log's entry of the call, before its answer is sent."""
+        """Add the status to the call's audit entry before its answer is sent."""
         if message["type"] == "http.response.start" and "audit_entry" in scope["state"]:
             try:
-                await to_thread.run_sync(self._end, scope["state"]["audit_entry"], message["status"])
-            except Exception:  # what was done is done: the answer must not say otherwise
-                log.exception("the audit log lacks an answer, of request %s", request_id(scope))
+                await to_thread.run_sync(self._end_audit, scope["state"]["audit_entry"], message["status"])
+            except Exception:  # the change is done, so the answer must not be an error
+                log.exception("cannot write the status of request %s to the audit log", request_id(scope))
 
     async def _caller(self, authorization: str) -> KeyRecord | None:
         """Return the caller's key; None while no key was ever created."""
-        remembered = self._remembered.get(_digest(authorization))
-        if remembered is None or remembered.until < time.monotonic():
-            remembered = await self._workers.run(self._look_up, authorization)
-        return remembered.key
+        cached = self._cache.get(_digest(authorization))
+        if cached is None or cached.expires < time.monotonic():
+            cached = await self._workers.run(self._look_up, authorization)
+        return cached.key
 
-    def _look_up(self, authorization: str) -> _Remembered:
+    def _look_up(self, authorization: str) -> _CachedCaller:
         scheme, _, presented = authorization.partition(" ")
         with self._database.read() as session:
             key = keys.verify_key(session, presented.strip()) if scheme.lower() == "bearer" else None
             if key is None and keys.any_key(session):
                 raise KeyRefused(presented=bool(authorization))
-        found = _Remembered(key, time.monotonic() + _TRUSTED_FOR_S)
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[_digest(authorization)] = found
-        return found
+        caller = _CachedCaller(key, time.monotonic() + _CACHE_S)
+        if len(self._cache) >= _CACHE_SIZE:
+            self._cache.clear()
+        self._cache[_digest(authorization)] = caller
+        return caller
 
-    def _begin(self, scope: Scope, key: KeyRecord | None) -> int:
+    def _begin_audit(self, scope: Scope, key: KeyRecord | None) -> int:
         with self._database.write() as session:
             return keys.begin_audit(
                 session,
@@ -119,11 +119,11 @@ class Access:
                 request_id=request_id(scope),
             )
 
-    def _end(self, entry_id: int, status: int) -> None:
+    def _end_audit(self, entry_id: int, status: int) -> None:
         with self._database.write() as session:
             keys.end_audit(session, entry_id, status=status)
 
 
 def _digest(authorization: str) -> str:
-    """Return what a header is remembered by: not the key itself."""
+    """Return the cache key of a header; the API key itself is not kept in memory."""
     return hashlib.sha256(authorization.encode("utf-8", "replace")).hexdigest()

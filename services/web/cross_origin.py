@@ -1,4 +1,4 @@
-"""Which pages of other sites may call the API from a browser: none, unless the settings name them."""
+"""Cross-origin access (CORS): browsers let pages of other sites call the API only if the settings name the site."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def cors_config(origins: Sequence[str]) -> CORSConfig | None:
-    """Return what lets pages of these origins call, without cookies; None, so that browsers refuse, without any."""
+    """Return the CORS configuration for these origins, without cookies; None, which allows none, for no origins."""
     if not origins:
         return None
     return CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Retry-After", HEADER])

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it answer?"""
+"""Liveness and readiness checks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.errors import ServiceUnavailable
 from services.web.openapi.responses import answered
-from services.web.ports import Parts
+from services.web.ports import WebResources
 from services.web.problems import problem_responses
 
 
 class Alive(msgspec.Struct):
-    """The process answers."""
+    """The process is running."""
 
     status: str = "alive"
 
 
 class Ready(msgspec.Struct):
-    """The process can answer searches: the live generation, and the engines that are open."""
+    """The process can answer searches: its live generation, the open engines, and why each other engine is not open."""
 
     generation: int
     model_version: str
@@ -31,36 +31,42 @@ class Ready(msgspec.Struct):
     status: str = "ready"
 
 
-_ALIVE = answered(200, Alive(), description="It is alive")
+_ALIVE = answered(200, Alive(), description="The process is running")
 _READY = answered(
     200,
     Ready(generation=3, model_version="resnet50-2026-03-01", engines=["faiss", "qdrant"], unavailable={}),
-    description="It can answer",
+    description="The server can answer searches",
 )
 
 
 class HealthController(Controller):
-    """For load balancers and orchestrators."""
+    """Health checks for load balancers and orchestrators."""
 
     path = "/health"
     tags = ("health",)
 
-    @get("/live", sync_to_thread=False, responses=_ALIVE, summary="Is the process alive?")
+    @get("/live", sync_to_thread=False, responses=_ALIVE, summary="Check that the process runs")
     def live(self) -> Alive:
-        """Answer as long as the process runs."""
+        """Answer 200 as long as the process runs."""
         return Alive()
 
-    @get("/ready", sync_to_thread=True, summary="Can it answer?", responses={**_READY, **problem_responses(503)})
-    def ready(self, resources: NamedDependency[SkipValidation[Parts]]) -> Ready:
-        """Answer 200 when the database answers, a generation is live and at least one index is open."""
+    @get(
+        "/ready",
+        sync_to_thread=True,
+        summary="Check that the server can answer searches",
+        responses={**_READY, **problem_responses(503)},
+    )
+    def ready(self, resources: NamedDependency[SkipValidation[WebResources]]) -> Ready:
+        """Answer 200 if the database answers, a generation is live and at least one index is open; otherwise 503."""
         try:
             with resources.database.read() as session:
                 session.connection().execute(text("SELECT 1"))
         except SQLAlchemyError as error:
-            raise ServiceUnavailable("The database does not answer.") from error
+            raise ServiceUnavailable("The database does not answer. Try again in a moment.") from error
         current = resources.live.current()
         if not current.opened:
-            raise ServiceUnavailable(f"No index is open: {dict(current.unavailable)}")
+            problems = "; ".join(f"{engine}: {problem}" for engine, problem in current.unavailable.items())
+            raise ServiceUnavailable(f"No index is open ({problems or 'none is configured'}).")
         return Ready(
             generation=current.generation.id,
             model_version=current.generation.model_version,

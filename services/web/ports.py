@@ -1,4 +1,4 @@
-"""What the web layer needs of the composition root, which lies above it. `services.resources.Resources` fits."""
+"""Protocols of what the web layer needs from the layers above; `services.resources.Resources` implements them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ if TYPE_CHECKING:
 
 
 class OpenIndexes(Protocol):
-    """The live generation's indexes, by engine, and why an engine is not among them."""
+    """The indexes of the live generation, by engine."""
 
     @property
-    def generation(self) -> GenerationRecord:
-        """The live generation."""
-        ...
+    def generation(self) -> GenerationRecord: ...
 
     @property
     def opened(self) -> Mapping[str, object]:
-        """The open ones."""
+        """The open indexes, by engine."""
         ...
 
     @property
     def unavailable(self) -> Mapping[str, str]:
-        """Why the others are not open."""
+        """Why each other index is not open, by engine."""
         ...
 
 
 class Indexes(Protocol):
-    """The indexes as they follow the truth."""
+    """Indexes that follow the database."""
 
     def current(self) -> OpenIndexes:
         """Return the live generation's indexes.
@@ -43,28 +41,22 @@ class Indexes(Protocol):
         ...
 
     def refresh(self) -> int:
-        """Bring them in line with the truth and return how many events were applied."""
+        """Apply new events of the change feed to the indexes and return how many."""
         ...
 
     def persist(self) -> None:
-        """Make their present position durable."""
+        """Save the indexes with their position in the change feed."""
         ...
 
 
-class Parts(Protocol):
-    """The parts of an application that its web layer touches."""
+class WebResources(Protocol):
+    """The resources that the web layer uses."""
 
     @property
-    def settings(self) -> Settings:
-        """The settings."""
-        ...
+    def settings(self) -> Settings: ...
 
     @property
-    def database(self) -> Database:
-        """The truth."""
-        ...
+    def database(self) -> Database: ...
 
     @property
-    def live(self) -> Indexes:
-        """The live indexes."""
-        ...
+    def live(self) -> Indexes: ...

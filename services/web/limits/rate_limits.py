@@ -1,7 +1,7 @@
-"""How often a key may be used in a minute, counted together by all processes that share the database.
+"""Rate limits per API key and minute, shared by all processes that use the same database.
 
-A process takes a tenth of the allowance at a time and spends it by itself, so that few requests wait for the database.
-What it has taken and not spent by the minute's end is lost: with ten processes a key gets nine tenths at the least.
+A process reserves a tenth of the limit at a time and counts it down in memory, so that few requests wait for the
+database. A reservation not used up within the minute is lost: with ten processes a key gets at least nine tenths.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from db.rows import keys
 if TYPE_CHECKING:
     from db.session import Database
 
-_SLICES = 10
+_RESERVATIONS_PER_MINUTE = 10
 
 
 class RateLimits:
-    """The allowances of keys; a limit of 0 per minute is none."""
+    """The remaining calls of each key in this minute; `per_minute=0` turns limits off."""
 
     def __init__(self, database: Database, *, per_minute: int) -> None:
         self._database, self._per_minute = database, per_minute
@@ -28,30 +28,30 @@ class RateLimits:
 
     @property
     def seconds_left(self) -> float:
-        """Until the next minute begins."""
+        """Seconds until the next minute begins."""
         return 60 - time.time() % 60
 
     def spend(self, key_id: str) -> bool:
-        """Count a request and return True, if this process has something left of the key's allowance."""
+        """Count a call; return False when this process has no reserved calls left for the key."""
         if not self._per_minute:
             return True
         with self._lock:
-            self._turn_over()
+            self._start_new_minute()
             left = self._left.get(key_id, 0)
             self._left[key_id] = max(0, left - 1)
             return left > 0
 
     def refill(self, key_id: str) -> None:
-        """Take a further slice of the key's allowance, if there is one."""
-        minute, want = _present_minute(), max(1, self._per_minute // _SLICES)
+        """Reserve more calls for the key, if its limit allows."""
+        minute, wanted = _present_minute(), max(1, self._per_minute // _RESERVATIONS_PER_MINUTE)
         with self._database.write() as session:
-            granted = keys.take_from_window(session, key_id, minute=minute, want=want, limit=self._per_minute)
+            granted = keys.take_from_window(session, key_id, minute=minute, want=wanted, limit=self._per_minute)
         with self._lock:
-            self._turn_over()
+            self._start_new_minute()
             if minute == self._minute:
                 self._left[key_id] = self._left.get(key_id, 0) + granted
 
-    def _turn_over(self) -> None:
+    def _start_new_minute(self) -> None:
         if (minute := _present_minute()) != self._minute:
             self._minute, self._left = minute, {}
 

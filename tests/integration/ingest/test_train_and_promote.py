@@ -1,4 +1,4 @@
-"""What stops a training on the listings in the truth, and what mends its bundle. See also `test_real_network`."""
+"""What stops a training on the listings in the truth, and what mends its bundle."""
 
 from __future__ import annotations
 

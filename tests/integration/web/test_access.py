@@ -1,4 +1,4 @@
-"""API keys: who is let in, who is not, how often, and what is written down of it."""
+"""Access control by API keys: roles, rate limits and the audit log."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 LISTING = {"listing_id": "lamp", "title": "Lamp", "category": "Home"}
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-"""For tests that run no SQL which another test does not run on both databases."""
+"""For tests whose SQL other tests run on both databases."""
 
 
 @pytest.fixture(scope="module")
 def guarded_resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
-    """Resources of a database that has a key, for tests that leave it as it is."""
+    """Resources of a database with a key, for tests that do not change it."""
     with resources_in(tmp_path_factory.mktemp("data")) as resources:
         key(resources, Role.READ)
         yield resources
@@ -41,7 +41,7 @@ def guarded_resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reso
 
 @pytest.fixture(scope="module")
 def guarded(guarded_resources: Resources) -> Iterator[TestClient[Litestar]]:
-    """An app that asks for a key."""
+    """A client of an app that requires a key."""
     with TestClient(build_app(guarded_resources), raise_server_exceptions=False) as client:
         yield client
 
@@ -61,13 +61,13 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
 
 
 @pytest.fixture
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key is trusted without looking."""
-    monkeypatch.setattr(access, "_TRUSTED_FOR_S", 0.0)
+def no_key_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify each call's key in the database."""
+    monkeypatch.setattr(access, "_CACHE_S", 0.0)
 
 
 def key(resources: Resources, role: Role) -> dict[str, str]:
-    """Create a key, and return the header that presents it."""
+    """Create a key and return the header with it."""
     with resources.database.write() as session:
         return {"Authorization": f"Bearer {keys.create_key(session, 'test', role)}"}
 
@@ -78,7 +78,7 @@ def entries(resources: Resources) -> list[tuple[str, str, int | None]]:
 
 
 @on_sqlite
-def test_until_there_is_a_key_none_is_asked_for(client: TestClient[Litestar]) -> None:
+def test_requires_no_key_until_the_first_one_is_created(client: TestClient[Litestar]) -> None:
     assert client.get("/v1/categories").status_code == 200
     assert client.post("/v1/listings", json=LISTING).status_code == 201
 
@@ -98,7 +98,7 @@ def test_until_there_is_a_key_none_is_asked_for(client: TestClient[Litestar]) ->
         "é",
     ],
 )
-def test_once_there_is_a_key_nobody_gets_in_without_one(guarded: TestClient[Litestar], header: str) -> None:
+def test_refuses_calls_without_a_valid_key_once_a_key_exists(guarded: TestClient[Litestar], header: str) -> None:
     headers = {"Authorization": header.encode()} if header else {}
     answer = guarded.get("/v1/categories", headers=headers)
     assert answer.status_code == 401
@@ -106,7 +106,7 @@ def test_once_there_is_a_key_nobody_gets_in_without_one(guarded: TestClient[Lite
     assert "lookalike keys create" in answer.json()["detail"]
 
 
-def test_a_key_of_another_secret_is_refused(guarded: TestClient[Litestar], guarded_resources: Resources) -> None:
+def test_refuses_a_key_with_a_wrong_secret(guarded: TestClient[Litestar], guarded_resources: Resources) -> None:
     good = key(guarded_resources, Role.ADMIN)["Authorization"]
     assert guarded.get("/v1/categories", headers={"Authorization": good[:-1] + "!"}).status_code == 401
     assert guarded.get("/v1/categories", headers={"Authorization": good}).status_code == 200
@@ -116,7 +116,7 @@ def test_a_key_of_another_secret_is_refused(guarded: TestClient[Litestar], guard
     ("role", "reads", "writes", "administers"),
     [(Role.READ, 200, 403, 403), (Role.WRITE, 200, 201, 403), (Role.ADMIN, 200, 201, 200)],
 )
-def test_a_role_may_do_what_it_says_and_what_lesser_ones_may(
+def test_a_role_permits_its_own_calls_and_those_of_lower_roles(
     guarded: TestClient[Litestar],
     guarded_resources: Resources,
     role: Role,
@@ -130,8 +130,8 @@ def test_a_role_may_do_what_it_says_and_what_lesser_ones_may(
     assert guarded.get("/v1/admin/indexes", headers=headers).status_code == administers
 
 
-def test_every_call_of_the_api_says_which_role_it_takes(guarded: TestClient[Litestar]) -> None:
-    silent = [
+def test_every_route_of_the_api_states_its_role(guarded: TestClient[Litestar]) -> None:
+    without_role = [
         (route.path, handler.handler_name)
         for route in guarded.app.routes
         for handler in getattr(route, "route_handlers", [])
@@ -140,17 +140,17 @@ def test_every_call_of_the_api_says_which_role_it_takes(guarded: TestClient[Lite
         and handler.http_methods != {"OPTIONS"}
         and "role" not in handler.opt
     ]
-    assert silent == []
+    assert without_role == []
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/docs", "/docs/openapi.json"])
-def test_what_is_not_below_v1_takes_no_key(guarded: TestClient[Litestar], path: str) -> None:
+def test_requires_no_key_outside_v1(guarded: TestClient[Litestar], path: str) -> None:
     assert guarded.get(path).status_code == 200
 
 
 @on_sqlite
-@pytest.mark.usefixtures("forgetful")
-def test_a_revoked_key_is_refused(client: TestClient[Litestar], resources: Resources) -> None:
+@pytest.mark.usefixtures("no_key_cache")
+def test_refuses_a_revoked_key(client: TestClient[Litestar], resources: Resources) -> None:
     headers = key(resources, Role.READ)
     assert client.get("/v1/categories", headers=headers).status_code == 200
     with resources.database.write() as session:
@@ -161,8 +161,8 @@ def test_a_revoked_key_is_refused(client: TestClient[Litestar], resources: Resou
 
 
 @on_sqlite
-@pytest.mark.usefixtures("forgetful")
-def test_revoking_the_last_key_does_not_open_the_door(client: TestClient[Litestar], resources: Resources) -> None:
+@pytest.mark.usefixtures("no_key_cache")
+def test_still_requires_a_key_after_the_last_one_is_revoked(client: TestClient[Litestar], resources: Resources) -> None:
     key(resources, Role.ADMIN)
     with resources.database.write() as session:
         keys.revoke_key(session, keys.all_keys(session)[0].key_id)
@@ -170,16 +170,14 @@ def test_revoking_the_last_key_does_not_open_the_door(client: TestClient[Litesta
 
 
 @on_sqlite
-def test_of_a_secret_only_a_hash_is_kept(resources: Resources) -> None:
+def test_stores_only_a_hash_of_the_secret(resources: Resources) -> None:
     _, _, secret = key(resources, Role.READ)["Authorization"].split("_", 2)
     with resources.database.read() as session:
         rows = session.connection().exec_driver_sql("SELECT * FROM api_key").all()
     assert secret.encode() not in repr(rows).encode()
 
 
-def test_changes_are_written_down_with_their_answers_and_reads_are_not(
-    client: TestClient[Litestar], resources: Resources
-) -> None:
+def test_audits_changes_with_their_status_and_no_reads(client: TestClient[Litestar], resources: Resources) -> None:
     headers = key(resources, Role.ADMIN)
     client.get("/v1/categories", headers=headers)
     client.post("/v1/listings", json=LISTING, headers=headers)
@@ -196,36 +194,36 @@ def test_changes_are_written_down_with_their_answers_and_reads_are_not(
         }
 
 
-def limited(resources: Resources, monkeypatch: pytest.MonkeyPatch, per_minute: int) -> Resources:
-    """Return resources of the same database in which a key may do so much; the minute does not end."""
+def rate_limited(resources: Resources, monkeypatch: pytest.MonkeyPatch, per_minute: int) -> Resources:
+    """Return resources of the same database with a rate limit; the minute does not end."""
     monkeypatch.setattr(rate_limits, "_present_minute", lambda: 7)
     changed = resources.settings.model_copy(update={"rate_limit_per_minute": per_minute})
     return Resources(changed)
 
 
-def asked(client: TestClient[Litestar], headers: dict[str, str], times: int) -> list[Any]:
+def get_repeatedly(client: TestClient[Litestar], headers: dict[str, str], times: int) -> list[Any]:
     return [client.get("/v1/categories", headers=headers) for _ in range(times)]
 
 
 @on_sqlite
-def test_a_key_that_is_used_too_often_is_told_when_to_try_again(
+def test_answers_429_with_retry_after_when_a_key_is_used_too_often(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = limited(resources, monkeypatch, 3)
+    few = rate_limited(resources, monkeypatch, 3)
     headers, other = key(resources, Role.READ), key(resources, Role.READ)
     with TestClient(build_app(few)) as client:
-        answers = asked(client, headers, 5)
+        answers = get_repeatedly(client, headers, 5)
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
-        assert asked(client, other, 1)[0].status_code == 200
+        assert get_repeatedly(client, other, 1)[0].status_code == 200
     few.close()
 
 
-def test_processes_share_the_allowance_of_a_key(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two = limited(resources, monkeypatch, 20), limited(resources, monkeypatch, 20)
+def test_processes_share_the_rate_limit_of_a_key(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = rate_limited(resources, monkeypatch, 20), rate_limited(resources, monkeypatch, 20)
     headers = key(resources, Role.READ)
     with TestClient(build_app(one)) as first, TestClient(build_app(two)) as second:
-        answers = [*asked(first, headers, 15), *asked(second, headers, 15)]
+        answers = [*get_repeatedly(first, headers, 15), *get_repeatedly(second, headers, 15)]
     assert sum(answer.status_code == 200 for answer in answers) == pytest.approx(20, abs=1)
     assert sum(answer.status_code == 200 for answer in answers) <= 20
     one.close()

@@ -1,4 +1,4 @@
-"""Heads of requests that are too large, too slow or none are refused with a problem, over a real socket."""
+"""Request heads that are too large, too slow or not HTTP are refused with a problem, over a real socket."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 0.5
 PATIENT_S = 1.5
-"""For heads that come in time, on a slow machine too."""
+"""For heads that arrive in time, even on a slow machine."""
 
 
-class Impatient(BoundedHttp):
+class ImpatientHttp(BoundedHttp):
     head_timeout_s = TIMEOUT_S
 
 
-class Patient(BoundedHttp):
+class PatientHttp(BoundedHttp):
     head_timeout_s = PATIENT_S
 
 
@@ -54,13 +54,13 @@ def app() -> Litestar:
 
 @pytest.fixture(scope="module")
 def impatient_port() -> Iterator[int]:
-    with serving_on(app(), http=Impatient) as port:
+    with serving_on(app(), http=ImpatientHttp) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def patient_port() -> Iterator[int]:
-    with serving_on(app(), http=Patient) as port:
+    with serving_on(app(), http=PatientHttp) as port:
         yield port
 
 
@@ -77,7 +77,7 @@ def patient(patient_port: int) -> Iterator[socket.socket]:
 
 
 def answer(client: socket.socket) -> tuple[int, bytes]:
-    """Read one answer of a connection that goes on; return its status and its body."""
+    """Read one answer from a connection that stays open; return its status and body."""
     response = HTTPResponse(client)
     response.begin()
     return response.status, response.read()
@@ -93,26 +93,26 @@ def read_to_end(client: socket.socket) -> bytes:
     return content
 
 
-def assert_refused(answer: bytes, status: int, said: str) -> None:
+def assert_refused(answer: bytes, status: int, detail: str) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"application/problem+json" in head
     problem = json.loads(body)
     assert problem["status"] == status
-    assert said in problem["detail"]
+    assert detail in problem["detail"]
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /hello HT", b"GET /hello HTTP/1.1\r\nHost: x\r\n"])
-def test_a_head_that_stops_is_answered_408_and_the_connection_ends(client: socket.socket, sent: bytes) -> None:
+def test_answers_408_and_closes_the_connection_when_a_head_stops(client: socket.socket, sent: bytes) -> None:
     client.sendall(sent)
     assert_refused(read_to_end(client), 408, "0.5 s")
 
 
-def test_a_head_that_drips_has_no_more_time(client: socket.socket) -> None:
+def test_a_head_that_arrives_slowly_gets_no_extra_time(client: socket.socket) -> None:
     client.settimeout(TIMEOUT_S / 10)
     client.sendall(b"GET /hello HTTP/1.1\r\n")
 
-    def is_given_up() -> bool:
+    def is_closed() -> bool:
         try:
             client.sendall(b"X: x\r\n")
             return client.recv(1) == b"H"
@@ -121,17 +121,17 @@ def test_a_head_that_drips_has_no_more_time(client: socket.socket) -> None:
         except ConnectionError:
             return True
 
-    wait_for(is_given_up)
+    wait_for(is_closed)
 
 
-def test_the_second_head_of_a_connection_has_a_deadline_too(patient: socket.socket) -> None:
+def test_the_second_head_of_a_connection_also_has_a_deadline(patient: socket.socket) -> None:
     patient.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer(patient) == (200, b"hello")
     patient.sendall(b"GET /hel")
     assert_refused(read_to_end(patient), 408, f"{PATIENT_S} s")
 
 
-def test_a_head_that_came_while_an_answer_was_under_way_does_not_cut_it_off(patient: socket.socket) -> None:
+def test_a_head_that_begins_during_an_answer_does_not_interrupt_it(patient: socket.socket) -> None:
     patient.sendall(b"GET /think HTTP/1.1\r\nHost: x\r\n\r\nGET /hel")
     time.sleep(2 * PATIENT_S)
     patient.sendall(b"lo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -141,7 +141,7 @@ def test_a_head_that_came_while_an_answer_was_under_way_does_not_cut_it_off(pati
 
 
 @pytest.mark.parametrize("endless", [b"X: x\r\n", b"x"], ids=["headers", "one header"])
-def test_a_head_that_does_not_end_is_refused_for_its_size(client: socket.socket, endless: bytes) -> None:
+def test_refuses_an_endless_head(client: socket.socket, endless: bytes) -> None:
     client.sendall(b"GET /hello HTTP/1.1\r\nX: ")
     piece = endless * (8192 // len(endless))
     try:
@@ -149,21 +149,21 @@ def test_a_head_that_does_not_end_is_refused_for_its_size(client: socket.socket,
             client.sendall(piece)
             time.sleep(0.001)
     except ConnectionError:
-        return  # what was answered is dropped by TCP where bytes were still under way
-    pytest.fail("the server took all of it")
+        return  # TCP drops the answer when bytes of the request were still in flight
+    pytest.fail("the server read the whole endless head")
 
 
-def test_a_head_of_more_bytes_than_allowed_is_answered_431(client: socket.socket) -> None:
+def test_answers_431_to_a_head_over_the_size_limit(client: socket.socket) -> None:
     client.sendall(b"GET /hello HTTP/1.1\r\nX: " + b"x" * MAX_HEAD_BYTES)
     assert_refused(read_to_end(client), 431, "16,384 bytes")
 
 
-def test_what_is_no_http_is_refused_with_a_problem(client: socket.socket) -> None:
+def test_answers_400_to_bytes_that_are_not_http(client: socket.socket) -> None:
     client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
     assert_refused(read_to_end(client), 400, "Invalid HTTP")
 
 
-def test_an_offer_to_speak_another_protocol_is_answered_in_this_one(patient: socket.socket) -> None:
+def test_answers_in_http_1_to_an_offer_to_upgrade(patient: socket.socket) -> None:
     patient.sendall(
         b"POST /take HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
         b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nContent-Length: 4\r\n\r\nbody"
@@ -171,7 +171,7 @@ def test_an_offer_to_speak_another_protocol_is_answered_in_this_one(patient: soc
     assert answer(patient) == (200, b"4")
 
 
-def test_a_body_is_not_counted_as_a_head(patient: socket.socket) -> None:
+def test_a_body_does_not_count_towards_the_head_limit(patient: socket.socket) -> None:
     size = 4 * MAX_HEAD_BYTES
     patient.sendall(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
     patient.sendall(bytes(size))

@@ -1,4 +1,4 @@
-"""A body that comes too slowly is given up, over a real socket; one that keeps coming is not."""
+"""Request bodies that arrive too slowly get a 408, over a real socket."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from litestar import Controller, Request, post
 
 from services.resources import Resources
 from services.settings import Settings
-from services.web.app import AppPart, create_app, sized
-from services.web.limits.slow_bodies import ENOUGH_BYTES
+from services.web.app import AppPart, create_app, with_large_bodies
+from services.web.limits.slow_bodies import BYTES_PER_DEADLINE
 from tests.servers import serving_on
 from tests.waiting import PATIENCE_S, wait_for
 
@@ -49,7 +49,7 @@ class Bulk(Controller):
 @contextmanager
 def serving(folder: Path, timeout_s: float) -> Iterator[int]:
     resources = Resources(Settings(_env_file=None, data_dir=folder, threads=1, body_timeout_s=timeout_s))
-    app = create_app(resources, title="Test", parts=[AppPart([take, think, sized(Bulk, 10**9)], {})])
+    app = create_app(resources, title="Test", parts=[AppPart([take, think, with_large_bodies(Bulk, 10**9)], {})])
     with closing(resources), serving_on(app) as port:
         yield port
 
@@ -60,16 +60,16 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-class Client:
-    """A connection that sends what a test wants, when it wants."""
+class RawConnection:
+    """A connection of which a test controls each sent piece."""
 
-    def __init__(self, port: int, path: str, *, announced: int, content: bytes = b"") -> None:
+    def __init__(self, port: int, path: str, *, content_length: int, content: bytes = b"") -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {content_length}\r\n\r\n"
         self.socket.sendall(head.encode() + content)
 
     def send(self, content: bytes) -> bool:
-        """Send; say whether the server still takes it."""
+        """Send, and say whether the connection is still open."""
         try:
             self.socket.sendall(content)
         except (BrokenPipeError, ConnectionResetError):
@@ -77,7 +77,7 @@ class Client:
         return True
 
     def answer(self) -> tuple[int, str, str]:
-        """Read until the server ends the connection; return the status, the headers and the body."""
+        """Read the answer; return its status, headers in lower case, and body."""
         content = b""
         while piece := self.socket.recv(65536):
             content += piece
@@ -89,7 +89,7 @@ class Client:
         return int(head_text.split()[1]), head_text.lower(), body_text
 
 
-def assert_given_up(client: Client) -> None:
+def assert_timed_out(client: RawConnection) -> None:
     status, head, body = client.answer()
     assert status == 408
     assert "application/problem+json" in head
@@ -98,22 +98,22 @@ def assert_given_up(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/take", "/bulk"])
-def test_a_body_that_stops_is_answered_408_and_the_connection_ends(port: int, path: str) -> None:
-    assert_given_up(Client(port, path, announced=100, content=b"half"))
+def test_answers_408_and_closes_the_connection_when_a_body_stops(port: int, path: str) -> None:
+    assert_timed_out(RawConnection(port, path, content_length=100, content=b"half"))
 
 
 @pytest.mark.parametrize("path", ["/take", "/bulk"])
-def test_a_body_that_drips_is_given_up_though_something_always_comes(port: int, path: str) -> None:
-    client = Client(port, path, announced=10**6)
+def test_a_body_that_arrives_byte_by_byte_times_out(port: int, path: str) -> None:
+    client = RawConnection(port, path, content_length=10**6)
     with closing(client.socket):
         client.socket.settimeout(TIMEOUT_S / 10)
-        wait_for(lambda: not is_listened_to(client))
+        wait_for(lambda: not accepts_another_byte(client))
 
 
-def is_listened_to(client: Client) -> bool:
-    """Send a byte, and say whether the server neither answers nor closes a moment later.
+def accepts_another_byte(client: RawConnection) -> bool:
+    """Send a byte, and say whether the server neither answers nor closes within a moment.
 
-    What it answered is not looked at: TCP drops it where a byte was still under way.
+    The answer itself is not checked: TCP drops it when a byte is still in flight.
     """
     client.send(b"x")
     try:
@@ -125,24 +125,24 @@ def is_listened_to(client: Client) -> bool:
     return False
 
 
-def test_an_upload_that_may_be_large_has_time_as_long_as_it_keeps_coming(tmp_path: Path) -> None:
-    pieces, timeout_s = 20, 6 * TIMEOUT_S  # one piece in a fifteenth of it, also when the machine is slow
+def test_a_large_upload_may_take_long_while_data_keeps_arriving(tmp_path: Path) -> None:
+    pieces, timeout_s = 20, 6 * TIMEOUT_S  # a piece takes a fifteenth of it, which leaves room on a slow machine
     with serving(tmp_path, timeout_s) as port:
-        client = Client(port, "/bulk", announced=pieces * ENOUGH_BYTES)
+        client = RawConnection(port, "/bulk", content_length=pieces * BYTES_PER_DEADLINE)
         for _ in range(pieces):
-            assert client.send(bytes(ENOUGH_BYTES))
+            assert client.send(bytes(BYTES_PER_DEADLINE))
             time.sleep(timeout_s / 15)
         assert client.answer()[0] == 200
 
 
-def test_another_body_has_no_more_time_however_fast_it_comes(port: int) -> None:
-    client = Client(port, "/take", announced=100 * ENOUGH_BYTES)
+def test_an_ordinary_body_gets_no_extra_time(port: int) -> None:
+    client = RawConnection(port, "/take", content_length=100 * BYTES_PER_DEADLINE)
     for _ in range(8):
-        client.send(bytes(ENOUGH_BYTES))
+        client.send(bytes(BYTES_PER_DEADLINE))
         time.sleep(TIMEOUT_S / 3)
-    assert_given_up(client)
+    assert_timed_out(client)
 
 
-def test_an_answer_may_take_longer_than_a_body(port: int) -> None:
-    status, _, body = Client(port, "/think", announced=4, content=b"body").answer()
+def test_an_answer_may_take_longer_than_the_body_deadline(port: int) -> None:
+    status, _, body = RawConnection(port, "/think", content_length=4, content=b"body").answer()
     assert (status, body) == (200, "4")

@@ -1,4 +1,4 @@
-"""What a serving process does besides answering: hops to threads, follows the truth, keeps its position."""
+"""A serving process runs work in threads, refreshes its indexes, and persists them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Held:
-    """Work that stays in its thread until it is let go."""
+class BlockedWork:
+    """Work that occupies its thread until `gate` opens."""
 
     def __init__(self) -> None:
         self.gate, self.started = threading.Event(), threading.Semaphore(0)
@@ -43,7 +43,7 @@ class Held:
         return threading.current_thread().name
 
 
-def test_work_runs_outside_the_event_loop_and_its_errors_come_back() -> None:
+def test_runs_work_outside_the_event_loop_and_passes_on_its_errors() -> None:
     async def run() -> int:
         workers = WorkerThreads(1)
         with pytest.raises(KeyError):
@@ -53,28 +53,28 @@ def test_work_runs_outside_the_event_loop_and_its_errors_come_back() -> None:
     assert anyio.run(run) != threading.get_ident()
 
 
-def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_done() -> None:
+def test_refuses_work_beyond_the_queue_and_completes_the_rest() -> None:
     done: list[str] = []
 
     async def run() -> None:
-        workers, held = WorkerThreads(2, queue=3), Held()
+        workers, blocked = WorkerThreads(2, queue=3), BlockedWork()
 
         async def ask() -> None:
-            done.append(await workers.run(held.work))
+            done.append(await workers.run(blocked.work))
 
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(ask)
-            await anyio.to_thread.run_sync(lambda: [held.started.acquire(timeout=PATIENCE_S) for _ in range(2)])
+            await anyio.to_thread.run_sync(lambda: [blocked.started.acquire(timeout=PATIENCE_S) for _ in range(2)])
             with pytest.raises(ServiceUnavailable, match="Try again"):
-                await workers.run(held.work)
-            held.gate.set()
+                await workers.run(blocked.work)
+            blocked.gate.set()
 
     anyio.run(run)
     assert len(done) == 5
 
 
-def test_a_serving_process_finds_what_is_embedded_meanwhile_and_keeps_its_position(tmp_path: Path) -> None:
+def test_finds_photos_embedded_while_it_serves_and_persists_the_index(tmp_path: Path) -> None:
     with resources_in(tmp_path) as resources:
         resources.settings.follow_interval_s = 0.01
         register_model(resources.database)
@@ -85,26 +85,26 @@ def test_a_serving_process_finds_what_is_embedded_meanwhile_and_keeps_its_positi
                 photo = stored_photo(record.listing_id, content=record.listing_id.encode())
                 (photo_id,) = add_photos(resources.database, photo)
                 embed(resources.database, new_embedding(photo_id, photo, seed=3))
-            found = wait_for(lambda: client.get("/v1/listings/lamp/similar").json()["results"])
-        assert [one["listing_id"] for one in found] == ["drill"]
-    with resources_in(tmp_path) as again:
-        opened = again.stores[0].open(again.live.current().generation)
+            results = wait_for(lambda: client.get("/v1/listings/lamp/similar").json()["results"])
+        assert [result["listing_id"] for result in results] == ["drill"]
+    with resources_in(tmp_path) as reopened:
+        opened = reopened.stores[0].open(reopened.live.current().generation)
         assert opened.index.count() == 2
 
 
-def test_a_refresh_that_fails_is_logged_and_serving_goes_on(
+def test_logs_a_failed_refresh_and_keeps_serving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with resources_in(tmp_path) as resources:
         resources.settings.follow_interval_s = 0.01
-        refused = threading.Semaphore(0)
+        failures = threading.Semaphore(0)
 
-        def refuse() -> int:
-            refused.release()
-            raise ConnectionError("the database is away")
+        def fail() -> int:
+            failures.release()
+            raise ConnectionError("the database is down")
 
-        monkeypatch.setattr(resources.live, "refresh", refuse)
-        with caplog.at_level("WARNING", "services.web.following"), TestClient(create_app(resources)) as client:
-            assert all(refused.acquire(timeout=PATIENCE_S) for _ in range(3))
+        monkeypatch.setattr(resources.live, "refresh", fail)
+        with caplog.at_level("WARNING", "services.web.index_refresh"), TestClient(create_app(resources)) as client:
+            assert all(failures.acquire(timeout=PATIENCE_S) for _ in range(3))
             assert client.get("/health/live").status_code == 200
-    assert "could not follow the truth" in caplog.text
+    assert "refreshing the indexes failed" in caplog.text

@@ -1,4 +1,4 @@
-"""A ResNet-50 of full size, all the way: trained on a shop's photos, exported, live, and asked in both runtimes."""
+"""Trains a full-size ResNet-50 on a shop's photos, promotes it, and compares both runtimes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.train
 TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=1, pairs_per_batch=4, vector_size=16)
 
 
-def test_a_trained_model_is_live_has_embedded_every_photo_and_embeds_alike_in_both_runtimes(
+def test_a_trained_model_goes_live_embeds_every_photo_and_agrees_in_both_runtimes(
     tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     with one_thread(), resources_in(tmp_path / "data") as resources:
@@ -43,12 +43,12 @@ def test_a_trained_model_is_live_has_embedded_every_photo_and_embeds_alike_in_bo
 
         service = SearchService(resources)
         assert service.by_photo(jpeg(seed=6), SearchFields(k=1)).results[0].photo.listing.id == "listing-3"
-        believed = service.classify(jpeg(seed=6)).categories
-        assert {one.category for one in believed} == {name.split(" / ")[0] for name in CATEGORIES}
-        assert sum(one.probability for one in believed) == pytest.approx(1, abs=1e-3)
+        classification = service.classify(jpeg(seed=6)).categories
+        assert {entry.category for entry in classification} == {name.split(" / ")[0] for name in CATEGORIES}
+        assert sum(entry.probability for entry in classification) == pytest.approx(1, abs=1e-3)
 
         pixels = np.stack([bundle.preprocessing.load(jpeg(seed=seed)) for seed in range(4)])
-        ours = open_embedder(bundle, threads=1, precision="f32").embed(pixels)
+        openvino = open_embedder(bundle, threads=1, precision="f32").embed(pixels)
         eager = open_embedder(bundle, runtime="torch", device="cpu").embed(pixels)
-        np.testing.assert_allclose(ours.vectors, eager.vectors, atol=5e-3)
-        np.testing.assert_allclose(ours.probabilities, eager.probabilities, atol=1e-2)
+        np.testing.assert_allclose(openvino.vectors, eager.vectors, atol=5e-3)
+        np.testing.assert_allclose(openvino.probabilities, eager.probabilities, atol=1e-2)

@@ -1,4 +1,4 @@
-"""Keeping the indexes of a serving process in line with the truth, for as long as it serves."""
+"""Keeps the indexes of a serving process up to date with the database."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def following(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def index_refresh(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Return a Litestar lifespan that refreshes `indexes` every `interval_s` and persists them when serving ends.
 
-    A refresh that fails (the database or an engine is away) is logged and tried again: searches go on meanwhile.
+    A failed refresh, for instance while the database or an engine is down, is logged and retried; searches continue.
     """
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         stopping = asyncio.Event()
-        task = asyncio.create_task(_follow(indexes, interval_s, stopping), name="follow the change feed")
+        task = asyncio.create_task(_refresh_until(stopping, indexes, interval_s), name="refresh the indexes")
         try:
             yield
         finally:
-            stopping.set()  # not cancelled: a refresh that is under way ends first
+            stopping.set()  # not cancelled, so that a running refresh completes
             await task
             await to_thread.run_sync(indexes.persist)
 
     return lifespan
 
 
-async def _follow(indexes: Indexes, interval_s: float, stopping: asyncio.Event) -> None:
-    away = False
+async def _refresh_until(stopping: asyncio.Event, indexes: Indexes, interval_s: float) -> None:
+    was_unreachable = False
     while not stopping.is_set():
         try:
             await to_thread.run_sync(indexes.refresh)
         except Exception as error:
-            if not (away and is_database_unavailable(error)):
-                log.warning("the indexes could not follow the truth; trying again", exc_info=error)
-            away = is_database_unavailable(error)
+            if not (was_unreachable and is_database_unavailable(error)):
+                log.warning("refreshing the indexes failed; trying again", exc_info=error)
+            was_unreachable = is_database_unavailable(error)
         else:
-            away = False
+            was_unreachable = False
         try:
             await asyncio.wait_for(stopping.wait(), interval_s)
         except TimeoutError:
