@@ -1,7 +1,8 @@
-"""How the published projects on this kind of data search: an ImageNet ResNet-50 as it is. torch is imported when used.
+"""The baselines: search with an ImageNet ResNet-50 without training, as published projects on such data do.
 
-They pad each photo to a square with black, resize it to 256, crop the middle 224, and rank by Euclidean distance of
-either the pooled features or the class logits, which they do not bring to unit length. Decoding is ours, for both.
+They pad each photo to a square with black, resize it to 256, crop the middle 224, and rank by Euclidean distance of the
+pooled features or the class logits, without scaling them to unit length. Our own decoder reads the photos. torch is
+imported on first use.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from ml.network.openvino_runtime import Precision
 
-POOLED, LOGITS = 2048, 1000
+_POOLED_SIZE, _LOGITS_SIZE = 2048, 1000
 _RESIZED, _CROPPED = 256, 224
 _BATCH = 16
 _DECODERS = 2
@@ -34,10 +35,10 @@ _DECODERS = 2
 
 @dataclass(frozen=True, slots=True)
 class BaselineVectors:
-    """What the published projects store of n photos, both to be compared by Euclidean distance.
+    """Two vectors for each of n photos; compare either by Euclidean distance.
 
     Attributes:
-        pooled: float32 (n, 2048), the last layer's mean.
+        pooled: float32 (n, 2048), the mean of the last layer.
         logits: float32 (n, 1000), of ImageNet's classes.
     """
 
@@ -53,23 +54,26 @@ def baseline_vectors(
     progress: Callable[[int, int], None],
     precision: Precision = "f32",
 ) -> BaselineVectors:
-    """Describe the photos the published way, by OpenVINO in `precision`: float32, as theirs, unless told otherwise.
+    """Compute the baselines' vectors of photos with OpenVINO.
 
     Args:
         photos: files that our decoder accepts.
-        weights: ImageNet weights of ResNet-50, with the classifier.
-        progress: told how many of how many photos are done.
+        weights: ImageNet weights of ResNet-50, including the classifier.
+        progress: called with (photos done, total photos).
+        precision: float32 by default, which the published projects use.
 
     Raises:
         WeightsError: the weights cannot be read, or lack the classifier.
-        PhotoError: a photo is not one that we accept.
+        PhotoError: our decoder rejects a photo.
     """
     from ml.embedding.torch_tracing import trace_to_openvino
 
-    found = BaselineVectors(np.empty((len(photos), POOLED), np.float32), np.empty((len(photos), LOGITS), np.float32))
+    vectors = BaselineVectors(
+        np.empty((len(photos), _POOLED_SIZE), np.float32), np.empty((len(photos), _LOGITS_SIZE), np.float32)
+    )
     with TemporaryDirectory(prefix="baseline-") as folder, ThreadPoolExecutor(_DECODERS) as decoders:
         infer = trace_to_openvino(
-            _published(weights),
+            _published_network(weights),
             size=_CROPPED,
             graph=Path(folder) / "baseline.xml",
             threads=threads,
@@ -78,13 +82,13 @@ def baseline_vectors(
         )
         for start, batch in _batches(decoders, photos):
             rows = slice(start, start + len(batch))
-            found.pooled[rows], found.logits[rows] = infer(batch)
+            vectors.pooled[rows], vectors.logits[rows] = infer(batch)
             progress(rows.stop, len(photos))
-    return found
+    return vectors
 
 
 def letterboxed(image: Image.Image) -> NDArray[np.uint8]:
-    """Return an RGB picture padded with black to a square, resized to 256, its middle 224: uint8 (224, 224, 3)."""
+    """Pad an RGB picture with black to a square, resize it to 256 and crop the middle 224: uint8 (224, 224, 3)."""
     side, edge = max(image.size), (_RESIZED - _CROPPED) // 2
     square = Image.new("RGB", (side, side))
     square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
@@ -93,20 +97,20 @@ def letterboxed(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _batches(decoders: ThreadPoolExecutor, photos: Sequence[Path]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield photos with the row of the first, a batch at a time; the next batch is decoded meanwhile."""
+    """Yield each batch with the row of its first photo; the next batch is decoded in the background."""
 
     def load(path: Path) -> NDArray[np.uint8]:
         return letterboxed(decode(path.read_bytes()))
 
-    starts = range(0, len(photos), _BATCH)
-    ahead = [decoders.map(load, photos[:_BATCH])]
-    for start in starts:
-        ahead.append(decoders.map(load, photos[start + _BATCH : start + 2 * _BATCH]))
-        yield start, np.stack(list(ahead.pop(0)))
+    current = decoders.map(load, photos[:_BATCH])
+    for start in range(0, len(photos), _BATCH):
+        following = decoders.map(load, photos[start + _BATCH : start + 2 * _BATCH])
+        yield start, np.stack(list(current))
+        current = following
 
 
-def _published(weights: Path) -> Any:
-    """Return torchvision's ResNet-50 as a module from photos, uint8 (b, 224, 224, 3), to pooled features and logits.
+def _published_network(weights: Path) -> Any:
+    """Return torchvision's ResNet-50: from photos, uint8 (b, 224, 224, 3), to pooled features and logits.
 
     Raises:
         WeightsError: see `baseline_vectors`.
@@ -116,8 +120,8 @@ def _published(weights: Path) -> Any:
     from torchvision.models import resnet50
 
     state = load_state_dict(weights)
-    if state.get("fc.weight", torch.empty(0)).shape != (LOGITS, POOLED) or "fc.bias" not in state:
-        raise WeightsError(weights, "holds no classifier of ImageNet's 1,000 classes", "Name a file that does")
+    if state.get("fc.weight", torch.empty(0)).shape != (_LOGITS_SIZE, _POOLED_SIZE) or "fc.bias" not in state:
+        raise WeightsError(weights, "has no classifier for ImageNet's 1,000 classes", "Use weights that include it")
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
     class Published(nn.Module):

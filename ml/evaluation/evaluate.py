@@ -1,4 +1,4 @@
-"""How good a network is on listings that it has not seen."""
+"""The metrics of a network on listings that it has not seen."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
 
 UNKNOWN = -1
-"""The column of a category that the network has no probability for: never predicted, so always wrong."""
+"""The column of a category that the network does not know: it is never predicted, so always wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalMetrics:
-    """How well photos find each other; shares in [0, 1].
+    """Search metrics; shares in [0, 1].
 
-    The queries are the held-out photos with something to find: another, different photo of any listing that shows the
-    query. The gallery is all photos, with exact copies merged into one that belongs to every listing that shows it; the
-    query itself is left out.
+    A match is another, different photo of any listing that shows the query. The queries are the held-out photos with a
+    match. The gallery is all photos, with exact copies merged into one entry that belongs to every listing that shows
+    it; the query itself is excluded.
 
     Attributes:
-        same_listing_recall_at_1, _5, _10: the share of queries with such a photo among their first k.
+        same_listing_recall_at_1, _5, _10: share of queries with a match among their first k results.
         same_listing_map: mean average precision over the whole ranking.
-        category_precision_at_5: the mean share of a query's first five that are of its category.
+        category_precision_at_5: mean share of a query's first five results that are of its category.
+        queries: number of queries.
+        gallery: number of entries.
     """
 
     same_listing_recall_at_1: float
@@ -53,12 +55,12 @@ class RetrievalMetrics:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutMetrics:
-    """Measured on held-out listings; shares in [0, 1].
+    """Metrics on held-out listings; shares in [0, 1].
 
     Attributes:
         category_accuracy, category_macro_f1: of the most probable category, over all held-out photos.
         calibration_error: expected calibration error of its probability, in 15 bins.
-        retrieval: None when no held-out listing has two different photos.
+        retrieval: None if no held-out listing has two different photos.
     """
 
     category_accuracy: float
@@ -68,7 +70,7 @@ class HeldOutMetrics:
     retrieval: RetrievalMetrics | None
 
     def by_name(self) -> dict[str, float]:
-        """Return the figures that could be measured, each under its attribute's name."""
+        """Return all metrics in one dictionary, without those of retrieval if there are none."""
         nested = asdict(self)
         return {**(nested.pop("retrieval") or {}), **nested}
 
@@ -81,11 +83,11 @@ def evaluate(
     categories: Sequence[str],
     held_out: NDArray[np.int64],
 ) -> HeldOutMetrics:
-    """Measure the network that made `vectors` (n, d) and `probabilities` (n, c) of the n `photos`.
+    """Measure a network by its `vectors` (n, d) and `probabilities` (n, c) for the n `photos`.
 
     Args:
-        categories: the names of the columns of `probabilities`.
-        held_out: rows of the photos to measure on, at least one.
+        categories: names of the columns of `probabilities`.
+        held_out: rows of the photos to measure on; at least one.
     """
     actual = columns_of([photos[row].category for row in held_out], categories)
     predicted, confidence = probabilities[held_out].argmax(axis=1), probabilities[held_out].max(axis=1)
@@ -99,7 +101,7 @@ def evaluate(
 
 
 def columns_of(names: Sequence[str], categories: Sequence[str]) -> NDArray[np.int64]:
-    """Return the column of each named category, or UNKNOWN: int64 (n,)."""
+    """Return the column of each category name, or UNKNOWN: int64 (n,)."""
     column_of = {category: column for column, category in enumerate(categories)}
     return np.array([column_of.get(name, UNKNOWN) for name in names], dtype=np.int64)
 
@@ -107,18 +109,18 @@ def columns_of(names: Sequence[str], categories: Sequence[str]) -> NDArray[np.in
 def measure_retrieval(
     photos: Sequence[LabelledPhoto], vectors: NDArray[np.float32], held_out: NDArray[np.int64]
 ) -> RetrievalMetrics | None:
-    """Search for the held-out photos, rows of `photos`, by the vectors (n, d); None where none has another to find."""
+    """Search with each held-out photo, a row of `photos`, by the vectors (n, d); None if no photo has a match."""
     gallery = gallery_of(photos)
-    queries = gallery.findable(held_out)
+    queries = gallery.rows_with_match(held_out)
     if not len(queries):
         return None
-    found = search_all(gallery, vectors, queries)
+    outcome = search_all(gallery, vectors, queries)
     return RetrievalMetrics(
-        same_listing_recall_at_1=recall_at_k(found.same_listing, 1),
-        same_listing_recall_at_5=recall_at_k(found.same_listing, 5),
-        same_listing_recall_at_10=recall_at_k(found.same_listing, 10),
-        same_listing_map=float(found.average_precision.mean()),
-        category_precision_at_5=precision_at_k(found.same_category, 5),
+        same_listing_recall_at_1=recall_at_k(outcome.same_listing, 1),
+        same_listing_recall_at_5=recall_at_k(outcome.same_listing, 5),
+        same_listing_recall_at_10=recall_at_k(outcome.same_listing, 10),
+        same_listing_map=float(outcome.average_precision.mean()),
+        category_precision_at_5=precision_at_k(outcome.same_category, 5),
         queries=len(queries),
         gallery=len(gallery),
     )

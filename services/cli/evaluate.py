@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ml.evaluation.report.page import NAMES
+from ml.evaluation.report.page import FIGURE_NAMES
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.cli.train import find_weights
@@ -78,7 +78,7 @@ def _print_retrieval(retrieval: RetrievalReport) -> None:
             *(f"{getattr(baseline, figure).value:.3f}" for baseline in retrieval.baselines),
             *([_estimate(ratios[figure])] if ratios else []),
         )
-        for figure, name in NAMES.items()
+        for figure, name in FIGURE_NAMES.items()
     ]
     print_table(f"Search by {retrieval.queries} photos among {retrieval.gallery}", columns, rows)
     if retrieval.skipped:

@@ -46,7 +46,7 @@ def main(data_dir: Path) -> None:
         held_out = set(split_of(bundle).held_out)
         rows = np.array([row for row, photo in enumerate(photos) if photo.listing_id in held_out])
         gallery = gallery_of(photos)
-        queries = gallery.findable(rows)
+        queries = gallery.rows_with_match(rows)
         beliefs = believed(resources, [photos[row] for row in queries], bundle.categories)
     names = sorted({photo.category for photo in photos})
     plain = search_all(gallery, vectors, queries)

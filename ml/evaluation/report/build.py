@@ -1,4 +1,4 @@
-"""From what was computed on the photos to the whole report. Pure: nothing here reads a file."""
+"""Builds the whole report from embedded photos. Pure: nothing here reads a file."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from ml.evaluation.retrieval import Gallery, RetrievalOutcome
     from ml.labelled import LabelledPhoto
 
-PICTURES = 12
-"""Photos, or pairs, that the report shows of each kind of mistake."""
+EXAMPLES = 12
+"""Examples of each kind of mistake in the report."""
 
-_PUBLISHED = "ResNet-50 with its ImageNet weights; photos padded with black, resized to 256, the middle 224 cropped"
-POOLED = ("pooled, L2", f"{_PUBLISHED}; its 2048 pooled features by Euclidean distance")
-CLASSES = ("logits, L2", f"{_PUBLISHED}; its 1000 class logits by Euclidean distance")
+_PUBLISHED = "ResNet-50 with ImageNet weights; photos padded with black, resized to 256, cropped to the middle 224"
+POOLED = ("pooled, L2", f"{_PUBLISHED}; 2048 pooled features by Euclidean distance")
+LOGITS = ("logits, L2", f"{_PUBLISHED}; 1000 class logits by Euclidean distance")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPhotos:
-    """What one precision made of the n photos.
+    """The n photos as one precision embeds them.
 
     Attributes:
         vectors: float32 (n, d), unit length.
@@ -50,7 +50,7 @@ class EmbeddedPhotos:
 
 @dataclass(frozen=True, slots=True)
 class Baselines:
-    """The baselines' vectors, or None and the reason why there are none; `precision` is what they were computed in."""
+    """The baselines' vectors and their precision, or None and the reason (`skipped`)."""
 
     vectors: BaselineVectors | None
     skipped: str | None = None
@@ -59,14 +59,14 @@ class Baselines:
 
 @dataclass(frozen=True, slots=True)
 class ReportInputs:
-    """All that is measured from.
+    """The inputs of a report.
 
     Attributes:
-        photos: all n, those trained on included.
+        photos: all n photos, including the training photos.
         titles: of the listings, by id.
-        items: (n,), a code for the item that each photo shows; photos of one listing, and equal photos, are of one.
-        held_out: rows to measure on, at least one.
-        runs: by precision; the first is the one that serves.
+        items: (n,), a code for the item of each photo; photos of one listing, and equal photos, show one item.
+        held_out: rows to measure on; at least one.
+        runs: by precision; the first is the precision that serves.
     """
 
     photos: Sequence[LabelledPhoto]
@@ -82,120 +82,125 @@ class ReportInputs:
         return next(iter(self.runs.values()))
 
     def groups(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the items of these rows, coded from 0."""
+        """Return the items of these rows, coded from 0; the bootstrap resamples them."""
         return np.unique(self.items[rows], return_inverse=True)[1].astype(np.int64)
 
     def shown(self, row: int) -> PhotoShown:
-        """Return a photo as the report shows it."""
         photo = self.photos[row]
         title = self.titles.get(photo.listing_id, "")
         return PhotoShown(photo.photo_id, photo.listing_id, title, photo.category, photo.sha256)
 
 
-def build_report(computed: ReportInputs, *, bundle: Bundle, setup: Setup) -> Report:
-    """Measure everything."""
-    gallery = gallery_of(computed.photos)
-    queries = gallery.findable(computed.held_out)
-    found = search_all(gallery, computed.served.vectors, queries) if len(queries) else None
-    unseen = np.setdiff1d(np.arange(len(computed.photos)), computed.held_out)
+def build_report(inputs: ReportInputs, *, bundle: Bundle, setup: Setup) -> Report:
+    """Measure a model.
+
+    Args:
+        inputs: its embedded photos.
+        bundle: the model.
+        setup: how the photos were embedded, for the report.
+    """
+    gallery = gallery_of(inputs.photos)
+    queries = gallery.rows_with_match(inputs.held_out)
+    outcome = search_all(gallery, inputs.served.vectors, queries) if len(queries) else None
+    others = np.setdiff1d(np.arange(len(inputs.photos)), inputs.held_out)
     return Report(
         setup=setup,
-        category=_category(computed, bundle),
-        retrieval=_retrieval(computed, gallery, found, name=f"model {bundle.version}") if found else None,
-        scores=_scores(computed, bundle),
-        confusions=tuple(_confusions(computed, bundle)),
-        missed=tuple(_missed(computed, gallery, found, bundle=bundle)) if found else (),
+        category=_category(inputs, bundle),
+        retrieval=_retrieval(inputs, gallery, outcome, name=f"model {bundle.version}") if outcome else None,
+        scores=_scores(inputs, bundle),
+        confusions=tuple(_confusions(inputs, bundle)),
+        missed=tuple(_missed(inputs, gallery, outcome, bundle=bundle)) if outcome else (),
         tradeoffs=tradeoffs(
-            {precision: run.vectors for precision, run in computed.runs.items()},
+            {precision: run.vectors for precision, run in inputs.runs.items()},
             gallery,
             queries=queries,
-            learnt_from=unseen,
-            rates={precision: run.rate for precision, run in computed.runs.items()},
+            fit_on=others,
+            rates={precision: run.rate for precision, run in inputs.runs.items()},
         )
-        if found
+        if outcome
         else (),
     )
 
 
-def _category(computed: ReportInputs, bundle: Bundle) -> CategoryReport:
-    rows, calibration = computed.held_out, bundle.calibration
-    names = [computed.photos[row].category for row in rows]
+def _category(inputs: ReportInputs, bundle: Bundle) -> CategoryReport:
+    rows, calibration = inputs.held_out, bundle.calibration
+    names = [inputs.photos[row].category for row in rows]
     return category_report(
-        computed.served.probabilities[rows],
+        inputs.served.probabilities[rows],
         columns_of(names, bundle.categories),
         categories=bundle.categories,
         unknown=sorted(set(names) - set(bundle.categories)),
-        groups=computed.groups(rows),
+        groups=inputs.groups(rows),
         calibration=calibration,
         threshold=calibration.confident_from if calibration else UNCALIBRATED_CONFIDENT_FROM,
     )
 
 
-def _retrieval(computed: ReportInputs, gallery: Gallery, found: RetrievalOutcome, *, name: str) -> RetrievalReport:
-    vectors = computed.baselines.vectors
-    theirs = {POOLED: vectors.pooled, CLASSES: vectors.logits} if vectors else {}
-    precision, size = next(iter(computed.runs)), computed.served.vectors.shape[1]
+def _retrieval(inputs: ReportInputs, gallery: Gallery, outcome: RetrievalOutcome, *, name: str) -> RetrievalReport:
+    vectors = inputs.baselines.vectors
+    baselines = {POOLED: vectors.pooled, LOGITS: vectors.logits} if vectors else {}
+    precision, size = next(iter(inputs.runs)), inputs.served.vectors.shape[1]
     return retrieval_report(
-        found,
-        {key: search_all(gallery, values, found.queries, distance="l2") for key, values in theirs.items()},
-        groups=computed.groups(found.queries),
+        outcome,
+        {key: search_all(gallery, values, outcome.queries, distance="l2") for key, values in baselines.items()},
+        groups=inputs.groups(outcome.queries),
         name=(name, f"as served, in {precision}; vectors of {size} components by cosine"),
         gallery=len(gallery),
-        photos=len(computed.photos),
-        skipped=computed.baselines.skipped,
-        baseline_precision=computed.baselines.precision,
+        photos=len(inputs.photos),
+        skipped=inputs.baselines.skipped,
+        baseline_precision=inputs.baselines.precision,
     )
 
 
-def _scores(computed: ReportInputs, bundle: Bundle) -> ScoreReport | None:
+def _scores(inputs: ReportInputs, bundle: Bundle) -> ScoreReport | None:
     if bundle.calibration is None or bundle.calibration.score_map is None:
         return None
     return score_report(
-        computed.served.vectors,
-        computed.held_out,
-        items=computed.items,
-        contents=integer_codes([photo.sha256 for photo in computed.photos]),
+        inputs.served.vectors,
+        inputs.held_out,
+        items=inputs.items,
+        contents=integer_codes([photo.sha256 for photo in inputs.photos]),
         score_map=bundle.calibration.score_map,
     )
 
 
-def _confusions(computed: ReportInputs, bundle: Bundle) -> Iterable[Confusion]:
-    """Yield the photos that are wrong with the highest probability, one of each item."""
-    probabilities = computed.served.probabilities[computed.held_out]
+def _confusions(inputs: ReportInputs, bundle: Bundle) -> Iterable[Confusion]:
+    """Yield the wrong predictions with the highest probability, one for each item."""
+    probabilities = inputs.served.probabilities[inputs.held_out]
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    actual = columns_of([computed.photos[row].category for row in computed.held_out], bundle.categories)
+    actual = columns_of([inputs.photos[row].category for row in inputs.held_out], bundle.categories)
     order = np.argsort(-confidence, kind="stable")
-    for index in _one_of_each(order[(predicted != actual)[order]], computed.items[computed.held_out]):
-        photo = computed.shown(int(computed.held_out[index]))
+    for index in _first_of_each_item(order[(predicted != actual)[order]], inputs.items[inputs.held_out]):
+        photo = inputs.shown(int(inputs.held_out[index]))
         yield Confusion(photo, bundle.categories[predicted[index]], float(confidence[index]))
 
 
 def _missed(
-    computed: ReportInputs, gallery: Gallery, found: RetrievalOutcome, *, bundle: Bundle
+    inputs: ReportInputs, gallery: Gallery, outcome: RetrievalOutcome, *, bundle: Bundle
 ) -> Iterable[MissedPair]:
-    """Yield the pairs that were found last, one of each item."""
-    order = np.argsort(-found.rank, kind="stable")
-    for index in _one_of_each(order[found.rank[order] > 1], computed.items[found.queries]):
+    """Yield the queries whose first match has the worst rank, one for each item."""
+    order = np.argsort(-outcome.rank, kind="stable")
+    for index in _first_of_each_item(order[outcome.rank[order] > 1], inputs.items[outcome.queries]):
         query, other, instead = (
             int(row)
             for row in (
-                found.queries[index],
-                gallery.firsts[found.match[index]],
-                gallery.firsts[found.neighbours[index, 0]],
+                outcome.queries[index],
+                gallery.firsts[outcome.match[index]],
+                gallery.firsts[outcome.neighbours[index, 0]],
             )
         )
-        cosine = float(computed.served.vectors[query] @ computed.served.vectors[instead])
+        cosine = float(inputs.served.vectors[query] @ inputs.served.vectors[instead])
         score_map = bundle.calibration.score_map if bundle.calibration else None
         yield MissedPair(
-            query=computed.shown(query),
-            other=computed.shown(other),
-            rank=int(found.rank[index]),
-            instead=computed.shown(instead),
+            query=inputs.shown(query),
+            other=inputs.shown(other),
+            rank=int(outcome.rank[index]),
+            instead=inputs.shown(instead),
             score=float(score_map(cosine)) if score_map else min(max(cosine, 0.0), 1.0),
         )
 
 
-def _one_of_each(order: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first `PICTURES` of `order` that are of different items; `items` is indexed by its values."""
+def _first_of_each_item(order: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first `EXAMPLES` values of `order` with distinct items; the values index `items`."""
     _, firsts = np.unique(items[order], return_index=True)
-    return order[np.sort(firsts)[:PICTURES]]
+    return order[np.sort(firsts)[:EXAMPLES]]

@@ -1,4 +1,4 @@
-"""The report's charts, as inline SVG that takes its colours from the page."""
+"""The report's charts, as inline SVG; the page's CSS colours them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ml.evaluation.report.figures import Reliability, ScoreReport
+    from ml.metrics import ReliabilityBin
 
 _SIDE, _MARGIN = 260, 38
+"""Of the plot area, in pixels."""
+
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LARGEST_DOT = 7.0
 
@@ -19,17 +22,22 @@ Point = tuple[float, float]
 
 
 def reliability_chart(measured: Reliability, *, label: str) -> Markup:
-    """Draw how often predictions were right (bars) against how probable they were said to be (the diagonal)."""
-    bars = Markup("").join(_bar(one.low, one.high, one.share_right, one.count) for one in measured.bins if one.count)
-    return _chart(bars + _line([(0, 0), (1, 1)], "ideal"), label, x="probability", y="share that is right")
+    """Draw the share of correct predictions (bars) by predicted probability; the diagonal is perfect calibration."""
+    bars = Markup("").join(_bar(one) for one in measured.bins if one.count)
+    return _chart(bars + _line([(0, 0), (1, 1)], "ideal"), label, x="probability", y="share correct")
 
 
 def score_chart(measured: ScoreReport, *, label: str) -> Markup:
-    """Draw the score map (line), and the share of held-out results at each cosine that are the same item (dots)."""
+    """Draw the score map (line), and the share of held-out results that are the same item, by cosine (dots)."""
     most = max(pairs for _, _, pairs in measured.observed)
     dots = Markup("").join(
         Markup('<circle class="dot" cx="{}" cy="{}" r="{}"><title>{} pairs at {}: {}</title></circle>').format(
-            _x(cosine), _y(share), round(_LARGEST_DOT * (pairs / most) ** 0.5 / 2, 1), pairs, _two(cosine), _two(share)
+            _x(cosine),
+            _y(share),
+            round(_LARGEST_DOT * (pairs / most) ** 0.5 / 2, 1),
+            pairs,
+            _decimal(cosine),
+            _decimal(share),
         )
         for cosine, share, pairs in measured.observed
         if cosine >= 0
@@ -39,7 +47,7 @@ def score_chart(measured: ScoreReport, *, label: str) -> Markup:
 
 
 def _from_zero(curve: Sequence[Point]) -> list[Point]:
-    """Return the part of a piecewise linear curve at x from 0."""
+    """Return the part of a piecewise linear curve with x >= 0."""
     before, after = max(p for p in curve if p[0] <= 0), min(p for p in curve if p[0] > 0)
     crossing = before[1] + (after[1] - before[1]) * -before[0] / (after[0] - before[0])
     return [(0.0, crossing), *(point for point in curve if point[0] > 0)]
@@ -51,7 +59,7 @@ def _chart(content: Markup, label: str, *, x: str, y: str) -> Markup:
             '<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/><line class="grid" x1="{3}" x2="{4}" y1="{5}" '
             'y2="{5}"/><text x="{0}" y="{6}" text-anchor="middle">{7}</text>'
             '<text x="{8}" y="{5}" text-anchor="end" dominant-baseline="middle">{7}</text>'
-        ).format(_x(t), _y(0), _y(1), _x(0), _x(1), _y(t), _y(0) + 14, _two(t), _x(0) - 5)
+        ).format(_x(t), _y(0), _y(1), _x(0), _x(1), _y(t), _y(0) + 14, _decimal(t), _x(0) - 5)
         for t in _TICKS
     )
     side, middle = _SIDE + 2 * _MARGIN, _MARGIN + _SIDE / 2
@@ -63,10 +71,11 @@ def _chart(content: Markup, label: str, *, x: str, y: str) -> Markup:
     return frame.format(side, label, grid + titles + content)
 
 
-def _bar(low: float, high: float, value: float, count: int) -> Markup:
-    width = round(_x(high) - _x(low) - 1, 1)
+def _bar(one: ReliabilityBin) -> Markup:
+    value = one.share_right
+    width = round(_x(one.high) - _x(one.low) - 1, 1)
     bar = Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{} predictions: {}</title></rect>')
-    return bar.format(_x(low), _y(value), width, round(_y(0) - _y(value), 1), count, _two(value))
+    return bar.format(_x(one.low), _y(value), width, round(_y(0) - _y(value), 1), one.count, _decimal(value))
 
 
 def _line(points: Iterable[Point], css: str) -> Markup:
@@ -82,5 +91,5 @@ def _y(value: float) -> float:
     return round(_MARGIN + (1 - value) * _SIDE, 1)
 
 
-def _two(value: float) -> str:
+def _decimal(value: float) -> str:
     return f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""What an evaluation measured, as values: report.json is these structs, and report.html shows them."""
+"""The figures of an evaluation: report.json holds these structs, and report.html shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ml.metrics import ReliabilityBin  # noqa: TC001
 
 
 class Reliability(msgspec.Struct, frozen=True):
-    """How far probabilities can be believed: 15 bins, and their expected calibration error."""
+    """Calibration of probabilities: 15 bins and their expected calibration error."""
 
     bins: tuple[ReliabilityBin, ...]
     error: float
@@ -21,8 +21,10 @@ class CategoryFigures(msgspec.Struct, frozen=True):
     """One category among the held-out photos.
 
     Attributes:
-        support: photos of this category. precision is None where none was given the category, recall where it has none.
-        confident_from: the category's own threshold; None where it has none.
+        precision: None if no photo was predicted to be of the category.
+        recall: None if no photo is of the category.
+        support: photos of the category.
+        confident_from: the category's own threshold, if it has one.
     """
 
     category: str
@@ -34,7 +36,13 @@ class CategoryFigures(msgspec.Struct, frozen=True):
 
 
 class Confident(msgspec.Struct, frozen=True):
-    """What the global threshold does on held-out photos: how many are filled in, and how many of those rightly."""
+    """The global confidence threshold on held-out photos.
+
+    Attributes:
+        measured: whether calibration chose the threshold; otherwise it is the default.
+        share: share of photos at or above the threshold.
+        right: share of those with the right category; None if there are none.
+    """
 
     threshold: float
     measured: bool
@@ -46,8 +54,9 @@ class CategoryReport(msgspec.Struct, frozen=True):
     """Category prediction on held-out photos.
 
     Attributes:
-        confusion: rows are true categories, columns predicted ones, in the order of `categories`.
-        before: at temperature 1; None where the bundle has no calibration.
+        confusion: counts; rows are true categories, columns predicted ones, in the order of `categories`.
+        before: reliability at temperature 1; None if the bundle has no calibration.
+        after: reliability as served.
     """
 
     photos: int
@@ -63,7 +72,7 @@ class CategoryReport(msgspec.Struct, frozen=True):
 
 
 class RetrievalFigures(msgspec.Struct, frozen=True):
-    """One way of searching, on the same queries and gallery as the others."""
+    """One search method; all methods share their queries and gallery."""
 
     name: str
     method: str
@@ -75,7 +84,7 @@ class RetrievalFigures(msgspec.Struct, frozen=True):
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """Ours over the better baseline, by one figure; None where the baseline's figure is 0."""
+    """One figure of our model over that of the better baseline; None if the baseline's is 0."""
 
     figure: str
     baseline: str
@@ -83,7 +92,7 @@ class Ratio(msgspec.Struct, frozen=True):
 
 
 class RetrievalReport(msgspec.Struct, frozen=True):
-    """Search on held-out photos. `baselines` is empty where they were skipped, for the reason given."""
+    """Search on held-out photos. `baselines` is empty if they were skipped; `skipped` is the reason."""
 
     queries: int
     gallery: int
@@ -96,12 +105,13 @@ class RetrievalReport(msgspec.Struct, frozen=True):
 
 
 class ScoreReport(msgspec.Struct, frozen=True):
-    """How well shown scores hold for the first ten results of held-out photos.
+    """Calibration of the displayed scores, over the first ten results of each held-out photo.
 
     Attributes:
-        scores: by the score map, 15 bins; `share_right` is the share of results that are the same item.
-        curve: points (cosine, score) of the map.
-        observed: (mean cosine, share that is the same item, pairs) of bins of equal size.
+        pairs: number of results.
+        scores: reliability of the scores; `share_right` is the share of results that show the same item.
+        curve: points (cosine, score) of the score map.
+        observed: (mean cosine, share that shows the same item, number of pairs) in bins of equal size.
     """
 
     pairs: int
@@ -111,7 +121,7 @@ class ScoreReport(msgspec.Struct, frozen=True):
 
 
 class PhotoShown(msgspec.Struct, frozen=True):
-    """A photo that the report shows. `sha256` names its bytes."""
+    """A photo in the report; `sha256` identifies its bytes."""
 
     photo_id: int
     listing_id: str
@@ -121,7 +131,7 @@ class PhotoShown(msgspec.Struct, frozen=True):
 
 
 class Confusion(msgspec.Struct, frozen=True):
-    """A photo that the network is wrongly sure of."""
+    """A wrong prediction with a high probability."""
 
     photo: PhotoShown
     predicted: str
@@ -129,11 +139,13 @@ class Confusion(msgspec.Struct, frozen=True):
 
 
 class MissedPair(msgspec.Struct, frozen=True):
-    """A query whose listing's other photo came late.
+    """A query whose first match has a bad rank.
 
     Attributes:
-        rank: of `other`, the first of them, from 1.
-        instead: what came first; `score` is what a search would show for it.
+        other: the first match, another photo of the query's listing.
+        rank: of `other`, from 1.
+        instead: the first result.
+        score: the displayed score of `instead`.
     """
 
     query: PhotoShown
@@ -144,11 +156,11 @@ class MissedPair(msgspec.Struct, frozen=True):
 
 
 class Tradeoff(msgspec.Struct, frozen=True):
-    """What smaller or faster costs.
+    """The recall of one combination of precision, vector size and storage.
 
     Attributes:
-        photos_per_second: from bytes to vector, where this precision was run.
-        best: no other row is at least as good in recall@1, bytes and speed, and better in one.
+        photos_per_second: from bytes to vector; None if this precision was not run.
+        best: on the Pareto front: no other row is at least as good in recall@1, bytes and speed, and better in one.
     """
 
     precision: str
@@ -162,14 +174,15 @@ class Tradeoff(msgspec.Struct, frozen=True):
 
 
 class SplitUse(msgspec.Struct, frozen=True):
-    """Which listings were measured on, and where the others stand.
+    """The listings that were measured on, and the counts of the others.
 
     Attributes:
         rule: `held out` or `unseen`.
-        seed: of the split of the bundle.
-        measured: listings measured on. missing: held-out listings that are not in this data.
-        unknown: listings that the bundle's split does not name. too_alike: those of them that show a photo which
-            training or validation showed, too, and so are no unseen ones.
+        seed: of the bundle's split.
+        measured: listings that were measured on.
+        missing: held-out listings of the split that are not in this data.
+        unknown: listings that are not in the split.
+        too_alike: unknown listings that share a photo with training or validation listings, so they are not unseen.
     """
 
     rule: str
@@ -184,7 +197,7 @@ class SplitUse(msgspec.Struct, frozen=True):
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """How it was measured."""
+    """How the model was measured."""
 
     model_version: str
     model_created_at: datetime
@@ -200,7 +213,7 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Everything that was measured."""
+    """The whole report."""
 
     setup: Setup
     category: CategoryReport

@@ -1,4 +1,4 @@
-"""From arrays to the figures of the report. Pure: nothing here reads a file."""
+"""Measures the sections of the report from arrays. Pure: nothing here reads a file."""
 
 from __future__ import annotations
 
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     from ml.bundle.calibration import Calibration
     from ml.evaluation.retrieval import RetrievalOutcome
 
-FIGURES = (
-    "recall_at_1",
-    "recall_at_5",
-    "recall_at_10",
-    "mean_average_precision",
-    "category_precision_at_5",
-)
 _OBSERVED_BINS = 25
 
 
@@ -54,10 +47,10 @@ def category_report(
 
     Args:
         probabilities: (n, c), as served.
-        actual: (n,), columns, or UNKNOWN.
-        unknown: the categories among the photos that the network does not know.
-        groups: (n,), what the bootstrap draws.
-        threshold: the probability from which a category is served as confident.
+        actual: (n,), columns of `probabilities`, or UNKNOWN.
+        unknown: categories of the photos that the network does not know.
+        groups: (n,), the groups that the bootstrap resamples.
+        threshold: the lowest probability of a confident prediction.
     """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = predicted == actual
@@ -81,13 +74,13 @@ def category_report(
 def retrieval_figures(
     found: RetrievalOutcome, groups: NDArray[np.int64], *, name: str, method: str
 ) -> RetrievalFigures:
-    """Measure one way of searching; `groups` (q,) is what the bootstrap draws."""
+    """Measure one search method; the bootstrap resamples `groups`, (q,)."""
     estimates = {figure: bootstrap(mean_of(values), groups) for figure, values in per_query(found).items()}
     return RetrievalFigures(name=name, method=method, **estimates)
 
 
 def per_query(found: RetrievalOutcome) -> dict[str, NDArray[np.float64]]:
-    """Return what each query (q,) contributes to each of `FIGURES`, which are their means."""
+    """Return the values (q,) whose means are the figures; the names are fields of `RetrievalFigures`."""
     return {
         **{f"recall_at_{k}": found.same_listing[:, :k].any(axis=1).astype(np.float64) for k in (1, 5, 10)},
         "mean_average_precision": found.average_precision,
@@ -106,7 +99,7 @@ def retrieval_report(
     skipped: str | None,
     baseline_precision: str | None,
 ) -> RetrievalReport:
-    """Measure ours beside the baselines; keys and `name` are pairs of name and method."""
+    """Measure our search and the baselines; `name` and the keys of `baselines` are pairs of name and method."""
     return RetrievalReport(
         queries=len(ours.queries),
         gallery=gallery,
@@ -127,9 +120,9 @@ def score_report(
     contents: NDArray[np.int64],
     score_map: ScoreMap,
 ) -> ScoreReport | None:
-    """Compare the scores of the queries' first ten results with how many show the same item; None without results.
+    """Compare the scores of each query's first ten results with the share of the same item; None without results.
 
-    For the arguments see `ml.bundle.calibration.calibrate`: the same pairs, of held-out photos.
+    `ml.bundle.calibration.calibrate` explains the arguments; here the queries are held-out photos.
     """
     similarities, same_item = retrieved_pairs(vectors, queries, items=items, contents=contents, k=FITTED_NEIGHBOURS)
     if not len(similarities):
@@ -158,7 +151,7 @@ def _ratios(
 
 
 def _finite(estimate: Estimate | None) -> Estimate | None:
-    """Return None for an estimate with an infinite end: some resamples had nothing to divide by."""
+    """Return None for an estimate with an infinite bound: some resamples divided by 0."""
     return estimate if estimate is not None and np.isfinite([estimate.low, estimate.high]).all() else None
 
 
@@ -171,8 +164,8 @@ def _by_category(
 ) -> tuple[CategoryFigures, ...]:
     rows = []
     for column, category in enumerate(categories):
-        given, true = predicted == column, actual == column
-        hits, predictions, support = (int(which.sum()) for which in (given & true, given, true))
+        is_predicted, is_true = predicted == column, actual == column
+        hits, predictions, support = (int(flags.sum()) for flags in (is_predicted & is_true, is_predicted, is_true))
         rows.append(
             CategoryFigures(
                 category=category,
@@ -189,9 +182,9 @@ def _by_category(
 def _confident(
     confidence: NDArray[np.float32], right: NDArray[np.bool_], threshold: float, *, measured: bool
 ) -> Confident:
-    sure = confidence >= threshold
-    share_right = float(right[sure].mean()) if sure.any() else None
-    return Confident(min(threshold, NEVER_CONFIDENT), measured, float(sure.mean()), share_right)
+    confident = confidence >= threshold
+    share_right = float(right[confident].mean()) if confident.any() else None
+    return Confident(min(threshold, NEVER_CONFIDENT), measured, float(confident.mean()), share_right)
 
 
 def _reliability(confidence: NDArray[np.float32] | NDArray[np.float64], right: NDArray[np.bool_]) -> Reliability:

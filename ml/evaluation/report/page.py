@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing else, with everything that was measured and the photos that went wrong."""
+"""Renders report.html: one self-contained file with all figures and examples of mistakes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
     """Returns the bytes of the photo with this SHA-256, or raises OSError."""
 
 _THUMBNAIL = 160
-NAMES = {
+"""Longer side of a photo in the page, in pixels."""
+
+FIGURE_NAMES = {
     "recall_at_1": "same-listing recall@1",
     "recall_at_5": "same-listing recall@5",
     "recall_at_10": "same-listing recall@10",
     "mean_average_precision": "same-listing mAP",
     "category_precision_at_5": "category precision@5",
 }
-"""The figures of retrieval, in words."""
+"""The displayed name of each retrieval figure."""
 
 
 def render(report: Report, read_photo: ReadPhoto) -> str:
-    """Return the page. What comes from listings is escaped, and a policy in the page lets nothing be loaded or run."""
+    """Return the page. Texts of listings are escaped, and the page's policy forbids loading and running anything."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ml.evaluation.report", ""),
         autoescape=True,
@@ -45,15 +47,15 @@ def render(report: Report, read_photo: ReadPhoto) -> str:
     page = environment.get_template("report.html.j2")
     return page.render(
         report=report,
-        names=NAMES,
+        names=FIGURE_NAMES,
         reliability_chart=reliability_chart,
         score_chart=score_chart,
-        picture=lambda sha256: picture(sha256, read_photo),
+        thumbnail_url=lambda sha256: thumbnail_url(sha256, read_photo),
     )
 
 
-def picture(sha256: str, read_photo: ReadPhoto) -> str:
-    """Return a small JPEG of a photo as a `data:` URL; empty where the photo is gone or cannot be decoded."""
+def thumbnail_url(sha256: str, read_photo: ReadPhoto) -> str:
+    """Return a thumbnail of a photo as a `data:` URL; empty if the photo is missing or cannot be decoded."""
     try:
         image = decode(read_photo(sha256), at_least=_THUMBNAIL)
     except (OSError, PhotoError):

@@ -72,5 +72,5 @@ def test_the_features_are_those_of_torchvision(tmp_path: Path, jpeg: MakeJpeg) -
 def test_weights_without_a_classifier_are_refused(tmp_path: Path) -> None:
     state = {name: value for name, value in shallow_resnet50().state_dict().items() if not name.startswith("fc.")}
     save_file(state, tmp_path / "weights.safetensors")
-    with pytest.raises(WeightsError, match="holds no classifier"):
+    with pytest.raises(WeightsError, match="has no classifier"):
         baseline_vectors([], tmp_path / "weights.safetensors", threads=1, progress=lambda _done, _total: None)

@@ -15,10 +15,10 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.baselines import BaselineVectors
-from ml.evaluation.report.build import PICTURES, Baselines, EmbeddedPhotos, ReportInputs, build_report
+from ml.evaluation.report.build import EXAMPLES, Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
-from ml.evaluation.report.page import picture, render
-from ml.evaluation.report.tradeoffs import float16, int8, pareto, principal, unit
+from ml.evaluation.report.page import render, thumbnail_url
+from ml.evaluation.report.tradeoffs import float16, int8, pareto, onto_principal_directions, unit
 from ml.labelled import LabelledPhoto
 from tests.unit.ml.bundle.test_bundle import CATEGORIES, write_bundle
 
@@ -123,7 +123,7 @@ def test_pairs_that_were_found_last_come_first(bundle: Bundle) -> None:
     run = replace(blind.served, vectors=noise)
     missed = build_report(replace(blind, runs={"f32": run}), bundle=bundle, setup=SETUP).missed
     ranks = [one.rank for one in missed]
-    assert len(ranks) == PICTURES
+    assert len(ranks) == EXAMPLES
     assert ranks == sorted(ranks, reverse=True)
     assert ranks[-1] > 1
     for one in missed:
@@ -136,7 +136,7 @@ def test_the_page_shows_baselines_ratios_and_both_charts(report: Report) -> None
     assert "pooled, L2" in page
     assert "ours / better baseline" in page
     assert page.count("<svg") == 4  # reliability before and after, the score map, and how it holds
-    assert "photo not readable" in page
+    assert "photo cannot be read" in page
 
 
 def test_the_page_says_why_there_are_no_baselines(bundle: Bundle) -> None:
@@ -144,13 +144,13 @@ def test_the_page_says_why_there_are_no_baselines(bundle: Bundle) -> None:
         build_report(computed(baselines=False), bundle=replace(bundle, calibration=None), setup=SETUP), lambda _: b""
     )
     assert "No baselines: nobody asked." in page
-    assert "a search shows cosines" in page
+    assert "a search shows cosine similarity as the score" in page
 
 
 def test_a_picture_in_the_page_is_small() -> None:
     photo = io.BytesIO()
     Image.effect_noise((900, 600), 80).convert("RGB").save(photo, "JPEG")
-    assert len(picture("0" * 64, lambda _sha256: photo.getvalue())) < 30_000
+    assert len(thumbnail_url("0" * 64, lambda _sha256: photo.getvalue())) < 30_000
 
 
 def test_storage_in_fewer_bits_changes_vectors_little() -> None:
@@ -164,7 +164,7 @@ def test_storage_in_fewer_bits_changes_vectors_little() -> None:
 def test_principal_directions_keep_what_the_vectors_have() -> None:
     rng = np.random.default_rng(0)
     vectors = unit((rng.normal(size=(60, 4)) @ rng.normal(size=(4, 32))).astype(np.float32))
-    small = principal(vectors, np.arange(30), 4)
+    small = onto_principal_directions(vectors, np.arange(30), 4)
     np.testing.assert_allclose(small @ small.T, vectors @ vectors.T, atol=1e-4)
 
 

@@ -85,7 +85,7 @@ def test_merges_a_photo_that_hundreds_of_listings_share() -> None:
     photos.append(photo(300, "listing-7", "home"))
     gallery = gallery_of(photos)
     assert len(gallery) == 2
-    assert gallery.findable(np.array([8, 300])).tolist() == [8, 300]
+    assert gallery.rows_with_match(np.array([8, 300])).tolist() == [8, 300]
 
 
 def test_a_category_unknown_to_the_network_counts_as_wrong() -> None:
