@@ -1,4 +1,4 @@
-"""A photo with its labels: what training and evaluation read."""
+"""Labelled photos, the input of training and evaluation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo, and what the network is to learn of it.
+    """A photo file with the listing and the categories that it is labelled with.
 
     Attributes:
-        sha256: of the file's bytes, in hex; equal hashes are the same photo.
-        path: of the file.
-        subcategories: of the listing, below its category, the broader first.
+        sha256: of the file's bytes, in hex; photos with equal hashes are the same photo.
+        subcategories: of the listing, below its category, broadest first.
     """
 
     photo_id: int
@@ -28,5 +27,5 @@ class LabelledPhoto:
 
     @property
     def category_path(self) -> tuple[str, ...]:
-        """The category and what is below it."""
+        """The category and its subcategories, broadest first."""
         return (self.category, *self.subcategories)

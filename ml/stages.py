@@ -1,4 +1,4 @@
-"""The stages of long work: named to whoever watches, and timed."""
+"""Progress and timing of the stages of a long computation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told the stage, and how many of how many of its steps are done."""
+"""Progress callback: (stage, steps done, steps in total)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Passes the progress of each stage on under its name.
+    """Reports progress by stage and times each stage.
 
     Attributes:
-        seconds: how long each finished stage took.
+        seconds: duration of each finished stage.
     """
 
     progress: Progress
@@ -29,7 +29,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """Time the block as the stage `name`; it is given what to tell (done, total)."""
+        """Time the block as the stage `name`; yields the stage's progress callback, (done, total)."""
         start = time.perf_counter()
         yield partial(self.progress, name)
         self.seconds[name] = round(time.perf_counter() - start, 1)

@@ -1,7 +1,7 @@
 """A model bundle whose network is a random projection of the photo's coarse pixels: milliseconds instead of seconds.
 
-Equal photos have equal vectors, and photos that look alike have near ones. Everything around the network is real: the
-files, the manifest, OpenVINO, the canonical check. Tests use it wherever the network's answers do not matter.
+Equal photos have equal vectors, and similar photos have near vectors. Everything else is real: the files, the manifest,
+OpenVINO and the canonical check. Tests use it wherever the quality of the network does not matter.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ml.bundle.bundle import Bundle
-from ml.bundle.canonical import canonical_photos, pin
-from ml.bundle.manifest import GRAPH, WEIGHTS
+from ml.bundle.canonical import CanonicalVectors, canonical_photos
+from ml.bundle.manifest import GRAPH, WEIGHTS, ModelDescription
 from ml.bundle.writer import staged_folder, write_manifest
 from ml.network.openvino_runtime import compile_graph, load_openvino
 from ml.photos.preprocess import Preprocessing
@@ -29,7 +29,7 @@ _SHARPNESS = 4.0
 
 
 def write_projection(out: Path, *, seed: int = 0) -> Bundle:
-    """Write the bundle at `out`; another seed is another model, with other vectors."""
+    """Write the bundle at `out`; each seed gives another model with other vectors."""
     rng = np.random.default_rng(seed)
     projection = rng.normal(size=(3 * _CELLS**2, VECTOR_SIZE)).astype(np.float32)
     head = rng.normal(size=(VECTOR_SIZE, len(CATEGORIES))).astype(np.float32)
@@ -42,18 +42,15 @@ def write_projection(out: Path, *, seed: int = 0) -> Bundle:
         vectors = request.get_output_tensor(0).data.copy()
         write_manifest(
             folder,
-            categories=CATEGORIES,
+            ModelDescription(CATEGORIES, Preprocessing(size=SIZE), {"accuracy": 0.0}, {"trained": False}),
             vector_size=VECTOR_SIZE,
-            preprocessing=Preprocessing(size=SIZE),
-            metrics={"accuracy": 0.0},
-            record={"trained": False},
-            canonical=pin(vectors),
+            canonical=CanonicalVectors.of(vectors),
         )
     return Bundle.load(out)
 
 
 def _graph(openvino: Any, projection: np.ndarray, head: np.ndarray) -> Any:
-    """Photos, uint8 (n, S, S, 3), to mean colours of 8 x 8 cells, to vectors and probabilities."""
+    """Map photos, uint8 (n, S, S, 3), to mean colours of 8 x 8 cells, then to vectors and probabilities."""
     ops = openvino.opset13
     photos = ops.parameter([-1, SIZE, SIZE, 3], np.uint8, name="photos")
     side = SIZE // _CELLS

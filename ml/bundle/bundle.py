@@ -1,11 +1,11 @@
-"""A model bundle: one folder with a network's weights and all that is needed to embed photos with it.
+"""A model bundle: one folder with a network's weights and everything needed to embed photos with it.
 
     model.json           categories, vector size, preprocessing, metrics, training record, hashes, canonical vectors
-    weights.safetensors  the weights in float32, for torch
+    weights.safetensors  float32 weights for torch
     model.xml, model.bin the same network as an OpenVINO graph with float16 weights, for serving
-    model-int8.*         the same again with the trunk quantised to int8, for faster serving; not in every bundle
+    model-int8.*         the same graph with an int8 trunk, for faster serving (optional)
 
-It is written by `ml.bundle.writer`, verified before it is used, and never changed.
+`ml.bundle.writer` writes a bundle. It is verified when it is loaded, and never changes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ml.bundle.manifest import (
     MANIFEST,
     WEIGHTS,
     BundleError,
+    ModelDescription,
     bundle_files,
     bundle_version,
     check_finite,
@@ -41,26 +42,20 @@ if TYPE_CHECKING:
     from ml.bundle.canonical import CanonicalVectors
     from ml.bundle.manifest import Fingerprint, Manifest, PrecisionQuality, SplitRecord
 
-__all__ = ["Bundle", "BundleError"]
-
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """A verified model bundle.
 
     Attributes:
-        version: 12 hex digits over weights, preprocessing and categories: equal content has equal versions.
-        categories: the names of the classes, in the order of the probabilities.
+        version: 12 hex digits, a hash of weights, preprocessing and categories.
+        categories, metrics, record, calibration, split: see `ml.bundle.manifest.ModelDescription`.
         vector_size: d, the number of components of a vector.
-        metrics: measured on the held-out listings when the bundle was made, by name.
-        record: how it was trained (settings, data, seed); JSON values.
-        calibration: what its probabilities and similarities are worth; None where that was not measured.
-        split: which listings it was trained, calibrated and measured on; None where that was not recorded.
-        has_float: whether there are the torch weights and the float graph. Without them the bundle serves in int8
-            only, on the processor.
-        has_int8: whether there is an int8 graph. Its vectors belong to the same version: a query in int8 may be
-            searched for among vectors in bf16, at the loss that `precisions` states.
-        precisions: what the precisions lose against float32, by name; empty where that was not measured.
+        has_float: whether the bundle has torch weights and a float graph. Without them it serves in int8 only, on the
+            CPU.
+        has_int8: whether the bundle has an int8 graph. Its vectors belong to the same version: an int8 query can search
+            bf16 vectors, at the loss in `precisions`.
+        precisions: quality of each precision compared with float32, by name; empty if not measured.
     """
 
     path: Path
@@ -79,52 +74,63 @@ class Bundle:
     precisions: Mapping[str, PrecisionQuality] = field(default_factory=dict)
 
     @property
+    def description(self) -> ModelDescription:
+        """The model's description, to write it into another bundle."""
+        return ModelDescription(
+            categories=self.categories,
+            preprocessing=self.preprocessing,
+            metrics=self.metrics,
+            record=self.record,
+            calibration=self.calibration,
+            split=self.split,
+        )
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """The names of the bundle's files, beside its manifest."""
+        """Names of the bundle's files, without the manifest."""
         return bundle_files(has_float=self.has_float, has_int8=self.has_int8)
 
     @property
     def weights_path(self) -> Path:
-        """The safetensors file, where `has_float`."""
+        """The safetensors file; exists if `has_float`."""
         return self.path / WEIGHTS
 
     @property
     def graph_path(self) -> Path:
-        """The OpenVINO graph with float weights, where `has_float`; its weights lie beside it."""
+        """The OpenVINO graph with float weights; exists if `has_float`."""
         return self.path / GRAPH
 
     @property
     def int8_graph_path(self) -> Path | None:
-        """The OpenVINO graph in int8; None where the bundle has none."""
+        """The int8 OpenVINO graph, if the bundle has one."""
         return self.path / INT8_GRAPH if self.has_int8 else None
 
     @classmethod
     def load(cls, path: Path) -> Bundle:
-        """Verify the folder's files against its manifest, sizes first, and return the bundle.
+        """Load a bundle and verify its files against the manifest, sizes first.
 
         Raises:
-            BundleError: a file is missing, damaged or of another format version, the manifest was edited, or the
-                weights are no safetensors file (a pickle, say, which is never opened as one) or not finite.
+            BundleError: a file is missing, damaged or has another format version; the manifest was edited; or the
+                weights are not finite or not a safetensors file. A pickle is never loaded.
         """
         manifest = read_manifest(path)
-        bundle = _bundle(path, manifest)
+        bundle = _from_manifest(path, manifest)
         for name in bundle.files:
             _verify_file(path / name, manifest.files.get(name))
         if bundle.has_float:
             check_finite(path / WEIGHTS)
         expected = bundle_version(manifest.files, bundle.preprocessing, bundle.categories)
         if manifest.version != expected:
-            raise BundleError(
-                path / MANIFEST, f"states version {manifest.version} but its content is {expected}", COPY_AGAIN
-            )
+            problem = f"states version {manifest.version}, but the files have version {expected}"
+            raise BundleError(path / MANIFEST, problem, COPY_AGAIN)
         return bundle
 
 
-def _bundle(path: Path, manifest: Manifest) -> Bundle:
+def _from_manifest(path: Path, manifest: Manifest) -> Bundle:
     try:
         preprocessing = Preprocessing.from_json(manifest.preprocessing)
     except (msgspec.ValidationError, ValueError) as error:
-        raise BundleError(path / MANIFEST, f"holds unusable preprocessing ({error})", COPY_AGAIN) from error
+        raise BundleError(path / MANIFEST, f"has unusable preprocessing ({error})", COPY_AGAIN) from error
     return Bundle(
         path=path,
         version=manifest.version,
@@ -138,18 +144,18 @@ def _bundle(path: Path, manifest: Manifest) -> Bundle:
         calibration=manifest.calibration,
         split=manifest.split,
         has_float=_has_float(path, manifest),
-        has_int8=_has_any(INT8_FILES, path, manifest),
+        has_int8=_mentions_any(INT8_FILES, path, manifest),
         precisions=manifest.precisions,
     )
 
 
 def _has_float(path: Path, manifest: Manifest) -> bool:
-    """Return whether the float files must be there: where one is, and where there is no int8 graph."""
-    return _has_any(FLOAT_FILES, path, manifest) or not _has_any(INT8_FILES, path, manifest)
+    """Return whether the bundle must have the float files: it has one of them, or it has no int8 graph."""
+    return _mentions_any(FLOAT_FILES, path, manifest) or not _mentions_any(INT8_FILES, path, manifest)
 
 
-def _has_any(names: Sequence[str], path: Path, manifest: Manifest) -> bool:
-    """Return whether any of the files is there or listed: then all must be both."""
+def _mentions_any(names: Sequence[str], path: Path, manifest: Manifest) -> bool:
+    """Return whether any of the files exists or is listed; then all of them must exist and be listed."""
     return any(name in manifest.files or (path / name).exists() for name in names)
 
 
@@ -160,10 +166,6 @@ def _verify_file(file: Path, stated: Fingerprint | None) -> None:
         raise BundleError(file, "is missing", COPY_AGAIN)
     size = file.stat().st_size
     if size != stated.size:
-        raise BundleError(file, f"has {size} bytes where {MANIFEST} states {stated.size}", COPY_AGAIN)
-    try:
-        found = fingerprint(file)
-    except OSError as error:
-        raise BundleError(file, f"cannot be read ({error.strerror})", "Let the user of the service read it") from error
-    if found != stated:
-        raise BundleError(file, f"is damaged: its SHA-256 is not the one in {MANIFEST}", COPY_AGAIN)
+        raise BundleError(file, f"has {size} bytes, but {MANIFEST} states {stated.size}", COPY_AGAIN)
+    if fingerprint(file) != stated:
+        raise BundleError(file, f"is damaged: its SHA-256 differs from {MANIFEST}", COPY_AGAIN)

@@ -1,10 +1,10 @@
-"""What a network's probabilities and similarities are worth, learnt on validation listings that it was not fitted to.
+"""Calibrates a network's probabilities and similarities on validation listings that it was not trained on.
 
-Three things are fitted, and travel with the model bundle:
+Fits three values, which the model bundle records:
 
-    temperature     what the logits are divided by, so that 0.7 is right seven times in ten
-    confident_from  the probability from which the likeliest category may be filled in unasked
-    score_map       from the cosine of two vectors to the probability that the two photos show the same item
+    temperature     divides the logits, so that predictions with probability 0.7 are correct seven times in ten
+    confident_from  probability from which the predicted category may be filled in automatically
+    score_map       maps the cosine of two vectors to the probability that the photos show the same item
 """
 
 from __future__ import annotations
@@ -22,35 +22,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEVER_CONFIDENT = 2.0
-"""The threshold of what is never confident: no probability reaches it."""
+"""A threshold that no probability reaches."""
 
 UNCALIBRATED_CONFIDENT_FROM = 0.5
-"""The threshold of a model that was not calibrated: a guess, and called one wherever it is shown."""
+"""Threshold of a model without calibration: a guess, and reported as one."""
 
-PRECISION = 0.9
-"""How often confident categories are right, on validation."""
+TARGET_PRECISION = 0.9
+"""Share of confident categories that must be correct on validation."""
 
-FEWEST_CONFIDENT = 20
-"""Predictions that a threshold must rest on: where 20 of 20 are right, the 95 % interval (Clopper and Pearson) already
-reaches down to 0.83."""
+MIN_CONFIDENT = 20
+"""Minimum predictions above a threshold. With 20 of 20 correct, the 95 % Clopper-Pearson interval starts at 0.83."""
 
 _TEMPERATURES = (0.05, 20.0)
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """What was learnt on the validation listings of a network.
+    """Values fitted on a network's validation listings.
 
     Attributes:
-        temperature: what the network divides its logits by. It is part of the network already, and is kept here so that
-            the logits can be had back from the probabilities.
-        confident_from: the likeliest category is right in `PRECISION` of the cases where its probability is at least
-            this; `NEVER_CONFIDENT` where no probability is enough.
-        confident_from_by_category: the same among the photos that are given one category; without those categories
-            for which no probability is enough, or that are given too seldom to tell. Reported, not served: resting on
-            fewer photos, they kept what they promise less well than the one threshold (on the real listings, calibrated
-            on each half of the held-out ones and measured on the other: 0.86 and 0.79 right, not 0.87 and 0.93).
-        score_map: None where there were too few pairs to learn it from.
-        photos: validation photos that it rests on.
+        temperature: divides the network's logits. The network contains it too; it is recorded here to recover the
+            logits from the probabilities.
+        confident_from: predictions with at least this probability are correct with `TARGET_PRECISION`;
+            `NEVER_CONFIDENT` if no probability is enough.
+        confident_from_by_category: the same among the photos predicted as each category, without categories that have
+            too few predictions or no sufficient probability. Reported but not served, since thresholds from fewer
+            photos hold less well: calibrated on each half of the real held-out listings and measured on the other,
+            0.86 and 0.79 of the predictions are correct; with the single threshold 0.87 and 0.93.
+        score_map: None if there were too few pairs to fit it.
+        photos: number of validation photos.
     """
 
     temperature: float
@@ -70,16 +69,16 @@ def calibrate(
     items: NDArray[np.int64],
     contents: NDArray[np.int64],
 ) -> Calibration:
-    """Calibrate a network on validation photos; none of the held-out ones may be among what is given.
+    """Calibrate a network on validation photos. The arguments must not include held-out photos.
 
     Args:
-        logits: (v, c), of the validation photos, before any temperature.
-        actual: (v,), each one's category, as a column of `logits`.
-        categories: the names of the columns.
-        vectors: (n, d), unit length, of all training and validation photos: what a search goes through.
-        queries: (q,), the validation photos, as rows of `vectors`.
-        items: (n,), a code for the item that each photo shows; photos of one listing, and equal photos, are of one.
-        contents: (n,), a code for each photo's bytes.
+        logits: (v, c), of the validation photos, at temperature 1.
+        actual: (v,), their categories, as columns of `logits`.
+        categories: names of the columns.
+        vectors: (n, d), unit length, of all training and validation photos: the gallery of the search.
+        queries: (q,), rows of the validation photos in `vectors`.
+        items: (n,), code of the item on each photo, the same for photos of one listing and for equal photos.
+        contents: (n,), code of each photo's bytes.
 
     Raises:
         ValueError: there is no validation photo.
@@ -101,15 +100,15 @@ def fit_temperature(logits: NDArray[np.float32], actual: NDArray[np.int64]) -> f
 
     Args:
         logits: (n, c).
-        actual: (n,), the right columns.
+        actual: (n,), the correct columns.
 
     Raises:
         ValueError: there are no logits.
     """
-    from scipy.optimize import minimize_scalar  # here: serving reads calibrations and fits none
+    from scipy.optimize import minimize_scalar  # a slow import that serving does not need
 
     if not len(logits):
-        raise ValueError("A temperature cannot be fitted without validation photos.")
+        raise ValueError("There are no validation photos to fit a temperature on.")
     wide = logits.astype(np.float64)
 
     def loss(log_temperature: float) -> float:
@@ -120,14 +119,16 @@ def fit_temperature(logits: NDArray[np.float32], actual: NDArray[np.int64]) -> f
     return float(np.exp(best.x))
 
 
-def confident_from(probabilities: NDArray[Any], actual: NDArray[np.int64], *, precision: float = PRECISION) -> float:
-    """Return the least probability from which the likeliest category is right in a share of at least `precision`.
+def confident_from(
+    probabilities: NDArray[Any], actual: NDArray[np.int64], *, precision: float = TARGET_PRECISION
+) -> float:
+    """Return the lowest probability from which at least a share `precision` of the predictions is correct.
 
-    `NEVER_CONFIDENT` where no threshold achieves that on at least `FEWEST_CONFIDENT` photos.
+    `NEVER_CONFIDENT` if no threshold achieves this on at least `MIN_CONFIDENT` photos.
 
     Args:
         probabilities: (n, c).
-        actual: (n,), the right columns.
+        actual: (n,), the correct columns.
     """
     top = probabilities.max(axis=1)
     return _threshold(top, probabilities.argmax(axis=1) == actual, precision)
@@ -138,37 +139,37 @@ def confident_from_by_category(
     actual: NDArray[np.int64],
     *,
     categories: Sequence[str],
-    precision: float = PRECISION,
+    precision: float = TARGET_PRECISION,
 ) -> dict[str, float]:
-    """Return `confident_from` among the photos that are given each category; without categories that have none."""
+    """Return `confident_from` among the photos predicted as each category, where a threshold exists."""
     top, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
-    found = {
-        category: _threshold(top[given], actual[given] == column, precision)
+    thresholds = {
+        category: _threshold(top[rows], actual[rows] == column, precision)
         for column, category in enumerate(categories)
-        if (given := predicted == column).any()
+        if (rows := predicted == column).any()
     }
-    return {category: threshold for category, threshold in found.items() if threshold < NEVER_CONFIDENT}
+    return {category: threshold for category, threshold in thresholds.items() if threshold < NEVER_CONFIDENT}
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the probabilities (n, c) that logits (n, c) stand for."""
+    """Return the probabilities of logits (n, c)."""
     wide = logits.astype(np.float64)
     return np.asarray(np.exp(wide - np.logaddexp.reduce(wide, axis=1)[:, None]))
 
 
 def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """Return the probabilities (n, c) that the network would have given at temperature 1.
+    """Return the probabilities (n, c) at temperature 1.
 
-    A probability's logarithm is its logit over the temperature, but for a constant that softmax does not see.
+    The logarithm of a probability is its logit divided by the temperature, plus a constant that softmax cancels.
     """
     return softmax(temperature * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny, dtype=np.float64)))
 
 
-def _threshold(top: NDArray[Any], right: NDArray[np.bool_], precision: float) -> float:
-    """Return the least of the probabilities `top` from which a share of `precision` is right, or `NEVER_CONFIDENT`."""
+def _threshold(top: NDArray[Any], correct: NDArray[np.bool_], precision: float) -> float:
+    """Return the lowest of the probabilities `top` from which a share `precision` is correct, or `NEVER_CONFIDENT`."""
     order = np.argsort(-top, kind="stable")
     ranked = top[order]
-    share = np.cumsum(right[order]) / np.arange(1, len(top) + 1)
-    complete = np.append(ranked[1:] < ranked[:-1], True)  # equal probabilities are above a threshold together
-    enough = complete & (share >= precision) & (np.arange(1, len(top) + 1) >= FEWEST_CONFIDENT)
+    share = np.cumsum(correct[order]) / np.arange(1, len(top) + 1)
+    complete = np.append(ranked[1:] < ranked[:-1], True)  # equal probabilities pass a threshold together
+    enough = complete & (share >= precision) & (np.arange(1, len(top) + 1) >= MIN_CONFIDENT)
     return float(ranked[np.flatnonzero(enough)[-1]]) if enough.any() else NEVER_CONFIDENT

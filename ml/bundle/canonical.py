@@ -1,4 +1,4 @@
-"""Three generated pictures whose vectors pin a model bundle: the same weights must give the same vectors anywhere."""
+"""Canonical photos: three generated pictures whose vectors check that a bundle embeds the same on every machine."""
 
 from __future__ import annotations
 
@@ -12,30 +12,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPONENTS = 8
-"""How many of a vector's first components are pinned."""
+"""Number of leading components of each vector that a bundle records."""
 
 TOLERANCE = {"f32": 2e-3, "bf16": 2e-2, "int8": 6e-2}
-"""Largest difference allowed in a component, by precision.
+"""Largest allowed difference of a component, by precision.
 
-Measured on ResNet-50 with vectors of 256: 1e-4 in f32 (the graph's weights are float16) and 1.2e-3 in bf16, where
-a component is about 0.06 and other weights differ by as much. In int8 it is 2.6e-2: these pictures are unlike the
-photos that the ranges of its integers were chosen for. The limit is far from what it has to tell apart: graphs whose
-head is in integers too differ by 9e-2, and the three pictures from each other by 0.11 and more.
+Measured on ResNet-50 with 256 components: 1e-4 in f32 (the graph's weights are float16) and 1.2e-3 in bf16; a component
+is about 0.06, and other weights differ by as much. In int8 it is 2.6e-2, since the integer ranges were chosen on real
+photos. A graph with an int8 head too differs by 9e-2, and the three pictures differ from each other by 0.11 or more.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CanonicalVectors:
-    """The first `COMPONENTS` components of the vectors of `canonical_photos`, in eager float32, and the tolerances."""
+    """The first `COMPONENTS` components of the vectors of `canonical_photos`, from eager float32 torch.
+
+    Attributes:
+        tolerance: largest allowed difference of a component, by precision.
+    """
 
     components: tuple[tuple[float, ...], ...]
     tolerance: dict[str, float]
 
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> CanonicalVectors:
+        """Record the canonical photos' vectors, (3, d), with the tolerances of this release."""
+        rows = vectors[:, :COMPONENTS].tolist()
+        return cls(tuple(tuple(row) for row in rows), dict(TOLERANCE))
+
 
 def canonical_photos(size: int) -> NDArray[np.uint8]:
-    """Return a ramp, a checkerboard and coloured rings, shape (3, size, size, 3).
+    """Draw a ramp, a checkerboard and coloured rings: uint8 (3, size, size, 3).
 
-    Integer arithmetic only, so that every platform and numpy version draws the same bytes.
+    Uses integer arithmetic only, so that every platform and numpy version draws the same bytes.
     """
     y, x = np.mgrid[:size, :size]
     last = max(size - 1, 1)
@@ -48,15 +57,9 @@ def canonical_photos(size: int) -> NDArray[np.uint8]:
     return np.stack([ramp, checkerboard, rings]).astype(np.uint8)
 
 
-def pin(vectors: NDArray[np.float32]) -> CanonicalVectors:
-    """Return what a bundle stores of the canonical photos' vectors, shape (3, d)."""
-    rows = vectors[:, :COMPONENTS].tolist()
-    return CanonicalVectors(tuple(tuple(row) for row in rows), dict(TOLERANCE))
-
-
 def largest_difference(canonical: CanonicalVectors, vectors: NDArray[np.float32]) -> float:
-    """Return by how much the pinned components differ from the vectors', (3, d), at most; NaN if not comparable."""
-    found = vectors[:, :COMPONENTS]
-    if [len(row) for row in canonical.components] != [found.shape[1]] * len(found):
+    """Return the largest difference between the recorded components and vectors (3, d); NaN if the shapes differ."""
+    components = vectors[:, :COMPONENTS]
+    if [len(row) for row in canonical.components] != [components.shape[1]] * len(components):
         return math.nan
-    return float(np.abs(found - np.asarray(canonical.components, dtype=np.float32)).max())
+    return float(np.abs(components - np.asarray(canonical.components, dtype=np.float32)).max())

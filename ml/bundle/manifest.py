@@ -1,9 +1,10 @@
-"""model.json: what a model bundle's manifest holds, and how it is read."""
+"""model.json, the manifest of a model bundle: its fields, and how it is read and checked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotation
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +31,16 @@ GRAPH_WEIGHTS = "model.bin"
 INT8_GRAPH = "model-int8.xml"
 INT8_GRAPH_WEIGHTS = "model-int8.bin"
 FLOAT_FILES = (WEIGHTS, GRAPH, GRAPH_WEIGHTS)
-"""The torch weights and the graph with float weights: a bundle has all of them or none."""
+"""The torch weights and the graph with float weights: a bundle has all or none."""
 
 INT8_FILES = (INT8_GRAPH, INT8_GRAPH_WEIGHTS)
-"""The int8 graph: a bundle has both files or none, and without the float files it has these."""
+"""The int8 graph: a bundle has both files or none. A bundle without the float files has both."""
 
 COPY_AGAIN = "Copy the bundle again from where it was made, or export it again"
 
 
 class BundleError(ValueError):
-    """A folder is not a model bundle that can be used: which file, what is wrong with it, what to do."""
+    """A model bundle cannot be used or written. The message names the file, the problem and the remedy."""
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem}. {remedy}.")
@@ -47,22 +48,23 @@ class BundleError(ValueError):
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
-    """A file's content: `size` in bytes, `sha256` in hex."""
+    """Identifies a file's content: `size` in bytes, `sha256` in hex."""
 
     sha256: str
     size: int
 
 
 class SplitRecord(msgspec.Struct, frozen=True):
-    """The listings that a network was made and measured with, as ascending ids: no listing is on two sides.
+    """The listings of each side of the split, as ascending ids. No listing is on two sides.
 
-    All sides are spelt out, so that anyone can tell whether the network has seen a listing.
+    All sides are recorded, so that anyone can check whether the network has seen a listing.
 
     Attributes:
-        seed, validation_share, held_out_share: what the split was drawn with; shares of each category's listings.
-        train: what the weights were fitted to.
-        validation: what decisions were made on: when to stop, and the calibration.
-        held_out: what the metrics were measured on, and nothing else was done with.
+        seed: of the random split.
+        validation_share, held_out_share: of each category's listings.
+        train: listings that the weights were fitted to.
+        validation: listings used for early stopping and calibration.
+        held_out: listings used only to measure the metrics.
     """
 
     seed: int
@@ -74,13 +76,13 @@ class SplitRecord(msgspec.Struct, frozen=True):
 
 
 class PrecisionQuality(msgspec.Struct, frozen=True):
-    """What a precision is worth beside float32, on the same photos. See `ml.export.precisions`.
+    """Quality of a precision compared with float32 on the same photos. See `ml.export.precisions`.
 
     Attributes:
-        photos: how many were measured on, of listings with at least two photos.
+        photos: number of queries: photos of listings with at least two photos.
         recall_at_1: same-listing recall@1, in [0, 1].
-        loss: of recall@1 against float32, in percentage points; negative where this precision finds more.
-        cosine: median over the photos of the cosine between this precision's vector and the float32 one.
+        loss: of recall@1 against float32, in percentage points; negative if this precision finds more.
+        cosine: median cosine between a photo's vector in this precision and in float32.
     """
 
     photos: int
@@ -89,8 +91,28 @@ class PrecisionQuality(msgspec.Struct, frozen=True):
     cosine: float
 
 
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """Facts about a model that its bundle records beside the weights.
+
+    Attributes:
+        categories: names of the categories, in the order of the probabilities.
+        metrics: measured on the held-out listings, by name; finite.
+        record: how the model was trained (settings, data, seed); JSON values.
+        calibration: fitted on the validation listings; None if not fitted.
+        split: listings of training, validation and measurement; None if not recorded.
+    """
+
+    categories: Sequence[str]
+    preprocessing: Preprocessing
+    metrics: Mapping[str, float]
+    record: Mapping[str, Any]
+    calibration: Calibration | None = None
+    split: SplitRecord | None = None
+
+
 class Manifest(msgspec.Struct, frozen=True):
-    """model.json, as it stands in the file. The fields are those of `ml.bundle.bundle.Bundle`."""
+    """The content of model.json. For the fields see `ml.bundle.bundle.Bundle`."""
 
     format: int
     version: str
@@ -109,15 +131,15 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class _BundleFormat(msgspec.Struct, frozen=True):
-    """The one field that every format version has."""
+    """The only field that every format version has."""
 
     format: int
 
 
 def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]) -> str:
-    """Return the version id: the first 12 hex digits of a SHA-256 over what decides an embedding.
+    """Return the version id: the first 12 hex digits of a SHA-256 over everything that determines an embedding.
 
-    That is the torch weights, or the int8 graph's two files in a bundle without the float files.
+    Weights count by the safetensors file, or by the int8 graph's two files in a bundle without float files.
     """
     decisive = files[WEIGHTS].sha256 if WEIGHTS in files else [files[name].sha256 for name in INT8_FILES]
     content = json.dumps([decisive, preprocessing.to_json(), list(categories)], sort_keys=True)
@@ -125,7 +147,7 @@ def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessin
 
 
 def bundle_files(*, has_float: bool, has_int8: bool) -> tuple[str, ...]:
-    """Return the names of a bundle's files, beside its manifest."""
+    """Return the names of a bundle's files, without the manifest."""
     return (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
 
 
@@ -143,22 +165,21 @@ def fingerprint(file: Path) -> Fingerprint:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return the manifest of the bundle at `path`.
+    """Read the manifest of the bundle at `path`.
 
     Raises:
-        BundleError: there is none, it is not valid, or it is of another format version or architecture.
+        BundleError: the manifest is missing or not valid, or has another format version or architecture.
     """
     file = path / MANIFEST
     if not file.is_file():
         problem = f"is not a model bundle ({MANIFEST} is missing)" if path.is_dir() else "is not a folder"
-        raise BundleError(path, problem, "Name a folder that `lookalike train` or `lookalike export` has written")
+        raise BundleError(path, problem, "Name a folder written by `lookalike train` or `lookalike export`")
     try:
         content = file.read_bytes()
-        found = msgspec.json.decode(content, type=_BundleFormat).format
-        if found != FORMAT:
-            raise BundleError(
-                file, f"has format version {found}, and this release reads {FORMAT}", "Export the model again"
-            )
+        version = msgspec.json.decode(content, type=_BundleFormat).format
+        if version != FORMAT:
+            problem = f"has format version {version}; this release reads {FORMAT}"
+            raise BundleError(file, problem, "Export the model again")
         manifest = msgspec.json.decode(content, type=Manifest)
     except OSError as error:
         raise _unreadable(file, error) from error
@@ -172,21 +193,21 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _unreadable(file: Path, error: OSError) -> BundleError:
-    return BundleError(file, f"cannot be read ({error.strerror})", "Make sure that it is there and may be read")
+    return BundleError(file, f"cannot be read ({error.strerror})", "Check that it exists and that you may read it")
 
 
 def check_finite(weights: Path) -> None:
-    """Raise unless the file is safetensors and all of its numbers are finite; 0.1 s for a ResNet-50.
+    """Check that a safetensors file can be read and that every weight is finite; 0.1 s for a ResNet-50.
 
     Raises:
-        BundleError: a weight is NaN or infinite, or the file is of another kind. A pickle is one, and is not loaded:
-            that would run the code in it.
+        BundleError: a weight is NaN or infinite, or the file is not safetensors. A pickle is never loaded: loading
+            runs the code in it.
     """
     try:
         with safe_open(weights, framework="numpy") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - a safetensors file is no mapping
+            for name in tensors.keys():  # noqa: SIM118 - not a mapping
                 if not np.isfinite(tensors.get_tensor(name)).all():
-                    remedy = "The training diverged: train again with a lower learning rate"
-                    raise BundleError(weights, f"tensor {name!r} holds NaN or infinite values", remedy)
-    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
+                    remedy = "The training diverged. Train again with a lower learning rate"
+                    raise BundleError(weights, f"tensor {name!r} has NaN or infinite values", remedy)
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types unknown to numpy
         raise BundleError(weights, f"is not a readable safetensors file ({error})", "Export the model again") from error

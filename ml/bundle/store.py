@@ -1,4 +1,4 @@
-"""Where model bundles are kept: one folder, each bundle in a folder named after its version."""
+"""The models folder: each bundle in a folder named after its version."""
 
 from __future__ import annotations
 
@@ -21,53 +21,57 @@ if TYPE_CHECKING:
 copy_file = shutil.copy2
 
 ABANDONED_AFTER = timedelta(days=1)
-"""What is being made for longer than this was left by a crash; quantising a model takes minutes."""
+"""Age from which an unfinished bundle counts as left by a crash; quantising a model takes minutes."""
 
 
-def new_bundle_folder(home: Path) -> Path:
-    """Return the path of a new folder in `home`, to build a bundle in."""
-    return home / f"new-{uuid4().hex[:8]}"
+def new_bundle_folder(models: Path) -> Path:
+    """Return an unused path in the models folder, to build a bundle in."""
+    return models / f"new-{uuid4().hex[:8]}"
 
 
-def remove_abandoned(home: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
-    """Remove what crashes left of bundles that were being made or replaced."""
+def remove_abandoned(models: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
+    """Remove bundles that a crash left unfinished or half replaced."""
     before = time.time() - older_than.total_seconds()
-    for left in home.glob("new-*"):
+    for abandoned in models.glob("new-*"):
         with suppress(FileNotFoundError):
-            if left.stat().st_mtime < before:
-                shutil.rmtree(left, ignore_errors=True)
+            if abandoned.stat().st_mtime < before:
+                shutil.rmtree(abandoned, ignore_errors=True)
 
 
-def install(bundle: Bundle, home: Path) -> Bundle:
-    """Move a bundle that lies in `home` to its place there, unless one that is sound and does as much has it."""
-    place = home / bundle.version
-    if place.exists():
+def install(bundle: Bundle, models: Path) -> Bundle:
+    """Move a bundle, built in the models folder, to the folder of its version.
+
+    An intact bundle of that version stays instead, unless only the new one has an int8 graph.
+    """
+    target = models / bundle.version
+    replaced = bundle.path.with_name(f"{bundle.path.name}-replaced")
+    if target.exists():
         with suppress(BundleError):
-            there = Bundle.load(place)
-            if there.has_int8 or not bundle.has_int8:
+            installed = Bundle.load(target)
+            if installed.has_int8 or not bundle.has_int8:
                 shutil.rmtree(bundle.path)
-                return there
-        place.rename(bundle.path.with_name(f"{bundle.path.name}-replaced"))
-    bundle.path.rename(place)
-    sync(home)
-    shutil.rmtree(bundle.path.with_name(f"{bundle.path.name}-replaced"), ignore_errors=True)
-    return replace(bundle, path=place)
+                return installed
+        target.rename(replaced)
+    bundle.path.rename(target)
+    sync(models)
+    shutil.rmtree(replaced, ignore_errors=True)
+    return replace(bundle, path=target)
 
 
-def install_copy(bundle: Bundle, home: Path) -> Bundle:
-    """Return the bundle as it lies in `home`; one from elsewhere is copied there first, whole or not at all.
+def install_copy(bundle: Bundle, models: Path) -> Bundle:
+    """Return the bundle from the models folder, after copying it there, whole or not at all, if it lies elsewhere.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: the copy cannot be written.
     """
-    if bundle.path.resolve().is_relative_to(home.resolve()):
+    if bundle.path.resolve().is_relative_to(models.resolve()):
         return bundle
-    fresh = new_bundle_folder(home)
+    copy = new_bundle_folder(models)
     try:
-        shutil.copytree(bundle.path, fresh, copy_function=copy_file)
-        for file in fresh.iterdir():
+        shutil.copytree(bundle.path, copy, copy_function=copy_file)
+        for file in copy.iterdir():
             sync(file)
-        return install(replace(bundle, path=fresh), home)
+        return install(replace(bundle, path=copy), models)
     except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
         raise

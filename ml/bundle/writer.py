@@ -1,4 +1,4 @@
-"""Writing a model bundle: whole or not at all, and never over one that is there."""
+"""Writes model bundles: whole or not at all, and never over an existing one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
@@ -28,24 +28,22 @@ from ml.bundle.manifest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ml.bundle.calibration import Calibration
     from ml.bundle.canonical import CanonicalVectors
-    from ml.bundle.manifest import PrecisionQuality, SplitRecord
-    from ml.photos.preprocess import Preprocessing
+    from ml.bundle.manifest import ModelDescription, PrecisionQuality
 
 
 @contextmanager
 def staged_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder beside `out` that becomes `out`, durably, if the block succeeds, and is removed if it fails.
+    """Yield a folder next to `out`. It becomes `out`, durably, if the block succeeds, and is removed if it fails.
 
     Raises:
         BundleError: `out` exists and is not an empty folder.
     """
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise BundleError(out, "exists already, and a bundle is never overwritten", "Name a folder that does not exist")
+        raise BundleError(out, "already exists, and bundles are never overwritten", "Name a folder that does not exist")
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.parent / f".{out.name}.{uuid4().hex[:8]}.partial"
     folder.mkdir()
@@ -61,53 +59,54 @@ def staged_folder(out: Path) -> Iterator[Path]:
 
 def write_manifest(
     folder: Path,
+    description: ModelDescription,
     *,
-    categories: Sequence[str],
     vector_size: int,
-    preprocessing: Preprocessing,
-    metrics: Mapping[str, float],
-    record: Mapping[str, Any],
     canonical: CanonicalVectors,
-    calibration: Calibration | None = None,
-    split: SplitRecord | None = None,
     precisions: Mapping[str, PrecisionQuality] | None = None,
 ) -> None:
-    """Write model.json for the weights and graphs that lie in `folder`: the float files, the int8 graph, or both.
+    """Write model.json for the weights and graphs in `folder`: the float files, the int8 graph, or both.
 
     Raises:
         BundleError: a weight is NaN or infinite, or a file is missing.
-        ValueError: a metric is NaN or infinite, or there are no categories or the same one twice.
+        ValueError: a metric is NaN or infinite, there are no categories, or a category occurs twice.
     """
+    _check_description(description)
     has_int8 = any((folder / name).exists() for name in INT8_FILES)
     has_float = not has_int8 or any((folder / name).exists() for name in FLOAT_FILES)
     if has_float:
         check_finite(folder / WEIGHTS)
-    if wrong := [name for name, value in metrics.items() if not np.isfinite(value)]:
-        raise ValueError(f"metric {wrong[0]!r} is not a finite number")
-    if not categories or len(set(categories)) != len(categories):
-        raise ValueError(f"categories must be distinct and at least one, not {list(categories)}")
     files = {name: fingerprint(folder / name) for name in bundle_files(has_float=has_float, has_int8=has_int8)}
     manifest = Manifest(
         format=FORMAT,
-        version=bundle_version(files, preprocessing, categories),
+        version=bundle_version(files, description.preprocessing, description.categories),
         architecture=ARCHITECTURE,
-        categories=tuple(categories),
+        categories=tuple(description.categories),
         vector_size=vector_size,
-        preprocessing=preprocessing.to_json(),
-        metrics={name: float(value) for name, value in metrics.items()},
-        record=dict(record),
+        preprocessing=description.preprocessing.to_json(),
+        metrics={name: float(value) for name, value in description.metrics.items()},
+        record=dict(description.record),
         canonical=canonical,
         created_at=datetime.now(UTC),
         files=files,
-        calibration=calibration,
-        split=split,
+        calibration=description.calibration,
+        split=description.split,
         precisions=dict(precisions or {}),
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
 
 
+def _check_description(description: ModelDescription) -> None:
+    for name, value in description.metrics.items():
+        if not np.isfinite(value):
+            raise ValueError(f"metric {name!r} is {value}; it must be a finite number")
+    categories = description.categories
+    if not categories or len(set(categories)) != len(categories):
+        raise ValueError(f"categories must be distinct, and at least one, not {list(categories)}")
+
+
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Flush a file, or a folder's directory entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -65,7 +65,6 @@ def check_canonical(embedder: Embedder) -> None:
     difference = largest_difference(bundle.canonical, embeddings.vectors)
     tolerance = bundle.canonical.tolerance.get(embedder.precision, 0.0)
     if not difference <= tolerance:
-        problem = (
-            f"its canonical photos' vectors differ by {difference:.2g} (allowed in {embedder.precision}: {tolerance})"
-        )
+        allowed = f"(allowed in {embedder.precision}: {tolerance})"
+        problem = f"the vectors of its canonical photos differ by {difference:.2g} {allowed}"
         raise BundleError(bundle.path, problem, _EXPORT_AGAIN)

@@ -1,4 +1,4 @@
-"""Which photos a graph is quantised with, and on which its loss is measured: never on the same, where that can be."""
+"""Draws the photos to quantise a graph with, and other photos to measure the loss on, if possible of other listings."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
     from ml.photos.preprocess import Preprocessing
 
-MEASURED_LISTINGS = 400
-"""Each with two photos: a point of recall@1 is 8 queries."""
+MEASUREMENT_LISTINGS = 400
+"""Each gives two photos; 8 queries are one percentage point of recall@1."""
 
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PrecisionPhotos:
-    """Preprocessed photos, as `ml.export.write_bundle.export_bundle` takes them.
+    """Preprocessed photos for `ml.export.write_bundle.export_bundle`.
 
     Attributes:
-        quantize_with: photos that were trained on, uint8 (n, S, S, 3).
-        measure_on: pairs of photos of other listings; None where no listing has two photos.
+        quantize_with: training photos, uint8 (n, S, S, 3).
+        measure_on: pairs of photos of other listings; None if no listing has two photos.
     """
 
     quantize_with: NDArray[np.uint8]
@@ -50,30 +50,30 @@ def draw_precision_photos(
     split: SplitRecord | None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> PrecisionPhotos:
-    """Draw photos for quantising and measuring, the same ones each time, and decode them.
+    """Draw photos for quantising and for measuring, and decode them. The draw is deterministic.
 
     Args:
-        photos: all at hand; of equal contents one is drawn. Those that cannot be decoded are left out.
+        photos: the available photos; equal photos count once, and photos that cannot be decoded are skipped.
         preprocessing: of the bundle.
-        split: the bundle's. Its training listings are quantised with and its validation listings measured on; without
-            it all listings are drawn from.
-        progress: is told how many of how many are decoded.
+        split: of the bundle. Quantising uses its training listings and measuring its validation listings; without a
+            split both use all listings.
+        progress: callback with the number of decoded photos and the total.
 
     Raises:
-        ValueError: not one photo of the training listings can be decoded.
+        ValueError: no photo of the training listings can be decoded.
     """
     distinct = list({photo.sha256: photo for photo in sorted(photos, key=lambda photo: -photo.photo_id)}.values())
     distinct.reverse()
     rng = np.random.default_rng(_SEED)
-    quantized, measured = _quantized(distinct, split, rng), _measured(distinct, split, rng)
-    pixels = _decode([*quantized, *measured], preprocessing, progress)
-    quantize_with = [found for found in pixels[: len(quantized)] if found is not None]
+    training, measurement = _draw_training(distinct, split, rng), _draw_measurement(distinct, split, rng)
+    pixels = _decode([*training, *measurement], preprocessing, progress)
+    quantize_with = [decoded for decoded in pixels[: len(training)] if decoded is not None]
     if not quantize_with:
-        raise ValueError("none of the photos that the model was trained on is at hand and can be read")
-    return PrecisionPhotos(np.stack(quantize_with), _listing_photos(measured, pixels[len(quantized) :]))
+        raise ValueError("no photo that the model was trained on is available and can be read")
+    return PrecisionPhotos(np.stack(quantize_with), _listing_photos(measurement, pixels[len(training) :]))
 
 
-def _quantized(
+def _draw_training(
     photos: Sequence[LabelledPhoto], split: SplitRecord | None, rng: np.random.Generator
 ) -> list[LabelledPhoto]:
     listings = None if split is None else set(split.train)
@@ -81,17 +81,17 @@ def _quantized(
     return [trained_on[row] for row in rng.permutation(len(trained_on))[:CALIBRATION_PHOTOS]]
 
 
-def _measured(
+def _draw_measurement(
     photos: Sequence[LabelledPhoto], split: SplitRecord | None, rng: np.random.Generator
 ) -> list[LabelledPhoto]:
-    """Return the first two photos of some listings that have two, side by side."""
+    """Draw listings with two or more photos and return the first two of each, in sequence."""
     listings = None if split is None else set(split.validation)
     of_listing: defaultdict[str, list[LabelledPhoto]] = defaultdict(list)
     for photo in photos:
         if listings is None or photo.listing_id in listings:
             of_listing[photo.listing_id].append(photo)
-    pairs = [found[:2] for _, found in sorted(of_listing.items()) if len(found) > 1]
-    return list(chain.from_iterable(pairs[row] for row in rng.permutation(len(pairs))[:MEASURED_LISTINGS]))
+    pairs = [shown[:2] for _, shown in sorted(of_listing.items()) if len(shown) > 1]
+    return list(chain.from_iterable(pairs[row] for row in rng.permutation(len(pairs))[:MEASUREMENT_LISTINGS]))
 
 
 def _decode(
@@ -114,8 +114,8 @@ def _decode(
 def _listing_photos(
     photos: Sequence[LabelledPhoto], pixels: Sequence[NDArray[np.uint8] | None]
 ) -> ListingPhotos | None:
-    readable = [(photo.listing_id, found) for photo, found in zip(photos, pixels, strict=True) if found is not None]
-    _, listings, counts = np.unique([name for name, _ in readable], return_inverse=True, return_counts=True)
+    readable = [(photo.listing_id, array) for photo, array in zip(photos, pixels, strict=True) if array is not None]
+    _, listings, counts = np.unique([listing for listing, _ in readable], return_inverse=True, return_counts=True)
     if not (counts > 1).any():
         return None
-    return ListingPhotos(np.stack([found for _, found in readable]), listings.astype(np.int64))
+    return ListingPhotos(np.stack([array for _, array in readable]), listings.astype(np.int64))

@@ -1,4 +1,4 @@
-"""What a precision loses: the same graphs on the same photos, each precision against float32."""
+"""Measures the quality of each precision against float32, with the same graphs on the same photos."""
 
 from __future__ import annotations
 
@@ -24,68 +24,61 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class ListingPhotos:
-    """Preprocessed photos of distinct contents, and whose they are.
+    """Distinct preprocessed photos and their listings.
 
     Attributes:
         pixels: uint8 (n, S, S, 3).
-        listings: int64 (n,), equal where the listing is the same.
+        listings: int64 (n,), a code for each photo's listing.
     """
 
     pixels: NDArray[np.uint8]
     listings: NDArray[np.int64]
 
-    @property
-    def queries(self) -> NDArray[np.int64]:
-        """The rows of photos whose listing has another one."""
-        return paired(self.listings)
 
-
-def paired(listings: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows, (q,), of those of n photos whose listing has another one."""
+def rows_with_siblings(listings: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows, (q,), of photos that share their listing, (n,), with another photo."""
     _, listing_of, counts = np.unique(listings, return_inverse=True, return_counts=True)
     return np.flatnonzero(counts[listing_of] > 1)
 
 
 def same_listing_recall(vectors: NDArray[np.float32], listings: NDArray[np.int64]) -> float:
-    """Return the share of `paired` photos whose nearest other photo, of all n, is of the same listing.
+    """Return recall@1: the share of photos with siblings whose nearest other photo shows the same listing.
 
     Args:
         vectors: (n, d), unit length.
         listings: (n,), with at least two equal.
     """
-    queries = paired(listings)
-    found = nearest(vectors[queries], vectors, 1, exclude=queries)[:, 0]
-    return float((listings[found] == listings[queries]).mean())
+    queries = rows_with_siblings(listings)
+    neighbours = nearest(vectors[queries], vectors, 1, exclude=queries)[:, 0]
+    return float((listings[neighbours] == listings[queries]).mean())
 
 
 def compare_precisions(
     vectors: Mapping[str, NDArray[np.float32]], listings: NDArray[np.int64], *, reference: str = "f32"
 ) -> dict[str, PrecisionQuality]:
-    """Return what each precision is worth beside the reference, by name; nothing when no listing has two photos.
+    """Return the quality of each precision against the reference, by name; empty if no listing has two photos.
 
     Args:
-        vectors: by precision, the reference's among them: (n, d), unit length.
-        listings: (n,), whose photos they are.
+        vectors: by precision, including the reference: (n, d), unit length.
+        listings: (n,), of the photos.
     """
-    if not len(paired(listings)):
+    queries = len(rows_with_siblings(listings))
+    if not queries:
         return {}
-    recalls = {name: same_listing_recall(found, listings) for name, found in vectors.items()}
+    recalls = {name: same_listing_recall(rows, listings) for name, rows in vectors.items()}
     return {
         name: PrecisionQuality(
-            photos=len(paired(listings)),
+            photos=queries,
             recall_at_1=recalls[name],
             loss=100 * (recalls[reference] - recalls[name]),
-            cosine=float(np.median((found * vectors[reference]).sum(axis=1))),
+            cosine=float(np.median((rows * vectors[reference]).sum(axis=1))),
         )
-        for name, found in vectors.items()
+        for name, rows in vectors.items()
     }
 
 
 def measure_precisions(folder: Path, photos: ListingPhotos) -> dict[str, PrecisionQuality]:
-    """Return what the precisions of the graphs in a bundle's folder are worth on the photos.
-
-    bf16 is measured where the processor has it, int8 where the folder has its graph.
-    """
+    """Measure each precision of the graphs in a bundle's folder: f32, bf16 if the CPU has it, int8 if there is one."""
     graphs: dict[Precision, Path] = {"f32": folder / GRAPH}
     if "BF16" in processor_capabilities():
         graphs["bf16"] = folder / GRAPH
@@ -98,11 +91,11 @@ def measure_precisions(folder: Path, photos: ListingPhotos) -> dict[str, Precisi
 
 
 def graph_vectors(graph: Path, photos: NDArray[np.uint8], *, precision: Precision) -> NDArray[np.float32]:
-    """Return the vectors that the graph gives of the photos, uint8 (n, S, S, 3): float32 (n, d) of unit length."""
+    """Embed photos, uint8 (n, S, S, 3), with a graph: float32 (n, d), unit length."""
     request = compile_graph(graph, threads=available_cores(), precision=precision).create_infer_request()
-    found = []
+    outputs = []
     for start in range(0, len(photos), _BATCH):
         request.infer([np.ascontiguousarray(photos[start : start + _BATCH])], share_inputs=True)
-        found.append(request.get_output_tensor(0).data.copy())
-    vectors = np.concatenate(found)
+        outputs.append(request.get_output_tensor(0).data.copy())
+    vectors = np.concatenate(outputs)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)

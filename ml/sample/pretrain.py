@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.bundle.manifest import ModelDescription
 from ml.export.precision_photos import draw_precision_photos
 from ml.export.reexport import reexport_bundle
 from ml.export.write_bundle import export_bundle
@@ -86,15 +87,17 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
     shutil.rmtree(whole, ignore_errors=True)
     bundle = export_bundle(
         result.network,
-        categories=result.categories,
-        preprocessing=result.preprocessing,
-        metrics=result.metrics.by_name(),
-        record={**result.record.to_json(), "drawn_listings": listings, "drawn_with_seed": SEED},
-        calibration=result.calibration,
-        split=split,
+        whole,
+        description=ModelDescription(
+            categories=result.categories,
+            preprocessing=result.preprocessing,
+            metrics=result.metrics.by_name(),
+            record={**result.record.to_json(), "drawn_listings": listings, "drawn_with_seed": SEED},
+            calibration=result.calibration,
+            split=split,
+        ),
         quantize_with=chosen.quantize_with,
         measure_on=chosen.measure_on,
-        out=whole,
     )
     shipped = reexport_bundle(bundle, out, keep_float=False)
     (out / CARD).write_text(_card(shipped, listings), encoding="utf-8")

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml.bundle.manifest import BundleError
+from ml.bundle.manifest import BundleError, ModelDescription
 from ml.bundle.store import install, new_bundle_folder
 from ml.export.quantize import QuantizerMissing
 from ml.network.trunk_weights import WeightsError
@@ -121,13 +121,15 @@ def _export(
     progress("export the model", 0, 1)
     return export_bundle(
         result.network,
-        categories=result.categories,
-        preprocessing=result.preprocessing,
-        metrics=result.metrics.by_name(),
-        record=result.record.to_json(),
-        calibration=result.calibration,
-        split=split,
+        out,
+        description=ModelDescription(
+            categories=result.categories,
+            preprocessing=result.preprocessing,
+            metrics=result.metrics.by_name(),
+            record=result.record.to_json(),
+            calibration=result.calibration,
+            split=split,
+        ),
         quantize_with=sample.quantize_with if sample else None,
         measure_on=sample.measure_on if sample else None,
-        out=out,
     )

@@ -46,6 +46,6 @@ def test_a_graph_that_computes_something_else_is_refused(
 def test_an_existing_bundle_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "notes.txt").write_text("keep me")
-    with pytest.raises(BundleError, match="exists already"):
+    with pytest.raises(BundleError, match="already exists"):
         export_tiny(tiny_net(seed=0), tmp_path / "model")
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["notes.txt"]

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="reading weights into a network need
 from torchvision.models.resnet import Bottleneck, ResNet  # noqa: E402
 
 from ml.bundle.canonical import canonical_photos  # noqa: E402
+from ml.bundle.manifest import ModelDescription  # noqa: E402
 from ml.export.reexport import reexport_bundle  # noqa: E402
 from ml.export.write_bundle import export_bundle  # noqa: E402
 from ml.network.graph_weights import load_graph_weights  # noqa: E402
@@ -73,12 +74,9 @@ def bundle(network: LookalikeNet, photos: np.ndarray, tmp_path_factory: pytest.T
     """The network, exported with an int8 graph."""
     return export_bundle(
         network,
-        categories=("plain", "striped"),
-        preprocessing=Preprocessing(size=SIZE),
-        metrics={},
-        record={},
+        tmp_path_factory.mktemp("graph-trunk") / "bundle",
+        description=ModelDescription(("plain", "striped"), Preprocessing(size=SIZE), metrics={}, record={}),
         quantize_with=photos,
-        out=tmp_path_factory.mktemp("graph-trunk") / "bundle",
     )
 
 
@@ -137,5 +135,5 @@ def test_a_damaged_bundle_is_refused_as_weights(int8_only: Bundle, tmp_path: Pat
     for file in int8_only.path.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model-int8.bin").write_bytes(b"damaged")
-    with pytest.raises(WeightsError, match=r"has 7 bytes where model\.json states"):
+    with pytest.raises(WeightsError, match=r"has 7 bytes, but model\.json states"):
         load_state_dict(tmp_path)

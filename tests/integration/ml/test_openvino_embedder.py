@@ -141,7 +141,7 @@ def test_a_bundle_whose_canonical_vectors_differ_is_refused(copied_bundle: Path)
     manifest = json.loads((copied_bundle / "model.json").read_text())
     manifest["canonical"]["components"][1][0] += 0.05
     (copied_bundle / "model.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=r"canonical photos' vectors differ by 0\.0[45]"):
+    with pytest.raises(BundleError, match=r"vectors of its canonical photos differ by 0\.0[45]"):
         open_embedder(Bundle.load(copied_bundle), threads=2)
 
 

@@ -1,4 +1,4 @@
-"""An int8 graph embeds nearly as f32 does, is vouched for by its bundle, and is used only when it is asked for."""
+"""An int8 graph embeds nearly like f32, is verified by its bundle, and is used only on request."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Not "nncf": imported before `ml.export.quantize` does it, it sends reports of its use.
+# Not "nncf": it reports its usage unless `ml.export.quantize` imports it first.
 pytest.importorskip("torch", reason="quantising needs the extra 'train'")
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("small_trunks")]
 
 
 @pytest.fixture(scope="module")
 def photos() -> NDArray[np.uint8]:
-    """Twelve pairs of photos: a ramp, a checkerboard or rings under noise, and the same under other noise."""
+    """Twelve pairs of photos: a ramp, a checkerboard or rings, each with two different noises."""
     rng = np.random.default_rng(7)
     noise = rng.integers(0, 64, (24, 64, 64, 3), dtype=np.uint8)
     tints = np.repeat(rng.integers(0, 64, (12, 1, 1, 3), dtype=np.uint8), 2, axis=0)
@@ -50,7 +50,7 @@ def int8_bundle(resnet_bundle: Bundle, photos: NDArray[np.uint8], tmp_path_facto
     )
 
 
-def test_int8_vectors_are_near_those_of_f32(int8_bundle: Bundle, photos: NDArray[np.uint8]) -> None:
+def test_int8_vectors_are_close_to_f32_vectors(int8_bundle: Bundle, photos: NDArray[np.uint8]) -> None:
     in_int8, in_f32 = (open_embedder(int8_bundle, threads=2, precision=name).embed(photos) for name in ("int8", "f32"))
     cosines = (in_int8.vectors * in_f32.vectors).sum(axis=1)
     assert np.median(cosines) > 0.99
@@ -58,15 +58,15 @@ def test_int8_vectors_are_near_those_of_f32(int8_bundle: Bundle, photos: NDArray
     np.testing.assert_allclose(in_int8.probabilities, in_f32.probabilities, atol=0.05)
 
 
-def test_an_int8_embedder_says_so(int8_bundle: Bundle) -> None:
+def test_an_int8_embedder_reports_its_precision(int8_bundle: Bundle) -> None:
     assert open_embedder(int8_bundle, threads=2, precision="int8").precision == "int8"
 
 
-def test_int8_is_never_chosen_on_its_own(int8_bundle: Bundle) -> None:
+def test_auto_never_chooses_int8_for_a_bundle_with_a_float_graph(int8_bundle: Bundle) -> None:
     assert open_embedder(int8_bundle, threads=2, precision="auto").precision in {"bf16", "f32"}
 
 
-def test_bulk_and_single_photos_embed_alike_in_int8(int8_bundle: Bundle, photos: NDArray[np.uint8]) -> None:
+def test_bulk_and_single_photos_have_equal_int8_vectors(int8_bundle: Bundle, photos: NDArray[np.uint8]) -> None:
     embedder = open_embedder(int8_bundle, threads=2, precision="int8")
     assert len(photos) > OPENVINO_BATCH
     alone = np.concatenate([embedder.embed(photos[row : row + 1]).vectors for row in range(len(photos))])
@@ -84,7 +84,7 @@ def test_only_the_trunk_is_quantised(int8_bundle: Bundle) -> None:
     assert all(len(one.get_output_partial_shape(0)) == 4 for one in quantised)
 
 
-def test_weights_take_half_of_their_range_so_that_sums_of_products_fit_into_16_bits(int8_bundle: Bundle) -> None:
+def test_weights_use_half_of_their_range_so_that_products_fit_into_16_bits(int8_bundle: Bundle) -> None:
     assert int8_bundle.int8_graph_path is not None
     model = load_openvino().Core().read_model(int8_bundle.int8_graph_path)
     weights = [
@@ -96,16 +96,16 @@ def test_weights_take_half_of_their_range_so_that_sums_of_products_fit_into_16_b
     assert 32 < max(np.abs(one.astype(int)).max() for one in weights) <= 64
 
 
-def test_the_graph_in_int8_is_half_the_size(int8_bundle: Bundle) -> None:
+def test_the_int8_graph_is_about_half_the_size(int8_bundle: Bundle) -> None:
     sizes = [(int8_bundle.path / name).stat().st_size for name in ("model-int8.bin", "model.bin")]
     assert sizes[0] < 0.6 * sizes[1]
 
 
-def test_the_version_is_that_of_the_bundle_it_was_made_from(int8_bundle: Bundle, resnet_bundle: Bundle) -> None:
+def test_adding_an_int8_graph_keeps_the_version(int8_bundle: Bundle, resnet_bundle: Bundle) -> None:
     assert int8_bundle.version == resnet_bundle.version
 
 
-def test_the_manifest_states_what_each_precision_loses(int8_bundle: Bundle) -> None:
+def test_the_manifest_records_the_quality_of_each_precision(int8_bundle: Bundle) -> None:
     assert {"f32", "int8"} <= int8_bundle.precisions.keys()
     assert int8_bundle.precisions["f32"].loss == 0
     int8, f32 = int8_bundle.precisions["int8"], int8_bundle.precisions["f32"]
@@ -114,21 +114,21 @@ def test_the_manifest_states_what_each_precision_loses(int8_bundle: Bundle) -> N
     assert 0.98 < int8.cosine < 1
 
 
-def test_asking_for_int8_without_the_graph_says_how_to_make_one(resnet_bundle: Bundle) -> None:
+def test_requesting_int8_without_its_graph_names_the_export_command(resnet_bundle: Bundle) -> None:
     with pytest.raises(BundleError, match=r"has no int8 graph \(model-int8\.xml\)\. .*lookalike export OUT --int8"):
         open_embedder(resnet_bundle, threads=2, precision="int8")
 
 
-def test_an_int8_graph_whose_canonical_vectors_differ_is_refused(int8_bundle: Bundle, tmp_path: Path) -> None:
+def test_rejects_an_int8_graph_whose_canonical_vectors_differ(int8_bundle: Bundle, tmp_path: Path) -> None:
     copy = shutil.copytree(int8_bundle.path, tmp_path / "copy")
     manifest = json.loads((copy / "model.json").read_text())
-    manifest["canonical"]["components"][1][0] += 0.2  # the quantised one may differ by a little already
+    manifest["canonical"]["components"][1][0] += 0.2  # quantisation already causes a small difference
     (copy / "model.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=r"canonical photos' vectors differ by 0\.[12].* \(allowed in int8: 0\.06\)"):
+    with pytest.raises(BundleError, match=r"its canonical photos differ by 0\.[12].* \(allowed in int8: 0\.06\)"):
         open_embedder(Bundle.load(copy), threads=2, precision="int8")
 
 
-def test_a_manifest_that_allows_int8_no_difference_refuses_it(int8_bundle: Bundle, tmp_path: Path) -> None:
+def test_rejects_int8_if_the_manifest_has_no_tolerance_for_it(int8_bundle: Bundle, tmp_path: Path) -> None:
     copy = shutil.copytree(int8_bundle.path, tmp_path / "copy")
     manifest = json.loads((copy / "model.json").read_text())
     del manifest["canonical"]["tolerance"]["int8"]
@@ -137,28 +137,28 @@ def test_a_manifest_that_allows_int8_no_difference_refuses_it(int8_bundle: Bundl
         open_embedder(Bundle.load(copy), threads=2, precision="int8")
 
 
-def test_a_graph_that_would_not_open_is_not_written(
+def test_quantising_rejects_a_graph_that_would_not_open(
     resnet_bundle: Bundle, tmp_path: Path, photos: NDArray[np.uint8]
 ) -> None:
     folder = shutil.copytree(resnet_bundle.path, tmp_path / "copy")
     rows = tuple(tuple(-value for value in row) for row in resnet_bundle.canonical.components)
-    with pytest.raises(BundleError, match=r"model-int8\.xml: its canonical photos' vectors differ"):
+    with pytest.raises(BundleError, match=r"model-int8\.xml: the vectors of the canonical photos differ"):
         add_int8_graph(folder, photos, canonical=CanonicalVectors(rows, dict(resnet_bundle.canonical.tolerance)))
 
 
-def test_no_photos_are_nothing_to_quantise_with(resnet_bundle: Bundle, tmp_path: Path) -> None:
+def test_rejects_quantising_without_photos(resnet_bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no photos"):
         quantize_graph(resnet_bundle.graph_path, tmp_path / "out.xml", np.empty((0, 64, 64, 3), np.uint8))
 
 
-def test_exporting_again_keeps_the_int8_graph_and_what_it_loses(int8_bundle: Bundle, tmp_path: Path) -> None:
+def test_reexporting_keeps_the_int8_graph_and_its_measurements(int8_bundle: Bundle, tmp_path: Path) -> None:
     again = reexport_bundle(int8_bundle, tmp_path / "again")
     assert again.int8_graph_path is not None
     assert again.int8_graph_path.read_bytes() == (int8_bundle.path / "model-int8.xml").read_bytes()
     assert again.precisions == int8_bundle.precisions
 
 
-def test_exporting_again_without_int8_leaves_nothing_of_it(int8_bundle: Bundle, tmp_path: Path) -> None:
+def test_reexporting_without_int8_removes_its_files_and_measurements(int8_bundle: Bundle, tmp_path: Path) -> None:
     again = reexport_bundle(int8_bundle, tmp_path / "again", keep_int8=False)
     assert not again.has_int8
     assert "int8" not in again.precisions
@@ -170,7 +170,7 @@ def test_exporting_again_without_int8_leaves_nothing_of_it(int8_bundle: Bundle, 
     ]
 
 
-def test_quantising_prints_nothing_reaches_no_network_and_reports_no_usage(
+def test_quantising_prints_nothing_and_reports_no_usage(
     resnet_bundle: Bundle, photos: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     program = """

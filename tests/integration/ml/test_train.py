@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ml.bundle.manifest import ModelDescription
 from ml.embedding.open_embedder import open_embedder
 from ml.training.optimise import ValidationScores
 from ml.training.recipes import TrainingError
@@ -213,13 +214,15 @@ def test_a_trained_network_with_its_memory_is_exported_and_embeds_as_it_did(
     assert len(result.network.memory_items) == len(result.split.train)
     bundle = export_bundle(
         result.network,
-        categories=result.categories,
-        preprocessing=result.preprocessing,
-        metrics=result.metrics.by_name(),
-        record=result.record.to_json(),
-        calibration=result.calibration,
-        split=result.split_record(),
-        out=tmp_path / "bundle",
+        tmp_path / "bundle",
+        description=ModelDescription(
+            categories=result.categories,
+            preprocessing=result.preprocessing,
+            metrics=result.metrics.by_name(),
+            record=result.record.to_json(),
+            calibration=result.calibration,
+            split=result.split_record(),
+        ),
     )
     pixels = np.stack([result.preprocessing.load(photo.path.read_bytes()) for photo in photos[:8]])
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Quantising takes photos that were trained on, measuring pairs that were not, and both the same ones each time."""
+"""Quantising uses training photos, measuring uses pairs of other photos, and both draws are deterministic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPLIT = SplitRecord(0, 0.2, 0.2, train=("a", "b"), validation=("c", "d"), held_o
 
 @pytest.fixture
 def photos(tmp_path: Path, jpeg: MakeJpeg) -> list[LabelledPhoto]:
-    """Two photos of each listing from a to e, but one of d; each of its own content."""
+    """Nine distinct photos: two of each listing from a to e, but only one of d."""
     made = []
     for number, listing in enumerate("aabbccdee"):
         path = tmp_path / f"{number}.jpg"
@@ -36,31 +36,31 @@ def pixels(photos: list[LabelledPhoto], rows: list[int]) -> set[bytes]:
     return {SMALL.load(photos[row].path.read_bytes()).tobytes() for row in rows}
 
 
-def test_training_listings_are_quantised_with(photos: list[LabelledPhoto]) -> None:
+def test_draws_photos_of_training_listings_to_quantise_with(photos: list[LabelledPhoto]) -> None:
     chosen = draw_precision_photos(photos, SMALL, split=SPLIT)
     assert {photo.tobytes() for photo in chosen.quantize_with} == pixels(photos, [0, 1, 2, 3])
 
 
-def test_pairs_of_validation_listings_are_measured_on(photos: list[LabelledPhoto]) -> None:
+def test_draws_pairs_of_validation_listings_to_measure_on(photos: list[LabelledPhoto]) -> None:
     measure_on = draw_precision_photos(photos, SMALL, split=SPLIT).measure_on
     assert measure_on is not None
     assert {photo.tobytes() for photo in measure_on.pixels} == pixels(photos, [4, 5])
     assert measure_on.listings[0] == measure_on.listings[1]
 
 
-def test_without_a_split_every_listing_is_drawn_from(photos: list[LabelledPhoto]) -> None:
+def test_draws_from_all_listings_without_a_split(photos: list[LabelledPhoto]) -> None:
     chosen = draw_precision_photos(photos, SMALL, split=None)
     assert len(chosen.quantize_with) == 9
     assert chosen.measure_on is not None
     assert len(chosen.measure_on.pixels) == 8
 
 
-def test_the_same_photos_are_drawn_each_time_in_whatever_order_they_come(photos: list[LabelledPhoto]) -> None:
-    first, again = (draw_precision_photos(given, SMALL, split=SPLIT) for given in (photos, photos[::-1]))
+def test_the_draw_does_not_depend_on_the_order_of_the_photos(photos: list[LabelledPhoto]) -> None:
+    first, again = (draw_precision_photos(ordered, SMALL, split=SPLIT) for ordered in (photos, photos[::-1]))
     np.testing.assert_array_equal(first.quantize_with, again.quantize_with)
 
 
-def test_a_photo_that_cannot_be_read_is_left_out_with_its_pair(photos: list[LabelledPhoto]) -> None:
+def test_skips_a_photo_that_cannot_be_read_and_its_pair(photos: list[LabelledPhoto]) -> None:
     photos[0].path.write_bytes(b"no photo")
     photos[4].path.unlink()
     chosen = draw_precision_photos(photos, SMALL, split=SPLIT)
@@ -68,17 +68,17 @@ def test_a_photo_that_cannot_be_read_is_left_out_with_its_pair(photos: list[Labe
     assert chosen.measure_on is None
 
 
-def test_equal_contents_are_no_pair(photos: list[LabelledPhoto]) -> None:
+def test_equal_photos_are_not_a_pair(photos: list[LabelledPhoto]) -> None:
     photos[5] = LabelledPhoto(5, "c", "Phones", photos[4].sha256, photos[4].path)
     assert draw_precision_photos(photos, SMALL, split=SPLIT).measure_on is None
 
 
-def test_no_photo_of_a_training_listing_is_an_error(photos: list[LabelledPhoto]) -> None:
+def test_rejects_photos_without_any_of_a_training_listing(photos: list[LabelledPhoto]) -> None:
     with pytest.raises(ValueError, match="trained on"):
         draw_precision_photos(photos[4:], SMALL, split=SPLIT)
 
 
 def test_progress_counts_every_photo(photos: list[LabelledPhoto]) -> None:
-    told: list[tuple[int, int]] = []
-    draw_precision_photos(photos, SMALL, split=SPLIT, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 6) for done in range(1, 7)]
+    progress: list[tuple[int, int]] = []
+    draw_precision_photos(photos, SMALL, split=SPLIT, progress=lambda done, total: progress.append((done, total)))
+    assert progress == [(done, 6) for done in range(1, 7)]

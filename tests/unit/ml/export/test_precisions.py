@@ -1,14 +1,14 @@
-"""What a precision loses is counted on photos of listings that have two, against float32."""
+"""The loss of a precision against float32, measured on photos of listings with two or more."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from ml.export.precisions import compare_precisions, paired, same_listing_recall
+from ml.export.precisions import compare_precisions, rows_with_siblings, same_listing_recall
 
 LISTINGS = np.array([0, 0, 1, 1, 2])
-"""The last listing has one photo only."""
+"""The last listing has only one photo."""
 
 
 def on_circle(*degrees: float) -> np.ndarray:
@@ -20,31 +20,30 @@ PAIRS_TOGETHER = on_circle(0, 1, 90, 91, 180)
 ONE_PAIR_APART = on_circle(0, 1, 88, 178, 180)
 
 
-def test_photos_whose_listing_has_another_are_the_queries() -> None:
-    assert paired(LISTINGS).tolist() == [0, 1, 2, 3]
+def test_photos_that_share_their_listing_are_the_queries() -> None:
+    assert rows_with_siblings(LISTINGS).tolist() == [0, 1, 2, 3]
 
 
-def test_recall_counts_photos_whose_nearest_is_of_their_listing() -> None:
+def test_recall_counts_photos_whose_nearest_photo_shows_the_same_listing() -> None:
     assert same_listing_recall(PAIRS_TOGETHER, LISTINGS) == 1
     assert same_listing_recall(ONE_PAIR_APART, LISTINGS) == 0.5
 
 
-def test_a_photo_alone_in_its_listing_is_found_wrongly_but_never_asked_for() -> None:
+def test_a_listings_only_photo_is_in_the_gallery_but_not_a_query() -> None:
     assert same_listing_recall(on_circle(0, 1, 90, 92, 91), LISTINGS) == 0.5
 
 
 def test_loss_is_in_percentage_points_against_the_reference() -> None:
-    found = compare_precisions({"f32": PAIRS_TOGETHER, "int8": ONE_PAIR_APART}, LISTINGS)
-    assert found["f32"].loss == 0
-    assert found["int8"].loss == pytest.approx(50)
-    assert found["int8"].recall_at_1 == 0.5
-    assert found["int8"].photos == 4
+    qualities = compare_precisions({"f32": PAIRS_TOGETHER, "int8": ONE_PAIR_APART}, LISTINGS)
+    assert qualities["f32"].loss == 0
+    assert qualities["int8"].loss == pytest.approx(50)
+    assert qualities["int8"].recall_at_1 == 0.5
+    assert qualities["int8"].photos == 4
 
 
 def test_a_precision_that_finds_more_has_a_negative_loss() -> None:
-    assert compare_precisions({"f32": ONE_PAIR_APART, "int8": PAIRS_TOGETHER}, LISTINGS)["int8"].loss == pytest.approx(
-        -50
-    )
+    qualities = compare_precisions({"f32": ONE_PAIR_APART, "int8": PAIRS_TOGETHER}, LISTINGS)
+    assert qualities["int8"].loss == pytest.approx(-50)
 
 
 def test_the_cosine_is_the_median_over_the_photos() -> None:
@@ -52,5 +51,5 @@ def test_the_cosine_is_the_median_over_the_photos() -> None:
     assert compare_precisions({"f32": PAIRS_TOGETHER, "int8": turned}, LISTINGS)["int8"].cosine == pytest.approx(0.8)
 
 
-def test_listings_of_one_photo_each_give_nothing_to_measure() -> None:
+def test_compare_gives_nothing_for_listings_with_one_photo_each() -> None:
     assert compare_precisions({"f32": PAIRS_TOGETHER}, np.arange(5)) == {}
