@@ -18,7 +18,7 @@ from ml.evaluation.baselines import BaselineVectors
 from ml.evaluation.report.build import EXAMPLES, Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
 from ml.evaluation.report.page import render, thumbnail_url
-from ml.evaluation.report.tradeoffs import float16, int8, pareto, onto_principal_directions, unit
+from ml.evaluation.report.tradeoffs import float16, int8, onto_principal_directions, pareto, unit
 from ml.labelled import LabelledPhoto
 from tests.unit.ml.bundle.test_bundle import CATEGORIES, write_bundle
 
