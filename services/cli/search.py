@@ -12,7 +12,7 @@ from services.cli.terminal.console import console, print_json, print_table
 from services.cli.terminal.remote_server import Key, Server, open_client
 from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
-from services.search.query.parsing import query_of
+from services.search.query.parsing import parse_crop
 from services.search.rest.answers import classify_answer, search_answer
 from services.search.service import SearchService
 from services.settings import Engine
@@ -112,7 +112,7 @@ def _search_server(subject: bytes | str, fields: SearchFields, *, server: str, k
 
 
 def _classify_here(photo: bytes, *, k: int, crop: str | None) -> Classification:
-    box = query_of(SearchFields(crop=crop)).crop
+    box = parse_crop(crop)
     with open_resources() as resources:
         return classify_answer(SearchService(resources).classify(photo, k, box))
 

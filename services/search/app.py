@@ -1,4 +1,4 @@
-"""The search app: search, classify, listings and photos."""
+"""The search app: search, classification, listings, photos and the page."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ from services.web.app import create_app as create_web_app
 from services.web.limits.threads import WorkerThreads
 from services.web.metrics import set_recall
 
-_SEARCHES_WAITING = 128
-"""Searches that may wait for a thread where no photo has to be embedded: at 10 ms each on two cores, for 0.6 s."""
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
@@ -31,9 +28,12 @@ if TYPE_CHECKING:
 
     from services.resources import Resources
 
+_MAX_WAITING_SEARCHES = 128
+"""Searches without a photo to embed that may wait for a thread: 0.6 s, at 10 ms each on two cores."""
+
 
 def search_part(resources: Resources) -> AppPart:
-    """Return what the search service adds to an app: while it serves, the recall of its searches is looked after."""
+    """Return the search routes and services; while the app runs, a background thread audits recall."""
     settings = resources.settings
     auditor = RecallAuditor(resources.database, resources.live, show=set_recall)
     return AppPart(
@@ -48,7 +48,7 @@ def search_part(resources: Resources) -> AppPart:
         ],
         {
             "search_service": SearchService(resources, auditor),
-            "search_workers": WorkerThreads(settings.thread_count, queue=_SEARCHES_WAITING),
+            "search_workers": WorkerThreads(settings.thread_count, queue=_MAX_WAITING_SEARCHES),
             "search_fields": Provide(search_fields, sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],
@@ -69,5 +69,5 @@ def _auditing(auditor: RecallAuditor) -> Callable[[Litestar], AbstractAsyncConte
 
 
 def create_app(resources: Resources) -> Litestar:
-    """Return the search app alone, as the stack runs it."""
+    """Create the search app on its own, as compose.yaml runs it."""
     return create_web_app(resources, title="Lookalike search", parts=[search_part(resources)])

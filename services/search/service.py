@@ -1,53 +1,42 @@
-"""What a search does: a query becomes vectors, vectors become candidates, candidates become ranked results."""
+"""Searches, recommends and classifies: query source, candidates, ranking, page."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.rows import listings
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
 from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery
 from services.indexing.recall_audit import RecallAuditor
-from services.search.query.defaults import plain_fields, resolved, taste_of
-from services.search.query.parsing import check_fields, check_k, query_of
-from services.search.query.stages import StageTimes
-from services.search.query.subjects import QuerySources
-from services.search.query.tokens import (
-    Cursor,
-    ListingSubject,
-    SearchOrigin,
-    StoredPhotoSubject,
-    decode_subject,
-    encode,
-    seen_hashes,
-)
-from services.search.results.no_results import why_empty
-from services.search.results.paging import Answer, Pager
-from services.search.results.ranking_pool import Pools, pool_size
+from services.search.query.categories import KnownCategories
+from services.search.query.defaults import source_defaults
+from services.search.query.keys import ListingKey, StoredPhotoKey
+from services.search.query.parsing import check_k, check_list_lengths, plain_fields, query_of
+from services.search.query.photo_embedder import QueryPhotoEmbedder
+from services.search.query.recommendation import recommendation_key
+from services.search.query.sources import QuerySources
+from services.search.query.stored_vectors import SourceOptions
+from services.search.query.tokens import Cursor, SearchOrigin, decode_query_token, encode, listing_hashes
+from services.search.results.no_results import explain_no_results
+from services.search.results.paging import Pager, ResultPage
+from services.search.results.ranking_pool import PoolRanker, PoolRequest, pool_size
 from services.search.results.scores import score_map_of
 from services.search.retrieval.engines import Engines
+from services.search.stage_times import StageTimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from db.vectors.base import Filter
     from ml.photos.crops import Crop
     from services.indexing.live import IndexSet
     from services.resources import Resources
-    from services.search.query.subjects import QuerySource
-    from services.search.query.tokens import QuerySourceKey
+    from services.search.query.keys import QuerySourceKey
+    from services.search.query.sources import QuerySource
     from services.search.results.ranking_pool import RankedPool
     from services.wire import Recommendation, SearchFields, StoredSearch
-
-log = logging.getLogger(__name__)
-
-_NAMES_SHOWN = 30
-"""Categories that an error message names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ class CategoryGuess:
 
 @dataclass(frozen=True, slots=True)
 class PhotoClassification:
-    """Categories, likeliest first; `confident` when the first is likely enough to be filled in unasked."""
+    """Categories, likeliest first; `confident` when the first can be filled in without asking."""
 
     categories: tuple[CategoryGuess, ...]
     confident: bool
@@ -68,180 +57,173 @@ class PhotoClassification:
 
 
 class SearchService:
-    """Searches, recommends and classifies. Safe to use from several threads."""
+    """Searches, recommends and classifies. Thread-safe."""
 
     def __init__(self, resources: Resources, auditor: RecallAuditor | None = None) -> None:
         self._resources = resources
-        self._subjects = QuerySources(resources)
-        self._auditor = auditor or RecallAuditor(resources.database, resources.live)
-        engines = Engines(resources.database, self._auditor, setting=resources.settings.engine)
-        self._pools = Pools(resources.database, engines)
-        self._walks = Pager(resources, self._subjects, self._pools)
-        self._categories: dict[str, int] = {}
+        self._embedder = QueryPhotoEmbedder(resources)
+        self._sources = QuerySources(resources, self._embedder)
+        self._categories = KnownCategories(resources.database)
+        auditor = auditor or RecallAuditor(resources.database, resources.live)
+        engines = Engines(resources.database, auditor, setting=resources.settings.engine)
+        self._ranker = PoolRanker(resources.database, engines)
+        self._pager = Pager(resources, self._sources, self._ranker)
 
-    def by_photo(self, content: bytes, fields: SearchFields) -> Answer:
-        """Find listings whose photos look like an uploaded one.
+    def by_photo(self, content: bytes, fields: SearchFields) -> ResultPage:
+        """Find listings whose photos look like an uploaded photo.
 
         Raises:
-            PhotoRejected: the bytes are not a photo that we accept.
-            BadQuery: a field makes no sense, or names an unknown category.
-            Overloaded: too many photos wait to be embedded already, or it took too long.
-            Unavailable: there is no model, or no index.
+            PhotoRejected: the bytes are no acceptable photo.
+            BadQuery: a field is malformed or out of range, or names an unknown category.
+            Overloaded: too many photos are waiting to be embedded, or the search takes too long.
+            ServiceUnavailable: there is no model or no index.
         """
-        return self._first(fields, lambda crop, version: self._subjects.of_upload(content, crop, version))
+        return self._first_page(fields, lambda options: self._sources.from_upload(content, options))
 
-    def by_url(self, url: str, fields: SearchFields) -> Answer:
-        """Find listings whose photos look like the one at a public address.
+    def by_url(self, url: str, fields: SearchFields) -> ResultPage:
+        """Find listings whose photos look like the photo at a public address.
 
         Raises:
-            PhotoRejected: it cannot be fetched, or is not a photo that we accept.
-            BadQuery, Overloaded, Unavailable: as `by_photo`.
+            PhotoRejected: the photo cannot be fetched, or is not acceptable.
+            BadQuery, Overloaded, ServiceUnavailable: see `by_photo`.
         """
-        return self._first(fields, lambda crop, version: self._subjects.of_url(url, crop, version))
+        return self._first_page(fields, lambda options: self._sources.from_url(url, options))
 
-    def by_listing(self, listing_id: str, fields: SearchFields) -> Answer:
-        """Find listings that look like one of the photos of a listing; the listing itself is left out.
+    def by_listing(self, listing_id: str, fields: SearchFields) -> ResultPage:
+        """Find listings that look like a listing, which is not a result itself.
 
         Raises:
-            NotFound: there is no such listing.
+            ResourceNotFound: there is no such listing.
             Conflict: none of its photos is embedded yet.
-            BadQuery, Overloaded, Unavailable: as `by_photo`.
+            BadQuery, Overloaded, ServiceUnavailable: see `by_photo`.
         """
-        return self._by_key(ListingSubject(listing_id), fields)
+        return self._by_key(ListingKey(listing_id), fields)
 
-    def by_stored_photo(self, photo_id: int, fields: SearchFields) -> Answer:
-        """Find listings that look like a photo of a listing; that listing itself is left out.
+    def by_stored_photo(self, photo_id: int, fields: SearchFields) -> ResultPage:
+        """Find listings that look like a photo of a listing, which is not a result itself.
 
         Raises:
-            NotFound: there is no such photo.
+            ResourceNotFound: there is no such photo.
             Conflict: it is not embedded yet.
-            BadQuery, Overloaded, Unavailable: as `by_photo`.
+            BadQuery, Overloaded, ServiceUnavailable: see `by_photo`.
         """
-        return self._by_key(StoredPhotoSubject(photo_id), fields)
+        return self._by_key(StoredPhotoKey(photo_id), fields)
 
-    def by_token(self, token: str, fields: SearchFields) -> Answer:
-        """Search again by what an earlier answer's `query_token` stands for, or by a part of it.
+    def by_token(self, token: str, fields: SearchFields) -> ResultPage:
+        """Search again by the source of an earlier page, or by a part of its photo.
 
         Raises:
-            BadQuery: it is no token of ours.
-            Conflict: it was made with another model; or a crop is asked for, and the photo is no longer kept.
-            NotFound, Overloaded, Unavailable: as `by_photo` and `by_listing`.
+            BadQuery: the token is not valid.
+            Conflict: the model has changed since, or a crop is requested and the photo has expired.
+            ResourceNotFound, Overloaded, ServiceUnavailable: see `by_photo` and `by_listing`.
         """
-        return self._by_key(decode_subject(token), fields)
+        return self._by_key(decode_query_token(token), fields)
 
-    def stored(self, asked: StoredSearch) -> Answer:
-        """Search by whichever one of its ways to name a photo a request uses.
+    def search(self, request: StoredSearch) -> ResultPage:
+        """Search by the one source that a request names, or return the page of its cursor.
 
         Raises:
-            BadQuery: it uses none, or several.
+            BadQuery: the request names no source, or several.
         """
-        ways: dict[str, Callable[..., Answer]] = {
+        searches: dict[str, Callable[..., ResultPage]] = {
             "listing_id": self.by_listing,
             "photo_id": self.by_stored_photo,
             "query_token": self.by_token,
             "image_url": self.by_url,
         }
-        fields = plain_fields(asked)
-        given = [name for name in ways if getattr(asked, name) is not None]
-        if asked.cursor is not None:
-            return self._walks.next_page(asked.cursor, fields, also=given)
-        if len(given) != 1:
-            problem = f"give one of {', '.join(ways)}, or upload an `image` as a form"
-            raise BadQuery("listing_id", problem + (f"; these are {' and '.join(given)}" if given else ""))
-        (name,) = given
-        return ways[name](getattr(asked, name), fields)
+        fields = plain_fields(request)
+        named = [name for name in searches if getattr(request, name) is not None]
+        if request.cursor is not None:
+            return self._pager.next_page(request.cursor, fields, source_fields=named)
+        if len(named) != 1:
+            problem = f"give exactly one of {', '.join(searches)}, or upload an `image` as a form"
+            raise BadQuery("listing_id", problem + (f"; the request has {' and '.join(named)}" if named else ""))
+        (name,) = named
+        return searches[name](getattr(request, name), fields)
 
-    def recommend(self, asked: Recommendation) -> Answer:
-        """Find listings for a buyer who liked some listings and not others; all of those are left out.
+    def recommend(self, request: Recommendation) -> ResultPage:
+        """Find listings for a buyer who liked some listings and disliked others, none of which are results.
 
         Raises:
-            BadQuery: it names nothing liked, an unknown listing, or weights that do not fit.
-            Overloaded, Unavailable: as `by_photo`.
+            BadQuery: nothing is liked, a listing is unknown, or the weights are unsuitable.
+            Overloaded, ServiceUnavailable: see `by_photo`.
         """
-        fields = plain_fields(asked)
-        if asked.cursor is not None:
-            return self._walks.next_page(
-                asked.cursor, fields, also=asked.positive or asked.negative or asked.query_token
-            )
-        return self._by_key(taste_of(asked), fields)
+        fields = plain_fields(request)
+        if request.cursor is not None:
+            source_fields = request.positive or request.negative or request.query_token
+            return self._pager.next_page(request.cursor, fields, source_fields=source_fields)
+        return self._by_key(recommendation_key(request), fields)
 
-    def next_page(self, cursor: str, fields: SearchFields) -> Answer:
-        """Return the results that follow those of an earlier answer; see `Pager.next_page`."""
-        return self._walks.next_page(cursor, fields)
+    def next_page(self, cursor: str, fields: SearchFields) -> ResultPage:
+        """Return the page that a cursor leads to; see `Pager.next_page`."""
+        return self._pager.next_page(cursor, fields)
 
-    def photo_of(self, token: str) -> bytes:
-        """Return the photo that a query token is of, as it was sent or is stored; of a listing, its first one.
+    def query_photo(self, token: str) -> bytes:
+        """Return the photo behind a query token, as it was sent or is stored; for a listing, its first photo.
 
         Raises:
-            BadQuery: it is no token of ours.
-            NotFound: it is kept no longer, or by another process, was deleted, or there are several.
+            BadQuery: the token is not valid.
+            ResourceNotFound: the photo has expired or was deleted, or the token is of a recommendation.
         """
         version = self._resources.live.current().generation.model_version
-        return self._subjects.photo_of(decode_subject(token), version)
+        return self._sources.photo(decode_query_token(token), SourceOptions(version, self._new_times()))
 
     def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> PhotoClassification:
         """Return the `k` likeliest categories of a photo, or of a part of it.
 
         Raises:
-            PhotoRejected: the bytes are not a photo that we accept.
+            PhotoRejected: the bytes are no acceptable photo.
             BadQuery: `k` is not 1 to 100.
-            Overloaded: too many photos wait to be embedded already.
-            Unavailable: there is no model.
+            Overloaded: too many photos are waiting to be embedded.
+            ServiceUnavailable: there is no model.
         """
         check_k(k)
         version = self._resources.live.current().generation.model_version
-        (probabilities,) = self._subjects.embed(content, crop, version).probabilities
+        (probabilities,) = self._embedder.embed(content, crop, version).probabilities
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         guesses = tuple(CategoryGuess(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order)
         threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
         return PhotoClassification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
 
-    def _by_key(self, key: QuerySourceKey, fields: SearchFields) -> Answer:
-        return self._first(fields, lambda crop, version: self._subjects.of_key(key, crop, version))
+    def _by_key(self, key: QuerySourceKey, fields: SearchFields) -> ResultPage:
+        return self._first_page(fields, lambda options: self._sources.from_key(key, options))
 
-    def _first(self, fields: SearchFields, subject_of: Callable[[Crop, str], QuerySource]) -> Answer:
-        stages = StageTimes(self._resources.settings.request_timeout_s)
-        check_fields(fields)
-        asked = query_of(fields)
-        self._check_categories(asked.where)
+    def _first_page(self, fields: SearchFields, build_source: Callable[[SourceOptions], QuerySource]) -> ResultPage:
+        times = self._new_times()
+        check_list_lengths(fields)
+        query = query_of(fields)
+        self._categories.check(query.where.categories, times)
         live = self._resources.live.current()
         version = live.generation.model_version
-        with stages.of("embed"):
-            subject = subject_of(asked.crop, version)
-        complete = resolved(fields, subject)
-        query = query_of(complete)
-        score_map = score_map_of(self._resources, subject.key, version)
-        pool = self._pools.ranked(
-            live, subject, query, count=pool_size(query, subject), score_map=score_map, stages=stages
+        with times.stage("embed"):
+            source = build_source(SourceOptions(version, times, query.crop))
+        defaults = source_defaults(query, source)
+        query = defaults.complete_query(query)
+        score_map = score_map_of(self._resources, source.key, version)
+        pool = self._ranker.rank(live, PoolRequest(source, query, pool_size(query, source), score_map), times)
+        results = tuple(pool.results[: query.k])
+        origin = _origin(live, pool)
+        cursor = None
+        if len(pool.results) > query.k:
+            seen = listing_hashes(one.photo.listing.id for one in results)
+            cursor = encode(Cursor(source.key, defaults.complete_fields(fields), origin, seen))
+        return ResultPage(
+            results,
+            origin,
+            times.took_ms(),
+            cursor=cursor,
+            query_token=encode(source.key),
+            category_probabilities=source.category_probabilities,
+            empty=None if results else explain_no_results(pool, query, live),
         )
-        shown = pool.results[: query.k]
-        found = _found(live, pool)
-        cursor = Cursor(subject.key, complete, found, seen=seen_hashes(one.photo.listing.id for one in shown))
-        return Answer(
-            tuple(shown),
-            found,
-            stages.took_ms(),
-            cursor=encode(cursor) if len(pool.results) > query.k else None,
-            query_token=encode(subject.key),
-            beliefs=subject.beliefs,
-            empty=None if shown else why_empty(pool, query, live),
-        )
 
-    def _check_categories(self, where: Filter) -> None:
-        """Raise BadQuery for a category that no listing is in. Counting is left to requests that name a new one."""
-        if where.categories - self._categories.keys():
-            with self._resources.database.read() as session:
-                self._categories = listings.category_counts(session)
-        if unknown := sorted(where.categories - self._categories.keys()):
-            known = list(self._categories)
-            more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
-            names = ", ".join(map(repr, known[:_NAMES_SHOWN])) or "none"
-            raise BadQuery("category", f"no listing is in {unknown[0]!r}; the categories are {names}{more}")
+    def _new_times(self) -> StageTimes:
+        return StageTimes(self._resources.settings.request_timeout_s)
 
 
-def _found(live: IndexSet, pool: RankedPool) -> SearchOrigin:
-    choice = pool.searched.choice
+def _origin(live: IndexSet, pool: RankedPool) -> SearchOrigin:
+    choice = pool.engine_result.choice
     return SearchOrigin(
         live.generation.model_version,
         choice.plan.engine.value,

@@ -23,7 +23,7 @@ from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import split_of
 from services.ingest.models.labelled import labelled_photos
 from services.resources import Resources
-from services.search.results.ranking import believed_categories
+from services.search.results.ranking import likely_categories
 from services.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def believed(
     with closing(embed_all(contents(), resources.embedder())) as outcomes:
         for row, outcome in outcomes:
             beliefs = list(zip(categories, map(float, outcome.probabilities), strict=True))
-            found[row] = believed_categories(beliefs)
+            found[row] = likely_categories(beliefs)
     return found
 
 

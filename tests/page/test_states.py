@@ -90,7 +90,7 @@ def test_a_busy_server_is_asked_again_by_a_button(page: Page, photo: Path) -> No
         if (status := next(answers, None)) is None:
             route.continue_()
             return
-        body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos wait to be embedded."}'
+        body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos are waiting to be embedded."}'
         route.fulfill(status=status, body=body, content_type="application/problem+json")
 
     choose_photo(page, photo)
@@ -215,7 +215,7 @@ def refused_for_now(page: Page, photo: Path) -> Page:
     """A page that has sent a photo to a busy server."""
     page.goto("/")
     expect(page.locator(".result").first).to_be_visible()
-    body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos wait to be embedded."}'
+    body = '{"status": 503, "title": "Unavailable", "detail": "Too many photos are waiting to be embedded."}'
     page.route(
         "**/v1/search",
         lambda route: route.fulfill(status=503, body=body, content_type="application/problem+json"),

@@ -1,4 +1,4 @@
-"""Listings and photos by id, where an id that cannot exist is one that does not exist."""
+"""Looks up listings and photos by id; a malformed id is reported as not found."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from db.models import Listing, Photo
 
 LARGEST_ID = 2**63 - 1
-"""What the id column holds. SQLite's driver raises OverflowError above it, PostgreSQL an error of its own."""
+"""Largest value of the id column. SQLite's driver raises OverflowError above it, PostgreSQL an error of its own."""
 
 
 def find_listing(session: Session, listing_id: str) -> Listing:
-    """Return the listing.
+    """Look up a listing.
 
     Raises:
-        NotFound: there is none.
+        ResourceNotFound: no listing has this id.
     """
     rows = listings.listings_by_id(session, [listing_id])
     if not rows:
@@ -29,10 +29,10 @@ def find_listing(session: Session, listing_id: str) -> Listing:
 
 
 def find_photo(session: Session, photo_id: int) -> Photo:
-    """Return the photo.
+    """Look up a photo.
 
     Raises:
-        NotFound: there is none.
+        ResourceNotFound: no photo has this id.
     """
     rows = photos.photos_by_id(session, [photo_id]) if 0 < photo_id <= LARGEST_ID else []
     if not rows:

@@ -1,25 +1,22 @@
-"""What is asked for, checked: the filter, the ranking, and how many results."""
+"""Checks the fields of a search request and turns them into a query: filter, ranking options and number of results."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from db.vectors.base import Filter
 from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
-from services.wire import MAX_K
-
-if TYPE_CHECKING:
-    from services.wire import SearchFields
+from services.wire import MAX_K, SearchFields
 
 _SECONDS_PER_DAY = 86_400
+_MAX_AGE_DAYS = 36_500
 
-LONGEST_LIST = 1000
-"""Values that one field of a filter may have."""
+MAX_FILTER_VALUES = 1000
+"""Values in one field of a filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +24,13 @@ class RankingOptions:
     """How results are ranked beyond their similarity.
 
     Attributes:
-        min_score: least similarity that is shown, in [0, 1].
-        diversity: 0 to 1; see `ranking.diversified`.
+        min_score: lowest similarity to show, in [0, 1].
+        diversity: 0 to 1; see `ranking.diverse_order`.
         price_weight, place_weight, recency_weight: 0 to 1; see `ranking.factors`.
-        near_price, near_currency, near_place: what price and place are compared with.
+        near_price, near_currency, near_place: reference for the price and place of results.
+
+    Raises:
+        BadQuery: a value is out of range.
     """
 
     min_score: float = 0.0
@@ -43,79 +43,103 @@ class RankingOptions:
     near_place: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise BadQuery for values that make no sense."""
         for name in ("min_score", "diversity", "price_weight", "place_weight", "recency_weight"):
-            if not 0 <= getattr(self, name) <= 1:  # NaN is neither
-                raise BadQuery(name, f"is {getattr(self, name)}, and must be 0 to 1")
+            if not 0 <= getattr(self, name) <= 1:  # also refuses NaN
+                raise BadQuery(name, f"{getattr(self, name)} is out of range; use a number from 0 to 1")
         if self.near_price is not None and not (isfinite(self.near_price) and self.near_price > 0):
-            raise BadQuery("near_price", f"is {self.near_price}, and must be a number above 0")
+            raise BadQuery("near_price", f"{self.near_price} is out of range; use a number above 0")
 
     @property
-    def weighs(self) -> bool:
-        """Whether anything but similarity counts for a score."""
+    def is_weighted(self) -> bool:
+        """Whether scores depend on more than similarity."""
         return bool(self.price_weight or self.place_weight or self.recency_weight)
 
     @property
     def reorders(self) -> bool:
-        """Whether results come in another order than by similarity."""
-        return self.weighs or self.diversity > 0
+        """Whether the order can differ from that of similarity."""
+        return self.is_weighted or self.diversity > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for besides the picture.
+    """A checked search request, without its source.
 
     Attributes:
-        k: listings, 1 to 100.
-        category_aware: prefer the categories that the model sees; None leaves it to the default.
-        crop: the part of the photo to search by.
+        k: number of listings, 1 to 100.
+        where: the filter.
+        same_seller: keep only listings of the source's seller (True), or only those of others (False).
+        category_aware: prefer the categories that the model sees; None means the default.
+        crop: part of the photo to search by.
+
+    Raises:
+        BadQuery: a value is out of range.
     """
 
     k: int = 10
     where: Filter = field(default_factory=Filter)
+    same_seller: bool | None = None
     engine: Engine = Engine.AUTO
-    wishes: RankingOptions = field(default_factory=RankingOptions)
+    ranking: RankingOptions = field(default_factory=RankingOptions)
     category_aware: bool | None = None
     crop: Crop = WHOLE_PHOTO
 
     def __post_init__(self) -> None:
-        """Raise BadQuery for values that make no sense."""
         check_k(self.k)
         low, high = self.where.price_min, self.where.price_max
         for name, bound in (("price_min", low), ("price_max", high)):
             if bound is not None and not (isfinite(bound) and bound >= 0):
-                raise BadQuery(name, f"is {bound}, and must be a number from 0")
+                raise BadQuery(name, f"{bound} is out of range; use a number from 0")
         if low is not None and high is not None and low > high:
-            raise BadQuery("price_min", f"is {low}, above price_max, {high}")
+            raise BadQuery("price_min", f"{low} is above price_max, {high}")
 
 
 def query_of(fields: SearchFields) -> Query:
-    """Return what the fields of a request ask for, but for what they leave to the listing that is asked by.
+    """Parse the fields of a request.
 
     Raises:
-        BadQuery: a value makes no sense.
+        BadQuery: a value is malformed or out of range.
     """
     return Query(
         k=fields.k,
         where=_filter(fields),
+        same_seller=fields.same_seller,
         engine=fields.engine or Engine.AUTO,
-        wishes=_wishes(fields),
+        ranking=_ranking_options(fields),
         category_aware=fields.category_aware,
-        crop=_crop(fields.crop),
+        crop=parse_crop(fields.crop),
     )
 
 
-def check_fields(fields: SearchFields) -> None:
-    """Raise BadQuery where a field has more values than anybody needs."""
+def plain_fields(request: SearchFields) -> SearchFields:
+    """Return the fields that all kinds of search share, without those that name the query source."""
+    return SearchFields(**{name: getattr(request, name) for name in SearchFields.__struct_fields__})
+
+
+def check_list_lengths(fields: SearchFields) -> None:
+    """Raise BadQuery for a list with more than `MAX_FILTER_VALUES` values."""
     for name in ("category", "seller", "exclude_seller", "exclude_listing"):
-        if len(getattr(fields, name)) > LONGEST_LIST:
-            raise BadQuery(name, f"has {len(getattr(fields, name))} values, and may have {LONGEST_LIST}")
+        if (count := len(getattr(fields, name))) > MAX_FILTER_VALUES:
+            raise BadQuery(name, f"has {count} values; the limit is {MAX_FILTER_VALUES}")
 
 
 def check_k(k: int) -> None:
     """Raise BadQuery unless `k` is 1 to 100."""
     if not 1 <= k <= MAX_K:
-        raise BadQuery("k", f"is {k}, and must be 1 to {MAX_K}")
+        raise BadQuery("k", f"{k} is out of range; use 1 to {MAX_K}")
+
+
+def parse_crop(text: str | None) -> Crop:
+    """Parse `x,y,width,height`; None means the whole photo.
+
+    Raises:
+        BadQuery: the text is no crop, or the crop reaches beyond the photo.
+    """
+    if text is None:
+        return WHOLE_PHOTO
+    try:
+        return Crop.parse(text)
+    except ValueError as error:
+        raise BadQuery("crop", str(error)) from error
 
 
 def _filter(fields: SearchFields) -> Filter:
@@ -134,7 +158,7 @@ def _filter(fields: SearchFields) -> Filter:
     )
 
 
-def _wishes(fields: SearchFields) -> RankingOptions:
+def _ranking_options(fields: SearchFields) -> RankingOptions:
     return RankingOptions(
         min_score=fields.min_score or 0.0,
         diversity=fields.diversity,
@@ -152,22 +176,16 @@ def _currency(field: str, text: str | None) -> str | None:
         return None
     code = text.strip().upper()
     if not (len(code) == 3 and code.isascii() and code.isalpha()):
-        raise BadQuery(field, f"is {text!r}, and must be an ISO 4217 code such as GBP")
+        raise BadQuery(field, f"{text!r} is not a currency; use an ISO 4217 code such as GBP")
     return code
 
 
 def _listed_since(max_age_days: float | None) -> int | None:
+    """Return seconds since the epoch."""
     if max_age_days is None:
         return None
-    if not 0 < max_age_days <= 36_500:
-        raise BadQuery("max_age_days", f"is {max_age_days}, and must be above 0 and at most 36500")
+    if not 0 < max_age_days <= _MAX_AGE_DAYS:
+        raise BadQuery(
+            "max_age_days", f"{max_age_days} is out of range; use a number above 0 and at most {_MAX_AGE_DAYS}"
+        )
     return int(time.time() - max_age_days * _SECONDS_PER_DAY)
-
-
-def _crop(text: str | None) -> Crop:
-    if text is None:
-        return WHOLE_PHOTO
-    try:
-        return Crop.parse(text)
-    except ValueError as error:
-        raise BadQuery("crop", str(error)) from error

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from db.models import Listing, Photo
     from db.rows.search_rows import PhotoWithListing
-    from services.search.results.paging import Answer
-    from services.search.results.ranking import Ranked
+    from services.search.results.paging import ResultPage
+    from services.search.results.ranking import RankedListing
     from services.search.service import PhotoClassification
 
 
@@ -33,9 +33,9 @@ def photo_version(photo: StoredBytes) -> str:
     return photo.sha256[:16]
 
 
-def search_answer(answer: Answer) -> wire.SearchAnswer:
+def search_answer(answer: ResultPage) -> wire.SearchAnswer:
     """Return an answer as JSON has it."""
-    found = answer.found
+    found = answer.origin
     return wire.SearchAnswer(
         results=[_result(result) for result in answer.results],
         model_version=found.model_version,
@@ -45,7 +45,7 @@ def search_answer(answer: Answer) -> wire.SearchAnswer:
         took_ms=answer.took_ms,
         cursor=answer.cursor,
         query_token=answer.query_token,
-        categories=[wire.CategoryProbability(*belief) for belief in answer.beliefs] or None,
+        categories=[wire.CategoryProbability(*category) for category in answer.category_probabilities] or None,
         restricted_to=list(found.restricted_to) or None,
         empty=answer.empty,
     )
@@ -91,7 +91,7 @@ def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
     )
 
 
-def _result(result: Ranked) -> wire.Result:
+def _result(result: RankedListing) -> wire.Result:
     why = {"similarity": result.similarity, **result.factors} if result.factors else None
     return wire.Result(**msgspec.structs.asdict(listing_summary(result.photo)), score=result.score, why=why)
 

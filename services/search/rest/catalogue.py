@@ -115,7 +115,7 @@ async def query_photo(
 def _query_photo(
     resources: Resources, search: SearchService, token: str, *, size: int, conditions: CacheConditions
 ) -> Response[bytes]:
-    return query_photo_response(resources, search.photo_of(token), size, conditions=conditions)
+    return query_photo_response(resources, search.query_photo(token), size, conditions=conditions)
 
 
 @get(

@@ -14,9 +14,9 @@ from ml.copies.verdicts import SIMILAR_PROBABILITY, Verdict
 from services import wire
 from services.errors import LookalikeError
 from services.resources import Resources
+from services.search.query.keys import ListingKey
 from services.search.query.lookup import find_listing
-from services.search.query.parsing import LONGEST_LIST
-from services.search.query.tokens import ListingSubject
+from services.search.query.parsing import MAX_FILTER_VALUES
 from services.search.rest.openapi_examples import DUPLICATES
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService
@@ -73,9 +73,9 @@ def _similar(
 ) -> list[wire.Duplicate]:
     """Return other listings that are likely enough the same item; none where the model's scores are no likelihoods."""
     version = resources.live.current().generation.model_version
-    if score_map_of(resources, ListingSubject(listing_id), version) is None:
+    if score_map_of(resources, ListingKey(listing_id), version) is None:
         return []
-    fields = wire.SearchFields(k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[:LONGEST_LIST])
+    fields = wire.SearchFields(k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[:MAX_FILTER_VALUES])
     return [
         wire.Duplicate(one.photo.listing.id, one.photo.id, Verdict.SIMILAR, one.score)
         for one in search.by_listing(listing_id, fields).results

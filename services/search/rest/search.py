@@ -14,11 +14,9 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, SkipValidation
 
 from db.models import Role
-from ml.photos.crops import WHOLE_PHOTO
 from services import wire
 from services.errors import BadQuery, LookalikeError
-from services.search.query.defaults import plain_fields
-from services.search.query.parsing import query_of
+from services.search.query.parsing import parse_crop, plain_fields
 from services.search.rest.answers import classify_answer, search_answer
 from services.search.rest.openapi_bodies import BatchBody, ClassifyBody, RecommendBody, SearchBody, SimilarQuery
 from services.search.rest.openapi_examples import BATCH, CLASSIFY, SEARCH
@@ -78,7 +76,7 @@ class SearchController(Controller):
         if request.content_type[0] in (RequestEncodingType.JSON, ""):
             asked = converted(await request.json(), wire.StoredSearch, strict=True)
             pool = workers if _embeds(asked) else search_workers
-            return search_answer(await pool.run(search_service.stored, asked))
+            return search_answer(await pool.run(search_service.search, asked))
         raise ClientException(
             "Send multipart/form-data with an `image`, or application/json with a `listing_id`, a `photo_id`, "
             "a `query_token` or an `image_url`.",
@@ -106,7 +104,7 @@ class SearchController(Controller):
 
         async def answer(at: int) -> None:
             try:
-                answers[at].answer = search_answer(await workers.run(search_service.stored, asked[at]))
+                answers[at].answer = search_answer(await workers.run(search_service.search, asked[at]))
             except LookalikeError as error:
                 problem = problem_of(error)
                 answers[at].problem = wire.BatchProblem(
@@ -170,7 +168,7 @@ class SearchController(Controller):
     ) -> wire.Classification:
         """Return the likeliest categories of an uploaded photo."""
         form = converted(form_values(await request.form()), ClassifyForm, strict=False)
-        crop = WHOLE_PHOTO if form.crop is None else query_of(wire.SearchFields(crop=form.crop)).crop
+        crop = parse_crop(form.crop)
         content = await form.image.read()
         return classify_answer(await workers.run(search_service.classify, content, form.k, crop))
 

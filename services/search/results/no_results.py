@@ -1,4 +1,4 @@
-"""Why a search found nothing, and what to leave out so that it finds something."""
+"""Explains why a search found nothing, and which filters to drop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.search.query.parsing import Query
     from services.search.results.ranking_pool import RankedPool
 
-_PARTS: dict[str, tuple[str, ...]] = {
+_FILTER_FIELDS: dict[str, tuple[str, ...]] = {
     "category": ("categories",),
     "category_path": ("category_path",),
     "price": ("price_min", "price_max"),
@@ -25,31 +25,30 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "seller": ("sellers",),
     "exclude_seller": ("excluded_sellers",),
 }
-"""Of a filter, by the names that requests have for them: the fields that hold them."""
+"""Fields of `Filter` behind each filter of a request."""
 
-_SHOWN = 3
+_MAX_SUGGESTIONS = 3
 
 
-def why_empty(pool: RankedPool, query: Query, live: IndexSet) -> Empty:
-    """Return why nothing was found, and which part of the filter lets the most through when it is left out."""
-    matching = pool.searched.matching
+def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> Empty:
+    """Return why nothing was found, and the filters whose removal lets the most photos through."""
+    matching = pool.engine_result.matching
     if pool.best_similarity is not None:
-        detail = f"The best match has a score of {pool.best_similarity}, below min_score, {query.wishes.min_score}."
+        detail = f"The best match has a score of {pool.best_similarity}, below min_score, {query.ranking.min_score}."
         return Empty("all_below_min_score", detail, matching, pool.best_similarity)
-    return Empty("filter_matches_nothing", f"No photo passes the filter. {_remedy(query.where, live)}", matching)
+    return Empty("filter_matches_nothing", f"No photo passes the filters. {_suggestion(query.where, live)}", matching)
 
 
-def _remedy(where: Filter, live: IndexSet) -> str:
-    given = [name for name, fields in _PARTS.items() if _without(where, fields) != where]
-    if not given or Engine.FAISS not in live.opened:  # counting would cost a Qdrant server as much as searching
-        return f"Leave out a part of it: {', '.join(given)}." if given else "Exclude fewer listings."
+def _suggestion(where: Filter, live: IndexSet) -> str:
+    used = [name for name, fields in _FILTER_FIELDS.items() if _without(where, fields) != where]
+    if not used or Engine.FAISS not in live.opened:  # counting takes a Qdrant server as long as searching
+        return f"Drop one of: {', '.join(used)}." if used else "Exclude fewer listings."
     index = live.index(Engine.FAISS)
-    passing = {name: index.count(_without(where, _PARTS[name])) for name in given}
-    helpful = sorted((name for name in given if passing[name]), key=lambda name: -passing[name])[:_SHOWN]
+    passing = {name: index.count(_without(where, _FILTER_FIELDS[name])) for name in used}
+    helpful = sorted((name for name in used if passing[name]), key=lambda name: -passing[name])[:_MAX_SUGGESTIONS]
     if not helpful:
-        return f"Nor does one without any one of its parts: {', '.join(given)}. Leave out several."
-    told = ", ".join(f"{passing[name]:,} without `{name}`" for name in helpful)
-    return f"Leave out a part of it: {told} would."
+        return f"Dropping any single filter still matches nothing. Drop several of: {', '.join(used)}."
+    return " ".join(f"Without `{name}`, {passing[name]:,} would pass." for name in helpful)
 
 
 def _without(where: Filter, fields: tuple[str, ...]) -> Filter:

@@ -1,4 +1,4 @@
-"""Walking through the results of a search: what an answer is, and the pages that follow the first."""
+"""Pages of results: the page itself, and the pages that follow the first."""
 
 from __future__ import annotations
 
@@ -9,109 +9,122 @@ import msgspec
 
 from db.rows.payloads import payload_of
 from db.rows.search_rows import photos_with_listings
-from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, Conflict
+from services.search.query.frozen_results import FrozenResults
 from services.search.query.parsing import check_k, query_of
-from services.search.query.stages import StageTimes
-from services.search.query.tokens import Frozen, decode_cursor, encode, listing_hash, unpack_hashes
-from services.search.results.ranking import scored
-from services.search.results.ranking_pool import reference_of
+from services.search.query.stored_vectors import SourceOptions
+from services.search.query.tokens import decode_cursor, encode, listing_hash, split_hashes
+from services.search.results.ranking import score_candidates
+from services.search.results.ranking_pool import PoolRequest, reference_of
 from services.search.results.scores import score_map_of
 from services.search.retrieval.candidates import Candidate
+from services.search.stage_times import StageTimes
 from services.wire import Empty, SearchFields
 
 if TYPE_CHECKING:
     from services.resources import Resources
     from services.search.query.parsing import Query
-    from services.search.query.subjects import QuerySources
+    from services.search.query.sources import QuerySources
     from services.search.query.tokens import Cursor, SearchOrigin
-    from services.search.results.ranking import Ranked
-    from services.search.results.ranking_pool import Pools
-
+    from services.search.results.ranking import RankedListing
+    from services.search.results.ranking_pool import PoolRanker
 
 MAX_DEPTH = 500
-"""Listings that a walk by cursors leads to: the results that are frozen at its second page."""
+"""Listings that cursors lead to: the second page freezes the results down to this depth."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Results, best first, what they come from, and what leads on from them.
+class ResultPage:
+    """One page of results.
 
-    `beliefs`: the likeliest categories of what is asked by, with their probabilities.
+    Attributes:
+        results: best first.
+        origin: where the results came from.
+        took_ms: milliseconds by stage, and in `total`.
+        cursor: leads to the next page; None on the last one.
+        query_token: searches by the same source again.
+        category_probabilities: the likeliest categories of the source; only on the first page.
+        empty: why there are no results.
     """
 
-    results: tuple[Ranked, ...]
-    found: SearchOrigin
+    results: tuple[RankedListing, ...]
+    origin: SearchOrigin
     took_ms: dict[str, float]
     cursor: str | None = None
     query_token: str | None = None
-    beliefs: tuple[tuple[str, float], ...] = ()
+    category_probabilities: tuple[tuple[str, float], ...] = ()
     empty: Empty | None = None
 
 
 class Pager:
-    """Leads on from one page to the next. Safe to use from several threads."""
+    """Returns the pages after the first. Thread-safe."""
 
-    def __init__(self, resources: Resources, subjects: QuerySources, pools: Pools) -> None:
-        self._resources, self._subjects, self._pools = resources, subjects, pools
+    def __init__(self, resources: Resources, sources: QuerySources, ranker: PoolRanker) -> None:
+        self._resources, self._sources, self._ranker = resources, sources, ranker
 
-    def next_page(self, text: str, fields: SearchFields, *, also: object = ()) -> Answer:
-        """Return the results that follow those of an earlier answer, however the index has changed since.
+    def next_page(self, cursor_text: str, fields: SearchFields, *, source_fields: object = ()) -> ResultPage:
+        """Return the page that a cursor leads to, even if the index has changed since.
 
-        No listing comes twice. None is left out that was there all along, down to `MAX_DEPTH` listings: at the second
-        page their order is frozen, and travels with the cursor.
+        No listing appears twice. No listing that stays in the catalogue is missing, down to `MAX_DEPTH` listings: the
+        second page freezes their order, and the cursor carries it.
+
+        Args:
+            cursor_text: from the page before.
+            fields: of the request; only `k` may be set.
+            source_fields: the fields of the request that name a source; none may be set.
 
         Raises:
-            BadQuery: the cursor is none of ours, or something is given besides it that it holds already.
-            Conflict: the model was changed since the first page.
-            Overloaded, Unavailable: as `by_photo`.
+            BadQuery: the cursor is not valid, or the request sets a field that the cursor already holds.
+            Conflict: the model has changed since the first page.
+            Overloaded, ServiceUnavailable: see `SearchService.by_photo`.
         """
-        if also or msgspec.structs.replace(fields, k=10, cursor=None) != SearchFields():
-            raise BadQuery("cursor", "holds the whole query: give nothing besides it but `k`")
+        if source_fields or msgspec.structs.replace(fields, k=10, cursor=None) != SearchFields():
+            raise BadQuery("cursor", "already holds the whole query; send only `k` with it")
         check_k(fields.k)
-        stages = StageTimes(self._resources.settings.request_timeout_s)
-        cursor = decode_cursor(text)
+        times = StageTimes(self._resources.settings.request_timeout_s)
+        cursor = decode_cursor(cursor_text)
         query = query_of(msgspec.structs.replace(cursor.fields, k=fields.k))
-        rest = Frozen.unpacked(cursor.rest) if cursor.rest else self._freeze(cursor, query, stages)
-        with stages.of("rows"):
-            shown, rest = self._take(rest, query, cursor)
-        following = msgspec.structs.replace(cursor, seen=b"", rest=rest.packed()) if len(rest.photo_ids) else None
-        return Answer(
-            tuple(shown),
-            cursor.found,
-            stages.took_ms(),
+        frozen = FrozenResults.unpacked(cursor.frozen) if cursor.frozen else self._freeze(cursor, query, times)
+        with times.stage("rows"):
+            results, frozen = self._take(frozen, query, cursor)
+        has_more = len(frozen.photo_ids) > 0
+        following = msgspec.structs.replace(cursor, seen=b"", frozen=frozen.packed()) if has_more else None
+        return ResultPage(
+            tuple(results),
+            cursor.origin,
+            times.took_ms(),
             cursor=encode(following) if following else None,
-            query_token=encode(cursor.subject),
-            empty=None if shown else Empty("end", "There are no more results."),
+            query_token=encode(cursor.source_key),
+            empty=None if results else Empty("end", "There are no more results."),
         )
 
-    def _freeze(self, cursor: Cursor, query: Query, stages: StageTimes) -> Frozen:
-        """Return what follows the first page, in order, down to `MAX_DEPTH` listings.
+    def _freeze(self, cursor: Cursor, query: Query, times: StageTimes) -> FrozenResults:
+        """Search again, and return the results after the first page, in order, down to `MAX_DEPTH` listings.
 
         Raises:
-            Conflict: the model was changed since the first page.
+            Conflict: the model has changed since the first page.
         """
         live = self._resources.live.current()
         version = live.generation.model_version
-        if version != cursor.found.model_version:
-            raise Conflict("The model was changed since the first page. Search again from the start.")
-        with stages.of("embed"):
-            subject = self._subjects.of_key(cursor.subject, WHOLE_PHOTO, version)
-        score_map = score_map_of(self._resources, subject.key, version)
-        pool = self._pools.ranked(live, subject, query, count=MAX_DEPTH, score_map=score_map, stages=stages)
-        seen = unpack_hashes(cursor.seen)
+        if version != cursor.origin.model_version:
+            raise Conflict("The model has changed since the first page. Search again from the start.")
+        with times.stage("embed"):
+            source = self._sources.from_key(cursor.source_key, SourceOptions(version, times))
+        score_map = score_map_of(self._resources, source.key, version)
+        pool = self._ranker.rank(live, PoolRequest(source, query, MAX_DEPTH, score_map), times)
+        seen = split_hashes(cursor.seen)
         following = [one for one in pool.results if listing_hash(one.photo.listing.id) not in seen]
         following = following[: MAX_DEPTH - len(seen)]
-        return Frozen.of([(one.photo.id, one.cosine) for one in following])
+        return FrozenResults.of([(one.photo.id, one.cosine) for one in following])
 
-    def _take(self, rest: Frozen, query: Query, cursor: Cursor) -> tuple[list[Ranked], Frozen]:
-        """Return the next `k` results that are still there and still pass the filter, and what comes after them."""
-        score_map = score_map_of(self._resources, cursor.subject, cursor.found.model_version)
-        reference = reference_of(query.wishes)
-        shown: list[Ranked] = []
-        while len(shown) < query.k and len(rest.photo_ids):
-            wanted = query.k - len(shown)
-            photo_ids, cosines = rest.photo_ids[:wanted].tolist(), rest.cosines[:wanted].tolist()
+    def _take(self, frozen: FrozenResults, query: Query, cursor: Cursor) -> tuple[list[RankedListing], FrozenResults]:
+        """Return the next `k` results that still exist and pass the filter, and the frozen results after them."""
+        score_map = score_map_of(self._resources, cursor.source_key, cursor.origin.model_version)
+        reference = reference_of(query.ranking)
+        results: list[RankedListing] = []
+        while len(results) < query.k and len(frozen.photo_ids):
+            count = query.k - len(results)
+            photo_ids, cosines = frozen.photo_ids[:count].tolist(), frozen.cosines[:count].tolist()
             with self._resources.database.read() as session:
                 photos = photos_with_listings(session, photo_ids)
             passing = [
@@ -119,6 +132,6 @@ class Pager:
                 for photo_id, cosine in zip(photo_ids, cosines, strict=True)
                 if photo_id in photos and query.where.matches(payload_of(photos[photo_id].listing))
             ]
-            shown += scored(passing, query.wishes, reference=reference, score_map=score_map)
-            rest = rest.after(wanted)
-        return shown, rest
+            results += score_candidates(passing, query.ranking, reference=reference, score_map=score_map)
+            frozen = frozen.after(count)
+        return results, frozen

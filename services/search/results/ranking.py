@@ -1,4 +1,4 @@
-"""From hits on photos to ranked listings: one result per listing, its score, and the order. Pure."""
+"""Scores candidates and orders them. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.vectors.keys import location_key
+from services.search.results.scores import displayed_scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +25,18 @@ if TYPE_CHECKING:
 
 
 RECENCY_HALF_LIFE_DAYS = 30.0
-"""Age at which a listing has lost half of what recency can give: a listing is mostly sold, or renewed, in a month."""
+"""Age at which recency is worth half: most listings are sold or renewed within a month."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """A result: `score` in [0, 1] is the similarity times the factors; `similarity` is what `shown_scores` says."""
+class RankedListing:
+    """A listing in the results, represented by its photo nearest to the query.
+
+    Attributes:
+        similarity: the displayed score of the cosine, in [0, 1].
+        factors: by name, in [0, 1]; see `factors`.
+        score: the similarity times the factors, in [0, 1].
+    """
 
     photo: PhotoWithListing
     cosine: float
@@ -40,7 +47,12 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the price and place of results are compared with, and when `now` is (aware); a currency of None is any."""
+    """What the price, place and age of results are compared with.
+
+    Attributes:
+        currency: ISO 4217 code; None means any.
+        now: timezone-aware.
+    """
 
     price: float | None
     currency: str | None
@@ -48,33 +60,22 @@ class Reference:
     now: datetime
 
 
-def shown_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[float]:
-    """Return the scores, in [0, 1], that are shown for cosines in [-1, 1].
-
-    With a score map they are the probabilities that the two show the same item, with the six decimals that keep cosines
-    apart on it. Without, they are the cosines themselves, cut to 0..1: 1 is the same picture.
-    """
-    if score_map is None:
-        return [round(min(max(cosine, 0.0), 1.0), 4) for cosine in cosines]
-    return [round(probability, 6) for probability in score_map(cosines).tolist()]
-
-
-def factors(listing: ListingFields, reference: Reference, wishes: RankingOptions) -> dict[str, float]:
-    """Return, for each weight w above 0, the factor that a listing's score is multiplied by: 1 - w (1 - n).
+def factors(listing: ListingFields, reference: Reference, options: RankingOptions) -> dict[str, float]:
+    """Return the factors of a listing's score: 1 - w (1 - n) for each weight w above 0.
 
     The nearness n, in [0, 1], is
 
-    - price: the smaller price by the larger, p / q: a price off by a factor of two is half as near, either way;
-      0 without a price, or with one in another currency;
-    - place: of the comma-separated parts of both places, the share that is common (Jaccard's index);
+    - price: the smaller price divided by the larger, so half or twice the price is half as near; 0 without a price or
+      with one in another currency;
+    - place: the share of common comma-separated parts of both places (Jaccard index);
     - recency: 2^(-age / 30 days).
     """
-    near = {
-        "price": (wishes.price_weight, _price_nearness(listing, reference)),
-        "place": (wishes.place_weight, _place_nearness(listing, reference)),
-        "recency": (wishes.recency_weight, _recency(listing, reference)),
+    weighted = {
+        "price": (options.price_weight, _price_nearness(listing, reference)),
+        "place": (options.place_weight, _place_nearness(listing, reference)),
+        "recency": (options.recency_weight, _recency(listing, reference)),
     }
-    return {name: round(1 - weight * (1 - nearness), 4) for name, (weight, nearness) in near.items() if weight > 0}
+    return {name: round(1 - weight * (1 - nearness), 4) for name, (weight, nearness) in weighted.items() if weight > 0}
 
 
 def _price_nearness(listing: ListingFields, reference: Reference) -> float:
@@ -97,68 +98,68 @@ def _recency(listing: ListingFields, reference: Reference) -> float:
     return float(2 ** (-max(0.0, age_days) / RECENCY_HALF_LIFE_DAYS))
 
 
-def ranked(
-    candidates: Sequence[Candidate], wishes: RankingOptions, *, reference: Reference, score_map: ScoreMap | None
-) -> list[Ranked]:
-    """Return the candidates with their scores, best first; those below `min_score` are left out."""
-    results = scored(candidates, wishes, reference=reference, score_map=score_map)
-    shown = [result for result in results if result.similarity >= wishes.min_score]
-    if not wishes.weighs:
-        return shown  # candidates are in order, which rounded scores would not keep
+def rank_candidates(
+    candidates: Sequence[Candidate], options: RankingOptions, *, reference: Reference, score_map: ScoreMap | None
+) -> list[RankedListing]:
+    """Score the candidates, drop those below `min_score`, and return the rest, best first."""
+    results = score_candidates(candidates, options, reference=reference, score_map=score_map)
+    shown = [result for result in results if result.similarity >= options.min_score]
+    if not options.is_weighted:
+        return shown  # the candidates are in order; sorting by rounded scores would create ties
     return sorted(shown, key=lambda result: (-result.score, result.photo.id))
 
 
-def scored(
-    candidates: Sequence[Candidate], wishes: RankingOptions, *, reference: Reference, score_map: ScoreMap | None
-) -> list[Ranked]:
-    """Return the candidates, in their order, with their scores."""
-    similarities = shown_scores([candidate.cosine for candidate in candidates], score_map)
+def score_candidates(
+    candidates: Sequence[Candidate], options: RankingOptions, *, reference: Reference, score_map: ScoreMap | None
+) -> list[RankedListing]:
+    """Score the candidates, and return them in their order."""
+    similarities = displayed_scores([candidate.cosine for candidate in candidates], score_map)
     return [
-        _ranked(candidate, similarity, wishes, reference)
+        _score(candidate, similarity, options, reference)
         for candidate, similarity in zip(candidates, similarities, strict=True)
     ]
 
 
-def _ranked(candidate: Candidate, similarity: float, wishes: RankingOptions, reference: Reference) -> Ranked:
-    found = factors(candidate.photo.listing, reference, wishes) if wishes.weighs else {}
-    score = similarity * float(np.prod(list(found.values()))) if found else similarity
-    return Ranked(candidate.photo, candidate.cosine, similarity, round(score, 6), found)
+def _score(candidate: Candidate, similarity: float, options: RankingOptions, reference: Reference) -> RankedListing:
+    by_name = factors(candidate.photo.listing, reference, options) if options.is_weighted else {}
+    score = similarity * float(np.prod(list(by_name.values()))) if by_name else similarity
+    return RankedListing(candidate.photo, candidate.cosine, similarity, round(score, 6), by_name)
 
 
-def diversified(relevance: NDArray[np.float64], vectors: NDArray[np.float32], diversity: float) -> list[int]:
-    """Return the rows in the order of maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
+def diverse_order(relevance: NDArray[np.float64], vectors: NDArray[np.float32], diversity: float) -> list[int]:
+    """Order rows by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998), and return their indices.
 
-    Each next row is the one with the greatest (1 - diversity) relevance - diversity (greatest cosine to those before).
+    The next row maximises (1 - diversity) * relevance - diversity * (highest cosine to a row already chosen).
 
     Args:
         relevance: shape (n,), in [0, 1].
         vectors: unit length, shape (n, d).
-        diversity: in [0, 1]: 0 is the order of relevance.
+        diversity: in [0, 1]; 0 keeps the order of relevance.
     """
-    left = np.ones(len(relevance), dtype=bool)
+    remaining = np.ones(len(relevance), dtype=bool)
     nearest = np.zeros(len(relevance))
     order = []
     for _ in range(len(relevance)):
-        gain = np.where(left, (1 - diversity) * relevance - diversity * nearest, -inf)
+        gain = np.where(remaining, (1 - diversity) * relevance - diversity * nearest, -inf)
         row = int(np.argmax(gain))
         order.append(row)
-        left[row] = False
+        remaining[row] = False
         nearest = np.maximum(nearest, vectors @ vectors[row])
     return order
 
 
-def disliked_last(
+def order_by_best_score(
     candidates: Sequence[Candidate], vectors: NDArray[np.float32], negatives: NDArray[np.float32]
 ) -> list[Candidate]:
-    """Return the candidates in the order of Qdrant's recommend strategy `best_score`.
+    """Order candidates by Qdrant's recommend strategy `best_score`.
 
-    Who is nearer to something liked than to anything disliked comes by that cosine; behind them come the others, the
-    nearest to something disliked last (https://qdrant.tech/documentation/concepts/explore/, "Best score strategy").
+    Candidates nearer to a liked vector than to any disliked one come first, by that cosine. The others follow, those
+    nearest to a disliked vector last (https://qdrant.tech/documentation/concepts/explore/, "Best score strategy").
 
     Args:
-        candidates: by the cosine to the nearest of what was liked.
-        vectors: theirs, shape (n, d).
-        negatives: what was disliked, shape (m, d), m at least 1.
+        candidates: with the cosine to the nearest liked vector.
+        vectors: of the candidates, shape (n, d).
+        negatives: the disliked vectors, shape (m, d), m at least 1.
     """
     disliked = (vectors @ negatives.T).max(axis=1)
     liked = np.array([candidate.cosine for candidate in candidates])
@@ -166,18 +167,18 @@ def disliked_last(
     return [candidates[row] for row in np.argsort(-worth, kind="stable")]
 
 
-def believed_categories(
-    beliefs: Sequence[tuple[str, float]], *, mass: float = 0.9, at_most: int = 3
+def likely_categories(
+    probabilities: Sequence[tuple[str, float]], *, mass: float = 0.9, max_count: int = 3
 ) -> tuple[str, ...] | None:
-    """Return the fewest categories that together have a probability of `mass`; None where it takes more than `at_most`.
+    """Return the fewest categories whose probabilities add up to `mass`; None if that takes more than `max_count`.
 
     Args:
-        beliefs: categories with their probabilities, in any order.
+        probabilities: categories with their probabilities, in any order.
         mass: in (0, 1].
-        at_most: categories.
+        max_count: limit on the categories.
     """
     total, chosen = 0.0, []
-    for category, probability in sorted(beliefs, key=lambda belief: -belief[1])[:at_most]:
+    for category, probability in sorted(probabilities, key=lambda one: -one[1])[:max_count]:
         chosen.append(category)
         total += probability
         if total >= mass:

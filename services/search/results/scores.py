@@ -1,4 +1,4 @@
-"""What the scores of a search are read by."""
+"""Maps cosine similarity to the displayed score."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import logging
 from typing import TYPE_CHECKING
 
 from services.errors import ModelUnusable
-from services.search.query.tokens import TasteSubject
+from services.search.query.keys import RecommendationKey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ml.bundle.score_map import ScoreMap
     from services.resources import Resources
-    from services.search.query.tokens import QuerySourceKey
+    from services.search.query.keys import QuerySourceKey
 
 log = logging.getLogger(__name__)
 
 
-def score_map_of(resources: Resources, subject: QuerySourceKey, model_version: str) -> ScoreMap | None:
-    """Return what the model's scores are read by; None, so that cosines are shown, where it has none.
+def score_map_of(resources: Resources, source_key: QuerySourceKey, model_version: str) -> ScoreMap | None:
+    """Return the model's score map; None if cosines are displayed.
 
-    A mean of several vectors is not one photo's: nothing was measured of its cosines. Searches by stored vectors
-    need nothing else of the model, so they are answered even when its bundle is gone.
+    A score map is measured on single photos, so it does not fit the mean vector of a recommendation. Searches by
+    stored vectors work without the model's bundle: if it is gone, cosines are displayed.
     """
-    if isinstance(subject, TasteSubject) and subject.strategy == "average":
+    if isinstance(source_key, RecommendationKey) and source_key.strategy == "average":
         return None
     try:
         calibration = resources.embedder_for(model_version).bundle.calibration
@@ -30,3 +32,14 @@ def score_map_of(resources: Resources, subject: QuerySourceKey, model_version: s
         log.warning("scores are shown as cosines: %s", error)
         return None
     return calibration.score_map if calibration else None
+
+
+def displayed_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[float]:
+    """Return the displayed scores, in [0, 1], of cosines in [-1, 1].
+
+    With a score map they are probabilities that the two photos show the same item, rounded to the six decimals that
+    keep different cosines apart. Without one they are the cosines, clipped to 0..1; 1 is the same picture.
+    """
+    if score_map is None:
+        return [round(min(max(cosine, 0.0), 1.0), 4) for cosine in cosines]
+    return [round(probability, 6) for probability in score_map(cosines).tolist()]

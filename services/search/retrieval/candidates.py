@@ -1,4 +1,4 @@
-"""From vectors to candidates: fetch photos until they make up the listings wanted, and read those from the truth."""
+"""From query vectors to candidates: fetches photos until they make up enough listings, and reads those from SQL."""
 
 from __future__ import annotations
 
@@ -8,47 +8,52 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from db.rows.payloads import payload_of
-from db.rows.search_rows import photos_with_listings
 from db.vectors.base import NO_FILTER, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from db.rows.search_rows import PhotoWithListing
-    from db.session import Database
     from db.vectors.base import Filter, Vector
 
-
 _PHOTOS_PER_LISTING = 2
-"""Photos fetched per listing wanted, at first; where listings have more, the fetch is repeated with twice as many."""
+"""Photos fetched at first for each listing needed; doubled as long as the photos make up too few listings."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Candidates, nearest first; `is_all` when nothing else passes the filter."""
+class Candidate:
+    """A listing, represented by its photo nearest to the query, with the cosine of the two."""
+
+    photo: PhotoWithListing
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatePool:
+    """Candidates, nearest first; `is_complete` when no further listing matches the filter."""
 
     candidates: list[Candidate]
-    is_all: bool
+    is_complete: bool
 
 
 def find_candidates(
-    database: Database,
     search: Callable[[Sequence[Vector], int], Sequence[Sequence[Hit]]],
+    read_photos: Callable[[Sequence[int]], Mapping[int, PhotoWithListing]],
     vectors: Sequence[Vector],
     *,
     count: int,
     where: Filter,
-) -> Pool:
-    """Return `count` listings or more with the photos nearest to any of the vectors; fewer where no more match.
+) -> CandidatePool:
+    """Return `count` listings or more with the photos nearest to any of the vectors; fewer if no more match.
 
-    An index is a moment behind the truth. What the truth no longer has, or no longer satisfies the filter, is left
-    out, and others take its place.
+    An index lags a moment behind the database. Photos that were deleted or no longer match the filter are dropped, and
+    others take their place.
 
     Args:
-        database: the truth.
-        search: returns, for each vector, the nearest photos that pass the filter, as many as asked for.
-        vectors: of the query.
-        count: listings wanted.
+        search: returns, for each vector, the given number of nearest photos that match the filter.
+        read_photos: reads photos with their listings from the database, by id.
+        vectors: the query vectors.
+        count: listings needed.
         where: the filter.
 
     Raises:
@@ -56,48 +61,40 @@ def find_candidates(
     """
     fetch = count * _PHOTOS_PER_LISTING
     while True:
-        found = search(vectors, fetch)
-        candidates = _candidates(database, settled(found, fetch), where)
-        is_all = all(len(hits) < fetch for hits in found)
-        if len(candidates) >= count or is_all:
-            return Pool(candidates, is_all)
+        hits = search(vectors, fetch)
+        certain = settled(hits, fetch)
+        nearest = best_per_listing(certain, read_photos([hit.photo_id for hit in certain]))
+        candidates = _matching(nearest, where)
+        is_complete = all(len(of_vector) < fetch for of_vector in hits)
+        if len(candidates) >= count or is_complete:
+            return CandidatePool(candidates, is_complete)
         fetch *= 2
 
 
-def _candidates(database: Database, hits: Sequence[Hit], where: Filter) -> list[Candidate]:
-    with database.read() as session:
-        photos = photos_with_listings(session, [hit.photo_id for hit in hits])
-    candidates = best_per_listing(hits, photos)
+def _matching(candidates: Sequence[Candidate], where: Filter) -> list[Candidate]:
     others = [one for one in candidates if one.photo.listing.id not in where.excluded_listing_ids]
     if replace(where, excluded_listing_ids=frozenset()) == NO_FILTER:
-        return others  # without payloads: a dozen strings for each hit, which took 0.3 ms
+        return others  # skips building the payloads, a dozen strings for each hit, which took 0.3 ms
     return [one for one in others if where.matches(payload_of(one.photo.listing))]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A listing found, by its photo that is nearest to the query, with the cosine of the two."""
-
-    photo: PhotoWithListing
-    cosine: float
-
-
 def merge(hits: Iterable[Hit]) -> list[Hit]:
-    """Return each photo once, with its best score, best first, equal scores by ascending photo id."""
+    """Return each photo once with its best score, best first, ties by ascending photo id."""
     best: dict[int, float] = {}
     for hit in hits:
         best[hit.photo_id] = max(hit.score, best.get(hit.photo_id, hit.score))
     return sorted((Hit(*found) for found in best.items()), key=lambda hit: (-hit.score, hit.photo_id))
 
 
-def settled(found: Sequence[Sequence[Hit]], fetched: int) -> list[Hit]:
-    """Return those of the hits, merged, that no photo which was not fetched can come before.
+def settled(hits: Sequence[Sequence[Hit]], fetched: int) -> list[Hit]:
+    """Merge the hits, and keep those that no unfetched photo can precede.
 
     Args:
-        found: for each vector of the query, its `fetched` nearest photos, best first; fewer where there are no more.
+        hits: for each query vector, its `fetched` nearest photos, best first; fewer if no more match.
+        fetched: number of photos fetched for each vector.
     """
-    horizon = max((hits[-1].score for hits in found if len(hits) >= fetched), default=-inf)
-    return [hit for hit in merge(chain.from_iterable(found)) if hit.score >= horizon]
+    horizon = max((of_vector[-1].score for of_vector in hits if len(of_vector) >= fetched), default=-inf)
+    return [hit for hit in merge(chain.from_iterable(hits)) if hit.score >= horizon]
 
 
 def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, PhotoWithListing]) -> list[Candidate]:
@@ -105,7 +102,7 @@ def best_per_listing(hits: Iterable[Hit], photos: Mapping[int, PhotoWithListing]
 
     Args:
         hits: best first.
-        photos: what the hits are; those that are not in it (deleted meanwhile) are left out.
+        photos: the photos of the hits; a hit without one, deleted meanwhile, is dropped.
     """
     best: dict[str, Candidate] = {}
     for hit in hits:

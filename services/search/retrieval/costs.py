@@ -1,4 +1,4 @@
-"""What each plan costs: thought at first, then measured from the searches that are answered."""
+"""Expected cost of each plan: estimated at first, then measured on the searches that are answered."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from services.search.retrieval.planner import SearchPlan
 
-_WEIGHT = 0.1
-"""Of the newest search in the running mean: ten searches make most of it."""
+_NEWEST_WEIGHT = 0.1
+"""Weight of the newest search in the running mean: ten searches make up most of it."""
 
-_OUTLIER = 4.0
-"""A search counts for at most so many times the mean: one that waited for the processor says little of its plan."""
+_MAX_RATIO = 4.0
+"""A search counts as at most this many times the mean: one that waited for the processor says little about its plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """Milliseconds of a search: `base`, and `per_thousand` for each thousand photos that pass the filter.
+    """Milliseconds of a search.
 
-    `per_million` is for each million photos in the index, whatever passes.
+    Attributes:
+        base: for any search.
+        per_thousand: for each thousand photos that match the filter.
+        per_million: for each million photos in the index, whether they match or not.
     """
 
     base: float
@@ -28,7 +31,7 @@ class CostEstimate:
     per_million: float = 0.0
 
     def ms(self, *, size: int, matching: int) -> float:
-        """Return the milliseconds among `size` photos of which `matching` pass."""
+        """Return the milliseconds of a search among `size` photos, `matching` of which match the filter."""
         return self.base + self.per_thousand * matching / 1e3 + self.per_million * size / 1e6
 
 
@@ -39,21 +42,21 @@ ESTIMATES = {
     "qdrant hnsw": CostEstimate(1.0, per_million=3.0),
     "qdrant acorn": CostEstimate(0.5, per_thousand=1.0),
 }
-"""For 256 dimensions, by `lookalike bench search --count 100000`. They only decide until a plan was measured."""
+"""For 256 dimensions, by `lookalike bench search --count 100000`. Used until a plan is measured."""
 
 
 class MeasuredCosts:
-    """Running means of what searches took, for each plan and power of two of photos that passed. Safe for threads."""
+    """Running mean of search times for each plan and each power of two of matching photos. Thread-safe."""
 
     def __init__(self) -> None:
         self._mean_ms: dict[tuple[str, int], float] = {}
         self._lock = threading.Lock()
 
     def record(self, plan: SearchPlan, *, size: int, matching: int, ms: float) -> None:
-        """Take note of a search of one vector."""
+        """Add the time of a search by one vector."""
         with self._lock:
             before = self.expected_ms(plan, size=size, matching=matching)
-            after = before + _WEIGHT * (min(ms, _OUTLIER * before) - before)
+            after = before + _NEWEST_WEIGHT * (min(ms, _MAX_RATIO * before) - before)
             self._mean_ms[plan.name, matching.bit_length()] = after
 
     def expected_ms(self, plan: SearchPlan, *, size: int, matching: int) -> float:

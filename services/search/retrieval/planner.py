@@ -1,7 +1,7 @@
-"""Which index answers a search, and how it searches. Pure: what it decides by is measured and handed in.
+"""Chooses the engine and the plan that answer a search. Pure: costs and counts are passed in.
 
-A plan is cheap or dear by how many photos pass the filter. Comparing with each of them (exact) costs in proportion;
-lists (IVF) and a graph (HNSW) cost about the same whatever passes, and find fewer of the true neighbours the fewer do.
+The cost of a plan depends on how many photos match the filter. An exact plan compares with each of them, so its cost is
+proportional; lists (IVF) and a graph (HNSW) cost about the same for any filter, but lose recall as the filter narrows.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _FEW_EXCLUSIONS = 100
-"""Excluded listings up to which a filter is as good as without them."""
+"""Up to this many excluded listings a filter counts as open."""
 
 _MOSTLY_OPEN = 0.5
-"""Share that must pass a filter for the plain graph: with 20 % in one look-alike category it found 0.83 of the true
-neighbours, ACORN and comparing with each all of them (100,000 vectors, `lookalike bench search`)."""
+"""Least share of matching photos for the plain graph: at 20 % in one look-alike category its recall was 0.83, that of
+ACORN and of an exact search 1.0 (100,000 vectors, `lookalike bench search`)."""
 
 _NARROWEST = -3
-"""Filters that let through less than one photo in a thousand (10^-3) are of one shape."""
+"""Filters that fewer than one photo in a thousand (10^-3) match share one shape."""
 
 _ENGINES = (Engine.FAISS, Engine.QDRANT)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """One way to search.
+    """One way to search an index.
 
     Attributes:
-        name: how it is called in answers, metrics and the record of recall.
-        engine: whose index.
-        exact: compares with every photo that passes the filter.
-        acorn: walks the graph through photos that the filter leaves out (see `VectorIndex.search`).
+        name: its name in answers, metrics and recall records.
+        engine: the engine that runs it.
+        exact: compares with every photo that matches the filter.
+        acorn: walks the graph also through photos that do not match the filter (see `VectorIndex.search`).
     """
 
     name: str
@@ -56,111 +56,114 @@ PLANS = {plan.name: plan for plan in (FAISS_EXACT, FAISS_IVF, QDRANT_EXACT, QDRA
 
 
 class Costs(Protocol):
-    """What plans are known, or thought, to cost."""
+    """Expected costs of the plans."""
 
     def expected_ms(self, plan: SearchPlan, *, size: int, matching: int) -> float:
-        """Return the milliseconds that a search takes among `size` photos of which `matching` pass the filter."""
+        """Return the expected milliseconds of a search among `size` photos, `matching` of which match the filter."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a plan is chosen by.
+    """The facts that decide which plan answers.
 
     Attributes:
-        asked: what the request asks for; `auto` leaves it to the setting.
-        setting: what the installation prefers; `auto` leaves it to us.
-        kinds: of each engine that is open in this process, how its index searches: `exact`, `ivf` or `hnsw`.
+        requested: the engine that the request names; `auto` leaves it to the setting.
+        setting: the engine that the installation prefers; `auto` leaves it to the costs.
+        kinds: how the index of each open engine searches: `exact`, `ivf` or `hnsw`.
         size: photos in the index.
-        matching: of them, those that pass the filter; None where nobody has counted.
+        matching: photos that match the filter; None if they were not counted.
         where: the filter.
-        below_mark: names of the plans that find too few of the true neighbours under filters of this shape.
+        low_recall_plans: names of the plans whose recall is too low under filters of this shape.
     """
 
-    asked: Engine
+    requested: Engine
     setting: Engine
     kinds: Mapping[Engine, str]
     size: int
     matching: int | None
     where: Filter = NO_FILTER
-    below_mark: Collection[str] = field(default_factory=frozenset)
+    low_recall_plans: Collection[str] = field(default_factory=frozenset)
 
     @property
-    def passing(self) -> int:
-        """Photos that pass the filter; a tenth where nobody has counted."""
+    def matching_or_guess(self) -> int:
+        """Photos that match the filter; a tenth of all if they were not counted."""
         return self.size // 10 if self.matching is None else self.matching
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PlanChoice:
     """A plan, and why it was chosen."""
 
     plan: SearchPlan
     reason: str
 
 
-def choices(situation: Situation, costs: Costs) -> list[Choice]:
-    """Return the plans that can answer, the best first; the next engine's serves where that one's fails.
+def rank_plans(situation: Situation, costs: Costs) -> list[PlanChoice]:
+    """Return one plan for each open engine, best first; each is the fallback of the one before.
 
-    One plan for each open engine. The engine is the one that is asked for, or set; else the one whose plan is cheapest.
+    The engine that is requested or set comes first; if both are `auto`, the one with the cheapest plan.
     """
-    found = [_best_of(engine, situation, costs) for engine in _ENGINES if engine in situation.kinds]
-    wanted = situation.setting if situation.asked == Engine.AUTO else situation.asked
-    if wanted == Engine.AUTO:
-        return [choice for _, choice in sorted(found, key=lambda one: one[0])]
-    return [choice for _, choice in sorted(found, key=lambda one: one[1].plan.engine != wanted)]
+    best = [_best_plan(engine, situation, costs) for engine in _ENGINES if engine in situation.kinds]
+    preferred = situation.setting if situation.requested == Engine.AUTO else situation.requested
+    if preferred == Engine.AUTO:
+        return [choice for _, choice in sorted(best, key=lambda one: one[0])]
+    return [choice for _, choice in sorted(best, key=lambda one: one[1].plan.engine != preferred)]
 
 
-def _best_of(engine: Engine, situation: Situation, costs: Costs) -> tuple[float, Choice]:
-    """Return the engine's cheapest plan among those that find enough, with its expected milliseconds."""
-    possible = _possible(engine, situation)
-    kept = [plan for plan in possible if plan.exact or plan.name not in situation.below_mark]
+def _best_plan(engine: Engine, situation: Situation, costs: Costs) -> tuple[float, PlanChoice]:
+    """Return the expected milliseconds and the choice of the engine's cheapest plan with enough recall."""
+    possible = _possible_plans(engine, situation)
+    accepted = [plan for plan in possible if plan.exact or plan.name not in situation.low_recall_plans]
     priced = [
-        (costs.expected_ms(plan, size=situation.size, matching=situation.passing), rank, plan)
-        for rank, plan in enumerate(kept)
+        (costs.expected_ms(plan, size=situation.size, matching=situation.matching_or_guess), rank, plan)
+        for rank, plan in enumerate(accepted)
     ]
     expected, _, best = min(priced)
-    left = [plan.name for plan in possible if plan not in kept]
-    return expected, Choice(best, _reason(best, expected, situation, left))
+    rejected = [plan.name for plan in possible if plan not in accepted]
+    return expected, PlanChoice(best, _reason(best, expected, situation, rejected))
 
 
-def _possible(engine: Engine, situation: Situation) -> list[SearchPlan]:
-    """Return the engine's plans, the exact one first: of two that cost the same, it is the better."""
+def _possible_plans(engine: Engine, situation: Situation) -> list[SearchPlan]:
+    """Return the engine's plans, the exact one first: it wins a tie in cost."""
     kind = situation.kinds[engine]
     if engine == Engine.FAISS:
         return [FAISS_EXACT] if kind == "exact" else [FAISS_EXACT, FAISS_IVF]
     if kind == "exact":
         return [QDRANT_EXACT]
-    if is_open(situation.where) or situation.passing > _MOSTLY_OPEN * situation.size:
+    if is_open(situation.where) or situation.matching_or_guess > _MOSTLY_OPEN * situation.size:
         return [QDRANT_EXACT, QDRANT_HNSW]
     return [QDRANT_EXACT, QDRANT_ACORN]
 
 
-def _reason(plan: SearchPlan, expected_ms: float, situation: Situation, left: list[str]) -> str:
-    of = f"{situation.matching:,} of {situation.size:,}" if situation.matching is not None else f"of {situation.size:,}"
-    reason = f"{of} photos pass the filter; about {expected_ms:.1f} ms"
-    if plan.engine in (situation.asked, situation.setting):
-        reason += f"; {plan.engine} is {'asked for' if plan.engine == situation.asked else 'set'}"
-    return reason + "".join(f"; {name} finds too little here" for name in left)
+def _reason(plan: SearchPlan, expected_ms: float, situation: Situation, rejected: list[str]) -> str:
+    if situation.matching is None:
+        photos = f"{situation.size:,} photos, matches not counted"
+    else:
+        photos = f"{situation.matching:,} of {situation.size:,} photos pass the filter"
+    reason = f"{photos}; about {expected_ms:.1f} ms"
+    if plan.engine in (situation.requested, situation.setting):
+        reason += f"; {plan.engine} is {'requested' if plan.engine == situation.requested else 'set as the default'}"
+    return reason + "".join(f"; {name} has too little recall here" for name in rejected)
 
 
 def is_open(where: Filter) -> bool:
-    """Say whether a filter keeps all but a few excluded listings."""
-    return not _fields(where)
+    """Whether a filter lets through everything but a few excluded listings."""
+    return not _filtered_fields(where)
 
 
-def shape_of(where: Filter, *, size: int, matching: int | None) -> str:
-    """Return the filter's shape, by which recall is kept: its fields, and to a power of ten how much passes.
+def filter_shape(where: Filter, *, size: int, matching: int | None) -> str:
+    """Return the shape of a filter, by which recall is recorded: its fields, and its selectivity as a power of ten.
 
-    No value of the filter is in it.
+    It holds no value of the filter.
     """
-    fields = _fields(where)
+    fields = _filtered_fields(where)
     if not fields:
         return "none"
-    return f"{' and '.join(fields)}, {_share(size, matching)}"
+    return f"{' and '.join(fields)}, {_selectivity(size, matching)}"
 
 
-def _fields(where: Filter) -> list[str]:
+def _filtered_fields(where: Filter) -> list[str]:
     is_set = {
         "category": bool(where.categories or where.category_path is not None),
         "price": where.price_min is not None or where.price_max is not None,
@@ -170,10 +173,10 @@ def _fields(where: Filter) -> list[str]:
         "seller": bool(where.sellers or where.excluded_sellers),
         "exclusions": len(where.excluded_listing_ids) > _FEW_EXCLUSIONS,
     }
-    return [name for name, given in is_set.items() if given]
+    return [name for name, filters in is_set.items() if filters]
 
 
-def _share(size: int, matching: int | None) -> str:
+def _selectivity(size: int, matching: int | None) -> str:
     if matching is None:
         return "uncounted"
     if not matching or not size:

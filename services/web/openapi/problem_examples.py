@@ -25,12 +25,12 @@ def _plain(status: HTTPStatus, detail: str) -> Problem:
 
 
 PROBLEMS = (
-    problem_of(BadQuery("k", "is 0, and must be 1 to 100")),
+    problem_of(BadQuery("k", "0 is out of range; use 1 to 100")),
     problem_of(KeyRefused(presented=False)),
     problem_of(RoleMissing(Role.READ, Role.WRITE)),
     problem_of(ResourceNotFound("listing", "lamp-1")),
     _plain(HTTPStatus.REQUEST_TIMEOUT, "Nothing more of the body came for 60 s."),
-    problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again when it has one.")),
+    problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again once it has one.")),
     _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large"),
     _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json, or multipart/form-data."),
     problem_of(PhotoRejected(RejectReason.TRUNCATED, "The photo ends before its end.")),

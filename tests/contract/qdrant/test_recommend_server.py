@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from qdrant_client import models
 
-from services.search.query.subjects import average_vector
-from services.search.results.ranking import disliked_last
+from services.search.query.recommendation import average_vector
+from services.search.results.ranking import order_by_best_score
 from services.search.retrieval.candidates import Candidate
 from tests.contract.engines import NEEDS_SERVER, server_client
 
@@ -75,6 +75,6 @@ def test_the_best_score_orders_as_qdrants_does(
     nearest = (vectors[rows] @ vectors[liked].T).max(axis=1)
     order = np.argsort(-nearest, kind="stable")
     candidates = [Candidate(rows[at], float(nearest[at])) for at in order]  # type: ignore[arg-type]
-    ranked = disliked_last(candidates, vectors[rows][order], vectors[disliked])
+    ranked = order_by_best_score(candidates, vectors[rows][order], vectors[disliked])
     ours = [one.photo for one in ranked]
     assert ours == asked_of_qdrant(collection, liked, disliked, models.RecommendStrategy.BEST_SCORE)

@@ -14,8 +14,9 @@ from db.rows import recall
 from db.rows.recall import Tally
 from db.vectors.base import NO_FILTER
 from services.indexing.recall_audit import FEWEST_QUERIES, AuditedSearch, AuditThread, RecallAuditor
-from services.search.retrieval.engines import Engines
+from services.search.retrieval.engines import Engines, RetrievalRequest
 from services.search.service import SearchService
+from services.search.stage_times import StageTimes
 from services.settings import Engine
 from services.wire import SearchFields
 from tests.angles import add_all, listing, world
@@ -75,7 +76,7 @@ def audit_waiting(auditor: RecallAuditor) -> int:
 
 def asked(service: SearchService, number: int) -> str:
     """Search and return the plan."""
-    return service.by_listing(f"n{number % LISTINGS}", SearchFields(engine=Engine.FAISS)).found.plan
+    return service.by_listing(f"n{number % LISTINGS}", SearchFields(engine=Engine.FAISS)).origin.plan
 
 
 def test_a_planted_loss_is_found_within_two_hundred_queries_and_its_plan_is_left(
@@ -120,7 +121,7 @@ def test_the_loss_is_told_by_the_shape_of_filter_that_has_it(
     audit_waiting(auditor)
     assert asked(service, 0) == "faiss exact"
     priced = service.by_listing("n0", SearchFields(engine=Engine.FAISS, price_max=100))
-    assert priced.found.plan == "faiss ivf"
+    assert priced.origin.plan == "faiss ivf"
 
 
 def test_counts_are_kept_by_hour_and_another_process_goes_on_from_them(
@@ -213,7 +214,7 @@ def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
     with pytest.raises(ConnectionError):
         audit_waiting(auditor)
     assert audit_waiting(auditor) == 1
-    assert engines.search(current, [sample.vector], count=1, where=NO_FILTER).pool.candidates
+    assert engines.search(current, RetrievalRequest([sample.vector], 1, NO_FILTER), StageTimes(10)).pool.candidates
 
 
 def _ivf_is_cheap() -> object:

@@ -108,7 +108,7 @@ def test_what_is_asked_when_too_much_waits_is_refused_with_a_time_to_come_back(
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "1"
-    assert answer.json()["detail"] == "Too many photos wait to be embedded. Try again in 1 s."
+    assert answer.json()["detail"] == "Too many photos are waiting to be embedded. Try again in 1 s."
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.01, "1"), (2.0, "2"), (2.1, "3")])

@@ -14,7 +14,8 @@ from PIL import Image
 from db.models import FeedOperation
 from db.rows.payloads import to_bytes
 from services.search.app import create_app
-from services.search.query.tokens import PhotoSubject, encode
+from services.search.query.keys import PhotoKey
+from services.search.query.tokens import encode
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def test_the_photo_of_a_search_by_a_listing_is_its_first(client: TestClient[Lite
 
 
 def test_a_photo_of_a_search_that_is_not_kept_is_not_found(client: TestClient[Litestar]) -> None:
-    forgotten = encode(PhotoSubject("model", to_bytes(np.full(256, 1 / 16, dtype=np.float32)), "f" * 32))
+    forgotten = encode(PhotoKey("model", to_bytes(np.full(256, 1 / 16, dtype=np.float32)), "f" * 32))
     assert client.get("/v1/search/photo", params={"query_token": forgotten}).status_code == 404
     assert client.get("/v1/search/photo", params={"query_token": "nonsense"}).status_code == 400
     taste = client.post("/v1/recommend", json={"positive": ["listing-1"]}).json()["query_token"]

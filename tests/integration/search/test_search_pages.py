@@ -210,7 +210,7 @@ def test_a_cursor_holds_the_whole_query(unchanged: SearchService) -> None:
     cursor = unchanged.by_listing("asked", SearchFields(k=5)).cursor
     assert cursor
     for other in ({"price_max": 5.0}, {"diversity": 0.2}, {"crop": "0,0,1,1"}):
-        with pytest.raises(BadQuery, match="nothing besides it but `k`"):
+        with pytest.raises(BadQuery, match="send only `k` with it"):
             unchanged.next_page(cursor, SearchFields(k=5, **other))  # type: ignore[arg-type]
 
 
@@ -225,11 +225,11 @@ def test_a_walk_that_has_only_begun_ends_with_its_model_and_one_that_is_frozen_g
     embed(resources.database, model_version="model-b")
     build_and_promote(resources.database, resources.stores, "model-b")
     resources.live.refresh()
-    with pytest.raises(Conflict, match="model was changed"):
+    with pytest.raises(Conflict, match="model has changed"):
         service.next_page(begun, SearchFields(k=5))
     following = service.next_page(frozen, SearchFields(k=5))
     assert [one.photo.listing.id for one in following.results] == [f"n{number:02}" for number in range(10, 15)]
-    assert following.found.generation == 1
+    assert following.origin.generation == 1
 
 
 def test_cursors_lead_on_over_http_by_get_and_by_post(resources: Resources, service: SearchService) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from db.vectors.base import Hit
     from services.resources import Resources
-    from services.search.results.paging import Answer
+    from services.search.results.paging import ResultPage
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
 
@@ -53,12 +53,12 @@ def client(few: Resources) -> Iterator[TestClient[Litestar]]:
         yield opened
 
 
-def similar(resources: Resources, listing_id: str, **query: object) -> Answer:
+def similar(resources: Resources, listing_id: str, **query: object) -> ResultPage:
     resources.live.refresh()
     return SearchService(resources).by_listing(listing_id, SearchFields(**query))  # type: ignore[arg-type]
 
 
-def found(answer: Answer) -> list[str]:
+def found(answer: ResultPage) -> list[str]:
     return [result.photo.listing.id for result in answer.results]
 
 
@@ -71,7 +71,7 @@ def test_results_come_nearest_first_with_the_cosine_as_score(resources: Resource
 
     assert found(answer) == ["near", "far", "nothing in common"]
     assert [result.score for result in answer.results] == pytest.approx([0.9397, 0.5, 0.0], abs=1e-3)
-    assert (answer.found.engine, answer.found.generation, answer.found.model_version) == (engine.value, 1, MODEL)
+    assert (answer.origin.engine, answer.origin.generation, answer.origin.model_version) == (engine.value, 1, MODEL)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -162,7 +162,7 @@ def test_where_an_engine_fails_the_other_answers_and_is_named(
 
     answer = SearchService(resources).by_listing("asked", SearchFields(engine=Engine.FAISS))
 
-    assert (answer.found.engine, found(answer)) == ("qdrant", ["near"])
+    assert (answer.origin.engine, found(answer)) == ("qdrant", ["near"])
 
 
 def test_where_every_engine_fails_the_error_names_each(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,8 +243,8 @@ def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], f
     [
         ({"photo_id": 1}, 200, "near"),
         ({"listing_id": "asked"}, 200, "near"),
-        ({}, 400, "give one of listing_id, photo_id, query_token, image_url"),
-        ({"photo_id": 1, "listing_id": "asked"}, 400, "these are listing_id and photo_id"),
+        ({}, 400, "give exactly one of listing_id, photo_id, query_token, image_url"),
+        ({"photo_id": 1, "listing_id": "asked"}, 400, "the request has listing_id and photo_id"),
         ({"photo_id": 10**30}, 404, "photo"),
         ({"image": "http://example.org/a.jpg"}, 400, "the fields are"),
         ({"image_url": "http://127.0.0.1/a.jpg"}, 422, "public"),

@@ -17,13 +17,13 @@ from ml.bundle.score_map import ScoreMap
 from services.search.query.parsing import RankingOptions
 from services.search.results.ranking import (
     Reference,
-    believed_categories,
-    disliked_last,
-    diversified,
+    diverse_order,
     factors,
-    ranked,
-    shown_scores,
+    likely_categories,
+    order_by_best_score,
+    rank_candidates,
 )
+from services.search.results.scores import displayed_scores
 from services.search.retrieval.candidates import Candidate, best_per_listing, merge, settled
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -89,13 +89,13 @@ def test_settled_hits_are_the_first_of_all_hits_however_few_are_fetched(
 
 @pytest.mark.parametrize(("cosine", "shown"), [(1.0000001, 1.0), (0.51234567, 0.5123), (0.0, 0.0), (-0.3, 0.0)])
 def test_a_cosine_is_shown_as_a_score_from_0_to_1(cosine: float, shown: float) -> None:
-    assert shown_scores([cosine], None) == [shown]
+    assert displayed_scores([cosine], None) == [shown]
 
 
 @given(grid=st.lists(st.integers(-5000, 5000), min_size=2, max_size=8, unique=True))
 def test_scores_of_a_score_map_keep_the_order_of_the_cosines_and_tie_none(grid: list[int]) -> None:
     score_map = ScoreMap((-1.0, 0.2, 0.5, 1.0), (0.0, 0.012, 0.015, 1.0))
-    shown = shown_scores([step / 5000 for step in sorted(grid)], score_map)
+    shown = displayed_scores([step / 5000 for step in sorted(grid)], score_map)
     assert shown == sorted(set(shown))
 
 
@@ -133,7 +133,7 @@ def test_only_what_is_weighed_is_a_factor() -> None:
 
 
 def test_a_score_is_the_similarity_times_the_factors() -> None:
-    (result,) = ranked(
+    (result,) = rank_candidates(
         [Candidate(photo(1, price=50.0), 0.8)], RankingOptions(price_weight=1), reference=HERE, score_map=None
     )
     assert (result.similarity, result.score) == (0.8, pytest.approx(0.4))
@@ -141,15 +141,15 @@ def test_a_score_is_the_similarity_times_the_factors() -> None:
 
 def test_what_is_near_in_price_overtakes_what_is_a_little_more_alike() -> None:
     candidates = [Candidate(photo(1, "dear", price=900.0), 0.9), Candidate(photo(2, "fair", price=100.0), 0.8)]
-    plain = ranked(candidates, RankingOptions(), reference=HERE, score_map=None)
-    weighed = ranked(candidates, RankingOptions(price_weight=0.5), reference=HERE, score_map=None)
+    plain = rank_candidates(candidates, RankingOptions(), reference=HERE, score_map=None)
+    weighed = rank_candidates(candidates, RankingOptions(price_weight=0.5), reference=HERE, score_map=None)
     assert [one.photo.id for one in plain] == [1, 2]
     assert [one.photo.id for one in weighed] == [2, 1]
 
 
 def test_what_is_less_alike_than_the_least_is_left_out_whatever_its_price() -> None:
     candidates = [Candidate(photo(1), 0.9), Candidate(photo(2), 0.4)]
-    found = ranked(candidates, RankingOptions(min_score=0.5, price_weight=1), reference=HERE, score_map=None)
+    found = rank_candidates(candidates, RankingOptions(min_score=0.5, price_weight=1), reference=HERE, score_map=None)
     assert [one.photo.id for one in found] == [1]
 
 
@@ -163,11 +163,11 @@ TWINS_FIRST = unit(0, 1, 2, 80)
 
 
 def test_without_diversity_the_order_is_that_of_relevance() -> None:
-    assert diversified(RELEVANCE, TWINS_FIRST, 0.0) == [0, 1, 2, 3]
+    assert diverse_order(RELEVANCE, TWINS_FIRST, 0.0) == [0, 1, 2, 3]
 
 
 def test_with_diversity_what_is_like_the_first_comes_after_what_differs() -> None:
-    assert diversified(RELEVANCE, TWINS_FIRST, 0.5)[:2] == [0, 3]
+    assert diverse_order(RELEVANCE, TWINS_FIRST, 0.5)[:2] == [0, 3]
 
 
 @given(st.integers(0, 20), st.floats(0, 1))
@@ -175,14 +175,14 @@ def test_diversity_leaves_nothing_out_and_nothing_in_twice(count: int, diversity
     rng = np.random.default_rng(count)
     vectors = rng.normal(size=(count, 8))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    assert sorted(diversified(rng.random(count), vectors, diversity)) == list(range(count))
+    assert sorted(diverse_order(rng.random(count), vectors, diversity)) == list(range(count))
 
 
 def test_what_is_nearer_to_something_disliked_comes_last_the_nearest_at_the_end() -> None:
     candidates = [Candidate(photo(n), cosine) for n, cosine in ((1, 0.9), (2, 0.8), (3, 0.7), (4, 0.1))]
     disliked = unit(90)
     vectors = unit(10, 80, 70, 180)
-    assert [one.photo.id for one in disliked_last(candidates, vectors, disliked)] == [1, 4, 3, 2]
+    assert [one.photo.id for one in order_by_best_score(candidates, vectors, disliked)] == [1, 4, 3, 2]
 
 
 @pytest.mark.parametrize(
@@ -197,4 +197,4 @@ def test_what_is_nearer_to_something_disliked_comes_last_the_nearest_at_the_end(
 def test_the_fewest_categories_that_are_believed_and_none_where_the_model_is_unsure(
     beliefs: list[tuple[str, float]], believed: tuple[str, ...] | None
 ) -> None:
-    assert believed_categories(beliefs) == believed
+    assert likely_categories(beliefs) == believed

@@ -16,8 +16,8 @@ from services.search.retrieval.planner import (
     QDRANT_HNSW,
     SearchPlan,
     Situation,
-    choices,
-    shape_of,
+    filter_shape,
+    rank_plans,
 )
 from services.settings import Engine
 
@@ -43,7 +43,7 @@ def situation(**changes: object) -> Situation:
 
 
 def plans(situation: Situation, costs: FixedCosts | MeasuredCosts | None = None) -> list[SearchPlan]:
-    return [choice.plan for choice in choices(situation, costs or FixedCosts())]
+    return [choice.plan for choice in rank_plans(situation, costs or FixedCosts())]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def plans(situation: Situation, costs: FixedCosts | MeasuredCosts | None = None)
     [(AUTO, QDRANT, [QDRANT, FAISS]), (QDRANT, AUTO, [QDRANT, FAISS]), (FAISS, QDRANT, [FAISS, QDRANT])],
 )
 def test_the_request_goes_before_the_setting(asked: Engine, setting: Engine, expected: list[Engine]) -> None:
-    found = plans(situation(asked=asked, setting=setting, kinds=SMALL))
+    found = plans(situation(requested=asked, setting=setting, kinds=SMALL))
     assert [plan.engine for plan in found] == expected
 
 
@@ -61,7 +61,7 @@ def test_left_to_us_the_cheapest_plan_answers_and_the_other_engine_is_next() -> 
 
 
 def test_an_engine_that_is_not_open_is_left_to_the_other() -> None:
-    assert plans(situation(asked=QDRANT, kinds={FAISS: "exact"})) == [FAISS_EXACT]
+    assert plans(situation(requested=QDRANT, kinds={FAISS: "exact"})) == [FAISS_EXACT]
 
 
 def test_without_an_open_engine_there_is_no_plan() -> None:
@@ -85,34 +85,34 @@ def test_under_a_narrow_filter_the_plain_graph_is_no_plan_and_under_a_wide_one_i
 
 
 def test_of_two_plans_that_cost_the_same_the_exact_one_is_taken() -> None:
-    assert plans(situation(asked=FAISS))[0] == FAISS_EXACT
+    assert plans(situation(requested=FAISS))[0] == FAISS_EXACT
 
 
 def test_a_few_that_pass_are_compared_one_by_one_and_a_million_are_not() -> None:
     costs = MeasuredCosts()
     few = situation(where=CATEGORY, matching=1000)
     for asked in (FAISS, QDRANT):
-        assert plans(replace(few, asked=asked), costs)[0].exact
-        assert not plans(situation(asked=asked), costs)[0].exact
+        assert plans(replace(few, requested=asked), costs)[0].exact
+        assert not plans(situation(requested=asked), costs)[0].exact
 
 
 def test_a_plan_below_the_mark_is_left_and_the_reason_says_so() -> None:
     cheap = FixedCosts(faiss_ivf=1, faiss_exact=9)
-    assert choices(situation(asked=FAISS), cheap)[0].plan == FAISS_IVF
-    (left, *_) = choices(situation(asked=FAISS, below_mark={"faiss ivf"}), cheap)
+    assert rank_plans(situation(requested=FAISS), cheap)[0].plan == FAISS_IVF
+    (left, *_) = rank_plans(situation(requested=FAISS, low_recall_plans={"faiss ivf"}), cheap)
     assert left.plan == FAISS_EXACT
-    assert "faiss ivf finds too little here" in left.reason
+    assert "faiss ivf has too little recall here" in left.reason
 
 
 def test_an_exact_plan_cannot_be_left() -> None:
-    marked = situation(kinds=SMALL, below_mark={"faiss exact", "qdrant exact"})
+    marked = situation(kinds=SMALL, low_recall_plans={"faiss exact", "qdrant exact"})
     assert set(plans(marked)) == {FAISS_EXACT, QDRANT_EXACT}
 
 
 def test_the_reason_says_how_many_pass_and_who_asked() -> None:
-    reason = choices(situation(asked=FAISS, where=CATEGORY, matching=1234), FixedCosts())[0].reason
+    reason = rank_plans(situation(requested=FAISS, where=CATEGORY, matching=1234), FixedCosts())[0].reason
     assert "1,234 of 1,000,000" in reason
-    assert "asked for" in reason
+    assert "requested" in reason
 
 
 def test_measured_costs_take_the_place_of_thought_ones_little_by_little() -> None:
@@ -151,4 +151,4 @@ def test_one_search_that_waited_for_the_processor_does_not_decide() -> None:
     ],
 )
 def test_a_shape_names_fields_and_selectivity_and_no_value(where: Filter, matching: int | None, shape: str) -> None:
-    assert shape_of(where, size=1000, matching=matching) == shape
+    assert filter_shape(where, size=1000, matching=matching) == shape

@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from services.search.app import create_app
-from services.search.query.tokens import decode_subject, encode
+from services.search.query.tokens import decode_query_token, encode
 from tests.sites import running_site
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -136,7 +136,7 @@ def test_an_address_that_is_not_public_is_not_asked(client: TestClient[Litestar]
 
 
 def test_a_token_of_another_model_is_refused_with_what_to_do(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    subject = decode_subject(upload(client, jpeg(seed=6))["query_token"])
+    subject = decode_query_token(upload(client, jpeg(seed=6))["query_token"])
     token = encode(msgspec.structs.replace(subject, model_version="former"))
     refused = client.post("/v1/search", json={"query_token": token})
     assert refused.status_code == 409
@@ -147,13 +147,13 @@ def test_a_crop_too_small_to_see_anything_is_refused(client: TestClient[Litestar
     small = jpeg(width=40, height=40)
     answer = client.post("/v1/search", files={"image": small}, data={"crop": "0,0,0.1,0.1"})
     assert (answer.status_code, answer.json()["reason"]) == (422, "too_small")
-    assert "larger part" in answer.json()["detail"]
+    assert "larger crop" in answer.json()["detail"]
 
 
 def test_category_aware_puts_believed_categories_first_and_fills_up_with_others(
     client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.search.results.ranking_pool.believed_categories", lambda _beliefs: ("Phones",))
+    monkeypatch.setattr("services.search.results.ranking_pool.likely_categories", lambda _beliefs: ("Phones",))
     answer = upload(client, jpeg(seed=0), k=100, category_aware="true")
     categories = [one["category"] for one in answer["results"]]
     assert answer["restricted_to"] == ["Phones"]
@@ -164,7 +164,7 @@ def test_category_aware_puts_believed_categories_first_and_fills_up_with_others(
 def test_category_aware_falls_back_where_the_model_is_unsure(
     client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.search.results.ranking_pool.believed_categories", lambda _beliefs: None)
+    monkeypatch.setattr("services.search.results.ranking_pool.likely_categories", lambda _beliefs: None)
     plain, aware = (upload(client, jpeg(seed=0), k=8, category_aware=aware) for aware in ("false", "true"))
     assert "restricted_to" not in aware
     assert ids(plain) == ids(aware)

@@ -1,0 +1,224 @@
+"""Query sources: builds query vectors from an upload, a URL, a listing, a photo, a token or a recommendation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from db.rows.payloads import to_bytes
+from ml.photos.crops import WHOLE_PHOTO
+from services.errors import BadQuery, Conflict, ResourceNotFound
+from services.search.query.keys import ListingKey, PhotoKey, QuerySourceKey, RecommendationKey, StoredPhotoKey
+from services.search.query.photo_cache import QueryPhotoCache
+from services.search.query.recommendation import average_vector, mean_vectors
+from services.search.query.stored_vectors import StoredVectors
+from services.search.query.tokens import decode_vector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from db.rows.payloads import ListingFields
+    from db.rows.search_rows import QueryListing, QueryPhoto
+    from db.vectors.base import Vector
+    from services.resources import Resources
+    from services.search.query.photo_embedder import QueryPhotoEmbedder
+    from services.search.query.stored_vectors import SourceOptions
+
+_CATEGORIES_IN_KEY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySource:
+    """What a search starts from, as vectors of one model.
+
+    Attributes:
+        key: builds the same source again.
+        vectors: results are near any of them.
+        negatives: vectors that results should not be near.
+        seller, price, currency, place: of the source's listing; defaults for filters and ranking.
+        excluded_listing_ids: the source's own listings, which are never results.
+        category_probabilities: the likeliest categories with their probabilities.
+    """
+
+    key: QuerySourceKey
+    vectors: tuple[Vector, ...]
+    negatives: tuple[Vector, ...] = ()
+    seller: str = ""
+    price: float | None = None
+    currency: str | None = None
+    place: str = ""
+    excluded_listing_ids: frozenset[str] = frozenset()
+    category_probabilities: tuple[tuple[str, float], ...] = ()
+
+
+class QuerySources:
+    """Builds query sources for the model of a generation. Thread-safe."""
+
+    def __init__(self, resources: Resources, embedder: QueryPhotoEmbedder) -> None:
+        self._resources, self._embedder = resources, embedder
+        self._uploads = QueryPhotoCache()
+        self._stored = StoredVectors(resources.database)
+
+    def from_upload(self, content: bytes, options: SourceOptions) -> QuerySource:
+        """Build the source of an uploaded photo.
+
+        Raises:
+            PhotoRejected: the bytes are no acceptable photo.
+            Overloaded, ServiceUnavailable: see `QueryPhotoEmbedder.embed`.
+        """
+        return self._embedded(content, options, photo_ref=lambda: self._uploads.add(content))
+
+    def from_url(self, url: str, options: SourceOptions) -> QuerySource:
+        """Build the source of a photo at a public address.
+
+        Raises:
+            PhotoRejected: the photo cannot be fetched, or is not acceptable.
+            Overloaded, ServiceUnavailable: see `QueryPhotoEmbedder.embed`.
+        """
+        return self.from_upload(self._resources.photo_fetcher.fetch(url), options)
+
+    def from_key(self, key: QuerySourceKey, options: SourceOptions) -> QuerySource:
+        """Build the source that a key stands for; a crop of a listing is a crop of its first photo.
+
+        Raises:
+            ResourceNotFound: the listing or photo does not exist.
+            Conflict: no photo is embedded yet, the model has changed, or an uploaded photo has expired.
+            BadQuery: a crop of a recommendation, or a vector that does not fit the model.
+        """
+        if isinstance(key, ListingKey):
+            return self._from_listing(key, options)
+        if isinstance(key, StoredPhotoKey):
+            return self._from_stored_photo(key, options)
+        if isinstance(key, PhotoKey):
+            return self._from_earlier_photo(key, options)
+        if options.crop != WHOLE_PHOTO:
+            raise BadQuery("crop", "needs a single photo, and a recommendation combines several listings")
+        return self._from_recommendation(key, options)
+
+    def photo(self, key: QuerySourceKey, options: SourceOptions) -> bytes:
+        """Return the photo of a key; for a listing, its first photo.
+
+        Raises:
+            ResourceNotFound: there is no such listing or photo, it has expired, or the key is a recommendation.
+        """
+        if isinstance(key, RecommendationKey):
+            raise ResourceNotFound("single photo of", "a recommendation", remedy="It combines several listings.")
+        if isinstance(key, ListingKey):
+            stored = self._stored.listing(key.listing_id, options).photos
+        elif isinstance(key, PhotoKey) and isinstance(key.photo_ref, str):
+            if (content := self._uploads.find(key.photo_ref)) is None:
+                raise ResourceNotFound("photo in memory for query", key.photo_ref, remedy="Send it again.")
+            return content
+        else:
+            photo_id = key.photo_id if isinstance(key, StoredPhotoKey) else key.photo_ref
+            stored = self._stored.photo(int(photo_id), options).photos
+        if not stored:
+            raise ResourceNotFound("photo of listing", getattr(key, "listing_id", ""))
+        return self._content(stored[0])
+
+    def _embedded(
+        self,
+        content: bytes,
+        options: SourceOptions,
+        *,
+        photo_ref: Callable[[], str | int],
+        listing_id: str | None = None,
+    ) -> QuerySource:
+        embeddings = self._embedder.embed(content, options.crop, options.model_version)
+        (vector,), (probabilities,) = embeddings.vectors, embeddings.probabilities
+        names = self._resources.query_embedder(options.model_version).bundle.categories
+        likeliest = np.argsort(-probabilities, kind="stable")[:_CATEGORIES_IN_KEY]
+        categories = tuple((names[row], round(float(probabilities[row]), 4)) for row in likeliest)
+        key = PhotoKey(options.model_version, to_bytes(vector), photo_ref(), categories, listing_id)
+        return QuerySource(key, (np.asarray(vector, dtype=np.float32),), category_probabilities=categories)
+
+    def _from_listing(self, key: ListingKey, options: SourceOptions) -> QuerySource:
+        listing = self._stored.listing(key.listing_id, options)
+        if options.crop != WHOLE_PHOTO and listing.photos:
+            return self._cropped(listing, options)
+        return _from_stored_vectors(key, f"Listing {key.listing_id!r}", listing)
+
+    def _from_stored_photo(self, key: StoredPhotoKey, options: SourceOptions) -> QuerySource:
+        listing = self._stored.photo(key.photo_id, options)
+        if options.crop != WHOLE_PHOTO:
+            return self._cropped(listing, options)
+        return _from_stored_vectors(key, f"Photo {key.photo_id}", listing)
+
+    def _cropped(self, listing: QueryListing, options: SourceOptions) -> QuerySource:
+        photo = listing.photos[0]
+        source = self._embedded(
+            self._content(photo), options, photo_ref=lambda: photo.id, listing_id=listing.listing.id
+        )
+        return _with_listing(source, listing.listing)
+
+    def _content(self, photo: QueryPhoto) -> bytes:
+        try:
+            return self._resources.photo_files.read(photo.sha256)
+        except FileNotFoundError as error:
+            raise ResourceNotFound("file of photo", photo.id) from error
+
+    def _from_earlier_photo(self, key: PhotoKey, options: SourceOptions) -> QuerySource:
+        if options.crop != WHOLE_PHOTO and isinstance(key.photo_ref, int):
+            return self._from_stored_photo(StoredPhotoKey(key.photo_ref), options)
+        if options.crop != WHOLE_PHOTO:
+            return self.from_upload(self._uploaded(str(key.photo_ref)), options)
+        if key.model_version != options.model_version:
+            raise Conflict("The model has changed since this query_token was issued. Search by the photo again.")
+        vector = decode_vector(key.vector, "query_token")
+        if len(vector) != self._resources.live.current().generation.vector_size:
+            raise BadQuery("query_token", "is not valid: its vector does not have the size of the model's vectors")
+        source = QuerySource(key, (vector,), category_probabilities=key.category_probabilities)
+        if key.listing_id is None:
+            return source
+        return _with_listing(source, self._stored.listing(key.listing_id, options).listing)
+
+    def _uploaded(self, photo_ref: str) -> bytes:
+        content = self._uploads.find(photo_ref)
+        if content is None:
+            raise Conflict("The photo of this query_token has expired. Send it again to search by a part of it.")
+        return content
+
+    def _from_recommendation(self, key: RecommendationKey, options: SourceOptions) -> QuerySource:
+        positive = self._stored.of_listings(key.positive, "positive", options)
+        negative = self._stored.of_listings(key.negative, "negative", options)
+        excluded = frozenset(key.positive) | frozenset(key.negative)
+        weights = key.positive_weights
+        if key.query is not None:
+            query = self.from_key(key.query, options)
+            positive.append(query.vectors)
+            excluded |= query.excluded_listing_ids
+            weights = (*weights, 1.0) if weights else ()
+        if key.strategy == "best_score":
+            vectors, negatives = _flat(positive), _flat(negative)
+            return QuerySource(key, vectors, negatives, excluded_listing_ids=excluded)
+        vector = average_vector(
+            mean_vectors(positive), mean_vectors(negative), weights or None, key.negative_weights or None
+        )
+        return QuerySource(key, (vector,), excluded_listing_ids=excluded)
+
+
+def _from_stored_vectors(key: QuerySourceKey, name: str, listing: QueryListing) -> QuerySource:
+    embedded = [photo for photo in listing.photos if photo.vector is not None]
+    if not embedded:
+        states = ", ".join(photo.state for photo in listing.photos) or "it has no photo"
+        raise Conflict(f"{name} has no embedded photo to search by ({states}). Try again once it has one.")
+    vectors = tuple(photo.vector for photo in embedded if photo.vector is not None)
+    categories = tuple((photo.category, round(photo.probability, 4)) for photo in embedded[:1])
+    return _with_listing(QuerySource(key, vectors, category_probabilities=categories), listing.listing)
+
+
+def _with_listing(source: QuerySource, listing: ListingFields) -> QuerySource:
+    return replace(
+        source,
+        seller=listing.seller,
+        price=None if listing.price is None else float(listing.price),
+        currency=listing.currency,
+        place=listing.location,
+        excluded_listing_ids=frozenset({listing.id}),
+    )
+
+
+def _flat(vectors: list[tuple[Vector, ...]]) -> tuple[Vector, ...]:
+    return tuple(vector for of_listing in vectors for vector in of_listing)

@@ -1,0 +1,72 @@
+"""Ranking by price, place, age and diversity, on vectors at known angles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.errors import BadQuery
+from services.wire import Recommendation, SearchFields
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+    from litestar.testing import TestClient
+
+    from services.search.results.paging import ResultPage
+    from services.search.service import SearchService
+
+
+def listing_ids(page: ResultPage) -> list[str]:
+    return [result.photo.listing.id for result in page.results]
+
+
+def test_multiplies_the_score_by_price_nearness_and_explains_it(five_client: TestClient[Litestar]) -> None:
+    results = five_client.post("/v1/search", json={"listing_id": "query", "price_weight": 0.5}).json()["results"]
+    assert [one["listing_id"] for one in results[:2]] == ["twin", "near"]
+    assert results[1]["why"] == {"similarity": pytest.approx(0.9848, abs=1e-3), "price": pytest.approx(0.625)}
+    assert results[1]["score"] == pytest.approx(0.9848 * 0.625, abs=1e-3)
+    (far,) = [one for one in results if one["listing_id"] == "far"]
+    assert far["why"]["price"] == 0.5, "a price in another currency counts like a missing one"
+
+
+@pytest.mark.parametrize(("near", "expected"), [({"near_price": 400.0}, "near"), ({}, "twin")])
+def test_prefers_near_price_to_the_price_of_the_source(
+    five_service: SearchService, near: dict[str, float], expected: str
+) -> None:
+    page = five_service.by_listing("query", SearchFields(price_weight=1, k=1, **near))  # type: ignore[arg-type]
+    assert listing_ids(page) == [expected]
+
+
+def test_keeps_the_price_of_the_source_on_later_pages(five_service: SearchService) -> None:
+    first = five_service.by_listing("query", SearchFields(price_weight=1, k=2))
+    assert first.cursor
+    second = five_service.next_page(first.cursor, SearchFields(k=2))
+    whole = five_service.by_listing("query", SearchFields(price_weight=1, k=4))
+    assert [one.score for one in (*first.results, *second.results)] == [one.score for one in whole.results]
+
+
+def test_omits_the_explanation_without_weights(five_client: TestClient[Litestar]) -> None:
+    results = five_client.post("/v1/search", json={"listing_id": "query"}).json()["results"]
+    assert all("why" not in one for one in results)
+
+
+def test_ranks_an_old_listing_lower_when_recency_has_a_weight(five_service: SearchService) -> None:
+    page = five_service.by_listing("query", SearchFields(recency_weight=1))
+    assert listing_ids(page).index("twin") > listing_ids(page).index("far")
+
+
+def test_ranks_by_nearness_to_a_named_place(five_service: SearchService) -> None:
+    page = five_service.by_listing("query", SearchFields(place_weight=1, near_place="Lyon", k=1))
+    assert listing_ids(page) == ["far"]
+
+
+@pytest.mark.parametrize("weight", ["price_weight", "place_weight"])
+def test_rejects_a_weight_without_anything_to_compare_with(five_service: SearchService, weight: str) -> None:
+    with pytest.raises(BadQuery, match=rf"{weight}: needs a (price|place) to compare with"):
+        five_service.recommend(Recommendation(positive=["near"], **{weight: 0.5}))  # type: ignore[arg-type]
+
+
+def test_diversity_ranks_a_different_listing_before_a_near_duplicate(five_service: SearchService) -> None:
+    assert listing_ids(five_service.by_listing("query", SearchFields(k=2))) == ["near", "twin"]
+    assert listing_ids(five_service.by_listing("query", SearchFields(k=2, diversity=0.7))) == ["near", "opposite"]
