@@ -1,7 +1,9 @@
-"""A sample catalogue to try everything on: 13 categories of drawn items, two photos each, and a few planted defects.
+"""Draws the sample catalogue and trains the demo's model: 13 categories, two photos per listing, deliberate defects.
 
-kinds ─▶ catalogue (looks, words) ─▶ draw (one canvas per item) ─▶ scene (two photos) ─▶ render (tables, files)
-                                └─▶ pretrain (other listings) ─▶ model/ (the bundle that the package carries)
+Services may import this package; `pretrain` is a script, and the only module here that imports torch.
+
+    kinds ─▶ catalogue (looks, words) ─▶ draw (one canvas per item) ─▶ scene (two photos) ─▶ render (tables, files)
+                                    └─▶ pretrain (other listings) ─▶ model/ (the demo's bundle)
 """
 
 from pathlib import Path
@@ -10,7 +12,7 @@ from ml.sample.catalogue import CATEGORIES
 from ml.sample.render import SampleCatalogue, SampleSummary, render_listing, render_sample, write_sample_tables
 
 MODEL = Path(__file__).parent / "model"
-"""The bundle of a ResNet-50 that was trained on drawn items, as an int8 graph. `CARD` there says how it was made."""
+"""The bundle of a ResNet-50 trained on drawn items, as an int8 graph; `CARD` in it explains how it was made."""
 
 CARD = "README.md"
 

@@ -1,4 +1,4 @@
-"""The listings of the sample catalogue: which items there are, what they look like, and what is written about them."""
+"""Makes the listings of the sample catalogue: their items, looks and texts."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 CATEGORIES = tuple(dict.fromkeys(kind.category for kind in KINDS))
 
-_FAR_ENOUGH = 150.0
-"""Least distance, in RGB, between an item's two colours: closer ones hide its pattern."""
+_MIN_COLOUR_DISTANCE = 150.0
+"""Between an item's two colours, in RGB: closer colours hide its pattern."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleListing:
-    """A sound listing.
+    """A valid listing.
 
     Attributes:
-        price: as written, '£12.50'.
+        price: as written, such as '£12.50'.
         place: town and county.
         photo_ids: of its two photos.
-        seed: of what varies between its photos.
-        seller, listed_at: as written, 'attic-finds' and '2025-03-31'; empty where the site does not say.
+        seed: of the variation between its photos.
+        seller, listed_at: as written, such as 'attic-finds' and '2025-03-31'; sometimes empty.
     """
 
     listing_id: str
@@ -52,7 +52,7 @@ class SampleListing:
 
     @property
     def category_path(self) -> str:
-        """Every level, as the site writes them."""
+        """All levels, as the site writes them."""
         return f"{self.kind.category} / {self.kind.path}"
 
     @property
@@ -62,7 +62,7 @@ class SampleListing:
 
 
 def make_listings(count: int, rng: np.random.Generator) -> list[SampleListing]:
-    """Return `count` listings, as many in each category as in any other, give or take one; the order is mixed."""
+    """Return `count` listings in random order; the categories' counts differ by at most one."""
     listings: list[SampleListing] = []
     for category, share in zip(CATEGORIES, _shares(count, len(CATEGORIES)), strict=True):
         kinds = [kind for kind in KINDS if kind.category == category]
@@ -72,7 +72,7 @@ def make_listings(count: int, rng: np.random.Generator) -> list[SampleListing]:
 
 
 def random_id(rng: np.random.Generator) -> str:
-    """Return an id as the site makes them: a random UUID."""
+    """Return a random UUID, like the site's ids."""
     return str(UUID(bytes=rng.bytes(16), version=4))
 
 
@@ -84,11 +84,13 @@ class _Item:
 
 
 def _items(kind: Kind, rng: np.random.Generator) -> Iterator[_Item]:
-    """Yield items that differ: colours come round again only after all have been used, with other patterns."""
+    """Yield distinct items: each round uses every colour once, with other patterns than the round before."""
     patterns, styles = cycle(rng.permutation(len(kind.patterns))), cycle(kind.styles)
     while True:
         for colour in rng.permutation(list(COLOURS)):
-            second = rng.choice([name for name in COLOURS if _distance(COLOURS[colour], COLOURS[name]) > _FAR_ENOUGH])
+            second = rng.choice(
+                [name for name in COLOURS if _distance(COLOURS[colour], COLOURS[name]) > _MIN_COLOUR_DISTANCE]
+            )
             yield _Item((str(colour), str(second)), next(styles), kind.patterns[next(patterns)])
 
 
@@ -107,8 +109,8 @@ def _listing(kind: Kind, item: _Item, rng: np.random.Generator) -> SampleListing
         seller="",
         listed_at="",
     )
-    apart = np.random.default_rng([made.seed, 1])  # a generator of its own: the photos are those of earlier versions
-    return replace(made, seller=seller_of(apart), listed_at=listed_at_of(apart))
+    own_rng = np.random.default_rng([made.seed, 1])  # drawing from `rng` would change every later listing
+    return replace(made, seller=seller_of(own_rng), listed_at=listed_at_of(own_rng))
 
 
 def _look(item: _Item, rng: np.random.Generator) -> Look:
@@ -118,7 +120,7 @@ def _look(item: _Item, rng: np.random.Generator) -> Look:
 
 
 def _shares(count: int, parts: int) -> list[int]:
-    """Return `count` in parts that differ by one at most."""
+    """Split `count` into parts that differ by at most one."""
     return [count // parts + (part < count % parts) for part in range(parts)]
 
 

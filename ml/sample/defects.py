@@ -1,4 +1,4 @@
-"""What is wrong with the sample catalogue, on purpose: it gives cleaning and the reject report something to show."""
+"""The deliberate defects of the sample catalogue, which cleaning and the reject report show."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ REJECTED_PHOTOS = {
     "unknown_listing": 1,
     "missing_file": 1,
 }
-"""Reason codes of rejects.csv, and how often the catalogue earns each."""
+"""How often each reason code occurs in the rejects.csv of the catalogue."""
 
 REPAIRED = 8
-"""Sound records whose quoting is broken."""
+"""Number of valid records with broken quoting."""
 
-_NOT_FOUND = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>No such photo.</body></html>\n"
+_NOT_AN_IMAGE = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>No such photo.</body></html>\n"
 
 
 @dataclass(frozen=True, slots=True)
 class ListingRow:
-    """A record of listings.csv: its fields as written, behind the row number.
+    """A record of listings.csv: its fields as written, without the row number.
 
     Attributes:
-        unquoted: the description stands there as it is, although it has commas and line breaks.
+        unquoted: write the description without quotes, although it has commas and line breaks.
     """
 
     listing_id: str
@@ -56,15 +56,15 @@ class ListingRow:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
-    """A record of photos.csv; `content` is the file's bytes if it is not one of the listing's rendered photos."""
+    """A record of photos.csv; `content` is the file's bytes, unless the photo is a rendered one or has no file."""
 
     photo_id: str
     listing_id: str
     content: bytes | None = None
 
 
-def row_of(listing: SampleListing) -> ListingRow:
-    """Return a listing as the site publishes it."""
+def _row_of(listing: SampleListing) -> ListingRow:
+    """Return the row of a listing as the site exports it."""
     return ListingRow(
         listing.listing_id,
         with_site_suffix(listing.title, listing.place),
@@ -78,17 +78,17 @@ def row_of(listing: SampleListing) -> ListingRow:
 
 
 def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) -> list[ListingRow]:
-    """Return the rows of listings.csv: every listing, some with broken quoting, and the defective ones among them.
+    """Return the rows of listings.csv: one for each listing, some with broken quoting, and the defective records.
 
-    One price is absurd, to be flagged and kept. One listing stands there twice; its later row is the right one.
+    One price is absurd, so the listing is flagged and accepted. One listing has two rows; the later one is right.
     """
-    rows = [row_of(listing) for listing in listings]
+    rows = [_row_of(listing) for listing in listings]
     flagged, *broken = (int(index) for index in rng.choice(len(rows) - 1, REPAIRED + 1, replace=False))
     for index in broken:
         rows[index] = replace(rows[index], description=_over_several_lines(rows[index].description), unquoted=True)
     rows[flagged] = replace(rows[flagged], price="£99,999.00")
     older = replace(rows[-1], price="£1,234.00", description="Old advert, please ignore.")
-    place, fresh = listings[0].place, row_of(listings[0])
+    place, fresh = listings[0].place, _row_of(listings[0])
     defective = (
         older,
         replace(fresh, listing_id=random_id(rng), title=with_site_suffix("", place)),
@@ -102,8 +102,8 @@ def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) ->
 
 
 def extra_photos(listings: Sequence[SampleListing], intact: bytes, rng: np.random.Generator) -> list[PhotoRow]:
-    """Return the rows of photos.csv that are to be rejected; `intact` is a JPEG that may be spoilt."""
-    contents = (_NOT_FOUND, intact[: len(intact) * 2 // 3], _one_pixel(), b"")
+    """Return the rows of photos.csv that ingest rejects; `intact` is a JPEG to make defective photos from."""
+    contents = (_NOT_AN_IMAGE, intact[: len(intact) * 2 // 3], _one_pixel(), b"")
     rows = [
         PhotoRow(random_id(rng), listing.listing_id, content)
         for listing, content in zip(listings, contents, strict=False)
@@ -113,7 +113,7 @@ def extra_photos(listings: Sequence[SampleListing], intact: bytes, rng: np.rando
 
 
 def _over_several_lines(description: str) -> str:
-    """Return the text as exports leave it when they forget to quote: sentences on lines of their own."""
+    """Return the text with one sentence a line and without double quotes, so that it breaks an unquoted field."""
     return description.replace('"', "'").replace(". ", ".\n") + "\nNo time wasters, thanks\n"
 
 

@@ -1,4 +1,4 @@
-"""A small drawing kit: shapes on a square canvas, filled with patterns and lit so that they look solid.
+"""Draws shapes on a square canvas, filled with patterns and shaded so that they look solid.
 
 Coordinates run from 0 to 1, left to right and top to bottom. Colours are RGB, 0 to 255.
 """
@@ -26,19 +26,20 @@ Pattern: TypeAlias = Literal["plain", "stripes", "hoops", "spots", "checks", "zi
 Light: TypeAlias = Literal["flat", "soft", "round", "ball"]
 
 SIDE = 448
-"""Pixels of a canvas's side: twice what an item takes in a photo, so that shrinking smooths its edges."""
+"""Side of a canvas in pixels: twice that of an item in a photo, so that downscaling smooths the edges."""
 
-_EDGE = 0.006
+_OUTLINE = 0.006
 """Width of the dark line around a shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """What a shape is filled with.
+    """The fill of a shape: a pattern in two colours.
 
     Attributes:
-        scale: how many stripes, spots or checks fit side by side on the canvas.
-        turn: by how much the pattern is turned, in radians.
+        colour, second: of the ground and of the pattern.
+        scale: number of stripes, spots or checks side by side on the canvas.
+        turn: rotation of the pattern, in radians.
     """
 
     colour: Rgb
@@ -60,7 +61,7 @@ def _checks(along: Field, across: Field) -> Mask:
 
 
 def _spots(along: Field, across: Field) -> Mask:
-    shifted = along + 0.5 * (np.floor(across) % 2)  # every other row moves on by half
+    shifted = along + 0.5 * (np.floor(across) % 2)  # every other row is shifted by half
     return np.asarray((shifted % 1 - 0.5) ** 2 + (across % 1 - 0.5) ** 2 < 0.11)
 
 
@@ -102,26 +103,26 @@ def smooth(points: Sequence[Point], *, steps: int = 8) -> list[Point]:
 
 
 def mirrored(points: Sequence[Point], *, around: float = 0.5) -> list[Point]:
-    """Return an outline's right half joined with its mirror image, both from top to bottom."""
+    """Return a closed outline from its right half, given from top to bottom, and the mirror image of it."""
     return [*points, *((2 * around - x, y) for x, y in reversed(points))]
 
 
 class Canvas:
-    """A square, transparent picture that one item is drawn on."""
+    """A square, transparent picture of one item."""
 
     def __init__(self) -> None:
         self.image = Image.new("RGBA", (SIDE, SIDE))
 
     def polygon(self, points: Sequence[Point], paint: Paint | Rgb, light: Light = "soft") -> None:
-        """Fill a polygon."""
+        """Draw a filled polygon."""
         pixels = [(x * SIDE, y * SIDE) for x, y in points]
         xs, ys = [x for x, _ in pixels], [y for _, y in pixels]
         box = (min(xs), min(ys), max(xs), max(ys))
         self._fill(box, paint, light, lambda pen, x, y: pen.polygon([(a - x, b - y) for a, b in pixels], 255))
-        self._pen().line([*pixels, pixels[0]], _edge_of(paint), round(_EDGE * SIDE), joint="curve")
+        self._pen().line([*pixels, pixels[0]], _outline_colour(paint), round(_OUTLINE * SIDE), joint="curve")
 
     def ellipse(self, box: Box, paint: Paint | Rgb, light: Light = "soft") -> None:
-        """Fill an ellipse given by its bounding box."""
+        """Draw a filled ellipse by its bounding box."""
         left, top, right, bottom = (value * SIDE for value in box)
         self._fill(
             (left, top, right, bottom),
@@ -129,10 +130,10 @@ class Canvas:
             light,
             lambda pen, x, y: pen.ellipse((left - x, top - y, right - x, bottom - y), 255),
         )
-        self._pen().ellipse((left, top, right, bottom), outline=_edge_of(paint), width=round(_EDGE * SIDE))
+        self._pen().ellipse((left, top, right, bottom), outline=_outline_colour(paint), width=round(_OUTLINE * SIDE))
 
     def box(self, box: Box, paint: Paint | Rgb, light: Light = "soft", *, radius: float = 0.0) -> None:
-        """Fill a rectangle, with rounded corners if `radius` says so."""
+        """Draw a filled rectangle, with rounded corners of this radius."""
         left, top, right, bottom = (value * SIDE for value in box)
         self._fill(
             (left, top, right, bottom),
@@ -143,11 +144,11 @@ class Canvas:
             ),
         )
         self._pen().rounded_rectangle(
-            (left, top, right, bottom), radius * SIDE, outline=_edge_of(paint), width=round(_EDGE * SIDE)
+            (left, top, right, bottom), radius * SIDE, outline=_outline_colour(paint), width=round(_OUTLINE * SIDE)
         )
 
     def line(self, points: Sequence[Point], colour: Rgb, width: float = 0.015) -> None:
-        """Draw a line with round ends and joints."""
+        """Draw a line with round ends and joins."""
         pixels = [(x * SIDE, y * SIDE) for x, y in points]
         pen, thick = self._pen(), max(round(width * SIDE), 1)
         pen.line(pixels, colour, thick, joint="curve")
@@ -160,20 +161,20 @@ class Canvas:
         self._pen().arc((left, top, right, bottom), *degrees, fill=colour, width=max(round(width * SIDE), 1))
 
     def ring(self, box: Box, colour: Rgb, width: float = 0.02) -> None:
-        """Draw an ellipse's outline."""
+        """Draw the outline of an ellipse."""
         self.arc(box, (0, 360), colour, width)
 
     def _pen(self) -> ImageDraw.ImageDraw:
         return ImageDraw.Draw(self.image)
 
     def _fill(
-        self, box: Box, paint: Paint | Rgb, light: Light, cut: Callable[[ImageDraw.ImageDraw, int, int], object]
+        self, box: Box, paint: Paint | Rgb, light: Light, draw_mask: Callable[[ImageDraw.ImageDraw, int, int], object]
     ) -> None:
-        """Paint the shape that `cut` draws into a mask whose origin is given to it."""
+        """Paint the shape that `draw_mask(pen, left, top)` draws into a mask whose origin is at (left, top)."""
         left, top = max(int(box[0]), 0), max(int(box[1]), 0)
         right, bottom = min(int(box[2]) + 2, SIDE), min(int(box[3]) + 2, SIDE)
         mask = Image.new("L", (right - left, bottom - top))
-        cut(ImageDraw.Draw(mask), left, top)
+        draw_mask(ImageDraw.Draw(mask), left, top)
         x: Field = np.arange(left, right, dtype=np.float32)[None, :] / np.float32(SIDE)
         y: Field = np.arange(top, bottom, dtype=np.float32)[:, None] / np.float32(SIDE)
         filling = paint if isinstance(paint, Paint) else Paint(paint)
@@ -182,19 +183,19 @@ class Canvas:
 
 
 def _brightness(light: Light, x: Field, y: Field) -> Field:
-    """Return how bright a shape is over its bounding box: 1 is its own colour. Shape (h, w), (1, w) or (1, 1)."""
+    """Return the brightness over a bounding box, 1 for the unchanged colour; shape (h, w), (1, w) or (1, 1)."""
     across: Field = (x - x.min()) / max(float(np.ptp(x)), 1e-3)
     down: Field = (y - y.min()) / max(float(np.ptp(y)), 1e-3)
     brightness: Field = np.ones((1, 1), np.float32)
     if light == "round":
         brightness = np.exp(-(((across - 0.36) / 0.3) ** 2)) * np.float32(0.38) + np.float32(0.72)
     if light == "ball":
-        from_spot: Field = (across - 0.36) ** 2 + (down - 0.32) ** 2
-        brightness = np.exp(-from_spot / np.float32(0.16)) * np.float32(0.5) + np.float32(0.62)
+        from_highlight: Field = (across - 0.36) ** 2 + (down - 0.32) ** 2
+        brightness = np.exp(-from_highlight / np.float32(0.16)) * np.float32(0.5) + np.float32(0.62)
     if light == "soft":
         brightness = 1.08 - 0.1 * across - 0.16 * down
     return brightness
 
 
-def _edge_of(paint: Paint | Rgb) -> Rgb:
+def _outline_colour(paint: Paint | Rgb) -> Rgb:
     return darker(paint.colour if isinstance(paint, Paint) else paint)

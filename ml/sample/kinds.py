@@ -1,4 +1,4 @@
-"""What an item is: its kind, and the look that tells it from others of that kind."""
+"""Kinds of items, and the look of one item of a kind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLOURS: dict[str, Rgb] = {
     "cream": (242, 228, 194),
     "mint": (158, 222, 190),
 }
-"""The colours that items come in, far enough apart to be told from one another at 64 pixels."""
+"""The colours of items, distinct enough to tell apart at 64 pixels."""
 
 ADJECTIVES: dict[Pattern, str] = {
     "plain": "",
@@ -47,23 +47,23 @@ ADJECTIVES: dict[Pattern, str] = {
 }
 
 ANY_PATTERN: tuple[Pattern, ...] = tuple(ADJECTIVES)
-"""For textiles and covers."""
+"""For textiles and covers, which come in any pattern."""
 
 SOLID: tuple[Pattern, ...] = ("plain", "two-tone", "hoops")
-"""For things of metal and plastic."""
+"""For items of metal and plastic."""
 
 WOOD, METAL, DARK, PALE = (172, 124, 74), (186, 190, 196), (46, 48, 54), (246, 246, 242)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one item looks like; its two photos share it.
+    """The look of one item, the same in its two photos.
 
     Attributes:
         paint: the pattern, in both colours.
-        colour, second: the same colours, for parts without a pattern.
+        colour, second: the two colours, for parts without a pattern.
         style: one of the kind's styles.
-        numbers: uniform in [0, 1): the proportions that vary.
+        numbers: four random numbers in [0, 1), for proportions and details.
     """
 
     paint: Paint
@@ -73,11 +73,11 @@ class Look:
     numbers: tuple[float, ...]
 
     def between(self, low: float, high: float, which: int = 0) -> float:
-        """Return one of the item's proportions."""
+        """Return a proportion in [low, high), by the number at index `which`."""
         return low + (high - low) * self.numbers[which]
 
     def random(self) -> np.random.Generator:
-        """Return a generator that draws the same for the same item, for details such as a picture's brush strokes."""
+        """Return a generator seeded by the item, for details such as the brush strokes of a picture."""
         return np.random.default_rng(int(self.numbers[-1] * 2**32))
 
 
@@ -86,13 +86,14 @@ class Kind:
     """A kind of item.
 
     Attributes:
-        name: as it stands in titles.
-        category: the path's first level.
-        path: the levels below.
+        name: in titles.
+        category: the first level of the category path.
+        path: the levels below, separated by " / ".
         prices: lowest and highest, in pounds.
-        styles: words before the name in titles; each is drawn differently.
-        draw: draws it, upright, onto a canvas.
-        details: sentences that may stand in descriptions.
+        styles: words before the name in titles; each style is drawn differently.
+        draw: draws an item upright onto a canvas.
+        details: sentences for descriptions; a description has one of them.
+        patterns: the patterns that items of the kind have; a repeated pattern is more frequent.
     """
 
     name: str

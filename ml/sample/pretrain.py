@@ -1,8 +1,9 @@
-"""Trains the model that the package carries, on drawn listings of its own, and writes its card.
+"""Trains the demo's model on drawn listings, and writes its bundle and model card.
 
-    python -m ml.sample.pretrain [FOLDER]      # FOLDER keeps photos and checkpoints: the same command goes on there
+    python -m ml.sample.pretrain [FOLDER]      # FOLDER keeps photos and checkpoints; the same command resumes there
 
-The demo's catalogue is drawn with another seed, so none of its listings has been seen. Importing this imports torch.
+The demo's catalogue is drawn with another seed, so the model has seen none of its listings. Importing this imports
+torch.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ml.export.reexport import reexport_bundle
 from ml.export.write_bundle import export_bundle
 from ml.labelled import LabelledPhoto
 from ml.sample import CARD, MODEL
+from ml.sample.card import model_card
 from ml.sample.catalogue import make_listings
 from ml.sample.render import PHOTOS, render_photos
 from ml.training.recipes import SAMPLE
@@ -33,41 +35,18 @@ if TYPE_CHECKING:
     from ml.training.recipes import TrainConfig
 
 SEED = 1007
-"""Of the listings that are trained on; the demo's catalogue has 7."""
+"""Seed of the training listings; the demo's catalogue has seed 7."""
 
 LISTINGS = 6000
-"""Drawn, with two photos each."""
-
-_CARD = """# The model of the demo
-
-A ResNet-50 with random weights at first, trained on {listings:,} drawn listings with two photos each, and quantised to
-int8. `python -m ml.sample.pretrain` makes it: listings drawn with seed {seed}, the recipe
-`ml/training/recipe_files/sample.toml` (seed {recipe_seed}), {epochs} epochs of photos of {size} pixels,
-in {precision} on {threads} thread(s), torch {torch}. It knows drawn items and nothing else. The demo's
-catalogue is drawn with another seed: the demo measures on listings that this model has never seen.
-
-Measured on {held_out} photos of held-out listings, each searched for among all {gallery:,}, before quantising:
-
-| | |
-|---|---|
-{figures}
-
-Each precision on {measured} photos of validation listings, among each other, on the processor that trained it:
-
-| precision | same-listing recall@1 | points lost | median cosine to float32 |
-|---|---|---|---|
-{precisions}
-
-Every layer's int8 weights have 7 bits, so that processors without VNNI compute the same. The files are those that
-`model.json` names; there are no torch weights. `lookalike train --weights ml/sample/model` reads the trunk back from
-the graph.
-"""
+"""Number of drawn listings, with two photos each."""
 
 
 def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progress: Progress) -> Bundle:
-    """Draw `listings` listings, train on them, and write a bundle with an int8 graph only, and its card, at `out`.
+    """Draw listings, train on them, and write a bundle with an int8 graph only, and its model card, to `out`.
 
-    A training that was stopped goes on where it stood, in `work`, which is left there.
+    Args:
+        work: keeps the photos and the run's folder; a training that was stopped continues from there.
+        listings: number of listings.
 
     Raises:
         TrainingError, BundleError, OSError: see `ml.training.train.train` and `ml.export.write_bundle.export_bundle`.
@@ -75,10 +54,10 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
     drawn = make_listings(listings, np.random.default_rng(SEED))
     photos = work / PHOTOS
     photos.mkdir(parents=True, exist_ok=True)
-    finished = work / f"drawn-{listings}"
-    if not finished.exists():
+    all_drawn = work / f"drawn-{listings}"
+    if not all_drawn.exists():
         render_photos(drawn, photos, progress)
-        finished.touch()
+        all_drawn.touch()
     labelled = _labelled(drawn, photos)
     result = train(labelled, config, weights=None, home=work, progress=progress)
     split = result.split_record()
@@ -100,31 +79,8 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
         measure_on=chosen.measure_on,
     )
     shipped = reexport_bundle(bundle, out, keep_float=False)
-    (out / CARD).write_text(_card(shipped, listings), encoding="utf-8")
+    (out / CARD).write_text(model_card(shipped), encoding="utf-8")
     return shipped
-
-
-def _card(bundle: Bundle, listings: int) -> str:
-    record, metrics = bundle.record, bundle.metrics
-    shares = {name: value for name, value in metrics.items() if value <= 1}
-    return _CARD.format(
-        listings=listings,
-        seed=SEED,
-        recipe_seed=record["config"]["seed"],
-        epochs=record["config"]["epochs"],
-        size=bundle.preprocessing.size,
-        precision=record["precision"],
-        threads=record["threads"],
-        torch=record["torch_version"],
-        held_out=int(metrics["held_out_photos"]),
-        gallery=int(metrics["gallery"]),
-        figures="\n".join(f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in shares.items()),
-        measured=next(iter(bundle.precisions.values())).photos,
-        precisions="\n".join(
-            f"| {name} | {one.recall_at_1:.3f} | {one.loss:.2f} | {one.cosine:.4f} |"
-            for name, one in bundle.precisions.items()
-        ),
-    )
 
 
 def _labelled(listings: list[SampleListing], folder: Path) -> list[LabelledPhoto]:
@@ -143,7 +99,7 @@ def _labelled(listings: list[SampleListing], folder: Path) -> list[LabelledPhoto
 
 
 def main(work: Path) -> None:
-    """Train in `work`, and put the bundle in the place of the one that the package carries."""
+    """Train in `work`, and replace the bundle in the package."""
     fresh = work / "shipped"
     shutil.rmtree(fresh, ignore_errors=True)
     bundle = pretrain(fresh, work, listings=LISTINGS, config=SAMPLE, progress=_print_progress)

@@ -1,4 +1,4 @@
-"""The sample catalogue on disk: two tables as marketplaces export them, and a folder of photos."""
+"""Writes the sample catalogue: two tables as marketplaces export them, and a folder of photos."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LISTINGS, PHOTOS_TABLE, PHOTOS = "listings.csv", "photos.csv", "photos"
 SMALLEST = 26
-"""Listings that it takes to show every defect, with two in each category."""
+"""Minimum number of listings: two in each category, and enough for every defect."""
 
 _LISTING_HEADER = (
     "",
@@ -42,23 +42,23 @@ _LISTING_HEADER = (
     "listed_at",
 )
 _PHOTO_HEADER = ("", "id", "product_id")
-_LETTERBOXED, _ON_ITS_SIDE = 0.04, 0.03
-"""Shares of photos that a tool has given bars, and that a phone has stored lying, with an EXIF orientation."""
+_LETTERBOXED, _ROTATED = 0.04, 0.03
+"""Shares of photos with bars around them, and of photos stored rotated with an EXIF orientation."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSummary:
-    """What the catalogue holds, counted as cleaning and the reject report should count it.
+    """The counts that an ingest of the catalogue should report.
 
     Attributes:
         listing_records, photo_records: rows of the two tables.
-        listings, photos: those to be accepted.
-        repaired: listings, of the accepted, whose record has broken quoting.
-        flagged: listings, of the accepted, with an absurd price.
-        without_photos: listings, of the accepted, that no photo belongs to.
-        duplicates: records that another record of the same id replaces.
-        rejected_listings, rejected_photos: by reason code. The truncated photo's header is sound: it is found out when
-            it is decoded.
+        listings, photos: accepted listings and photos.
+        repaired: accepted listings whose record has broken quoting.
+        flagged: accepted listings with an absurd price.
+        without_photos: accepted listings without a photo.
+        duplicates: records that a later record with the same id replaces.
+        rejected_listings, rejected_photos: by reason code. The truncated photo has an intact header, so only decoding
+            rejects it.
     """
 
     listing_records: int
@@ -75,12 +75,11 @@ class SampleSummary:
 
 @dataclass(frozen=True, slots=True)
 class SampleCatalogue:
-    """A catalogue whose tables are written and whose photos are still to be rendered.
+    """A catalogue with written tables, and photos to render.
 
     Attributes:
-        folder: of `listings.csv`, `photos.csv` and the folder `photos`.
-        listings: those with photos to render.
-        summary: what the catalogue holds.
+        folder: contains `listings.csv`, `photos.csv` and the folder `photos`.
+        listings: the listings with photos to render.
     """
 
     folder: Path
@@ -89,15 +88,20 @@ class SampleCatalogue:
 
     @property
     def photos(self) -> Path:
-        """The folder of the photos."""
+        """The folder `photos`."""
         return self.folder / PHOTOS
 
 
 def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Progress | None = None) -> SampleSummary:
     """Write `listings.csv`, `photos.csv` and `photos/<photo id>.jpg` into the folder `out`.
 
-    The same arguments write the same bytes. `progress` is told, as the stage `render photos`, how many listings of
-    how many have their photos.
+    Equal arguments write equal bytes.
+
+    Args:
+        out: folder.
+        listings: number of listings.
+        seed: of everything random.
+        progress: called with ("render photos", listings done, total listings).
 
     Raises:
         ValueError: `listings` is below `SMALLEST`.
@@ -109,16 +113,18 @@ def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Pr
 
 
 def write_sample_tables(out: Path, *, listings: int = 600, seed: int = 7) -> SampleCatalogue:
-    """Do what `render_sample` does, up to the photos; those that are to be rejected are written.
+    """Write the tables and the defective photos of `render_sample`; the other photos are left to `render_listing`.
 
     Raises:
         ValueError, OSError: see `render_sample`.
     """
     if listings < SMALLEST:
-        raise ValueError(f"a sample has at least {SMALLEST} listings, two in each category, not {listings}")
+        raise ValueError(
+            f"{listings} listings are too few for a sample; it needs at least {SMALLEST}, two in each category"
+        )
     rng = np.random.default_rng(seed)
     made = make_listings(listings, rng)
-    *photographed, _without = made
+    *photographed, _without_photos = made
     (out / PHOTOS).mkdir(parents=True, exist_ok=True)
     render_listing(photographed[0], out / PHOTOS)
     intact = (out / PHOTOS / f"{photographed[0].photo_ids[0]}.jpg").read_bytes()
@@ -151,7 +157,7 @@ def _summary(
 
 
 def render_photos(listings: Sequence[SampleListing], folder: Path, progress: Progress | None) -> None:
-    """Write both photos of each listing. Threads suffice: drawing and encoding mostly run without the interpreter."""
+    """Write both photos of each listing, in threads: drawing and encoding mostly release the interpreter lock."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(lambda listing: render_listing(listing, folder), listings), start=1):
             if progress is not None:
@@ -159,7 +165,7 @@ def render_photos(listings: Sequence[SampleListing], folder: Path, progress: Pro
 
 
 def render_listing(listing: SampleListing, folder: Path) -> None:
-    """Write both photos of a listing. A photo appears whole or not at all."""
+    """Write both photos of a listing, each atomically."""
     files = [folder / f"{photo_id}.jpg" for photo_id in listing.photo_ids]
     canvas, rng = Canvas(), np.random.default_rng(listing.seed)
     listing.kind.draw(canvas, listing.look)
@@ -167,17 +173,17 @@ def render_listing(listing: SampleListing, folder: Path) -> None:
     for file, background in zip(files, backgrounds, strict=False):
         photo = take_photo(canvas.image, str(background), rng)
         partial = file.with_suffix(f".{uuid4().hex[:8]}.partial")
-        partial.write_bytes(_as_stored(photo, rng))
+        partial.write_bytes(_encode(photo, rng))
         partial.replace(file)
 
 
-def _as_stored(photo: Image.Image, rng: np.random.Generator) -> bytes:
-    """Return the photo's JPEG; a few have bars, or lie on their side and say so."""
+def _encode(photo: Image.Image, rng: np.random.Generator) -> bytes:
+    """Return the photo as a JPEG; a few get bars, or are rotated with an EXIF orientation."""
     chance, out, exif = rng.random(), io.BytesIO(), Image.Exif()
     if chance < _LETTERBOXED:
         bars = "white" if rng.random() < 0.7 else "black"
         photo = ImageOps.pad(photo, (max(photo.size),) * 2, color=bars)
-    elif chance < _LETTERBOXED + _ON_ITS_SIDE:
+    elif chance < _LETTERBOXED + _ROTATED:
         photo = photo.transpose(Image.Transpose.ROTATE_90)
         exif[0x0112] = 6
     photo.save(out, "JPEG", quality=int(rng.integers(70, 93)), exif=exif)
@@ -186,7 +192,7 @@ def _as_stored(photo: Image.Image, rng: np.random.Generator) -> bytes:
 
 def _listings_table(rows: Iterable[ListingRow]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")  # every line break becomes CRLF when the file is written
+    writer = csv.writer(out, lineterminator="\n")  # writing the file turns every line break into CRLF
     writer.writerow(_LISTING_HEADER)
     for number, row in enumerate(rows):
         head = (number, row.listing_id, row.title, row.category)

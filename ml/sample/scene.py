@@ -1,4 +1,4 @@
-"""A photo of an item: its pose, what it stands on, the light, and the camera's faults."""
+"""Takes photos of an item: pose, background, shadow, light, sensor noise and blur."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BACKGROUNDS = ("room", "table", "grass", "carpet", "tiles", "plain", "wall")
 _SIZES = ((320, 256), (256, 320), (300, 300), (320, 288), (288, 320), (288, 288))
 """Widths and heights, in pixels."""
 
-_LARGEST_TURN, _LARGEST_TURN_IN_A_ROOM = 20.0, 6.0
-"""Degrees. Things that stand on a floor stand upright."""
+_MAX_TURN, _MAX_TURN_IN_A_ROOM = 20.0, 6.0
+"""Degrees. Items that stand on a floor are nearly upright."""
 
-_DENT = 0.07
-"""By what share of its size each corner of an item may be moved, as another viewpoint does."""
+_CORNER_SHIFT = 0.07
+"""Largest shift of an item's corners, as a share of its size: the perspective of another viewpoint."""
 
 
 def take_photo(item: Image.Image, background: str, rng: np.random.Generator) -> Image.Image:
-    """Return an RGB photo, 256 to 320 pixels a side, of an item (RGBA, square) before one of `BACKGROUNDS`."""
+    """Return an RGB photo, 256 to 320 pixels a side, of an item (RGBA, square) on one of `BACKGROUNDS`."""
     width, height = _SIZES[rng.integers(len(_SIZES))]
-    scene = _backdrop(background, width, height, rng)
-    turn = _LARGEST_TURN_IN_A_ROOM if background == "room" else _LARGEST_TURN
+    scene = _background(background, (width, height), rng)
+    turn = _MAX_TURN_IN_A_ROOM if background == "room" else _MAX_TURN
     posed = _pose(item, (width, height), np.deg2rad(rng.uniform(-turn, turn)), rng=rng)
     mask = posed.getchannel("A")
     scene = scene * (1 - 0.5 * _shadow(mask, rng)[..., None])
@@ -40,19 +40,19 @@ def take_photo(item: Image.Image, background: str, rng: np.random.Generator) -> 
 
 
 def _pose(item: Image.Image, size: tuple[int, int], angle: float, *, rng: np.random.Generator) -> Image.Image:
-    """Return the item turned by `angle`, scaled, shifted and seen from a little aside, on a clear canvas of `size`."""
+    """Return the item rotated by `angle`, scaled, shifted and in perspective, on a transparent canvas of `size`."""
     side = round(min(size) * rng.uniform(0.64, 0.86))
-    item = _filling(item).resize((side, side), Image.Resampling.BOX)
+    item = _trimmed(item).resize((side, side), Image.Resampling.BOX)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
-    seen = (corners + rng.uniform(-_DENT, _DENT, (4, 2)) / 2) @ turn.T * side
+    seen = (corners + rng.uniform(-_CORNER_SHIFT, _CORNER_SHIFT, (4, 2)) / 2) @ turn.T * side
     middle = np.array(size) / 2 + rng.uniform(-0.05, 0.05, 2) * size
     coefficients = _homography(seen + middle, (corners + 0.5) * side)
     return item.transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)
 
 
-def _filling(item: Image.Image) -> Image.Image:
-    """Return the item without the empty space around it, on a square."""
+def _trimmed(item: Image.Image) -> Image.Image:
+    """Crop the item to the smallest square around it."""
     left, top, right, bottom = item.getbbox() or (0, 0, *item.size)
     half = max(right - left, bottom - top) // 2 + 2
     x, y = (left + right) // 2, (top + bottom) // 2
@@ -60,7 +60,7 @@ def _filling(item: Image.Image) -> Image.Image:
 
 
 def _homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> list[float]:
-    """Return the eight numbers by which Pillow maps four points to four others."""
+    """Return Pillow's eight perspective coefficients, which map four points to four others."""
     rows, values = [], []
     for (x, y), (u, v) in zip(source, target, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -69,7 +69,7 @@ def _homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> lis
 
 
 def _shadow(mask: Image.Image, rng: np.random.Generator) -> Pixels:
-    """Return the item's shadow on what is behind it, in [0, 1], shape (height, width)."""
+    """Return the item's shadow on the background, in [0, 1], shape (height, width)."""
     shifted = Image.new("L", mask.size)
     shifted.paste(mask, (int(rng.integers(-10, 11)), int(rng.integers(4, 14))))
     blurred = shifted.filter(ImageFilter.BoxBlur(rng.uniform(4, 9)))
@@ -77,7 +77,7 @@ def _shadow(mask: Image.Image, rng: np.random.Generator) -> Pixels:
 
 
 def _light(scene: Pixels, rng: np.random.Generator) -> Pixels:
-    """Return the scene in brighter or dimmer, warmer or cooler, uneven light, with the sensor's noise."""
+    """Apply uneven light of random brightness and warmth, and sensor noise."""
     height, width = scene.shape[:2]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]
@@ -89,16 +89,16 @@ def _light(scene: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(scene * (falloff * tint) + noise, dtype=np.float32)
 
 
-def _backdrop(name: str, width: int, height: int, rng: np.random.Generator) -> Pixels:
-    """Return a background, shape (height, width, 3)."""
-    scene = _SURFACES[name](width, height, rng)
+def _background(name: str, size: tuple[int, int], rng: np.random.Generator) -> Pixels:
+    """Return a background, shape (height, width, 3), sometimes with clutter."""
+    scene = _SURFACES[name](*size, rng)
     if name in ("room", "table", "carpet", "wall") and rng.random() < 0.6:
         scene = _clutter(scene, rng)
     return scene
 
 
 def _clutter(scene: Pixels, rng: np.random.Generator) -> Pixels:
-    """Return the scene with a few dull things, out of focus, at its sides."""
+    """Add a few dull, blurred shapes at the sides of the scene."""
     picture = Image.fromarray(np.clip(scene, 0, 255).astype(np.uint8))
     pen, (width, height) = ImageDraw.Draw(picture), picture.size
     for _ in range(rng.integers(1, 4)):
@@ -141,7 +141,7 @@ def _room(width: int, height: int, rng: np.random.Generator) -> Pixels:
 
 
 def _wall(width: int, height: int, rng: np.random.Generator) -> Pixels:
-    """Return a wall with soft shades on it."""
+    """Return a wall with soft shadows."""
     shades = 1 + 0.05 * _rough(width, height, 4, rng) + 0.012 * _rough(width, height, 90, rng)
     return np.asarray(_dull(rng, 120, 225) * shades)
 
@@ -176,7 +176,7 @@ def _tiles(width: int, height: int, rng: np.random.Generator) -> Pixels:
 
 
 def _plain(width: int, height: int, rng: np.random.Generator) -> Pixels:
-    """Return paper that is bent up behind the item: pale, shading into another tone."""
+    """Return a pale paper backdrop that shades into another tone."""
     above, below = _dull(rng, 200, 245), _dull(rng, 150, 245)
     t = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] ** float(rng.uniform(0.6, 2))
     return np.repeat(above + (below - above) * t, width, axis=1)

@@ -1,4 +1,4 @@
-"""What sellers write: titles, descriptions, prices and places that fit the item."""
+"""The texts of a listing: title, description, price, place, seller and date."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SELLERS = (
     "old-mill-shop", "pre.loved", "quayside", "re-store", "second-spring", "thrift_theo", "upcycled-uma",
     "village-hall", "wren_street",
 )  # fmt: skip
-"""Names on the site; the first ones sell most."""
+"""Names on the site, those with the most listings first."""
 
 FIRST_DAY, DAYS = date(2025, 1, 1), 365
-"""Between these days the listings were put up: fixed, since the same catalogue is the same on any day."""
+"""First day and number of days in which listings were published; fixed, so the catalogue is the same on any day."""
 
 _UNKNOWN = 0.05
-"""Share of listings without a seller, and of those without a date."""
+"""Share of listings without a seller; the same share has no date."""
 
 _TITLE_ENDS = ("", "", "", "", " for sale", " - great condition", " (collection only)", ", hardly used", " - bargain!")
 
@@ -75,7 +75,7 @@ def title_of(kind: Kind, names: tuple[str, str], style: str, *, pattern: Pattern
 def description_of(
     kind: Kind, names: tuple[str, str], place: tuple[str, str], *, pattern: Pattern, rng: np.random.Generator
 ) -> str:
-    """Return two to four sentences; one in four has a line break between them."""
+    """Return three or four sentences; in one of four descriptions line breaks separate them."""
     colour, second = names
     looks = {"plain": f"with {second} parts", "two-tone": f"and {second}"}.get(
         pattern, f"{ADJECTIVES[pattern]} with {second}"
@@ -91,7 +91,7 @@ def description_of(
 
 
 def price_of(kind: Kind, rng: np.random.Generator) -> str:
-    """Return a price in the kind's range, as sites write it: '£1,250.00'. Cheap ones are commoner than dear ones."""
+    """Return a price in the kind's range, such as '£1,250.00'; low prices are more frequent than high ones."""
     low, high = kind.prices
     pounds = low * (high / low) ** rng.random()
     step = 0.5 if pounds < 10 else 1 if pounds < 30 else 5
@@ -99,17 +99,17 @@ def price_of(kind: Kind, rng: np.random.Generator) -> str:
 
 
 def seller_of(rng: np.random.Generator) -> str:
-    """Return who sells it; some sell much more than others, and of one in 20 listings the site does not say."""
+    """Return a seller, or '' for one listing in 20; some sellers have many more listings than others."""
     place = int(len(SELLERS) * rng.random() ** 2)
     return "" if rng.random() < _UNKNOWN else SELLERS[place]
 
 
 def listed_at_of(rng: np.random.Generator) -> str:
-    """Return the day on which it was listed, '2025-03-31'; of one in 20 listings the site does not say."""
+    """Return the day of publication, such as '2025-03-31', or '' for one listing in 20."""
     day = FIRST_DAY + timedelta(days=int(rng.integers(DAYS)))
     return "" if rng.random() < _UNKNOWN else day.isoformat()
 
 
 def with_site_suffix(title: str, place: tuple[str, str]) -> str:
-    """Return a title as the site publishes it."""
+    """Return the title with the suffix that the site adds."""
     return f"{title} | in {place[0]}, {place[1]} | Gumtree"

@@ -1,4 +1,7 @@
-"""The kinds of items that the sample catalogue sells, all drawn in code."""
+"""The kinds of items in the sample catalogue, each with its drawing code.
+
+Only `ml.sample` imports these modules.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of items for children, and what else a house holds."""
+"""Kinds of items for children, and other goods."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def umbrella(canvas: Canvas, look: Look) -> None:
     rim = [(0.04 + step * 0.23, drop) for step in range(5)]
     dips = [((a[0] + b[0]) / 2, drop - 0.07) for a, b in pairwise(rim)]
     lower = [point for pair in zip(rim, [*dips, rim[-1]], strict=True) for point in pair][:-1]
-    dome = [(0.96 - 0.46 * (1 - math.cos(t)), drop - (drop - 0.09) * math.sin(t)) for t in _quarter()]
+    dome = [(0.96 - 0.46 * (1 - math.cos(t)), drop - (drop - 0.09) * math.sin(t)) for t in _quarter_circle()]
     left = [(1 - x, y) for x, y in reversed(dome)]
     canvas.polygon([*lower, *dome, *left], look.paint)
     ribs = [[(0.5, 0.09), ((0.5 + x) / 2 + (x - 0.5) * 0.35, 0.26), (x, drop)] for x, _ in rim[1:-1]]
@@ -77,7 +77,7 @@ def umbrella(canvas: Canvas, look: Look) -> None:
         canvas.line(rib, darker(look.colour, 0.7), 0.01)
 
 
-def _quarter() -> list[float]:
+def _quarter_circle() -> list[float]:
     return [math.pi / 2 * step / 10 for step in range(11)]
 
 

@@ -1,4 +1,4 @@
-"""Kinds of items that people carry or wear: clothes, phones, and what they do their hair with."""
+"""Kinds of items that people wear or carry: clothes, phones, perfume and hairbrushes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model that the package carries: whole, for int8 alone, and with a card that speaks of it."""
+"""The demo's model in the package: its files, categories, split and model card."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import pytest
 from ml.bundle.bundle import Bundle
 from ml.bundle.manifest import INT8_FILES, MANIFEST, BundleError, read_manifest
 from ml.sample import CARD, CATEGORIES, MODEL
+from ml.sample.card import model_card
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_its_files_are_those_that_its_manifest_names() -> None:
+def test_has_the_files_of_its_manifest_and_a_card() -> None:
     manifest = read_manifest(MODEL)
     assert set(manifest.files) == set(INT8_FILES)
     assert {file.name for file in MODEL.iterdir()} == {*manifest.files, MANIFEST, CARD}
     assert Bundle.load(MODEL).version == manifest.version
 
 
-def test_a_changed_file_is_refused(tmp_path: Path) -> None:
+def test_rejects_a_changed_file(tmp_path: Path) -> None:
     copy = tmp_path / "model"
     shutil.copytree(MODEL, copy)
     graph = copy / INT8_FILES[0]
@@ -31,19 +32,19 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
         Bundle.load(copy)
 
 
-def test_it_knows_the_categories_of_the_sample() -> None:
+def test_knows_the_categories_of_the_sample() -> None:
     assert sorted(Bundle.load(MODEL).categories) == sorted(CATEGORIES)
 
 
-def test_its_card_states_the_figures_of_its_manifest() -> None:
+def test_its_card_is_written_from_its_manifest() -> None:
     bundle = Bundle.load(MODEL)
     card = (MODEL / CARD).read_text(encoding="utf-8")
-    for name in ("category_accuracy", "same_listing_recall_at_1"):
-        assert f"| {name.replace('_', ' ')} | {bundle.metrics[name]:.3f} |" in card
-    assert "python -m ml.sample.pretrain" in card
+    assert card == model_card(bundle)
+    assert f"| same listing recall at 1 | {bundle.metrics['same_listing_recall_at_1']:.3f} |" in card
+    assert "`python -m ml.sample.pretrain` makes it" in card
 
 
-def test_it_says_which_drawn_listings_it_was_trained_on() -> None:
+def test_its_split_lists_the_drawn_listings() -> None:
     bundle = Bundle.load(MODEL)
     assert bundle.split is not None
     drawn = len(bundle.split.train) + len(bundle.split.validation) + len(bundle.split.held_out)
