@@ -1,7 +1,7 @@
-"""Locks with names, which one process at a time holds; a process that dies lets go of them.
+"""Named locks that one process at a time holds, and that a dead process releases.
 
-On PostgreSQL they are advisory locks, each on a connection of its own, and hold between machines. With SQLite, whose
-processes are all on one machine, they are locked files beside the database.
+On PostgreSQL they are advisory locks, each on its own connection, and work across machines. With SQLite, whose
+processes share one machine, they are locked files beside the database.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 
 class HeldLock(Protocol):
-    """A lock that this process holds."""
+    """A lock held by this process."""
 
     def is_held(self) -> bool:
-        """Say whether it still does: a lost connection to the database loses the lock."""
+        """Say whether the lock is still held: it is lost with the connection to the database."""
         ...
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         ...
 
 
 @contextmanager
 def hold_lock(database: Database, name: str) -> Iterator[HeldLock]:
-    """Wait until nobody else, in this process or another, holds the lock; hold it while the block runs.
+    """Wait for the lock, and hold it while the block runs.
 
-    It is not re-entrant: a holder that asks for it again waits for itself.
+    The lock is not re-entrant: a holder that requests it again deadlocks.
     """
     held: HeldLock = _AdvisoryLock.wait(database, name) if database.is_postgresql else _FileLock.wait(database, name)
     try:
@@ -50,7 +50,7 @@ def hold_lock(database: Database, name: str) -> Iterator[HeldLock]:
 
 
 def try_lock(database: Database, name: str) -> HeldLock | None:
-    """Return the lock if nobody else holds it, or None at once."""
+    """Return the lock, or None at once if another holder has it."""
     return _AdvisoryLock.take(database, name) if database.is_postgresql else _FileLock.take(database, name)
 
 
@@ -60,24 +60,24 @@ class _AdvisoryLock:
 
     @classmethod
     def wait(cls, database: Database, name: str) -> _AdvisoryLock:
-        lock, _ = cls._asked(database, name, "SELECT pg_advisory_lock(:key)")
+        lock, _ = cls._query(database, name, "SELECT pg_advisory_lock(:key)")
         return lock
 
     @classmethod
     def take(cls, database: Database, name: str) -> _AdvisoryLock | None:
-        lock, taken = cls._asked(database, name, "SELECT pg_try_advisory_lock(:key)")
+        lock, taken = cls._query(database, name, "SELECT pg_try_advisory_lock(:key)")
         if taken:
             return lock
         lock._connection.close()
         return None
 
     @classmethod
-    def _asked(cls, database: Database, name: str, query: str) -> tuple[_AdvisoryLock, Any]:
+    def _query(cls, database: Database, name: str, query: str) -> tuple[_AdvisoryLock, Any]:
         lock = cls(_connection(database), _key(name))
         try:
             return lock, lock._connection.execute(text(query), {"key": lock._key}).scalar_one()
         except BaseException:
-            lock._connection.invalidate()  # it may hold the lock by now
+            lock._connection.invalidate()  # it may already hold the lock
             lock._connection.close()
             raise
 
@@ -94,7 +94,7 @@ class _AdvisoryLock:
             if not self._connection.invalidated:
                 self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
         except DBAPIError:
-            self._connection.invalidate()  # the server lets go of the locks of a connection that is lost
+            self._connection.invalidate()  # the server releases the locks of a lost connection
         self._connection.close()
 
 
@@ -129,13 +129,13 @@ def _connection(database: Database) -> Connection:
 
 
 def _key(name: str) -> int:
-    """Return 64 bits of the name's SHA-256, signed, as PostgreSQL takes them."""
+    """Return the first 64 bits of the name's SHA-256 as a signed integer, PostgreSQL's key type."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 def _file(database: Database, name: str) -> Path:
     path = database.engine.url.database
-    assert path, "SQLite's databases are files here"
+    assert path, "SQLite databases are always files here"
     folder = Path(f"{path}.locks")
     folder.mkdir(exist_ok=True)
     return folder / quote(name, safe="")

@@ -1,4 +1,4 @@
-"""Bringing a database's tables to the current revision."""
+"""Migrates a database's tables to the current revision."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from db.session import Database
 
 _MIGRATION_LOCK = 0x10_0C_A2
-"""Key of the PostgreSQL advisory lock that keeps two processes from migrating at once."""
+"""Key of the PostgreSQL advisory lock that lets only one process migrate at a time."""
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Apply every migration that is missing, in one transaction.
+    """Apply all missing migrations in one transaction.
 
     Returns:
         The revision before (None for an empty database) and the one after.
@@ -37,19 +37,19 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision that the database is at, or None when it has no tables yet."""
+    """Return the database's revision, or None if it has no tables yet."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_current(database: Database) -> bool:
-    """Say whether the tables are those that this version of the models needs."""
+    """Say whether the tables are at the newest revision."""
     with database.read() as session:
         connection = session.connection()
         return current_revision(connection) == ScriptDirectory.from_config(_config(connection)).get_current_head()
 
 
 def new_revision(database: Database, message: str) -> None:
-    """Write a migration file for what the models have and the database lacks (for developers)."""
+    """Write a migration file for the differences between the models and the database (for developers)."""
     with database.write() as session:
         command.revision(_config(session.connection()), message=message, autogenerate=True)
 

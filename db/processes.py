@@ -1,4 +1,4 @@
-"""Naming a process of this machine in the database, so that another can tell later whether it is gone."""
+"""Process names for the database, by which another process on the same machine can tell whether one has ended."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from functools import cache
 from pathlib import Path
 
 _STARTED_FIELD = 19
-"""Of /proc/<pid>/stat, after the command's closing bracket: clock ticks from boot to the process's start (proc(5))."""
+"""Index in /proc/<pid>/stat, after the command's closing bracket, of the start time in clock ticks since boot
+(proc(5))."""
 
 
 def process_name() -> str:
-    """Return this process's name: machine, process id, and when it started.
+    """Return this process's name: machine, process id and start time.
 
-    The last tells a process from a later one of the same number: in a container, every one is number 1.
+    The start time tells it from a later process with the same id: in a container, every main process has id 1.
     """
     return f"{_machine()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def is_gone(name: str) -> bool:
-    """Say whether the process was one of this machine and no longer runs; of other machines nothing is known."""
+    """Say whether the process has ended; False for a process of another machine, which cannot be checked."""
     machine, _, process = name.partition(":")
     pid, _, started = process.partition(":")
     if machine != _machine() or not started:
@@ -37,12 +38,12 @@ def is_gone(name: str) -> bool:
 
 @cache
 def _machine() -> str:
-    """Return the machine's name, and what tells apart those whose processes have numbers of their own.
+    """Return the machine's name with a hash of its boot id and process namespace.
 
-    Containers may share a name and not see each other's processes, and a machine that was started anew has others.
+    Containers may share a name without seeing each other's processes, and a reboot starts the process ids again.
     """
-    sees = hashlib.sha256(f"{_system('sys/kernel/random/boot_id')} {_namespace()}".encode()).hexdigest()[:8]
-    return f"{platform.node()}/{sees}"
+    scope = hashlib.sha256(f"{_read_proc('sys/kernel/random/boot_id')} {_namespace()}".encode()).hexdigest()[:8]
+    return f"{platform.node()}/{scope}"
 
 
 def _namespace() -> str:
@@ -53,12 +54,12 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return when the process started, as the system says it; the same for all where it does not."""
-    stat = _system(f"{pid}/stat")
+    """Return the process's start time in clock ticks since boot, or "0" on systems without /proc."""
+    stat = _read_proc(f"{pid}/stat")
     return stat.rpartition(")")[2].split()[_STARTED_FIELD] if stat else "0"
 
 
-def _system(name: str) -> str:
+def _read_proc(name: str) -> str:
     try:
         return Path("/proc", name).read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Opening the database, and the two kinds of transaction: `read` and `write`."""
+"""The database connection with its two kinds of transaction: `read` and `write`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _WRITES = "lookalike_writes"
 _BUSY_TIMEOUT_MS = 30_000
 
 _KEEPALIVES = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-"""After a minute the server lets go of the locks of a process whose machine is gone; by itself it takes two hours."""
+"""The server releases the locks of a process on an unreachable machine after a minute, instead of two hours."""
 
 
 class Database:
-    """The truth, on SQLite or PostgreSQL.
+    """A database on SQLite or PostgreSQL.
 
     On SQLite a writing transaction begins with BEGIN IMMEDIATE: with the driver's own deferred BEGIN, two
     transactions that read before they write overwrite each other's updates without an error.
@@ -30,24 +30,24 @@ class Database:
         """Connect lazily to `url`, for example `sqlite:///data/lookalike.sqlite` or `postgresql+psycopg://...`."""
         self.engine = _engine(url)
         self._writing_engine = self.engine.execution_options(**{_WRITES: True})
-        # SQLite's transactions read one snapshot anyway; PostgreSQL must be asked to.
+        # SQLite's transactions read one snapshot by default; PostgreSQL's do not.
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.is_postgresql else {}
         self._reading_engine = self.engine.execution_options(**snapshot)
 
     @property
     def is_postgresql(self) -> bool:
-        """Whether the database is PostgreSQL (else it is SQLite)."""
+        """Whether the database is PostgreSQL; otherwise it is SQLite."""
         return self.engine.dialect.name == "postgresql"
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session on one consistent snapshot; nothing that is changed in it is kept."""
+        """Yield a session on one consistent snapshot; its changes are discarded."""
         with Session(self._reading_engine, autoflush=False, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session whose changes are committed when the block ends, or undone when it raises."""
+        """Yield a session whose changes are committed at the end of the block, or rolled back if it raises."""
         with Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -57,7 +57,7 @@ class Database:
 
 
 def is_database_unavailable(error: BaseException) -> bool:
-    """Say whether the database could not be reached, or would not work just now: trying again may succeed."""
+    """Say whether the database was unreachable or temporarily unable to work, so that a retry may succeed."""
     return isinstance(error, (OperationalError, InterfaceError))
 
 
@@ -67,12 +67,12 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _set_sqlite_pragmas)
         event.listen(engine, "begin", _begin_on_sqlite)
         return engine
-    # Text is UTF-8 whatever the server's locale; without this, one that has none (SQL_ASCII) would answer in bytes.
+    # Text is UTF-8 whatever the server's locale: a server without one (SQL_ASCII) would return bytes.
     return create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "utf8", "options": _KEEPALIVES})
 
 
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN is switched off; `_begin_on_sqlite` sends ours
+    connection.isolation_level = None  # disables the driver's BEGIN; `_begin_on_sqlite` sends ours
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",

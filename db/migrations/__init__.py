@@ -1,0 +1,4 @@
+"""Alembic's migrations, which `db.migrate` runs.
+
+Nothing else may import them.
+"""

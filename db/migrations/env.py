@@ -1,4 +1,4 @@
-"""Alembic's entry point; it is run by `db.migrate` only, which hands over its connection."""
+"""Alembic's entry point. Only `db.migrate` runs it, and passes its connection."""
 
 from alembic import context
 from sqlmodel import SQLModel

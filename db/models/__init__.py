@@ -1,6 +1,6 @@
-"""The tables, one module for each subject; importing this package declares them all.
+"""The tables, one module per subject. Importing this package declares them all; `db` and services may import it.
 
-`from __future__ import annotations` would break SQLModel, so annotations are evaluated here.
+These modules do without `from __future__ import annotations`, which would break SQLModel.
 """
 
 from db.models.access import ApiKey, AuditEntry, RateWindow, Role

@@ -15,20 +15,20 @@ from db.models.columns import BigId, UtcDateTime, utc_now
 
 
 class Role(StrEnum):
-    """What the holder of a key may do; each may also do what those before it may."""
+    """Permissions of a key. Each role includes the roles before it."""
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
 
     def includes(self, other: "Role") -> bool:
-        """Say whether this role may do what the other may."""
+        """Say whether this role has all permissions of the other."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 class ApiKey(SQLModel, table=True):
-    """Whoever presents it may do what its role says. Of its secret, only a hash is kept."""
+    """An API key with its role. Only a hash of the secret is stored."""
 
     __tablename__ = "api_key"
 
@@ -42,7 +42,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """A call that changes something, by whom it was made, and how it was answered; None while it is not."""
+    """A request that changes something: its key and the response status, None until there is a response."""
 
     __tablename__ = "audit_entry"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -57,7 +57,7 @@ class AuditEntry(SQLModel, table=True):
 
 
 class RateWindow(SQLModel, table=True):
-    """How many requests of a minute (since 1970) processes have taken of a key's allowance."""
+    """Requests that processes have taken from a key's allowance in one minute. `minute` counts from 1970."""
 
     __tablename__ = "rate_window"
 

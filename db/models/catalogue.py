@@ -20,7 +20,7 @@ from db.models.columns import BigId, Money, UtcDateTime, utc_now
 
 
 class PhotoState(StrEnum):
-    """Where a photo stands: this column is the work queue."""
+    """A photo's progress towards an embedding. The column is the work queue."""
 
     PENDING = "pending"
     EMBEDDED = "embedded"
@@ -28,7 +28,7 @@ class PhotoState(StrEnum):
 
 
 class Listing(SQLModel, table=True):
-    """An item for sale. `content_hash` tells whether an incoming record changes anything."""
+    """An item for sale. An incoming record with an equal `content_hash` changes nothing."""
 
     __tablename__ = "listing"
 
@@ -42,9 +42,9 @@ class Listing(SQLModel, table=True):
     location: str = Field(sa_type=Text)
     region: str = Field(sa_type=Text)
     seller: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
-    """The marketplace's own id of who sells it; empty when unknown."""
+    """The marketplace's seller id; empty when unknown."""
     listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """By the marketplace's own account; None when unknown, and then `created_at` stands for it."""
+    """As the marketplace states it; None when unknown, and `created_at` is used instead."""
     flags: list[str] = Field(sa_column=Column(JSON, nullable=False), default_factory=list)
     content_hash: str = Field(max_length=64)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
@@ -52,7 +52,7 @@ class Listing(SQLModel, table=True):
 
 
 class Photo(SQLModel, table=True):
-    """One image of a listing. Its id is the point id in every index and is never given twice."""
+    """One image of a listing. Its id is the point id in every index and is never reused."""
 
     __tablename__ = "photo"
     __table_args__ = (
@@ -81,7 +81,7 @@ class Photo(SQLModel, table=True):
     state: PhotoState = Field(sa_column=Column(Text, nullable=False), default=PhotoState.PENDING)
     attempts: int = 0
     job_id: str | None = Field(default=None, max_length=32)
-    """The job that last asked for it to be embedded; None when a single change did."""
+    """The job that last queued the photo; None if a single REST change did."""
     lease_owner: str | None = Field(default=None, max_length=100)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, sa_type=Text)
@@ -89,7 +89,7 @@ class Photo(SQLModel, table=True):
 
 
 class ModelVersion(SQLModel, table=True):
-    """A model bundle that embeddings were made with."""
+    """A model bundle that has embeddings."""
 
     __tablename__ = "model_version"
 
@@ -100,9 +100,9 @@ class ModelVersion(SQLModel, table=True):
 
 
 class Embedding(SQLModel, table=True):
-    """A photo's vector by one model version, with the category that the model believes.
+    """A photo's vector by one model version, with the category that the model predicts.
 
-    `vector` holds `vector_size` little-endian float16 numbers; the vector is of unit length before rounding.
+    `vector` holds `vector_size` little-endian float16 numbers, which are of unit length before rounding.
     """
 
     __tablename__ = "embedding"

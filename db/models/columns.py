@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""Column types that behave alike on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
-"""64-bit ids on both databases: SQLite counts up only a column declared INTEGER (which is 64-bit there)."""
+"""64-bit ids on both databases: SQLite auto-increments only columns declared INTEGER, which have 64 bits there."""
 
 
 def utc_now() -> datetime:
@@ -21,7 +21,7 @@ def utc_now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time on both databases: SQLite drops the zone, so it is put back on reading."""
+    """An aware UTC time. SQLite drops the time zone, so it is added again on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -36,7 +36,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """A `Decimal` of two places kept as a whole number of hundredths: exact on SQLite too, which has no decimals."""
+    """A `Decimal` with two places, stored as an integer number of hundredths, because SQLite has no exact decimals."""
 
     impl = BigInteger
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Pairs of photos that are copies, the search for them, and the reviews."""
+"""Pairs of copied photos, which photos were searched for copies, and reviews of duplicate listings."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from db.models.columns import BigId, UtcDateTime, utc_now
 
 
 class DuplicatePair(SQLModel, table=True):
-    """Photos of two listings that are copies: `identical` or `same photo edited`, see `ml.copies.verdicts`."""
+    """Two photos of different listings that are copies: `identical` or `same photo edited` (`ml.copies.verdicts`)."""
 
     __tablename__ = "duplicate_pair"
     __table_args__ = (CheckConstraint("photo_id < other_photo_id", name="ck_duplicate_pair_order"),)
@@ -24,14 +24,14 @@ class DuplicatePair(SQLModel, table=True):
     )
     verdict: str = Field(max_length=20)
     score: float
-    """The share of the picture that shows the same, 0 to 1."""
+    """Share of the picture that both photos show, 0 to 1."""
     model_version: str = Field(max_length=64)
-    """Of the model by whose vectors one was found for the other."""
+    """The model whose vectors led to the pair."""
     found_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class DuplicateSearch(SQLModel, table=True):
-    """A photo whose copies were looked for, and the bytes that it had then."""
+    """A photo whose copies were searched, with the SHA-256 of its bytes at that time."""
 
     __tablename__ = "duplicate_search"
 
@@ -41,7 +41,7 @@ class DuplicateSearch(SQLModel, table=True):
 
 
 class DuplicateReview(SQLModel, table=True):
-    """What somebody decided of two listings with a photo in common; it outlives the pairs of photos."""
+    """A reviewer's decision on two listings that share a photo. It outlives the pairs of photos."""
 
     __tablename__ = "duplicate_review"
     __table_args__ = (CheckConstraint("listing_id < other_listing_id", name="ck_duplicate_review_order"),)

@@ -1,4 +1,4 @@
-"""The change feed, its readers, and the generations of the indexes."""
+"""The change feed, its cursors, the generations of the indexes, and their measured recall."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,14 +20,14 @@ from db.models.columns import BigId, UtcDateTime, utc_now
 
 
 class FeedOperation(StrEnum):
-    """What a change-feed event asks of an index."""
+    """Operation of a change-feed event."""
 
     UPSERT = "upsert"
     DELETE = "delete"
 
 
 class GenerationState(StrEnum):
-    """The life of a generation. At most one is live; previous ones can be promoted again until they are pruned."""
+    """Lifecycle of a generation. At most one is live. Previous ones can be promoted again until they are pruned."""
 
     BUILDING = "building"
     LIVE = "live"
@@ -37,7 +37,7 @@ class GenerationState(StrEnum):
 
 
 class Event(SQLModel, table=True):
-    """The change feed: photos whose points changed, in commit order. `photo_id` outlives the photo's row."""
+    """One entry of the change feed: a photo whose point changed, in commit order. `photo_id` outlives the photo."""
 
     __tablename__ = "event"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -49,19 +49,19 @@ class Event(SQLModel, table=True):
 
 
 class FeedCursor(SQLModel, table=True):
-    """How far a collection has followed the change feed: events up to and with `seq` are applied and durable."""
+    """A collection's position in the change feed: all events up to and including `seq` are durably applied."""
 
     __tablename__ = "feed_cursor"
 
     collection: str = Field(primary_key=True, max_length=100)
     seq: int = Field(sa_type=BigInteger)
     payload_version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
-    """What the collection's points carry, see `db.rows.feed.PAYLOAD_VERSION`."""
+    """Version of the points' payload fields; see `db.rows.feed.PAYLOAD_VERSION`."""
     updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class Generation(SQLModel, table=True):
-    """One physical build of the indexes for one model version."""
+    """One build of the indexes for one model version."""
 
     __tablename__ = "generation"
     __table_args__ = (
@@ -80,13 +80,13 @@ class Generation(SQLModel, table=True):
     state: GenerationState = Field(sa_column=Column(Text, nullable=False), default=GenerationState.BUILDING)
     photos: int = 0
     forced: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=sql_false()))
-    """Whether its quality was not asked about."""
+    """Whether it was promoted without its quality checks."""
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     promoted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class RecallHour(SQLModel, table=True):
-    """How many of the true neighbours the searches of one hour found, by plan and shape of filter."""
+    """Recall of one hour's searches, by plan and filter shape: true neighbours (`wanted`) and those `found`."""
 
     __tablename__ = "recall_hour"
 

@@ -1,4 +1,4 @@
-"""Jobs and the records that they reject."""
+"""Jobs and the records that they rejected."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ from db.models.columns import BigId, UtcDateTime, utc_now
 
 
 class JobState(StrEnum):
-    """The life of a job."""
+    """Lifecycle of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,11 +30,11 @@ class JobState(StrEnum):
 
 
 ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
-"""The states that a job does not leave."""
+"""The final states."""
 
 
 class Job(SQLModel, table=True):
-    """One run of ingest or reindex, with its counts."""
+    """One run of ingest, reindex or another kind of work, with its counts."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -57,7 +57,7 @@ class Job(SQLModel, table=True):
 
 
 class Reject(SQLModel, table=True):
-    """A record or photo that a job did not accept; the columns are those of rejects.csv."""
+    """A record or photo that a job rejected. The columns are those of rejects.csv."""
 
     __tablename__ = "reject"
 

@@ -1,4 +1,4 @@
-"""Where the bytes of photos are kept: in a folder, or in an object store. Both keep each photo once, by its content."""
+"""The interface of photo stores, and the names of the photos in them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class PhotoStore(Protocol):
-    """Photos, each named by its SHA-256, 64 lower-case hex digits. One is there whole or not at all.
+    """Stores the bytes of photos, each under its SHA-256 (64 lower-case hex digits), complete or not at all.
 
-    Whoever stores the same name stores the same bytes, so that nobody need wait for anybody. Where a method is given
-    another name than such a one, it raises ValueError: names lead nowhere else.
+    Writers need no lock, because equal names mean equal bytes. Every method raises ValueError for a name that is not a
+    SHA-256, so that no name leads outside the store.
     """
 
     def put(self, content: bytes) -> str:
-        """Store a photo durably, unless it is there already, and return its SHA-256.
+        """Store a photo durably if it is not stored yet, and return its SHA-256.
 
         Raises:
-            OSError: it cannot be written; then nothing is left behind.
+            OSError: it cannot be written; no partial file is left.
         """
         ...
 
@@ -39,48 +39,48 @@ class PhotoStore(Protocol):
         ...
 
     def local_path(self, sha256: str) -> Path:
-        """Return a file of this machine with the photo's bytes; one that lies elsewhere is fetched.
+        """Return a local file with the photo's bytes; an object store downloads it first.
 
         Raises:
-            FileNotFoundError: it is not stored, in an object store.
+            FileNotFoundError: an object store does not have it. A folder returns the path without checking.
             OSError: the store cannot be reached.
         """
         ...
 
     def delete(self, sha256: str) -> None:
-        """Remove a photo; one that is not there is removed already."""
+        """Remove a photo if it is stored."""
         ...
 
     def sweep_temporary(self) -> int:
-        """Remove what crashed writers left half written, and return how many files that were."""
+        """Remove partial files that crashed writers left, and return their number."""
         ...
 
     def sweep_unused(self, used: Callable[[Sequence[str]], Collection[str]], *, untouched_for: timedelta) -> int:
-        """Remove photos that nothing uses and that nobody has put for so long, and return how many those were.
+        """Remove unused photos that were not stored again recently, and return their number.
 
         Args:
-            used: returns those of the SHA-256s given to it that are used.
-            untouched_for: a photo is put before it is used, so that this must be longer than that takes.
+            used: returns the subset of its SHA-256s that is in use.
+            untouched_for: minimum age since the last `put`. It must exceed the time between storing and using a photo.
         """
         ...
 
 
 def sha256_of(content: bytes) -> str:
-    """Return the name of a photo."""
+    """Return the SHA-256 under which a photo is stored."""
     return hashlib.sha256(content).hexdigest()
 
 
-def place_of(sha256: str) -> tuple[str, str]:
-    """Return the folder and the name of a photo in any store: `ab`, `abcdef...`.
+def path_parts(sha256: str) -> tuple[str, str]:
+    """Return the folder and file name of a photo in any store: `ab`, `abcdef...`.
 
     Raises:
-        ValueError: `sha256` is not 64 lower-case hex digits, and might lead elsewhere.
+        ValueError: `sha256` is not 64 lower-case hex digits.
     """
     if not _SHA256.fullmatch(sha256):
-        raise ValueError(f"{sha256!r} is not a SHA-256 of 64 lower-case hex digits")
+        raise ValueError(f"{sha256!r} is not a SHA-256: 64 lower-case hex digits are expected")
     return sha256[:2], sha256
 
 
-def is_name(name: str) -> bool:
-    """Say whether a file's name is that of a photo."""
+def is_sha256(name: str) -> bool:
+    """Say whether a file name is a photo's SHA-256."""
     return _SHA256.fullmatch(name) is not None

@@ -1,7 +1,6 @@
-"""The bytes of photos, on disk, stored once by content: `root/ab/abcdef...` is named by its SHA-256.
+"""A photo store in a folder: `root/ab/abcdef...`, named by the SHA-256.
 
-A file is there whole or not at all: it is written in the folder `partial`, made durable, and moved to its place.
-Writers need no lock, because whoever writes the same name writes the same bytes.
+A file is written in the folder `partial`, synced to disk, and renamed to its final path, so it is complete or absent.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
-from db.photo_bytes.base import is_name, place_of, sha256_of
+from db.photo_bytes.base import is_sha256, path_parts, sha256_of
 from db.processes import is_gone, process_name
 
 if TYPE_CHECKING:
@@ -24,26 +23,26 @@ if TYPE_CHECKING:
 _TEMPORARY = ".partial"
 _ASIDE = ".aside"
 ABANDONED_AFTER = timedelta(hours=1)
-"""A file half written for longer than this was left by a crash."""
+"""A partial file older than this was left by a crash."""
 
 _TOUCHED_AGAIN_AFTER = timedelta(minutes=10)
-"""How old a photo must be to be touched when it is put again: an archive of known photos need not touch each."""
+"""Minimum age at which storing a photo again updates its time: an archive of known photos need not touch each file."""
 
 
 class FolderPhotoStore:
-    """Photos under one folder, which is created when the first is stored; a `PhotoStore`."""
+    """A `PhotoStore` in one folder, which is created with the first photo."""
 
     def __init__(self, root: Path) -> None:
         self._root, self._partial = root, root / "partial"
 
     def put(self, content: bytes) -> str:
-        """See `PhotoStore`. The disk may be full, for example."""
+        """See `PhotoStore`."""
         sha256 = sha256_of(content)
-        place = self.local_path(sha256)
-        if not _touch(place):
-            _make_folder(place.parent)
+        path = self.local_path(sha256)
+        if not _touch(path):
+            _make_folder(path.parent)
             _make_folder(self._partial)
-            _write_whole(place, content, self._partial)
+            _write_atomically(path, content, self._partial)
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -51,28 +50,28 @@ class FolderPhotoStore:
         return self.local_path(sha256).read_bytes()
 
     def local_path(self, sha256: str) -> Path:
-        """Return where a photo lies, or would lie."""
-        return self._root.joinpath(*place_of(sha256))
+        """Return the path of a photo, stored or not."""
+        return self._root.joinpath(*path_parts(sha256))
 
     def delete(self, sha256: str) -> None:
         """See `PhotoStore`."""
         self.local_path(sha256).unlink(missing_ok=True)
 
     def sweep_temporary(self, older_than: timedelta = ABANDONED_AFTER) -> int:
-        """Remove what crashed writers left half written, and return how many files that were.
+        """Remove partial files that crashed writers left, and return their number.
 
-        Of a process of this machine it is known whether it has crashed; what others left is removed when it is old.
+        Files of a process on this machine go once it has ended; files of other machines once they are old.
         """
         swept, before = 0, time.time() - older_than.total_seconds()
-        for left in self._partial.glob(f"*{_TEMPORARY}"):
+        for partial in self._partial.glob(f"*{_TEMPORARY}"):
             try:
-                if is_gone(unquote(left.name.split(".")[1])) or left.stat().st_mtime < before:
-                    left.unlink()
+                if is_gone(unquote(partial.name.split(".")[1])) or partial.stat().st_mtime < before:
+                    partial.unlink()
                     swept += 1
             except FileNotFoundError:
-                continue  # its writer lives, and has just renamed it
+                continue  # its writer is alive and has just renamed it
         for aside in self._partial.glob(f"*{_ASIDE}"):
-            with suppress(FileNotFoundError):  # a sweeper was killed, perhaps while the photo was put again
+            with suppress(FileNotFoundError):  # a sweeper was killed: the photo may have been stored again meanwhile
                 aside.replace(self.local_path(aside.name.removesuffix(_ASIDE)))
         return swept
 
@@ -80,28 +79,28 @@ class FolderPhotoStore:
         """See `PhotoStore`."""
         swept, before = 0, time.time() - untouched_for.total_seconds()
         for folder in self._root.glob("[0-9a-f][0-9a-f]"):
-            old = [file.name for file in folder.iterdir() if is_name(file.name) and _is_older(file, before)]
-            swept += sum(self._remove_untouched(name, before) for name in sorted(set(old) - set(used(old))))
+            old = [file.name for file in folder.iterdir() if is_sha256(file.name) and _is_older(file, before)]
+            swept += sum(self._remove_if_older(name, before) for name in sorted(set(old) - set(used(old))))
         return swept
 
-    def _remove_untouched(self, sha256: str, before: float) -> bool:
-        """Remove a photo, unless somebody has put it meanwhile."""
-        place, aside = self.local_path(sha256), self._partial / f"{sha256}{_ASIDE}"
+    def _remove_if_older(self, sha256: str, before: float) -> bool:
+        """Remove a photo unless it was stored again since it was listed."""
+        path, aside = self.local_path(sha256), self._partial / f"{sha256}{_ASIDE}"
         _make_folder(self._partial)
         with suppress(FileNotFoundError):  # another sweeper was faster
-            place.replace(aside)  # whoever puts it from now on finds it missing, and writes it anew
+            path.replace(aside)  # from now on, a writer finds it missing and writes it again
             if _touched_at(aside) < before:
                 aside.unlink()
                 return True
-            aside.replace(place)
+            aside.replace(path)
         return False
 
 
-def _touch(place: Path) -> bool:
-    """Say whether a photo is there, and keep it from being swept before it is used."""
+def _touch(path: Path) -> bool:
+    """Return whether a photo is stored, and renew its time so that no sweep removes it before it is used."""
     try:
-        if time.time() - _touched_at(place) > _TOUCHED_AGAIN_AFTER.total_seconds():
-            os.utime(place)
+        if time.time() - _touched_at(path) > _TOUCHED_AGAIN_AFTER.total_seconds():
+            os.utime(path)
     except FileNotFoundError:
         return False
     return True
@@ -124,28 +123,28 @@ def _make_folder(folder: Path) -> None:
         _fsync(folder.parent)
 
 
-def _write_whole(place: Path, content: bytes, partial: Path) -> None:
-    temporary = _temporary(partial, place.name)
+def _write_atomically(path: Path, content: bytes, partial: Path) -> None:
+    temporary = _temporary(partial, path.name)
     try:
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(place)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _fsync(place.parent)
+    _fsync(path.parent)
 
 
 def _temporary(partial: Path, name: str) -> Path:
-    """Return a name that nobody else uses, which says who writes there."""
+    """Return a unique path whose name contains the writing process."""
     writer = quote(process_name(), safe="").replace(".", "%2E")
     return partial / f"{name}.{writer}.{uuid4().hex}{_TEMPORARY}"
 
 
 def _fsync(folder: Path) -> None:
-    """Make the names in a folder durable: a rename alone may be lost with the power."""
+    """Sync a folder's names to disk: a power cut may undo a rename otherwise."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

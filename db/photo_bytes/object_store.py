@@ -1,7 +1,7 @@
-"""Photos in an object store, reached through fsspec: `s3://bucket/photos`, `gs://...`, or what else has a driver.
+"""A photo store behind an fsspec URL: `s3://bucket/photos`, `gs://...`, or any other URL with an installed driver.
 
-A photo is written by one request that stores the whole object or nothing, as object stores do; where the store is of
-another kind, it is written under another name and moved.
+Object stores write an object completely or not at all. In other stores, a photo is written under a temporary name and
+moved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import fsspec
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow.fs import FileSystem
 
-from db.photo_bytes.base import is_name, place_of, sha256_of
+from db.photo_bytes.base import is_sha256, path_parts, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
     from db.photo_bytes.folder import FolderPhotoStore
 
 _IN_ARROW = frozenset({"s3", "gs"})
-"""Stores that pyarrow reaches by itself, so that no driver need be installed."""
+"""URL schemes that pyarrow supports itself, without another driver."""
 
-_WHOLE_OR_NOTHING = frozenset({"s3", "gs", "gcs", "az", "abfs", "memory"})
+_ATOMIC_WRITES = frozenset({"s3", "gs", "gcs", "az", "abfs", "memory"})
 
-_STORED_AGAIN_AFTER = timedelta(hours=12)
-"""How old a photo must be to be written again when it is put again: objects cannot be touched."""
+_WRITE_AGAIN_AFTER = timedelta(hours=12)
+"""Minimum age at which storing a photo again rewrites it: an object's time cannot be renewed otherwise."""
 
 
 class ObjectPhotoStore:
-    """Photos under a URL; a `PhotoStore`. What must lie on this machine is kept in `cache`."""
+    """A `PhotoStore` under a URL. `cache` keeps the photos that are needed as local files."""
 
     def __init__(self, url: str, cache: FolderPhotoStore) -> None:
-        """Take `url` apart; nothing is asked of the store yet.
+        """Parse `url`; the store is not contacted yet.
 
         Raises:
-            ValueError: the URL is of a kind that needs a package which is not installed, or of none.
+            ValueError: the URL's scheme is unknown or needs a package that is not installed, or it has no bucket.
         """
         parts = urlsplit(url)
         self._name, self._cache = f"{parts.scheme}://{parts.hostname or ''}{parts.path}", cache  # without credentials
         self._fs, self._root = _open(url)
-        self._moves = parts.scheme not in _WHOLE_OR_NOTHING
+        self._moves = parts.scheme not in _ATOMIC_WRITES
 
     def put(self, content: bytes) -> str:
         """See `PhotoStore`."""
         sha256 = sha256_of(content)
         place = self._place(sha256)
         with self._errors():
-            if self._age(place) > _STORED_AGAIN_AFTER:
+            if self._age(place) > _WRITE_AGAIN_AFTER:
                 self._write(place, content)
         return sha256
 
@@ -83,14 +83,14 @@ class ObjectPhotoStore:
     def sweep_unused(self, used: Callable[[Sequence[str]], Collection[str]], *, untouched_for: timedelta) -> int:
         """See `PhotoStore`.
 
-        Objects cannot be set aside: one that is put again in the moment between the last look and its removal is lost
-        until it is put once more. It must have been unused for `untouched_for` before.
+        Objects cannot be renamed aside: a photo that is stored again between the last check and its removal is lost
+        until it is stored once more. That needs a photo that was unused for `untouched_for` before.
         """
         swept = 0
         for number in range(256):
             with self._errors():
-                places = {place.rpartition("/")[2]: place for place in self._listed(f"{self._root}/{number:02x}")}
-                old = [name for name in places if is_name(name) and self._age(places[name]) > untouched_for]
+                places = {place.rpartition("/")[2]: place for place in self._list(f"{self._root}/{number:02x}")}
+                old = [name for name in places if is_sha256(name) and self._age(places[name]) > untouched_for]
             for name in sorted(set(old) - set(used(old))):
                 with self._errors():
                     is_old = timedelta.max > self._age(self._place(name)) > untouched_for
@@ -100,17 +100,17 @@ class ObjectPhotoStore:
         return swept
 
     def _place(self, sha256: str) -> str:
-        return "/".join((self._root, *place_of(sha256)))
+        return "/".join((self._root, *path_parts(sha256)))
 
-    def _listed(self, folder: str) -> list[str]:
+    def _list(self, folder: str) -> list[str]:
         try:
-            found: list[str] = self._fs.ls(folder, detail=False)
+            places: list[str] = self._fs.ls(folder, detail=False)
         except FileNotFoundError:
             return []
-        return found
+        return places
 
     def _age(self, place: str) -> timedelta:
-        """Return how long ago an object was written; longer than anything where it is not there."""
+        """Return the time since an object was written, or `timedelta.max` if it does not exist."""
         try:
             written: datetime | None = self._fs.modified(place)
         except FileNotFoundError:
@@ -137,29 +137,29 @@ class ObjectPhotoStore:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what drivers raise of their own into a ConnectionError; the system's errors have a number, and pass."""
+        """Turn drivers' own exceptions into ConnectionError; OSErrors with a number (disk full, ...) pass."""
         try:
             yield
         except FileNotFoundError:
             raise
         except OSError as error:
-            if error.errno is not None and not isinstance(error, ConnectionError):  # not allowed, no room
+            if error.errno is not None and not isinstance(error, ConnectionError):  # no permission, no space
                 raise
-            raise ConnectionError(f"The photos at {self._name} cannot be reached: {error}") from error
+            raise ConnectionError(f"The photo store {self._name} cannot be reached: {error}") from error
         except Exception as error:
-            raise ConnectionError(f"The photos at {self._name} cannot be reached: {error}") from error
+            raise ConnectionError(f"The photo store {self._name} cannot be reached: {error}") from error
 
 
 def _open(url: str) -> tuple[Any, str]:
     scheme = urlsplit(url).scheme
     try:
         if scheme in _IN_ARROW:
-            found, root = FileSystem.from_uri(url)
-            filesystem = ArrowFSWrapper(found)
+            arrow_filesystem, root = FileSystem.from_uri(url)
+            filesystem = ArrowFSWrapper(arrow_filesystem)
         else:
             filesystem, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError, OSError) as error:
-        raise ValueError(f"{scheme}: photos cannot be kept there ({error})") from error
+        raise ValueError(f"a photo store at a {scheme}: URL cannot be opened ({error})") from error
     if not root.strip("/"):
-        raise ValueError(f"{scheme}: the URL names no bucket or folder")
+        raise ValueError(f"the {scheme}: URL of the photo store names no bucket or folder")
     return filesystem, root.rstrip("/")

@@ -1,4 +1,4 @@
-"""Groups of listings that hang together by photos in common, for somebody to review."""
+"""Groups of listings that are connected by shared photos, for review."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GroupState(StrEnum):
-    """Where a group stands: something in it is not decided, all of it is accepted, or it is what was rejected."""
+    """Review state of a group: `open` has an undecided link, `accepted` has none, `rejected` only rejected links."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -23,30 +23,30 @@ class GroupState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Listings that hang together by photos in common, in order of their ids, and by which."""
+    """Connected listings in id order, with the links between them."""
 
     listing_ids: tuple[str, ...]
     links: tuple[Link, ...]
 
     @property
     def order(self) -> tuple[int, str]:
-        """The largest first, those of a size by their first listing."""
+        """Sort key: largest group first, then by the first listing id."""
         return -len(self.listing_ids), self.listing_ids[0]
 
 
-def group_listings(found: Sequence[Link], state: GroupState) -> list[Group]:
-    """Return the groups of a state that links make up, the largest first.
+def group_listings(links: Sequence[Link], state: GroupState) -> list[Group]:
+    """Return the groups in a state that the links form, largest first.
 
-    A rejected link holds nothing together, except among those that were rejected.
+    A rejected link connects listings only in groups in state `rejected`.
     """
-    held = [link for link in found if (link.decision == "reject") == (state == GroupState.REJECTED)]
-    members = _components(held)
+    connecting = [link for link in links if (link.decision == "reject") == (state == GroupState.REJECTED)]
+    members = _components(connecting)
     linked: dict[str, list[Link]] = defaultdict(list)
-    for link in held:
+    for link in connecting:
         linked[members[link.listing_id][0]].append(link)
     all_groups = (Group(members[first], tuple(group)) for first, group in linked.items())
-    wanted = (group for group in all_groups if state in (GroupState.REJECTED, _state(group)))
-    return sorted(wanted, key=lambda group: group.order)
+    in_state = (group for group in all_groups if state in (GroupState.REJECTED, _state(group)))
+    return sorted(in_state, key=lambda group: group.order)
 
 
 def _state(group: Group) -> GroupState:
@@ -54,10 +54,10 @@ def _state(group: Group) -> GroupState:
     return GroupState.OPEN if undecided else GroupState.ACCEPTED
 
 
-def _components(held: Sequence[Link]) -> dict[str, tuple[str, ...]]:
-    """Return for each listing all those that links lead to from it, itself included, in order."""
+def _components(links: Sequence[Link]) -> dict[str, tuple[str, ...]]:
+    """Return for each listing all listings in its connected component, sorted."""
     neighbours: dict[str, set[str]] = defaultdict(set)
-    for link in held:
+    for link in links:
         neighbours[link.listing_id].add(link.other_listing_id)
         neighbours[link.other_listing_id].add(link.listing_id)
     members: dict[str, tuple[str, ...]] = {}

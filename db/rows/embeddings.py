@@ -1,4 +1,4 @@
-"""Embeddings in the truth: vectors as float16, and the points that indexes are built from."""
+"""Embeddings in the database: float16 vectors, and the points that indexes are built from."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewEmbedding:
-    """What the model made of a photo. `sha256` names the bytes that were embedded.
+    """A photo's embedding to store. `sha256` identifies the embedded bytes.
 
-    `width` and `height` are of the decoded photo, upright; `category` is the likeliest with its `probability`.
+    `width` and `height` are those of the decoded, upright photo; `category` is the likeliest with its `probability`.
     """
 
     photo_id: int
@@ -42,12 +42,19 @@ class NewEmbedding:
 def save_embeddings(
     session: Session, embeddings: Sequence[NewEmbedding], *, model_version: str, keep_pending: bool = False
 ) -> int:
-    """Store the embeddings, mark their photos embedded and put them on the change feed, in one transaction.
+    """Store embeddings, mark their photos embedded and put them on the change feed, in one transaction.
 
-    With `keep_pending`, photos that wait for the live model to embed them go on waiting: this is another one, which may
-    never be live; see `settle`.
+    Skips a photo that was deleted or got other bytes since it was claimed.
 
-    A photo that was deleted, or got other bytes, since it was claimed is left alone. Returns how many were stored.
+    Args:
+        session: a write transaction.
+        embeddings: the embeddings to store.
+        model_version: the model that made them.
+        keep_pending: leave pending photos pending. For a model that is not live and may never be; see
+            `mark_pending_as_embedded`.
+
+    Returns:
+        The number of stored embeddings.
     """
     feed.lock_feed(session)
     photo_ids = [new.photo_id for new in embeddings]
@@ -58,15 +65,15 @@ def save_embeddings(
         photo = rows.get(new.photo_id)
         if photo is None or photo.sha256 != new.sha256:
             continue
-        found: dict[str, Any] = {
+        columns: dict[str, Any] = {
             "vector": to_bytes(new.vector),
             "category": new.category,
             "probability": new.probability,
         }
         if new.photo_id in earlier:
-            earlier[new.photo_id].sqlmodel_update(found)
+            earlier[new.photo_id].sqlmodel_update(columns)
         else:
-            session.add(Embedding(model_version=model_version, photo_id=new.photo_id, **found))
+            session.add(Embedding(model_version=model_version, photo_id=new.photo_id, **columns))
         photo.error, photo.perceptual_hash = None, new.perceptual_hash
         photo.width, photo.height = new.width, new.height
         if not (keep_pending and photo.state == PhotoState.PENDING):
@@ -79,12 +86,12 @@ def save_embeddings(
 
 
 def points(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[Point]:
-    """Return the points of those photos that have an embedding by `model_version`, in id order."""
+    """Return the points of the photos that `model_version` has embedded, in id order."""
     return _points(session, model_version, col(Photo.id).in_(photo_ids), None)
 
 
 def all_points(session: Session, *, model_version: str, batch_size: int = 1000) -> Iterator[list[Point]]:
-    """Yield every point of `model_version` in id order, `batch_size` at a time: memory stays flat."""
+    """Yield all points of `model_version` in id order, in batches, so that memory use stays constant."""
     last = -1
     while batch := _points(session, model_version, col(Photo.id) > last, batch_size):
         yield batch
@@ -92,7 +99,7 @@ def all_points(session: Session, *, model_version: str, batch_size: int = 1000) 
 
 
 def embedded_ids(session: Session, *, model_version: str) -> list[int]:
-    """Return the ids of all photos with an embedding by `model_version`, ascending: what an index must hold."""
+    """Return the ids of all photos that `model_version` has embedded, ascending: the ids an index must hold."""
     query = select(Embedding.photo_id).where(Embedding.model_version == model_version)
     return list(session.exec(query.order_by(col(Embedding.photo_id))))
 
@@ -110,21 +117,21 @@ def predicted_categories(session: Session, *, model_version: str) -> dict[int, s
 
 
 def photos_without(session: Session, *, model_version: str, after: int, limit: int) -> list[ClaimedPhoto]:
-    """Return up to `limit` photos with an id above `after` that `model_version` has not embedded and that can be."""
+    """Return up to `limit` photos with ids above `after` that `model_version` has not embedded, without failed ones."""
     query = select(Photo.id, Photo.sha256).where(_lacks(model_version), col(Photo.id) > after)
     rows = session.exec(query.order_by(col(Photo.id)).limit(limit))
     return [ClaimedPhoto(photo_id, sha256) for photo_id, sha256 in rows if photo_id is not None]
 
 
 def missing_count(session: Session, *, model_version: str) -> int:
-    """Return the number of photos that `photos_without` would yield in all."""
+    """Return the total number of photos that `photos_without` would return."""
     return session.exec(select(func.count()).select_from(Photo).where(_lacks(model_version))).one()
 
 
 def requeue_missing(session: Session, *, model_version: str, job_id: str | None = None) -> None:
-    """Make pending again, on the account of the job if there is one, what `model_version` has not embedded.
+    """Make photos pending again that are marked embedded but have no embedding by `model_version`.
 
-    There are such after a model was changed while photos were on their way.
+    This happens when the live model changes while photos are being embedded.
     """
     feed.lock_feed(session)
     query = update(Photo).where(_lacks(model_version), col(Photo.state) == PhotoState.EMBEDDED)
@@ -132,7 +139,7 @@ def requeue_missing(session: Session, *, model_version: str, job_id: str | None 
 
 
 def mark_pending_as_embedded(session: Session, *, model_version: str) -> None:
-    """Mark what waits to be embedded, and was embedded by `model_version` meanwhile, since that is the live one now."""
+    """Mark pending photos embedded that `model_version`, which has just become live, has already embedded."""
     feed.lock_feed(session)
     embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
     query = update(Photo).where(embedded, col(Photo.state) == PhotoState.PENDING)
@@ -148,12 +155,12 @@ def _lacks(model_version: str) -> ColumnElement[bool]:
     return and_(~embedded, Photo.state != PhotoState.FAILED)  # type: ignore[arg-type]
 
 
-def _points(session: Session, model_version: str, which: ColumnElement[bool], limit: int | None) -> list[Point]:
+def _points(session: Session, model_version: str, condition: ColumnElement[bool], limit: int | None) -> list[Point]:
     query = (
         select(Photo.id, Embedding.vector, Listing)
         .join(Embedding, col(Embedding.photo_id) == Photo.id)
         .join(Listing, col(Listing.id) == Photo.listing_id)
-        .where(Embedding.model_version == model_version, which)
+        .where(Embedding.model_version == model_version, condition)
         .order_by(col(Photo.id))
         .limit(limit)
         .options(load_only(*PAYLOAD_COLUMNS))

@@ -1,4 +1,4 @@
-"""Model versions and generations in the truth: which build of the indexes is live, and what made its vectors."""
+"""Model versions, and generations of the indexes with their states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRecord:
-    """A generation, as it stands in the truth."""
+    """A generation with its model's vector size."""
 
     id: int
     model_version: str
@@ -30,27 +30,27 @@ class GenerationRecord:
 
     @property
     def collection(self) -> str:
-        """The name of this generation's collection, in every engine."""
+        """Name of this generation's collection in every engine."""
         return f"photos_g{self.id}"
 
     def cursor_name(self, engine: str) -> str:
-        """Return the name under which the position of an engine's collection is kept."""
+        """Return the name of the feed cursor of an engine's collection."""
         return f"{engine}:{self.collection}"
 
 
 def register_model(session: Session, version: str, *, path: str, vector_size: int) -> None:
-    """Make a model bundle known, or record that it lies somewhere else now."""
+    """Insert a model version, or update the folder of its bundle."""
     session.merge(ModelVersion(version=version, path=path, vector_size=vector_size))
 
 
 def model_path(session: Session, version: str) -> str | None:
-    """Return the folder of a model bundle, or None when the version is unknown."""
+    """Return the folder of a model bundle, or None if the version is unknown."""
     row = session.get(ModelVersion, version)
     return None if row is None else row.path
 
 
 def create_generation(session: Session, model_version: str, *, forced: bool = False) -> GenerationRecord:
-    """Plan a generation for a registered model version; it is in state `building`."""
+    """Insert a generation in state `building` for a registered model version."""
     row = Generation(model_version=model_version, forced=forced)
     session.add(row)
     session.flush()
@@ -58,37 +58,39 @@ def create_generation(session: Session, model_version: str, *, forced: bool = Fa
 
 
 def promote_generation(session: Session, generation_id: int, *, photos: int) -> None:
-    """Make a generation the live one, and the one that was live `previous`, in the caller's transaction.
+    """Make a generation live, and the generation that was live `previous`, in the caller's transaction.
 
     Raises:
-        ValueError: it is neither building nor a previous one.
+        ValueError: the generation is neither building nor previous.
     """
     promoted = session.get_one(Generation, generation_id, with_for_update=True)
     if promoted.state not in (GenerationState.BUILDING, GenerationState.PREVIOUS):
-        raise ValueError(f"generation {generation_id} is {promoted.state}, and its indexes may be gone")
+        raise ValueError(
+            f"generation {generation_id} is {promoted.state}; only a building or previous generation can be promoted"
+        )
     for row in session.exec(select(Generation).where(Generation.state == GenerationState.LIVE)):
         row.state = GenerationState.PREVIOUS
-    session.flush()  # at most one row may be live: the old one steps back first
+    session.flush()  # at most one row may be live, so the old one changes first
     promoted.state, promoted.photos, promoted.promoted_at = GenerationState.LIVE, photos, utc_now()
 
 
 def fail_generation(session: Session, generation_id: int) -> None:
-    """Record that a build was given up."""
+    """Mark a generation failed."""
     session.get_one(Generation, generation_id).state = GenerationState.FAILED
 
 
 def mark_pruned(session: Session, generation_id: int) -> None:
-    """Record that a generation's collections are gone."""
+    """Mark a generation pruned, before its collections are dropped."""
     session.get_one(Generation, generation_id).state = GenerationState.PRUNED
 
 
 def find_generation(session: Session, generation_id: int) -> GenerationRecord | None:
-    """Return the generation, or None when there is none of this id."""
+    """Return the generation, or None if no generation has this id."""
     return next((record for record in _records(session) if record.id == generation_id), None)
 
 
 def live_generation(session: Session) -> GenerationRecord | None:
-    """Return the generation that searches are answered from, or None before the first one."""
+    """Return the generation that serves searches, or None before the first one."""
     return next(iter(_records(session, GenerationState.LIVE)), None)
 
 
@@ -98,15 +100,15 @@ def generations(session: Session) -> Sequence[GenerationRecord]:
 
 
 def generations_with_current_counts(session: Session) -> Sequence[GenerationRecord]:
-    """Return every generation, newest first, where it has collections with the photos of its model as of now.
+    """Return every generation, newest first, with current photo counts for live and previous ones.
 
-    What stands in the truth is their number when it was promoted.
+    The stored count is the one at the time of promotion.
     """
     embedded = dict(session.exec(select(Embedding.model_version, func.count()).group_by(Embedding.model_version)).all())
-    kept = (GenerationState.LIVE, GenerationState.PREVIOUS)
+    has_collections = (GenerationState.LIVE, GenerationState.PREVIOUS)
     return [
-        replace(one, photos=embedded.get(one.model_version, 0)) if one.state in kept else one
-        for one in _records(session)
+        replace(record, photos=embedded.get(record.model_version, 0)) if record.state in has_collections else record
+        for record in _records(session)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Jobs and their rejects in the truth."""
+"""Jobs in the database, with their progress and rejects."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from db.rows.records import RejectedRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_RATE_AFTER_S = 0.5
-"""For so long a stage tells no rate: of what was done in an instant it would be nonsense."""
+_MIN_SECONDS_FOR_RATE = 0.5
+"""A stage shorter than this has no rate: the quotient would be noise."""
 
 _PROMOTED = "promoted"
-"""Name under which a job's inputs keep the generation that it promoted."""
+"""Key in a job's inputs of the generation that the job promoted."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobStage:
-    """How far a job is: so much of a stage done, of a total where it is known, since it began until `at`."""
+    """A job's progress: items of the stage done by `at`, of a total if known. The stage began at `since`."""
 
     stage: str
     done: int
@@ -35,13 +35,13 @@ class JobStage:
 
     @property
     def rate(self) -> float | None:
-        """How much is done per second; None before there is anything to tell from."""
+        """Items per second; None until enough is done to tell."""
         seconds = (self.at - self.since).total_seconds()
-        return self.done / seconds if self.done and seconds >= _RATE_AFTER_S else None
+        return self.done / seconds if self.done and seconds >= _MIN_SECONDS_FOR_RATE else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Of this stage, at the present rate; None where that cannot be told."""
+        """Seconds until the stage ends at its average rate; None if unknown."""
         return (self.total - self.done) / self.rate if self.total is not None and self.rate else None
 
 
@@ -53,10 +53,10 @@ def create_job(
     state: JobState = JobState.QUEUED,
     idempotency_key: str | None = None,
 ) -> str:
-    """Add a job of this kind and return its id, 32 hex digits. A queued one is for whoever runs the queue.
+    """Insert a job and return its id, 32 hex digits. The job runner picks up a queued job.
 
     Raises:
-        IntegrityError: when this is flushed, and another job has the key.
+        IntegrityError: on flush, if another job has the idempotency key.
     """
     job = Job(id=uuid4().hex, kind=kind, inputs=dict(inputs), state=state, idempotency_key=idempotency_key)
     session.add(job)
@@ -64,7 +64,7 @@ def create_job(
 
 
 def start_job(session: Session, job_id: str) -> bool:
-    """Mark the job as running, and return whether it is; one that was cancelled stays so."""
+    """Mark the job running and return True; return False if it was cancelled."""
     job = session.get_one(Job, job_id, with_for_update=True)
     if job.state == JobState.CANCELLED:
         return False
@@ -79,12 +79,12 @@ def add_counts(session: Session, job_id: str, counts: Mapping[str, int]) -> None
 
 
 def runs_in_a_command(session: Session, job_id: str) -> bool:
-    """Return whether a command runs the job by itself: no server could run it from the queue."""
+    """Say whether a command runs the job in its own process, so that no server can run it from the queue."""
     return "process" in session.get_one(Job, job_id).inputs
 
 
 def finish_job(session: Session, job_id: str, error: str | None = None) -> None:
-    """Mark the job as succeeded, all of it done, or as failed in its stage when there is an error."""
+    """Mark the job succeeded with its progress complete, or failed if there is an error."""
     job = session.get_one(Job, job_id)
     job.state = JobState.FAILED if error else JobState.SUCCEEDED
     job.error, job.finished_at = error, utc_now()
@@ -93,15 +93,16 @@ def finish_job(session: Session, job_id: str, error: str | None = None) -> None:
 
 
 def cancel_job(session: Session, job_id: str) -> None:
-    """Mark the job as cancelled."""
+    """Mark the job cancelled."""
     job = session.get_one(Job, job_id)
     job.state, job.finished_at = JobState.CANCELLED, utc_now()
 
 
 def request_cancel(session: Session, job_id: str) -> Job | None:
-    """Cancel a queued job, and ask the process that runs a running one to; an ended one stays as it is.
+    """Cancel a queued job, or ask a running job's process to cancel it; an ended job stays unchanged.
 
-    Returns the job as it stands then, or None when there is none of this id.
+    Returns:
+        The job after the change, or None if no job has this id.
     """
     job = session.get(Job, job_id, with_for_update=True)
     if job is not None and job.state == JobState.QUEUED:
@@ -112,14 +113,14 @@ def request_cancel(session: Session, job_id: str) -> Job | None:
 
 
 def set_progress(session: Session, job_id: str, progress: JobStage) -> bool:
-    """Record how far a job is, and return whether somebody wants it cancelled."""
+    """Record a job's progress, and return whether its cancellation was requested."""
     job = session.get_one(Job, job_id, with_for_update=True)
     job.progress = asdict(progress) | {"since": progress.since.isoformat(), "at": progress.at.isoformat()}
     return job.cancel_requested
 
 
 def progress_of(job: Job) -> JobStage | None:
-    """Return how far the job was when it last told."""
+    """Return the job's last recorded progress."""
     if job.progress is None:
         return None
     times = {name: datetime.fromisoformat(job.progress[name]) for name in ("since", "at")}
@@ -129,7 +130,7 @@ def progress_of(job: Job) -> JobStage | None:
 def newest_jobs(
     session: Session, *, limit: int, before: tuple[datetime, str] | None = None, state: JobState | None = None
 ) -> Sequence[Job]:
-    """Return up to `limit` jobs, newest first, that are older than the one with this time and id."""
+    """Return up to `limit` jobs, newest first; `before` is the creation time and id of the job to continue after."""
     query = select(Job).order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
     if before is not None:
         query = query.where(tuple_(Job.created_at, Job.id) < before)
@@ -139,72 +140,69 @@ def newest_jobs(
 
 
 def newest_of_kind(session: Session, kind: str) -> Job | None:
-    """Return the job of a kind that was created last."""
+    """Return the newest job of a kind."""
     query = select(Job).where(Job.kind == kind).order_by(col(Job.created_at).desc(), col(Job.id).desc())
     return session.exec(query).first()
 
 
 def job_of_key(session: Session, idempotency_key: str) -> Job | None:
-    """Return the job that was created with this key."""
+    """Return the job that was created with this idempotency key."""
     return session.exec(select(Job).where(Job.idempotency_key == idempotency_key)).first()
 
 
 def running_jobs(session: Session) -> Sequence[Job]:
-    """Return every job that a process runs, or ran when it was killed."""
+    """Return the jobs marked running, including those of killed processes, oldest first."""
     return session.exec(select(Job).where(Job.state == JobState.RUNNING).order_by(col(Job.created_at))).all()
 
 
 def unfinished_jobs(session: Session) -> Sequence[Job]:
-    """Return every job that is queued or running."""
+    """Return all queued and running jobs."""
     return session.exec(select(Job).where(col(Job.state).not_in(ENDED))).all()
 
 
 def requeue_job(session: Session, job_id: str) -> None:
-    """Queue a job again from its start, with an empty account."""
-    _queue_again(session, session.get_one(Job, job_id))
+    """Queue a job again from its start, without its counts, progress and rejects."""
+    job = session.get_one(Job, job_id)
+    job.state, job.started_at, job.finished_at, job.error, job.counts = JobState.QUEUED, None, None, None, {}
+    job.progress = None
+    session.execute(delete(Reject).where(col(Reject.job_id) == job_id))
 
 
 def oldest_queued_job(session: Session) -> Job | None:
-    """Return the job to run next."""
+    """Return the job to run next, if any."""
     return session.exec(select(Job).where(Job.state == JobState.QUEUED).order_by(col(Job.created_at))).first()
 
 
 def set_promoted(session: Session, job_id: str, generation_id: int) -> None:
-    """Record which generation the job promotes, in the transaction that does."""
+    """Record the generation that the job promotes, in the same transaction as the promotion."""
     job = session.get_one(Job, job_id, with_for_update=True)
-    job.inputs = {**job.inputs, _PROMOTED: generation_id}  # what it found out stays when it is queued again
+    job.inputs = {**job.inputs, _PROMOTED: generation_id}  # inputs survive when the job is queued again
 
 
 def promoted_generation(session: Session, job_id: str) -> int | None:
-    """Return the generation that the job has promoted, perhaps before it was killed and queued again."""
+    """Return the generation that the job promoted, possibly before it was killed and queued again."""
     promoted: int | None = session.get_one(Job, job_id).inputs.get(_PROMOTED)
     return promoted
 
 
 def find_job(session: Session, job_id: str) -> Job | None:
-    """Return the job, or None when there is none of this id."""
+    """Return the job, or None if no job has this id."""
     return session.get(Job, job_id)
 
 
 def add_rejects(session: Session, job_id: str, rejects: Sequence[RejectedRecord]) -> None:
-    """Keep the rejects with their job."""
+    """Store a job's rejects."""
     for reject in rejects:
         columns = {name: getattr(reject, name) for name in RejectedRecord.__dataclass_fields__}
         session.add(Reject(job_id=job_id, **columns))
 
 
 def rejects_of(session: Session, job_id: str) -> Iterator[RejectedRecord]:
-    """Yield the job's rejects in the order in which they were found."""
+    """Yield the job's rejects in the order in which they were added."""
     for row in session.exec(select(Reject).where(Reject.job_id == job_id).order_by(col(Reject.id))):
         yield RejectedRecord(row.file, row.line, row.record_id, row.field, row.reason, row.text)
 
 
 def counts_of(session: Session, job_id: str) -> dict[str, int]:
-    """Return the job's counts as they stand."""
+    """Return the job's present counts."""
     return dict(session.get_one(Job, job_id).counts)
-
-
-def _queue_again(session: Session, job: Job) -> None:
-    job.state, job.started_at, job.finished_at, job.error, job.counts = JobState.QUEUED, None, None, None, {}
-    job.progress = None
-    session.execute(delete(Reject).where(col(Reject.job_id) == job.id))

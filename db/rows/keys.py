@@ -1,4 +1,4 @@
-"""API keys in the truth, hashed; what was done with them; and how much of it in the present minute."""
+"""API keys (hashed), the audit log, and the requests of each key in the present minute."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _PREFIX = "lk"
 _COST, _BLOCK, _LANES = 2**14, 8, 5
-"""Of scrypt: 16 MiB and a tenth of a second (OWASP's password storage cheat sheet, 2024)."""
+"""Parameters of scrypt (n, r, p): 16 MiB and 0.1 s per hash (OWASP password storage cheat sheet, 2024)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key, without its secret."""
+    """An API key without its secret."""
 
     key_id: str
     name: str
@@ -35,14 +35,14 @@ class KeyRecord:
 
 
 def create_key(session: Session, name: str, role: Role) -> str:
-    """Add a key and return it as its holder has to present it. It cannot be read again."""
+    """Insert a key and return its full text, which is shown only once: the secret is not stored."""
     key_id, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
     session.add(ApiKey(id=key_id, name=name, role=role, salt=salt, secret_hash=_hashed(secret, salt)))
     return f"{_PREFIX}_{key_id}_{secret}"
 
 
 def verify_key(session: Session, presented: str) -> KeyRecord | None:
-    """Return the key that is presented, or None where it is none of ours or was revoked. Takes a tenth of a second."""
+    """Return the record of a presented key, or None if it is unknown or revoked. Hashing takes 0.1 s."""
     prefix, _, rest = presented.partition("_")
     key_id, _, secret = rest.partition("_")
     row = session.get(ApiKey, key_id) if prefix == _PREFIX and key_id.isalnum() else None
@@ -52,7 +52,7 @@ def verify_key(session: Session, presented: str) -> KeyRecord | None:
 
 
 def revoke_key(session: Session, key_id: str) -> bool:
-    """Make a key worthless, and return whether there was one of this id that was not so yet."""
+    """Revoke a key, and return whether there was a valid key with this id."""
     row = session.get(ApiKey, key_id)
     if row is None or row.revoked_at is not None:
         return False
@@ -61,17 +61,17 @@ def revoke_key(session: Session, key_id: str) -> bool:
 
 
 def any_key(session: Session) -> bool:
-    """Say whether a key was ever created: from then on one has to be presented."""
+    """Say whether any key was ever created. From then on, every request needs a key."""
     return session.exec(select(ApiKey.id).limit(1)).first() is not None
 
 
 def all_keys(session: Session) -> Sequence[KeyRecord]:
-    """Return every key, the oldest first."""
+    """Return all keys, oldest first."""
     return [_record(row) for row in session.exec(select(ApiKey).order_by(col(ApiKey.created_at)))]
 
 
 def begin_audit(session: Session, *, key_id: str | None, method: str, path: str, request_id: str) -> int:
-    """Record that something is about to be done, and return the entry's id."""
+    """Record that a request starts, and return the id of its audit entry."""
     entry = AuditEntry(key_id=key_id, method=method, path=path, request_id=request_id)
     session.add(entry)
     session.flush()
@@ -80,17 +80,17 @@ def begin_audit(session: Session, *, key_id: str | None, method: str, path: str,
 
 
 def end_audit(session: Session, entry_id: int, *, status: int) -> None:
-    """Record how it was answered."""
+    """Record the response's HTTP status."""
     session.get_one(AuditEntry, entry_id).status = status
 
 
 def newest_audit_entries(session: Session, *, limit: int) -> Sequence[AuditEntry]:
-    """Return up to `limit` entries, newest first."""
+    """Return up to `limit` audit entries, newest first."""
     return session.exec(select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(limit)).all()
 
 
 def take_from_window(session: Session, key_id: str, *, minute: int, want: int, limit: int) -> int:
-    """Return how many of the `want` requests a key may still make in this minute, of `limit`; they are counted."""
+    """Count up to `want` requests of a key against its `limit` per minute, and return how many were granted."""
     insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
     new = insert(RateWindow).values(key_id=key_id, minute=minute, taken=0).on_conflict_do_nothing()
     session.execute(new)

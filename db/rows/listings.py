@@ -1,4 +1,4 @@
-"""Listings in the truth: upsert by content, read, count, delete."""
+"""Listings in the database: upsert by content, read, count, delete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UpsertCounts:
-    """What an upsert did to the rows it was given."""
+    """Number of listings that an upsert inserted, updated and left unchanged."""
 
     inserted: int
     updated: int
@@ -27,9 +27,9 @@ class UpsertCounts:
 
 
 def upsert_listings(session: Session, records: Sequence[ListingRecord]) -> UpsertCounts:
-    """Insert the new listings and update those whose content changed; ids must be distinct within `records`.
+    """Insert new listings and update changed ones; ids must be distinct within `records`.
 
-    A changed listing puts its embedded photos on the change feed, since their payload follows the listing.
+    The embedded photos of a changed listing are put on the change feed, because their payloads copy the listing.
     """
     feed.lock_feed(session)
     existing = {row.id: row for row in listings_by_id(session, [record.listing_id for record in records])}
@@ -51,9 +51,10 @@ def upsert_listings(session: Session, records: Sequence[ListingRecord]) -> Upser
 
 
 def delete_listing(session: Session, listing_id: str) -> bool:
-    """Remove a listing with its photos and embeddings, and put its photos' deletion on the change feed.
+    """Delete a listing with its photos and embeddings, and put the photos' deletion on the change feed.
 
-    Returns whether the listing was there.
+    Returns:
+        Whether the listing existed.
     """
     feed.lock_feed(session)
     photo_ids = session.exec(select(Photo.id).where(Photo.listing_id == listing_id)).all()
@@ -62,9 +63,9 @@ def delete_listing(session: Session, listing_id: str) -> bool:
 
 
 def listings_by_id(session: Session, listing_ids: Iterable[str]) -> Sequence[Listing]:
-    """Return the listings with these ids that exist, in no particular order; none has an id with a NUL.
+    """Return the existing listings with these ids, in no particular order.
 
-    PostgreSQL refuses to compare text with one.
+    Ids with a NUL are left out: no listing has one, and PostgreSQL refuses to compare text with it.
     """
     possible = [listing_id for listing_id in listing_ids if "\0" not in listing_id]
     return session.exec(select(Listing).where(col(Listing.id).in_(possible))).all()
@@ -76,7 +77,7 @@ def listing_count(session: Session) -> int:
 
 
 def category_counts(session: Session) -> dict[str, int]:
-    """Return the number of listings per category, most frequent first."""
+    """Return the number of listings per category, largest first."""
     rows = session.exec(
         select(Listing.category, func.count())
         .group_by(Listing.category)

@@ -1,4 +1,4 @@
-"""Payloads and vectors as the database keeps them: what embeddings and found photos are read with."""
+"""Conversion of database rows to vectors and payloads, shared by indexing and search."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAYLOAD_COLUMNS: tuple[Any, ...] = (
     Listing.listed_at,
     Listing.created_at,
 )
-"""What `payload_of` reads: a column that is not among these would be fetched row by row."""
+"""The columns that `payload_of` reads. Any other column would be fetched row by row."""
 
 
 def to_bytes(vector: Vector) -> bytes:
@@ -34,13 +34,13 @@ def to_bytes(vector: Vector) -> bytes:
 
 
 def from_bytes(stored: bytes) -> Vector:
-    """Return the float32 vector, brought back to unit length (float16 rounding moves it by up to 1e-3)."""
+    """Return the float32 vector, normalised again (float16 rounding changes its length by up to 1e-3)."""
     vector = np.frombuffer(stored, dtype="<f2").astype(np.float32)
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def payload_of(listing: Listing | ListingFields) -> Payload:
-    """Return the filterable copy of the listing's fields that its photos' points carry."""
+    """Return the filterable fields of a listing that the points of its photos carry."""
     return Payload(
         listing_id=listing.id,
         category=listing.category,
@@ -56,7 +56,7 @@ def payload_of(listing: Listing | ListingFields) -> Payload:
 
 @dataclass(frozen=True, slots=True)
 class ListingFields:
-    """What is shown, and filtered by, of a listing."""
+    """The fields of a listing that searches show and filter by."""
 
     id: str
     category: str

@@ -1,4 +1,4 @@
-"""How many of the true neighbours searches found, by generation, plan, shape of filter and hour."""
+"""Measured recall of searches by generation, plan, filter shape and hour."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Key: TypeAlias = tuple[int, str, str]
-"""Generation, plan, shape of the filter."""
+"""Generation, plan, filter shape."""
 
 _LATEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Searches that were compared, the true neighbours that they had in all, and how many of those they found."""
+    """Number of compared searches, of their true neighbours (`wanted`), and of true neighbours found."""
 
     queries: int = 0
     wanted: int = 0
@@ -32,13 +32,13 @@ class Tally:
 
     @property
     def recall(self) -> float:
-        """The share found, in [0, 1]; 1 where there was nothing to find."""
+        """Share of the true neighbours found, in [0, 1]; 1 if there were none."""
         return self.found / self.wanted if self.wanted else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class HourTally:
-    """What was counted in one hour, which began at `hour`."""
+    """The tally of the hour that began at `hour`."""
 
     generation: int
     plan: str
@@ -48,7 +48,7 @@ class HourTally:
 
 
 def add(session: Session, counted: Mapping[Key, Tally]) -> None:
-    """Add to the counts of this hour."""
+    """Add to the tallies of the present hour."""
     hour = utc_now().replace(minute=0, second=0, microsecond=0)
     for (generation, plan, shape), tally in counted.items():
         row = session.get(RecallHour, (generation, plan, shape, hour), with_for_update=True)
@@ -63,7 +63,7 @@ def add(session: Session, counted: Mapping[Key, Tally]) -> None:
 
 
 def latest(session: Session, generation: int) -> dict[Key, Tally]:
-    """Return what was counted of a generation in the last day."""
+    """Return a generation's tallies of the last day."""
     totals: dict[Key, Tally] = {}
     since = utc_now() - _LATEST
     query = select(RecallHour).where(RecallHour.generation_id == generation, col(RecallHour.hour) >= since)
@@ -74,7 +74,7 @@ def latest(session: Session, generation: int) -> dict[Key, Tally]:
 
 
 def by_hour(session: Session, *, since: datetime) -> Sequence[HourTally]:
-    """Return what was counted since a time, the latest hour first."""
+    """Return the tallies since a time, latest hour first."""
     query = select(RecallHour).where(col(RecallHour.hour) >= since)
     rows = session.exec(query.order_by(col(RecallHour.hour).desc(), RecallHour.plan, RecallHour.shape))
     return [HourTally(row.generation_id, row.plan, row.shape, row.hour, _tally(row)) for row in rows]

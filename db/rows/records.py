@@ -1,4 +1,4 @@
-"""The values that cross the border of the truth: a cleaned listing, a photo that belongs to it, a rejected record."""
+"""The values that ingest passes to the database: cleaned listings, their photos, and rejected records."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class ListingRecord:
         listing_id: the marketplace's own id.
         category: first level of the category path.
         category_path: every level, first to last.
-        price: None when the listing states none.
-        currency: ISO 4217 code; None when price is None or carries no currency.
-        location: the place as written, whitespace cleaned; empty when unknown.
+        price: None if the listing has none.
+        currency: ISO 4217 code; None without a price or if the price has no currency.
+        location: the place as written, with cleaned whitespace; empty when unknown.
         region: the last comma-separated part of the location; empty when unknown.
-        flags: what looks wrong but was kept, for example `absurd_price`.
-        seller: the marketplace's own id of who sells it; empty when unknown.
+        flags: suspicious values that were kept, for example `absurd_price`.
+        seller: the marketplace's seller id; empty when unknown.
         listed_at: when it was listed, in UTC; None when unknown.
     """
 
@@ -44,24 +44,24 @@ class ListingRecord:
     def content_hash(self) -> str:
         """Return the SHA-256, in hex, of all fields: equal hashes mean that nothing changed.
 
-        Fields that came later count only where they say something: what was stored before them is still the same.
+        Fields added later count only if they are set, so that hashes stored before stay valid.
         """
-        stated = asdict(self)
+        values = asdict(self)
         for name in _LATER_FIELDS:
-            if not stated[name]:
-                del stated[name]
-        fields = json.dumps(stated, default=str, ensure_ascii=False, sort_keys=True)
+            if not values[name]:
+                del values[name]
+        fields = json.dumps(values, default=str, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(fields.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRecord:
-    """A photo that a listing names.
+    """A photo that belongs to a listing.
 
     Attributes:
         external_id: the marketplace's own photo id, unique within the listing.
-        source: where its bytes are: a name inside the photo folder or archive, or a URL.
-        file, line: where the photo was named.
+        source: a file name in the photo folder or archive, or a URL.
+        file, line: where the photo was listed.
     """
 
     external_id: str
@@ -73,15 +73,15 @@ class PhotoRecord:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
-    """A record, or a photo, that was not accepted: one row of rejects.csv.
+    """A rejected record or photo: one row of rejects.csv.
 
     Attributes:
         file: the file it came from.
         line: 1-based line of the record's start in that file (row number for Parquet); 0 for a photo in a folder.
-        record_id: the listing's or photo's id, empty when it has none.
-        field: the field at fault, empty when it is the record as a whole.
+        record_id: the listing's or photo's id; empty if it has none.
+        field: the invalid field; empty if the whole record is invalid.
         reason: a short stable code such as `missing_title`.
-        text: what was there, shortened to 500 characters.
+        text: the rejected text, shortened to 500 characters.
     """
 
     file: str

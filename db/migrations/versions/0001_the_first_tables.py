@@ -1,4 +1,4 @@
-"""the first tables.
+"""Creates the first tables: listings, photos, embeddings, generations, the change feed and jobs.
 
 Revision: 0001
 Follows:

@@ -1,4 +1,4 @@
-"""which job asked for a photo.
+"""Adds the job that queued a photo.
 
 Revision: 0002
 Follows: 0001

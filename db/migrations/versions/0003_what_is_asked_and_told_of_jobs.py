@@ -1,4 +1,4 @@
-"""what is asked and told of jobs: progress, cancelling, idempotency keys.
+"""Adds progress, cancelling and idempotency keys to jobs.
 
 Revision: 0003
 Follows: 0002

@@ -1,4 +1,4 @@
-"""who may do what: API keys, what they did, and how much of it.
+"""Adds API keys, the audit log and rate limits.
 
 Revision: 0004
 Follows: 0003

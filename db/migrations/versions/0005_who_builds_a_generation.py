@@ -1,4 +1,4 @@
-"""who builds a generation, and whether it was forced.
+"""Adds the builder of a generation, and whether its promotion was forced.
 
 Revision: 0005
 Follows: 0004

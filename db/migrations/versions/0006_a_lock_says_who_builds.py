@@ -1,4 +1,4 @@
-"""A lock says whether a generation is being built; its row need not.
+"""Drops the builder of a generation: a lock replaces it.
 
 Revision: 0006
 Follows: 0005

@@ -1,4 +1,4 @@
-"""Leases are found by their owner: few photos are leased, of however many there are.
+"""Adds an index of leases by owner: only few of all photos are leased.
 
 Revision: 0007
 Follows: 0006

@@ -1,4 +1,4 @@
-"""Who sells a listing, and since when; and what the points of a collection that follows the feed carry.
+"""Adds the seller and listing time to listings, and the payload version to feed cursors.
 
 Revision: 0008
 Follows: 0007

@@ -1,4 +1,4 @@
-"""How many of the true neighbours searches find, by hour.
+"""Adds the recall of searches by hour.
 
 Revision: 0009
 Follows: 0008

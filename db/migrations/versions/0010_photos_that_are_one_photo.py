@@ -1,4 +1,4 @@
-"""Which photos are copies of each other, whose copies were looked for, and what was decided of them.
+"""Adds pairs of copied photos, the search for them, and reviews of duplicate listings.
 
 Revision: 0010
 Follows: 0009

@@ -123,7 +123,7 @@ def test_a_store_that_moves_files_keeps_nothing_of_a_write_that_failed(
 
     store = ObjectPhotoStore(f"file://{tmp_path}/remote", FolderPhotoStore(tmp_path / "cache"))
     monkeypatch.setattr(type(store._fs), "mv", fails)
-    with pytest.raises(ConnectionError, match=f"The photos at file://{tmp_path}/remote cannot be reached: no"):
+    with pytest.raises(ConnectionError, match=f"The photo store file://{tmp_path}/remote cannot be reached: no"):
         store.put(CONTENT)
     assert not [path for path in (tmp_path / "remote").rglob("*") if path.is_file()]
 
@@ -132,7 +132,7 @@ def test_a_store_that_moves_files_keeps_nothing_of_a_write_that_failed(
 def test_a_store_that_is_away_is_named_without_its_secret(tmp_path: Path) -> None:
     away = "s3://key:secret@bucket/photos?endpoint_override=127.0.0.1:9&scheme=http&region=us-east-1"
     store = ObjectPhotoStore(away, FolderPhotoStore(tmp_path))
-    with pytest.raises(ConnectionError, match="photos at s3://bucket/photos cannot be reached") as problem:
+    with pytest.raises(ConnectionError, match="photo store s3://bucket/photos cannot be reached") as problem:
         store.read(SHA256)
     assert "secret" not in str(problem.value)
 
