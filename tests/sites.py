@@ -1,4 +1,4 @@
-"""A real web site on loopback for tests: photos, and everything that a bad one does."""
+"""A web site on loopback with photos and with every kind of bad answer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BOMB = gzip.compress(bytes(1_000_000))
 
 
 class Site(ThreadingHTTPServer):
-    """Counts what it is asked.
+    """A site that counts its requests.
 
     Attributes:
         photos: the bytes at each path.
-        redirects: where a path leads.
-        asked: how often each path was asked for.
-        at_once: the most requests that were answered at the same time.
+        redirects: the target of each redirecting path.
+        request_counts: number of requests of each path.
+        max_simultaneous: highest number of requests answered at the same time.
     """
 
     daemon_threads = True
@@ -32,24 +32,24 @@ class Site(ThreadingHTTPServer):
         super().__init__((address, port), _Handler)
         self.photos: dict[str, bytes] = {"/photo.jpg": b"photo"}
         self.redirects: dict[str, str] = {}
-        self.asked: Counter[str] = Counter()
-        self.at_once = self._busy = 0
+        self.request_counts: Counter[str] = Counter()
+        self.max_simultaneous = self._busy = 0
         self._lock = threading.Lock()
         self.closing = threading.Event()
 
     @property
     def url(self) -> str:
-        """Where it is, without a slash at the end."""
+        """The base URL, without a trailing slash."""
         return f"http://{self.server_address[0]!s}:{self.server_port}"
 
     @contextmanager
-    def counted(self, path: str) -> Iterator[int]:
-        """Count a request while it is answered; give how many of its path there were, with it."""
+    def count_request(self, path: str) -> Iterator[int]:
+        """Count a request while it is answered; yield the number of requests of its path so far, including it."""
         with self._lock:
-            self.asked[path] += 1
+            self.request_counts[path] += 1
             self._busy += 1
-            self.at_once = max(self.at_once, self._busy)
-            number = self.asked[path]
+            self.max_simultaneous = max(self.max_simultaneous, self._busy)
+            number = self.request_counts[path]
         try:
             yield number
         finally:
@@ -57,12 +57,12 @@ class Site(ThreadingHTTPServer):
                 self._busy -= 1
 
     def handle_error(self, *_arguments: object) -> None:
-        """Say nothing of clients that hang up, which is what they are tested for."""
+        """Do not log clients that disconnect, as these tests make them do."""
 
 
 @contextmanager
 def running_site(address: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
-    """Serve a site while the block runs."""
+    """Run a site while the block runs."""
     site = Site(address, port)
     thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Site
 
     def do_GET(self) -> None:
-        with self.server.counted(self.path) as number:
+        with self.server.count_request(self.path) as number:
             if self.path in self.server.redirects:
                 self._answer(302, Location=self.server.redirects[self.path])
             elif self.path in self.server.photos:

@@ -1,8 +1,8 @@
-"""Which network addresses may be asked for what a client names: public ones, and those that the operator allows.
+"""The IP addresses that may be fetched from: public ones, and networks that the operator allows.
 
-A server that fetches what it is told to can be made to ask what only it can reach: itself, its neighbours, the cloud's
-metadata service (server-side request forgery). A name is no protection, since whoever owns it decides where it leads;
-so the address is looked at, and the one that was looked at is the one that is asked.
+A server that fetches URLs from clients can be tricked into requests that only it can make: to itself, to its network,
+to the cloud's metadata service (server-side request forgery). Host names give no protection, since their owner chooses
+the address; so the address is checked, and the checked address is the one that is connected to.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
-"""All that is given out of IPv6 (RFC 4291). IPv4-mapped, NAT64, local and multicast addresses lie outside."""
+"""The assigned public part of IPv6 (RFC 4291); without IPv4-mapped, NAT64, local and multicast addresses."""
 
 _NOT_PUBLIC: tuple[Network, ...] = (
     IPv4Network("192.0.0.0/24"),  # protocol assignments; Oracle's metadata service
     IPv4Network("192.88.99.0/24"),  # 6to4 relays
-    IPv4Network("168.63.129.16/32"),  # Azure's metadata service: a public address that leads inside
+    IPv4Network("168.63.129.16/32"),  # Azure's metadata service, on a public address
     IPv6Network("2001::/23"),  # protocol assignments; Teredo carries IPv4 addresses
     IPv6Network("2001:db8::/32"),  # documentation
     IPv6Network("2002::/16"),  # 6to4 carries IPv4 addresses
     IPv6Network("3fff::/20"),  # documentation
 )
-"""What Python's `is_global` takes for public, or did in some release, and is not."""
+"""Networks that are not public although `is_global` of some Python release says so."""
 
 
-def may_be_asked(address: str, allowed: Sequence[Network] = ()) -> bool:
-    """Say whether an address is public, or lies in one of the `allowed` networks.
+def is_fetchable(address: str, allowed: Sequence[Network] = ()) -> bool:
+    """Say whether an address is public or in one of the `allowed` networks.
 
     Raises:
-        ValueError: it is not an IP address.
+        ValueError: `address` is not an IP address.
     """
-    found = ip_address(address)
-    return any(found in network for network in allowed) or _is_public(found)
+    parsed = ip_address(address)
+    return any(parsed in network for network in allowed) or _is_public(parsed)
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:

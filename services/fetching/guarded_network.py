@@ -1,7 +1,7 @@
-"""A network for httpx that reaches only addresses that may be asked, and ends when a deadline has passed.
+"""An httpx transport that connects to fetchable addresses only and enforces a deadline.
 
-The check is made where the socket is opened: the name is resolved here, every address that it leads to is looked at,
-and one of those is connected to. A name that leads elsewhere a moment later (DNS rebinding) is of no use.
+Addresses are checked where the socket is opened: the host name is resolved, all its addresses are checked, and one of
+them is connected to. Changing the name's address afterwards (DNS rebinding) therefore has no effect.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpcore
 import httpx
 
-from services.fetching.addresses import may_be_asked
+from services.fetching.addresses import is_fetchable
 
 if TYPE_CHECKING:
     import ssl
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from services.fetching.addresses import Network
 
     Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
-    """From a host name and a port to IP addresses, the one to try first at first."""
+    """Maps a host name and port to IP addresses, in the order to try them."""
 
 
 class AddressRefused(Exception):
-    """A host leads to an address that may not be asked."""
+    """A host has an address that must not be fetched from."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"{host} leads to an address that is not public")
+        super().__init__(f"{host} has an address that is not public")
 
 
 class Deadline:
-    """When the work of the present thread has to end."""
+    """A deadline for the network calls of each thread."""
 
     def __init__(self) -> None:
         self._local = threading.local()
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Let the network calls of this thread in the block take so long together, and no longer than an outer one."""
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Limit the total time of this thread's network calls in the block; an outer limit still applies."""
         outer = float(getattr(self._local, "at", inf))
         self._local.at = min(outer, time.monotonic() + seconds)
         try:
@@ -53,29 +53,29 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds until the deadline; not above 0 when it has passed."""
+        """Seconds until the deadline; 0 or less after it."""
         return float(getattr(self._local, "at", inf)) - time.monotonic()
 
     def shorten(self, timeout: float | None) -> float | None:
-        """Return a timeout that ends with the deadline.
+        """Return a timeout that ends no later than the deadline.
 
         Raises:
             httpcore.TimeoutException: the deadline has passed.
         """
         left = self.left
         if left <= 0:
-            raise httpcore.ReadTimeout("it took too long in all")
+            raise httpcore.ReadTimeout("the time limit was reached")
         return timeout if left == inf else min(left, inf if timeout is None else timeout)
 
 
 class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own transport on a guarded network. Proxies of the environment are not asked: they would not check."""
+    """An httpx transport on the guarded network. It ignores proxy settings: a proxy would not check addresses."""
 
     def __init__(self, allowed: Sequence[Network], deadline: Deadline, *, resolve: Resolve | None = None) -> None:
         super().__init__(trust_env=False)
-        assert isinstance(self._pool, httpcore.ConnectionPool), "httpx has another pool now: ours would not be asked"
+        assert isinstance(self._pool, httpcore.ConnectionPool), "httpx would ignore our pool"
         self._pool = httpcore.ConnectionPool(
-            max_connections=None,  # callers are few: bounded, slow hosts would keep others waiting
+            max_connections=None,  # callers are few; with a limit, slow hosts would block the others
             ssl_context=httpx.create_ssl_context(),
             network_backend=_GuardedNetwork(allowed, deadline, resolve or resolve_host),
             keepalive_expiry=5.0,
@@ -83,16 +83,16 @@ class GuardedTransport(httpx.HTTPTransport):
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """Return the addresses of a host name, or of any form in which systems write an IP address (`127.1`, `0x7f.1`).
+    """Return the IP addresses of a host name, or of an IP address in any notation (`127.1`, `0x7f.1`).
 
     Raises:
-        httpcore.ConnectError: there is no such host.
+        httpcore.ConnectError: the host name cannot be resolved.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"there is no host {host} ({error})") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        raise httpcore.ConnectError(f"the host {host} cannot be resolved ({error})") from error
+    return list(dict.fromkeys(str(result[4][0]) for result in results))
 
 
 class _GuardedNetwork(httpcore.NetworkBackend):
@@ -108,13 +108,13 @@ class _GuardedNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of the host that answers.
+        """Connect to the first address of the host that accepts the connection.
 
         Raises:
-            AddressRefused: one of its addresses may not be asked: a host that is half inside is not trusted at all.
+            AddressRefused: any of its addresses is not fetchable, even if others are.
         """
         addresses = self._resolve(host, port)
-        if not all(may_be_asked(address, self._allowed) for address in addresses):
+        if not all(is_fetchable(address, self._allowed) for address in addresses):
             raise AddressRefused(host)
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
@@ -129,7 +129,7 @@ class _GuardedNetwork(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection none of whose calls lasts beyond the deadline of the thread that makes it."""
+    """A connection whose calls end with the calling thread's deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream, self._deadline = stream, deadline

@@ -45,7 +45,7 @@ class DrawnPhotos:
         self._sample, self._folder = sample, FolderPhotos(sample.photos)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
         self._drawn: dict[str, Future[None]] = {}
-        self.place = self._folder.place
+        self.label = self._folder.label
 
     def __enter__(self) -> Self:
         for listing in self._sample.listings:

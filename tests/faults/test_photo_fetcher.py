@@ -1,4 +1,4 @@
-"""Fetching photos from sites that lead inside, never end, lie or fail: real sockets on loopback."""
+"""Downloading photos from hostile or broken sites, over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 HERE = (ip_network("127.0.0.1/32"),)
-LIMITS = FetchLimits(max_bytes=10_000, allowed=HERE, wait_s=1.0, total_s=2.0, pause_s=0.01)
-PATIENT = replace(LIMITS, wait_s=PATIENCE_S, total_s=PATIENCE_S)
+LIMITS = FetchLimits(max_bytes=10_000, allowed=HERE, timeout_s=1.0, total_s=2.0, pause_s=0.01)
+PATIENT = replace(LIMITS, timeout_s=PATIENCE_S, total_s=PATIENCE_S)
 
 LOOPBACK = (
     "127.0.0.1", "127.1", "127.0.1", "127.000.000.001", "127.8.8.8", "2130706433", "0x7f000001", "0x7f.0.0.1", "0x7f.1",
     "017700000001", "0177.0.0.1", "0", "0.0.0.0", "localhost", "LOCALHOST", "localhost.", "[::1]", "[0:0:0:0:0:0:0:1]",
     "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "127。0。0。1", "①②⑦.⓪.⓪.①",
 )  # fmt: skip
-"""Forms of this very machine, at which a server listens."""
+"""Notations of this machine's own addresses, where a server listens."""
 
 ELSEWHERE = (
     "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "198.18.0.1", "192.0.2.1",
@@ -47,31 +47,31 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def fetcher() -> Iterator[PhotoFetcher]:
-    made = PhotoFetcher(LIMITS)
-    yield made
-    made.close()
+    fetcher = PhotoFetcher(LIMITS)
+    yield fetcher
+    fetcher.close()
 
 
 @pytest.fixture(scope="module")
 def patient() -> Iterator[PhotoFetcher]:
-    """A fetcher for what arrives, on a slow machine too."""
-    made = PhotoFetcher(PATIENT)
-    yield made
-    made.close()
+    """A fetcher with long timeouts, for downloads that succeed even on a slow machine."""
+    fetcher = PhotoFetcher(PATIENT)
+    yield fetcher
+    fetcher.close()
 
 
-def refused(url: str, limits: FetchLimits = LIMITS, *answers: Sequence[str]) -> str:
-    """Return the reason for which the URL is refused; `answers` are what the resolver says, one after the other."""
-    pending = iter(answers)
-    made = PhotoFetcher(limits, resolve=(lambda _host, _port: next(pending)) if answers else None)
+def rejection(url: str, limits: FetchLimits = LIMITS, *resolved: Sequence[str]) -> str:
+    """Return the reason code of a URL; `resolved` are the successive answers of the resolver."""
+    pending = iter(resolved)
+    fetcher = PhotoFetcher(limits, resolve=(lambda _host, _port: next(pending)) if resolved else None)
     try:
-        return refused_by(made, url)
+        return rejection_by(fetcher, url)
     finally:
-        made.close()
+        fetcher.close()
 
 
-def refused_by(fetcher: PhotoFetcher, url: str) -> str:
-    """Return the reason for which the URL is refused."""
+def rejection_by(fetcher: PhotoFetcher, url: str) -> str:
+    """Return the reason code with which the fetcher rejects a URL."""
     with pytest.raises(PhotoRejected) as caught:
         fetcher.fetch(url)
     return caught.value.reason
@@ -79,22 +79,22 @@ def refused_by(fetcher: PhotoFetcher, url: str) -> str:
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[PhotoFetcher]:
-    """A fetcher that may ask public addresses alone, and asks once."""
-    made = PhotoFetcher(replace(LIMITS, allowed=(), tries=1))
-    yield made
-    made.close()
+    """A fetcher without allowed networks and without retries."""
+    fetcher = PhotoFetcher(replace(LIMITS, allowed=(), tries=1))
+    yield fetcher
+    fetcher.close()
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_no_form_of_this_machine_is_asked(host: str, site: Site, strict: PhotoFetcher) -> None:
-    reason = refused_by(strict, f"http://{host}:{site.server_port}/photo.jpg")
-    assert reason in {"forbidden_address", "bad_url", "unreachable"}  # not every system knows every form
-    assert not site.asked
+def test_never_connects_to_this_machine_in_any_notation(host: str, site: Site, strict: PhotoFetcher) -> None:
+    reason = rejection_by(strict, f"http://{host}:{site.server_port}/photo.jpg")
+    assert reason in {"forbidden_address", "bad_url", "unreachable"}  # some systems do not know some notations
+    assert not site.request_counts
 
 
 @pytest.mark.parametrize("host", ELSEWHERE)
-def test_no_address_that_is_not_public_is_asked(host: str, fetcher: PhotoFetcher) -> None:
-    assert refused_by(fetcher, f"http://{host}/photo.jpg") in {"forbidden_address", "bad_url"}
+def test_rejects_addresses_that_are_not_public(host: str, fetcher: PhotoFetcher) -> None:
+    assert rejection_by(fetcher, f"http://{host}/photo.jpg") in {"forbidden_address", "bad_url"}
 
 
 @pytest.mark.parametrize(
@@ -103,53 +103,53 @@ def test_no_address_that_is_not_public_is_asked(host: str, fetcher: PhotoFetcher
      "http://user:secret@example.com/a.jpg", "http://[::1/", "http://xn--a/", "http://h:99999999999999999999/",
      "http://h:65536/"],
 )  # fmt: skip
-def test_what_is_no_plain_http_url_is_refused(url: str, fetcher: PhotoFetcher) -> None:
-    assert refused_by(fetcher, url) == "bad_url"
+def test_rejects_urls_that_are_not_plain_http(url: str, fetcher: PhotoFetcher) -> None:
+    assert rejection_by(fetcher, url) == "bad_url"
 
 
-def test_a_password_in_a_url_is_not_repeated() -> None:
-    made = PhotoFetcher(LIMITS)
+def test_does_not_repeat_a_password_in_the_error() -> None:
+    fetcher = PhotoFetcher(LIMITS)
     with pytest.raises(PhotoRejected) as caught:
-        made.fetch("http://user:secret@example.com/")
-    made.close()
+        fetcher.fetch("http://user:secret@example.com/")
+    fetcher.close()
     assert "secret" not in str(caught.value)
 
 
-def test_a_name_is_judged_by_where_it_leads() -> None:
-    assert refused("http://metadata.google.internal/", LIMITS, ["169.254.169.254"]) == "forbidden_address"
+def test_checks_the_address_that_a_name_resolves_to() -> None:
+    assert rejection("http://metadata.google.internal/", LIMITS, ["169.254.169.254"]) == "forbidden_address"
 
 
-def test_a_name_that_leads_inside_as_well_is_not_asked_at_all(site: Site) -> None:
-    inside = f"http://half.example:{site.server_port}/photo.jpg"
-    assert refused(inside, LIMITS, ["127.0.0.1", "10.0.0.1"]) == "forbidden_address"
-    assert not site.asked
+def test_rejects_a_name_with_one_private_address_among_others(site: Site) -> None:
+    url = f"http://half.example:{site.server_port}/photo.jpg"
+    assert rejection(url, LIMITS, ["127.0.0.1", "10.0.0.1"]) == "forbidden_address"
+    assert not site.request_counts
 
 
-def test_a_name_that_leads_elsewhere_a_moment_later_is_connected_to_where_it_was_checked(site: Site) -> None:
+def test_connects_to_the_checked_address_despite_dns_rebinding(site: Site) -> None:
     answers = iter([["127.0.0.1"], ["127.0.0.2"]])
-    made = PhotoFetcher(PATIENT, resolve=lambda _host, _port: next(answers))
+    fetcher = PhotoFetcher(PATIENT, resolve=lambda _host, _port: next(answers))
     url = f"http://rebinding.example:{site.server_port}/photo.jpg"
     with running_site("127.0.0.2", site.server_port) as inside:
-        assert made.fetch(url) == b"photo"
+        assert fetcher.fetch(url) == b"photo"
         with pytest.raises(PhotoRejected) as caught:
-            made.fetch(url)  # the site closes its connections, so this is another one
-        assert not inside.asked
-    made.close()
+            fetcher.fetch(url)  # on a new connection, since the site closes each one
+        assert not inside.request_counts
+    fetcher.close()
     assert caught.value.reason == "forbidden_address"
 
 
-def test_an_allowed_network_is_asked(site: Site, patient: PhotoFetcher) -> None:
+def test_fetches_from_an_allowed_network(site: Site, patient: PhotoFetcher) -> None:
     assert patient.fetch(f"{site.url}/photo.jpg") == b"photo"
 
 
-def test_the_first_address_that_answers_is_taken(site: Site) -> None:
+def test_tries_the_addresses_of_a_host_in_order(site: Site) -> None:
     limits = replace(PATIENT, allowed=(ip_network("127.0.0.0/8"),))
-    made = PhotoFetcher(limits, resolve=lambda _host, _port: ["127.0.0.9", "127.0.0.1"])
-    assert made.fetch(f"http://two.example:{site.server_port}/photo.jpg") == b"photo"
-    made.close()
+    fetcher = PhotoFetcher(limits, resolve=lambda _host, _port: ["127.0.0.9", "127.0.0.1"])
+    assert fetcher.fetch(f"http://two.example:{site.server_port}/photo.jpg") == b"photo"
+    fetcher.close()
 
 
-def test_a_redirect_is_followed(site: Site, patient: PhotoFetcher) -> None:
+def test_follows_redirects(site: Site, patient: PhotoFetcher) -> None:
     site.redirects = {"/moved": "/again", "/again": f"{site.url}/photo.jpg"}
     assert patient.fetch(f"{site.url}/moved") == b"photo"
 
@@ -165,14 +165,14 @@ def test_a_redirect_is_followed(site: Site, patient: PhotoFetcher) -> None:
         ("javascript:1", "bad_url"),
         ("//xn--a/", "bad_url"),
         ("http://h:99999999999999999999/", "bad_url"),
-        ("/moved", "unreachable"),  # round and round
+        ("/moved", "unreachable"),  # endless
     ],
 )
-def test_a_redirect_is_checked_like_a_url(site: Site, fetcher: PhotoFetcher, target: str, reason: str) -> None:
+def test_checks_the_target_of_a_redirect(site: Site, fetcher: PhotoFetcher, target: str, reason: str) -> None:
     site.redirects = {"/moved": target.format(port=site.server_port)}
     with running_site("127.0.0.2", site.server_port) as inside:
-        assert refused_by(fetcher, f"{site.url}/moved") == reason
-        assert not inside.asked
+        assert rejection_by(fetcher, f"{site.url}/moved") == reason
+        assert not inside.request_counts
 
 
 @pytest.mark.parametrize(
@@ -187,45 +187,45 @@ def test_a_redirect_is_checked_like_a_url(site: Site, fetcher: PhotoFetcher, tar
         ("/endless", "too_large"),
     ],
 )
-def test_slow_endless_and_lying_answers_are_given_up(site: Site, fetcher: PhotoFetcher, path: str, reason: str) -> None:
-    assert refused_by(fetcher, f"{site.url}{path}") == reason
+def test_gives_up_on_slow_endless_and_false_answers(site: Site, fetcher: PhotoFetcher, path: str, reason: str) -> None:
+    assert rejection_by(fetcher, f"{site.url}{path}") == reason
 
 
-def test_a_compressed_answer_is_not_inflated(site: Site, patient: PhotoFetcher) -> None:
+def test_does_not_decompress_a_compressed_answer(site: Site, patient: PhotoFetcher) -> None:
     assert patient.fetch(f"{site.url}/bomb") == BOMB
 
 
-def test_what_may_pass_is_tried_again(site: Site, patient: PhotoFetcher) -> None:
+def test_retries_after_a_temporary_error(site: Site, patient: PhotoFetcher) -> None:
     assert patient.fetch(f"{site.url}/flaky") == b"photo"
 
 
-def test_what_will_not_pass_is_asked_once(site: Site) -> None:
-    assert refused(f"{site.url}/none.jpg") == "unreachable"
-    assert site.asked["/none.jpg"] == 1
+def test_does_not_retry_after_a_permanent_error(site: Site) -> None:
+    assert rejection(f"{site.url}/none.jpg") == "unreachable"
+    assert site.request_counts["/none.jpg"] == 1
 
 
-def test_a_host_that_does_not_listen_is_unreachable() -> None:
+def test_rejects_a_host_that_does_not_listen_as_unreachable() -> None:
     with running_site() as site:
         url = f"{site.url}/photo.jpg"
-    assert refused(url) == "unreachable"
+    assert rejection(url) == "unreachable"
 
 
-def test_a_name_that_does_not_exist_is_unreachable() -> None:
-    assert refused("http://no-such-host.invalid/photo.jpg") == "unreachable"
+def test_rejects_an_unknown_host_name_as_unreachable() -> None:
+    assert rejection("http://no-such-host.invalid/photo.jpg") == "unreachable"
 
 
-def test_a_deadline_that_several_fetches_share_bounds_each(site: Site) -> None:
-    made = PhotoFetcher(PATIENT)
-    with made.within(0.5), pytest.raises(PhotoRejected):
-        made.fetch(f"{site.url}/dripping")
-    assert made.fetch(f"{site.url}/slow-to-answer") == b"photo"
-    made.close()
+def test_a_time_limit_ends_a_slow_download(site: Site) -> None:
+    fetcher = PhotoFetcher(PATIENT)
+    with fetcher.time_limit(0.5), pytest.raises(PhotoRejected):
+        fetcher.fetch(f"{site.url}/dripping")
+    assert fetcher.fetch(f"{site.url}/slow-to-answer") == b"photo"
+    fetcher.close()
 
 
-def test_a_host_is_asked_by_so_many_at_once_and_no_more(site: Site) -> None:
-    made = PhotoFetcher(replace(PATIENT, per_host=2))
+def test_limits_the_simultaneous_downloads_from_a_host(site: Site) -> None:
+    fetcher = PhotoFetcher(replace(PATIENT, per_host=2))
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(made.fetch, [f"{site.url}/slow-to-answer"] * 8))
-    made.close()
-    assert found == [b"photo"] * 8
-    assert site.at_once == 2
+        photos = list(pool.map(fetcher.fetch, [f"{site.url}/slow-to-answer"] * 8))
+    fetcher.close()
+    assert photos == [b"photo"] * 8
+    assert site.max_simultaneous == 2

@@ -1,4 +1,4 @@
-"""Photos inside a zip or tar, read by name. Nothing is ever unpacked under a name that the archive chose."""
+"""Photos inside a zip or tar, read by name. No file is ever written under a name from the archive."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.names import PhotoNames, safe_parts
+from services.ingest.photos.rejections import not_a_file, too_large
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-_REMEDY = "Give a folder, a zip, a tar or a gzipped tar of photos"
+_REMEDY = "Use a folder, a zip, a tar or a gzipped tar of photos"
 _CHUNK = 1 << 20
 _HEADER_LIMIT = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_UNPACKED_AT_LEAST = 64 * 2**20
+_UNPACKED_ALLOWANCE = 64 * 2**20
 _UNPACKED_RATIO = 100
-"""Photos hardly shrink; what unpacks to 64 MiB plus a hundred times its own size is no archive of photos."""
+"""An archive of photos hardly compresses; one that unpacks to more than 64 MiB plus 100 times its size is refused."""
 
 
 class ZipPhotos:
-    """The photos of a zip."""
+    """The photos of a zip archive."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
-        self._max_bytes, self.place = max_bytes, path.name
+        self._max_bytes, self.label = max_bytes, path.name
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
@@ -50,31 +51,30 @@ class ZipPhotos:
         self._zip.close()
 
     def names(self) -> Iterator[str]:
-        """Yield every member's name but the folders'."""
+        """Yield the name of every member that is not a folder."""
         return iter(self._names)
 
     def find(self, external_id_or_name: str) -> str | None:
-        """Return the name of the photo that is meant, or None."""
+        """Return the full name of the photo with this id or name, or None."""
         return self._names.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
-        """Return a member's bytes."""
         try:
             member = self._zip.getinfo(name)
         except KeyError:
             raise FileNotFoundError(name) from None
         safe_parts(name)
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is not a plain file")
+            raise not_a_file(name, "not a regular file")
         if member.flag_bits & 1:
-            raise PhotoRejected(RejectReason.ENCRYPTED, f"{name!r} is encrypted; give a zip without a password")
+            raise PhotoRejected(RejectReason.ENCRYPTED, f"{name!r} is encrypted. Use a zip without a password")
         try:
             with self._zip.open(member) as file:
                 content = file.read(self._max_bytes + 1)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
             raise PhotoRejected(RejectReason.DAMAGED_MEMBER, f"{name!r} cannot be unpacked: {error}") from error
         if len(content) > self._max_bytes:
-            raise PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} unpacks to more than {self._max_bytes} bytes")
+            raise too_large(name, self._max_bytes)
         return content
 
 
@@ -82,20 +82,20 @@ class ZipPhotos:
 class _Member:
     offset: int
     size: int
-    is_plain: bool
+    is_regular: bool
 
 
 class TarPhotos:
-    """The photos of a tar. It is indexed once; one that is gzipped is unpacked into a nameless temporary file first."""
+    """The photos of a tar archive, indexed once; a gzipped one is first unpacked into an unnamed temporary file."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
-        self._max_bytes, self._lock, self.place = max_bytes, threading.Lock(), path.name
+        self._max_bytes, self._lock, self.label = max_bytes, threading.Lock(), path.name
         with ExitStack() as stack:
             try:
                 self._file = _uncompressed(path, stack)
                 self._members = dict(_members(self._file))
             except (tarfile.TarError, ValueError) as error:
-                raise ListingsFileError(path, f"is neither a zip nor a sound tar ({error})", _REMEDY) from error
+                raise ListingsFileError(path, f"is neither a zip nor a valid tar ({error})", _REMEDY) from error
             except (OSError, EOFError, zlib.error) as error:
                 raise ListingsFileError(path, f"cannot be unpacked ({error})", _REMEDY) from error
             self._names = PhotoNames(self._members)
@@ -108,28 +108,28 @@ class TarPhotos:
         self._open.close()
 
     def names(self) -> Iterator[str]:
-        """Yield every member's name but the folders'."""
+        """Yield the name of every member that is not a folder."""
         return iter(self._names)
 
     def find(self, external_id_or_name: str) -> str | None:
-        """Return the name of the photo that is meant, or None."""
+        """Return the full name of the photo with this id or name, or None."""
         return self._names.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
-        """Return a member's bytes."""
         member = self._members.get(name)
         if member is None:
             raise FileNotFoundError(name)
         safe_parts(name)
-        if not member.is_plain:
-            raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is a link, a device or a file with holes")
+        if not member.is_regular:
+            raise not_a_file(name, "a link, a device or a sparse file")
         if member.size > self._max_bytes:
-            raise PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} is larger than {self._max_bytes} bytes")
+            raise too_large(name, self._max_bytes)
         with self._lock:
             self._file.seek(member.offset)
             content = self._file.read(member.size)
         if len(content) < member.size:
-            raise PhotoRejected(RejectReason.DAMAGED_MEMBER, f"{name!r} is cut off: the archive ends inside it")
+            problem = f"{name!r} is cut off: the archive ends inside it. Copy the archive again"
+            raise PhotoRejected(RejectReason.DAMAGED_MEMBER, problem)
         return content
 
 
@@ -138,18 +138,18 @@ def _uncompressed(path: Path, stack: ExitStack) -> IO[bytes]:
     if file.read(2) != _GZIP_MAGIC:
         return file
     file.seek(0)
-    limit = _UNPACKED_AT_LEAST + _UNPACKED_RATIO * path.stat().st_size
+    limit = _UNPACKED_ALLOWANCE + _UNPACKED_RATIO * path.stat().st_size
     unpacked = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
     with gzip.GzipFile(fileobj=file) as zipped:
         while chunk := zipped.read(_CHUNK):
             unpacked.write(chunk)
             if unpacked.tell() > limit:
-                raise ListingsFileError(path, f"unpacks to more than {limit} bytes", _REMEDY)
+                raise ListingsFileError(path, f"unpacks to more than {limit:,} bytes", _REMEDY)
     return unpacked
 
 
 def _members(file: IO[bytes]) -> Iterator[tuple[str, _Member]]:
-    """Yield what is in a tar, folders left out.
+    """Yield the members of a tar that are not folders.
 
     Raises:
         tarfile.TarError: the archive is damaged.
@@ -158,17 +158,17 @@ def _members(file: IO[bytes]) -> Iterator[tuple[str, _Member]]:
     last = -1
     with tarfile.open(fileobj=cast("IO[bytes]", _HeaderReader(file)), mode="r:") as archive:
         while (member := archive.next()) is not None:
-            if member.offset <= last or member.size < 0:  # a forged size would send the reader in circles
-                raise tarfile.ReadError("a member's size makes no sense")
+            if member.offset <= last or member.size < 0:  # a forged size could make the reader loop
+                raise tarfile.ReadError("a member has an impossible size")
             last = member.offset
-            archive.members.clear()  # type: ignore[attr-defined]  # else it keeps all of them, dear with millions
+            archive.members.clear()  # type: ignore[attr-defined]  # or it would hold millions of them in memory
             if not member.isdir():
-                is_plain = member.isreg() and not member.issparse()
-                yield member.name, _Member(member.offset_data, member.size, is_plain)
+                is_regular = member.isreg() and not member.issparse()
+                yield member.name, _Member(member.offset_data, member.size, is_regular)
 
 
 class _HeaderReader:
-    """What tarfile needs of a file, for headers only: a forged header could ask for gigabytes at once."""
+    """The file interface of tarfile, for headers only: a forged header could request gigabytes in one read."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.read_file, self.seek, self.tell = file.read, file.seek, file.tell

@@ -1,4 +1,4 @@
-"""Names of photos inside a folder or archive: which are safe, and which one a photo id means. Pure."""
+"""Photo names in a folder or archive: checks that they are safe, and finds the name for a photo id. Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
-"""What is put behind a photo's id to find its file, in this order."""
+"""Extensions tried with a photo id, in this order."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """Return the folders and the file of a relative name; both slashes separate.
+    """Return the parts of a relative path, separated by slashes or backslashes.
 
     Raises:
-        PhotoRejected: `unsafe_path`: the name is absolute, climbs with `..`, or holds a NUL.
+        PhotoRejected: `unsafe_path`: the name is absolute, has a `..` part, or holds a NUL.
     """
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
     if name.startswith(("/", "\\")) or "\0" in name or ".." in parts or (parts and _DRIVE.match(parts[0])):
@@ -31,9 +31,9 @@ def safe_parts(name: str) -> tuple[str, ...]:
 
 
 class PhotoNames:
-    """The photos of one source, found by name or by id.
+    """The photo names of one source, searched by name or by id.
 
-    A bare name or id is looked for in every folder of the source. Letter case matters except in the extension.
+    A name or id without a folder is searched in every folder. Letter case matters, except in the extension.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -45,31 +45,31 @@ class PhotoNames:
     def __iter__(self) -> Iterator[str]:
         return iter(self._all)
 
-    def find(self, wanted: str) -> str | None:
-        """Return the name of the photo with this name, or this id and one of `EXTENSIONS`; None when there is none.
+    def find(self, id_or_name: str) -> str | None:
+        """Return the full name of the photo with this name, or with this id and one of `EXTENSIONS`, or None.
 
         Raises:
-            PhotoRejected: `unsafe_path`, or `ambiguous_name` when several folders hold such a file.
+            PhotoRejected: `unsafe_path`, or `ambiguous_name` if several folders have such a file.
         """
-        if not safe_parts(wanted):
+        if not safe_parts(id_or_name):
             return None
-        if wanted in self._all:
-            return wanted
-        keys = [_key(wanted + extension) for extension in ("", *EXTENSIONS)]
-        found = [name for key in keys for name in sorted(self._by_file.get(key.rpartition("/")[2], ()))]
-        exact = [name for name in found if _key(name) in keys]
+        if id_or_name in self._all:
+            return id_or_name
+        keys = [_key(id_or_name + extension) for extension in ("", *EXTENSIONS)]
+        matches = [name for key in keys for name in sorted(self._by_file.get(key.rpartition("/")[2], ()))]
+        exact = [name for name in matches if _key(name) in keys]
         if exact or "/" in keys[0]:
             return exact[0] if exact else None
-        if len({_key(name).rpartition("/")[0] for name in found}) > 1:
+        if len({_key(name).rpartition("/")[0] for name in matches}) > 1:
             raise PhotoRejected(
                 RejectReason.AMBIGUOUS_NAME,
-                f"{wanted!r} is in several folders: {', '.join(found[:3])}. Add the folder to its name",
+                f"{id_or_name!r} is in several folders: {', '.join(matches[:3])}. Add the folder to its name",
             )
-        return found[0] if found else None
+        return matches[0] if matches else None
 
 
 def _key(name: str) -> str:
-    """Return the form in which names are compared: `/` between parts, NFC, the extension in lower case."""
+    """Return the normalised form for comparing names: `/` between parts, NFC, extension in lower case."""
     path = "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
     stem, dot, extension = unicodedata.normalize("NFC", path).rpartition(".")
     return f"{stem}{dot}{extension.lower()}" if dot and "/" not in extension else f"{stem}{dot}{extension}"

@@ -1,4 +1,4 @@
-"""Where the photos' bytes come from: a folder, a zip or a tar."""
+"""The photo source interface, its implementation for folders, and the function that opens any source."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.archives import TarPhotos, ZipPhotos
 from services.ingest.photos.names import PhotoNames, safe_parts
+from services.ingest.photos.rejections import not_a_file, too_large
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ MAX_PHOTO_BYTES = 20 * 2**20
 
 
 class PhotoSource(Protocol):
-    """Photos by name. `read` and `find` may be called from several threads."""
+    """Reads photos by name. `read` and `find` are thread-safe."""
 
     @property
-    def place(self) -> str:
-        """The folder or archive, as a reject calls it."""
+    def label(self) -> str:
+        """The folder or archive, as named in rejects."""
         ...
 
     def names(self) -> Iterator[str]:
-        """Yield the name of everything in the source that is not a folder."""
+        """Yield the name of every file in the source."""
         ...
 
     def find(self, external_id_or_name: str) -> str | None:
-        """Return the name of the photo that is meant, or None when there is none; see `PhotoNames.find`.
+        """Return the full name of the photo with this id or name, or None; see `PhotoNames.find`.
 
         Raises:
             PhotoRejected: `unsafe_path` or `ambiguous_name`.
@@ -41,10 +42,10 @@ class PhotoSource(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """Return a photo's bytes. The limit is on the bytes themselves, not on what a header says of them.
+        """Return a photo's bytes. The size limit applies to the actual bytes, whatever a header claims.
 
         Raises:
-            FileNotFoundError: there is no such photo.
+            FileNotFoundError: the source has no such photo.
             PhotoRejected: `unsafe_path`, `not_a_file`, `too_large`, `encrypted`, `damaged_member`, `unreadable`.
         """
         ...
@@ -57,61 +58,62 @@ class PhotoSource(Protocol):
 
 
 class FolderPhotos:
-    """The photos of a folder and of the folders in it. Links to folders are not followed."""
+    """The photos of a folder and its subfolders. Symbolic links to folders are not followed."""
 
     def __init__(self, folder: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> None:
         self._folder, self._max_bytes = folder.resolve(), max_bytes
-        self.place = f"the folder {self._folder.name}"
+        self.label = f"the folder {self._folder.name}"
         self._names = PhotoNames(_files_below(self._folder))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def names(self) -> Iterator[str]:
-        """Yield every file's name, relative to the folder."""
+        """Yield every file's path relative to the folder."""
         return iter(self._names)
 
     def find(self, external_id_or_name: str) -> str | None:
-        """Return the name of the photo that is meant, or None."""
+        """Return the full name of the photo with this id or name, or None."""
         return self._names.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
-        """Return a photo's bytes; a link is followed only to a file inside the folder."""
+        """Return a photo's bytes; a symbolic link must lead to a file inside the folder."""
         path = self._folder.joinpath(*safe_parts(name))
         try:
             target = path.resolve(strict=True)
             if not target.is_relative_to(self._folder):
-                raise PhotoRejected(RejectReason.UNSAFE_PATH, f"{name!r} is a link out of the photo folder")
+                problem = f"{name!r} is a link to outside the photo folder. Replace it by the photo itself"
+                raise PhotoRejected(RejectReason.UNSAFE_PATH, problem)
             return self._read_file(target, name)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FileNotFoundError(name) from error
         except IsADirectoryError as error:
-            raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is a folder") from error
+            raise not_a_file(name, "a folder") from error
         except (OSError, RuntimeError) as error:
             raise PhotoRejected(RejectReason.UNREADABLE, f"{name!r} cannot be read: {error}") from error
 
     def _read_file(self, path: Path, name: str) -> bytes:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=_open_nonblocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is not a plain file")
+                raise not_a_file(name, "not a regular file")
             content = file.read(self._max_bytes + 1)
         if len(content) > self._max_bytes:
-            raise PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} is larger than {self._max_bytes} bytes")
+            raise too_large(name, self._max_bytes)
         return content
 
 
 def open_photos(path: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> PhotoSource:
-    """Open a folder, zip, tar or gzipped tar of photos, told apart by content. Use it as a context manager.
+    """Open a folder, zip, tar or gzipped tar of photos, recognised by content. Use it as a context manager.
 
     Args:
         path: the folder or archive.
-        max_bytes: photos above this size are rejected when read.
+        max_bytes: reading a larger photo raises PhotoRejected.
 
     Raises:
-        ListingsFileError: it is none of these, or is unreadable as a whole.
+        ListingsFileError: `path` is none of these, or cannot be read at all.
     """
     if path.is_dir():
         return FolderPhotos(path, max_bytes=max_bytes)
@@ -125,8 +127,8 @@ def open_photos(path: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> PhotoSource:
     return TarPhotos(path, max_bytes=max_bytes)
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting: a pipe named like a photo would block until somebody writes to it."""
+def _open_nonblocking(path: str, flags: int) -> int:
+    """Open without blocking: opening a named pipe would otherwise wait for a writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -1,4 +1,4 @@
-"""Photos named by URL, fetched over HTTP, beside those of a folder or archive."""
+"""A photo source that downloads URLs and reads other names from a folder or archive."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ if TYPE_CHECKING:
 
 
 class WebPhotos:
-    """A photo source that fetches names that are URLs, and asks another source, if there is one, for the rest.
+    """Downloads names that are URLs, and reads other names from a local source, if there is one.
 
-    Without a fetcher it refuses URLs, each with a reason.
+    Without a fetcher it rejects URLs as `not_fetched`.
     """
 
-    def __init__(self, rest: PhotoSource | None, fetcher: PhotoFetcher | None) -> None:
-        self._rest, self._fetcher = rest, fetcher
+    def __init__(self, local: PhotoSource | None, fetcher: PhotoFetcher | None) -> None:
+        self._local, self._fetcher = local, fetcher
 
     @property
-    def place(self) -> str:
-        """The other source."""
-        return self._rest.place if self._rest is not None else "what was given: no folder or archive of photos"
+    def label(self) -> str:
+        """The local source, as named in rejects."""
+        return self._local.label if self._local is not None else "the upload: it has no folder or archive of photos"
 
     def __enter__(self) -> Self:
-        if self._rest is not None:
-            self._rest.__enter__()
+        if self._local is not None:
+            self._local.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._rest is not None:
-            self._rest.__exit__(kind, error, traceback)
+        if self._local is not None:
+            self._local.__exit__(kind, error, traceback)
 
     def names(self) -> Iterator[str]:
-        """Yield the names of the other source: URLs cannot be listed."""
-        yield from self._rest.names() if self._rest is not None else ()
+        """Yield the names of the local source; URLs cannot be listed."""
+        yield from self._local.names() if self._local is not None else ()
 
     def find(self, external_id_or_name: str) -> str | None:
-        """Return a URL as it is; ask the other source for any other name."""
+        """Return a URL unchanged; look up any other name in the local source."""
         if is_url(external_id_or_name):
             return external_id_or_name
-        return self._rest.find(external_id_or_name) if self._rest is not None else None
+        return self._local.find(external_id_or_name) if self._local is not None else None
 
     def read(self, name: str) -> bytes:
         """Return a photo's bytes; see `PhotoSource.read`.
 
         Raises:
-            PhotoRejected: for a URL also `not_fetched`, and what `PhotoFetcher.fetch` says.
+            PhotoRejected: for a URL also `not_fetched`, and the reasons of `PhotoFetcher.fetch`.
         """
         if not is_url(name):
-            if self._rest is None:
+            if self._local is None:
                 raise FileNotFoundError(name)
-            return self._rest.read(name)
+            return self._local.read(name)
         if self._fetcher is None:
             raise PhotoRejected(
                 RejectReason.NOT_FETCHED, f"{name} is a URL. Fetch URLs with `lookalike ingest --fetch-photos`"

@@ -155,7 +155,7 @@ class ListingChanges:
 
     def _store(self, listing_id: str, named: Sequence[GivenPhoto]) -> list[StoredPhoto]:
         self._check_names([photo.name for photo in named])
-        with self._resources.photo_fetcher.within(_FETCHES_FOR_S):
+        with self._resources.photo_fetcher.time_limit(_FETCHES_FOR_S):
             return [self._store_one(listing_id, photo) for photo in named]
 
     def _store_one(self, listing_id: str, photo: GivenPhoto) -> StoredPhoto:

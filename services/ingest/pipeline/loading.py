@@ -234,7 +234,7 @@ def _store(
             limits=limits,
         )
     except FileNotFoundError:
-        return _rejected(record, RejectReason.MISSING_FILE, f"no photo {record.source!r} in {source.place}")
+        return _rejected(record, RejectReason.MISSING_FILE, f"no photo {record.source!r} in {source.label}")
     except (PhotoRejected, PhotoError) as error:
         return _rejected(record, RejectReason(error.reason), str(error))
 

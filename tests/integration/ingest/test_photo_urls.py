@@ -1,4 +1,4 @@
-"""Photos named by URL are fetched from a real HTTP server on loopback."""
+"""Photos named by URL are downloaded from a real HTTP server on loopback."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fetcher() -> Iterator[PhotoFetcher]:
-    made = PhotoFetcher(FetchLimits(1000, allowed=(ip_network("127.0.0.1/32"),), tries=1))
-    yield made
-    made.close()
+    fetcher = PhotoFetcher(FetchLimits(1000, allowed=(ip_network("127.0.0.1/32"),), tries=1))
+    yield fetcher
+    fetcher.close()
 
 
-def test_a_url_is_fetched(fetcher: PhotoFetcher) -> None:
+def test_downloads_a_photo_by_url(fetcher: PhotoFetcher) -> None:
     with running_site() as site, WebPhotos(None, fetcher) as photos:
         assert photos.find(f"{site.url}/photo.jpg") == f"{site.url}/photo.jpg"
         assert photos.read(f"{site.url}/photo.jpg") == b"photo"
 
 
-def test_a_url_is_refused_where_fetching_was_not_asked_for() -> None:
+def test_rejects_a_url_when_fetching_is_off() -> None:
     with WebPhotos(None, None) as photos, pytest.raises(PhotoRejected, match="--fetch-photos"):
         photos.read("http://example.com/photo.jpg")
 
 
-def test_other_names_come_from_the_folder(tmp_path: Path) -> None:
+def test_reads_other_names_from_the_folder(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"local")
     with WebPhotos(open_photos(tmp_path), None) as photos:
         assert photos.find("a") == "a.jpg"
         assert photos.read("a.jpg") == b"local"
 
 
-def test_without_a_folder_other_names_are_not_found() -> None:
+def test_finds_no_other_names_without_a_folder() -> None:
     with WebPhotos(None, None) as photos:
         assert photos.find("a.jpg") is None
         assert list(photos.names()) == []
