@@ -1,4 +1,4 @@
-"""Listings drawn for the search benchmark: payloads around drawn embeddings, and filters of known selectivity."""
+"""A random catalogue for the search benchmark: payloads for drawn embeddings, and filters of known selectivity."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from services.bench.drawn_embeddings import Drawn
+    from services.bench.drawn_embeddings import DrawnEmbeddings
 
 CATEGORY_SHARES = {"20 %": 0.2, "5 %": 0.05, "1 %": 0.01, "0.1 %": 0.001}
-"""Categories by name; the rest of the listings is in `_OTHERS`."""
+"""Share of the listings in each category; all other listings are in `_OTHERS`."""
 
 _OTHERS = "others"
 _MISPLACED = 0.1
-"""Share of the listings whose category has nothing to do with how their photos look."""
+"""Share of the listings whose category is unrelated to their photos."""
 
 _PLACES = ("Manchester", "Leeds", "Bristol", "Cardiff", "Glasgow", "Norwich", "Exeter", "York", "Derby", "Bath")
 _PRICE_MEDIAN, _PRICE_SIGMA = 30.0, 1.3
@@ -35,56 +35,55 @@ _QUERIES_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A kind of filter: one for every query, or, where there are several, one for each."""
+    """A kind of filter: one filter for all queries, or one for each query."""
 
     name: str
     filters: tuple[Filter, ...]
 
     def of(self, query: int) -> Filter:
-        """Return the filter of a query, by number."""
+        """Return the filter of the query with this number."""
         return self.filters[query % len(self.filters)]
 
 
 class DrawnCatalogue:
-    """Drawn embeddings with drawn payloads; photo i has the vector in row i and belongs to listing `listings[i]`.
+    """Drawn embeddings with random payloads. Photo i has the vector in row i and belongs to listing `listings[i]`.
 
-    Categories are runs of clusters, in an order drawn by chance, so that most of what looks alike is in one category,
-    as in a marketplace; their shares of the listings are exact to a listing. Prices are lognormal, and places, sellers
-    and dates independent of everything.
+    A category is a run of clusters in random order, so that most photos that look alike share a category, as in a
+    marketplace. The categories' shares are exact to a listing. Prices are lognormal; places, sellers and dates are
+    independent of everything else.
     """
 
-    def __init__(self, drawn: Drawn, *, seed: int) -> None:
+    def __init__(self, drawn: DrawnEmbeddings, *, seed: int) -> None:
         self.vectors, self._listings = drawn.vectors, drawn.listings
         firsts = np.flatnonzero(np.ediff1d(drawn.listings, to_begin=1))
         rng = np.random.default_rng(seed)
         self._payloads = _payloads(_categories(drawn.clusters[firsts], rng), rng)
 
     def points(self) -> Iterator[Point]:
-        """Yield every photo."""
         for photo_id, (listing, vector) in enumerate(zip(self._listings.tolist(), self.vectors, strict=True)):
             yield Point(photo_id, vector, self._payloads[listing])
 
     def share(self, where: Filter) -> float:
-        """Return the share of the photos that pass the filter, 0 to 1."""
+        """Return the share of the photos that match the filter, 0 to 1."""
         return float(self._mask(where).mean())
 
     def nearest(self, queries: NDArray[np.float32], shape: Shape, *, k: int) -> list[set[int]]:
-        """Return each query's `k` nearest photos among those that pass its filter, by comparing it with all.
+        """Return the `k` nearest photos of each query that match its filter, by comparing it with all photos.
 
-        Of equal ones, as drawn vectors can be, those with the lowest ids: as `best_hits` has it.
+        Drawn vectors can be equal. Ties go to the lowest ids, as in `best_hits`.
         """
-        found: list[set[int]] = []
+        nearest: list[set[int]] = []
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             scores = queries[start : start + _QUERIES_AT_ONCE] @ self.vectors.T
             for number, row in enumerate(scores, start):
                 row[~self._mask(shape.of(number))] = -np.inf
                 border = np.partition(row, -k)[-k]
-                above, equal = np.flatnonzero(row > border), np.flatnonzero((row == border) & (row > -np.inf))
-                found.append({*above.tolist(), *equal[: k - len(above)].tolist()})
-        return found
+                above, tied = np.flatnonzero(row > border), np.flatnonzero((row == border) & (row > -np.inf))
+                nearest.append({*above.tolist(), *tied[: k - len(above)].tolist()})
+        return nearest
 
     def shapes(self, queries: NDArray[np.float32]) -> Sequence[Shape]:
-        """Return the kinds of filters to ask with; `exclusions` leaves out the listing that is nearest to the query."""
+        """Return the kinds of filters to measure. `exclusions` excludes each query's nearest listing."""
         wide, narrow = self._prices_around(0.25), self._prices_around(0.01)
         place, big = _PLACES[0].upper(), Filter(categories=frozenset({"20 %"}))
         nearest = [photo for photos in self.nearest(queries, Shape("", (NO_FILTER,)), k=1) for photo in photos]
@@ -113,16 +112,16 @@ class DrawnCatalogue:
         return {}
 
     def _mask(self, where: Filter) -> NDArray[np.bool_]:
-        wide = replace(where, excluded_listing_ids=frozenset())
-        if wide not in self._masks:
-            passes = np.array([wide.matches(payload) for payload in self._payloads])
-            self._masks[wide] = passes[self._listings]
-        left_out = [int(listing) for listing in where.excluded_listing_ids]
-        return self._masks[wide] & ~np.isin(self._listings, left_out) if left_out else self._masks[wide]
+        shared = replace(where, excluded_listing_ids=frozenset())
+        if shared not in self._masks:
+            matches = np.array([shared.matches(payload) for payload in self._payloads])
+            self._masks[shared] = matches[self._listings]
+        excluded = [int(listing) for listing in where.excluded_listing_ids]
+        return self._masks[shared] & ~np.isin(self._listings, excluded) if excluded else self._masks[shared]
 
 
 def _categories(clusters: NDArray[np.int64], rng: np.random.Generator) -> list[str]:
-    """Return a category for each listing, from the cluster that it is in."""
+    """Return a category for each listing, chosen by its cluster."""
     count = len(clusters)
     order = rng.permutation(int(clusters.max()) + 1)[clusters] + rng.random(count)
     misplaced = rng.random(count) < _MISPLACED

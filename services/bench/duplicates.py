@@ -1,4 +1,4 @@
-"""How well copies are recognised: those that edits make of the installation's photos, and those that people judged."""
+"""How well copies of photos are recognised: copies made by edits, and pairs that people have reviewed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from more_itertools import chunked
 from db.rows import duplicates, embeddings, photos
 from ml.copies.verdicts import Verdict
 from ml.photos.decode import PhotoError, decode
-from services.bench.photo_edits import EDITS, UNTOUCHED, edited
+from services.bench.photo_edits import EDITS, UNTOUCHED, all_edits
+from services.bench.report import ResultTable
 from services.errors import BadInput
 from services.indexing.photo_comparer import HITS_PER_PHOTO, PhotoComparer, distinct_candidates
 
@@ -23,22 +24,23 @@ if TYPE_CHECKING:
     from db.models import Photo
     from db.vectors.base import Vector
     from ml.copies.verdicts import CopyMatch
+    from services.bench.report import BenchmarkReport
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 
 
 @dataclass(slots=True)
 class EditFigures:
-    """What became of the copies that one edit made.
+    """Results for the copies made by one edit.
 
     Attributes:
-        edit: the edit's name.
-        copies: how many were made.
-        candidates: of how many the original was among the photos that were compared.
-        found: of how many the original was called a copy, identical or edited.
-        identical: of how many it was called identical.
-        wrong: photos that are no copies of the original, called copies.
-        wrong_identical: photos that are none, or that were changed by the edit, called identical.
+        edit: name of the edit.
+        copies: number of copies.
+        candidates: copies whose original was among the compared photos.
+        found: copies whose original was recognised, as identical or edited.
+        identical: copies whose original was called identical.
+        wrong: photos called copies although they are not.
+        wrong_identical: photos called identical although they are no copies, or were changed by the edit.
     """
 
     edit: str
@@ -51,24 +53,24 @@ class EditFigures:
 
     @property
     def precision(self) -> float:
-        """The share of verdicts that were right; 1 where there was none."""
+        """Share of the verdicts that are right; 1 if there are none."""
         return self.found / max(self.found + self.wrong, 1) if self.found + self.wrong else 1.0
 
     @property
     def recall(self) -> float:
-        """The share of copies whose original was found."""
+        """Share of the copies whose original was recognised."""
         return self.found / max(self.copies, 1)
 
 
 @dataclass(slots=True)
 class ReviewFigures:
-    """What people decided of the pairs of listings that were found with one verdict.
+    """Review decisions on the pairs of listings that were found with one verdict.
 
     Attributes:
         verdict: of the surest pair of their photos.
-        pairs: how many were found.
-        accepted: of how many somebody decided that they are copies.
-        rejected: of how many that they are none.
+        pairs: number of pairs.
+        accepted: pairs that a reviewer confirmed as copies.
+        rejected: pairs that a reviewer rejected.
     """
 
     verdict: str
@@ -78,23 +80,23 @@ class ReviewFigures:
 
     @property
     def precision(self) -> float | None:
-        """The share of those decided that are copies; None where nobody decided."""
+        """Share of the reviewed pairs that were accepted; None if none was reviewed."""
         decided = self.accepted + self.rejected
         return self.accepted / decided if decided else None
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateBenchmark:
-    """What was measured.
+    """Results of the duplicates benchmark.
 
     Attributes:
-        photos: how many were edited.
-        gallery: among how many the copies were looked for.
-        edits: by edit.
-        reviews: the pairs that were found among the installation's own photos, by verdict.
-        lost: pairs of listings that somebody accepted, and that are not found as the photos and the rules are now.
-        cpu_ms: of the processor, to compare a photo with its candidates.
-        seconds: in all.
+        photos: number of edited photos.
+        gallery: number of photos among which originals were searched for.
+        edits: results by edit.
+        reviews: results for the pairs found among the stored photos, by verdict.
+        lost: accepted pairs of listings that are no longer found.
+        cpu_ms: processor time for comparing a photo with its candidates.
+        seconds: total time.
     """
 
     photos: int
@@ -106,47 +108,47 @@ class DuplicateBenchmark:
     seconds: float
 
 
-def bench_finding(resources: Resources, *, limit: int, progress: Progress) -> DuplicateBenchmark:
-    """Edit `limit` photos in every way, and look for each copy's original among all photos of the live index.
+def measure_duplicates(resources: Resources, *, limit: int, progress: Progress) -> DuplicateBenchmark:
+    """Edit `limit` photos in every way, and search for each copy's original among all photos of the live index.
 
-    The photos are of listings whose ids have a SHA-256 with an odd first byte, so that constants can be chosen on the
-    others. Another photo that is a copy of the original as it is (data has real duplicates) is not counted as wrong.
+    It uses listings whose id has a SHA-256 with an odd first byte, so that constants can be chosen on the others. Real
+    duplicates of the original among the stored photos do not count as wrong.
 
     Raises:
         BadInput: there are no such photos.
-        ModelMissing, ModelUnusable: there is no model to embed the copies with.
+        ModelMissing, ModelUnusable: no model can embed the copies.
     """
-    return _Bench(resources).run(limit, progress)
+    return _DuplicateMeasurement(resources).run(limit, progress)
 
 
-class _Bench:
+class _DuplicateMeasurement:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._live = resources.live.current()
         self._embedder = resources.embedder_for(self._live.generation.model_version)
-        self._made: dict[str, bytes] = {}
+        self._copies: dict[str, bytes] = {}
         self._comparer = PhotoComparer(self._read)
         self._figures = {name: EditFigures(name) for name in EDITS}
-        self._compared_cpu, self._compared = 0.0, 0
+        self._cpu_seconds, self._comparisons = 0.0, 0
 
     def run(self, limit: int, progress: Progress) -> DuplicateBenchmark:
-        started, chosen = perf_counter(), self._chosen(limit)
+        started, chosen = perf_counter(), self._choose_photos(limit)
         for number, photo in enumerate(chosen):
-            progress("edit and look for", number, len(chosen))
+            progress("search for copies", number, len(chosen))
             self._measure(photo, number)
-        progress("edit and look for", len(chosen), len(chosen))
-        reviews, lost = self._reviewed()
+        progress("search for copies", len(chosen), len(chosen))
+        reviews, lost = self._review_figures()
         return DuplicateBenchmark(
             photos=len(chosen),
             gallery=self._gallery,
             edits=tuple(self._figures.values()),
             reviews=reviews,
             lost=lost,
-            cpu_ms=round(1000 * self._compared_cpu / max(self._compared, 1), 1),
+            cpu_ms=round(1000 * self._cpu_seconds / max(self._comparisons, 1), 1),
             seconds=round(perf_counter() - started, 1),
         )
 
-    def _reviewed(self) -> tuple[tuple[ReviewFigures, ...], int]:
+    def _review_figures(self) -> tuple[tuple[ReviewFigures, ...], int]:
         figures = {verdict: ReviewFigures(verdict) for verdict in (Verdict.IDENTICAL, Verdict.EDITED)}
         with self._resources.database.read() as session:
             links, decided = duplicates.links(session), duplicates.decisions(session)
@@ -159,58 +161,43 @@ class _Bench:
         lost = sum(decision == "accept" and pair not in found for pair, decision in decided.items())
         return tuple(figures.values()), lost
 
-    def _chosen(self, limit: int) -> list[Photo]:
+    def _choose_photos(self, limit: int) -> list[Photo]:
         version = self._live.generation.model_version
         with self._resources.database.read() as session:
             ids = embeddings.embedded_ids(session, model_version=version)
             self._gallery = len(ids)
             shuffled = np.random.default_rng(0).permutation(ids).tolist()
-            measured: list[Photo] = []
+            chosen: list[Photo] = []
             for some in chunked(shuffled, 4 * limit):
                 rows = {row.id: row for row in photos.photos_by_id(session, some)}
-                measured += [rows[photo_id] for photo_id in some if photo_id in rows and _is_measured(rows[photo_id])]
-                if len(measured) >= limit:
-                    return measured[:limit]
-        if not measured:
-            raise BadInput("There are no photos to measure with. Ingest some, with a model.")
-        return measured
+                chosen += [rows[photo_id] for photo_id in some if photo_id in rows and _is_measured(rows[photo_id])]
+                if len(chosen) >= limit:
+                    return chosen[:limit]
+        if not chosen:
+            raise BadInput("There are no embedded photos to measure with. Run `make demo` or `lookalike ingest` first.")
+        return chosen
 
     def _measure(self, photo: Photo, seed: int) -> None:
         try:
             picture = decode(self._read(photo.sha256))
         except PhotoError:
             return
-        copies = {name: edited(picture, name, np.random.default_rng((seed, n))) for n, name in enumerate(EDITS)}
+        copies = all_edits(picture, seed=seed)
         loaded = np.stack([self._embedder.bundle.preprocessing.load(content) for content in copies.values()])
         vectors = self._embedder.embed(loaded).vectors
-        related = {sha256 for sha256, _ in self._verdicts(photo.sha256, self._stored_vector(photo))} | {photo.sha256}
+        verdicts_of_original = self._compare(photo.sha256, self._stored_vector(photo))
+        real_copies = {photo.sha256, *(sha256 for sha256, copy in verdicts_of_original if copy is not None)}
         for (name, content), vector in zip(copies.items(), vectors, strict=True):
-            self._count(self._figures[name], photo.sha256, related, self._verdicts_of_made(content, vector))
+            _count(self._figures[name], self._verdicts(content, vector), original=photo.sha256, real_copies=real_copies)
 
-    def _count(
-        self, figures: EditFigures, original: str, related: set[str], verdicts: Mapping[str, CopyMatch | None]
-    ) -> None:
-        figures.copies += 1
-        figures.candidates += original in verdicts
-        for sha256, copy in verdicts.items():
-            if copy is None:
-                continue
-            is_identical = copy.verdict == Verdict.IDENTICAL
-            figures.found += sha256 == original
-            figures.identical += is_identical and sha256 == original
-            figures.wrong += sha256 not in related
-            figures.wrong_identical += is_identical and (sha256 not in related or figures.edit not in UNTOUCHED)
-
-    def _verdicts_of_made(self, content: bytes, vector: Vector) -> dict[str, CopyMatch | None]:
-        name = hashlib.sha256(content).hexdigest() + "-made"
-        self._made = {name: content}
+    def _verdicts(self, content: bytes, vector: Vector) -> dict[str, CopyMatch | None]:
+        """Compare an edited copy with its candidates; return the result by the candidate's SHA-256."""
+        name = hashlib.sha256(content).hexdigest() + "-copy"
+        self._copies = {name: content}
         started = process_time()
         verdicts = dict(self._compare(name, vector))
-        self._compared_cpu, self._compared = self._compared_cpu + process_time() - started, self._compared + 1
+        self._cpu_seconds, self._comparisons = self._cpu_seconds + process_time() - started, self._comparisons + 1
         return verdicts
-
-    def _verdicts(self, sha256: str, vector: Vector) -> list[tuple[str, CopyMatch]]:
-        return [(other, copy) for other, copy in self._compare(sha256, vector) if copy is not None]
 
     def _compare(self, name: str, vector: Vector) -> Iterator[tuple[str, CopyMatch | None]]:
         index = self._live.index(next(iter(self._live.opened), "faiss"))
@@ -228,8 +215,64 @@ class _Bench:
         return point.vector
 
     def _read(self, name: str) -> bytes:
-        return self._made[name] if name in self._made else self._resources.photo_files.read(name)
+        return self._copies[name] if name in self._copies else self._resources.photo_files.read(name)
 
 
 def _is_measured(photo: Photo) -> bool:
     return hashlib.sha256(photo.listing_id.encode()).digest()[0] % 2 == 1
+
+
+def _count(
+    figures: EditFigures, verdicts: Mapping[str, CopyMatch | None], *, original: str, real_copies: set[str]
+) -> None:
+    """Add the verdicts on one edited copy to the figures of its edit."""
+    figures.copies += 1
+    figures.candidates += original in verdicts
+    for sha256, copy in verdicts.items():
+        if copy is None:
+            continue
+        is_identical = copy.verdict == Verdict.IDENTICAL
+        figures.found += sha256 == original
+        figures.identical += is_identical and sha256 == original
+        figures.wrong += sha256 not in real_copies
+        figures.wrong_identical += is_identical and (sha256 not in real_copies or figures.edit not in UNTOUCHED)
+
+
+def render(b: DuplicateBenchmark) -> BenchmarkReport:
+    """Return the results by edit and by verdict."""
+    return [
+        ResultTable(
+            f"Copies of {b.photos} photos, searched for among {b.gallery}",
+            ["edit", "copies", "among candidates", "recall", "precision", "identical", "wrong identical"],
+            [_edit_row(one) for one in b.edits],
+        ),
+        ResultTable(
+            "Pairs of listings found among the stored photos",
+            ["verdict", "pairs", "accepted", "rejected", "precision"],
+            [
+                (
+                    one.verdict,
+                    one.pairs,
+                    one.accepted,
+                    one.rejected,
+                    "—" if one.precision is None else f"{one.precision:.3f}",
+                )
+                for one in b.reviews
+            ],
+        ),
+        f"{b.lost} accepted pairs are no longer found",
+        f"{b.cpu_ms:.0f} ms of processor time to compare a photo with its candidates",
+    ]
+
+
+def _edit_row(one: EditFigures) -> tuple[object, ...]:
+    copies = max(one.copies, 1)
+    return (
+        one.edit,
+        one.copies,
+        f"{one.candidates / copies:.3f}",
+        f"{one.recall:.3f}",
+        f"{one.precision:.3f}",
+        f"{one.identical / copies:.3f}",
+        one.wrong_identical,
+    )

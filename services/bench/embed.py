@@ -1,6 +1,6 @@
-"""Photos per second from JPEG bytes to vector, in each precision, against the plain way: same photos, same weights.
+"""Photos per second from JPEG bytes to vectors, in each precision and in the plain way, on the same photos and weights.
 
-Everything is measured in one run, because rates of different runs on one machine differ by more than is of interest.
+All ways are measured in one run, because rates of separate runs on one machine differ by more than the ways do.
 """
 
 from __future__ import annotations
@@ -19,45 +19,47 @@ from ml.embedding.open_embedder import open_embedder
 from ml.export.precisions import compare_precisions
 from ml.network.openvino_runtime import available_cores, processor_capabilities
 from ml.photos.decode import PhotoError
-from services.bench.embed_work import decode_only, network_only, ours, plain, query_latencies
-from services.bench.machine import Machine, Timed, readable, take_turns, this_machine, torch_threads
+from services.bench.embed_work import (
+    QUERY_SIZE,
+    decode_only,
+    embed_as_ingest,
+    embed_plainly,
+    network_only,
+    query_latencies,
+)
+from services.bench.machine import Machine, Timed, this_machine, time_in_turns, torch_threads
+from services.bench.stored_photos import read_photos, stored_photos, user_errors
+from services.ingest.models.bundles import find_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from ml.bundle.bundle import Bundle
     from ml.bundle.manifest import PrecisionQuality
     from ml.embedding.embedder import Embedder
+    from ml.labelled import LabelledPhoto
     from ml.network.openvino_runtime import Precision
     from ml.photos.preprocess import Preprocessing
+    from services.bench.report import BenchmarkReport
+    from services.resources import Resources
 
 ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class BenchPhoto:
-    """A stored photo: where its file is, whose it is, and the hash of its content."""
-
-    path: Path
-    listing_id: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class PrecisionBenchmark:
-    """What one precision does. Rates are photos per second, of the fastest round.
+    """Speed and quality of one precision. Rates are photos per second in the fastest round.
 
     Attributes:
         rate: from bytes to vectors.
-        ratio: how many times as many as the plain way.
-        network_limit: of the network alone, decoded photos to vectors.
-        share: of the lesser of the decode limit and the network limit that `rate` reaches.
-        p50_ms, p99_ms: latency of one photo of 1024 x 768 pixels, decoded and embedded alone.
-        cosine_to_plain: median over the photos, to the plain way's vectors. The two shrink photos differently.
-        quality: beside f32, on photos of listings with two; None where there are none.
+        ratio: `rate` divided by the plain way's rate.
+        network_limit: rate of the network alone, from decoded photos to vectors.
+        share: `rate` divided by the smaller of the decode limit and the network limit.
+        p50_ms, p99_ms: latency of decoding and embedding a single photo of 1024 x 768 pixels.
+        cosine_to_plain: median cosine to the plain way's vectors. The two ways shrink photos differently.
+        quality: compared with f32 on listings with at least two photos; None if there are none.
     """
 
     precision: str
@@ -73,14 +75,14 @@ class PrecisionBenchmark:
 
 @dataclass(frozen=True, slots=True)
 class EmbedBenchmark:
-    """What `bench_embed` measured.
+    """Results of the embedding benchmark.
 
     Attributes:
-        photos: how many were timed; those that cannot be read are left out beforehand.
-        size: of the network's input, in pixels.
-        threads: of torch, of OpenVINO, and of decoding where it is measured alone; ours decodes in `decoders` more.
-        plain_rate: photos per second, the plain way.
-        decode_limit: photos per second that can be decoded, trimmed, shrunk and hashed, without the network.
+        photos: number of timed photos, all of them readable.
+        size: input size of the network, in pixels.
+        threads: of torch, of OpenVINO, and of decoding alone. Our way decodes on `decoders` more threads.
+        plain_rate: photos per second in the plain way.
+        decode_limit: photos per second decoded, trimmed, shrunk and hashed, without the network.
     """
 
     photos: int
@@ -93,27 +95,42 @@ class EmbedBenchmark:
     machine: Machine
 
 
-def bench_embed(photos: Sequence[BenchPhoto], bundle: Bundle, *, limit: int, recall_limit: int = 0) -> EmbedBenchmark:
-    """Time the first `limit` readable photos each way, from bytes in memory to vectors, and compare precisions.
-
-    The plain way is what image-search tutorials and the published projects on this data do: one photo at a time,
-    Pillow, a plain resize, eager float32 torch on the processor with all cores. The ways take turns, `ROUNDS` times.
-
-    Args:
-        photos: in the order to take them.
-        bundle: the model. int8 is measured where it has that graph, bf16 where the processor has it.
-        limit: photos to time.
-        recall_limit: photos, of listings with two, to compare the precisions' recall on.
+def measure_embedding(resources: Resources, *, model: str | None, limit: int, recall_limit: int) -> EmbedBenchmark:
+    """Run `compare_ways` on the stored photos and a model's bundle.
 
     Raises:
-        BundleError: torch is not installed, or the bundle cannot be used or has no torch weights.
-        ValueError: none of the photos can be read.
+        BadInput: no photo can be read.
+        ModelMissing, ModelUnusable, ResourceNotFound: see `find_bundle`.
+    """
+    bundle = find_bundle(resources, model)
+    photos = stored_photos(resources)
+    with user_errors(bundle.version):
+        return compare_ways(photos, bundle, limit=limit, recall_limit=recall_limit)
+
+
+def compare_ways(
+    photos: Sequence[LabelledPhoto], bundle: Bundle, *, limit: int, recall_limit: int = 0
+) -> EmbedBenchmark:
+    """Time the first `limit` readable photos in each way, from bytes in memory to vectors, and compare precisions.
+
+    The plain way is that of image-search tutorials and of the published projects on this data: one photo at a time,
+    Pillow, a plain resize, eager float32 torch on all cores.
+
+    Args:
+        photos: in the order of their use.
+        bundle: int8 is measured if the bundle has that graph, bf16 if the processor supports it.
+        limit: number of photos to time.
+        recall_limit: number of photos, of listings with at least two, for comparing the precisions' recall.
+
+    Raises:
+        BundleError: torch is not installed, the bundle is unusable, or it has no torch weights.
+        ValueError: no photo can be read.
     """
     if not bundle.has_float:
         raise BundleError(bundle.path, "has no torch weights to compare with", "Train a model first: lookalike train")
     threads = available_cores()
-    contents = readable([photo.path for photo in photos], bundle.preprocessing, limit=limit)
-    embedders = _embedders(bundle, threads)
+    contents = read_photos([photo.path for photo in photos], bundle.preprocessing, limit=limit)
+    embedders = _open_precisions(bundle, threads)
     timed = _time(contents, embedders, open_embedder(bundle, runtime="torch", device="cpu"), threads=threads)
     qualities = _qualities(photos, embedders, preprocessing=bundle.preprocessing, limit=recall_limit)
     return EmbedBenchmark(
@@ -124,7 +141,7 @@ def bench_embed(photos: Sequence[BenchPhoto], bundle: Bundle, *, limit: int, rec
         plain_rate=timed["plain"].rate,
         decode_limit=timed["decode"].rate,
         precisions=tuple(
-            _precision(name, timed, query_latencies(contents[0], embedder), qualities.get(name))
+            _precision(name, timed, latencies=query_latencies(contents[0], embedder), quality=qualities.get(name))
             for name, embedder in embedders.items()
         ),
         machine=this_machine(),
@@ -138,34 +155,34 @@ def _time(
     preprocessing = reference.bundle.preprocessing
     pixels = decode_only(contents, preprocessing, threads=threads)
     ways: dict[str, Callable[[], NDArray[Any]]] = {
-        "plain": partial(plain, contents, reference),
+        "plain": partial(embed_plainly, contents, reference),
         "decode": partial(decode_only, contents, preprocessing, threads=threads),
     }
     for name, embedder in embedders.items():
-        ways[f"ours {name}"] = partial(ours, contents, embedder)
+        ways[f"ours {name}"] = partial(embed_as_ingest, contents, embedder)
         ways[f"network {name}"] = partial(network_only, pixels, embedder)
     with torch_threads(threads):
-        return take_turns(ways, rounds=ROUNDS, photos=len(contents))
+        return time_in_turns(ways, rounds=ROUNDS, photos=len(contents))
 
 
 def _precision(
-    name: str, timed: Mapping[str, Timed], latencies: tuple[float, float], quality: PrecisionQuality | None
+    name: str, timed: Mapping[str, Timed], *, latencies: tuple[float, float], quality: PrecisionQuality | None
 ) -> PrecisionBenchmark:
-    way, network, reference = timed[f"ours {name}"], timed[f"network {name}"], timed["plain"]
+    ours, network, plain = timed[f"ours {name}"], timed[f"network {name}"], timed["plain"]
     return PrecisionBenchmark(
         precision=name,
-        rate=way.rate,
-        ratio=way.rate / reference.rate,
+        rate=ours.rate,
+        ratio=ours.rate / plain.rate,
         network_limit=network.rate,
-        share=way.rate / min(network.rate, timed["decode"].rate),
+        share=ours.rate / min(network.rate, timed["decode"].rate),
         p50_ms=latencies[0],
         p99_ms=latencies[1],
-        cosine_to_plain=float(np.median((reference.outcome * way.outcome).sum(axis=1))),
+        cosine_to_plain=float(np.median((plain.result * ours.result).sum(axis=1))),
         quality=quality,
     )
 
 
-def _embedders(bundle: Bundle, threads: int) -> dict[str, Embedder]:
+def _open_precisions(bundle: Bundle, threads: int) -> dict[str, Embedder]:
     names: list[Precision] = ["f32"]
     if "BF16" in processor_capabilities():
         names.append("bf16")
@@ -175,28 +192,59 @@ def _embedders(bundle: Bundle, threads: int) -> dict[str, Embedder]:
 
 
 def _qualities(
-    photos: Sequence[BenchPhoto], embedders: Mapping[str, Embedder], *, preprocessing: Preprocessing, limit: int
+    photos: Sequence[LabelledPhoto], embedders: Mapping[str, Embedder], *, preprocessing: Preprocessing, limit: int
 ) -> dict[str, PrecisionQuality]:
-    """Compare the precisions on at most `limit` photos, two of each listing that has two of distinct contents."""
-    pairs = _pairs(photos)[: limit // 2]
+    """Compare the precisions on at most `limit` photos: two different ones of each listing that has them."""
     pixels, listings = [], []
-    for number, pair in enumerate(pairs):
+    for number, pair in enumerate(_pairs(photos)[: limit // 2]):
         for photo in pair:
             with suppress(PhotoError, OSError):
                 pixels.append(preprocessing.load(photo.path.read_bytes()))
                 listings.append(number)
     if not pixels:
         return {}
-    together = np.stack(pixels)
-    return compare_precisions(
-        {name: one.embed(together).vectors for name, one in embedders.items()}, np.array(listings)
-    )
+    batch = np.stack(pixels)
+    vectors = {name: embedder.embed(batch).vectors for name, embedder in embedders.items()}
+    return compare_precisions(vectors, np.array(listings))
 
 
-def _pairs(photos: Sequence[BenchPhoto]) -> list[list[BenchPhoto]]:
-    distinct = {photo.sha256: photo for photo in reversed(photos)}
-    of_listing: defaultdict[str, list[BenchPhoto]] = defaultdict(list)
+def _pairs(photos: Sequence[LabelledPhoto]) -> list[list[LabelledPhoto]]:
+    first_with_content = {photo.sha256: photo for photo in reversed(photos)}
+    by_listing: defaultdict[str, list[LabelledPhoto]] = defaultdict(list)
     for photo in photos:
-        if distinct[photo.sha256] is photo:
-            of_listing[photo.listing_id].append(photo)
-    return [found[:2] for found in of_listing.values() if len(found) > 1]
+        if first_with_content[photo.sha256] is photo:
+            by_listing[photo.listing_id].append(photo)
+    return [distinct[:2] for distinct in by_listing.values() if len(distinct) > 1]
+
+
+def render(b: EmbedBenchmark) -> BenchmarkReport:
+    """Return what was compared, the figures of each way, and the machine."""
+    return [
+        f"Embedding {b.photos} photos at {b.size} px, from bytes to vectors",
+        f"  plain:      {b.plain_rate:8.1f} photos/s  one at a time, Pillow, eager torch f32, {b.threads} threads",
+        *(line for precision in b.precisions for line in _precision_lines(precision, b)),
+        f"  decoding:   {b.decode_limit:8.1f} photos/s  without the network, {b.threads} threads",
+        f"  machine:    {b.machine}",
+    ]
+
+
+def _precision_lines(one: PrecisionBenchmark, b: EmbedBenchmark) -> tuple[str, ...]:
+    width, height = QUERY_SIZE
+    indent = " " * 14
+    lines = (
+        f"  ours, {one.precision + ':':5} {one.rate:8.1f} photos/s  {one.ratio:.2f} x plain; {b.decoders} decoders, "
+        f"batches, OpenVINO, {b.threads} threads",
+        f"{indent}{one.network_limit:8.1f} photos/s  network alone; ours reaches {one.share:.2f} of the smaller limit, "
+        "network or decoding",
+        f"{indent}{one.p50_ms:8.1f} ms        to decode and embed one photo of {width} x {height} "
+        f"(p99 {one.p99_ms:.1f} ms)",
+        f"{indent}{one.cosine_to_plain:8.4f}           median cosine to the plain way's vectors",
+    )
+    if one.quality is None:
+        return lines
+    quality = one.quality
+    return (
+        *lines,
+        f"{indent}{quality.recall_at_1:8.4f}           same-listing recall@1 of {quality.photos} photos: "
+        f"{quality.loss:+.2f} points lost to f32, median cosine {quality.cosine:.4f}",
+    )

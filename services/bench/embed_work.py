@@ -1,4 +1,4 @@
-"""The work that the embedding benchmarks time: the plain way, ours, and what bounds ours."""
+"""The ways of embedding that the benchmarks time: the plain way, ours, and the parts that limit ours."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from ml.photos.preprocess import Preprocessing
 
 QUERY_SIZE = (1024, 768)
-"""Pixels of the photo whose latency is measured: what a telephone's browser uploads."""
+"""Width and height in pixels of the photo whose latency is measured, as a phone's browser uploads it."""
 
 _QUERIES, _WARM_UP = 100, 10
 _BATCH = 32
-"""Photos that the network is given at once, as `ml.embedding.bulk.embed_all` does."""
+"""Photos per batch, as in `ml.embedding.bulk.embed_all`."""
 
 
-def plain(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
-    """Embed as tutorials do: one photo at a time, Pillow, a plain resize. Returns vectors, (n, d)."""
+def embed_plainly(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
+    """Embed as tutorials do: one photo at a time, Pillow, a plain resize. Returns vectors, shape (n, d)."""
     size = embedder.bundle.preprocessing.size
     vectors = []
     for content in contents:
@@ -39,8 +39,8 @@ def plain(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
     return np.stack(vectors)
 
 
-def ours(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
-    """Embed as ingest does; borders are trimmed and perceptual hashes made besides. Returns vectors, (n, d)."""
+def embed_as_ingest(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
+    """Embed as ingest does, which also trims borders and computes perceptual hashes. Returns vectors, shape (n, d)."""
     vectors = np.empty((len(contents), embedder.bundle.vector_size), np.float32)
     for row, result in embed_all(enumerate(contents), embedder, decoders=DEFAULT_DECODERS):
         if not isinstance(result, EmbeddedPhoto):
@@ -50,24 +50,24 @@ def ours(contents: Sequence[bytes], embedder: Embedder) -> NDArray[np.float32]:
 
 
 def decode_only(contents: Sequence[bytes], preprocessing: Preprocessing, *, threads: int) -> Photos:
-    """Do all that comes before the network, on `threads` threads and without it. Returns the pixels, (n, S, S, 3)."""
+    """Do everything that comes before the network, on `threads` threads. Returns pixels, shape (n, S, S, 3)."""
     with ThreadPoolExecutor(threads) as executor:
         prepared = executor.map(partial(prepare_photo, preprocessing=preprocessing), contents)
         return np.stack([photo.pixels for photo in prepared])
 
 
 def network_only(photos: Photos, embedder: Embedder) -> NDArray[np.float32]:
-    """Embed photos, (n, S, S, 3), that are decoded already. Returns vectors, (n, d)."""
+    """Embed decoded photos, shape (n, S, S, 3). Returns vectors, shape (n, d)."""
     batches = (photos[start : start + _BATCH] for start in range(0, len(photos), _BATCH))
     return np.concatenate([embedder.embed(batch).vectors for batch in batches])
 
 
 def query_latencies(content: bytes, embedder: Embedder) -> tuple[float, float]:
-    """Return the median and the 99th percentile, in ms, of decoding and embedding a photo alone, 100 times.
+    """Return the median and the 99th percentile, in ms, of decoding and embedding one photo, over 100 runs.
 
-    The photo is enlarged, or shrunk, to `QUERY_SIZE` beforehand.
+    The photo is scaled to `QUERY_SIZE` first.
     """
-    query = _as_query(content)
+    query = _scaled_to_query_size(content)
     seconds = []
     for _ in range(_WARM_UP + _QUERIES):
         start = time.perf_counter()
@@ -77,7 +77,7 @@ def query_latencies(content: bytes, embedder: Embedder) -> tuple[float, float]:
     return float(p50), float(p99)
 
 
-def _as_query(content: bytes) -> bytes:
+def _scaled_to_query_size(content: bytes) -> bytes:
     query = io.BytesIO()
     Image.open(io.BytesIO(content)).convert("RGB").resize(QUERY_SIZE).save(query, "JPEG", quality=90)
     return query.getvalue()

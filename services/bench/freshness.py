@@ -1,8 +1,7 @@
-"""How soon a listing that a running server has acknowledged is found by its photo: measured from outside, over REST."""
+"""How soon a change on a running server shows in searches, measured from outside over REST."""
 
 from __future__ import annotations
 
-import io
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,25 +9,29 @@ from uuid import uuid4
 
 import httpx
 import numpy as np
-from PIL import Image
 
+from services.bench.random_photos import random_photo
+from services.bench.report import ResultTable
 from services.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ASKS_EVERY_S = 0.01
-_GIVES_UP_AFTER_S = 30.0
+    from services.bench.report import BenchmarkReport
+
+_POLL_EVERY_S = 0.01
+_TIMEOUT_S = 30.0
+_PHOTO_SIZE = (640, 480)
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Seconds from the answer to a change until searches tell of it, of `changes` changes each.
+    """Seconds from the answer to a change until searches show it, over `changes` additions and as many deletions.
 
     Attributes:
-        added: from the 201 of a new listing until a search by its photo finds it first: embedding included.
-        deleted: from the 204 until the same search does not find it any more.
-        engine: which index answered.
+        engine: the index that answered.
+        added_p50, added_p99: from the 201 of a new listing until a search by its photo finds it, embedding included.
+        deleted_p50, deleted_p99: from the 204 until the same search no longer finds it.
     """
 
     changes: int
@@ -42,55 +45,64 @@ class Freshness:
 def measure_freshness(
     url: str, *, search_url: str = "", key: str, changes: int, progress: Callable[[int], None]
 ) -> Freshness:
-    """Add listings one after the other to the server at `url`, wait until each is found, and delete it again.
+    """Add `changes` listings one after the other to the server at `url`; wait until each is found, then delete it.
 
-    They are searched for at `search_url`, where the search service is one apart.
+    Args:
+        url: the server, or the ingest service if search runs separately.
+        search_url: the search service if it runs separately.
+        key: an API key that may write; empty for a server without keys.
+        changes: number of listings.
+        progress: called with 1 after each listing.
 
     Raises:
-        Unavailable: the server does not answer, refuses, or a change is not seen in 30 seconds.
+        ServiceUnavailable: the server does not answer, refuses a request, or a change does not show within 30 s.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     added, deleted, engine = [], [], ""
     with (
-        httpx.Client(base_url=url, headers=headers, timeout=_GIVES_UP_AFTER_S) as client,
-        httpx.Client(base_url=search_url or url, headers=headers, timeout=_GIVES_UP_AFTER_S) as searching,
+        httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S) as ingest,
+        httpx.Client(base_url=search_url or url, headers=headers, timeout=_TIMEOUT_S) as search,
     ):
         for number in range(changes):
-            listing_id, photo = f"freshness-{uuid4().hex}", _photo(number)
+            listing_id, photo = f"freshness-{uuid4().hex}", random_photo(number, _PHOTO_SIZE)
             form = {"listing_id": listing_id, "title": "Freshness", "category": "Freshness"}
-            _ask(client, "POST", "/v1/listings", data=form, files={"photos": ("photo.jpg", photo)})
-            seconds, engine = _wait(searching, photo, listing_id, found=True)
+            _request(ingest, "POST", "/v1/listings", data=form, files={"photos": ("photo.jpg", photo)})
+            seconds, engine = _wait(search, photo, listing_id, found=True)
             added.append(seconds)
-            _ask(client, "DELETE", f"/v1/listings/{listing_id}")
-            deleted.append(_wait(searching, photo, listing_id, found=False)[0])
+            _request(ingest, "DELETE", f"/v1/listings/{listing_id}")
+            deleted.append(_wait(search, photo, listing_id, found=False)[0])
             progress(1)
     return Freshness(changes, engine, *np.quantile(added, (0.5, 0.99)), *np.quantile(deleted, (0.5, 0.99)))
 
 
 def _wait(client: httpx.Client, photo: bytes, listing_id: str, *, found: bool) -> tuple[float, str]:
-    """Return the seconds until a search by the photo finds the listing first, or not, and the engine that answered."""
+    """Search by the photo until the listing is the first hit, or no longer is; return the seconds and the engine."""
     started = time.monotonic()
-    while time.monotonic() - started < _GIVES_UP_AFTER_S:
-        answer = _ask(client, "POST", "/v1/search", files={"image": ("photo.jpg", photo)}, data={"k": "1"}).json()
+    while time.monotonic() - started < _TIMEOUT_S:
+        answer = _request(client, "POST", "/v1/search", files={"image": ("photo.jpg", photo)}, data={"k": "1"}).json()
         if (listing_id in [result["listing_id"] for result in answer["results"]]) == found:
             return time.monotonic() - started, answer["engine"]
-        time.sleep(_ASKS_EVERY_S)
-    raise ServiceUnavailable(f"A change was not seen in {_GIVES_UP_AFTER_S:.0f} s. Does a worker run?")
+        time.sleep(_POLL_EVERY_S)
+    raise ServiceUnavailable(
+        f"A change did not show in searches within {_TIMEOUT_S:.0f} s. "
+        "Check that a worker embeds photos: `lookalike worker` starts one."
+    )
 
 
-def _ask(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:
+def _request(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:
     try:
         answer = client.request(method, path, **body)  # type: ignore[arg-type]
     except httpx.HTTPError as error:
         raise ServiceUnavailable(f"{client.base_url} does not answer ({error or type(error).__name__}).") from error
     if answer.is_error:
-        raise ServiceUnavailable(f"{method} {path} is answered {answer.status_code}: {answer.text}")
+        raise ServiceUnavailable(f"{method} {path} was answered with status {answer.status_code}: {answer.text}")
     return answer
 
 
-def _photo(number: int) -> bytes:
-    """Return a JPEG of coloured squares, another one for each number."""
-    squares = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    photo = io.BytesIO()
-    Image.fromarray(squares).resize((640, 480), Image.Resampling.BICUBIC).save(photo, "JPEG", quality=90)
-    return photo.getvalue()
+def render(b: Freshness) -> BenchmarkReport:
+    """Return the latencies of additions and deletions."""
+    rows = [
+        ("added, embedded and found", f"{1000 * b.added_p50:.0f} ms", f"{1000 * b.added_p99:.0f} ms"),
+        ("deleted and no longer found", f"{1000 * b.deleted_p50:.0f} ms", f"{1000 * b.deleted_p99:.0f} ms"),
+    ]
+    return [ResultTable(f"{b.changes} changes, until searches in {b.engine} show them", ["", "p50", "p99"], rows)]

@@ -1,4 +1,4 @@
-"""Benchmarks of embedding on the photos in the truth, which they only read."""
+"""Photos per second from stored files to committed embeddings, compared with the limits of decoding and the network."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from db.rows import generations, listings, photos
 from db.rows.photos import StoredPhoto
 from db.rows.records import ListingRecord
 from db.session import Database
-from ml.bundle.manifest import BundleError
 from ml.embedding.open_embedder import open_embedder
-from services.bench.embed import BenchPhoto, bench_embed
 from services.bench.embed_work import decode_only, network_only
-from services.bench.machine import readable, take_turns
-from services.errors import BadInput, ModelUnusable
+from services.bench.machine import time_in_turns
+from services.bench.stored_photos import read_photos, stored_photos, user_errors
 from services.ingest.models.bundles import find_bundle
-from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.embedding import PhotoEmbedder
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 
@@ -32,8 +29,7 @@ if TYPE_CHECKING:
 
     from ml.embedding.embedder import Embedder
     from ml.labelled import LabelledPhoto
-    from services.bench.embed import EmbedBenchmark
-    from services.ingest.pipeline.embedding import EmbeddingRun
+    from services.bench.report import BenchmarkReport
     from services.resources import Resources
 
 _ROUNDS = 2
@@ -41,13 +37,13 @@ _ROUNDS = 2
 
 @dataclass(frozen=True, slots=True)
 class IngestBenchmark:
-    """What `bench_ingesting` measured. Rates are photos per second.
+    """Results of the ingest benchmark. Rates are photos per second.
 
     Attributes:
         rate: from stored files to committed embeddings.
-        decode_limit: decoded, without the network, on all `threads`.
-        network_limit: embedded, decoded beforehand.
-        share: of the lesser of the two that `rate` reaches.
+        decode_limit: decoding alone, on all `threads`.
+        network_limit: the network alone, on photos decoded beforehand.
+        share: `rate` divided by the smaller of the two limits.
     """
 
     photos: int
@@ -59,49 +55,33 @@ class IngestBenchmark:
     share: float
 
 
-def bench_embedding(resources: Resources, *, model: str | None, limit: int, recall_limit: int) -> EmbedBenchmark:
-    """See `services.bench.embed.bench_embed`.
-
-    Raises:
-        BadInput: there are no photos that can be read.
-        ModelMissing, ModelUnusable, NotFound: see `find_bundle`.
-    """
-    bundle = find_bundle(resources, model)
-    stored = [BenchPhoto(photo.path, photo.listing_id, photo.sha256) for photo in _stored(resources)]
-    try:
-        return bench_embed(stored, bundle, limit=limit, recall_limit=recall_limit)
-    except ValueError as error:  # a BundleError is one
-        raise _unusable(bundle.version, error) from error
-
-
-def bench_ingesting(
+def measure_ingest(
     resources: Resources, *, model: str | None, limit: int, progress: Progress = silent
 ) -> IngestBenchmark:
-    """Embed stored files into a scratch database on the disk, as ingest does, and measure what bounds it beside it.
+    """Embed stored files into a scratch database on disk, as ingest does, and measure the limits beside it.
+
+    The installation's own data is only read.
 
     Raises:
-        BadInput: there are no photos that can be read.
-        ModelMissing, ModelUnusable, NotFound: see `find_bundle`.
+        BadInput: no photo can be read.
+        ModelMissing, ModelUnusable, ResourceNotFound: see `find_bundle`.
     """
     bundle, settings = find_bundle(resources, model), resources.settings
-    stored, threads = _stored(resources)[:limit], settings.thread_count
-    try:
+    chosen, threads = stored_photos(resources)[:limit], settings.thread_count
+    with user_errors(bundle.version):
         embedder = open_embedder(bundle, runtime=settings.runtime.value, threads=threads, precision=settings.precision)
-        contents = readable([photo.path for photo in stored], bundle.preprocessing, limit=limit)
-    except ValueError as error:
-        raise _unusable(bundle.version, error) from error
+        contents = read_photos([photo.path for photo in chosen], bundle.preprocessing, limit=limit)
     progress("measure limits", 0, None)
     pixels = decode_only(contents, bundle.preprocessing, threads=threads)
     ways: dict[str, Callable[[], NDArray[Any]]] = {
         "decode": partial(decode_only, contents, bundle.preprocessing, threads=threads),
         "network": partial(network_only, pixels, embedder),
     }
-    limits = take_turns(ways, rounds=_ROUNDS, photos=len(contents))
-    advance = StageCounter(progress, "embed photos", len(stored))
-    rate = _embed_into_scratch(resources, stored, embedder, advance).photos_per_second
+    limits = time_in_turns(ways, rounds=_ROUNDS, photos=len(contents))
+    rate = _embedding_rate(resources, chosen, embedder, advance=StageCounter(progress, "embed photos", len(chosen)))
     decode_limit, network_limit = limits["decode"].rate, limits["network"].rate
     return IngestBenchmark(
-        photos=len(stored),
+        photos=len(chosen),
         precision=embedder.precision,
         threads=threads,
         rate=rate,
@@ -111,10 +91,10 @@ def bench_ingesting(
     )
 
 
-def _embed_into_scratch(
-    resources: Resources, stored: Sequence[LabelledPhoto], embedder: Embedder, advance: StageCounter
-) -> EmbeddingRun:
-    """Embed the photos from their files into a new SQLite database, which is removed afterwards."""
+def _embedding_rate(
+    resources: Resources, chosen: Sequence[LabelledPhoto], embedder: Embedder, *, advance: StageCounter
+) -> float:
+    """Embed the photos from their files into a temporary SQLite database; return the photos per second."""
     with (
         tempfile.TemporaryDirectory(prefix="lookalike-bench-") as folder,
         closing(Database(f"sqlite:///{Path(folder) / 'scratch.sqlite'}")) as scratch,
@@ -124,17 +104,11 @@ def _embed_into_scratch(
             generations.register_model(
                 session, embedder.bundle.version, path="", vector_size=embedder.bundle.vector_size
             )
-            listings.upsert_listings(session, [_listing(photo) for photo in {p.listing_id: p for p in stored}.values()])
-            photos.register_photos(session, [_pending(photo) for photo in stored])
+            by_listing = {photo.listing_id: photo for photo in chosen}
+            listings.upsert_listings(session, [_listing(photo) for photo in by_listing.values()])
+            photos.register_photos(session, [_pending(photo) for photo in chosen])
         photo_embedder = PhotoEmbedder(scratch, resources.photo_files, embedder, limits=resources.photo_limits)
-        return photo_embedder.embed_pending(advance)
-
-
-def _stored(resources: Resources) -> list[LabelledPhoto]:
-    found = labelled_photos(resources.database, resources.photo_files)
-    if not found:
-        raise BadInput("There are no photos to measure with. Run `make demo` or `lookalike ingest` first.")
-    return found
+        return photo_embedder.embed_pending(advance).photos_per_second
 
 
 def _listing(photo: LabelledPhoto) -> ListingRecord:
@@ -155,5 +129,11 @@ def _pending(photo: LabelledPhoto) -> StoredPhoto:
     return StoredPhoto(photo.listing_id, str(photo.photo_id), "", photo.sha256, "JPEG", 0, 0, 0)
 
 
-def _unusable(version: str, error: ValueError) -> BadInput | ModelUnusable:
-    return ModelUnusable(version, str(error)) if isinstance(error, BundleError) else BadInput(str(error))
+def render(b: IngestBenchmark) -> BenchmarkReport:
+    """Return the rate and its limits."""
+    return [
+        f"From {b.photos} stored files to committed embeddings, in {b.precision}",
+        f"  end to end: {b.rate:8.1f} photos/s  {b.share:.2f} of the smaller limit",
+        f"  decoding:   {b.decode_limit:8.1f} photos/s  without the network, {b.threads} threads",
+        f"  network:    {b.network_limit:8.1f} photos/s  on photos decoded beforehand, {b.threads} threads",
+    ]

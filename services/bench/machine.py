@@ -1,29 +1,25 @@
-"""What every benchmark needs: the machine it ran on, photos that can be read, and rounds that take turns."""
+"""The machine that a benchmark runs on, and fair timing on it."""
 
 from __future__ import annotations
 
 import math
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ml.network.openvino_runtime import available_cores, load_openvino, processor_capabilities
-from ml.photos.decode import PhotoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
-
-    from ml.photos.preprocess import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where a benchmark ran. `cores` are those that the process may use."""
+    """The machine and the versions of the packages that compute. `cores`: those that the process may use."""
 
     processor: str
     cores: int
@@ -33,26 +29,30 @@ class Machine:
     openvino: str
 
     def __str__(self) -> str:
-        """Say what matters for speed."""
-        features = ", ".join(name for name, there in (("bf16", self.bf16), ("AMX", self.amx)) if there) or "no bf16"
+        """Describe what matters for speed."""
+        features = ", ".join(name for name, has in (("bf16", self.bf16), ("AMX", self.amx)) if has) or "no bf16"
         return f"{self.processor}, {self.cores} cores ({features}), torch {self.torch}, OpenVINO {self.openvino}"
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """What one way of doing the work came to: photos per second in its fastest round, and what its last round gave."""
+    """The photos per second of the fastest round, and the result of the last round."""
 
     rate: float
-    outcome: NDArray[Any]
+    result: NDArray[Any]
+
+
+def processor_name() -> str:
+    """Return the processor's model name."""
+    return str(load_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME"))
 
 
 def this_machine() -> Machine:
-    """Return where this process runs. Imports torch."""
+    """Describe the machine that this process runs on. Imports torch."""
     import torch
 
-    core = load_openvino().Core()
     return Machine(
-        processor=core.get_property("CPU", "FULL_DEVICE_NAME"),
+        processor=processor_name(),
         cores=available_cores(),
         bf16="BF16" in processor_capabilities(),
         amx=bool(torch.cpu.get_capabilities().get("amx_bf16", False)),
@@ -61,43 +61,25 @@ def this_machine() -> Machine:
     )
 
 
-def take_turns(ways: Mapping[str, Callable[[], NDArray[Any]]], *, rounds: int, photos: int) -> dict[str, Timed]:
-    """Do each way's work on all `photos` in turn, `rounds` times, so that a busy machine slows all of them.
+def time_in_turns(ways: Mapping[str, Callable[[], NDArray[Any]]], *, rounds: int, photos: int) -> dict[str, Timed]:
+    """Time each way of processing the same `photos` photos.
 
-    The first round of each is preceded by one that is not timed: it compiles, and fills caches.
+    The ways take turns in each round, so that other load on the machine slows all of them. A first round, which
+    compiles and fills caches, is not timed.
     """
-    outcomes = {name: work() for name, work in ways.items()}
+    results = {name: process() for name, process in ways.items()}
     seconds = dict.fromkeys(ways, math.inf)
     for _ in range(rounds):
-        for name, work in ways.items():
+        for name, process in ways.items():
             start = time.perf_counter()
-            outcomes[name] = work()
+            results[name] = process()
             seconds[name] = min(seconds[name], time.perf_counter() - start)
-    return {name: Timed(photos / seconds[name], outcomes[name]) for name in ways}
-
-
-def readable(photos: Sequence[Path], preprocessing: Preprocessing, *, limit: int) -> list[bytes]:
-    """Return the contents of the first `limit` photos that can be decoded.
-
-    Raises:
-        ValueError: none can.
-    """
-    contents: list[bytes] = []
-    for path in photos:
-        with suppress(PhotoError, OSError):
-            content = path.read_bytes()
-            preprocessing.load(content)
-            contents.append(content)
-        if len(contents) >= limit:
-            break
-    if not contents:
-        raise ValueError(f"None of the {len(photos)} photos can be read.")
-    return contents
+    return {name: Timed(photos / seconds[name], results[name]) for name in ways}
 
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Let torch compute with so many threads."""
+    """Make torch compute with this number of threads during the block."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,6 +1,6 @@
-"""The edits that sellers make to a photo that they list again, for measuring whether copies are recognised.
+"""Edits that sellers make to a photo before they list it again, for measuring how well copies are recognised.
 
-Each takes an RGB picture and random numbers, and returns another picture; an edited photo is saved once more, as JPEG.
+An edit takes an RGB picture and a random generator, and returns another picture, which is saved as JPEG.
 """
 
 from __future__ import annotations
@@ -19,25 +19,30 @@ if TYPE_CHECKING:
     Edit: TypeAlias = Callable[[Image.Image, Generator], Image.Image]
 
 UNTOUCHED = frozenset({"as it is", "re-encoded", "half the size", "twice the size"})
-"""The edits after which it is still the whole picture and nothing but it: what `identical` may be said of."""
+"""Edits that keep the whole picture and add nothing; only their copies may be called `identical`."""
 
 _WHITE, _RED = (255, 255, 255), (200, 30, 30)
-_LIGHT = 140.0
-"""Mean level from which a watermark is not white."""
+_LIGHT_BACKGROUND = 140.0
+"""Mean level, 0 to 255, above which a watermark is red rather than white."""
 
 _QUALITY, _LOW_QUALITY = 90, 40
-"""Of JPEG: what editors save with, and what messengers make of it."""
+"""JPEG quality of image editors, and of messengers."""
 
 
 def edited(picture: Image.Image, name: str, random: Generator) -> bytes:
-    """Return the picture after the edit of `EDITS`, as the bytes of a JPEG."""
+    """Return the picture after the edit `name` of `EDITS`, as JPEG bytes."""
     content = io.BytesIO()
     quality = _LOW_QUALITY if "re-encoded" in name else _QUALITY
     EDITS[name](picture, random).save(content, "JPEG", quality=quality)
     return content.getvalue()
 
 
-def _as_it_is(picture: Image.Image, _random: Generator) -> Image.Image:
+def all_edits(picture: Image.Image, *, seed: int) -> dict[str, bytes]:
+    """Return the picture after each edit, by the edit's name; the same seed gives the same results."""
+    return {name: edited(picture, name, np.random.default_rng((seed, number))) for number, name in enumerate(EDITS)}
+
+
+def _unchanged(picture: Image.Image, _random: Generator) -> Image.Image:
     return picture
 
 
@@ -50,11 +55,12 @@ def _scaled(factor: float) -> Edit:
 
 
 def _cropped(area: float) -> Edit:
+    """Return an edit that keeps this share of the area, from a random position, with the picture's aspect ratio."""
+
     def crop(picture: Image.Image, random: Generator) -> Image.Image:
-        """Keep this share of the area, of the picture's shape, from anywhere in it."""
         width, height = (round(side * area**0.5) for side in picture.size)
         left, top = (
-            int(random.integers(0, whole - kept + 1)) for whole, kept in zip(picture.size, (width, height), strict=True)
+            int(random.integers(0, whole - part + 1)) for whole, part in zip(picture.size, (width, height), strict=True)
         )
         return picture.crop((left, top, left + width, top + height))
 
@@ -70,7 +76,7 @@ def _brightened(factor: float) -> Edit:
 
 
 def _watermarked(picture: Image.Image, random: Generator) -> Image.Image:
-    """Write across the picture, half transparent, aslant, as wide as the picture."""
+    """Write a half-transparent, slanted text across the whole width."""
     width, height = picture.size
     words = f"shop-{random.integers(100, 1000)}.example"
     font = ImageFont.load_default(size=max(8, width / 7))
@@ -78,22 +84,22 @@ def _watermarked(picture: Image.Image, random: Generator) -> Image.Image:
     mask = Image.new("L", (int(right - x) + 8, int(bottom - y) + 8))
     ImageDraw.Draw(mask).text((4 - x, 4 - y), words, fill=150, font=font)
     mask = mask.rotate(float(random.uniform(-30, 30)), expand=True, resample=Image.Resampling.BILINEAR)
-    written = picture.copy()
+    watermarked = picture.copy()
     left, top = (width - mask.width) // 2, int(random.uniform(0.2, 0.8) * height) - mask.height // 2
     box = (left, top, left + mask.width, top + mask.height)
-    below = np.asarray(picture.convert("L").crop(box)).mean()
-    written.paste(_RED if below > _LIGHT else _WHITE, box, mask)  # white on white would be no edit at all
-    return written
+    background = np.asarray(picture.convert("L").crop(box)).mean()
+    watermarked.paste(_RED if background > _LIGHT_BACKGROUND else _WHITE, box, mask)  # white on white would not show
+    return watermarked
 
 
 def _framed(picture: Image.Image, random: Generator) -> Image.Image:
-    """Put a frame of one colour around it, of 4 to 12 % of its longer side."""
+    """Add a frame of one colour, 4 to 12 % of the longer side wide."""
     width = max(1, round(max(picture.size) * float(random.uniform(0.04, 0.12))))
     red, green, blue = (int(level) for level in random.integers(0, 256, 3))
     return ImageOps.expand(picture, width, (red, green, blue))
 
 
-def _in_turn(*edits: Edit) -> Edit:
+def _in_sequence(*edits: Edit) -> Edit:
     def apply(picture: Image.Image, random: Generator) -> Image.Image:
         for edit in edits:
             picture = edit(picture, random)
@@ -103,8 +109,8 @@ def _in_turn(*edits: Edit) -> Edit:
 
 
 EDITS: Mapping[str, Edit] = {
-    "as it is": _as_it_is,
-    "re-encoded": _as_it_is,
+    "as it is": _unchanged,
+    "re-encoded": _unchanged,
     "half the size": _scaled(0.5),
     "twice the size": _scaled(2.0),
     "light crop": _cropped(0.8),
@@ -115,14 +121,9 @@ EDITS: Mapping[str, Edit] = {
     "watermark": _watermarked,
     "frame": _framed,
     "light crop, re-encoded": _cropped(0.8),
-    "mirrored, light crop": _in_turn(_mirrored, _cropped(0.8)),
-    "watermark, brighter": _in_turn(_brightened(1.25), _watermarked),
-    "half the size, frame": _in_turn(_scaled(0.5), _framed),
+    "mirrored, light crop": _in_sequence(_mirrored, _cropped(0.8)),
+    "watermark, brighter": _in_sequence(_brightened(1.25), _watermarked),
+    "half the size, frame": _in_sequence(_scaled(0.5), _framed),
     "heavy crop, re-encoded": _cropped(0.5),
 }
-"""In the order of the table. Light crops keep 80 % of the area, heavy ones 50 %; brightness changes by 25 %."""
-
-
-def copies(picture: Image.Image, *, seed: int) -> dict[str, bytes]:
-    """Return the picture after every edit, by the edit's name; the same seed makes the same ones."""
-    return {name: edited(picture, name, np.random.default_rng((seed, number))) for number, name in enumerate(EDITS)}
+"""Edits in the order of the report. Light crops keep 80 % of the area, heavy crops 50 %; brightness changes by 25 %."""

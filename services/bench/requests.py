@@ -1,4 +1,4 @@
-"""Requests of one photo each from many threads at once: with their inferences batched, and one by one."""
+"""Embedding requests of one photo each from many threads: batched compared with one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.embedding.batching import BatchingEmbedder
-from ml.network.openvino_runtime import available_cores, load_openvino
+from ml.network.openvino_runtime import available_cores
+from services.bench.machine import processor_name
+from services.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from ml.embedding.batch_queue import BatchLimits
     from ml.embedding.embedder import Embedder, Photos
+    from services.bench.report import BenchmarkReport
 
 ROUNDS = 3
 _PHOTOS = 64
@@ -29,7 +32,7 @@ _PHOTOS = 64
 
 @dataclass(frozen=True, slots=True)
 class RequestLatency:
-    """How requests fared. `rate`: photos per second; the latencies, median and 99th percentile: milliseconds."""
+    """Photos per second, and the median and 99th percentile of the latency in ms."""
 
     rate: float
     p50_ms: float
@@ -38,7 +41,7 @@ class RequestLatency:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The same requests from so many `threads` both ways; `mean_batch` is the photos per inference when batched."""
+    """The same requests from `threads` threads in both ways; `mean_batch` is the mean batch size when batched."""
 
     threads: int
     plain: RequestLatency
@@ -47,13 +50,13 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """How many times as many photos per second when batched."""
+        """Rate when batched, divided by the rate one by one."""
         return self.batched.rate / self.plain.rate
 
 
 @dataclass(frozen=True, slots=True)
 class RequestsBenchmark:
-    """What `bench_requests` measured, and on what. `size`: of a photo, in pixels."""
+    """Results of the requests benchmark, and the machine. `size`: side of a photo, in pixels."""
 
     comparisons: tuple[Comparison, ...]
     requests: int
@@ -66,33 +69,37 @@ class RequestsBenchmark:
 
 
 class _BatchSizes:
-    """A `ml.embedding.batch_queue.BatchObserver` that keeps the sizes."""
+    """A `ml.embedding.batch_queue.BatchObserver` that records the batch sizes."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
     def waiting_changed(self, by: int) -> None:
-        """Ignore it."""
+        """Ignore the change."""
 
     def batch_taken(self, photos: int) -> None:
-        """Keep it."""
+        """Record the size."""
         self.sizes.append(photos)
 
 
-def bench_requests(
+def measure_requests(
     embedder: Embedder, *, threads: Sequence[int], requests: int, limits: BatchLimits
 ) -> RequestsBenchmark:
-    """Send `requests` requests of one photo from each number of threads, both ways, and time every one.
+    """Send `requests` requests of one photo from each number of threads, in both ways, and time each request.
 
-    A thread sends its next request when the one before is answered. Decoding and searching are left out, and the
+    A thread sends its next request when the previous one is answered. Decoding and searching are not included. The
     photos are noise, which takes a network as long as any picture. After a warm-up the two ways take turns `ROUNDS`
-    times, so that a busy machine slows both; each is given by its fastest round.
+    times, so that other load on the machine slows both; the fastest round of each counts.
 
     Raises:
-        ValueError: more threads than may wait, or fewer requests than threads: the figures would mean nothing.
+        BadInput: there are more threads than requests may wait, or than requests: the figures would mean nothing.
     """
-    if max(threads) > limits.max_waiting or max(threads) > requests or min(threads) < 1:
-        raise ValueError(f"threads must be 1 to {min(limits.max_waiting, requests)}, not {list(threads)}")
+    most = min(limits.max_waiting, requests)
+    if max(threads) > most or min(threads) < 1:
+        raise BadInput(
+            f"--threads {' '.join(map(str, threads))}: each number must be from 1 to {most}, the smaller of "
+            f"LOOKALIKE_MAX_WAITING_PHOTOS ({limits.max_waiting}) and --requests ({requests})."
+        )
     size = embedder.bundle.preprocessing.size
     photos = np.random.default_rng(0).integers(0, 256, (_PHOTOS, size, size, 3), dtype=np.uint8)
     return RequestsBenchmark(
@@ -101,40 +108,17 @@ def bench_requests(
         limits=limits,
         size=size,
         precision=embedder.precision,
-        processor=load_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME"),
+        processor=processor_name(),
         cores=available_cores(),
         openvino=version("openvino"),
     )
 
 
-def render(benchmark: RequestsBenchmark) -> str:
-    """Return the benchmark as lines of text."""
-    b = benchmark
-    return "\n".join(
-        (
-            f"{b.requests} requests of one photo at {b.size} px, fastest of {ROUNDS} rounds; batches of up to "
-            f"{b.limits.max_batch}, window {b.limits.window_s * 1000:g} ms",
-            "           one by one                      batched",
-            "  threads  photos/s   p50 ms   p99 ms     photos/s   p50 ms   p99 ms   photos/batch   ratio",
-            *(
-                f"  {c.threads:7}  {_columns(c.plain)}     {_columns(c.batched)}   "
-                f"{c.mean_batch:12.1f}   {c.ratio:5.2f}"
-                for c in b.comparisons
-            ),
-            f"  machine: {b.processor}, {b.cores} cores, {b.precision}, OpenVINO {b.openvino}",
-        )
-    )
-
-
-def _columns(served: RequestLatency) -> str:
-    return f"{served.rate:8.1f} {served.p50_ms:8.1f} {served.p99_ms:8.1f}"
-
-
 def _compare(embedder: Embedder, photos: Photos, threads: int, *, requests: int, limits: BatchLimits) -> Comparison:
     observer = _BatchSizes()
     with BatchingEmbedder(embedder, limits, observer=observer) as batching:
-        for one in (embedder, batching):
-            _send(one, photos, threads, requests=2 * threads)
+        for warmed_up in (embedder, batching):
+            _send(warmed_up, photos, threads, requests=2 * threads)
         observer.sizes.clear()
         plain = batched = RequestLatency(0, math.inf, math.inf)
         for _ in range(ROUNDS):
@@ -144,14 +128,14 @@ def _compare(embedder: Embedder, photos: Photos, threads: int, *, requests: int,
 
 
 def _send(embedder: Embedder, photos: Photos, threads: int, *, requests: int) -> RequestLatency:
-    """Share the requests out among the threads, which start together."""
+    """Divide the requests among the threads, which start together."""
     start = threading.Barrier(threads + 1)
 
     def client(number: int) -> NDArray[np.float64]:
-        mine = range(number, requests, threads)
-        latencies = np.empty(len(mine))
+        own_requests = range(number, requests, threads)
+        latencies = np.empty(len(own_requests))
         start.wait()
-        for i, request in enumerate(mine):
+        for i, request in enumerate(own_requests):
             photo = request % len(photos)
             began = time.perf_counter()
             embedder.embed(photos[photo : photo + 1])
@@ -162,11 +146,30 @@ def _send(embedder: Embedder, photos: Photos, threads: int, *, requests: int) ->
         clients = [pool.submit(client, number) for number in range(threads)]
         start.wait()
         began = time.perf_counter()
-        latencies = np.concatenate([one.result() for one in clients])
+        latencies = np.concatenate([running.result() for running in clients])
         seconds = time.perf_counter() - began
     p50, p99 = np.percentile(1000 * latencies, (50, 99))
     return RequestLatency(requests / seconds, float(p50), float(p99))
 
 
-def _rate(served: RequestLatency) -> float:
-    return served.rate
+def _rate(latency: RequestLatency) -> float:
+    return latency.rate
+
+
+def render(b: RequestsBenchmark) -> BenchmarkReport:
+    """Return a row for each number of threads, and the machine."""
+    return [
+        f"{b.requests} requests of one photo at {b.size} px, fastest of {ROUNDS} rounds; batches of up to "
+        f"{b.limits.max_batch}, window {b.limits.window_s * 1000:g} ms",
+        "           one by one                      batched",
+        "  threads  photos/s   p50 ms   p99 ms     photos/s   p50 ms   p99 ms   photos/batch   ratio",
+        *(
+            f"  {c.threads:7}  {_columns(c.plain)}     {_columns(c.batched)}   {c.mean_batch:12.1f}   {c.ratio:5.2f}"
+            for c in b.comparisons
+        ),
+        f"  machine: {b.processor}, {b.cores} cores, {b.precision}, OpenVINO {b.openvino}",
+    ]
+
+
+def _columns(latency: RequestLatency) -> str:
+    return f"{latency.rate:8.1f} {latency.p50_ms:8.1f} {latency.p99_ms:8.1f}"

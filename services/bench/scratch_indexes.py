@@ -1,4 +1,4 @@
-"""Indexes that a benchmark builds, asks and throws away: the same classes that serve, in a folder of its own."""
+"""Temporary indexes for benchmarks, of the classes that also serve searches."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 
     from db.vectors.base import Point, VectorIndex
 
-    Tell = Callable[[int], None]
+    Advance = Callable[[int], None]
+    """Gets the number of points that are in the index."""
 
 _BATCH = 1000
-_POLL_S, _GRAPH_WITHIN_S = 0.5, 3600.0
+_POLL_EVERY_S, _GRAPH_TIMEOUT_S = 0.5, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class ScratchIndex:
-    """An index, and what it took to build.
+    """A temporary index, and the cost of building it.
 
     Attributes:
-        seconds: from an empty index to one that is ready, with lists trained or the graph built.
-        file_bytes: of its files, or of the snapshot where it lives in memory; None where they are on a server.
+        seconds: from an empty index to a ready one, with its lists trained or its graph built.
+        file_bytes: size of its files, or of the snapshot of an index in memory; None on a server.
     """
 
     index: VectorIndex
@@ -46,24 +47,26 @@ class ScratchIndex:
 
 @contextmanager
 def scratch_faiss(
-    points: Iterable[Point], vector_size: int, *, kind: Literal["exact", "ivf"], folder: Path, tell: Tell
+    points: Iterable[Point], vector_size: int, *, kind: Literal["exact", "ivf"], folder: Path, advance: Advance
 ) -> Iterator[ScratchIndex]:
-    """Build FAISS in memory."""
+    """Build a FAISS index in memory, and save its snapshot in `folder`."""
     start = time.perf_counter()
     index = FaissIndex(vector_size, kind=kind)
-    _fill(index, points, tell)
+    _fill(index, points, advance)
     seconds = time.perf_counter() - start
     index.save(folder, cursor=0)
     yield ScratchIndex(index, seconds, _size(folder))
 
 
 @contextmanager
-def scratch_edge(points: Iterable[Point], vector_size: int, *, folder: Path, tell: Tell) -> Iterator[ScratchIndex]:
-    """Build Qdrant Edge in `folder`, with its graph."""
+def scratch_edge(
+    points: Iterable[Point], vector_size: int, *, folder: Path, advance: Advance
+) -> Iterator[ScratchIndex]:
+    """Build a Qdrant Edge index with its graph in `folder`."""
     start = time.perf_counter()
     index = QdrantEdgeIndex.open(folder, "scratch", vector_size)
     try:
-        _fill(index, points, tell)
+        _fill(index, points, advance)
     finally:
         index.close()
     optimise_edge(folder)
@@ -76,20 +79,20 @@ def scratch_edge(points: Iterable[Point], vector_size: int, *, folder: Path, tel
 
 
 @contextmanager
-def scratch_server(points: Iterable[Point], vector_size: int, *, url: str, tell: Tell) -> Iterator[ScratchIndex]:
-    """Fill a collection with a name of its own on a Qdrant server, and drop it in the end.
+def scratch_server(points: Iterable[Point], vector_size: int, *, url: str, advance: Advance) -> Iterator[ScratchIndex]:
+    """Fill a new collection on a Qdrant server, and drop it after the block.
 
     Raises:
-        ConnectionError: the server cannot be reached, or refuses.
-        TimeoutError: its graph is not complete within an hour.
+        ConnectionError: the server cannot be reached, or refuses the connection.
+        TimeoutError: the graph is not complete within an hour.
     """
     client = connect(url, timeout=60)
     try:
         start = time.perf_counter()
         index = QdrantServerIndex(client, f"bench_{uuid4().hex}", vector_size)
         try:
-            _fill(index, points, tell)
-            _await_graph(client, index)
+            _fill(index, points, advance)
+            _wait_for_graph(client, index)
             yield ScratchIndex(index, time.perf_counter() - start, None)
         finally:
             index.drop()
@@ -97,22 +100,22 @@ def scratch_server(points: Iterable[Point], vector_size: int, *, url: str, tell:
         client.close()
 
 
-def _fill(index: VectorIndex, points: Iterable[Point], tell: Tell) -> None:
+def _fill(index: VectorIndex, points: Iterable[Point], advance: Advance) -> None:
     done = 0
     for batch in chunked(points, _BATCH):
         index.upsert(batch)
         done += len(batch)
-        tell(done)
+        advance(done)
 
 
-def _await_graph(client: QdrantClient, index: QdrantServerIndex) -> None:
-    collection, until = index.describe().collection, time.monotonic() + _GRAPH_WITHIN_S
-    while client.get_collection(collection).status != "green":  # yellow while it optimises
-        if time.monotonic() > until:
-            raise TimeoutError(f"Qdrant has not completed the graph of {collection} in {_GRAPH_WITHIN_S:.0f} s")
-        time.sleep(_POLL_S)
+def _wait_for_graph(client: QdrantClient, index: QdrantServerIndex) -> None:
+    collection, deadline = index.describe().collection, time.monotonic() + _GRAPH_TIMEOUT_S
+    while client.get_collection(collection).status != "green":  # yellow while Qdrant optimises
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Qdrant did not complete the graph of {collection} within {_GRAPH_TIMEOUT_S:.0f} s")
+        time.sleep(_POLL_EVERY_S)
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes that the folder's files take on the disk: Qdrant makes files with holes."""
+    """Return the bytes that the folder's files occupy on disk; Qdrant's files are sparse."""
     return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())

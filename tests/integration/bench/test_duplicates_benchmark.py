@@ -1,4 +1,4 @@
-"""The benchmark of copies edits real photos, finds them again, and counts what reviews decided."""
+"""The duplicates benchmark edits photos, searches for their originals, and counts the review decisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.rows import duplicates
-from services.bench.duplicates import DuplicateBenchmark, ReviewFigures, bench_finding
+from services.bench.duplicates import DuplicateBenchmark, ReviewFigures, measure_duplicates
 from services.bench.photo_edits import EDITS
 from services.cli.main import main
 from services.errors import BadInput
@@ -31,7 +31,7 @@ LISTINGS = 8
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg) -> Path:
-    """Listings 1, 2 and 3 have the photo of listing 0; of the others each has its own. All pairs are found."""
+    """Listings 1, 2 and 3 share a photo with listing 0; the others share none. All pairs have been found."""
     folder = tmp_path_factory.mktemp("compared")
     shop = marketplace(folder / "shop", jpeg, count=LISTINGS)
     for number in (1, 2, 3):
@@ -49,14 +49,14 @@ def resources(tmp_path: Path, tiny_bundle: Bundle, compared: Path) -> Iterator[R
 
 
 @pytest.fixture(scope="module")
-def undecided(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, compared: Path) -> DuplicateBenchmark:
-    """What is measured where nobody decided anything."""
-    with resources_in(tmp_path_factory.mktemp("undecided") / "data", model=tiny_bundle, like=compared) as opened:
+def unreviewed(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, compared: Path) -> DuplicateBenchmark:
+    """The results when no pair has been reviewed."""
+    with resources_in(tmp_path_factory.mktemp("unreviewed") / "data", model=tiny_bundle, like=compared) as opened:
         return bench(opened)
 
 
 def bench(resources: Resources, *, limit: int = 3) -> DuplicateBenchmark:
-    return bench_finding(resources, limit=limit, progress=silent)
+    return measure_duplicates(resources, limit=limit, progress=silent)
 
 
 def decide(resources: Resources, one: int, other: int, decision: Decision) -> None:
@@ -64,25 +64,25 @@ def decide(resources: Resources, one: int, other: int, decision: Decision) -> No
         duplicates.decide(session, (f"listing-{one}", f"listing-{other}"), decision, key_id=None)
 
 
-def test_each_photo_is_edited_in_every_way_and_looked_for_among_all(undecided: DuplicateBenchmark) -> None:
-    assert undecided.gallery == 2 * LISTINGS
-    assert undecided.photos == 3
-    assert {one.edit: one.copies for one in undecided.edits} == dict.fromkeys(EDITS, 3)
+def test_edits_each_photo_in_every_way_and_searches_among_all(unreviewed: DuplicateBenchmark) -> None:
+    assert unreviewed.gallery == 2 * LISTINGS
+    assert unreviewed.photos == 3
+    assert {one.edit: one.copies for one in unreviewed.edits} == dict.fromkeys(EDITS, 3)
 
 
-def test_a_copy_that_is_only_encoded_anew_is_found_and_another_photo_is_not_called_a_copy(
-    undecided: DuplicateBenchmark,
+def test_recognises_re_encoded_copies_and_no_other_photo(
+    unreviewed: DuplicateBenchmark,
 ) -> None:
-    figures = {one.edit: one for one in undecided.edits}["re-encoded"]
+    figures = {one.edit: one for one in unreviewed.edits}["re-encoded"]
     assert figures.recall == 1
     assert figures.precision == 1
 
 
-def test_precision_is_not_told_where_nobody_decided(undecided: DuplicateBenchmark) -> None:
-    assert [one.precision for one in undecided.reviews] == [None, None]
+def test_reports_no_precision_without_reviews(unreviewed: DuplicateBenchmark) -> None:
+    assert [one.precision for one in unreviewed.reviews] == [None, None]
 
 
-def test_decisions_are_counted_by_verdict_and_an_accepted_pair_that_is_not_found_as_lost(resources: Resources) -> None:
+def test_counts_decisions_by_verdict_and_accepted_pairs_that_are_no_longer_found(resources: Resources) -> None:
     decide(resources, 0, 1, "accept")
     decide(resources, 0, 2, "accept")
     decide(resources, 1, 2, "reject")
@@ -96,25 +96,25 @@ def test_decisions_are_counted_by_verdict_and_an_accepted_pair_that_is_not_found
     assert measured.lost == 1
 
 
-def test_without_photos_it_says_what_to_do(tmp_path: Path, tiny_bundle: Bundle, live_data: Path) -> None:
+def test_suggests_ingesting_when_there_are_no_photos(tmp_path: Path, tiny_bundle: Bundle, live_data: Path) -> None:
     with (
         resources_in(tmp_path / "empty", model=tiny_bundle, like=live_data) as opened,
-        pytest.raises(BadInput, match="Ingest some"),
+        pytest.raises(BadInput, match="lookalike ingest"),
     ):
         bench(opened)
 
 
-def test_the_command_prints_every_edit_and_every_verdict(
+def test_the_command_prints_every_edit_and_verdict(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decide(resources, 0, 1, "accept")
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
     printed = run(["--limit=1"], monkeypatch, capsys)
     assert "mirrored" in printed
-    assert "0 pairs that a review accepted are not found now" in printed
-    told = json.loads(run(["--limit=1", "--json"], monkeypatch, capsys))
-    assert [one["edit"] for one in told["edits"]] == list(EDITS)
-    assert told["reviews"][0] == {"verdict": "identical", "pairs": 6, "accepted": 1, "rejected": 0}
+    assert "0 accepted pairs are no longer found" in printed
+    figures = json.loads(run(["--limit=1", "--json"], monkeypatch, capsys))
+    assert [one["edit"] for one in figures["edits"]] == list(EDITS)
+    assert figures["reviews"][0] == {"verdict": "identical", "pairs": 6, "accepted": 1, "rejected": 0}
 
 
 def run(options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,4 +1,4 @@
-"""The search benchmark builds every index that serves, and every figure of it means something."""
+"""The search benchmark builds every kind of index, and its figures are consistent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from db.rows import generations
 from db.vectors.base import NO_FILTER, Filter
 from services.bench.drawn_catalogue import CATEGORY_SHARES, DrawnCatalogue, Shape
-from services.bench.drawn_embeddings import Drawn, fit
+from services.bench.drawn_embeddings import DrawnEmbeddings, fit
 from services.cli.main import main
 from tests.databases import new_database
 from tests.truth import LAMP, MODEL, SIZE, add_listings, add_photos, embed, new_embedding, stored_photo
@@ -48,7 +48,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bench(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path, *options: str
 ) -> tuple[int, str, str]:
-    """Run the command on a tiny collection; return its exit code and what it printed on either stream."""
+    """Run the command on a tiny collection; return its exit code, standard output and standard error."""
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(data_dir))
     monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "search", "--count=1000", "--queries=5", *options])
     with pytest.raises(SystemExit) as ended:
@@ -68,12 +68,12 @@ def catalogue() -> DrawnCatalogue:
     return DrawnCatalogue(fit(vectors, np.repeat(np.arange(400), 2)).draw(6000, seed=1), seed=2)
 
 
-def test_categories_have_the_shares_that_their_names_say(catalogue: DrawnCatalogue) -> None:
+def test_categories_have_the_shares_in_their_names(catalogue: DrawnCatalogue) -> None:
     for name, share in CATEGORY_SHARES.items():
         assert catalogue.share(Filter(categories=frozenset({name}))) == pytest.approx(share, abs=1 / 3000)
 
 
-def test_true_hits_are_the_nearest_points_that_the_filter_matches(
+def test_true_hits_are_the_nearest_points_that_match_the_filter(
     catalogue: DrawnCatalogue, queries: NDArray[np.float32]
 ) -> None:
     points = list(catalogue.points())
@@ -84,18 +84,16 @@ def test_true_hits_are_the_nearest_points_that_the_filter_matches(
             assert found == {point.photo_id for point in passing[:10]}, shape.name
 
 
-def test_of_equal_photos_the_true_hits_are_those_with_the_lowest_ids() -> None:
+def test_true_hits_break_ties_by_the_lowest_id() -> None:
     near, far = _unit(np.eye(2, 16))
     vectors = np.stack([far, *[near] * 50])
     rows = np.arange(len(vectors))
-    photos = DrawnCatalogue(Drawn(vectors, listings=rows, clusters=rows), seed=0)
+    photos = DrawnCatalogue(DrawnEmbeddings(vectors, listings=rows, clusters=rows), seed=0)
     (found,) = photos.nearest(near[np.newaxis], Shape("none", (NO_FILTER,)), k=10)
     assert found == set(range(1, 11))
 
 
-def test_the_exclusions_leave_out_the_photo_that_is_nearest(
-    catalogue: DrawnCatalogue, queries: NDArray[np.float32]
-) -> None:
+def test_the_exclusions_exclude_the_nearest_photo(catalogue: DrawnCatalogue, queries: NDArray[np.float32]) -> None:
     exclusions = catalogue.shapes(queries)[-1]
     nearest = catalogue.nearest(queries, Shape("none", (NO_FILTER,)), k=1)
 
@@ -104,7 +102,7 @@ def test_the_exclusions_leave_out_the_photo_that_is_nearest(
         assert not photos & others
 
 
-def test_the_command_measures_every_engine_and_way_under_every_filter(
+def test_the_command_measures_every_engine_and_method_under_every_filter(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, printed, _ = bench(monkeypatch, capsys, data_dir, "--json")
@@ -114,7 +112,9 @@ def test_the_command_measures_every_engine_and_way_under_every_filter(
     assert (figures["count"], figures["queries"]) == (1000, 5)
     assert [one["name"] for one in figures["indexes"]] == ["FAISS exact", "FAISS IVF", "Qdrant Edge"]
     assert all(one["bytes_per_vector"] > SIZE * 4 for one in figures["indexes"])
-    assert all(one["ann_recall"] == pytest.approx(1) for one in figures["searches"])  # no lists, no graph: too few
+    assert all(
+        one["ann_recall"] == pytest.approx(1) for one in figures["searches"]
+    )  # too few points for lists or a graph
     assert all(0 < one["p50_ms"] <= one["p95_ms"] for one in figures["searches"])
     shapes = {one["shape"] for one in figures["searches"]}
     plans = {one["plan"] for one in figures["searches"]}
@@ -134,7 +134,7 @@ def test_the_tables_name_the_filters_the_plans_and_the_machine(
     assert "machine:" in printed
 
 
-def test_without_a_live_generation_there_is_nothing_to_be_like(
+def test_fails_without_a_live_generation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, printed, problem = bench(monkeypatch, capsys, tmp_path)

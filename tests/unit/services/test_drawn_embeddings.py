@@ -1,4 +1,4 @@
-"""Drawn embeddings are like those they were fitted on, and the same each time."""
+"""Drawn embeddings resemble those they were fitted on, and are reproducible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from services.bench.drawn_embeddings import LEAST, RANKS, FittedEmbeddings, compare_neighbours, fit
+from services.bench.drawn_embeddings import MINIMUM, RANKS, FittedEmbeddings, compare_neighbours, fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def stored() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Photos of 1,200 listings in clusters of uneven size, one or two of each, the second near the first."""
+    """One or two photos of each of 1,200 listings, in clusters of uneven size; the second is near the first."""
     rng = np.random.default_rng(5)
     centres = unit(rng.normal(size=(CLUSTERS, SIZE)))
     weights = 0.9 ** np.arange(CLUSTERS)
@@ -38,7 +38,7 @@ def fitted(stored: tuple[NDArray[np.float32], NDArray[np.int64]]) -> FittedEmbed
 
 
 @pytest.mark.parametrize("count", [1, 7, 3001])
-def test_as_many_unit_vectors_are_drawn_as_were_asked_for(fitted: FittedEmbeddings, count: int) -> None:
+def test_draws_the_requested_number_of_unit_vectors(fitted: FittedEmbeddings, count: int) -> None:
     drawn = fitted.draw(count, seed=1)
 
     assert drawn.vectors.shape == (count, SIZE)
@@ -47,7 +47,7 @@ def test_as_many_unit_vectors_are_drawn_as_were_asked_for(fitted: FittedEmbeddin
     np.testing.assert_allclose(np.linalg.norm(drawn.vectors, axis=1), 1, atol=1e-5)
 
 
-def test_the_same_seed_draws_the_same_and_another_one_something_else(
+def test_the_same_seed_draws_the_same_photos_and_another_seed_others(
     stored: tuple[NDArray[np.float32], NDArray[np.int64]], fitted: FittedEmbeddings
 ) -> None:
     first, again, other = fitted.draw(500, seed=1), fit(*stored).draw(500, seed=1), fitted.draw(500, seed=2)
@@ -57,7 +57,7 @@ def test_the_same_seed_draws_the_same_and_another_one_something_else(
     assert np.abs(first.vectors - other.vectors).max() > 0.1
 
 
-def test_neighbours_are_as_near_as_among_the_stored_ones(
+def test_neighbours_are_as_near_as_among_stored_embeddings(
     stored: tuple[NDArray[np.float32], NDArray[np.int64]], fitted: FittedEmbeddings
 ) -> None:
     compared = compare_neighbours(stored[0], fitted, seed=3)
@@ -67,7 +67,7 @@ def test_neighbours_are_as_near_as_among_the_stored_ones(
         assert one.drawn == pytest.approx(one.stored, abs=0.05)
 
 
-def test_the_neighbours_of_even_noise_are_told_apart(fitted: FittedEmbeddings) -> None:
+def test_the_comparison_shows_that_uniform_noise_does_not_resemble_the_drawn_ones(fitted: FittedEmbeddings) -> None:
     noise = unit(np.random.default_rng(0).normal(size=(1000, SIZE)))
 
     first, tenth, _ = compare_neighbours(noise, fitted, seed=3)
@@ -76,7 +76,7 @@ def test_the_neighbours_of_even_noise_are_told_apart(fitted: FittedEmbeddings) -
     assert tenth.drawn[1] > tenth.stored[1] + 0.1
 
 
-def test_photos_of_a_listing_are_as_many_and_as_near_to_each_other_as_the_stored_ones(
+def test_listings_have_as_many_photos_as_near_to_each_other_as_stored_ones(
     stored: tuple[NDArray[np.float32], NDArray[np.int64]], fitted: FittedEmbeddings
 ) -> None:
     def of_pairs(vectors: NDArray[np.float32], listings: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -93,8 +93,8 @@ def test_photos_of_a_listing_are_as_many_and_as_near_to_each_other_as_the_stored
     assert np.all(np.diff(drawn.listings) >= 0)
 
 
-def test_too_few_embeddings_are_refused() -> None:
-    few = unit(np.random.default_rng(0).normal(size=(LEAST - 1, SIZE)))
+def test_refuses_too_few_embeddings() -> None:
+    few = unit(np.random.default_rng(0).normal(size=(MINIMUM - 1, SIZE)))
 
     with pytest.raises(ValueError, match="199 embeddings are too few"):
         fit(few, np.arange(len(few)))

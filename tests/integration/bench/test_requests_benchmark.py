@@ -1,4 +1,4 @@
-"""The benchmark of concurrent requests sends the same requests both ways, and prints what it compared."""
+"""The requests benchmark sends the same requests in both ways, and reports every figure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from ml.embedding.batch_queue import BatchLimits
 from ml.embedding.openvino_embedder import OpenVINOEmbedder
-from services.bench.requests import Comparison, RequestLatency, RequestsBenchmark, bench_requests, render
+from services.bench.requests import Comparison, RequestLatency, RequestsBenchmark, measure_requests, render
 from services.cli.main import main
+from services.errors import BadInput
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def embedder(tiny_bundle: Bundle) -> OpenVINOEmbedder:
     return OpenVINOEmbedder(tiny_bundle, threads=2)
 
 
-def test_requests_from_one_thread_are_never_batched_and_those_from_many_are(embedder: OpenVINOEmbedder) -> None:
-    benchmark = bench_requests(embedder, threads=(1, 8), requests=32, limits=BatchLimits())
+def test_batches_requests_of_many_threads_but_not_of_one(embedder: OpenVINOEmbedder) -> None:
+    benchmark = measure_requests(embedder, threads=(1, 8), requests=32, limits=BatchLimits())
     alone, together = benchmark.comparisons
     assert alone.mean_batch == 1
     assert together.mean_batch > 1
@@ -36,21 +37,21 @@ def test_requests_from_one_thread_are_never_batched_and_those_from_many_are(embe
 
 
 @pytest.mark.parametrize(("threads", "requests"), [((1, 9), 100), ((0,), 100), ((8,), 7)])
-def test_numbers_under_which_the_figures_would_mean_nothing_are_refused(
+def test_refuses_more_threads_than_may_wait_or_than_requests(
     embedder: OpenVINOEmbedder, threads: tuple[int, ...], requests: int
 ) -> None:
-    with pytest.raises(ValueError, match="threads must be 1 to"):
-        bench_requests(embedder, threads=threads, requests=requests, limits=BatchLimits(max_waiting=8))
+    with pytest.raises(BadInput, match="must be from 1 to"):
+        measure_requests(embedder, threads=threads, requests=requests, limits=BatchLimits(max_waiting=8))
 
 
-def test_the_text_names_both_ways_the_ratio_and_the_machine() -> None:
+def test_the_report_has_both_ways_the_ratio_and_the_machine() -> None:
     compared = Comparison(
         threads=16,
         plain=RequestLatency(100.0, 150.5, 161.5),
         batched=RequestLatency(125.0, 120.5, 131.5),
         mean_batch=7.5,
     )
-    text = render(
+    report = render(
         RequestsBenchmark(
             comparisons=(compared,),
             requests=256,
@@ -62,13 +63,14 @@ def test_the_text_names_both_ways_the_ratio_and_the_machine() -> None:
             openvino="2026.4",
         )
     )
+    text = "\n".join(map(str, report))
     for fact in ("256 requests of one photo at 224 px", "window 2 ms", "100.0", "161.5", "125.0", "131.5", "7.5"):
         assert fact in text
     assert "1.25" in text
     assert "Some Xeon, 2 cores, bf16, OpenVINO 2026.4" in text
 
 
-def test_the_command_answers_json_a_row_per_number_of_threads(
+def test_the_command_prints_json_with_a_row_per_number_of_threads(
     tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with resources_in(tmp_path, model=tiny_bundle) as resources:
@@ -82,7 +84,7 @@ def test_the_command_answers_json_a_row_per_number_of_threads(
     assert [row["threads"] for row in json.loads(capsys.readouterr().out)["comparisons"]] == [1, 4]
 
 
-def test_more_threads_than_may_wait_are_a_one_line_error(
+def test_the_command_names_the_setting_that_limits_the_threads(
     tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with resources_in(tmp_path, model=tiny_bundle) as resources:

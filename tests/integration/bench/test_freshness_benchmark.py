@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serving(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Iterator[str]:
-    """Serve on a free port while the block runs; give the URL."""
+    """Serve on a free port during the block; yield the URL."""
     with serving_on(build_app(resources, app)) as port:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> None:
+def test_times_the_changes_and_leaves_no_listing_behind(resources: Resources) -> None:
     with resources.database.write() as session:
         key = keys.create_key(session, "bench", Role.WRITE)
     told: list[int] = []
@@ -42,7 +42,7 @@ def test_changes_are_timed_and_leave_nothing_behind(resources: Resources) -> Non
         assert listings.listing_count(session) == 0
 
 
-def test_a_search_service_apart_is_asked(resources: Resources, tmp_path: Path) -> None:
+def test_searches_a_separate_search_service(resources: Resources, tmp_path: Path) -> None:
     with (
         resources_in(tmp_path / "data") as others,  # FAISS of its own; the embedded Qdrant is held by the first
         serving(resources, ServedApp.INGEST) as url,
@@ -52,7 +52,7 @@ def test_a_search_service_apart_is_asked(resources: Resources, tmp_path: Path) -
     assert found.changes == 2
 
 
-def test_a_server_that_refuses_or_is_away_is_named(resources: Resources) -> None:
+def test_reports_a_server_that_refuses_or_does_not_answer(resources: Resources) -> None:
     with resources.database.write() as session:
         keys.create_key(session, "bench", Role.WRITE)
     with serving(resources) as url, pytest.raises(ServiceUnavailable, match="401"):

@@ -1,4 +1,4 @@
-"""The benchmarks compare ways of doing the same thing, in one run, and print every figure that they claim."""
+"""The embedding and ingest benchmarks compare ways of embedding in one run, and report every figure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from ml.bundle.manifest import PrecisionQuality
-from services.bench.embed import BenchPhoto, EmbedBenchmark, PrecisionBenchmark, bench_embed
-from services.bench.embed_text import render
-from services.bench.machine import Machine, take_turns
+from ml.labelled import LabelledPhoto
+from services.bench.embed import EmbedBenchmark, PrecisionBenchmark, compare_ways, render
+from services.bench.machine import Machine, time_in_turns
 from services.cli.main import main
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -48,21 +48,24 @@ BENCHMARK = EmbedBenchmark(
 
 
 @pytest.fixture
-def photos(tmp_path: Path, jpeg: MakeJpeg) -> list[BenchPhoto]:
-    """A file that is no photo, then two photos of each of three listings."""
+def photos(tmp_path: Path, jpeg: MakeJpeg) -> list[LabelledPhoto]:
+    """An unreadable file, then two photos of each of three listings."""
     (tmp_path / "0.jpg").write_bytes(b"<html>not a photo</html>")
     for seed in range(1, 7):
         (tmp_path / f"{seed}.jpg").write_bytes(jpeg(seed))
     files = sorted(tmp_path.iterdir())
-    return [BenchPhoto(path, f"listing-{(row + 1) // 2}", path.name) for row, path in enumerate(files)]
+    return [
+        LabelledPhoto(row, f"listing-{(row + 1) // 2}", "Lamps", sha256=path.name, path=path)
+        for row, path in enumerate(files)
+    ]
 
 
 @pytest.mark.train
 @pytest.mark.usefixtures("small_trunks")
 def test_every_precision_embeds_the_same_readable_photos_as_the_plain_way(
-    resnet_bundle: Bundle, photos: list[BenchPhoto]
+    resnet_bundle: Bundle, photos: list[LabelledPhoto]
 ) -> None:
-    benchmark = bench_embed(photos, resnet_bundle, limit=5, recall_limit=6)
+    benchmark = compare_ways(photos, resnet_bundle, limit=5, recall_limit=6)
     assert benchmark.photos == 5
     assert benchmark.precisions[0].precision == "f32"
     for one in benchmark.precisions:
@@ -76,40 +79,44 @@ def test_every_precision_embeds_the_same_readable_photos_as_the_plain_way(
 
 @pytest.mark.train
 @pytest.mark.usefixtures("small_trunks")
-def test_without_listings_of_two_photos_no_recall_is_claimed(resnet_bundle: Bundle, photos: list[BenchPhoto]) -> None:
+def test_measures_no_recall_without_listings_of_two_photos(resnet_bundle: Bundle, photos: list[LabelledPhoto]) -> None:
     alone = [replace(photo, listing_id=photo.sha256) for photo in photos]
-    benchmark = bench_embed(alone, resnet_bundle, limit=2, recall_limit=6)
+    benchmark = compare_ways(alone, resnet_bundle, limit=2, recall_limit=6)
     assert {one.quality for one in benchmark.precisions} == {None}
 
 
 @pytest.mark.train
-def test_photos_that_cannot_be_read_are_no_benchmark(resnet_bundle: Bundle, photos: list[BenchPhoto]) -> None:
+def test_refuses_to_run_when_no_photo_can_be_read(resnet_bundle: Bundle, photos: list[LabelledPhoto]) -> None:
     with pytest.raises(ValueError, match="None of the 1 photos"):
-        bench_embed(photos[:1], resnet_bundle, limit=5)
+        compare_ways(photos[:1], resnet_bundle, limit=5)
 
 
-def test_the_ways_take_turns_and_the_first_turn_is_not_timed() -> None:
+def test_the_ways_take_turns_after_an_untimed_round() -> None:
     turns: list[str] = []
 
     def way(name: str) -> np.ndarray:
         turns.append(name)
         return np.array([len(turns)])
 
-    timed = take_turns({name: lambda name=name: way(name) for name in "ab"}, rounds=2, photos=10)  # type: ignore[misc]
+    timed = time_in_turns({name: lambda name=name: way(name) for name in "ab"}, rounds=2, photos=10)  # type: ignore[misc]
     assert turns == list("ababab")
-    assert timed["b"].outcome == [6]
+    assert timed["b"].result == [6]
     assert timed["a"].rate > 0
 
 
-def test_the_text_names_every_figure_and_the_machine() -> None:
-    text = render(BENCHMARK)
+def report(benchmark: EmbedBenchmark) -> str:
+    return "\n".join(map(str, render(benchmark)))
+
+
+def test_the_report_has_every_figure_and_the_machine() -> None:
+    text = report(BENCHMARK)
     for fact in (
         "100 photos at 224 px",
         "20.0 photos/s",
         "400.0 photos/s",
         "20.00 x plain",
         "500.0 photos/s",
-        "0.80 of the lesser",
+        "0.80 of the smaller",
         "1500.0 photos/s",
         "4.5 ms",
         "p99 6.2 ms",
@@ -123,13 +130,13 @@ def test_the_text_names_every_figure_and_the_machine() -> None:
         assert fact in text
 
 
-def test_a_precision_whose_recall_was_not_measured_says_nothing_of_it() -> None:
-    assert "recall" not in render(replace(BENCHMARK, precisions=(replace(INT8, quality=None),)))
+def test_the_report_leaves_out_a_recall_that_was_not_measured() -> None:
+    assert "recall" not in report(replace(BENCHMARK, precisions=(replace(INT8, quality=None),)))
 
 
 @pytest.fixture(scope="module")
 def data_dir(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A marketplace of six listings, which benchmarks leave as it is."""
+    """The data directory of a marketplace with six listings, which benchmarks do not change."""
     folder = tmp_path_factory.mktemp("bench")
     with resources_in(folder / "data", model=resnet_bundle) as resources:
         ingest(resources, marketplace(folder / "shop", jpeg).inputs)
@@ -140,7 +147,7 @@ def data_dir(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.Tem
 def bench(  # type: ignore[no-untyped-def]
     data_dir: Path, tmp_path: Path, small_trunks: None, monkeypatch: pytest.MonkeyPatch, capsys
 ):
-    """Runs `lookalike bench` on a marketplace, and returns its exit code and what it printed."""
+    """Run `lookalike bench` on a marketplace; return its exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(data_dir))
 
@@ -166,7 +173,7 @@ def test_bench_embed_prints_every_figure_as_json(bench) -> None:  # type: ignore
 
 
 @pytest.mark.train
-def test_bench_ingest_measures_into_a_scratch_database_and_leaves_the_truth_alone(bench, data_dir: Path) -> None:  # type: ignore[no-untyped-def]
+def test_bench_ingest_does_not_change_the_database(bench, data_dir: Path) -> None:  # type: ignore[no-untyped-def]
     before = (data_dir / "lookalike.sqlite").read_bytes()
     code, out, _ = bench("ingest", "--limit=12", "--json")
     figures = json.loads(out)
@@ -177,7 +184,7 @@ def test_bench_ingest_measures_into_a_scratch_database_and_leaves_the_truth_alon
 
 
 @pytest.mark.parametrize("command", ["embed", "ingest"])
-def test_a_benchmark_without_a_model_says_what_to_do(command: str, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_benchmark_without_a_model_suggests_training(command: str, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["lookalike", "bench", command])
     with pytest.raises(SystemExit) as ended:
