@@ -1,4 +1,4 @@
-"""Which processor training runs on, and in which precision. Importing this imports torch."""
+"""Chooses the device and the precision of torch computations. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ml.network.openvino_runtime import bf16_is_allowed
 
 
 def training_device() -> torch.device:
-    """Return CUDA where there is one (each process of `torchrun` has its own), else Apple's GPU, else the CPU."""
+    """Return CUDA if available (one device for each `torchrun` process), else Apple's GPU, else the CPU."""
     if torch.cuda.is_available():
         local_rank = os.environ.get("LOCAL_RANK")
         return torch.device("cuda") if local_rank is None else torch.device("cuda", int(local_rank))
@@ -20,16 +20,16 @@ def training_device() -> torch.device:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return a context that computes in bf16 where the device does so natively, and in float32 elsewhere.
+    """Return an autocast context: bf16 if the device supports it natively, else float32.
 
-    bf16 and not fp16: it has float32's range, so gradients need no scaling. A CPU without bf16 instructions emulates
-    them, at a fraction of float32's speed.
+    bf16 has the range of float32, so gradients need no scaling as in fp16. A CPU without bf16 instructions emulates
+    them at a fraction of float32's speed.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=_has_bf16(device))
 
 
 def precision_name(device: torch.device) -> str:
-    """Return what `mixed_precision` computes in: `bf16` or `f32`."""
+    """Return the precision of `mixed_precision`: `bf16` or `f32`."""
     return "bf16" if _has_bf16(device) else "f32"
 
 

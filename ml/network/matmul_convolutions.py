@@ -1,7 +1,8 @@
-"""Convolutions over small feature maps, as matrix products. Importing this imports torch.
+"""Computes convolutions over small feature maps as matrix products. Importing this imports torch.
 
-At 64 pixels ResNet-50's last layers work on maps of 4x4 and 2x2, for which oneDNN's bf16 convolutions are slow,
-backwards above all. As products, a training step on 64 photos takes 0.63 of the time (two cores with AMX, torch 2.15).
+For 64-pixel photos, ResNet-50's last layers have maps of 4x4 and 2x2. oneDNN's bf16 convolutions are slow on these,
+above all backwards. With matrix products, a training step on 64 photos takes 0.63 of the time (two cores with AMX,
+torch 2.15).
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST_MAP = 4
-"""Side of the largest output map that is computed as a product: at 8 the 3x3 kernels are slower than convolutions."""
+"""Side of the largest output map to compute as a product; at 8, products are slower for 3x3 kernels."""
 
 
 class MatmulConv2d(nn.Module):
-    """Does what a convolution does, with its very weights, for square kernels of odd side without bias or groups.
+    """Computes a convolution, sharing its weights; for square kernels of odd side without bias or groups.
 
-    Maps larger than `LARGEST_MAP` are left to the convolution.
+    Maps larger than `LARGEST_MAP` still use the convolution.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -36,8 +37,8 @@ class MatmulConv2d(nn.Module):
         side, stride = convolution.kernel_size[0], convolution.stride[0]
         height, width = -(-maps.shape[2] // stride), -(-maps.shape[3] // stride)
         if max(height, width) > LARGEST_MAP:
-            found: Tensor = convolution(maps)
-            return found
+            output: Tensor = convolution(maps)
+            return output
         margin = side // 2
         padded = functional.pad(maps.permute(0, 2, 3, 1), (0, 0, margin, margin, margin, margin))
         rows, columns = (height - 1) * stride + 1, (width - 1) * stride + 1
@@ -48,7 +49,7 @@ class MatmulConv2d(nn.Module):
 
 @contextmanager
 def small_maps_by_matmul(network: nn.Module) -> Iterator[None]:
-    """Run the block with every 1x1 and 3x3 convolution inside `network` replaced, then put the convolutions back."""
+    """Replace every 1x1 and 3x3 convolution in `network` during the block, and restore them afterwards."""
     replaced = [
         (parent, name, child)
         for parent in list(network.modules())

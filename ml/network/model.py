@@ -1,7 +1,7 @@
-"""The network: a torchvision ResNet-50 trunk, a projection to the vector and a category head.
+"""The network: a torchvision ResNet-50 trunk, a projection to the vector, and a category head.
 
-Photos enter as the preprocessing leaves them (uint8, channels last); normalising them is the network's first step, so
-training, torch at serving time and the exported model cannot disagree about it. Importing this imports torch.
+The input is preprocessed photos (uint8, channels last). The network normalises them itself, so that training, torch and
+the exported graph always agree. Importing this imports torch.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class DescriptorPart(NamedTuple):
-    """One part of the descriptor: the output of one residual block, pooled over space.
+    """One part of the descriptor: the output of a residual block, pooled over space.
 
     Attributes:
-        stage, block: which block: `trunk.layer<stage>[block]`.
-        power: of the pooling: the higher, the more what stands out counts. 3 finds categories better, and items worse.
-        scaled: whether the square roots are taken and brought to a mean square of 1; see `pool`.
-        for_items, for_categories: whether the projection, and the category head, gain by seeing it.
+        stage, block: the block is `trunk.layer<stage>[block]`.
+        power: exponent of the pooling. Higher powers emphasise strong activations: 3 is better for categories and worse
+            for items.
+        scaled: whether to take square roots and scale them to a mean square of 1; see `pool`.
+        for_items, for_categories: whether the projection, or the category head, uses this part.
     """
 
     stage: int
@@ -38,21 +39,21 @@ class DescriptorPart(NamedTuple):
 
     @property
     def channels(self) -> int:
-        """How many components the part has."""
+        """Number of components."""
         return 128 << self.stage
 
     def pool(self, maps: Tensor) -> Tensor:
-        """Return the generalised means over space of maps, (B, C, H, W), which are not negative: float32 (B, C).
+        """Pool maps (B, C, H, W), not negative, to generalised means over space: float32 (B, C).
 
-        A power above 1 favours what stands out in a photo over its ground (GeM, Radenović et al. 2019,
-        arXiv:1711.02512). Scaling takes square roots, which keep a few strong channels from outshouting many weak ones
-        (RootSIFT, Arandjelović and Zisserman 2012), and a mean square of 1 keeps the parts from outweighing each other.
+        A power above 1 emphasises salient regions over the background (GeM, Radenović et al. 2019, arXiv:1711.02512).
+        Scaling takes square roots, so that few strong channels do not dominate many weak ones (RootSIFT, Arandjelović
+        and Zisserman 2012), and gives every part a mean square of 1, so that no part dominates the others.
         """
         maps = maps.float()
         if self.power == 1:
             levels = maps.mean(dim=(2, 3))
         else:
-            levels = maps.pow(self.power).mean(dim=(2, 3)).clamp(min=_LEAST_MEAN).pow(1 / self.power)
+            levels = maps.pow(self.power).mean(dim=(2, 3)).clamp(min=_MIN_MEAN).pow(1 / self.power)
         return levels.sqrt() * levels.mean(dim=1, keepdim=True).rsqrt() if self.scaled else levels
 
 
@@ -64,33 +65,33 @@ FROZEN_TRUNK_PARTS = (
     DescriptorPart(4, 2, 2.0, scaled=True),
     DescriptorPart(4, 2, 3.0, scaled=True, for_items=False),
 )
-"""Early blocks know texture and colour, which find the same item; the last knows the kind of thing: the category.
-Blocks inside a stage know what its last one has forgotten. Chosen on validation listings of 4,289 classified ads."""
+"""Early blocks encode texture and colour, which identify the item; the last block encodes the category. Blocks inside a
+stage keep details that its last block loses. Chosen on validation listings of 4,289 classified ads."""
 
 RANDOM_TRUNK_PARTS = (DescriptorPart(2, 3), DescriptorPart(3, 5), DescriptorPart(4, 2))
-"""What a trunk learns it can put where it is seen: blocks inside the stages cost the sample's recall@1 6 points. Scaled
-up, the first steps of the heads are so large that the loss rises for epochs."""
+"""For a trunk trained from random weights. Adding blocks inside the stages costs 6 points of recall@1 on the sample.
+Scaling makes the heads' first steps so large that the loss rises for epochs."""
 
-_LEAST_MEAN = 1e-12
-"""Keeps the descriptor, and its gradient, finite where a channel answers with zeros only."""
+_MIN_MEAN = 1e-12
+"""Keeps the descriptor and its gradient finite for channels that are zero everywhere."""
 
-_LEAST_PROBABILITY = 1e-9
+_MIN_PROBABILITY = 1e-9
 
 MEMORY_SHARE = 0.4
-"""What the neighbours say counts for this much of a category's probability, and the category head for the rest."""
+"""Weight of the memory's votes in a category's probability; the category head has the rest."""
 
 MEMORY_SHARPNESS = 20.0
-"""A remembered photo counts as the exponential of this times its cosine."""
+"""A remembered photo votes with weight exp(sharpness * cosine)."""
 
-_CATEGORY_PART_AT_MOST_ONE_IN = 4
-"""The category part takes at most one in this many components of the vector."""
+_MAX_CATEGORY_PART = 1 / 4
+"""Maximum share of the vector's components in the category part."""
 
 
 class Outputs(NamedTuple):
-    """What the two heads say of a batch.
+    """Outputs of the two heads for a batch.
 
     Attributes:
-        items: float32 (B, i), unit length: what a vector says of the item.
+        items: float32 (B, i), unit length: the item part of the vectors.
         logits: float32 (B, classes).
     """
 
@@ -99,29 +100,29 @@ class Outputs(NamedTuple):
 
 
 class LookalikeNet(nn.Module):
-    """One forward pass gives a photo's vector and its category probabilities.
+    """Gives a photo's vector and its category probabilities in one forward pass.
 
-    A class is a subcategory, or what is left of a category; the probability of a category is the sum over its classes.
-    A vector is the projected descriptor and, where `category_share` is not 0, a category part beside it: the square
-    roots of the categories' probabilities, whose products are the Bhattacharyya coefficient. So two photos are similar
-    if the items look alike and if they may be of the same category; how much of each is a number to choose, and neither
-    has to be learnt at the cost of the other.
+    Classes are subcategories, and one class for the rest of each category; a category's probability is the sum over its
+    classes. A vector has an item part, the projected descriptor, and, if `category_share` is not 0, a category part:
+    the square roots of the category probabilities, whose dot product is the Bhattacharyya coefficient. So two photos
+    are similar if the items look alike and probably share a category. The share is chosen freely, and neither part is
+    learnt at the cost of the other.
 
-    With a memory, photos that were trained on vote as well, each for its category and by its similarity (the cache
-    model of Zhang et al. 2022, arXiv:2111.03930): an item like one that is known is of its category.
+    With a memory, training photos also vote for their categories, weighted by similarity (the cache model of Zhang et
+    al. 2022, arXiv:2111.03930).
 
     Attributes:
-        trunk: torchvision's `resnet50` without its classifier; its parameter names are torchvision's.
-        projection: descriptor to what the vector says of the item, before that is brought to unit length.
-        category_head: descriptor to logits of the classes.
-        category_of_class: float32 (classes, categories), 1 where the class is of the category.
-        category_share: of the square of a vector's length, in the category part.
-        category_basis: float32 (categories, c), what the square roots are multiplied by: the identity where there are
-            few categories, else c random directions at right angles, which keep the products roughly as they are.
+        trunk: torchvision's `resnet50` without its classifier, with torchvision's parameter names.
+        projection: maps a descriptor to the item part, before normalisation.
+        category_head: maps a descriptor to logits of the classes.
+        category_of_class: float32 (classes, categories), 1 if the class belongs to the category.
+        category_share: share of the category part in a vector's squared length.
+        category_basis: float32 (categories, c), multiplies the square roots: the identity for few categories, else c
+            random orthogonal directions, which roughly preserve dot products.
         memory_items, memory_categories: float32 (m, i) and (m, categories), the photos that vote.
-        temperature: what the category logits are divided by; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
-        parts: what a descriptor is made of, in the order of the blocks; `part_table` is the same as numbers, so that
-            the weights say for which descriptor they are.
+        temperature: divides the category logits; 1 until calibrated (Guo et al. 2017, arXiv:1706.04599).
+        parts: of the descriptor, in the order of the blocks. `part_table` has them as numbers, so that the weights
+            identify their descriptor.
     """
 
     mean: Tensor
@@ -146,41 +147,43 @@ class LookalikeNet(nn.Module):
         memory: int = 0,
         parts: Sequence[DescriptorPart] = FROZEN_TRUNK_PARTS,
     ) -> None:
-        """Make the network with random weights.
+        """Create the network with random weights.
 
         Args:
-            categories: how many.
+            categories: number of categories.
             vector_size: components of a vector.
-            mean, std: per channel (red, green, blue), for pixels scaled to [0, 1].
-            category_of_class: each class's category; each category is one class when None.
-            category_share: see the class; 0 to 1, without 1.
-            memory: how many photos vote.
-            parts: what a descriptor is made of.
+            mean, std: per channel (red, green, blue), for pixels in [0, 1].
+            category_of_class: category of each class; None makes each category one class.
+            category_share: see the class; in [0, 1).
+            memory: number of photos that vote.
+            parts: of the descriptor.
         """
         super().__init__()
         self.parts = tuple(parts)
-        of_class = torch.arange(categories) if category_of_class is None else torch.tensor(category_of_class)
         self.trunk = resnet50(weights=None)
         self.trunk.fc = nn.Identity()
-        self._statistics_stay = False
-        basis = _category_basis(
-            categories, min(categories, vector_size // _CATEGORY_PART_AT_MOST_ONE_IN), category_share
-        )
+        self._batch_norms_frozen = False
+        class_categories = torch.arange(categories) if category_of_class is None else torch.tensor(category_of_class)
+        basis = _category_basis(categories, vector_size, category_share)
         self.projection = nn.Linear(self.descriptor_size, vector_size - basis.shape[1])
-        self.category_head = nn.Linear(self.descriptor_size, len(of_class))
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
-        self.register_buffer("temperature", torch.tensor(1.0))
-        self.register_buffer("part_table", torch.tensor(self.parts))
-        self.register_buffer("category_of_class", functional.one_hot(of_class, categories).float())
-        self.register_buffer("category_share", torch.tensor(category_share))
-        self.register_buffer("category_basis", basis)
-        self.register_buffer("memory_items", torch.zeros(memory, self.projection.out_features))
-        self.register_buffer("memory_categories", torch.zeros(memory, categories))
+        self.category_head = nn.Linear(self.descriptor_size, len(class_categories))
+        buffers = {
+            "mean": torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1),
+            "std": torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1),
+            "temperature": torch.tensor(1.0),
+            "part_table": torch.tensor(self.parts),
+            "category_of_class": functional.one_hot(class_categories, categories).float(),
+            "category_share": torch.tensor(category_share),
+            "category_basis": basis,
+            "memory_items": torch.zeros(memory, self.projection.out_features),
+            "memory_categories": torch.zeros(memory, categories),
+        }
+        for name, buffer in buffers.items():
+            self.register_buffer(name, buffer)
 
     @property
     def descriptor_size(self) -> int:
-        """Components of a descriptor."""
+        """Number of components of a descriptor."""
         return sum(part.channels for part in self.parts)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,11 +194,11 @@ class LookalikeNet(nn.Module):
         return self.predict(self.describe(photos))
 
     def outputs(self, photos: Tensor) -> Outputs:
-        """Return what the losses need for `photos`, uint8 (B, S, S, 3)."""
+        """Return the heads' outputs for `photos`, uint8 (B, S, S, 3), as the losses need them."""
         return self.heads(self.describe(photos))
 
     def describe(self, photos: Tensor) -> Tensor:
-        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, d), the `parts`."""
+        """Return the descriptors of `photos`, uint8 (B, S, S, 3): float32 (B, d), the concatenated `parts`."""
         trunk = self.trunk
         pixels = (photos.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         maps = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(pixels))))
@@ -207,7 +210,7 @@ class LookalikeNet(nn.Module):
         return torch.cat(pooled, dim=1)
 
     def zero_init_residuals(self) -> None:
-        """Let every residual block begin as the identity, so that random weights learn fast.
+        """Make every residual block start as the identity, so that random weights learn fast.
 
         See Goyal et al. 2017, arXiv:1706.02677, section 5.1.
         """
@@ -216,27 +219,27 @@ class LookalikeNet(nn.Module):
                 nn.init.zeros_(module.bn3.weight)
 
     def freeze_batch_norms(self) -> None:
-        """Let the batch norms of the trunk keep their statistics in training, as those of given weights must.
+        """Keep the statistics of the trunk's batch norms during training, for pretrained weights.
 
-        Folded ones have none, and would gain some; of others, batches of a few dozen photos give a worse estimate.
+        Folded batch norms must not compute statistics; for others, batches of a few dozen photos estimate them worse.
         """
-        self._statistics_stay = True
+        self._batch_norms_frozen = True
 
     def train(self, mode: bool = True) -> LookalikeNet:
-        """See `nn.Module.train`, and `freeze_batch_norms`."""
+        """See `nn.Module.train` and `freeze_batch_norms`."""
         super().train(mode)
-        if self._statistics_stay:
+        if self._batch_norms_frozen:
             for module in self.trunk.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
         return self
 
     @contextmanager
-    def training_last_stages(self, *, last_stages: int) -> Iterator[None]:
-        """Run the block with all of the trunk frozen but its last stages, of four; afterwards everything learns."""
+    def training_last_stages(self, count: int) -> Iterator[None]:
+        """Freeze the trunk during the block except its last `count` of four stages; afterwards unfreeze all of it."""
         trunk = self.trunk
         self.trunk.requires_grad_(False)
-        for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4)[-last_stages:]:
+        for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4)[-count:]:
             stage.requires_grad_(True)
         try:
             yield
@@ -244,12 +247,12 @@ class LookalikeNet(nn.Module):
             self.trunk.requires_grad_(True)
 
     def predict(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `forward` does, from the descriptors, float32 (B, d)."""
+        """Return the result of `forward`, from descriptors, float32 (B, d)."""
         outputs = self.heads(descriptors)
         return self.vectors(outputs), functional.softmax(self.category_logits(outputs) / self.temperature, dim=1)
 
     def heads(self, descriptors: Tensor) -> Outputs:
-        """Return what the heads say of descriptors, float32 (B, d)."""
+        """Return the heads' outputs for descriptors, float32 (B, d)."""
         items = functional.normalize(self.projection(descriptors).float(), dim=1)
         return Outputs(items, self.category_head(descriptors).float())
 
@@ -262,17 +265,16 @@ class LookalikeNet(nn.Module):
         return torch.cat([(1 - share).sqrt() * outputs.items, share.sqrt() * categories], dim=1)
 
     def category_logits(self, outputs: Outputs) -> Tensor:
-        """Return the logarithms of the categories' probabilities before the temperature, float32 (B, categories)."""
+        """Return the log-probabilities of the categories at temperature 1, float32 (B, categories)."""
         probabilities = self._head_probabilities(outputs)
         if len(self.memory_items):
             votes = functional.softmax(MEMORY_SHARPNESS * outputs.items @ self.memory_items.T, dim=1)
-            voted = votes @ self.memory_categories
-            probabilities = (1 - MEMORY_SHARE) * probabilities + MEMORY_SHARE * voted
-        return probabilities.clamp(min=_LEAST_PROBABILITY).log()
+            probabilities = (1 - MEMORY_SHARE) * probabilities + MEMORY_SHARE * (votes @ self.memory_categories)
+        return probabilities.clamp(min=_MIN_PROBABILITY).log()
 
     @torch.no_grad()
     def set_memory(self, items: Tensor, categories: Tensor) -> None:
-        """Let photos vote that are known: `items`, float32 (m, i), of `categories`, int64 (m,)."""
+        """Set the photos that vote: their `items`, float32 (m, i), and `categories`, int64 (m,)."""
         self.memory_items = items.clone()
         self.memory_categories = functional.one_hot(categories, self.category_of_class.shape[1]).float()
 
@@ -281,10 +283,11 @@ class LookalikeNet(nn.Module):
         return probabilities
 
 
-def _category_basis(categories: int, size: int, share: float) -> Tensor:
-    """Return (categories, size) for the category part, or (categories, 0) for none."""
+def _category_basis(categories: int, vector_size: int, share: float) -> Tensor:
+    """Return (categories, c) for the category part, or (categories, 0) for none."""
     if not share:
         return torch.zeros(categories, 0)
+    size = min(categories, int(vector_size * _MAX_CATEGORY_PART))
     if size == categories:
         return torch.eye(categories)
     directions = torch.randn(categories, size, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""OpenVINO as used here: without telemetry, with the number of threads and the precision set explicitly."""
+"""Runs OpenVINO without telemetry, and with explicit threads and precision."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _WITHOUT_BF16 = frozenset({"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"})
-"""Values of oneDNN's setting ONEDNN_MAX_CPU_ISA that leave no instructions for bf16."""
+"""Values of oneDNN's setting ONEDNN_MAX_CPU_ISA that exclude bf16 instructions."""
 
 Precision: TypeAlias = Literal["auto", "bf16", "f32", "int8"]
 
 
 class PrecisionUnsupported(ValueError):
-    """The processor lacks the precision asked for."""
+    """The CPU does not support the requested precision."""
 
 
 def load_openvino() -> Any:
     """Import OpenVINO with its telemetry off.
 
-    OpenVINO's converter reports usage through the package `openvino_telemetry`, and falls back to an empty stub of
-    its own where that package is not installed. There is no setting for it short of a file in the user's home
-    folder, so the package is hidden here: None in `sys.modules` makes its import fail.
+    OpenVINO's converter reports its usage through the package `openvino_telemetry`, and uses a stub if the package is
+    missing. The only setting against it is a file in the user's home folder. So this hides the package: None in
+    `sys.modules` makes its import fail.
     """
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
@@ -33,19 +33,19 @@ def load_openvino() -> Any:
 
 
 def compile_graph(graph: Path, *, threads: int, precision: Precision, streams: int = 1) -> Any:
-    """Return the compiled graph for this processor, as an `openvino.CompiledModel`.
+    """Compile a graph for this CPU and return the `openvino.CompiledModel`.
 
-    Without the hint for the precision OpenVINO chooses bf16 on its own where it can.
+    The precision is set explicitly, since OpenVINO chooses bf16 by default if the CPU has it.
 
     Args:
-        graph: its .xml; for `int8` the quantised one.
-        threads: in all.
-        precision: `int8` runs what the graph has quantised in int8, and the rest in f32.
-        streams: requests computed at a time, each by its share of the threads. One stream gives a single photo its
-            lowest latency; one for each thread gives the most photos per second, as no thread waits for another.
+        graph: the .xml file; the quantised one for `int8`.
+        threads: in total.
+        precision: `int8` runs the quantised operations in int8, and the others in f32.
+        streams: parallel requests, which share the threads. One stream has the lowest latency for a single photo; one
+            stream for each thread has the highest throughput, since no thread waits for another.
 
     Raises:
-        PrecisionUnsupported: the processor lacks the precision asked for.
+        PrecisionUnsupported: the CPU does not support the precision.
         RuntimeError: OpenVINO cannot read or compile the graph.
     """
     core = load_openvino().Core()
@@ -58,24 +58,24 @@ def compile_graph(graph: Path, *, threads: int, precision: Precision, streams: i
 
 
 def compiled_precision(compiled: Any) -> str:
-    """Return the precision that the compiled graph computes in, as OpenVINO states it: `bf16` or `f32`."""
+    """Return the compiled graph's precision, as OpenVINO reports it: `bf16` or `f32`."""
     return str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
 
 
 def processor_capabilities() -> list[str]:
-    """Return what OpenVINO can compute in natively on this processor, such as `BF16` and `INT8`."""
-    found = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    # OpenVINO 2026.4 goes on naming bf16 where its kernels are forbidden, and then crashes in them.
-    return [name for name in found if name != "BF16" or bf16_is_allowed()]
+    """Return the number formats that OpenVINO supports natively on this CPU, such as `BF16` and `INT8`."""
+    capabilities = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    # OpenVINO 2026.4 still lists bf16 if its instructions are excluded, and then crashes.
+    return [name for name in capabilities if name != "BF16" or bf16_is_allowed()]
 
 
 def bf16_is_allowed() -> bool:
-    """Return whether oneDNN, which OpenVINO and torch compute with, is not limited to processors without bf16."""
+    """Return whether ONEDNN_MAX_CPU_ISA allows bf16 instructions. OpenVINO and torch both compute with oneDNN."""
     return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() not in _WITHOUT_BF16
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -83,7 +83,7 @@ def available_cores() -> int:
 
 def _resolve(precision: Precision, *, bf16: bool) -> str:
     if precision == "bf16" and not bf16:
-        raise PrecisionUnsupported("this processor does not compute in bf16")
+        raise PrecisionUnsupported("this CPU does not support bf16")
     if precision == "auto":
         return "bf16" if bf16 else "f32"
     return "f32" if precision == "int8" else precision

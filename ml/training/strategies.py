@@ -106,7 +106,7 @@ def train_end_of_trunk(
     with (
         run.stages.stage("train the end of the trunk") as progress,
         NetworkTask.fast_training(network, run.device),
-        network.training_last_stages(last_stages=unfreezing.stages),
+        network.training_last_stages(unfreezing.stages),
     ):
         task = NetworkTask(network, pixels, labels, config=config, processes=run.processes)
         scores_before = task.validate()

@@ -1,4 +1,4 @@
-"""The trunk read back from a bundle's graph describes photos as the network did that was exported."""
+"""Trunk weights read from a bundle's graph give the same descriptors as the exported network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIZE = 64
 
 
 def narrow_resnet50(weights: None = None) -> ResNet:
-    """A ResNet-50 with all of its blocks, 16 times narrower inside."""
+    """Return a ResNet-50 with all its blocks, 16 times narrower inside."""
     return ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=4)
 
 
@@ -52,7 +52,7 @@ def new_network(seed: int) -> LookalikeNet:
 
 @pytest.fixture(scope="module")
 def network() -> LookalikeNet:
-    """A network whose batch norms have statistics, weights and biases, as after a training."""
+    """A network whose batch norms have statistics, weights and biases, as after training."""
     network = new_network(0)
     for module in network.trunk.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -85,53 +85,53 @@ def int8_only(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundl
     return reexport_bundle(bundle, tmp_path_factory.mktemp("int8-only") / "bundle", keep_float=False)
 
 
-def described(network: LookalikeNet, photos: np.ndarray) -> np.ndarray:
+def descriptors(network: LookalikeNet, photos: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        found: np.ndarray = network.describe(torch.from_numpy(photos)).numpy()
-    return found
+        array: np.ndarray = network.describe(torch.from_numpy(photos)).numpy()
+    return array
 
 
 @pytest.mark.parametrize(("graph", "tolerance"), [("model.xml", 0.01), ("model-int8.xml", 0.1)])
-def test_the_trunk_of_a_graph_describes_photos_as_the_network_does(
+def test_weights_from_a_graph_give_the_networks_descriptors(
     graph: str, tolerance: float, bundle: Bundle, network: LookalikeNet, photos: np.ndarray
 ) -> None:
     state = load_graph_weights(bundle.path / graph)
     assert batch_norms_are_folded(state)
     other = new_network(1)
-    expected = described(network, photos)
-    apart = np.linalg.norm(described(other, photos) - expected) / np.linalg.norm(expected)
+    expected = descriptors(network, photos)
+    apart = np.linalg.norm(descriptors(other, photos) - expected) / np.linalg.norm(expected)
     other.trunk.load_state_dict(state)
-    difference = np.linalg.norm(described(other, photos) - expected) / np.linalg.norm(expected)
+    difference = np.linalg.norm(descriptors(other, photos) - expected) / np.linalg.norm(expected)
     assert difference < tolerance < apart / 2
 
 
-def test_weights_may_be_a_bundle(bundle: Bundle, network: LookalikeNet) -> None:
-    found = load_state_dict(bundle.path)
+def test_loads_the_weights_of_a_bundle(bundle: Bundle, network: LookalikeNet) -> None:
+    loaded = load_state_dict(bundle.path)
     expected = network.trunk.state_dict()
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(value, expected[name].float()) for name, value in found.items())
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name].float()) for name, value in loaded.items())
     assert weights_sha256(bundle.path) == bundle.version
 
 
-def test_weights_may_be_a_bundle_with_an_int8_graph_alone(int8_only: Bundle) -> None:
-    found, expected = load_state_dict(int8_only.path), load_graph_weights(int8_only.path / "model-int8.xml")
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(value.float(), expected[name].float()) for name, value in found.items())
+def test_loads_the_weights_of_an_int8_only_bundle(int8_only: Bundle) -> None:
+    loaded, expected = load_state_dict(int8_only.path), load_graph_weights(int8_only.path / "model-int8.xml")
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(value.float(), expected[name].float()) for name, value in loaded.items())
     assert weights_sha256(int8_only.path) == int8_only.version
 
 
-def test_the_graph_of_another_network_is_refused(resnet_bundle: Bundle) -> None:
-    with pytest.raises(ValueError, match=r"the graph has \d+ convolutions, and a ResNet-50 has 53"):
+def test_rejects_the_graph_of_another_network(resnet_bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match=r"the graph has \d+ convolutions, but a ResNet-50 has 53"):
         load_graph_weights(resnet_bundle.graph_path)
 
 
-def test_a_folder_without_a_bundle_is_refused_as_weights(tmp_path: Path) -> None:
+def test_rejects_a_folder_without_a_bundle(tmp_path: Path) -> None:
     for read in (load_state_dict, weights_sha256):
-        with pytest.raises(WeightsError, match="is no model bundle to take weights from"):
+        with pytest.raises(WeightsError, match="is not a usable model bundle"):
             read(tmp_path)
 
 
-def test_a_damaged_bundle_is_refused_as_weights(int8_only: Bundle, tmp_path: Path) -> None:
+def test_rejects_a_damaged_bundle(int8_only: Bundle, tmp_path: Path) -> None:
     for file in int8_only.path.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model-int8.bin").write_bytes(b"damaged")

@@ -1,4 +1,4 @@
-"""A limit that oneDNN is given holds for what we compute in."""
+"""The oneDNN instruction limit decides whether bf16 is used."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ml.network.openvino_runtime import bf16_is_allowed, processor_capabilities
 
 
 @pytest.mark.parametrize("limit", ["AVX2", "avx512_core", "AVX512_CORE_VNNI"])
-def test_bf16_is_not_chosen_where_its_instructions_are_forbidden(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_is_not_used_if_its_instructions_are_excluded(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     assert not bf16_is_allowed()
     assert "BF16" not in processor_capabilities()
 
 
 @pytest.mark.parametrize("limit", ["", "DEFAULT", "AVX512_CORE_BF16", "AVX10_1_512_AMX"])
-def test_other_limits_leave_the_choice_to_the_processor(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_limits_allow_bf16(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     assert bf16_is_allowed()

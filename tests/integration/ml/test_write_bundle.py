@@ -1,4 +1,4 @@
-"""Exporting writes a bundle whose graph is the network, or nothing."""
+"""Exporting writes a bundle whose graph matches the network, or nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="exporting needs the extra 'train'")
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("small_trunks")]
 
 
-def test_the_bundle_states_what_was_exported(resnet_bundle: Bundle) -> None:
+def test_the_bundle_records_the_description(resnet_bundle: Bundle) -> None:
     assert resnet_bundle.categories == CATEGORIES
     assert resnet_bundle.vector_size == 32
     assert resnet_bundle.preprocessing.size == 64
@@ -30,7 +30,7 @@ def test_exporting_the_same_network_again_gives_the_same_version(resnet_bundle: 
     assert export_tiny(tiny_net(seed=0), tmp_path / "again").version == resnet_bundle.version
 
 
-def test_a_graph_that_computes_something_else_is_refused(
+def test_rejects_a_graph_with_other_outputs(
     resnet_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_graph_of_another_network(_net: object, graph: Path, *, size: int) -> None:
@@ -43,7 +43,7 @@ def test_a_graph_that_computes_something_else_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_bundle_is_not_overwritten(tmp_path: Path) -> None:
+def test_never_overwrites_an_existing_folder(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "notes.txt").write_text("keep me")
     with pytest.raises(BundleError, match="already exists"):
