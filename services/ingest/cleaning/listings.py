@@ -1,14 +1,15 @@
-"""From a raw listing to a clean one, or to a reject with its reason. Pure."""
+"""Turns a raw listing into a clean one, or into a reject with its reason. Pure."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.dates import DateError, parse_date
-from services.ingest.cleaning.gate import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT, violations
+from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError, is_absurd, parse_price
 from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
 from services.reason_codes import ListingFlag, RejectReason
@@ -18,87 +19,72 @@ if TYPE_CHECKING:
 
     from services.ingest.cleaning.raw_listing import RawListing
 
-_SITE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNORECASE)
-_ANY_SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)
+_GUMTREE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNORECASE)
+_SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)
 
 
 def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRecord | RejectedRecord:
-    """Clean one listing. The first thing that is wrong with it is the reason of its reject:
+    """Clean one listing, or reject it for the first fault found, in the order of `_CleanText.fault`, then its price.
 
-    `missing_id`, `id_too_long`, `missing_title`, `missing_category`, `category_too_long`, `seller_too_long`, and for
-    the price `unreadable_price` (a listing that is reported does less harm than one with a wrong price or none),
-    `negative_price`, `price_too_large` (10^13 or more). An `absurd_price` is kept and flagged; an `unreadable_date` is
-    left out and flagged: it is only lost to searches by date.
+    A listing with an unreadable price is rejected: that does less harm than a wrong price or none. An absurd price is
+    kept and flagged; an unreadable date is left out and flagged, which only affects searches by date.
 
     Args:
-        raw: as it stands in the file.
-        now: what its date is compared with; the present by default.
+        raw: the listing as it stands in the file.
+        now: compared with the listing date; the current time by default.
     """
-    listing_id, location, seller = clean_line(raw.listing_id), clean_line(raw.location), clean_line(raw.seller)
-    title, levels = clean_title(raw.title, location), split_category(raw.category)
-    faults = (
-        (not listing_id, "id", RejectReason.MISSING_ID, raw.title),
-        (len(listing_id) > ID_LIMIT, "id", RejectReason.ID_TOO_LONG, listing_id),
-        (not title, "title", RejectReason.MISSING_TITLE, raw.title),
-        (not levels, "category", RejectReason.MISSING_CATEGORY, raw.category),
-        (len("".join(levels[:1])) > CATEGORY_LIMIT, "category", RejectReason.CATEGORY_TOO_LONG, raw.category),
-        (len(seller) > SELLER_LIMIT, "seller", RejectReason.SELLER_TOO_LONG, seller),
-    )
-    for is_at_fault, field, reason, text in faults:
-        if is_at_fault:
-            return _rejected(raw, listing_id, field, reason=reason, text=text)
+    text = _CleanText.of(raw)
+    if (fault := text.fault(raw)) is not None:
+        return fault
     try:
         price = parse_price(raw.price)
     except PriceError as error:
-        return _rejected(raw, listing_id, "price", reason=error.reason, text=raw.price)
-    flags = raw.flags if price.amount is None or not is_absurd(price.amount) else (*raw.flags, ListingFlag.ABSURD_PRICE)
-    listed_at, is_unreadable = _read_date(raw.listed_at, now or datetime.now(UTC))
+        return _rejected(raw, text.listing_id, "price", reason=error.reason, text=raw.price)
+    flags = list(raw.flags)
+    if price.amount is not None and is_absurd(price.amount):
+        flags.append(ListingFlag.ABSURD_PRICE)
+    try:
+        listed_at = parse_date(clean_line(raw.listed_at), now=now or datetime.now(UTC))
+    except DateError:
+        listed_at = None
+        flags.append(ListingFlag.UNREADABLE_DATE)
     return ListingRecord(
-        listing_id=listing_id,
-        title=title,
+        listing_id=text.listing_id,
+        title=text.title,
         description=clean_paragraphs(raw.description),
-        category=levels[0],
-        category_path=levels,
+        category=text.category_path[0],
+        category_path=text.category_path,
         price=price.amount,
         currency=price.currency,
-        location=location,
-        region=region_of(location),
-        flags=(*flags, ListingFlag.UNREADABLE_DATE) if is_unreadable else flags,
-        seller=seller,
+        location=text.location,
+        region=region_of(text.location),
+        flags=tuple(flags),
+        seller=text.seller,
         listed_at=listed_at,
     )
 
 
-def _read_date(text: str, now: datetime) -> tuple[datetime | None, bool]:
-    """Return the date, and whether there is one that cannot be read."""
-    try:
-        return parse_date(clean_line(text), now=now), False
-    except DateError:
-        return None, True
-
-
 def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | RejectedRecord]:
-    """Return each record that is what `schema` calls clean, and a reject in the place of each that is not.
+    """Check clean listings against the schema before they reach the database; unclean ones become rejects.
 
-    `clean_listing` should leave nothing to find here. It is the gate before the database, whatever the records' source;
-    file and line are not known at this point and are left empty.
+    `clean_listing` should leave nothing to find here. The rejects have no file and line, which are unknown here.
     """
-    found = violations(records)
+    faults = violations(records)
     return [
-        RejectedRecord("", 0, shorten(str(record.listing_id)), *found[at], shorten(repr(record)))
-        if at in found
+        RejectedRecord("", 0, shorten(str(record.listing_id)), *faults[at], shorten(repr(record)))
+        if at in faults
         else record
         for at, record in enumerate(records)
     ]
 
 
 def clean_title(text: str, location: str = "") -> str:
-    """Return a title without the suffix that its site added.
+    """Return a title without the suffix of its site.
 
-    That is ` | in Wokingham, Berkshire | Gumtree`, or the same by another site if the place is the listing's location.
+    This is ` | in Wokingham, Berkshire | Gumtree`, or the like by another site if the place is the listing's location.
     """
-    title = _SITE_SUFFIX.sub("", clean_line(text))
-    match = _ANY_SITE_SUFFIX.search(title)
+    title = _GUMTREE_SUFFIX.sub("", clean_line(text))
+    match = _SITE_SUFFIX.search(title)
     return title[: match.start()] if match and location and match["place"] == location else title
 
 
@@ -109,10 +95,48 @@ def split_category(text: str) -> tuple[str, ...]:
 
 
 def region_of(location: str) -> str:
-    """Return the last comma-separated part of a place: `Berkshire` of `Wokingham, Berkshire`."""
+    """Return the last comma-separated part of a location: `Berkshire` for `Wokingham, Berkshire`."""
     parts = [part.strip() for part in location.split(",")]
     return next((part for part in reversed(parts) if part), "")
 
 
-def _rejected(raw: RawListing, listing_id: str, field: str, *, reason: str, text: str) -> RejectedRecord:
+@dataclass(frozen=True, slots=True)
+class _CleanText:
+    """The cleaned text fields of a listing, not checked yet."""
+
+    listing_id: str
+    title: str
+    category_path: tuple[str, ...]
+    location: str
+    seller: str
+
+    @classmethod
+    def of(cls, raw: RawListing) -> _CleanText:
+        location = clean_line(raw.location)
+        return cls(
+            clean_line(raw.listing_id),
+            clean_title(raw.title, location),
+            split_category(raw.category),
+            location,
+            clean_line(raw.seller),
+        )
+
+    def fault(self, raw: RawListing) -> RejectedRecord | None:
+        """Return the reject for the first missing or overlong field, or None."""
+        category = self.category_path[0] if self.category_path else ""
+        checks = (
+            (not self.listing_id, "id", RejectReason.MISSING_ID, raw.title),
+            (len(self.listing_id) > ID_LIMIT, "id", RejectReason.ID_TOO_LONG, self.listing_id),
+            (not self.title, "title", RejectReason.MISSING_TITLE, raw.title),
+            (not category, "category", RejectReason.MISSING_CATEGORY, raw.category),
+            (len(category) > CATEGORY_LIMIT, "category", RejectReason.CATEGORY_TOO_LONG, raw.category),
+            (len(self.seller) > SELLER_LIMIT, "seller", RejectReason.SELLER_TOO_LONG, self.seller),
+        )
+        for is_fault, field, reason, text in checks:
+            if is_fault:
+                return _rejected(raw, self.listing_id, field, reason=reason, text=text)
+        return None
+
+
+def _rejected(raw: RawListing, listing_id: str, field: str, *, reason: RejectReason, text: str) -> RejectedRecord:
     return RejectedRecord(raw.file, raw.line, shorten(listing_id), field, reason, shorten(text))

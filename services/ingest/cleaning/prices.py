@@ -1,4 +1,4 @@
-"""Prices as people and programs write them, to an exact amount and an ISO 4217 currency."""
+"""Reads prices as people and programs write them, as an exact amount and an ISO 4217 currency. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from services.reason_codes import RejectReason
 
 PRICE_LIMIT = Decimal(10) ** 13
-"""Prices must be below this, so that hundredths fit a 64-bit column with room to spare."""
+"""Prices must be below this, so that hundredths fit easily into a 64-bit column."""
 
 ABSURD_PRICE = Decimal(1_000_000)
-"""From here on a price is flagged: of the real listings, only placeholders such as 1,234,567 reach it."""
+"""Prices from here on are flagged: among the real listings only placeholders such as 1,234,567 reach it."""
 
 _HUNDREDTH = Decimal("0.01")
 
@@ -22,7 +22,7 @@ _CURRENCIES = {
     "₴": "UAH", "₫": "VND", "₱": "PHP", "₦": "NGN", "zł": "PLN", "kč": "CZK", "us$": "USD", "a$": "AUD", "au$": "AUD",
     "c$": "CAD", "ca$": "CAD", "nz$": "NZD", "hk$": "HKD", "s$": "SGD", "r$": "BRL", "kr": None, "rs": None,
 }  # fmt: skip
-"""Currency signs, case-folded. A bare `$` is taken as the US dollar; `kr` and `Rs` belong to several countries."""
+"""Currency signs, case-folded. A bare `$` counts as the US dollar; `kr` and `Rs` are used by several countries."""
 
 _CODES = frozenset(
     "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KES KRW MAD MXN MYR NGN "
@@ -49,7 +49,7 @@ _ONE_DOT_GROUP = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 
 
 class PriceError(ValueError):
-    """A price that is not accepted; `reason` is the code for rejects.csv."""
+    """A price is not accepted; `reason` is the reason code of the reject."""
 
     def __init__(self, reason: RejectReason) -> None:
         self.reason = reason
@@ -61,8 +61,8 @@ class Price:
     """A price read from text.
 
     Attributes:
-        amount: two decimals, rounded half up; None when the text states no price.
-        currency: ISO 4217 code; None when none is written or its sign belongs to several countries.
+        amount: two decimals, rounded half up; None when the text has no price.
+        currency: ISO 4217 code; None without a currency, or when several countries use its sign.
     """
 
     amount: Decimal | None
@@ -70,7 +70,7 @@ class Price:
 
 
 def parse_price(text: str) -> Price:
-    """Read a price: `£10,000.00`, `US$ 5`, `1.234,50 €`, `£1.5k`, `£20 ono`, `12.5`, `Free`; blank is no price.
+    """Read a price: `£10,000.00`, `US$ 5`, `1.234,50 €`, `£1.5k`, `£20 ono`, `12.5` or `Free`. Blank means no price.
 
     A dot before exactly three digits is a decimal point in a bare number (a program wrote it: `12.345`) and groups
     thousands beside a currency (a person wrote it: `1.234 €`). A comma before three digits always groups thousands.
@@ -78,23 +78,23 @@ def parse_price(text: str) -> Price:
     Raises:
         PriceError: `unreadable_price`, `negative_price` or `price_too_large`.
     """
-    written = unicodedata.normalize("NFKC", text).replace("\u2212", "-").casefold().strip()
-    written = _OR_NEAR_OFFER.sub("", written)
-    if written in _NO_PRICE:
+    text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").casefold().strip()
+    text = _OR_NEAR_OFFER.sub("", text)
+    if text in _NO_PRICE:
         return Price(None)
-    if written in _FREE:
+    if text in _FREE:
         return Price(Decimal("0.00"))
-    match = _PRICE.fullmatch(written)
+    match = _PRICE.fullmatch(text)
     if match is None or (match["before"] and match["after"]):
         raise PriceError(RejectReason.UNREADABLE_PRICE)
     sign = match["before"] or match["after"]
     currency = _currency(sign)
-    amount = _amount(match["number"].strip(), by_hand=sign is not None) * (1000 if match["thousand"] else 1)
+    amount = _amount(match["number"].strip(), has_sign=sign is not None) * (1000 if match["thousand"] else 1)
     return Price(_in_range(amount, negative=bool(match["minus"] or match["minus2"])), currency)
 
 
 def is_absurd(amount: Decimal) -> bool:
-    """Say whether a price is a million or more, or five or more digits that are all the same or count up from 1."""
+    """Say whether a price is a million or more, or has five or more digits that are all equal or count up from 1."""
     digits = str(int(amount))
     placeholder = len(digits) >= 5 and (len(set(digits)) == 1 or "1234567890".startswith(digits))
     return amount >= ABSURD_PRICE or placeholder
@@ -111,8 +111,8 @@ def _currency(sign: str | None) -> str | None:
     return _CURRENCIES[sign]
 
 
-def _amount(number: str, *, by_hand: bool) -> Decimal:
-    if _PLAIN.fullmatch(number) and not (by_hand and _ONE_DOT_GROUP.fullmatch(number)):
+def _amount(number: str, *, has_sign: bool) -> Decimal:
+    if _PLAIN.fullmatch(number) and not (has_sign and _ONE_DOT_GROUP.fullmatch(number)):
         return Decimal(number)
     if _COMMA_GROUPS.fullmatch(number):
         return Decimal(number.replace(",", ""))

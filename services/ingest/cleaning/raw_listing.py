@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RawListing:
-    """A listing as it stands in the file; what is missing is empty.
+    """A listing as it stands in the file; missing values are empty.
 
     Attributes:
-        file, line: where it starts.
+        file, line: where the record starts.
         photos: names or URLs of its photos.
-        seller: the marketplace's own id of who sells it.
+        flags: how it was read: `ListingFlag.REPAIRED_RECORD`, `ListingFlag.NOT_UTF8`.
+        seller: the marketplace's own id of the seller.
         listed_at: a date, a date with a time, or Unix seconds.
-        flags: how it was read: `repaired_record` (its quoting was broken), `not_utf8` (stray bytes were replaced).
     """
 
     file: str

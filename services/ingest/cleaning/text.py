@@ -1,4 +1,4 @@
-"""What text is freed of before it is stored: invisible characters, stray whitespace, several spellings of a letter."""
+"""Cleans text: removes invisible characters and extra whitespace, and normalises to NFC. Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not whitespace
     "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"  # soft hyphen, zero width, direction
 )
-# U+200C and U+200D stay: Persian words and joined emoji are spelt with them.
+# U+200C and U+200D stay: Persian words and joined emoji need them.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 _BLANK_LINES = re.compile("\n{3,}")
 
 
 def clean_line(text: str) -> str:
-    """Return `text` as one line: NFC, without control and invisible characters, single spaces, none at the ends."""
+    """Return `text` as one line in NFC, without control and invisible characters, with single spaces."""
     return " ".join(_visible(text).split())
 
 
 def clean_paragraphs(text: str) -> str:
-    """Return `text` with each line cleaned like `clean_line`, lines ended by LF, at most one blank line in a row."""
+    """Return `text` with every line cleaned as by `clean_line`, LF line ends, and at most one blank line in a row."""
     lines = "\n".join(" ".join(line.split()) for line in _LINE_BREAK.split(_visible(text)))
     return _BLANK_LINES.sub("\n\n", lines).strip("\n")
 
@@ -33,9 +33,10 @@ def _visible(text: str) -> str:
 
 
 TEXT_LIMIT = 500
+"""Characters of rejected text that a reject keeps."""
 
 
 def shorten(text: str) -> str:
-    """Return at most 500 characters that every encoding and database takes: no NUL, no lone surrogate."""
+    """Return at most `TEXT_LIMIT` characters, without NUL and lone surrogates, which databases refuse."""
     head = text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     return head if len(head) <= TEXT_LIMIT else head[: TEXT_LIMIT - 1] + "…"

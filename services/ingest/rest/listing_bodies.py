@@ -25,7 +25,7 @@ from litestar.openapi.spec import (
 from msgspec import UNSET, UnsetType
 
 from services.errors import PhotoRejected
-from services.ingest.cleaning.gate import ID_LIMIT, SELLER_LIMIT
+from services.ingest.cleaning.listing_schema import ID_LIMIT, SELLER_LIMIT
 from services.ingest.pipeline.changes import GivenListing
 from services.reason_codes import RejectReason
 from services.web.requests import INVALID, form_values

@@ -1,0 +1,98 @@
+"""Cleaning whole listings, their titles, categories and regions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from db.rows.records import ListingRecord, RejectedRecord
+from services.ingest.cleaning.listings import clean_listing, clean_title, region_of, split_category
+from tests.truth import LAMP
+from tests.unit.services.ingest.cleaning.examples import CLEAN, NOW, RAW
+
+
+def test_cleans_a_listing():
+    assert clean_listing(RAW) == CLEAN
+
+
+@pytest.mark.parametrize(
+    ("price", "flags"), [("5", ("repaired_record",)), ("12345", ("repaired_record", "absurd_price"))]
+)
+def test_keeps_the_flags_of_the_raw_listing(price, flags):
+    listing = clean_listing(replace(RAW, price=price, flags=("repaired_record",)))
+    assert isinstance(listing, ListingRecord)
+    assert listing.flags == flags
+
+
+@pytest.mark.parametrize(
+    ("raw", "field", "reason"),
+    [
+        (replace(RAW, listing_id=" \u200b"), "id", "missing_id"),
+        (replace(RAW, title="\r\n"), "title", "missing_title"),
+        (replace(RAW, title=" | in Wokingham, Berkshire | Gumtree"), "title", "missing_title"),
+        (replace(RAW, category=" / "), "category", "missing_category"),
+        (replace(RAW, listing_id="x" * 201), "id", "id_too_long"),
+        (replace(RAW, category="x" * 201), "category", "category_too_long"),
+        (replace(RAW, seller="x" * 201), "seller", "seller_too_long"),
+    ],
+)
+def test_rejects_a_listing_with_a_missing_or_overlong_field(raw, field, reason):
+    rejected = clean_listing(raw)
+    assert isinstance(rejected, RejectedRecord)
+    assert (rejected.file, rejected.line, rejected.field, rejected.reason) == ("listings.csv", 7, field, reason)
+
+
+@pytest.mark.parametrize("field", ["description", "price", "location", "seller", "listed_at"])
+def test_accepts_a_listing_without_optional_fields(field):
+    assert isinstance(clean_listing(replace(RAW, **{field: ""})), ListingRecord)
+
+
+def test_cleans_the_seller_to_one_line_of_at_most_200_characters():
+    listing = clean_listing(replace(RAW, seller=f" \u200bshop\n{'x' * 195} "))
+    assert isinstance(listing, ListingRecord)
+    assert listing.seller == f"shop {'x' * 195}"
+
+
+def test_a_record_without_seller_and_date_keeps_its_old_content_hash():
+    assert LAMP.content_hash() == "28b7dc2b84931eb989047c621cdb563ecca9520ff91f217614a22ea863cf8257"
+    later = [replace(LAMP, seller="shop"), replace(LAMP, listed_at=NOW), replace(LAMP, seller="shop", listed_at=NOW)]
+    assert len({record.content_hash() for record in (LAMP, *later)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("title", "location", "clean"),
+    [
+        ("Desk | in Leeds | Gumtree", "", "Desk"),
+        ("Desk | Gumtree", "", "Desk"),
+        ("SWITCH |GREAT| | in Newton Mearns, Glasgow | Gumtree", "", "SWITCH |GREAT|"),
+        ("Desk | in Leeds | OtherSite", "Leeds", "Desk"),
+        ("Desk | in oak | rare", "Leeds", "Desk | in oak | rare"),
+        ("Desk | oak", "oak", "Desk | oak"),
+        ("Gumtree mug", "", "Gumtree mug"),
+    ],
+)
+def test_removes_only_the_site_suffix_of_a_title(title, location, clean):
+    assert clean_title(title, location) == clean
+
+
+@pytest.mark.parametrize(
+    ("path", "levels"),
+    [
+        ("Books", ("Books",)),
+        ("Books /", ("Books",)),
+        ("Books / Comics/", ("Books", "Comics")),
+        ("/ Books /  / Comics", ("Books", "Comics")),
+        ("TV/DVD / Players", ("TV/DVD", "Players")),
+        ("Home\u00a0& Garden / Beds", ("Home & Garden", "Beds")),
+    ],
+)
+def test_splits_a_category_path_into_levels(path, levels):
+    assert split_category(path) == levels
+
+
+@pytest.mark.parametrize(
+    ("location", "region"), [("Delph, Manchester", "Manchester"), ("London", "London"), ("Leeds, ", "Leeds"), ("", "")]
+)
+def test_takes_the_region_from_the_last_part_of_the_location(location, region):
+    assert region_of(location) == region
