@@ -12,13 +12,14 @@ from services.indexing.recall_audit import AuditThread, RecallAuditor
 from services.search.page.routes import page_routes
 from services.search.rest.catalogue import CatalogueController, get_listing, newest_listings, query_photo
 from services.search.rest.duplicates import get_duplicates
-from services.search.rest.query_parameters import search_fields
 from services.search.rest.search import SearchController
 from services.search.service import SearchService
 from services.web.app import AppPart
 from services.web.app import create_app as create_web_app
 from services.web.limits.threads import WorkerThreads
 from services.web.metrics import set_recall
+from services.web.query_fields import read_from_query
+from services.wire import SearchFields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -49,7 +50,7 @@ def search_part(resources: Resources) -> AppPart:
         {
             "search_service": SearchService(resources, auditor),
             "search_workers": WorkerThreads(settings.thread_count, queue=_MAX_WAITING_SEARCHES),
-            "search_fields": Provide(search_fields, sync_to_thread=False),
+            "search_fields": Provide(read_from_query(SearchFields), sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],
     )

@@ -1,4 +1,4 @@
-"""Reading request bodies such that no body, however broken, becomes an internal error.
+"""Reads request bodies. A body that is broken in any way becomes a client error.
 
 Litestar 2.25 answers 500 to JSON that is not UTF-8 or is nested thousands deep, and to multipart text in a charset
 that does not exist or does not fit: the decoders' own exceptions pass through. Here they become a 400.
@@ -17,10 +17,11 @@ from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException, SerializationException, ValidationException
 from litestar.params import QueryParameter
 
-from services.web.invalid_values import parameters_of
+from services.web.invalid_values import allowed, parameters_of
+from services.wire.fields import described_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from litestar.datastructures import FormMultiDict
     from litestar.typing import FieldDefinition
@@ -33,13 +34,13 @@ _PLACE = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 
 
 class CarefulRequest(Request[Any, Any, State]):
-    """A request whose body readers raise nothing but client errors for what a client sent."""
+    """A request whose body readers raise only client errors."""
 
     async def json(self) -> Any:
         """Return the body as JSON values.
 
         Raises:
-            ClientException: it is not UTF-8, not JSON, or nested too deep.
+            ClientException: the body is not UTF-8, not JSON, or nested too deep.
         """
         try:
             return await super().json()
@@ -54,7 +55,7 @@ class CarefulRequest(Request[Any, Any, State]):
         """Return the body's form fields.
 
         Raises:
-            ClientException: it is not a form, or a text field cannot be decoded by the charset it names.
+            ClientException: the body is not a form, or a text field is not in the charset that it names.
         """
         try:
             return await super().form()
@@ -63,12 +64,12 @@ class CarefulRequest(Request[Any, Any, State]):
 
 
 async def check_request(request: Request[Any, Any, Any]) -> None:
-    """Refuse query parameters and form fields that would be ignored. A `before_request` hook for calls of the API.
+    """Refuse query parameters and form fields that Litestar would ignore; a `before_request` hook.
 
-    It also parses a multipart body before Litestar does, which reuses what `Request.form` found.
+    It also parses a multipart body before Litestar does, which reuses the result of `Request.form`.
 
     Raises:
-        ValidationException: one is not among those that the call takes, or is given twice where one is taken.
+        ValidationException: a field is unknown, or a parameter that takes one value has several.
     """
     handler = request.route_handler
     parameters = handler.parsed_fn_signature.parameters
@@ -82,7 +83,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
             _refuse_unknown(name, taken)
             _refuse_null(request, name, taken[name])
             if len(request.query_params.getall(name)) > 1 and not taken[name].is_non_string_sequence:
-                raise ValidationException(INVALID, extra=[{"key": name, "message": "give it once"}])
+                raise ValidationException(INVALID, extra=[{"key": name, "message": "send it once"}])
     if request.content_type[0] == RequestEncodingType.MULTI_PART:
         form = await request.form()
         if "data" in parameters and is_dataclass(body := parameters["data"].annotation):
@@ -91,7 +92,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
 
 
 def _refuse_null(request: Request[Any, Any, Any], name: str, parameter: FieldDefinition) -> None:
-    """Refuse the word where it is no text: msgspec reads it as None, so that `state=null` would be every state."""
+    """Refuse `null` unless the parameter is text: msgspec reads it as None, so `state=null` would mean every state."""
     if not _takes_text(parameter.annotation) and "null" in (
         value.lower() for value in request.query_params.getall(name)
     ):
@@ -109,27 +110,28 @@ def _refuse_unknown(name: str, taken: Collection[str]) -> None:
 
 
 def decode_upload(target: type, value: object) -> NoReturn:
-    """Say what is wrong with a form field that should have been one file (a Litestar type decoder)."""
+    """Raise ValueError for a form field that is not one file (a Litestar type decoder)."""
     del target
-    raise ValueError("give one file, not several" if isinstance(value, list) else "give a file, with a file name")
+    raise ValueError("send one file, not several" if isinstance(value, list) else "send a file with a file name")
 
 
 def is_upload(target: Any) -> bool:
-    """Say whether `target` is the type of an uploaded file: the predicate that goes with `decode_upload`."""
+    """Say whether `target` is the type of an uploaded file: the predicate for `decode_upload`."""
     return isinstance(target, type) and issubclass(target, UploadFile)
 
 
-def form_values(form: FormMultiDict) -> dict[str, Any]:
-    """Return the fields by name, a list where a name occurs several times; text fields left blank are left out."""
+def form_values(form: FormMultiDict, struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the fields by name, as lists those that the struct has as lists; blank text fields are left out."""
+    lists = {field.name for field in described_fields(struct) if field.schema.get("type") == "array"}
     values: dict[str, list[Any]] = {}
     for name, value in form.multi_items():
         if not (isinstance(value, str) and not value.strip()):
             values.setdefault(name, []).append(value)
-    return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
+    return {name: found if name in lists or len(found) > 1 else found[0] for name, found in values.items()}
 
 
-def converted(values: Mapping[str, Any], into: type[T], *, strict: bool) -> T:
-    """Convert decoded fields into a struct; text is read as numbers unless `strict`.
+def converted(values: object, into: type[T], *, strict: bool) -> T:
+    """Convert decoded JSON or form fields into a struct; text is read as numbers unless `strict`.
 
     Raises:
         ValidationException: a field is missing, unknown or of another type; its `extra` names the field.
@@ -138,9 +140,8 @@ def converted(values: Mapping[str, Any], into: type[T], *, strict: bool) -> T:
         return msgspec.convert(values, into, strict=strict, dec_hook=_decode)
     except msgspec.ValidationError as error:
         place, message = _PLACE.search(str(error)), _PLACE.sub("", str(error))
-        if "unknown field" in message:
-            message += f"; the fields are {', '.join(field.name for field in msgspec.structs.fields(into))}"
-        problem = {"key": place["path"] if place else "", "message": message}
+        key = place["path"] if place else ""
+        problem = {"key": key, "message": message + allowed(into, key, message)}
         raise ValidationException(INVALID, extra=[problem]) from error
 
 

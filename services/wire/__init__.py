@@ -22,7 +22,16 @@ from services.wire.ingest import (
     SearchRecall,
 )
 from services.wire.listings import ListingChange, ListingWritten, NewListing, WholeListing, WrittenPhoto
-from services.wire.search import MAX_BATCH, MAX_K, BatchSearch, Recommendation, SearchFields, StoredSearch, Strategy
+from services.wire.search import (
+    MAX_BATCH,
+    MAX_K,
+    BatchSearch,
+    CropText,
+    Recommendation,
+    SearchFields,
+    StoredSearch,
+    Strategy,
+)
 from services.wire.search_answers import (
     BatchAnswer,
     BatchEntry,
@@ -51,6 +60,7 @@ __all__ = [
     "CategoryCount",
     "CategoryProbability",
     "Classification",
+    "CropText",
     "DriftAnswer",
     "Duplicate",
     "DuplicateGroup",

@@ -18,12 +18,13 @@ _NULL = {"type": "null"}
 _ANNOTATIONS = ("title", "description", "default", "examples")
 
 
-def described(description: str, *examples: Any, **limits: Any) -> msgspec.Meta:
-    """Return a field's description, for `Annotated`; `limits` are keywords of JSON Schema, such as `minimum`.
+def described(description: str, *examples: Any, **keywords: Any) -> msgspec.Meta:
+    """Return a field's description, for `Annotated`; `keywords` are those of JSON Schema, such as `minimum`.
 
-    msgspec does not check these limits: the service does, so that its error can name the value and what is allowed.
+    They document limits and do not check them. The service checks values, so that an error can name the value and what
+    is allowed, and one wrong search does not refuse the others of its batch.
     """
-    return msgspec.Meta(description=description, examples=list(examples) or None, extra_json_schema=limits)
+    return msgspec.Meta(description=description, examples=list(examples) or None, extra_json_schema=keywords)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _without_null(schema: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
     values = [choice for choice in choices if choice != _NULL]
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     if len(values) == 1:
-        rest = {**values[0], **rest}
+        rest = {**values[0], **{key: value for key, value in rest.items() if value is not None}}
     elif values:
         rest["anyOf"] = values
     return len(values) < len(choices), rest

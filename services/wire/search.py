@@ -77,9 +77,9 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
     exclude_listing: Annotated[
         list[str], described("None of these listings, such as those that were already shown.", ["lamp-3"])
     ] = []
-    min_score: Annotated[
-        float | None, described("Lowest score of a result; 0 by default.", 0.5, minimum=0, maximum=1)
-    ] = None
+    min_score: Annotated[float, described("Lowest score of a result.", 0.5, minimum=0, maximum=1, default=0)] | None = (
+        None
+    )
     diversity: Annotated[
         float,
         described(
@@ -129,10 +129,15 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
         described("Prefer the categories that the model sees in the photo, if it is confident enough.", True),
     ] = None
     crop: CropText | None = None
-    engine: Annotated[
-        Engine | None,
-        described("The index to search; `auto` by default. The answer's `plan` says which one was used.", "faiss"),
-    ] = None
+    engine: (
+        Annotated[
+            Engine,
+            described(
+                "The index to search. The answer's `plan` says which index was used, and why.", "faiss", default="auto"
+            ),
+        ]
+        | None
+    ) = None
     cursor: Annotated[
         str | None,
         described(

@@ -14,13 +14,12 @@ import pandera.pandas as pa
 from db.rows.records import ListingRecord
 from services.ingest.cleaning.prices import PRICE_LIMIT
 from services.reason_codes import RejectReason
+from services.wire.listings import ID_LIMIT, SELLER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-ID_LIMIT = 200
 CATEGORY_LIMIT = 200
-SELLER_LIMIT = 200
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls but LF, lone surrogates

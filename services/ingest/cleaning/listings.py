@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.dates import DateError, parse_date
-from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT, violations
+from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError, is_absurd, parse_price
 from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
 from services.reason_codes import ListingFlag, RejectReason
+from services.wire.listings import ID_LIMIT, SELLER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

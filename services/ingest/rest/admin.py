@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from litestar import Controller, Request, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, MultipartBody, QueryParameter
+from litestar.openapi.spec import Example
+from litestar.params import HeaderParameter, MultipartBody
 
 from db.models import GenerationState, Role, utc_now
 from db.rows import generations
@@ -21,9 +21,12 @@ from services.indexing.generations import check_promotable, known_generation, pr
 from services.indexing.live import as_index_unavailable
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.uploads import UploadedFile, store_uploads
-from services.ingest.rest.openapi_examples import DRIFT, GENERATIONS, QUEUED, RECALL, BulkUploadBody, ReindexBody
+from services.ingest.rest import request_bodies as bodies
+from services.ingest.rest.answer_examples import DRIFT, GENERATIONS, QUEUED, RECALL
+from services.ingest.rest.request_bodies import BulkUpload
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
+from services.web.parameters import in_path, query
 from services.web.problems import problem_responses
 from services.web.requests import converted
 from services.wire import (
@@ -40,13 +43,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 
-@dataclass
-class BulkUpload:
-    """A listings file (CSV, TSV, JSON Lines, Parquet; also gzipped), a photo table (CSV) and the photos (zip, tar)."""
-
-    listings: UploadFile
-    photos_table: UploadFile | None = None
-    photos: UploadFile | None = None
+GenerationId = Annotated[int, in_path(1)]
 
 
 class BulkController(Controller):
@@ -60,7 +57,7 @@ class BulkController(Controller):
         "/",
         status_code=202,
         sync_to_thread=True,
-        operation_class=BulkUploadBody,
+        operation_class=bodies.BULK_UPLOAD,
         responses={**QUEUED, **problem_responses(409)},
         summary="Ingest listings in bulk",
     )
@@ -75,7 +72,8 @@ class BulkController(Controller):
                 name="Idempotency-Key",
                 min_length=1,
                 max_length=255,
-                description="Send it again with the same key, and the same files, and it is still one job.",
+                description="If you send the same files again with the same key, they are still one job.",
+                examples=[Example(value="2026-03-01-listings")],
             ),
         ] = None,
     ) -> JobQueued:
@@ -99,7 +97,7 @@ class AdminController(Controller):
     @post(
         "/reindex",
         status_code=202,
-        operation_class=ReindexBody,
+        operation_class=bodies.REINDEX,
         responses={**QUEUED, **problem_responses(404)},
         summary="Build the indexes anew",
     )
@@ -137,7 +135,7 @@ class AdminController(Controller):
     )
     def promote(
         self,
-        generation: FromPath[int],
+        generation: GenerationId,
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
@@ -154,7 +152,7 @@ class AdminController(Controller):
     )
     def rollback(
         self,
-        generation: FromPath[int],
+        generation: GenerationId,
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
@@ -177,7 +175,10 @@ class AdminController(Controller):
     def recall(
         self,
         resources: NamedDependency[Resources],
-        hours: Annotated[int, QueryParameter(ge=1, le=24 * 90, description="How far back searches count.")] = 24,
+        hours: Annotated[
+            int,
+            query("How far back searches count, in hours.", 24, ge=1, le=24 * 90),
+        ] = 24,
     ) -> RecallAnswer:
         """Search each index that is open here with a hundred stored photos, as it does and exactly.
 

@@ -13,8 +13,6 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import Example
-from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from db.models import ENDED, JobState, Role
@@ -22,9 +20,10 @@ from db.rows import jobs
 from services.errors import BadQuery, ResourceNotFound
 from services.ingest.files.rejects import rejects_csv
 from services.ingest.jobs.runner import JobRunner
-from services.ingest.rest.openapi_examples import CANCELLED, JOB, JOBS, EventsAnswer, RejectsAnswer
+from services.ingest.rest.answer_examples import CANCELLED, EVENTS, JOB, JOBS, REJECTS
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
+from services.web.parameters import in_path, query
 from services.web.problems import problem_responses
 from services.wire import JobAnswer, JobList, JobProgressAnswer
 
@@ -41,6 +40,9 @@ _STREAMS_FOR_S = 600.0
 """A client that wants to hear more asks again, with the id of the last event that it has seen."""
 
 
+JobId = Annotated[str, in_path("5f0c7a8e1b2d4c6f9a3e7d1b8c4f2a60")]
+
+
 class JobController(Controller):
     """Jobs and what they did not accept."""
 
@@ -53,13 +55,11 @@ class JobController(Controller):
         self,
         resources: NamedDependency[Resources],
         workers: NamedDependency[WorkerThreads],
-        in_state: Annotated[JobState | None, QueryParameter(name="state", examples=[Example(value="running")])] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+        in_state: Annotated[JobState | None, query("Only jobs in this state.", "running", name="state")] = None,
+        limit: Annotated[int, query("Number of jobs.", 20, ge=1, le=200)] = 50,
         cursor: Annotated[
             str | None,
-            QueryParameter(
-                description="From the answer before.", examples=[Example(value="MjAyNi0wMy0wMVQwOTozMDowMCs=")]
-            ),
+            query("The `cursor` of the previous page.", "MjAyNi0wMy0wMVQwOTozMDowMCs="),
         ] = None,
     ) -> JobList:
         """Return jobs, a page at a time."""
@@ -67,14 +67,14 @@ class JobController(Controller):
 
     @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="A job's state, progress and counts")
     async def job(
-        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+        self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
         """Return the job as it stands."""
         return _answer(await workers.run(_find, resources, job_id))
 
     @get(
         "/{job_id:str}/events",
-        operation_class=EventsAnswer,
+        operation_class=EVENTS,
         media_type="text/event-stream",
         responses=problem_responses(404),
         summary="A job's state as it changes",
@@ -82,7 +82,7 @@ class JobController(Controller):
     async def events(
         self,
         request: Request[Any, Any, Any],
-        job_id: FromPath[str],
+        job_id: JobId,
         resources: NamedDependency[Resources],
         workers: NamedDependency[WorkerThreads],
     ) -> ServerSentEvent | Response[None]:
@@ -98,13 +98,13 @@ class JobController(Controller):
 
     @get(
         "/{job_id:str}/rejects",
-        operation_class=RejectsAnswer,
+        operation_class=REJECTS,
         media_type="text/csv",
         responses=problem_responses(404),
         summary="What a job did not accept",
     )
     async def rejects(
-        self, job_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+        self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> Response[str]:
         """Return the rejects as CSV: file, line, id, field, reason, text."""
         disposition = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
@@ -118,7 +118,7 @@ class JobController(Controller):
         summary="Cancel a job",
     )
     async def cancel(
-        self, job_id: FromPath[str], job_runner: NamedDependency[JobRunner], workers: NamedDependency[WorkerThreads]
+        self, job_id: JobId, job_runner: NamedDependency[JobRunner], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
         """Cancel a queued job at once, and a running one soon, unless it ends before. What it has done is kept."""
         return _answer(await workers.run(job_runner.cancel, job_id))
@@ -149,7 +149,7 @@ def _from_cursor(cursor: str) -> tuple[datetime, str]:
         created_at, job_id = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
         return datetime.fromisoformat(created_at).astimezone(UTC), UUID(hex=job_id).hex
     except (ValueError, OverflowError, binascii.Error) as error:
-        raise BadQuery("cursor", "it is not one that an answer had") from error
+        raise BadQuery("cursor", "is not valid. Copy it unchanged from an answer.") from error
 
 
 def _rejects(resources: Resources, job_id: str) -> str:

@@ -1,42 +1,32 @@
-"""The calls that change single listings. What they do is done by `changes`."""
+"""The calls that write single listings; `pipeline.changes` does the work."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 
 from db.models import Role
 from services.ingest.pipeline.changes import ListingChanges
-from services.ingest.rest.listing_bodies import (
-    ChangedFields,
-    ChangedListingBody,
-    ListingFields,
-    NewListingBody,
-    NewListingFields,
-    WholeListingBody,
-    read_body,
-    take_photos,
-)
-from services.ingest.rest.openapi_examples import CHANGED, CREATED
+from services.ingest.rest import request_bodies as bodies
+from services.ingest.rest.answer_examples import CHANGED, CREATED
+from services.ingest.rest.listing_bodies import given_listing, read_listing, set_fields
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
+from services.web.parameters import ListingIdInPath
 from services.web.problems import problem_responses
-from services.web.requests import converted
-from services.wire import ListingWritten, WrittenPhoto
+from services.wire import ListingChange, ListingWritten, NewListing, WholeListing, WrittenPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from services.ingest.pipeline.changes import GivenPhoto, Written
+    from services.ingest.pipeline.changes import Written
 
 AnyRequest = Request[Any, Any, Any]
 
 
 class ListingController(Controller):
-    """Single listings. A change that is answered is kept; its photos are searchable a moment later."""
+    """Single listings. An answered change is durable; its photos are searchable a moment later."""
 
     path = "/v1/listings"
     tags = ("ingest",)
@@ -44,7 +34,7 @@ class ListingController(Controller):
 
     @post(
         "/",
-        operation_class=NewListingBody,
+        operation_class=bodies.NEW_LISTING,
         responses={**CREATED, **problem_responses(409, 415, 422)},
         summary="Add a listing",
     )
@@ -55,67 +45,59 @@ class ListingController(Controller):
         listing_changes: NamedDependency[ListingChanges],
         change_workers: NamedDependency[WorkerThreads],
     ) -> ListingWritten:
-        """Add a listing with its photos, by URL (JSON) or as files (a form)."""
-        values, is_json, photos = await _read(request, resources)
-        fields = converted(values, NewListingFields, strict=is_json)
+        """Add a listing with its photos: as URLs (JSON) or as files (form)."""
+        listing, photos = await read_listing(request, NewListing, resources)
+        listing_id = uuid4().hex if listing.listing_id is None else listing.listing_id
         return _answer(
-            await change_workers.run(listing_changes.create, fields.listing_id, fields.to_listing(), photos or ())
+            await change_workers.run(listing_changes.create, listing_id, given_listing(listing), photos or ())
         )
 
     @put(
         "/{listing_id:str}",
-        operation_class=WholeListingBody,
+        operation_class=bodies.WHOLE_LISTING,
         responses={**CHANGED, **CREATED, **problem_responses(415, 422)},
         summary="Add or replace a listing",
     )
     async def replace(
         self,
         request: AnyRequest,
-        listing_id: FromPath[str],
+        listing_id: ListingIdInPath,
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
         change_workers: NamedDependency[WorkerThreads],
     ) -> Response[ListingWritten]:
-        """Make the listing be as given, with these photos and no others. 201 if there was none of this id."""
-        values, is_json, photos = await _read(request, resources)
-        listing = converted(values, ListingFields, strict=is_json).to_listing()
-        written = await change_workers.run(listing_changes.put, listing_id, listing, photos or ())
+        """Store the listing with exactly these photos. The status is 201 if the id is new, else 200."""
+        listing, photos = await read_listing(request, WholeListing, resources)
+        written = await change_workers.run(listing_changes.put, listing_id, given_listing(listing), photos or ())
         return Response(_answer(written), status_code=201 if written.outcome == "created" else 200)
 
     @patch(
         "/{listing_id:str}",
-        operation_class=ChangedListingBody,
+        operation_class=bodies.CHANGED_LISTING,
         responses={**CHANGED, **problem_responses(404, 415, 422)},
-        summary="Change some of a listing",
+        summary="Change fields of a listing",
     )
     async def change(
         self,
         request: AnyRequest,
-        listing_id: FromPath[str],
+        listing_id: ListingIdInPath,
         resources: NamedDependency[Resources],
         listing_changes: NamedDependency[ListingChanges],
         change_workers: NamedDependency[WorkerThreads],
     ) -> ListingWritten:
-        """Change the fields that are given; `photos` replaces all of them."""
-        values, is_json, photos = await _read(request, resources)
-        changed = converted(values, ChangedFields, strict=is_json).stated()
-        return _answer(await change_workers.run(listing_changes.patch, listing_id, changed, photos))
+        """Change the fields that are sent; `photos` replaces all photos."""
+        change, photos = await read_listing(request, ListingChange, resources)
+        return _answer(await change_workers.run(listing_changes.patch, listing_id, set_fields(change), photos))
 
     @delete("/{listing_id:str}", responses=problem_responses(404), summary="Delete a listing")
     async def remove(
         self,
-        listing_id: FromPath[str],
+        listing_id: ListingIdInPath,
         listing_changes: NamedDependency[ListingChanges],
         change_workers: NamedDependency[WorkerThreads],
     ) -> None:
-        """Delete the listing with its photos; no search finds it from now on."""
+        """Delete the listing with its photos; searches no longer find it."""
         await change_workers.run(listing_changes.delete, listing_id)
-
-
-async def _read(request: AnyRequest, resources: Resources) -> tuple[dict[str, Any], bool, Sequence[GivenPhoto] | None]:
-    values, is_json = await read_body(request)
-    limit = resources.settings.max_upload_bytes
-    return values, is_json, take_photos(values, is_json=is_json, fetcher=resources.photo_fetcher, max_bytes=limit)
 
 
 def _answer(written: Written) -> ListingWritten:

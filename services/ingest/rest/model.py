@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from db.models import Role
 from services.errors import ResourceNotFound
 from services.ingest.models.evaluation import PAGE, report_folder
-from services.ingest.rest.openapi_examples import MODEL_CARD, ReportAnswer
+from services.ingest.rest.answer_examples import MODEL_CARD, REPORT
 from services.resources import Resources
 from services.web.problems import problem_responses
 from services.wire import ModelCard
@@ -38,7 +38,7 @@ class ModelController(Controller):
     @get(
         "/report",
         sync_to_thread=True,
-        operation_class=ReportAnswer,
+        operation_class=REPORT,
         media_type="text/html",
         responses=problem_responses(404, 503),
         summary="The live model's report",

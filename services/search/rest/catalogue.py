@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
-from litestar.openapi.spec import Example
-from litestar.params import FromPath, QueryParameter
 
 from db.models import Role
 from db.rows import listings, photos
@@ -16,18 +14,22 @@ from services import wire
 from services.errors import BadQuery
 from services.resources import Resources
 from services.search.query.lookup import find_listing
+from services.search.rest.answer_examples import CATEGORIES, LISTING, NEWEST, PHOTO, THUMBNAIL
 from services.search.rest.answers import listing_answer, listing_summary
-from services.search.rest.openapi_examples import CATEGORIES, LISTING, NEWEST, PhotoAnswer, ThumbnailAnswer
 from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
+from services.web.parameters import ListingIdInPath, in_path, query
 from services.web.problems import problem_responses
 
 AnyRequest = Request[Any, Any, Any]
+PhotoId = Annotated[int, in_path(7)]
 Version = Annotated[
-    str | None, QueryParameter(description="The photo's version, as it stands in `photo_url`: the answer may be kept.")
+    str | None,
+    query("The photo's version, from `photo_url`; clients may then cache the answer for ever.", "9f86d081884c7d65"),
 ]
+Size = Annotated[int, query("Longer side, in pixels.", 256, ge=64, le=512)]
 
 
 class CatalogueController(Controller):
@@ -46,7 +48,7 @@ class CatalogueController(Controller):
 
     @get(
         "/photos/{photo_id:int}",
-        operation_class=PhotoAnswer,
+        operation_class=PHOTO,
         media_type="image/*",
         responses=problem_responses(404),
         summary="A photo, as it was ingested",
@@ -54,7 +56,7 @@ class CatalogueController(Controller):
     async def photo(
         self,
         request: AnyRequest,
-        photo_id: FromPath[int],
+        photo_id: PhotoId,
         resources: NamedDependency[Resources],
         workers: NamedDependency[WorkerThreads],
         v: Version = None,
@@ -64,7 +66,7 @@ class CatalogueController(Controller):
 
     @get(
         "/photos/{photo_id:int}/thumbnail",
-        operation_class=ThumbnailAnswer,
+        operation_class=THUMBNAIL,
         media_type="image/*",
         responses=problem_responses(404, 422),
         summary="A small copy of a photo",
@@ -72,10 +74,10 @@ class CatalogueController(Controller):
     async def thumbnail(
         self,
         request: AnyRequest,
-        photo_id: FromPath[int],
+        photo_id: PhotoId,
         resources: NamedDependency[Resources],
         workers: NamedDependency[WorkerThreads],
-        size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = DEFAULT_SIDE,
+        size: Size = DEFAULT_SIDE,
         v: Version = None,
     ) -> Response[bytes]:
         """Return the photo, upright, without metadata: WebP to whoever accepts it, else JPEG.
@@ -90,18 +92,21 @@ class CatalogueController(Controller):
     "/v1/search/photo",
     tags=["search"],
     opt={"role": Role.READ},
-    operation_class=ThumbnailAnswer,
+    operation_class=THUMBNAIL,
     media_type="image/*",
     responses=problem_responses(404, 422, 503),
     summary="The photo of an earlier search",
 )
 async def query_photo(
     request: AnyRequest,
-    query_token: Annotated[str, QueryParameter(description="From the answer to the search.")],
+    query_token: Annotated[
+        str,
+        query("From the answer to the search.", "lKFsp2xhbXAtMQ"),
+    ],
     resources: NamedDependency[Resources],
     search_service: NamedDependency[SearchService],
     workers: NamedDependency[WorkerThreads],
-    size: Annotated[int, QueryParameter(ge=64, le=512, description="Longer side, in pixels.")] = 512,
+    size: Size = 512,
 ) -> Response[bytes]:
     """Return a small copy of the photo that was searched by: an upload is kept for a quarter of an hour.
 
@@ -126,7 +131,7 @@ def _query_photo(
     summary="A listing",
 )
 async def get_listing(
-    listing_id: FromPath[str], resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+    listing_id: ListingIdInPath, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
 ) -> wire.ListingAnswer:
     """Return a listing with its photos."""
     return await workers.run(_listing, resources, listing_id)
@@ -142,10 +147,8 @@ async def get_listing(
 async def newest_listings(
     resources: NamedDependency[Resources],
     workers: NamedDependency[WorkerThreads],
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
-    cursor: Annotated[
-        str | None, QueryParameter(description="From the answer before.", examples=[Example(value="7")])
-    ] = None,
+    limit: Annotated[int, query("Number of listings.", 20, ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, query("The `cursor` of the previous page.", "7")] = None,
 ) -> wire.NewestListings:
     """Return listings that can be searched for, the latest first, a page at a time."""
     return await workers.run(_newest, resources, limit, cursor)
@@ -163,7 +166,7 @@ def _newest(resources: Resources, limit: int, cursor: str | None) -> wire.Newest
 
 def _from_cursor(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise BadQuery("cursor", "is not one that an answer gave")
+        raise BadQuery("cursor", "is not valid. Copy it unchanged from an answer.")
     return int(cursor)
 
 

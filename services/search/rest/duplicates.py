@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
 
 from db.models import Role
 from db.rows import duplicates
@@ -17,10 +16,11 @@ from services.resources import Resources
 from services.search.query.keys import ListingKey
 from services.search.query.lookup import find_listing
 from services.search.query.parsing import MAX_FILTER_VALUES
-from services.search.rest.openapi_examples import DUPLICATES
+from services.search.rest.answer_examples import DUPLICATES
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
+from services.web.parameters import ListingIdInPath, query
 from services.web.problems import problem_responses
 
 if TYPE_CHECKING:
@@ -35,11 +35,14 @@ if TYPE_CHECKING:
     summary="Listings with the same photos, or alike",
 )
 async def get_duplicates(
-    listing_id: FromPath[str],
+    listing_id: ListingIdInPath,
     resources: NamedDependency[Resources],
     search_service: NamedDependency[SearchService],
     workers: NamedDependency[WorkerThreads],
-    k: Annotated[int, QueryParameter(ge=0, le=100, description="Similar listings, at most; copies are all told.")] = 10,
+    k: Annotated[
+        int,
+        query("Similar listings, at most. All copies are returned.", 20, ge=0, le=100),
+    ] = 10,
 ) -> list[wire.Duplicate]:
     """Return copies, identical ones first, then similar listings; those that were rejected are left out.
 

@@ -1,54 +1,34 @@
-"""The search app's calls that search. What they do is done by `service`."""
+"""The search calls: by photo, by listing, in batches, for a buyer's taste; and classification."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import anyio
-import msgspec
 from litestar import Controller, Request, get, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException
-from litestar.params import FromPath, SkipValidation
+from litestar.params import SkipValidation
 
 from db.models import Role
 from services import wire
 from services.errors import BadQuery, LookalikeError
 from services.search.query.parsing import parse_crop, plain_fields
+from services.search.rest import answer_examples as answers
+from services.search.rest import request_bodies as bodies
 from services.search.rest.answers import classify_answer, search_answer
-from services.search.rest.openapi_bodies import BatchBody, ClassifyBody, RecommendBody, SearchBody, SimilarQuery
-from services.search.rest.openapi_examples import BATCH, CLASSIFY, SEARCH
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
+from services.web.parameters import ListingIdInPath
 from services.web.problems import problem_of, problem_responses
 from services.web.requests import converted, form_values
 
 AnyRequest = Request[Any, Any, Any]
 
-MOST_IN_BATCH = 20
-"""Searches that one call may ask for."""
-
-_LISTS = ("category", "seller", "exclude_seller", "exclude_listing")
-
-
-class PhotoQuery(wire.SearchFields, kw_only=True):
-    """A search by an uploaded photo."""
-
-    image: UploadFile
-
-
-class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A photo whose category is asked for."""
-
-    image: UploadFile
-    k: int = 5
-    crop: str | None = None
-
 
 class SearchController(Controller):
-    """What looks like this?"""
+    """Searches, and classification."""
 
     path = "/v1"
     tags = ("search",)
@@ -57,8 +37,8 @@ class SearchController(Controller):
     @post(
         "/search",
         status_code=200,
-        operation_class=SearchBody,
-        responses={**SEARCH, **problem_responses(404, 409, 415, 422)},
+        operation_class=bodies.SEARCH,
+        responses={**answers.SEARCH, **problem_responses(404, 409, 415, 422)},
         summary="Find listings that look like a photo",
     )
     async def search(
@@ -68,15 +48,15 @@ class SearchController(Controller):
         workers: NamedDependency[WorkerThreads],
         search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
-        """Search by an uploaded photo (multipart); by a listing, a photo, its address or an earlier query (JSON)."""
+        """Search by a photo (form), or by a listing, a stored photo, an address or an earlier query (JSON)."""
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
-            form = converted(_listed(form_values(await request.form())), PhotoQuery, strict=False)
+            form = converted(form_values(await request.form(), bodies.PhotoQuery), bodies.PhotoQuery, strict=False)
             content = await form.image.read()
             return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form)))
         if request.content_type[0] in (RequestEncodingType.JSON, ""):
-            asked = converted(await request.json(), wire.StoredSearch, strict=True)
-            pool = workers if _embeds(asked) else search_workers
-            return search_answer(await pool.run(search_service.search, asked))
+            fields = converted(await request.json(), wire.StoredSearch, strict=True)
+            pool = workers if _needs_photo(fields) else search_workers
+            return search_answer(await pool.run(search_service.search, fields))
         raise ClientException(
             "Send multipart/form-data with an `image`, or application/json with a `listing_id`, a `photo_id`, "
             "a `query_token` or an `image_url`.",
@@ -86,9 +66,9 @@ class SearchController(Controller):
     @post(
         "/search/batch",
         status_code=200,
-        operation_class=BatchBody,
-        responses=BATCH,
-        summary="Several searches at once",
+        operation_class=bodies.BATCH,
+        responses=answers.BATCH,
+        summary="Run several searches at once",
     )
     async def batch(
         self,
@@ -96,42 +76,42 @@ class SearchController(Controller):
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
     ) -> wire.BatchAnswer:
-        """Answer each of up to 20 searches, or say what is wrong with it; the others are answered all the same."""
-        asked = converted(await request.json(), wire.BatchSearch, strict=True).queries
-        if not 1 <= len(asked) <= MOST_IN_BATCH:
-            raise BadQuery("queries", f"has {len(asked)} searches, and may have 1 to {MOST_IN_BATCH}")
-        answers = [wire.BatchEntry() for _ in asked]
+        """Answer up to 20 searches. A search that fails gets a problem of its own; the others are still answered."""
+        queries = converted(await request.json(), wire.BatchSearch, strict=True).queries
+        if not 1 <= len(queries) <= wire.MAX_BATCH:
+            raise BadQuery("queries", f"has {len(queries)} searches; send 1 to {wire.MAX_BATCH}")
+        entries = [wire.BatchEntry() for _ in queries]
 
         async def answer(at: int) -> None:
             try:
-                answers[at].answer = search_answer(await workers.run(search_service.search, asked[at]))
+                entries[at].answer = search_answer(await workers.run(search_service.search, queries[at]))
             except LookalikeError as error:
                 problem = problem_of(error)
-                answers[at].problem = wire.BatchProblem(
+                entries[at].problem = wire.BatchProblem(
                     problem.status, problem.title, problem.detail, problem.field, problem.reason
                 )
 
         async with anyio.create_task_group() as tasks:
-            for at in range(len(asked)):
+            for at in range(len(queries)):
                 tasks.start_soon(answer, at)
-        return wire.BatchAnswer(answers)
+        return wire.BatchAnswer(entries)
 
     @get(
         "/listings/{listing_id:str}/similar",
-        operation_class=SimilarQuery,
-        responses={**SEARCH, **problem_responses(404, 409)},
+        operation_class=bodies.SIMILAR,
+        responses={**answers.SEARCH, **problem_responses(404, 409)},
         summary="Find listings that look like a listing",
     )
     async def similar(
         self,
-        listing_id: FromPath[str],
+        listing_id: ListingIdInPath,
         search_fields: NamedDependency[SkipValidation[wire.SearchFields]],
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
         search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by a listing's photos; the listing itself is left out."""
-        pool = workers if _embeds(search_fields) else search_workers
+        pool = workers if _needs_photo(search_fields) else search_workers
         if search_fields.cursor is not None:
             return search_answer(await pool.run(search_service.next_page, search_fields.cursor, search_fields))
         return search_answer(await pool.run(search_service.by_listing, listing_id, search_fields))
@@ -139,9 +119,9 @@ class SearchController(Controller):
     @post(
         "/recommend",
         status_code=200,
-        operation_class=RecommendBody,
-        responses={**SEARCH, **problem_responses(409)},
-        summary="Find listings for a buyer who liked some and not others",
+        operation_class=bodies.RECOMMEND,
+        responses={**answers.SEARCH, **problem_responses(409)},
+        summary="Recommend listings from likes and dislikes",
     )
     async def recommend(
         self,
@@ -149,16 +129,16 @@ class SearchController(Controller):
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
-        """Search by what was liked, away from what was not; all of it is left out."""
-        asked = converted(await request.json(), wire.Recommendation, strict=True)
-        return search_answer(await workers.run(search_service.recommend, asked))
+        """Search near the liked listings and away from the disliked ones; all of them are left out."""
+        taste = converted(await request.json(), wire.Recommendation, strict=True)
+        return search_answer(await workers.run(search_service.recommend, taste))
 
     @post(
         "/classify",
         status_code=200,
-        operation_class=ClassifyBody,
-        responses={**CLASSIFY, **problem_responses(422)},
-        summary="Say which category a photo belongs to",
+        operation_class=bodies.CLASSIFY,
+        responses={**answers.CLASSIFY, **problem_responses(422)},
+        summary="Classify a photo",
     )
     async def classify(
         self,
@@ -167,23 +147,16 @@ class SearchController(Controller):
         workers: NamedDependency[WorkerThreads],
     ) -> wire.Classification:
         """Return the likeliest categories of an uploaded photo."""
-        form = converted(form_values(await request.form()), ClassifyForm, strict=False)
+        form = converted(form_values(await request.form(), bodies.ClassifyForm), bodies.ClassifyForm, strict=False)
         crop = parse_crop(form.crop)
         content = await form.image.read()
         return classify_answer(await workers.run(search_service.classify, content, form.k, crop))
 
 
-def _embeds(asked: wire.SearchFields) -> bool:
-    """Say whether a search has to embed a photo, or to fetch one: it then waits, and may wait beside others.
+def _needs_photo(fields: wire.SearchFields) -> bool:
+    """Say whether a search embeds or fetches a photo. It then mostly waits, and shares threads with others that wait.
 
-    Searches that do not are given as many threads as there are cores. With more they only took turns at the
-    interpreter's lock, 5 ms each: at 100 a second among a million photos, p95 was 450 ms.
+    Other searches get as many threads as there are cores. With more threads they only took turns at the interpreter's
+    lock, 5 ms each: at 100 searches a second among a million photos, p95 was 450 ms.
     """
-    return asked.crop is not None or (isinstance(asked, wire.StoredSearch) and asked.image_url is not None)
-
-
-def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    """Make a list of each field that may have several values and occurs once."""
-    return {
-        name: [value] if name in _LISTS and not isinstance(value, list) else value for name, value in values.items()
-    }
+    return fields.crop is not None or (isinstance(fields, wire.StoredSearch) and fields.image_url is not None)

@@ -1,4 +1,4 @@
-"""What calls answer, for the API's description: what is true of every call is added here and stated once."""
+"""Describes answers for OpenAPI; answers that every call may give are added here, once."""
 
 from __future__ import annotations
 
@@ -33,55 +33,14 @@ if TYPE_CHECKING:
 
 _ANY_CALL = (500,)
 _API = (400, 401, 403, 429, 500, 503, 507)
-"""What any call below /v1/ may answer: a parameter that it does not take, its key, the database or a disk at fault."""
+"""Any call below /v1/ may refuse a parameter or a key, and fail with the database or a disk."""
 
 _WITH_BODY = (408, 413)
-
-_EXAMPLES: dict[str, object] = {
-    "listing_id": "lamp-1",
-    "photo_id": 7,
-    "job_id": "5f0c7a8e1b2d4c6f9a3e7d1b8c4f2a60",
-    "generation": 1,
-    "k": 20,
-    "category": ["Home & Garden"],
-    "category_path": "Home & Garden / Lamps",
-    "price_min": 5,
-    "price_max": 50,
-    "currency": "GBP",
-    "location": "Delph, Manchester",
-    "region": "Manchester",
-    "max_age_days": 60,
-    "seller": ["seller-9"],
-    "exclude_seller": ["seller-3"],
-    "same_seller": False,
-    "exclude_listing": ["lamp-3"],
-    "min_score": 0.5,
-    "diversity": 0.3,
-    "price_weight": 0.5,
-    "place_weight": 0.5,
-    "recency_weight": 0.2,
-    "near_price": 20,
-    "near_currency": "GBP",
-    "near_place": "Delph, Manchester",
-    "category_aware": True,
-    "crop": "0.25,0.25,0.5,0.5",
-    "cursor": "kaFzhKNsYW1w",
-    "engine": "faiss",
-    "query_token": "lKFsp2xhbXAtMQ",
-    "size": 256,
-    "v": "9f86d081884c7d65",
-    "hours": 24,
-    "limit": 20,
-    "If-None-Match": '"9f86d081884c7d65"',
-    "Idempotency-Key": "2026-03-01-listings",
-    "Last-Event-ID": "3f1c0a9b7d2e4f60",
-}
-"""Examples of what stands in paths, queries and headers, by name; calls may give their own."""
 
 
 @dataclass
 class WholeExample(Example):
-    """An example that is shown as it is: Litestar leaves out fields that are null, also where an answer has them."""
+    """An example that keeps its null fields; Litestar drops them."""
 
     def to_schema(self) -> dict[str, Any]:
         """Return the example as the document has it."""
@@ -89,7 +48,7 @@ class WholeExample(Example):
 
 
 def answered(status: int, example: object, *, kind: Any = None, description: str = "") -> dict[int, ResponseSpec]:
-    """Return the description of a JSON answer: an example of it, and its type where the example's own does not say."""
+    """Return the description of a JSON answer, by an example; `kind` is its type if it is not that of the example."""
     return {
         status: ResponseSpec(
             kind or type(example),
@@ -101,18 +60,18 @@ def answered(status: int, example: object, *, kind: Any = None, description: str
 
 
 def header(description: str) -> OpenAPIHeader:
-    """Return the description of a header of an answer."""
+    """Return the description of an answer's header."""
     return OpenAPIHeader(schema=Schema(type=OpenAPIType.STRING), description=description)
 
 
 @dataclass
 class CompleteOpenAPI(OpenAPI):
-    """The document, with what calls need not say of themselves."""
+    """The document, with the parts that all calls have in common."""
 
     def to_schema(self) -> dict[str, Any]:
         """Return the document."""
         self.components.responses = {_name(problem): _described(problem) for problem in PROBLEMS}
-        self.components.headers = {HEADER: header("Names the request in the server's log.")}
+        self.components.headers = {HEADER: header("Identifies the request in the server's log.")}
         for path, item in (self.paths or {}).items():
             for operation in _operations(item):
                 _complete(operation, _common(path, operation))
@@ -120,7 +79,7 @@ class CompleteOpenAPI(OpenAPI):
 
     @classmethod
     def of(cls, plain: OpenAPI) -> CompleteOpenAPI:
-        """Return the document that `plain` begins."""
+        """Return a complete document that starts from `plain`."""
         return cls(**{field.name: getattr(plain, field.name) for field in fields(plain)})
 
 
@@ -138,12 +97,12 @@ def _common(path: str, operation: Operation) -> set[int]:
 
 
 def _complete(operation: Operation, common: set[int]) -> None:
-    operation.parameters = [_told(one) if isinstance(one, Parameter) else one for one in operation.parameters or ()]
-    told = operation.responses or {}
+    operation.parameters = [_simple(one) if isinstance(one, Parameter) else one for one in operation.parameters or ()]
+    described = operation.responses or {}
     problems = {problem.status: problem for problem in PROBLEMS}
     operation.responses = {}
-    for status in sorted({int(status) for status in told} | common):
-        response = told.get(str(status))
+    for status in sorted({int(status) for status in described} | common):
+        response = described.get(str(status))
         if status in problems:
             operation.responses[str(status)] = Reference(ref=f"#/components/responses/{_name(problems[status])}")
         elif isinstance(response, OpenAPIResponse):
@@ -151,21 +110,23 @@ def _complete(operation: Operation, common: set[int]) -> None:
             operation.responses[str(status)] = response
 
 
-def _told(parameter: Parameter) -> Parameter:
-    """Return the parameter without null among its values, which a URL and a header cannot hold, and with an example."""
+def _simple(parameter: Parameter) -> Parameter:
+    """Return the parameter without null, which a URL and a header cannot hold, and with its one example as such."""
     schema = parameter.schema
     if isinstance(schema, Schema) and schema.one_of and len(schema.one_of) == 2:
         (one,) = [each for each in schema.one_of if not (isinstance(each, Schema) and each.type == OpenAPIType.NULL)]
         if isinstance(one, Schema):
             one = replace(schema, one_of=None, type=one.type, items=one.items, enum=one.enum)
         schema = one
-    return replace(parameter, schema=schema, example=None if parameter.examples else _EXAMPLES.get(parameter.name))
+    examples = [one.value for one in (parameter.examples or {}).values() if isinstance(one, Example)]
+    example = examples[0] if examples else parameter.example
+    return replace(parameter, schema=schema, example=example, examples=None)
 
 
 def _described(problem: Problem) -> OpenAPIResponse:
     headers = _request_id()
     if problem.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers["Retry-After"] = header("In how many seconds to try again.")
+        headers["Retry-After"] = header("Seconds to wait before you try again.")
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = header("`Bearer`")
     example = WholeExample(value=msgspec.to_builtins(problem))

@@ -11,7 +11,6 @@ import pytest
 
 from db.models import ENDED, JobState
 from services.client import Client, NotFound, Rejected
-from services.ingest.rest import listing_bodies
 from services.wire import JobAnswer, ListingChange, NewListing, WholeListing
 from tests.worlds import marketplace
 
@@ -90,23 +89,6 @@ def test_rejects_an_unknown_job_and_an_unknown_job_state(client: Client) -> None
     with pytest.raises(Rejected) as raised:
         client.jobs(state="no")
     assert raised.value.field == "state"
-
-
-@pytest.mark.parametrize(
-    ("sent", "taken"),
-    [
-        (NewListing, listing_bodies.NewListingFields),
-        (WholeListing, listing_bodies.ListingFields),
-        (ListingChange, listing_bodies.ChangedFields),
-    ],
-)
-def test_request_structs_have_the_fields_that_the_app_accepts(
-    sent: type[msgspec.Struct], taken: type[msgspec.Struct]
-) -> None:
-    assert {one.name for one in msgspec.structs.fields(sent)} == {
-        "photos",
-        *(one.name for one in msgspec.structs.fields(taken)),
-    }
 
 
 @pytest.mark.parametrize("state", JobState)

@@ -232,7 +232,7 @@ def test_json_that_cannot_be_read_is_refused(client: TestClient[Litestar], conte
     ("request_parts", "detail"),
     [
         (form(PHOTO, PHOTO), "one file, not several"),
-        (form(b'Content-Disposition: form-data; name="photo"\r\n\r\ntext'), "give a file"),
+        (form(b'Content-Disposition: form-data; name="photo"\r\n\r\ntext'), "send a file"),
         # Notes first: Litestar leaves a file that it has read by then to the garbage collector, which warns.
         (form(NOTE + b"\r\nContent-Type: text/plain; charset=klingon\r\n\r\nx", PHOTO), "charset"),
         (form(NOTE + b"\r\nContent-Type: text/plain; charset=hex\r\n\r\nx", PHOTO), "charset"),

@@ -1,19 +1,21 @@
-"""What the search app's calls answer, by example, for the API's description."""
+"""Examples of the search app's answers, for OpenAPI."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Parameter, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse
 
 from services import wire
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
+from services.web.openapi.operations import operation, request_header
 from services.web.openapi.responses import answered, header
 
 if TYPE_CHECKING:
-    from litestar.openapi.spec import OpenAPIHeader, Reference
+    from collections.abc import Iterable
+
+    from litestar.openapi.spec import OpenAPIHeader, Operation, Reference
 
 _URL = "/v1/photos/7?v=9f86d081884c7d65"
 _FOUND = wire.SearchAnswer(
@@ -102,37 +104,25 @@ DUPLICATES = answered(
     description="Copies, then similar listings",
 )
 
-_HEADERS = {
-    "ETag": header("Tells these bytes from any others; send it back as `If-None-Match`."),
-    "Cache-Control": header("For ever, where `v` is the photo's present version; else it must be asked again."),
+
+def _pictures(media_types: Iterable[str], **headers: OpenAPIHeader) -> type[Operation]:
+    """Describe a call that answers with a picture in one of these formats, or 304."""
+    return operation(
+        headers=[request_header("If-None-Match", "The `ETag` of a copy that you have.", '"9f86d081884c7d65"')],
+        responses={
+            200: OpenAPIResponse(
+                description="The picture",
+                headers={**_HEADERS, **headers},
+                content={media_type: OpenAPIMediaType() for media_type in media_types},
+            ),
+            304: OpenAPIResponse(description="You have this picture already", headers={**_HEADERS, **headers}),
+        },
+    )
+
+
+_HEADERS: dict[str, OpenAPIHeader | Reference] = {
+    "ETag": header("Identifies the file's bytes; send it back as `If-None-Match`."),
+    "Cache-Control": header("For ever, if `v` is the photo's current version; otherwise clients must revalidate."),
 }
-
-
-def _describe(operation: Operation, media_types: list[str], more: dict[str, OpenAPIHeader | Reference]) -> None:
-    headers = {**_HEADERS, **more}
-    content = {media_type: OpenAPIMediaType() for media_type in media_types}
-    operation.responses = {
-        **(operation.responses or {}),
-        "200": OpenAPIResponse(description="The picture", headers={**headers}, content=content),
-        "304": OpenAPIResponse(description="The client has this picture", headers={**headers}),
-    }
-    known = Parameter(name="If-None-Match", param_in="header", schema=Schema(type=OpenAPIType.STRING))
-    operation.parameters = [*(operation.parameters or ()), known]
-
-
-@dataclass
-class PhotoAnswer(Operation):
-    """A photo, as it was ingested."""
-
-    def __post_init__(self) -> None:
-        """Describe the answers."""
-        _describe(self, sorted(MEDIA_TYPES.values()), {})
-
-
-@dataclass
-class ThumbnailAnswer(Operation):
-    """A small copy of a photo."""
-
-    def __post_init__(self) -> None:
-        """Describe the answers."""
-        _describe(self, [MEDIA_TYPES[kind] for kind in FORMATS], {"Vary": header("`Accept`")})
+PHOTO = _pictures(sorted(MEDIA_TYPES.values()))
+THUMBNAIL = _pictures([MEDIA_TYPES[kind] for kind in FORMATS], Vary=header("`Accept`"))

@@ -1,0 +1,87 @@
+"""JSON Schemas of requests, derived from the structs that describe them (see `services.wire.fields`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from litestar.openapi.spec import Schema
+
+from services.wire.fields import described_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from services.wire.fields import DescribedField
+
+_LIMITLESS = ("type", "items", "anyOf", "enum", "description")
+
+
+@dataclass
+class JsonSchema(Schema):
+    """A schema as a plain JSON value, where Litestar wants an object of its own."""
+
+    value: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_schema(self) -> dict[str, Any]:
+        """Return the schema as the document has it."""
+        return dict(self.value)
+
+
+def object_schema(
+    struct: type,
+    *,
+    in_json: bool,
+    without: Collection[str] = (),
+    replaced: Mapping[str, Mapping[str, Any]] | None = None,
+    **rules: Any,
+) -> dict[str, Any]:
+    """Return the schema of a request body.
+
+    Args:
+        struct: the msgspec struct or dataclass that the body is converted into.
+        in_json: whether the body is JSON, which has null, or a form, which has not. The fields of a form get no
+            examples: tools would combine them into a body without its file.
+        without: fields that this body does not take.
+        replaced: schemas of fields that differ in this body.
+        rules: keywords for rules between the fields, such as `oneOf`.
+    """
+    fields = [one for one in described_fields(struct) if one.name not in without]
+    properties = {one.name: field_schema(one, nullable=in_json, examples=in_json) for one in fields}
+    return {
+        "type": "object",
+        "properties": properties | dict(replaced or {}),
+        "required": [one.name for one in fields if one.required],
+        "additionalProperties": False,
+        **rules,
+    }
+
+
+def field_schema(field: DescribedField, *, nullable: bool = False, examples: bool = False) -> dict[str, Any]:
+    """Return the schema of one field with its description and default; with null and examples if they are wanted."""
+    schema = dict(field.schema)
+    if nullable and field.nullable:
+        schema = _or_null(schema)
+    if field.description:
+        schema["description"] = field.description
+    if field.default not in (None, "", []):
+        schema["default"] = field.default
+    if examples and field.examples:
+        schema["examples"] = list(field.examples)
+    return schema
+
+
+def without_limits(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object that allows any value of the fields' types, in any combination."""
+    properties = {
+        name: {key: one[key] for key in _LIMITLESS if key in one} for name, one in schema["properties"].items()
+    }
+    return {"type": "object", "properties": properties, "required": [], "additionalProperties": False}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+    enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, "type": [schema["type"], "null"], **enum}
