@@ -58,7 +58,7 @@ class IngestBenchmark:
 def measure_ingest(
     resources: Resources, *, model: str | None, limit: int, progress: Progress = silent
 ) -> IngestBenchmark:
-    """Embed stored files into a scratch database on disk, as ingest does, and measure the limits beside it.
+    """Embed stored files into a scratch database on disk, as ingest does, and measure the limits of its parts.
 
     The installation's own data is only read.
 

@@ -73,8 +73,8 @@ def bench_search(
 ) -> None:
     """Compare the hits of each engine with the true ones, under every kind of filter.
 
-    The indexes hold random embeddings that resemble the stored ones. Building Qdrant's graph takes minutes for 100,000
-    photos.
+    The indexes hold random embeddings that resemble the stored ones.
+    Building Qdrant's graph takes minutes for 100,000 photos.
     """
     with open_resources() as resources, stage_bars() as progress:
         benchmark = search.measure_search(

@@ -70,8 +70,8 @@ def demo(
 ) -> None:
     """Build a sample catalogue and serve a search over it.
 
-    Draws photos, cleans the listings, embeds and indexes the photos, and looks for duplicates. A second run starts at
-    once.
+    Draws photos, cleans the listings, embeds and indexes the photos, and looks for duplicates.
+    A second run starts at once.
     """
     if serve and not train:
         check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')

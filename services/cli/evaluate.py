@@ -36,8 +36,8 @@ def evaluate(
 ) -> None:
     """Measure a model on held-out listings, and write report.html and report.json.
 
-    By default it measures on the listings that the model's own split held out. With --unseen it measures on all
-    listings that are neither in the model's training and validation sets nor the same item as a listing in them.
+    By default it measures on the listings that the model's own split held out.
+    With --unseen: on all listings that are neither training nor validation listings, nor the same item as one of them.
     """
     with open_resources() as resources, stage_bars() as progress:
         baseline_weights = find_weights(weights, resources, progress)

@@ -1,9 +1,9 @@
-"""What preferring the categories that the model sees is worth, against the plain search, on held-out listings.
+"""Measures on held-out listings what it gains to rank listings of the predicted categories first.
 
     python -m tests.benchmarks.category_aware DATA_DIR
 
-For each held-out photo: same-listing recall and category precision as `lookalike evaluate` measures them, of the plain
-ranking, and of the one in which listings of the believed categories come first (`services.search.results.ranking`).
+For each held-out photo it measures same-listing recall and category precision, as `lookalike evaluate` does, of the
+plain ranking and of the one that puts listings of the believed categories first (`services.search.results.ranking`).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
     from ml.labelled import LabelledPhoto
 
-FIRST = 2.0
-"""Added to the inner product of listings that come first: more than any two cosines differ by."""
+BONUS = 2.0
+"""Added to the inner product of listings that come first; two cosines differ by at most 2."""
 
 
 def main(data_dir: Path) -> None:
-    """Measure and print."""
+    """Measure both rankings, and print the results."""
     resources = Resources(Settings(_env_file=None, data_dir=data_dir))
     with closing(resources):
         bundle = find_bundle(resources, None)
@@ -51,42 +51,43 @@ def main(data_dir: Path) -> None:
     names = sorted({photo.category for photo in photos})
     plain = search_all(gallery, vectors, queries)
     own = np.array([[photo.category == name for name in names] for photo in photos], dtype=np.float32)
-    wanted = np.zeros_like(own)
-    wanted[queries] = [[FIRST * (name in (one or ())) for name in names] for one in beliefs]
-    aware = search_all(gallery, np.hstack([vectors, own]), queries, query_vectors=np.hstack([vectors, wanted]))
+    preferred = np.zeros_like(own)
+    preferred[queries] = [[BONUS * (name in (one or ())) for name in names] for one in beliefs]
+    aware = search_all(gallery, np.hstack([vectors, own]), queries, query_vectors=np.hstack([vectors, preferred]))
     sure = np.array([one is not None for one in beliefs])
     print(f"{len(queries)} queries among {len(gallery)}; the model is sure of {sure.mean():.1%}")
-    for name, found in (("plain", plain), ("category-aware", aware)):
+    for name, ranking in (("plain", plain), ("category-aware", aware)):
         print(
-            f"{name:15} R@1 {recall_at_k(found.same_listing, 1):.4f}  R@10 {recall_at_k(found.same_listing, 10):.4f}  "
-            f"P@5 {precision_at_k(found.same_category, 5):.4f}"
+            f"{name:15} R@1 {recall_at_k(ranking.same_listing, 1):.4f}  "
+            f"R@10 {recall_at_k(ranking.same_listing, 10):.4f}  "
+            f"P@5 {precision_at_k(ranking.same_category, 5):.4f}"
         )
 
 
 def stored(resources: Resources, version: str) -> tuple[list[LabelledPhoto], NDArray[np.float32]]:
-    """Return the photos that the model has embedded, with their vectors, shape (n, d)."""
+    """Return the photos that the model has embedded, and their vectors, shape (n, d)."""
     labelled = {photo.photo_id: photo for photo in labelled_photos(resources.database, resources.photo_files)}
     with resources.database.read() as session:
         points = [point for some in embeddings.all_points(session, model_version=version) for point in some]
-    kept = [point for point in points if point.photo_id in labelled]
-    return [labelled[point.photo_id] for point in kept], np.stack([point.vector for point in kept])
+    known = [point for point in points if point.photo_id in labelled]
+    return [labelled[point.photo_id] for point in known], np.stack([point.vector for point in known])
 
 
 def believed(
     resources: Resources, photos: Sequence[LabelledPhoto], categories: Sequence[str]
 ) -> list[tuple[str, ...] | None]:
-    """Return the categories that are believed of each photo; None where the model is unsure."""
+    """Return the believed categories of each photo; None if the model is unsure."""
 
     def contents() -> Iterator[tuple[int, bytes]]:
         for row, photo in enumerate(photos):
             yield row, photo.path.read_bytes()
 
-    found: list[tuple[str, ...] | None] = [None] * len(photos)
+    categories_of: list[tuple[str, ...] | None] = [None] * len(photos)
     with closing(embed_all(contents(), resources.embedder())) as outcomes:
         for row, outcome in outcomes:
             beliefs = list(zip(categories, map(float, outcome.probabilities), strict=True))
-            found[row] = likely_categories(beliefs)
-    return found
+            categories_of[row] = likely_categories(beliefs)
+    return categories_of
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""A data directory with listings whose embeddings are drawn to be like those of another one, to be served and timed.
+"""Builds a large data directory with random embeddings that resemble those of another one, for load tests.
 
     python -m tests.benchmarks.drawn_world FROM_DATA_DIR TO_DATA_DIR --photos 1000000 [--indexes faiss]
 
-`services.bench.drawn_embeddings` draws vectors and `services.bench.drawn_catalogue` payloads, two photos a listing. The
-photos have no files: searches by listing do not need them. Prints what each index took to build, and how large it is.
+`services.bench.drawn_embeddings` draws the vectors and `services.bench.drawn_catalogue` the payloads, with two photos
+per listing. The photos have no files, because searches by listing do not need them. It prints the build time and the
+size of the indexes.
 """
 
 from __future__ import annotations
@@ -37,27 +38,27 @@ if TYPE_CHECKING:
     from db.vectors.base import Payload, Point
 
 
-_AT_ONCE = 10_000
+_BATCH = 10_000
 
 
 def main() -> None:
-    """Build it."""
+    """Build the data directory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--indexes", default="faiss", choices=("both", "faiss", "qdrant"))
-    asked = parser.parse_args()
-    with closing(Resources(Settings(_env_file=None, data_dir=asked.source))) as source:
+    arguments = parser.parse_args()
+    with closing(Resources(Settings(_env_file=None, data_dir=arguments.source))) as source:
         bundle = source.embedder().bundle
-        catalogue = DrawnCatalogue(_fitted(source, bundle.version).draw(asked.photos, seed=1), seed=1)
-    settings = Settings(_env_file=None, data_dir=asked.target, indexes=asked.indexes)
+        catalogue = DrawnCatalogue(_fitted(source, bundle.version).draw(arguments.photos, seed=1), seed=1)
+    settings = Settings(_env_file=None, data_dir=arguments.target, indexes=arguments.indexes)
     with closing(Resources(settings)) as target:
         target.models.register(bundle.path)
         started = time.perf_counter()
-        for number, points in enumerate(chunked(catalogue.points(), _AT_ONCE)):
+        for number, points in enumerate(chunked(catalogue.points(), _BATCH)):
             _write(target, points, bundle.version)
-            print(f"\r{(number + 1) * _AT_ONCE:,} photos written", end="", flush=True)
+            print(f"\r{(number + 1) * _BATCH:,} photos written", end="", flush=True)
         print(f" in {time.perf_counter() - started:.0f} s")
         del catalogue
         _build(target, bundle.version)
@@ -134,12 +135,12 @@ def _build(target: Resources, version: str) -> None:
         count = embeddings.embedding_count(session, model_version=version)
     started = time.perf_counter()
     live = build_and_promote(target.database, target.stores, version, force=True)
-    took = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     folder = target.settings.data_dir / "indexes"
     for engine in sorted(folder.iterdir()):
         size = sum(path.stat().st_size for path in engine.rglob("*") if path.is_file())
-        print(f"{engine.name}: {size / count:.0f} bytes a vector on disk")
-    print(f"generation {live.id} built, verified and promoted in {took:.0f} s")
+        print(f"{engine.name}: {size / count:.0f} bytes per vector on disk")
+    print(f"generation {live.id} built, verified and promoted in {seconds:.0f} s")
     print(f"free: {shutil.disk_usage(folder).free / 2**30:.0f} GiB")
     with target.database.read() as session:
         assert generations.live_generation(session) is not None

@@ -1,7 +1,7 @@
-"""Load for an HTTP server: so many requests a second whatever the answers do, or as many at once as connections.
+"""A load generator for an HTTP server: at a fixed rate of requests, or with a fixed number of concurrent requests.
 
-Requests are bytes made beforehand, and answers are read no further than their length: on a machine that serves as well,
-the load generator should take little of it.
+Requests are prepared as bytes and answers are not parsed beyond their length, because the load generator should take
+little of a machine that also runs the server.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _TIMEOUT_S = 30.0
 
 @dataclass(slots=True)
 class Load:
-    """What came of a load.
+    """Results of a load.
 
     Attributes:
         seconds: from the first request to the last answer.
-        statuses: answers by status; 0 stands for a connection that failed.
-        took_ms: of each answer with status 200, from the moment that its request was due.
+        statuses: number of answers by status; status 0 counts failed connections.
+        took_ms: time of each answer with status 200, since its request was due.
     """
 
     seconds: float = 0.0
@@ -40,26 +40,26 @@ class Load:
         return self.statuses[200] / self.seconds if self.seconds else 0.0
 
     def percentile(self, percent: float) -> float:
-        """Return a percentile of the milliseconds."""
+        """Return a percentile of `took_ms`."""
         return float(np.percentile(self.took_ms, percent)) if self.took_ms else float("nan")
 
-    def told(self) -> str:
-        """Return it as a line."""
+    def summary(self) -> str:
+        """Return the results as one line."""
         others = {status: count for status, count in self.statuses.items() if status != 200}
         return (
             f"{self.rate:7.1f}/s  p50 {self.percentile(50):7.1f} ms  p95 {self.percentile(95):7.1f} ms  "
-            f"p99 {self.percentile(99):7.1f} ms  {self.statuses[200]} answered"
+            f"p99 {self.percentile(99):7.1f} ms  {self.statuses[200]} answers"
             + (f", others by status {others}" if others else "")
         )
 
 
 def get(path: str) -> bytes:
-    """Return a GET request."""
+    """Return the bytes of a GET request."""
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
 def post_photo(path: str, content: bytes, field_name: str = "image") -> bytes:
-    """Return a POST request that uploads one photo as a form."""
+    """Return the bytes of a POST request that uploads one photo in a form."""
     boundary = "b0undary"
     body = (
         f"--{boundary}\r\nContent-Disposition: form-data; name={field_name}; filename=p.jpg\r\n"
@@ -74,35 +74,35 @@ def post_photo(path: str, content: bytes, field_name: str = "image") -> bytes:
 
 
 def at_rate(port: int, requests: Sequence[bytes], *, per_second: float, seconds: float, connections: int = 64) -> Load:
-    """Send `per_second` requests each second, in turn, for so long; waiting for a connection counts as latency."""
+    """Send `per_second` requests each second, in rotation; the wait for a free connection counts as latency."""
     return asyncio.run(_at_rate(port, requests, per_second, seconds, connections))
 
 
 def saturating(port: int, requests: Sequence[bytes], *, at_once: int, seconds: float) -> Load:
-    """Keep `at_once` requests under way for so long."""
+    """Keep `at_once` requests in flight."""
     return asyncio.run(_saturating(port, requests, at_once, seconds))
 
 
 class _Connection:
-    """A connection that is opened again where the server closed it."""
+    """A connection that reopens itself if the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, request: bytes) -> int:
-        """Send a request, read its answer, and return the status; 0 where the connection failed.
+    async def send(self, request: bytes) -> int:
+        """Send a request, read its answer, and return the status; 0 if the connection failed.
 
-        A connection that was open before may have been closed by the server in that moment: it is asked once more.
+        The server may have just closed a connection that was open before, so that one is tried once more.
         """
         for _ in range(1 + (self._streams is not None)):
             try:
-                return await asyncio.wait_for(self._ask(request), _TIMEOUT_S)
+                return await asyncio.wait_for(self._send(request), _TIMEOUT_S)
             except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError):
                 self.close()
         return 0
 
-    async def _ask(self, request: bytes) -> int:
+    async def _send(self, request: bytes) -> int:
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
@@ -117,27 +117,27 @@ class _Connection:
         return int(head.split(b" ", 2)[1])
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
 
 
 async def _at_rate(port: int, requests: Sequence[bytes], per_second: float, seconds: float, connections: int) -> Load:
-    # The one that was free last is used first: servers close those that are idle for seconds.
+    # The connection that was used last is used first, because servers close idle connections after seconds.
     load, free = Load(), asyncio.LifoQueue[_Connection]()
     for _ in range(connections):
         free.put_nowait(_Connection(port))
     started = time.perf_counter()
 
-    async def one(number: int) -> None:
+    async def send_one(number: int) -> None:
         due = started + number / per_second
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         connection = await free.get()
-        _note(load, await connection.ask(requests[number % len(requests)]), due)
+        _record(load, await connection.send(requests[number % len(requests)]), due)
         free.put_nowait(connection)
 
-    await asyncio.gather(*(one(number) for number in range(int(per_second * seconds))))
+    await asyncio.gather(*(send_one(number) for number in range(int(per_second * seconds))))
     load.seconds = time.perf_counter() - started
     while not free.empty():
         free.get_nowait().close()
@@ -148,19 +148,19 @@ async def _saturating(port: int, requests: Sequence[bytes], at_once: int, second
     load = Load()
     started = time.perf_counter()
 
-    async def keep_asking(first: int) -> None:
+    async def keep_sending(first: int) -> None:
         connection, number = _Connection(port), first
         while (due := time.perf_counter()) < started + seconds:
-            _note(load, await connection.ask(requests[number % len(requests)]), due)
+            _record(load, await connection.send(requests[number % len(requests)]), due)
             number += at_once
         connection.close()
 
-    await asyncio.gather(*(keep_asking(first) for first in range(at_once)))
+    await asyncio.gather(*(keep_sending(first) for first in range(at_once)))
     load.seconds = time.perf_counter() - started
     return load
 
 
-def _note(load: Load, status: int, due: float) -> None:
+def _record(load: Load, status: int, due: float) -> None:
     load.statuses[status] += 1
     if status == 200:
         load.took_ms.append((time.perf_counter() - due) * 1000)

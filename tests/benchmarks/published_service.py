@@ -1,10 +1,9 @@
-"""A search service as the published projects write it: FastAPI, eager torch, one photo at a time, a flat FAISS index.
+"""A search service as the published projects write it: FastAPI, eager torch, one photo at a time, flat FAISS index.
 
     python -m tests.benchmarks.published_service DATA_DIR PORT
 
-It searches the vectors of the data directory's live generation by an uploaded photo, with the very network that made
-them, and answers the ids of the ten nearest photos: no filter, no listings, no payloads. It is a baseline for
-`tests.benchmarks.serving` and nothing else.
+It embeds an uploaded photo with the live generation's network, and answers with the ids of the ten nearest photos. It
+has no filters, listings or payloads. It serves only as a baseline for `tests.benchmarks.serving`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def build(data_dir: Path) -> FastAPI:
-    """Return the service, with model and index in memory."""
+    """Return the service, with its model and index in memory."""
     resources = Resources(Settings(_env_file=None, data_dir=data_dir))
     bundle = resources.embedder().bundle
     embedder = TorchEmbedder(bundle, device="cpu")
