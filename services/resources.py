@@ -61,7 +61,7 @@ class Resources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._embedders = EmbedderPool(self._load_embedder, self._batched, keep=_LOADED_MODELS)
+        self._embedders = EmbedderPool(self._load_embedder, self._batched, capacity=_LOADED_MODELS)
 
     @cached_property
     def database(self) -> Database:

@@ -1,4 +1,4 @@
-"""An embedder that computes the photos of concurrent callers together, for serving: one photo a request."""
+"""An embedder for serving that computes the photos of concurrent callers in batches."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchLimits", "BatchObserver", "BatchingEmbedder", "EmbedderBusy", "EmbedderClosed"]
 
-_LAST_BATCHES_S = 2.0
-"""How long a forgotten embedder may hold up the interpreter's exit. A thread that is stopped amid an inference can
-crash the process, so what is under way is waited for; an inference that hangs is not."""
+_EXIT_TIMEOUT_S = 2.0
+"""Maximum delay of the interpreter's exit by an embedder that was not closed. Stopping a thread during an inference can
+crash the process, so exit waits for the current batch, but not for an inference that hangs."""
 
 
 class BatchingEmbedder:
-    """Wraps an embedder for callers in many threads. `ml.embedding.batch_queue.BatchQueue` says when a batch is due.
+    """Wraps an embedder for callers in many threads. See `ml.embedding.batch_queue.BatchQueue` for the batching.
 
-    Bulk work, which makes its own batches, calls the wrapped embedder itself: here it would only wait among requests.
-    One thread computes. It is started here and ends with `close`, when this object is no longer used, or with the
-    interpreter.
+    Bulk work makes its own batches and should call the wrapped embedder directly. One thread computes. It starts here
+    and ends with `close`, when this object is garbage-collected, or with the interpreter.
     """
 
     def __init__(
@@ -41,46 +40,46 @@ class BatchingEmbedder:
     ) -> None:
         self._inner, self._limits = inner, limits or BatchLimits()
         self._queue = BatchQueue(self._limits, observer=observer)
-        # The thread knows the queue and `inner`, not this object: so it does not keep it alive.
+        # The thread holds no reference to this object, so that it can be garbage-collected.
         self._worker = threading.Thread(target=_work, args=(self._queue, inner), name="embed batches", daemon=True)
         self._worker.start()
-        weakref.finalize(self, _stop, self._queue, self._worker, timeout=_LAST_BATCHES_S)
+        weakref.finalize(self, _stop, self._queue, self._worker, timeout=_EXIT_TIMEOUT_S)
 
     @property
     def bundle(self) -> Bundle:
-        """The model bundle of the wrapped embedder."""
+        """The wrapped embedder's model bundle."""
         return self._inner.bundle
 
     @property
     def precision(self) -> str:
-        """What the wrapped embedder computes in."""
+        """The wrapped embedder's precision."""
         return self._inner.precision
 
     @property
     def waiting(self) -> int:
-        """Photos that wait to be computed."""
+        """Number of waiting photos."""
         return self._queue.waiting
 
     def embed(self, photos: Photos) -> Embeddings:
-        """Embed any number of photos, together with those of other callers; see `Embedder.embed`.
+        """Embed any number of photos, in batches with those of other callers; see `Embedder.embed`.
 
-        Photos are checked before they are joined with others, so a wrong shape or type is its own caller's error
-        alone. When a batch fails, its calls are tried one by one: only those that fail alone raise. A call of more
-        photos than a batch holds goes through piece by piece, and others have their turn between the pieces.
+        Photos are checked before they join a batch, so only their own caller sees a shape or type error. If a batch
+        fails, its calls run one by one, and only calls that fail alone raise. A call larger than a batch is split, and
+        other callers' batches may run between its parts.
 
         Raises:
-            EmbedderBusy: too many photos wait already, or come to wait between two pieces.
+            EmbedderBusy: the queue is full, possibly between two parts of a call.
             EmbedderClosed: `close` was called.
-            ValueError, ArithmeticError: as the wrapped embedder.
+            ValueError, ArithmeticError: see `Embedder.embed`.
         """
         return embed_in_chunks(photos, self.bundle, chunk=self._limits.largest_call, infer=self._infer)
 
     def close(self) -> None:
-        """Refuse further calls, answer those that were accepted, and end the thread. Closing again does nothing."""
+        """Reject new calls, finish the accepted ones and end the thread. Closing again does nothing."""
         _stop(self._queue, self._worker, timeout=None)
 
     def __enter__(self) -> Self:
-        """Give the embedder itself."""
+        """Return the embedder itself."""
         return self
 
     def __exit__(
@@ -96,28 +95,28 @@ class BatchingEmbedder:
 
 def _work(queue: BatchQueue, inner: Embedder) -> None:
     while batch := queue.take():
-        outcomes = _outcomes([call.photos for call in batch], inner)
-        queue.finish()  # first: a caller that asks again at once is not concurrent with the batch it was in
-        for call, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Embeddings):
-                call.outcome.set_result(outcome)
+        results = _embed_calls([call.photos for call in batch], inner)
+        queue.finish()  # before the results: a caller's next call is then not concurrent with this batch
+        for call, result in zip(batch, results, strict=True):
+            if isinstance(result, Embeddings):
+                call.future.set_result(result)
             else:
-                call.outcome.set_exception(outcome)
-        del batch, call, outcomes, outcome  # or they would stay in memory until the next call comes
+                call.future.set_exception(result)
+        del batch, call, results, result  # otherwise they stay in memory until the next call
 
 
-def _outcomes(calls: Sequence[Photos], inner: Embedder) -> list[Embeddings | BaseException]:
-    """Embed the calls' photos together; when that fails, each call's by themselves. One outcome per call."""
+def _embed_calls(calls: Sequence[Photos], inner: Embedder) -> list[Embeddings | BaseException]:
+    """Embed the calls together, or one by one if that fails. Returns one result or error per call."""
     try:
-        return [*_rows_of_each(calls, inner.embed(np.concatenate(calls)))]
-    except BaseException as error:  # noqa: BLE001 - the caller raises it; were this thread to die, all would wait for ever
+        return [*_split_by_call(calls, inner.embed(np.concatenate(calls)))]
+    except BaseException as error:  # noqa: BLE001 - raised by the caller; without this thread, all callers would wait for ever
         failure = error
     if len(calls) == 1:
         return [failure]
-    return [outcome for photos in calls for outcome in _outcomes([photos], inner)]
+    return [result for photos in calls for result in _embed_calls([photos], inner)]
 
 
-def _rows_of_each(calls: Sequence[Photos], embeddings: Embeddings) -> Iterator[Embeddings]:
+def _split_by_call(calls: Sequence[Photos], embeddings: Embeddings) -> Iterator[Embeddings]:
     end = 0
     for photos in calls:
         rows = slice(end, end := end + len(photos))
@@ -126,5 +125,5 @@ def _rows_of_each(calls: Sequence[Photos], embeddings: Embeddings) -> Iterator[E
 
 def _stop(queue: BatchQueue, worker: threading.Thread, *, timeout: float | None) -> None:
     queue.close()
-    if worker is not threading.current_thread():  # garbage collection can run in any thread, this one included
+    if worker is not threading.current_thread():  # garbage collection can run in any thread, including the worker
         worker.join(timeout)

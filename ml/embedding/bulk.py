@@ -1,4 +1,4 @@
-"""Photo bytes in, embeddings out, for any number of photos: threads decode while the network runs."""
+"""Embeds any number of photo files: threads decode while the network runs."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 DEFAULT_DECODERS = 2
-"""Threads that decode, by default: a photo takes a tenth of the processor time in them that it takes in the network."""
+"""Decoding a photo takes a tenth of the processor time of embedding it."""
 
 _END: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPhoto:
-    """What is stored of a photo.
+    """The embedding and the properties of a photo, as they are stored.
 
     Attributes:
         vector: float32, shape (d,), unit length.
         probabilities: float32, shape (c,), in the order of the bundle's categories.
-        width, height: of the whole photo, upright, in pixels.
+        width, height: of the full upright photo, in pixels.
         perceptual_hash: 16 hex digits.
     """
 
@@ -51,7 +51,7 @@ class EmbeddedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPhoto:
-    """A photo on its way to the network: `pixels` is uint8, (S, S, 3)."""
+    """A decoded photo, ready for the network: `pixels` is uint8 (S, S, 3)."""
 
     pixels: NDArray[np.uint8]
     width: int
@@ -67,20 +67,20 @@ def embed_all(
     decoders: int = DEFAULT_DECODERS,
     limits: PhotoLimits = DEFAULT_LIMITS,
 ) -> Generator[tuple[Key, EmbeddedPhoto | PhotoError], None, None]:
-    """Yield each key once, with its embedding or with the reason why the photo has none.
+    """Yield each key once, with its embedding or the error of its photo.
 
-    Reading, decoding, the network and the caller work at the same time: `contents` is read in a thread of its own, at
-    most nine batches ahead of the results taken, so it may be endless. Its own exceptions, and the embedder's, reach
-    the caller. Results come batch by batch, so a slow source delays them. Closing the generator, or an exception, stops
-    the threads; a caller that does not take all results closes it.
+    Reading, decoding, the network and the caller run in parallel. A thread reads `contents`, which may be endless, at
+    most nine batches ahead of the caller. Exceptions of `contents` and of the embedder reach the caller. Results come
+    in batches, so a slow source delays them. Closing the generator, or an exception, stops the threads; close it if you
+    do not take all results.
     """
     reading = ThreadPoolExecutor(1, thread_name_prefix="read")
     decoding = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
     network = ThreadPoolExecutor(1, thread_name_prefix="embed")
     decode_one = partial(_decode, preprocessing=embedder.bundle.preprocessing, limits=limits)
     try:
-        decoded = _ahead(decoding, decode_one, contents, depth=2 * batch_size)
-        embedded = _ahead(network, partial(_embed, embedder), _batched(decoded, batch_size), depth=1)
+        decoded = _map_ahead(decoding, decode_one, contents, depth=2 * batch_size)
+        embedded = _map_ahead(network, partial(_embed, embedder), _batched(decoded, batch_size), depth=1)
         for results in _read_ahead(reading, embedded, depth=4):
             yield from results
     finally:
@@ -89,10 +89,10 @@ def embed_all(
 
 
 def prepare_photo(content: bytes, preprocessing: Preprocessing, limits: PhotoLimits = DEFAULT_LIMITS) -> PreparedPhoto:
-    """Return all that is known of a photo before the network sees it.
+    """Decode, hash and preprocess a photo for the network.
 
     Raises:
-        PhotoError: the bytes are not a photo that we accept.
+        PhotoError: the bytes are not an accepted photo.
     """
     image = decode(content, limits, at_least=preprocessing.decode_at_least)
     pixels, perceptual_hash = preprocessing.apply_and_hash(image)
@@ -100,22 +100,24 @@ def prepare_photo(content: bytes, preprocessing: Preprocessing, limits: PhotoLim
 
 
 def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[In], *, depth: int) -> Iterator[In]:
-    """Yield the items; the pool's only thread takes up to `depth` of them before they are asked for."""
-    under_way = deque(pool.submit(next, items, _END) for _ in range(depth))
-    while (item := under_way.popleft().result()) is not _END:
-        under_way.append(pool.submit(next, items, _END))
+    """Yield the items; the pool's only thread reads up to `depth` items ahead."""
+    pending = deque(pool.submit(next, items, _END) for _ in range(depth))
+    while (item := pending.popleft().result()) is not _END:
+        pending.append(pool.submit(next, items, _END))
         yield cast("In", item)
 
 
-def _ahead(pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], *, depth: int) -> Iterator[Out]:
-    """Yield `work(item)` in the items' order; the pool works on up to `depth` items beyond the one yielded."""
-    under_way: deque[Future[Out]] = deque()
+def _map_ahead(
+    pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], *, depth: int
+) -> Iterator[Out]:
+    """Yield `work(item)` in order; the pool works up to `depth` items ahead."""
+    pending: deque[Future[Out]] = deque()
     for item in items:
-        under_way.append(pool.submit(work, item))
-        if len(under_way) > depth:
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
+        pending.append(pool.submit(work, item))
+        if len(pending) > depth:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 def _batched(items: Iterable[In], size: int) -> Iterator[list[In]]:
@@ -137,14 +139,14 @@ def _decode(
 def _embed(
     embedder: Embedder, batch: Sequence[tuple[Key, PreparedPhoto | PhotoError]]
 ) -> list[tuple[Key, EmbeddedPhoto | PhotoError]]:
-    good = [(key, photo) for key, photo in batch if isinstance(photo, PreparedPhoto)]
+    prepared = [(key, photo) for key, photo in batch if isinstance(photo, PreparedPhoto)]
     results: list[tuple[Key, EmbeddedPhoto | PhotoError]] = [
         (key, photo) for key, photo in batch if isinstance(photo, PhotoError)
     ]
-    if good:
-        embeddings = embedder.embed(np.stack([photo.pixels for _, photo in good]))
-        for row, (key, photo) in enumerate(good):
-            # Copies: a view would keep the whole batch in memory for as long as one of its vectors lives.
+    if prepared:
+        embeddings = embedder.embed(np.stack([photo.pixels for _, photo in prepared]))
+        for row, (key, photo) in enumerate(prepared):
+            # Copies, since a view of one row would keep the whole batch in memory.
             vector, probabilities = embeddings.vectors[row].copy(), embeddings.probabilities[row].copy()
             results.append(
                 (key, EmbeddedPhoto(vector, probabilities, photo.width, photo.height, photo.perceptual_hash))

@@ -1,4 +1,4 @@
-"""What an embedder is and gives, whatever runs it."""
+"""The interface of embedders, and the checks and chunking that they share."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
 
 Photos: TypeAlias = NDArray[np.uint8]
-"""Preprocessed photos: RGB, shape (n, S, S, 3) with S the preprocessing's size."""
+"""Preprocessed photos: RGB, shape (n, S, S, 3), where S is the preprocessing's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """What the network makes of n photos.
+    """The network's outputs for n photos.
 
     Attributes:
         vectors: float32, shape (n, d), rows of unit length.
-        probabilities: float32, shape (n, c), rows sum to 1, columns in the order of the bundle's categories.
+        probabilities: float32, shape (n, c); rows sum to 1; columns in the order of the bundle's categories.
     """
 
     vectors: NDArray[np.float32]
@@ -31,24 +31,24 @@ class Embeddings:
 
 
 class Embedder(Protocol):
-    """A network ready to embed. `embed` may be called from several threads at once."""
+    """A loaded network. Several threads may call `embed` at once."""
 
     @property
     def bundle(self) -> Bundle:
-        """The model bundle that it runs."""
+        """The loaded model bundle."""
         ...
 
     @property
     def precision(self) -> str:
-        """What it computes in: `bf16`, `f32` or `int8`. Results are float32 in any case."""
+        """Precision of the computation: `bf16`, `f32` or `int8`. Results are always float32."""
         ...
 
     def embed(self, photos: Photos) -> Embeddings:
-        """Embed any number of photos, none included.
+        """Embed any number of photos, including zero.
 
         Raises:
-            ValueError: the array has another shape or type.
-            ArithmeticError: the network gave a vector that is not finite or has no direction.
+            ValueError: the array has a wrong shape or type.
+            ArithmeticError: an output is not finite, or a vector is zero.
         """
         ...
 
@@ -61,9 +61,11 @@ def embed_in_chunks(
     infer: Callable[[Photos], tuple[NDArray[np.float32], ...]],
     over: Callable[..., Iterator[Any]] = map,
 ) -> Embeddings:
-    """Run `infer` on at most `chunk` photos at a time and join what it gives: vectors of any length, probabilities.
+    """Run `infer` on chunks of at most `chunk` photos and join its outputs.
 
-    `over` applies it to the chunks as `map` does; an executor's `map` does so to several at a time.
+    Args:
+        infer: returns vectors of any length, and probabilities.
+        over: applies `infer` to the chunks; an executor's `map` runs several in parallel.
 
     Raises:
         ValueError, ArithmeticError: see `Embedder.embed`.
@@ -75,18 +77,20 @@ def embed_in_chunks(
     for rows, outputs in zip(chunks, over(infer, [photos[rows] for rows in chunks]), strict=True):
         vectors[rows], probabilities[rows] = outputs
     if not np.isfinite(probabilities).all():
-        raise ArithmeticError("The network gave a probability that is not finite.")
-    return Embeddings(_unit(vectors), probabilities)
+        raise ArithmeticError("The network returned a probability that is not finite.")
+    return Embeddings(_normalised(vectors), probabilities)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring the rows to unit length in float32, whatever precision a runtime gave the network's own normalising."""
+def _normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Normalise the rows in float32, since a runtime may have normalised them in a lower precision."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not (np.isfinite(norms) & (norms > 0)).all():
-        raise ArithmeticError("The network gave a vector that is not finite or has no direction.")
+        raise ArithmeticError("The network returned a vector that is zero or not finite.")
     return np.asarray(vectors / norms, dtype=np.float32)
 
 
 def _check_photos(photos: Photos, size: int) -> None:
     if photos.dtype != np.uint8 or photos.ndim != 4 or photos.shape[1:] != (size, size, 3):
-        raise ValueError(f"photos must be uint8 of shape (n, {size}, {size}, 3), not {photos.dtype} of {photos.shape}")
+        raise ValueError(
+            f"photos must be uint8 of shape (n, {size}, {size}, 3), not {photos.dtype} of shape {photos.shape}"
+        )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ml.embedding.embedder import Embedder
     from ml.network.openvino_runtime import Precision
 
-_EXPORT_AGAIN = "Export the model again with the releases that serve it"
+_EXPORT_AGAIN = "Export the model again with the installed versions of torch and OpenVINO"
 
 
 def open_embedder(
@@ -25,18 +25,16 @@ def open_embedder(
     precision: Precision = "auto",
     device: str = "auto",
 ) -> Embedder:
-    """Open the bundle and check that it embeds the canonical photos as it did when it was made.
+    """Open the bundle's embedder and check the vectors of the canonical photos.
 
     Args:
-        threads: for OpenVINO; every core that this process may use when None.
-        precision: for OpenVINO; `auto` is int8 where the bundle has nothing else, then bf16 where the processor has
-            it. `int8` needs a bundle with an int8 graph;
-            its vectors may be compared with those that the same bundle gives in bf16 or f32.
+        threads: for OpenVINO; None uses every core that this process may use.
+        precision: for OpenVINO. `auto` is int8 for an int8-only bundle, else bf16 if the CPU has it, else f32. `int8`
+            needs an int8 graph; its vectors are comparable with the same bundle's bf16 and f32 vectors.
         device: for torch.
 
     Raises:
-        BundleError: the vectors differ (the weights, the graph or the runtime is not what it should be), or the
-            bundle cannot be run here at all.
+        BundleError: the bundle cannot run here, or the vectors differ: its files or the runtime have changed.
     """
     embedder: Embedder
     if runtime == "torch":
@@ -51,17 +49,17 @@ def _torch_embedder(bundle: Bundle, device: str) -> Embedder:
     try:
         from ml.embedding.torch_embedder import TorchEmbedder
     except ImportError as error:
-        raise BundleError(bundle.path, "the runtime 'torch' needs torch", "pip install -e '.[train]'") from error
+        raise BundleError(bundle.path, "needs torch for the runtime 'torch'", "pip install -e '.[train]'") from error
     return TorchEmbedder(bundle, device=device)
 
 
 def check_canonical(embedder: Embedder) -> None:
-    """Raise BundleError unless the canonical photos' vectors are those of the manifest, within its tolerance."""
+    """Raise BundleError unless the canonical photos' vectors match the manifest, within its tolerance."""
     bundle = embedder.bundle
     try:
         embeddings = embedder.embed(canonical_photos(bundle.preprocessing.size))
     except ArithmeticError as error:
-        raise BundleError(bundle.path, f"it cannot embed its canonical photos ({error})", _EXPORT_AGAIN) from error
+        raise BundleError(bundle.path, f"cannot embed its canonical photos ({error})", _EXPORT_AGAIN) from error
     difference = largest_difference(bundle.canonical, embeddings.vectors)
     tolerance = bundle.canonical.tolerance.get(embedder.precision, 0.0)
     if not difference <= tolerance:

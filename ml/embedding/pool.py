@@ -1,4 +1,4 @@
-"""The embedders of the model versions that were asked for last, each as it is and with its requests batched."""
+"""Keeps the most recently used models in memory, each with a plain and a batching embedder."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _PooledModel:
     plain: Embedder
     batching: BatchingEmbedder
 
 
 class EmbedderPool:
-    """Loads embedders when they are first asked for, and closes the batching side of those it drops.
+    """Loads embedders on first use, and closes the batching embedder of a model that it evicts.
 
-    Both sides of a version share one network in memory. Safe to use from several threads.
+    Both embedders of a version share one network in memory. Thread-safe.
     """
 
     def __init__(
-        self, load: Callable[[str], Embedder], batched: Callable[[Embedder], BatchingEmbedder], *, keep: int
+        self, load: Callable[[str], Embedder], batched: Callable[[Embedder], BatchingEmbedder], *, capacity: int
     ) -> None:
-        """Keep the last `keep` versions; `load` opens a version's embedder, `batched` wraps it for requests."""
-        self._load, self._batched, self._keep = load, batched, keep
-        self._kept: dict[str, _Kept] = {}  # the one asked for last comes last
+        """Keep up to `capacity` versions. `load` opens a version's embedder; `batched` wraps it for requests."""
+        self._load, self._batched, self._capacity = load, batched, capacity
+        self._models: dict[str, _PooledModel] = {}  # most recently used last
         self._lock = threading.Lock()
 
     def plain(self, version: str) -> Embedder:
-        """Return the version's embedder, for work that makes its own batches. Raises what `load` raises."""
+        """Return the version's embedder for bulk work. Raises the errors of `load`."""
         return self._get(version).plain
 
     def batching(self, version: str) -> BatchingEmbedder:
-        """Return the version's embedder for requests. Raises what `load` raises.
+        """Return the version's embedder for requests. Raises the errors of `load`.
 
-        It is closed when `keep` other versions have been asked for since: do not keep it beyond a request.
+        It is closed once `capacity` other versions have been used, so do not keep it beyond a request.
         """
         return self._get(version).batching
 
     def close(self) -> None:
-        """Close and drop them all; calls that they accepted are answered first. Asked for again, one is opened anew."""
+        """Close and evict all models, after finishing accepted calls. Using a version later opens it again."""
         with self._lock:
-            dropped, self._kept = self._kept, {}
-        for kept in dropped.values():
-            kept.batching.close()
+            evicted, self._models = self._models, {}
+        for model in evicted.values():
+            model.batching.close()
 
-    def _get(self, version: str) -> _Kept:
+    def _get(self, version: str) -> _PooledModel:
         with self._lock:
-            kept = self._kept.pop(version, None) or self._open(version)
-            self._kept[version] = kept
-            oldest = next(iter(self._kept)) if len(self._kept) > self._keep else None
-            dropped = self._kept.pop(oldest) if oldest is not None else None
-        if dropped is not None:
-            dropped.batching.close()  # outside the lock: it waits for the calls that were accepted
-        return kept
+            model = self._models.pop(version, None) or self._open(version)
+            self._models[version] = model
+            oldest = next(iter(self._models)) if len(self._models) > self._capacity else None
+            evicted = self._models.pop(oldest) if oldest is not None else None
+        if evicted is not None:
+            evicted.batching.close()  # outside the lock: it waits for accepted calls
+        return model
 
-    def _open(self, version: str) -> _Kept:
+    def _open(self, version: str) -> _PooledModel:
         plain = self._load(version)
-        return _Kept(plain, self._batched(plain))
+        return _PooledModel(plain, self._batched(plain))

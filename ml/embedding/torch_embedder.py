@@ -1,4 +1,4 @@
-"""The bundle's weights in eager float32 torch, for CUDA and MPS, and as the reference. Importing this imports torch."""
+"""Runs a bundle's weights in eager float32 torch, for GPUs and as the reference. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
 
 _BATCH = 64
-"""Photos per forward pass: enough to fill a graphics processor, little enough for its memory."""
+"""Photos per forward pass: enough to fill a GPU, and few enough for its memory."""
 
 
 class TorchEmbedder:
-    """An `Embedder` on one torch device; parallel callers take turns."""
+    """An `Embedder` on one torch device. Parallel calls run one after another."""
 
     def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
         """Load the weights onto `device`: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
@@ -38,21 +38,21 @@ class TorchEmbedder:
         self.precision = "f32"
         self._device = training_device() if device == "auto" else torch.device(device)
         self._net = _load(bundle).eval().to(self._device)
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def embed(self, photos: Photos) -> Embeddings:
         """See `Embedder.embed`."""
         return embed_in_chunks(photos, self.bundle, chunk=_BATCH, infer=self._infer)
 
     def _infer(self, photos: Photos) -> tuple[NDArray[np.float32], ...]:
-        with self._turn, torch.inference_mode():
+        with self._lock, torch.inference_mode():
             outputs = self._net(torch.tensor(photos, device=self._device))
             return tuple(output.cpu().numpy() for output in outputs)
 
 
 def _load(bundle: Bundle) -> LookalikeNet:
     if not bundle.has_float:
-        raise BundleError(bundle.path, "has an int8 graph only, and no torch weights", "Use the runtime 'openvino'")
+        raise BundleError(bundle.path, "only has an int8 graph and no torch weights", "Use the runtime 'openvino'")
     preprocessing = bundle.preprocessing
     try:
         state = load_file(bundle.weights_path)
@@ -71,6 +71,6 @@ def _load(bundle: Bundle) -> LookalikeNet:
         net.load_state_dict(state)
     except (RuntimeError, KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
         raise BundleError(
-            bundle.weights_path, f"does not fit the network ({shorten(str(error), 300)})", "Export it again"
+            bundle.weights_path, f"does not fit the network ({shorten(str(error), 300)})", "Export the model again"
         ) from error
     return net

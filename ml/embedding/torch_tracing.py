@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 def trace_to_openvino(
     module: nn.Module, *, size: int, graph: Path, threads: int, precision: Precision, half_weights: bool
 ) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], ...]]:
-    """Return what gives the outputs of `module`, in evaluation mode, for photos, uint8 (B, size, size, 3).
+    """Return a function that computes the outputs of `module`, in evaluation mode, with OpenVINO.
 
-    Later changes to the module are not seen there.
+    The function takes photos, uint8 (B, size, size, 3). Later changes to the module do not affect it.
 
     Args:
-        graph: an `.xml` file to write; the weights go beside it, in float16 if `half_weights`.
+        graph: the `.xml` file to write; its weights go next to it, in float16 if `half_weights`.
     """
     openvino = load_openvino()
     example = torch.zeros((1, size, size, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
-        # OpenVINO 2026.4 traces with torch.jit, which torch 2.15 calls deprecated.
+        # OpenVINO 2026.4 traces with torch.jit, which torch 2.15 deprecates.
         warnings.filterwarnings("ignore", "`torch.jit.trace", FutureWarning)
         converted = openvino.convert_model(module, example_input=example, input=[-1, size, size, 3])
     openvino.save_model(converted, graph, compress_to_fp16=half_weights)

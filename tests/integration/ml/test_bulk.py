@@ -1,4 +1,4 @@
-"""Bytes become embeddings: each key once, broken photos beside good ones, never far ahead of the reader."""
+"""Bulk embedding: one result per key, errors for broken photos, and bounded reading ahead."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def our_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(("read", "decode", "embed"))]
 
 
-def test_every_key_comes_out_once_with_broken_photos_among_them(embedder: Embedder, jpeg: MakeJpeg) -> None:
+def test_yields_every_key_once_with_errors_for_broken_photos(embedder: Embedder, jpeg: MakeJpeg) -> None:
     broken = {3: b"", 11: b"<html>not a photo</html>", 12: jpeg(12)[:200], 40: b"\xff\xd8\xff" + bytes(500)}
     contents = [(i, broken.get(i, jpeg(i))) for i in range(45)]
     results = list(embed_all(contents, embedder, batch_size=8))
@@ -39,7 +39,7 @@ def test_every_key_comes_out_once_with_broken_photos_among_them(embedder: Embedd
     assert {key for key, result in results if isinstance(result, PhotoError)} == set(broken)
 
 
-def test_a_result_is_what_the_embedder_makes_of_that_photo(embedder: Embedder, jpeg: MakeJpeg) -> None:
+def test_results_equal_embedding_each_photo_alone(embedder: Embedder, jpeg: MakeJpeg) -> None:
     preprocessing = embedder.bundle.preprocessing
     for seed, result in embed_all([(seed, jpeg(seed)) for seed in range(10)], embedder, batch_size=4):
         assert isinstance(result, EmbeddedPhoto)
@@ -48,7 +48,7 @@ def test_a_result_is_what_the_embedder_makes_of_that_photo(embedder: Embedder, j
         np.testing.assert_allclose(result.probabilities, expected.probabilities[0], atol=1e-5)
 
 
-def test_size_and_perceptual_hash_are_of_the_decoded_photo(embedder: Embedder, jpeg: MakeJpeg) -> None:
+def test_results_have_the_size_and_hash_of_the_decoded_photo(embedder: Embedder, jpeg: MakeJpeg) -> None:
     photos = [("a", jpeg(1, width=160, height=100)), ("again", jpeg(1, width=160, height=100)), ("b", jpeg(2))]
     results = dict(embed_all(photos, embedder))
     a, again, b = results["a"], results["again"], results["b"]
@@ -59,18 +59,18 @@ def test_size_and_perceptual_hash_are_of_the_decoded_photo(embedder: Embedder, j
     assert a.perceptual_hash == again.perceptual_hash != b.perceptual_hash
 
 
-def test_nothing_in_gives_nothing_out(embedder: Embedder) -> None:
+def test_no_photos_give_no_results(embedder: Embedder) -> None:
     assert list(embed_all([], embedder)) == []
 
 
-def test_a_batch_of_broken_photos_only_does_not_stop_the_rest(embedder: Embedder, jpeg: MakeJpeg) -> None:
+def test_continues_after_a_batch_of_only_broken_photos(embedder: Embedder, jpeg: MakeJpeg) -> None:
     contents = [(i, b"broken") for i in range(4)] + [(4, jpeg())]
     results = dict(embed_all(contents, embedder, batch_size=4))
     assert isinstance(results[4], EmbeddedPhoto)
     assert len(results) == 5
 
 
-def test_an_endless_source_is_read_at_most_nine_batches_ahead(embedder: Embedder, jpeg: MakeJpeg) -> None:
+def test_reads_an_endless_source_at_most_nine_batches_ahead(embedder: Embedder, jpeg: MakeJpeg) -> None:
     pulled = 0
     photo = jpeg()
 
@@ -86,7 +86,7 @@ def test_an_endless_source_is_read_at_most_nine_batches_ahead(embedder: Embedder
     results.close()
 
 
-def test_the_network_goes_on_while_the_caller_is_busy_with_a_result(tiny_bundle: Bundle, jpeg: MakeJpeg) -> None:
+def test_the_network_continues_while_the_caller_processes_a_result(tiny_bundle: Bundle, jpeg: MakeJpeg) -> None:
     fourth_batch = threading.Event()
 
     class Counting:
@@ -106,7 +106,7 @@ def test_the_network_goes_on_while_the_caller_is_busy_with_a_result(tiny_bundle:
     results.close()
 
 
-def test_nothing_is_read_before_the_first_result_is_asked_for(embedder: Embedder) -> None:
+def test_reads_nothing_before_the_first_result_is_requested(embedder: Embedder) -> None:
     def source() -> Iterator[tuple[int, bytes]]:
         pytest.fail("the source was read")
         yield 0, b""
@@ -122,7 +122,7 @@ def test_closing_early_stops_the_threads(embedder: Embedder, jpeg: MakeJpeg) -> 
     assert our_threads() == []
 
 
-def test_an_exception_of_the_source_reaches_the_caller_and_stops_the_threads(
+def test_an_exception_from_the_source_reaches_the_caller_and_stops_the_threads(
     embedder: Embedder, jpeg: MakeJpeg
 ) -> None:
     def source() -> Iterator[tuple[int, bytes]]:
@@ -135,7 +135,7 @@ def test_an_exception_of_the_source_reaches_the_caller_and_stops_the_threads(
     assert our_threads() == []
 
 
-def test_an_exception_of_the_network_reaches_the_caller_and_stops_the_threads(
+def test_an_exception_from_the_network_reaches_the_caller_and_stops_the_threads(
     tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     class OutOfMemory:

@@ -1,4 +1,4 @@
-"""The embedder gives what torch gives, from any number of threads, and refuses a bundle that is not what it says."""
+"""The OpenVINO embedder matches torch, is thread-safe, and rejects a bundle that differs from its manifest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.train, pytest.mark.usefixtures("small_trunks")]
 
 @pytest.fixture(scope="module")
 def photos() -> NDArray[np.uint8]:
-    """More photos than fit into one inference, of noise over a ramp so that they differ."""
+    """More distinct photos than fit into one inference: canonical photos with noise."""
     noise = np.random.default_rng(7).integers(0, 64, (OPENVINO_BATCH + 5, 64, 64, 3), dtype=np.uint8)
     return noise + canonical_photos(64)[np.arange(len(noise)) % 3] // 2
 
@@ -54,23 +54,23 @@ def test_openvino_in_f32_equals_eager_torch(
 
 def test_bf16_agrees_with_f32(resnet_bundle: Bundle, embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
     if "BF16" not in processor_capabilities():
-        pytest.skip("this processor does not compute in bf16")
+        pytest.skip("this CPU does not support bf16")
     in_bf16 = OpenVINOEmbedder(resnet_bundle, threads=2, precision="bf16")
     assert in_bf16.precision == "bf16"
     cosines = (in_bf16.embed(photos).vectors * embedder.embed(photos).vectors).sum(axis=1)
     assert cosines.min() > 0.999
 
 
-def test_the_precision_asked_for_is_the_one_used(embedder: OpenVINOEmbedder) -> None:
+def test_computes_in_the_requested_precision(embedder: OpenVINOEmbedder) -> None:
     assert embedder.precision == "f32"
 
 
-def test_auto_takes_bf16_exactly_where_the_processor_has_it(resnet_bundle: Bundle) -> None:
+def test_auto_chooses_bf16_if_and_only_if_the_cpu_has_it(resnet_bundle: Bundle) -> None:
     expected = "bf16" if "BF16" in processor_capabilities() else "f32"
     assert OpenVINOEmbedder(resnet_bundle, threads=2, precision="auto").precision == expected
 
 
-def test_embeddings_are_float32_of_unit_length_and_sum_to_one(
+def test_vectors_have_unit_length_and_probabilities_sum_to_one(
     embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]
 ) -> None:
     embeddings = embedder.embed(photos)
@@ -80,13 +80,13 @@ def test_embeddings_are_float32_of_unit_length_and_sum_to_one(
     np.testing.assert_allclose(embeddings.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_no_photos_give_no_embeddings_of_the_right_width(embedder: OpenVINOEmbedder) -> None:
+def test_no_photos_give_empty_arrays_of_the_right_width(embedder: OpenVINOEmbedder) -> None:
     embeddings = embedder.embed(np.empty((0, 64, 64, 3), np.uint8))
     assert embeddings.vectors.shape == (0, 32)
     assert embeddings.probabilities.shape == (0, 3)
 
 
-def test_a_photo_embeds_alike_alone_and_in_a_batch(embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
+def test_a_photo_embeds_equally_alone_and_in_a_batch(embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
     together = embedder.embed(photos).vectors
     alone = np.concatenate([embedder.embed(photos[i : i + 1]).vectors for i in range(len(photos))])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -112,7 +112,7 @@ def test_parallel_callers_with_more_than_a_batch_get_their_own_results(
     np.testing.assert_allclose(parallel, serial, atol=1e-5)
 
 
-def test_results_stay_as_they_were_after_the_next_call(embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
+def test_later_calls_do_not_change_earlier_results(embedder: OpenVINOEmbedder, photos: NDArray[np.uint8]) -> None:
     first = embedder.embed(photos[:1])
     before = first.vectors.copy(), first.probabilities.copy()
     for start in range(1, 5):
@@ -122,22 +122,22 @@ def test_results_stay_as_they_were_after_the_next_call(embedder: OpenVINOEmbedde
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32, 3), (64, 64, 3), (1, 3, 64, 64)])
-def test_photos_of_another_shape_are_refused(embedder: OpenVINOEmbedder, shape: tuple[int, ...]) -> None:
+def test_rejects_photos_of_another_shape(embedder: OpenVINOEmbedder, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"uint8 of shape \(n, 64, 64, 3\)"):
         embedder.embed(np.zeros(shape, np.uint8))
 
 
-def test_photos_of_another_type_are_refused(embedder: OpenVINOEmbedder) -> None:
+def test_rejects_photos_of_another_type(embedder: OpenVINOEmbedder) -> None:
     with pytest.raises(ValueError, match="not float32"):
         embedder.embed(np.zeros((1, 64, 64, 3), np.float32))
 
 
-def test_a_sound_bundle_opens_in_both_runtimes(resnet_bundle: Bundle) -> None:
+def test_opens_a_bundle_in_both_runtimes(resnet_bundle: Bundle) -> None:
     assert open_embedder(resnet_bundle, threads=2).bundle is resnet_bundle
     assert open_embedder(resnet_bundle, runtime="torch", device="cpu").precision == "f32"
 
 
-def test_a_bundle_whose_canonical_vectors_differ_is_refused(copied_bundle: Path) -> None:
+def test_rejects_a_bundle_whose_canonical_vectors_differ(copied_bundle: Path) -> None:
     manifest = json.loads((copied_bundle / "model.json").read_text())
     manifest["canonical"]["components"][1][0] += 0.05
     (copied_bundle / "model.json").write_text(json.dumps(manifest))
@@ -145,7 +145,7 @@ def test_a_bundle_whose_canonical_vectors_differ_is_refused(copied_bundle: Path)
         open_embedder(Bundle.load(copied_bundle), threads=2)
 
 
-def test_a_manifest_that_states_another_vector_size_is_refused(copied_bundle: Path) -> None:
+def test_rejects_a_manifest_with_another_vector_size(copied_bundle: Path) -> None:
     manifest = json.loads((copied_bundle / "model.json").read_text())
     manifest["vector_size"] = 64
     (copied_bundle / "model.json").write_text(json.dumps(manifest))
@@ -153,7 +153,7 @@ def test_a_manifest_that_states_another_vector_size_is_refused(copied_bundle: Pa
         open_embedder(Bundle.load(copied_bundle), threads=2)
 
 
-def test_a_graph_damaged_after_loading_is_refused(copied_bundle: Path) -> None:
+def test_rejects_a_graph_damaged_after_loading(copied_bundle: Path) -> None:
     bundle = Bundle.load(copied_bundle)
     bundle.graph_path.write_text("<net/>")
     with pytest.raises(BundleError, match=r"model\.xml: OpenVINO cannot read it [^\n]*$"):

@@ -115,7 +115,7 @@ def test_the_manifest_records_the_quality_of_each_precision(int8_bundle: Bundle)
 
 
 def test_requesting_int8_without_its_graph_names_the_export_command(resnet_bundle: Bundle) -> None:
-    with pytest.raises(BundleError, match=r"has no int8 graph \(model-int8\.xml\)\. .*lookalike export OUT --int8"):
+    with pytest.raises(BundleError, match=r"has no int8 graph \(model-int8\.xml\)\. .*`lookalike export OUT --int8`"):
         open_embedder(resnet_bundle, threads=2, precision="int8")
 
 

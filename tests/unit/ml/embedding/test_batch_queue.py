@@ -1,4 +1,4 @@
-"""When a batch is due, on a clock that only the test moves: a call that had to wait would wait for ever."""
+"""When a batch is due, by a clock that only the test advances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ml.embedding.batch_queue import BatchLimits, BatchQueue, EmbedderBusy
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -27,56 +27,56 @@ def photos(count: int) -> np.ndarray:
     return np.zeros((count, 4, 4, 3), np.uint8)
 
 
-def taken(queue: BatchQueue) -> list[int]:
+def take_sizes(queue: BatchQueue) -> list[int]:
     return [len(call.photos) for call in queue.take()]
 
 
-def test_calls_that_find_nothing_under_way_are_due_at_once(clock: Clock) -> None:
+def test_calls_are_due_at_once_if_no_batch_is_being_computed(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(window_s=3600), clock=clock)
     queue.put(photos(1))
     queue.put(photos(2))
-    assert taken(queue) == [1, 2]
+    assert take_sizes(queue) == [1, 2]
 
 
-def test_a_call_that_comes_when_the_batch_is_done_is_due_at_once(clock: Clock) -> None:
+def test_a_call_after_the_batch_is_due_at_once(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(window_s=3600), clock=clock)
     queue.put(photos(1))
     queue.take()
     queue.finish()
     queue.put(photos(2))
-    assert taken(queue) == [2]
+    assert take_sizes(queue) == [2]
 
 
-def test_the_window_counts_from_a_calls_arrival_so_waiting_behind_a_batch_uses_it_up(clock: Clock) -> None:
+def test_the_window_starts_at_the_arrival_so_a_long_batch_uses_it_up(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(window_s=3600), clock=clock)
     queue.put(photos(1))
     queue.take()
     queue.put(photos(2))
     clock.now = 3600
     queue.finish()
-    assert taken(queue) == [2]
+    assert take_sizes(queue) == [2]
 
 
-def test_a_queue_that_is_full_is_due_though_a_batch_could_hold_more(clock: Clock) -> None:
+def test_a_full_queue_is_due_even_if_the_batch_could_hold_more(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(max_batch=16, max_waiting=2, window_s=3600), clock=clock)
     queue.put(photos(1))
     queue.take()
     queue.put(photos(2))
     queue.finish()
-    assert taken(queue) == [2]
+    assert take_sizes(queue) == [2]
 
 
-def test_a_closed_queue_gives_what_waits_at_once_and_then_nothing(clock: Clock) -> None:
+def test_a_closed_queue_returns_its_calls_at_once_and_then_nothing(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(window_s=3600), clock=clock)
     queue.put(photos(1))
     queue.take()
     queue.put(photos(2))
     queue.finish()
     queue.close()
-    assert [taken(queue), taken(queue)] == [[2], []]
+    assert [take_sizes(queue), take_sizes(queue)] == [[2], []]
 
 
-def test_a_refused_caller_is_told_how_long_the_rest_takes_at_the_rate_measured(clock: Clock) -> None:
+def test_a_rejected_call_gets_a_retry_delay_from_the_measured_rate(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(max_waiting=3), clock=clock)
     queue.put(photos(2))
     queue.take()
@@ -85,12 +85,12 @@ def test_a_refused_caller_is_told_how_long_the_rest_takes_at_the_rate_measured(c
     queue.put(photos(1))
     queue.take()
     queue.put(photos(3))
-    with pytest.raises(EmbedderBusy) as refused:
+    with pytest.raises(EmbedderBusy) as rejected:
         queue.put(photos(1))
-    assert refused.value.retry_after_s == pytest.approx(4 * (1 + 3))
+    assert rejected.value.retry_after_s == pytest.approx(4 * (1 + 3))
 
 
-def test_the_rate_follows_the_newest_batches(clock: Clock) -> None:
+def test_the_measured_rate_follows_the_newest_batches(clock: Clock) -> None:
     queue = BatchQueue(BatchLimits(max_waiting=1), clock=clock)
     for seconds in (8, *[1] * 40):
         queue.put(photos(1))
@@ -98,14 +98,14 @@ def test_the_rate_follows_the_newest_batches(clock: Clock) -> None:
         clock.now += seconds
         queue.finish()
     queue.put(photos(1))
-    with pytest.raises(EmbedderBusy) as refused:
+    with pytest.raises(EmbedderBusy) as rejected:
         queue.put(photos(1))
-    assert refused.value.retry_after_s == pytest.approx(1, rel=0.01)
+    assert rejected.value.retry_after_s == pytest.approx(1, rel=0.01)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_batch": 0}, {"max_waiting": 0}, {"window_s": -1.0}, {"window_s": float("inf")}], ids=str
+    "limits", [{"max_batch": 0}, {"max_waiting": 0}, {"window_s": -1.0}, {"window_s": float("inf")}], ids=str
 )
-def test_limits_under_which_nothing_could_be_computed_are_refused(wrong: dict[str, float]) -> None:
+def test_rejects_limits_under_which_no_batch_could_run(limits: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        BatchLimits(**wrong)  # type: ignore[arg-type]
+        BatchLimits(**limits)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Whatever runs the network, photos are cut into chunks, and only unit vectors come out."""
+"""Every embedder splits photos into chunks and returns unit vectors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BUNDLE = Bundle(
 
 
 class Colours:
-    """An embedder whose vector is the photo's mean colour, times `scale`."""
+    """An embedder whose vector is the photo's mean colour times `scale`."""
 
     bundle = BUNDLE
     precision = "f32"
@@ -57,7 +57,7 @@ def photos(count: int) -> Photos:
     return np.random.default_rng(0).integers(1, 256, (count, 16, 16, 3), dtype=np.uint8)
 
 
-def test_photos_are_cut_into_chunks_and_joined_in_order() -> None:
+def test_chunks_are_joined_in_order() -> None:
     colours = Colours()
     vectors = colours.embed(photos(10)).vectors
     assert colours.chunks == [4, 4, 2]
@@ -65,12 +65,12 @@ def test_photos_are_cut_into_chunks_and_joined_in_order() -> None:
     np.testing.assert_allclose(vectors, means / np.linalg.norm(means, axis=1, keepdims=True), atol=1e-6)
 
 
-def test_vectors_of_any_length_become_unit_length() -> None:
+def test_normalises_vectors_of_any_length() -> None:
     vectors = Colours(scale=0.001).embed(photos(3)).vectors
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_a_probability_that_is_no_number_is_refused() -> None:
+def test_rejects_a_probability_that_is_not_finite() -> None:
     def infer(photos: Photos) -> tuple[NDArray[np.float32], ...]:
         return np.ones((len(photos), 3), np.float32), np.full((len(photos), 2), np.nan, np.float32)
 
@@ -79,22 +79,22 @@ def test_a_probability_that_is_no_number_is_refused() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.0, float("nan"), float("inf")])
-def test_a_vector_without_a_direction_is_refused(scale: float) -> None:
-    with pytest.raises(ArithmeticError, match="not finite or has no direction"):
+def test_rejects_a_vector_that_is_zero_or_not_finite(scale: float) -> None:
+    with pytest.raises(ArithmeticError, match="zero or not finite"):
         Colours(scale).embed(photos(1))
 
 
-def test_a_network_that_gives_no_numbers_is_an_unusable_bundle() -> None:
+def test_the_canonical_check_rejects_a_network_without_finite_outputs() -> None:
     with pytest.raises(BundleError, match="cannot embed its canonical photos"):
         check_canonical(Colours(float("nan")))
 
 
-def test_other_vectors_than_the_pinned_ones_are_an_unusable_bundle() -> None:
+def test_the_canonical_check_rejects_other_vectors() -> None:
     with pytest.raises(BundleError, match=r"differ by 0\.\d+ \(allowed in f32: 0\.001\)"):
         check_canonical(Colours())
 
 
-def test_canonical_photos_are_the_same_bytes_on_every_platform() -> None:
+def test_canonical_photos_have_fixed_bytes() -> None:
     drawn = canonical_photos(16)
     assert drawn.shape == (3, 16, 16, 3)
     assert drawn[0, 0, :3].tolist() == [[0, 0, 0], [17, 0, 8], [34, 0, 17]]

@@ -1,4 +1,4 @@
-"""The pool opens a network once per version, and closes the batching side of what it drops."""
+"""The pool opens each model once, and closes the batching embedder of a model that it evicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHOTO = np.ones((1, 16, 16, 3), np.uint8)
 
 
 class Loader:
-    """Opens embedders, and knows which."""
+    """Opens embedders and records their versions."""
 
     def __init__(self) -> None:
         self.loaded: list[str] = []
@@ -39,25 +39,25 @@ def load() -> Loader:
 
 @pytest.fixture
 def pool(load: Loader) -> Iterator[EmbedderPool]:
-    pool = EmbedderPool(load, BatchingEmbedder, keep=2)
+    pool = EmbedderPool(load, BatchingEmbedder, capacity=2)
     yield pool
     pool.close()
 
 
-def test_both_sides_of_a_version_run_one_network(pool: EmbedderPool, load: Loader) -> None:
+def test_both_embedders_of_a_version_share_one_network(pool: EmbedderPool, load: Loader) -> None:
     plain = pool.plain("a")
     pool.batching("a").embed(PHOTO)
     assert isinstance(plain, MeanColours)
     assert (plain.batches, load.loaded) == ([1], ["a"])
 
 
-def test_a_version_asked_for_from_many_threads_is_opened_once(pool: EmbedderPool, load: Loader) -> None:
+def test_many_threads_open_a_version_once(pool: EmbedderPool, load: Loader) -> None:
     with ThreadPoolExecutor(8) as threads:
         assert len({id(one) for one in threads.map(pool.batching, ["a"] * 32)}) == 1
     assert load.loaded == ["a"]
 
 
-def test_the_version_not_asked_for_the_longest_is_dropped_and_closed(pool: EmbedderPool, load: Loader) -> None:
+def test_evicts_and_closes_the_least_recently_used_version(pool: EmbedderPool, load: Loader) -> None:
     first, second = pool.batching("a"), pool.batching("b")
     pool.plain("a")
     pool.plain("c")
@@ -68,7 +68,7 @@ def test_the_version_not_asked_for_the_longest_is_dropped_and_closed(pool: Embed
     assert load.loaded == ["a", "b", "c"]
 
 
-def test_a_version_that_cannot_be_opened_drops_no_other(pool: EmbedderPool, load: Loader) -> None:
+def test_a_version_that_fails_to_open_evicts_no_other(pool: EmbedderPool, load: Loader) -> None:
     for version in ("a", "b"):
         pool.plain(version)
     with pytest.raises(LookupError):
@@ -78,9 +78,7 @@ def test_a_version_that_cannot_be_opened_drops_no_other(pool: EmbedderPool, load
     assert load.loaded == ["a", "b"]
 
 
-def test_closing_the_pool_closes_all_and_what_is_asked_for_later_is_opened_anew(
-    pool: EmbedderPool, load: Loader
-) -> None:
+def test_closing_the_pool_closes_all_models_and_later_use_reopens_them(pool: EmbedderPool, load: Loader) -> None:
     batching = pool.batching("a")
     pool.close()
     with pytest.raises(EmbedderClosed):

@@ -75,7 +75,7 @@ def test_an_int8_only_bundle_embeds_in_int8(int8_only: Bundle, both: Bundle, pre
 
 @pytest.mark.parametrize("precision", ["bf16", "f32"])
 def test_an_int8_only_bundle_rejects_a_float_precision(int8_only: Bundle, precision: Precision) -> None:
-    with pytest.raises(BundleError, match=r"has an int8 graph only\. Use the precision 'int8', or 'auto'"):
+    with pytest.raises(BundleError, match=r"only has an int8 graph\. Use the precision 'int8' or 'auto'"):
         open_embedder(int8_only, threads=1, precision=precision)
 
 
