@@ -177,7 +177,7 @@ def test_a_concurrent_call_waits_until_others_fill_its_batch() -> None:
 def test_a_full_queue_rejects_at_once_and_answers_accepted_calls() -> None:
     with busy(BatchLimits(max_waiting=3)) as server:
         accepted = [server.submit(photos(2, seed=1)), server.submit(photos(1, seed=2))]
-        with pytest.raises(EmbedderBusy, match=r"3 photos wait\. Try again in 1\.0 s"):
+        with pytest.raises(EmbedderBusy, match=r"3 photos are waiting\. Try again in 1\.0 s"):
             server.batching.embed(photos(1))
         server.inner.gate.set()
         assert [len(call.result(TIMEOUT_S).vectors) for call in accepted] == [2, 1]
