@@ -64,7 +64,7 @@ def ingest_part(resources: Resources) -> AppPart:
         ],
         dependencies={
             "job_runner": runner,
-            "listing_changes": ListingChanges(resources, embed=worker.wake),
+            "listing_changes": ListingChanges(resources, on_written=worker.wake),
             "change_workers": WorkerThreads(_CHANGES_AT_ONCE),
         },
         lifespans=[working],

@@ -15,7 +15,7 @@ from db.models import PhotoState
 from db.rows import listings, photos
 from services.errors import Conflict, ResourceNotFound
 from services.indexing.consistency import drift
-from services.ingest.pipeline.changes import GivenListing, ListingChanges
+from services.ingest.pipeline.changes import ListingChanges, ListingInput
 from tests.databases import new_database
 from tests.faults.shop import commanding, wait_until_embedded
 from tests.worlds import resources_in
@@ -73,13 +73,13 @@ def embedding(resources: Resources, folder: Path) -> AbstractContextManager[Fork
 )
 def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
     """Title and photo come together in each change, and so must they be found together in the end."""
-    changes = ListingChanges(resources, embed=lambda: None)
+    changes = ListingChanges(resources, on_written=lambda: None)
     photo_of = {f"{writer}-{n}": jpeg(seed=100 * writer + n) for writer in range(WRITERS) for n in range(CHANGES)}
 
     def write(writer: int) -> None:
         for n in range(CHANGES):
             name = f"{writer}-{n}"
-            changes.put(f"listing-{n % LISTINGS}", GivenListing(name, "Home"), [Bytes("photo.jpg", photo_of[name])])
+            changes.put(f"listing-{n % LISTINGS}", ListingInput(name, "Home"), [Bytes("photo.jpg", photo_of[name])])
 
     with ExitStack() as stack:
         for _ in range(2):
@@ -109,7 +109,7 @@ def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
     resources: Resources, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     """Adding succeeds as often as deleting, and once more where the listing is there in the end."""
-    changes, outcomes = ListingChanges(resources, embed=lambda: None), Counter[str]()
+    changes, outcomes = ListingChanges(resources, on_written=lambda: None), Counter[str]()
 
     def write(writer: int) -> None:
         for _ in range(CHANGES):
@@ -118,7 +118,7 @@ def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
                     changes.delete("lamp")
                     outcomes["deleted"] += 1
                 else:
-                    changes.create("lamp", GivenListing("Lamp", "Home"), [Bytes("a.jpg", jpeg(seed=writer))])
+                    changes.create("lamp", ListingInput("Lamp", "Home"), [Bytes("a.jpg", jpeg(seed=writer))])
                     outcomes["added"] += 1
             except (Conflict, ResourceNotFound):
                 outcomes["refused"] += 1

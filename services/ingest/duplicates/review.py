@@ -1,4 +1,4 @@
-"""What somebody who reviews duplicates sees, a page at a time, and decides."""
+"""Reviewing duplicates: pages of groups, and decisions about pairs."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 def page_of_groups(
     database: Database, state: GroupState, *, limit: int, cursor: str | None
 ) -> tuple[list[Group], str | None]:
-    """Return up to `limit` groups of a state, the largest first, and where the next page begins if there is one.
+    """Return up to `limit` groups of a state, largest first, and the cursor of the next page if there is one.
 
     Raises:
-        BadQuery: the cursor is none of ours.
+        BadQuery: the cursor is invalid.
     """
     after = None if cursor is None else _from_cursor(cursor)
     with database.read() as session:
-        found = group_listings(duplicates.links(session), state)
-    rest = [group for group in found if after is None or group.order > after]
+        all_groups = group_listings(duplicates.links(session), state)
+    rest = [group for group in all_groups if after is None or group.order > after]
     page = rest[:limit]
     return page, _to_cursor(page[-1]) if len(rest) > limit else None
 
 
 def review(database: Database, listing_ids: tuple[str, str], decision: Decision, *, key_id: str | None) -> None:
-    """Keep what was decided of two listings.
+    """Record a decision about two listings.
 
     Raises:
-        NotFound: there is no such listing.
-        BadInput: they are one.
+        ResourceNotFound: one of the listings does not exist.
+        BadInput: both ids are the same.
     """
     if listing_ids[0] == listing_ids[1]:
-        raise BadInput("A listing is no duplicate of itself: listing_id and other_listing_id must differ.")
+        raise BadInput("listing_id and other_listing_id must differ.")
     with database.write() as session:
         known = {row.id for row in listings.listings_by_id(session, listing_ids)}
         for listing_id in listing_ids:
@@ -59,4 +59,4 @@ def _from_cursor(cursor: str) -> tuple[int, str]:
         size, _, first = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
         return -int(size), first
     except (binascii.Error, UnicodeError, ValueError) as error:
-        raise BadQuery("cursor", "is not one that an answer gave") from error
+        raise BadQuery("cursor", "is not valid. Copy it unchanged from the previous page.") from error

@@ -1,4 +1,4 @@
-"""Looks for copies on a thread of its own, when nobody else wants the processor."""
+"""Finds copies of photos on a low-priority background thread."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOKS_EVERY_S = 1.0
-_AFTER_AN_ERROR_S = 30.0
+_PHOTO_POLL_S = 1.0
+"""Poll interval for new photos."""
+
+_RETRY_S = 30.0
+"""Pause after an unexpected error."""
 
 
 class DuplicateWorker:
-    """Keeps the pairs of copies in line with the photos while it runs; of several processes one does at a time."""
+    """Keeps the stored pairs of copies up to date with the photos; one process at a time does the work."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -29,11 +32,11 @@ class DuplicateWorker:
         self._thread = threading.Thread(target=self._run, name="duplicates", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the background thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the photo at hand and end the thread; the rest is done after the next start."""
+        """Finish the current photo and end the thread; the next start does the rest."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
@@ -41,19 +44,17 @@ class DuplicateWorker:
     def _run(self) -> None:
         lower_priority()
         finder: DuplicateFinder | None = None
-        rest = 0.0
-        while not self._stopping.wait(rest):
-            rest = _LOOKS_EVERY_S
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            pause = _PHOTO_POLL_S
             try:
                 finder = finder or self._finder()
                 finder.find_if_free()
             except LookalikeError as error:  # no model yet
-                log.debug("duplicates cannot be looked for: %s", error)
+                log.debug("cannot look for duplicates: %s", error)
             except Exception as error:  # nothing may end this thread
-                log.warning(
-                    "duplicates could not be looked for; trying again", exc_info=not is_database_unavailable(error)
-                )
-                rest = _AFTER_AN_ERROR_S
+                log.warning("looking for duplicates failed; trying again", exc_info=not is_database_unavailable(error))
+                pause = _RETRY_S
 
     def _finder(self) -> DuplicateFinder:
         resources = self._resources

@@ -1,4 +1,4 @@
-"""Runs queued jobs one after the other on a thread of its own, beside the ingest app."""
+"""Queues jobs, and runs them one after the other on a background thread of the ingest app."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from db.processes import is_gone
 from db.rows import jobs
 from services.errors import Conflict, LookalikeError, ResourceNotFound
 from services.indexing.generations import clean_up
+from services.ingest.jobs.index_jobs import run_promote_job, run_reindex_job, run_repair_job
 from services.ingest.jobs.tidy import queue_tidy_if_due, run_tidy_job
 from services.ingest.pipeline.ingest_job import ingest_files
 from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
-from services.ingest.pipeline.outcome import JobInterrupted, may_pass, record_outcome
-from services.ingest.pipeline.reindex import run_promote_job, run_reindex_job, run_repair_job
-from services.ingest.pipeline.uploads import discard_upload, find_upload, named_as_uploaded, sweep_uploads
+from services.ingest.pipeline.outcome import JobInterrupted, is_temporary, record_outcome
+from services.ingest.pipeline.uploads import discard_upload, find_upload, hide_upload_paths, sweep_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,68 +33,70 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOKS_EVERY_S = 1.0
-"""How long a job waits that another process queued; of those of this one it is told."""
+_QUEUE_POLL_S = 1.0
+"""Poll interval for jobs that other processes queued, and for the queue lock; jobs of this process wake the runner."""
 
-_AFTER_AN_ERROR_S = 5.0
-"""How long the queue rests after an error that no job explains, such as a full disk or a database that is away."""
+_RETRY_S = 5.0
+"""Pause after an error outside a job, such as a full disk or a database that is away."""
 
 
 class JobRunner:
-    """Takes the oldest queued job, runs it, and waits for the next.
+    """Runs the oldest queued job, then the next.
 
-    Of several processes one runs the queue, and another when that one ends. What it left unfinished is run again: a
-    run does nothing twice. Jobs that the command line runs by itself are not touched.
+    One process at a time runs the queue; when it ends, another takes over and runs its unfinished job again, which
+    repeats no finished work. Jobs that a command runs itself are never taken from the queue.
     """
 
     def __init__(self, resources: Resources, worker: EmbeddingWorker) -> None:
-        """`worker` embeds what the jobs bring, unless others do."""
+        """`worker` embeds the photos of ingest jobs."""
         self._resources, self._worker = resources, worker
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the background thread."""
         self._thread.start()
 
-    def _put_in_order(self) -> None:
-        """Queue again what a process that is gone was running, and clean up after it."""
+    def _recover(self) -> None:
+        """Queue the unfinished jobs of dead processes again, and clean up after them."""
         with self._resources.database.write() as session:
             for job in jobs.running_jobs(session):
                 process = job.inputs.get("process")
                 if process is None:
                     jobs.requeue_job(session, job.id)
                 elif is_gone(process):
-                    jobs.finish_job(session, job.id, "the process that ran it was stopped; run the command again")
-            wanted = {str(job.inputs.get("upload")) for job in jobs.unfinished_jobs(session)}
+                    jobs.finish_job(
+                        session, job.id, "The process that ran this job was stopped. Run the command again."
+                    )
+            needed = {str(job.inputs.get("upload")) for job in jobs.unfinished_jobs(session)}
         try:
             clean_up(self._resources.database, self._resources.stores)
         except OSError as error:
-            log.warning("what a killed build left cannot be cleaned up now: %s", error)
+            log.warning("the unfinished indexes of a killed build cannot be removed now: %s", error)
         self._resources.photo_files.sweep_temporary()
-        sweep_uploads(self._resources.uploads, wanted=wanted)
+        sweep_uploads(self._resources.uploads, keep=needed)
 
     def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None = None) -> str:
         """Queue the ingest of an upload and return the job's id.
 
-        With a key that a job was queued with before, that job is it, and the upload is dropped.
+        If a job with this key and the same files exists, return its id and delete the upload.
 
         Raises:
-            Conflict: the job of this key had other files.
+            Conflict: the job with this key has other files.
         """
         inputs = {"upload": upload.name, "fingerprint": upload.fingerprint}
         earlier = self._job_of_key(idempotency_key)
         if earlier is None:
             try:
                 return self._queue("ingest", inputs, idempotency_key)
-            except IntegrityError:  # another request with this key was a moment faster
+            except IntegrityError:  # another request with this key came first
                 earlier = self._job_of_key(idempotency_key)
                 if earlier is None:
                     raise
         discard_upload(self._resources.uploads, upload.name)
         if earlier.inputs.get("fingerprint") != upload.fingerprint:
-            raise Conflict(f"The Idempotency-Key {idempotency_key!r} was used for other files. Take a new one.")
+            raise Conflict(f"The Idempotency-Key {idempotency_key!r} was used for other files. Use a new key.")
         return earlier.id
 
     def queue_promote(self, generation_id: int) -> str:
@@ -106,18 +108,18 @@ class JobRunner:
         return self._queue("repair", {})
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel a queued job, or ask for a running one to be cancelled; return the job.
+        """Cancel a queued job, or request that a running job stops; return the job.
 
         Raises:
-            NotFound: there is no such job.
-            Conflict: it has ended.
+            ResourceNotFound: there is no such job.
+            Conflict: the job has ended.
         """
         with self._resources.database.write() as session:
             job = jobs.request_cancel(session, job_id)
         if job is None:
             raise ResourceNotFound("job", job_id)
         if job.state in (JobState.SUCCEEDED, JobState.FAILED):
-            raise Conflict(f"The job {job_id} has ended: it {job.state}.")
+            raise Conflict(f"The job {job_id} has already {job.state}.")
         if job.state == JobState.CANCELLED and "upload" in job.inputs:
             discard_upload(self._resources.uploads, job.inputs["upload"])
         return job
@@ -127,7 +129,7 @@ class JobRunner:
         return self._queue("reindex", {"model_version": model_version, "force": force})
 
     def stop(self) -> None:
-        """Let the present job finish its transaction and end the thread; an unfinished job runs again at a start."""
+        """Stop after the current transaction, and end the thread; the next start runs an unfinished job again."""
         self._stopped.set()
         self._wake.set()
         self._thread.join(timeout=30)
@@ -146,47 +148,47 @@ class JobRunner:
 
     def _loop(self) -> None:
         while not self._stopped.is_set():
-            rest = _LOOKS_EVERY_S
+            pause = _QUEUE_POLL_S
             try:
                 self._run_queue()
             except JobInterrupted:
                 return
             except Exception:  # nothing may end this thread
-                log.exception("the queue of jobs cannot be run; trying again")
-                rest = _AFTER_AN_ERROR_S
-            self._rest(rest)
+                log.exception("the job queue cannot be run; trying again")
+                pause = _RETRY_S
+            self._wait(pause)
 
     def _run_queue(self) -> None:
-        """Run jobs while this process holds the queue; return when it does not."""
+        """Run jobs while this process holds the queue lock."""
         queue = try_lock(self._resources.database, "job queue")
         if queue is None:
             return
         try:
-            self._put_in_order()
+            self._recover()
             while not self._stopped.is_set() and queue.is_held():
-                self._run_next_or_rest()
+                self._run_next_or_wait()
         finally:
             queue.release()
 
-    def _run_next_or_rest(self) -> None:
+    def _run_next_or_wait(self) -> None:
         try:
             if not self._run_next():
                 queue_tidy_if_due(self._resources)
-                self._rest(_LOOKS_EVERY_S)
+                self._wait(_QUEUE_POLL_S)
         except JobCancelled:
             return
         except LookalikeError as error:
             log.warning("a job failed: %s", error)
-        except Exception:  # a job's error stands in the job
-            log.exception("a job failed, or could not be taken")
-            self._rest(_AFTER_AN_ERROR_S)
+        except Exception:  # the job records its error
+            log.exception("a job failed or could not be started")
+            self._wait(_RETRY_S)
 
-    def _rest(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         self._wake.wait(timeout=seconds)
         self._wake.clear()
 
     def _run_next(self) -> bool:
-        """Run the oldest queued job to its end; return whether there was one."""
+        """Run the oldest queued job; return whether there was one."""
         with self._resources.database.read() as session:
             job = jobs.oldest_queued_job(session)
         if job is None:
@@ -208,11 +210,11 @@ class JobRunner:
     def _ingest(self, job_id: str, upload: str) -> None:
         uploads = self._resources.uploads
         try:
-            with record_outcome(self._resources.database, job_id, retold=partial(named_as_uploaded, uploads)):
+            with record_outcome(self._resources.database, job_id, rewrite=partial(hide_upload_paths, uploads)):
                 inputs = find_upload(uploads, upload)
                 ingest_files(self._resources, job_id, inputs, self._progress(job_id), worker=self._worker)
         except Exception as error:
-            if not may_pass(error):  # else it will be run again, and needs its files
+            if not is_temporary(error):  # else the job runs again and needs its files
                 discard_upload(uploads, upload)
             raise
         discard_upload(uploads, upload)

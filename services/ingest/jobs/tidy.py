@@ -1,4 +1,4 @@
-"""What must be tidied from time to time: the change feed behind its followers, files of photos that were deleted."""
+"""The daily tidy job: removes old events of the change feed, and files of deleted photos."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 FEED_KEPT_FOR = timedelta(days=7)
-"""Events are kept so long for the indexes of previous generations, which follow only when they are promoted again."""
+"""Indexes of previous generations catch up from these events when they are promoted again."""
 
 PHOTOS_KEPT_FOR = timedelta(days=1)
-"""A photo is stored before its listing is: until it is this old, one that nothing uses may be on its way."""
+"""Photos are stored before their listings: a younger file without a row may belong to a job that still runs."""
 
-_NAMES = 10_000
-"""Asked for in one query: databases take some 30,000 values in one."""
+_NAMES_PER_QUERY = 10_000
+"""Databases accept some 30,000 values in one query."""
 
-_EVERY = timedelta(days=1)
+_INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Tidied:
-    """What was removed: events of the change feed, and files of photos."""
+class TidyResult:
+    """The number of feed events and photo files that were removed."""
 
     events: int
     photos: int
@@ -44,25 +44,25 @@ def tidy(
     *,
     feed_kept_for: timedelta = FEED_KEPT_FOR,
     photos_kept_for: timedelta = PHOTOS_KEPT_FOR,
-) -> Tidied:
-    """Remove events that every follower has applied, and photos that no listing has any more.
+) -> TidyResult:
+    """Remove feed events that every follower has applied, and photo files that no listing uses.
 
     Raises:
-        OSError: the store of the photos cannot be reached.
+        OSError: the photo store cannot be reached.
     """
-    resources.live.persist()  # the snapshot's position is a follower's
+    resources.live.persist()  # advances the feed position of the snapshot
     remove_abandoned(resources.models.folder)
     events = _prune_feed(resources, feed_kept_for)
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
-    return Tidied(events, swept)
+    return TidyResult(events, swept)
 
 
 def queue_tidy_if_due(resources: Resources) -> bool:
-    """Queue a job that tidies, if the last one, or else the first generation, is a day old; return whether it was."""
-    with resources.database.read() as session:  # asked every second: it must not be a writer's turn
+    """Queue a tidy job if the last one, or else the first generation, is a day old; return whether one was queued."""
+    with resources.database.read() as session:  # runs every second, so it must not block writers
         last, built = jobs.newest_of_kind(session, "tidy"), generations.generations(session)
     since = last.created_at if last is not None else built[-1].created_at if built else utc_now()
-    if utc_now() - since < _EVERY:
+    if utc_now() - since < _INTERVAL:
         return False
     with resources.database.write() as session:
         jobs.create_job(session, "tidy", {})
@@ -70,7 +70,7 @@ def queue_tidy_if_due(resources: Resources) -> bool:
 
 
 def run_tidy_job(resources: Resources, job_id: str, progress: Progress) -> None:
-    """Tidy as a job, and keep with it how much was removed."""
+    """Tidy, and record the outcome and the counts with the job."""
     with record_outcome(resources.database, job_id):
         progress("tidy", 0, None)
         removed = tidy(resources)
@@ -92,4 +92,4 @@ def _prune_feed(resources: Resources, kept_for: timedelta) -> int:
 
 def _used(resources: Resources, names: Sequence[str]) -> set[str]:
     with resources.database.read() as session:
-        return {name for some in chunked(names, _NAMES) for name in photos.used_sha256s(session, some)}
+        return {name for some in chunked(names, _NAMES_PER_QUERY) for name in photos.used_sha256s(session, some)}

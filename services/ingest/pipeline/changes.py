@@ -1,4 +1,4 @@
-"""Single listings: created, replaced, changed in part, deleted. Each change is one transaction, whole or not at all."""
+"""Creates, replaces, updates and deletes single listings, each in one transaction."""
 
 from __future__ import annotations
 
@@ -27,40 +27,41 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 
-_FETCHES_FOR_S = 60.0
-"""For so long the photos of one listing are fetched, all together."""
+_FETCH_TIMEOUT_S = 60.0
+"""Time limit for fetching all photos of one listing."""
 
-_PATHS = frozenset({"bulk"})
+_RESERVED_IDS = frozenset({"bulk"})
+"""Last parts of other paths under /v1/listings."""
 
 
-class GivenPhoto(Protocol):
-    """A photo that comes with a listing."""
+class PhotoInput(Protocol):
+    """A photo that a client sends, or names by URL, with a listing."""
 
     @property
     def name(self) -> str:
-        """What tells it from the listing's other photos: a file name or URL."""
+        """File name or URL; unique among the photos of the listing."""
         ...
 
     def content(self) -> bytes:
-        """Return its bytes.
+        """Return the bytes of the photo.
 
         Raises:
-            PhotoRejected: they cannot be had.
+            PhotoRejected: the photo cannot be read or fetched.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class GivenListing:
-    """A listing as a client states it.
+class ListingInput:
+    """A listing as a client sends it.
 
     Attributes:
-        category: the levels of its path, with ` / ` between them.
-        price: an amount, or text such as `£10`; empty for none.
-        currency: ISO 4217 code, for a price whose text names none.
-        seller: the marketplace's own id of who sells it; empty when unknown.
+        category: the category path, with ` / ` between its levels.
+        price: an amount, or text such as `£10`; empty for no price.
+        currency: ISO 4217 code for a price without a currency of its own.
+        seller: the marketplace's id of the seller; empty when unknown.
         listed_at: ISO 8601 or Unix seconds; empty when unknown.
-        flags: of the listing that is changed: how it was read.
+        flags: the listing flags of the stored listing, in an update.
     """
 
     title: str
@@ -75,8 +76,8 @@ class GivenListing:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a change left behind. `outcome`: `created`, `updated` or `unchanged`, photos included."""
+class WriteResult:
+    """The stored listing's id and photos; `outcome` is `created`, `updated` or `unchanged`, counting photos."""
 
     listing_id: str
     outcome: str
@@ -84,81 +85,86 @@ class Written:
 
 
 class ListingChanges:
-    """Applies changes of single listings to the truth; `embed` is called when one leaves photos to embed.
+    """Writes single listings to the database.
 
-    Photos are fetched and stored first, outside of the transaction. A photo that the change then does not name, since
-    it was refused, is a file that no row names.
+    Photos are fetched and stored before the transaction begins. If the change is then rejected, the stored files are
+    left without a row, and the tidy job deletes them.
     """
 
-    def __init__(self, resources: Resources, *, embed: Callable[[], None]) -> None:
-        self._resources, self._embed = resources, embed
+    def __init__(self, resources: Resources, *, on_written: Callable[[], None]) -> None:
+        """Call `on_written` after each write that may leave photos to embed."""
+        self._resources, self._on_written = resources, on_written
 
-    def create(self, listing_id: str, given: GivenListing, named: Sequence[GivenPhoto]) -> Written:
-        """Add a listing with its photos.
+    def create(self, listing_id: str, listing: ListingInput, inputs: Sequence[PhotoInput]) -> WriteResult:
+        """Create a listing with its photos.
 
         Raises:
-            Conflict: there is a listing of this id.
-            ListingRejected, PhotoRejected: something is wrong with it; no row was written.
+            Conflict: a listing with this id exists.
+            ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
-        record = _record(listing_id, given)
-        if listing_id in _PATHS:
-            raise ListingRejected("id", RejectReason.BAD_ID, f"/v1/listings/{listing_id} is another call of the API")
+        record = _clean(listing_id, listing)
+        if listing_id in _RESERVED_IDS:
+            raise ListingRejected(
+                "id",
+                RejectReason.BAD_ID,
+                f"{listing_id!r} is reserved for /v1/listings/{listing_id}",
+            )
         with self._resources.database.read() as session:
-            _refuse_known(session, listing_id)  # before its photos are fetched
-        stored = self._store(listing_id, named)
+            _refuse_existing(session, listing_id)  # before fetching its photos
+        stored = self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             feed.lock_feed(session)
-            _refuse_known(session, listing_id)
+            _refuse_existing(session, listing_id)
             written = _write(session, record, stored)
-        self._embed()
+        self._on_written()
         return written
 
-    def put(self, listing_id: str, given: GivenListing, named: Sequence[GivenPhoto]) -> Written:
-        """Make the listing be as given, with these photos and no others, whether or not it was there.
+    def put(self, listing_id: str, listing: ListingInput, inputs: Sequence[PhotoInput]) -> WriteResult:
+        """Create the listing, or replace it and all its photos.
 
         Raises:
-            ListingRejected, PhotoRejected: something is wrong with it; no row was written.
+            ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
-        record = _record(listing_id, given)
-        stored = self._store(listing_id, named)
+        record = _clean(listing_id, listing)
+        stored = self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             written = _write(session, record, stored)
-        self._embed()
+        self._on_written()
         return written
 
-    def patch(self, listing_id: str, stated: Mapping[str, Any], named: Sequence[GivenPhoto] | None) -> Written:
-        """Change the stated fields of `GivenListing`, and the photos unless they are None.
+    def patch(self, listing_id: str, fields: Mapping[str, Any], inputs: Sequence[PhotoInput] | None) -> WriteResult:
+        """Update these fields of `ListingInput`, and replace the photos unless `inputs` is None.
 
         Raises:
-            NotFound: there is no such listing.
-            ListingRejected, PhotoRejected: something is wrong with it; no row was written.
+            ResourceNotFound: there is no such listing.
+            ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
         with self._resources.database.read() as session:
-            _find(session, listing_id)  # before its photos are fetched
-        stored = None if named is None else self._store(listing_id, named)
+            _find(session, listing_id)  # before fetching its photos
+        stored = None if inputs is None else self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             feed.lock_feed(session)
-            record = _record(listing_id, _changed(_find(session, listing_id), stated))
+            record = _clean(listing_id, _with_fields(_find(session, listing_id), fields))
             written = _write(session, record, stored)
-        self._embed()
+        self._on_written()
         return written
 
     def delete(self, listing_id: str) -> None:
-        """Remove the listing with its photos.
+        """Delete the listing with its photos.
 
         Raises:
-            NotFound: there is no such listing.
+            ResourceNotFound: there is no such listing.
         """
         with self._resources.database.write() as session:
             _find(session, listing_id)
             listings.delete_listing(session, listing_id)
 
-    def _store(self, listing_id: str, named: Sequence[GivenPhoto]) -> list[StoredPhoto]:
-        self._check_names([photo.name for photo in named])
-        with self._resources.photo_fetcher.time_limit(_FETCHES_FOR_S):
-            return [self._store_one(listing_id, photo) for photo in named]
+    def _store(self, listing_id: str, inputs: Sequence[PhotoInput]) -> list[StoredPhoto]:
+        self._check_names([photo.name for photo in inputs])
+        with self._resources.photo_fetcher.time_limit(_FETCH_TIMEOUT_S):
+            return [self._store_one(listing_id, photo) for photo in inputs]
 
-    def _store_one(self, listing_id: str, photo: GivenPhoto) -> StoredPhoto:
+    def _store_one(self, listing_id: str, photo: PhotoInput) -> StoredPhoto:
         try:
             return store_photo(
                 self._resources.photo_files,
@@ -172,68 +178,70 @@ class ListingChanges:
             raise PhotoRejected(RejectReason(error.reason), f"{photo.name}: {error}") from error
 
     def _check_names(self, names: Sequence[str]) -> None:
-        most = self._resources.settings.max_listing_photos
-        if len(names) > most:
+        limit = self._resources.settings.max_listing_photos
+        if len(names) > limit:
             raise ListingRejected(
-                "photos", RejectReason.TOO_MANY_PHOTOS, f"{len(names)}, and at most {most} are accepted"
+                "photos", RejectReason.TOO_MANY_PHOTOS, f"{len(names)} photos; at most {limit} are accepted"
             )
         for name, count in Counter(names).items():
             if count > 1:
-                raise ListingRejected("photos", RejectReason.DUPLICATE_ID, f"two photos are called {name!r}")
+                raise ListingRejected("photos", RejectReason.DUPLICATE_ID, f"two photos have the name {name!r}")
             if not name or len(name) > PHOTO_ID_LIMIT or "\0" in name:
                 raise ListingRejected(
-                    "photos", RejectReason.BAD_ID, f"a name has 1 to {PHOTO_ID_LIMIT} characters and no NUL"
+                    "photos",
+                    RejectReason.BAD_ID,
+                    f"a name must have 1 to {PHOTO_ID_LIMIT} characters, none of them NUL",
                 )
 
 
-def _write(session: Session, record: ListingRecord, stored: Sequence[StoredPhoto] | None) -> Written:
-    """Write the listing, and its photos unless they are None."""
+def _write(session: Session, record: ListingRecord, stored: Sequence[StoredPhoto] | None) -> WriteResult:
+    """Write the listing, and replace its photos unless `stored` is None."""
     counts = listings.upsert_listings(session, [record])
-    touched = counts.updated
+    changed = counts.updated
     if stored is not None:
         registered = photos.register_photos(session, stored)
         removed = photos.remove_photos(session, record.listing_id, keep={photo.external_id for photo in stored})
         session.flush()
-        touched += removed + registered["new"] + registered["replaced"]
-    outcome = "created" if counts.inserted else "updated" if touched else "unchanged"
-    return Written(record.listing_id, outcome, tuple(photos.photos_of(session, [record.listing_id])))
+        changed += removed + registered["new"] + registered["replaced"]
+    outcome = "created" if counts.inserted else "updated" if changed else "unchanged"
+    return WriteResult(record.listing_id, outcome, tuple(photos.photos_of(session, [record.listing_id])))
 
 
-def _record(listing_id: str, given: GivenListing) -> ListingRecord:
-    """Return the listing, cleaned.
+def _clean(listing_id: str, listing: ListingInput) -> ListingRecord:
+    """Clean and check the listing.
 
     Raises:
-        ListingRejected: it is not accepted.
+        ListingRejected: a field is invalid.
     """
     raw = RawListing(
         file="",
         line=0,
         listing_id=listing_id,
-        title=given.title,
-        category=given.category,
-        description=given.description,
-        price=given.price,
-        location=given.location,
-        flags=given.flags,
-        seller=given.seller,
-        listed_at=given.listed_at,
+        title=listing.title,
+        category=listing.category,
+        description=listing.description,
+        price=listing.price,
+        location=listing.location,
+        flags=listing.flags,
+        seller=listing.seller,
+        listed_at=listing.listed_at,
     )
     cleaned = clean_listing(raw)
     if not isinstance(cleaned, RejectedRecord):
         if cleaned.listing_id != listing_id:
-            raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not one line of plain text")
+            raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not a single line of plain text")
         if cleaned.price is not None and cleaned.currency is None:
-            cleaned = replace(cleaned, currency=given.currency)
+            cleaned = replace(cleaned, currency=listing.currency)
         (cleaned,) = check_records([cleaned])
     if isinstance(cleaned, RejectedRecord):
         raise ListingRejected(cleaned.field, RejectReason(cleaned.reason), cleaned.text)
     return cleaned
 
 
-def _changed(listing: Listing, stated: Mapping[str, Any]) -> GivenListing:
-    """Return the listing as a client would state it, with these fields as stated."""
-    found_anew = {ListingFlag.ABSURD_PRICE, *([ListingFlag.UNREADABLE_DATE] if "listed_at" in stated else [])}
-    whole = GivenListing(
+def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
+    """Return the stored listing as a client would send it, with these fields replaced."""
+    set_by_cleaning = {ListingFlag.ABSURD_PRICE, *([ListingFlag.UNREADABLE_DATE] if "listed_at" in fields else [])}
+    current = ListingInput(
         title=listing.title,
         category=" / ".join(listing.category_path),
         description=listing.description,
@@ -242,9 +250,9 @@ def _changed(listing: Listing, stated: Mapping[str, Any]) -> GivenListing:
         location=listing.location,
         seller=listing.seller,
         listed_at="" if listing.listed_at is None else listing.listed_at.isoformat(),
-        flags=tuple(flag for flag in listing.flags if flag not in found_anew),
+        flags=tuple(flag for flag in listing.flags if flag not in set_by_cleaning),
     )
-    return replace(whole, **stated)
+    return replace(current, **fields)
 
 
 def _find(session: Session, listing_id: str) -> Listing:
@@ -254,6 +262,6 @@ def _find(session: Session, listing_id: str) -> Listing:
     return rows[0]
 
 
-def _refuse_known(session: Session, listing_id: str) -> None:
+def _refuse_existing(session: Session, listing_id: str) -> None:
     if listings.listings_by_id(session, [listing_id]):
-        raise Conflict(f"There is a listing {listing_id!r} already. PUT replaces it, PATCH changes some of it.")
+        raise Conflict(f"The listing {listing_id!r} already exists. Use PUT to replace it, or PATCH to change fields.")

@@ -1,4 +1,4 @@
-"""From stored photos to embeddings in the truth: claim, decode, embed, save."""
+"""Embeds stored photos: claims them, decodes and embeds them, and saves the embeddings to the database."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ if TYPE_CHECKING:
     from ml.photos.decode import PhotoLimits
 
 LEASE = timedelta(minutes=5)
-_CLAIM = 256
-_SAVE = 128
+"""Renewed with every saved batch."""
+
+_CLAIM_SIZE = 256
+_SAVE_SIZE = 128
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRun:
-    """What an embedding run did. `seconds` is the wall time from the first claim to the last commit."""
+    """Outcome of a run; `seconds` is the wall time from the first claim to the last commit."""
 
     embedded: int
     failed: tuple[RejectedRecord, ...]
@@ -50,12 +52,12 @@ class EmbeddingRun:
 
     @property
     def photos_per_second(self) -> float:
-        """Committed photos per second, 0 when there were none."""
+        """Committed photos per second; 0 if no photo was embedded."""
         return self.embedded / self.seconds if self.embedded else 0.0
 
 
 class PhotoEmbedder:
-    """Embeds photos of the truth with one model and commits the outcome some hundred at a time."""
+    """Embeds photos with one model, and commits the results in batches."""
 
     def __init__(
         self,
@@ -66,22 +68,22 @@ class PhotoEmbedder:
         limits: PhotoLimits,
         stop: threading.Event | None = None,
     ) -> None:
-        """With `stop`, no more photos are claimed once it is set; those that are claimed are finished."""
+        """Once `stop` is set, no more photos are claimed; those already claimed are finished."""
         self._database, self._files, self._embedder, self._limits = database, files, embedder, limits
         self._stop = stop or threading.Event()
         self._owner = f"{process_name()}:{uuid4().hex[:8]}"
 
     def embed_pending(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
-        """Embed every pending photo that no other worker holds.
+        """Embed every pending photo that no other worker has claimed.
 
-        Leases of this machine's dead processes are taken over at once, other workers' when they run out. When this
-        run stops before its end, what it had claimed is pending again.
+        Takes over the leases of dead processes of this machine at once, and other leases when they expire. Photos that
+        this run claimed and did not finish are pending again when it ends.
         """
         _release_dead(self._database)
         undo_attempt = True
         try:
             run = self._run(self._claimed(), advance)
-            while (suspect := self._suspect()) is not None:  # alone: none but it may be to blame
+            while (suspect := self._suspect()) is not None:  # embedded alone, so that a crash shows which
                 alone = self._run([suspect], advance)
                 run = EmbeddingRun(
                     run.embedded + alone.embedded, run.failed + alone.failed, run.seconds + alone.seconds
@@ -90,14 +92,14 @@ class PhotoEmbedder:
         except (LookalikeError, DBAPIError):
             raise
         except Exception:
-            undo_attempt = False  # one of the photos may be what it comes from: it is not tried for ever
+            undo_attempt = False  # one of the photos may be the cause: do not try it for ever
             raise
         finally:
             with self._database.write() as session:
                 photo_queue.release(session, self._owner, undo_attempt=undo_attempt)
 
     def embed_missing(self, advance: Callable[[int], None] = lambda _count: None) -> EmbeddingRun:
-        """Embed every photo that this model has not embedded yet, whatever other models have (a model change)."""
+        """Embed every photo that this model has not embedded yet, including photos that another model has embedded."""
         return self._run(self._missing(), advance, keep_pending=True)
 
     def _run(
@@ -105,9 +107,9 @@ class PhotoEmbedder:
     ) -> EmbeddingRun:
         started, embedded = time.monotonic(), 0
         failed: list[RejectedRecord] = []
-        # Closed before the leases are released: its threads claim photos ahead of what is saved here.
+        # Close before releasing the leases: the threads claim photos ahead of the batch saved here.
         with closing(embed_all(self._contents(claimed), self._embedder, limits=self._limits)) as outcomes:
-            for batch in chunked(outcomes, _SAVE):
+            for batch in chunked(outcomes, _SAVE_SIZE):
                 saved, refused = self._save(batch, keep_pending=keep_pending)
                 embedded += saved
                 failed += refused
@@ -117,7 +119,7 @@ class PhotoEmbedder:
     def _save(
         self, batch: Sequence[tuple[ClaimedPhoto, EmbeddedPhoto | PhotoError]], *, keep_pending: bool
     ) -> tuple[int, list[RejectedRecord]]:
-        """Commit the outcomes in one transaction; return how many embeddings were stored, and the failures."""
+        """Commit the outcomes in one transaction; return the number of stored embeddings, and the rejects."""
         done = [self._embedding(photo, outcome) for photo, outcome in batch if not isinstance(outcome, PhotoError)]
         failed: list[RejectedRecord] = []
         with self._database.write() as session:
@@ -133,7 +135,7 @@ class PhotoEmbedder:
     def _claimed(self) -> Iterator[ClaimedPhoto]:
         while not self._stop.is_set():
             with self._database.write() as session:
-                claimed = photo_queue.claim(session, self._owner, limit=_CLAIM, lease=LEASE)
+                claimed = photo_queue.claim(session, self._owner, limit=_CLAIM_SIZE, lease=LEASE)
             if not claimed:
                 return
             yield from claimed
@@ -148,7 +150,7 @@ class PhotoEmbedder:
         last, version = -1, self._embedder.bundle.version
         while True:
             with self._database.read() as session:
-                missing = embeddings.photos_without(session, model_version=version, after=last, limit=_CLAIM)
+                missing = embeddings.photos_without(session, model_version=version, after=last, limit=_CLAIM_SIZE)
             if not missing:
                 return
             yield from missing
@@ -159,8 +161,8 @@ class PhotoEmbedder:
             try:
                 yield photo, self._files.read(photo.sha256)
             except FileNotFoundError:
-                yield photo, b""  # fails as `empty`, with its reject, like any other photo without an image in it
-            except ConnectionError as error:  # no photo's fault: they wait until the store is back
+                yield photo, b""  # fails and is rejected as `empty`
+            except ConnectionError as error:  # the store is away, not the photo: it stays pending
                 raise ServiceUnavailable(str(error)) from error
             except OSError as error:
                 with self._database.write() as session:

@@ -1,4 +1,4 @@
-"""A job's progress, written beside it now and then, and whether somebody wants it cancelled, read on that occasion."""
+"""Writes the progress of a job to the database, and notices when the job is cancelled."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from services.ingest.pipeline.progress import Progress, silent
 if TYPE_CHECKING:
     from db.session import Database
 
-WRITTEN_EVERY_S = 0.5
+WRITE_INTERVAL_S = 0.5
+"""Shortest time between two writes within a stage."""
 
 
 class JobCancelled(LookalikeError):
     """Somebody cancelled the job."""
 
     def __init__(self) -> None:
-        super().__init__("The job was cancelled. What it had done so far is kept; running it again goes on from there.")
+        super().__init__("The job was cancelled. Its finished work is kept; run it again to do the rest.")
 
 
 class JobProgress:
-    """Tells of a job's stages, to the job itself and to whoever else is told."""
+    """Progress callback that writes each stage to the job and passes it on to another callback."""
 
     def __init__(self, database: Database, job_id: str, progress: Progress = silent) -> None:
         self._database, self._job_id, self._progress = database, job_id, progress
@@ -32,16 +33,16 @@ class JobProgress:
         self._written = float("-inf")
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Tell how a stage goes.
+        """Record how far a stage has come.
 
         Raises:
-            JobCancelled: that was asked for since.
+            JobCancelled: somebody cancelled the job.
         """
         self._progress(stage, done, total)
-        begins = stage != self._stage
-        if begins:
+        is_new_stage = stage != self._stage
+        if is_new_stage:
             self._stage, self._since = stage, utc_now()
-        if begins or time.monotonic() - self._written >= WRITTEN_EVERY_S:
+        if is_new_stage or time.monotonic() - self._written >= WRITE_INTERVAL_S:
             self._written = time.monotonic()
             progress = jobs.JobStage(stage, done, total, since=self._since, at=utc_now())
             with self._database.write() as session:

@@ -1,4 +1,4 @@
-"""The account of one ingest run: its counts add up, and every reject is kept with its job."""
+"""The ledger of an ingest job: what it read, and what became of every record."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What a run did. For listings and photos alike: read = accepted + rejected + duplicates.
+    """Totals of an ingest job. For listings and for photos: read = accepted + rejected + duplicates.
 
     Attributes:
-        counts: by name, as they stand in the job: `listings_read`, `photos_embedded`, ...
+        counts: by the name under which the job stores them: `listings_read`, `photos_embedded`, ...
         reasons: number of rejects by reason code.
     """
 
@@ -33,7 +33,7 @@ class IngestSummary:
 
     @property
     def adds_up(self) -> bool:
-        """Whether every record that was read has exactly one outcome."""
+        """Whether every record has exactly one outcome."""
         return all(
             self.counts[f"{kind}_read"]
             == self.counts[f"{kind}_accepted"] + self.counts[f"{kind}_rejected"] + self.counts[f"{kind}_duplicates"]
@@ -50,11 +50,11 @@ COUNTS = tuple(
     )
     for outcome in outcomes
 )
-"""Every count of an ingest job, in the order in which it is shown."""
+"""Every count of an ingest job, in display order."""
 
 
 class Ledger:
-    """Collects counts and rejects, and writes both with the rows that they are about, in the same transaction."""
+    """Collects counts and rejects, and writes them in the same transaction as the rows that they count."""
 
     def __init__(self, database: Database, job_id: str) -> None:
         self._database, self.job_id = database, job_id
@@ -62,21 +62,21 @@ class Ledger:
         self._rejects: list[RejectedRecord] = []
 
     def count(self, name: str, by: int = 1) -> None:
-        """Add to a count; it is written at the next `write`."""
+        """Add to a count; the next `write` stores it."""
         self._counts[name] += by
 
     def reject(self, kind: str, record: RejectedRecord) -> None:
-        """Keep a rejected listing or photo (`kind`: `listings`, `photos`)."""
+        """Record a rejected record (`kind`: `listings` or `photos`)."""
         self.count(f"{kind}_rejected")
         self._rejects.append(record)
 
     def duplicate(self, kind: str, record: RejectedRecord) -> None:
-        """Keep a record that a later one with the same id supersedes."""
+        """Record that a later record with the same id supersedes this one."""
         self.count(f"{kind}_duplicates")
         self._rejects.append(record)
 
     def count_embedded(self) -> None:
-        """Count which of the run's photos were embedded, by whichever worker, and keep those that could not be."""
+        """Count the job's photos that any worker embedded, and record the failed ones as rejects."""
         with self._database.write() as session:
             counts = photos.state_counts(session, job_id=self.job_id)
             failed = photos.failed_photos(session, job_id=self.job_id)
@@ -86,18 +86,18 @@ class Ledger:
             self.write(session)
 
     def write(self, session: Session) -> None:
-        """Put what was collected into the job, in the caller's transaction."""
+        """Store what was collected, in the caller's transaction."""
         jobs.add_rejects(session, self.job_id, self._rejects)
         jobs.add_counts(session, self.job_id, self._counts)
         self._counts, self._rejects = Counter(), []
 
     def flush(self) -> None:
-        """Write what was collected in a transaction of its own."""
+        """Store what was collected, in a new transaction."""
         with self._database.write() as session:
             self.write(session)
 
     def summary(self) -> IngestSummary:
-        """Return the job's account as it stands in the truth."""
+        """Return the totals stored so far."""
         with self._database.read() as session:
             written = jobs.counts_of(session, self.job_id)
             reasons = Counter(reject.reason for reject in jobs.rejects_of(session, self.job_id))

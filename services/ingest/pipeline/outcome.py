@@ -1,4 +1,4 @@
-"""Keeping a job's outcome: running, succeeded, failed with its error, cancelled, or queued again when interrupted."""
+"""Records the outcome of a job: succeeded, failed with its error, cancelled, or queued again."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ if TYPE_CHECKING:
     from db.session import Database
 
 
-_OURS = "Something went wrong on our side ({}); the log of the process that ran the job says more."
+_INTERNAL_ERROR = "Internal error ({}). See the log of the process that ran the job."
 
 
 class JobInterrupted(BaseException):
-    """The service is stopping: the job gives up between two transactions and is queued again."""
+    """The service is stopping: the job stops between two transactions and is queued again."""
 
 
-def may_pass(error: BaseException) -> bool:
-    """Say whether the job may be run again with more success: the database is away, or a disk full."""
+def is_temporary(error: BaseException) -> bool:
+    """Whether running the job again may succeed: the database is away or a disk is full."""
     return is_database_unavailable(error) or is_storage_full(error)
 
 
 @contextmanager
-def record_outcome(database: Database, job_id: str, *, retold: Callable[[str], str] = str) -> Iterator[None]:
-    """Keep the outcome of the block with the job; errors are passed on.
+def record_outcome(database: Database, job_id: str, *, rewrite: Callable[[str], str] = str) -> Iterator[None]:
+    """Start the job, run the block, and record how it ended; errors are raised again.
 
     Args:
-        database: of the job.
-        job_id: the job.
-        retold: makes of an error's message what is kept of it.
+        rewrite: edits an error message before it is stored, for example to hide a path.
 
     Raises:
-        JobCancelled: the job was cancelled, now or before it was begun.
+        JobCancelled: the job was cancelled, before it started or in the block.
     """
     with database.write() as session:
         if not jobs.start_job(session, job_id):
@@ -54,16 +52,16 @@ def record_outcome(database: Database, job_id: str, *, retold: Callable[[str], s
             jobs.cancel_job(session, job_id)
         raise
     except BaseException as error:
-        if may_pass(error):
+        if is_temporary(error):
             with database.write() as session:
                 if jobs.runs_in_a_command(session, job_id):
-                    jobs.finish_job(session, job_id, retold(str(error)))
+                    jobs.finish_job(session, job_id, rewrite(str(error)))
                 else:
                     jobs.requeue_job(session, job_id)
             raise
-        message = str(error) if isinstance(error, LookalikeError) else _OURS.format(type(error).__name__)
+        message = str(error) if isinstance(error, LookalikeError) else _INTERNAL_ERROR.format(type(error).__name__)
         with database.write() as session:
-            jobs.finish_job(session, job_id, retold(message))
+            jobs.finish_job(session, job_id, rewrite(message))
         raise
     with database.write() as session:
         jobs.finish_job(session, job_id)

@@ -1,4 +1,4 @@
-"""From a photo's bytes to what the truth keeps of it."""
+"""Stores the bytes of a photo."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def store_photo(
     files: PhotoStore, content: bytes, *, listing_id: str, external_id: str, source: str, limits: PhotoLimits
 ) -> StoredPhoto:
-    """Store the bytes by their content and return the photo, which is yet to be registered.
+    """Store the bytes under their SHA-256 and return the photo, ready to be registered.
 
     Raises:
-        PhotoError: they are not a photo that we accept; nothing is stored.
-        OSError: they cannot be written; nothing is left behind.
+        PhotoError: the bytes are not an acceptable photo; nothing is stored.
+        OSError: the bytes cannot be written; nothing is left behind.
     """
     header = inspect(content, limits)
     return StoredPhoto(

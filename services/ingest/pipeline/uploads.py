@@ -1,4 +1,4 @@
-"""Bulk uploads on their way to a job: streamed to a folder of their own, under the clients' names made harmless."""
+"""Bulk uploads: each is streamed to its own folder, with safe file names, and kept until its job ends."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ PHOTOS_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 _STEM_LIMIT = 60
-"""Characters: with four bytes each and a suffix they are a name that every file system takes."""
+"""Characters; with up to four bytes each, plus a suffix, within the 255 bytes of common file systems."""
 
-_UNUSUAL = re.compile(r"[^\w .()+,=@-]")
+_UNSAFE = re.compile(r"[^\w .()+,=@-]")
 
 
 class WrongUpload(BadInput):
-    """An uploaded file is not of a kind that its part takes."""
+    """The name of an uploaded file does not end like a supported format."""
 
     def __init__(self, part: str, filename: str, suffixes: tuple[str, ...]) -> None:
-        super().__init__(f"{part}: {filename!r} is not one of {', '.join(suffixes)}; name the file after its format.")
+        super().__init__(f"{part}: the name {filename!r} must end in one of {', '.join(suffixes)}.")
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """One part of a bulk upload: the name that the client gave, and the content."""
+    """One part of a bulk upload: the client's file name and the content."""
 
     filename: str
     content: IO[bytes]
@@ -60,17 +60,17 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredUpload:
-    """An upload that waits for its job: its name, and a SHA-256, in hex, of what was uploaded."""
+    """A stored upload: its name, and the SHA-256 of its files in hex."""
 
     name: str
     fingerprint: str
 
 
 def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUpload:
-    """Write the parts (`listings`, `photos_table`, `photos`) into a new folder under `folder`, each in its own.
+    """Write each part (`listings`, `photos_table`, `photos`) to its own folder in a new folder under `folder`.
 
     Raises:
-        WrongUpload: a part's file name does not end like a format that the part takes; nothing is kept.
+        WrongUpload: the file name of a part has an unsupported suffix; nothing is stored.
     """
     suffixes = {
         part: _suffix(part, upload.filename, allowed)
@@ -87,7 +87,7 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
         written = []
         for part, suffix in suffixes.items():
             (target / part).mkdir()
-            name = _harmless(parts[part].filename, suffix)
+            name = _safe_name(parts[part].filename, suffix)
             written.append((part, suffix, _write(target / part / name, parts[part].content)))
             sync(target / part)
         sync(target)
@@ -98,52 +98,52 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
     return StoredUpload(target.name, hashlib.sha256(repr(written).encode()).hexdigest())
 
 
-def named_as_uploaded(folder: Path, text: str) -> str:
-    """Return the text with files of uploads under the names that they came with, not where they lie on this server."""
+def hide_upload_paths(folder: Path, text: str) -> str:
+    """Replace the paths of uploaded files in a message by their bare names."""
     return re.sub(rf"{re.escape(str(folder))}/\w+/\w+/", "", text)
 
 
 def discard_upload(folder: Path, name: str) -> None:
-    """Delete an upload that `store_uploads` named; one that is not there is deleted already."""
-    with suppress(ValueError):  # not a name that we gave
+    """Delete an upload of `store_uploads`, if it still exists."""
+    with suppress(ValueError):  # not a name of `store_uploads`
         shutil.rmtree(folder / UUID(hex=name).hex, ignore_errors=True)
 
 
-def sweep_uploads(folder: Path, *, wanted: Collection[str], older_than: timedelta = ABANDONED_AFTER) -> None:
-    """Delete uploads that no job wants: the process that wrote them died before it queued one."""
+def sweep_uploads(folder: Path, *, keep: Collection[str], older_than: timedelta = ABANDONED_AFTER) -> None:
+    """Delete old uploads that are not in `keep`: the process that stored them died before it queued a job."""
     before = time.time() - older_than.total_seconds()
     for left in folder.iterdir() if folder.is_dir() else ():
         with suppress(FileNotFoundError):
-            if left.name not in wanted and left.stat().st_mtime < before:
+            if left.name not in keep and left.stat().st_mtime < before:
                 shutil.rmtree(left, ignore_errors=True)
 
 
 def find_upload(folder: Path, name: str) -> IngestInputs:
-    """Return the files of the upload that `store_uploads` named.
+    """Return the files of an upload.
 
     Raises:
-        BadInput: there is no such upload. Only names that we gave are taken, because what lies there will be deleted.
+        BadInput: there is no such upload. Other paths are refused, because the folder is deleted after the job.
     """
     try:
         target = folder / UUID(hex=name).hex
-        found = {path.parent.name: path for path in target.glob("*/*")}
-        return IngestInputs(found["listings"], found.get("photos_table"), found.get("photos"))
+        files = {path.parent.name: path for path in target.glob("*/*")}
+        return IngestInputs(files["listings"], files.get("photos_table"), files.get("photos"))
     except (ValueError, OSError, KeyError) as error:
-        raise BadInput(f"There is no upload {name!r}; upload the files again.") from error
+        raise BadInput(f"The upload {name!r} does not exist. Upload the files again.") from error
 
 
 def _suffix(part: str, filename: str, allowed: tuple[str, ...]) -> str:
     name = Path(filename).name.lower()
-    fitting = [suffix for suffix in allowed if name.endswith(suffix)]
-    if not fitting:
+    matching = [suffix for suffix in allowed if name.endswith(suffix)]
+    if not matching:
         raise WrongUpload(part, filename, allowed)
-    return max(fitting, key=len)
+    return max(matching, key=len)
 
 
-def _harmless(filename: str, suffix: str) -> str:
-    """Return the client's own name for a file, by which rejects call it, such that it can be nothing but a name."""
+def _safe_name(filename: str, suffix: str) -> str:
+    """Return the client's file name, which rejects show, without folders and special characters."""
     stem = Path(filename.replace("\\", "/")).name[: -len(suffix)]
-    return f"{_UNUSUAL.sub('_', stem)[:_STEM_LIMIT] or 'file'}{suffix}"
+    return f"{_UNSAFE.sub('_', stem)[:_STEM_LIMIT] or 'file'}{suffix}"
 
 
 def _write(path: Path, content: IO[bytes]) -> str:

@@ -12,7 +12,7 @@ from litestar.exceptions import ClientException, ValidationException
 from msgspec import UNSET
 
 from services.errors import PhotoRejected
-from services.ingest.pipeline.changes import GivenListing
+from services.ingest.pipeline.changes import ListingInput
 from services.reason_codes import RejectReason
 from services.web.requests import INVALID, converted, form_values
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from litestar import Request
 
     from services.fetching.photo_fetcher import PhotoFetcher
-    from services.ingest.pipeline.changes import GivenPhoto
+    from services.ingest.pipeline.changes import PhotoInput
     from services.resources import Resources
     from services.wire import ListingChange, WholeListing
 
@@ -67,7 +67,7 @@ class LinkedPhoto:
 
 async def read_listing(
     request: Request[Any, Any, Any], struct: type[T], resources: Resources
-) -> tuple[T, Sequence[GivenPhoto] | None]:
+) -> tuple[T, Sequence[PhotoInput] | None]:
     """Return the body's fields, and its photos; None if the body has no field `photos`.
 
     Raises:
@@ -87,27 +87,27 @@ async def read_listing(
     raise ClientException("Send application/json, or multipart/form-data with the photos as `photos`.", status_code=415)
 
 
-def given_listing(listing: WholeListing) -> GivenListing:
+def listing_input(listing: WholeListing) -> ListingInput:
     """Return a whole listing without its id and photos, which travel beside it."""
     fields = set_fields(listing)
-    return GivenListing(**{name: fields[name] for name in fields if name not in {"listing_id", "photos"}})
+    return ListingInput(**{name: fields[name] for name in fields if name not in {"listing_id", "photos"}})
 
 
 def set_fields(listing: WholeListing | ListingChange) -> dict[str, Any]:
-    """Return the fields that are set, named as those of `GivenListing`; numbers become text, as in a file's cells."""
+    """Return the fields that are set, named as those of `ListingInput`; numbers become text, as in a file's cells."""
     fields = {name: value for name, value in msgspec.structs.asdict(listing).items() if value is not UNSET}
     for name in {"price", "listed_at"} & fields.keys():
         fields[name] = "" if fields[name] is None else str(fields[name])
     return fields
 
 
-def _linked(urls: object, fetcher: PhotoFetcher) -> Sequence[GivenPhoto]:
+def _linked(urls: object, fetcher: PhotoFetcher) -> Sequence[PhotoInput]:
     if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
         raise ValidationException(INVALID, extra=[{"key": "photos", "message": "send a list of URLs"}])
     return [LinkedPhoto(url, fetcher) for url in urls]
 
 
-def _uploaded(files: list[object] | None, max_bytes: int) -> Sequence[GivenPhoto] | None:
+def _uploaded(files: list[object] | None, max_bytes: int) -> Sequence[PhotoInput] | None:
     if files is None:
         return None
     uploads = [file for file in files if isinstance(file, UploadFile)]

@@ -12,7 +12,7 @@ from db.models import Role
 from services.ingest.pipeline.changes import ListingChanges
 from services.ingest.rest import request_bodies as bodies
 from services.ingest.rest.answer_examples import CHANGED, CREATED
-from services.ingest.rest.listing_bodies import given_listing, read_listing, set_fields
+from services.ingest.rest.listing_bodies import listing_input, read_listing, set_fields
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
@@ -20,7 +20,7 @@ from services.web.problems import problem_responses
 from services.wire import ListingChange, ListingWritten, NewListing, WholeListing, WrittenPhoto
 
 if TYPE_CHECKING:
-    from services.ingest.pipeline.changes import Written
+    from services.ingest.pipeline.changes import WriteResult
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -49,7 +49,7 @@ class ListingController(Controller):
         listing, photos = await read_listing(request, NewListing, resources)
         listing_id = uuid4().hex if listing.listing_id is None else listing.listing_id
         return _answer(
-            await change_workers.run(listing_changes.create, listing_id, given_listing(listing), photos or ())
+            await change_workers.run(listing_changes.create, listing_id, listing_input(listing), photos or ())
         )
 
     @put(
@@ -68,7 +68,7 @@ class ListingController(Controller):
     ) -> Response[ListingWritten]:
         """Store the listing with exactly these photos. The status is 201 if the id is new, else 200."""
         listing, photos = await read_listing(request, WholeListing, resources)
-        written = await change_workers.run(listing_changes.put, listing_id, given_listing(listing), photos or ())
+        written = await change_workers.run(listing_changes.put, listing_id, listing_input(listing), photos or ())
         return Response(_answer(written), status_code=201 if written.outcome == "created" else 200)
 
     @patch(
@@ -100,6 +100,6 @@ class ListingController(Controller):
         await change_workers.run(listing_changes.delete, listing_id)
 
 
-def _answer(written: Written) -> ListingWritten:
+def _answer(written: WriteResult) -> ListingWritten:
     photos = [WrittenPhoto(photo.id or 0, photo.external_id, photo.state) for photo in written.photos]
     return ListingWritten(written.listing_id, written.outcome, photos)

@@ -203,7 +203,7 @@ def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
     with TestClient(build_app(resources)) as client:
         job = ended(client, job_id)
     assert job["state"] == "failed"
-    assert "run the command again" in job["error"]
+    assert "Run the command again." in job["error"]
     assert shop.inputs.listings.is_file()
 
 
@@ -218,7 +218,7 @@ def test_a_job_deletes_nothing_but_an_upload(resources: Resources) -> None:
         for job_id in queued:
             job = ended(client, job_id)
             assert job["state"] == "failed"
-            assert "There is no upload" in job["error"]
+            assert "does not exist. Upload the files again." in job["error"]
     assert kept.read_text() == "mine"
 
 

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from db.models import JobState
 from db.rows import generations, jobs, listings, photos
 from services.cli.serve import build_app
+from services.ingest.jobs.index_jobs import run_reindex_job
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.photos.sources import FolderPhotos
 from services.ingest.pipeline import job_progress
@@ -19,7 +20,6 @@ from services.ingest.pipeline.embedding import PhotoEmbedder
 from services.ingest.pipeline.ingest_job import create_ingest_job, load_files, run_ingest
 from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline.progress import silent
-from services.ingest.pipeline.reindex import run_reindex_job
 from services.ingest.pipeline.uploads import sweep_uploads
 from tests.databases import on_both, on_both_slowly
 from tests.waiting import ended, wait_for
@@ -170,7 +170,7 @@ def test_a_cancelled_job_is_never_begun(client: TestClient[Litestar], resources:
 def test_a_running_job_stops_where_it_is_and_a_later_one_goes_on(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_progress, "WRITTEN_EVERY_S", 0.0)
+    monkeypatch.setattr(job_progress, "WRITE_INTERVAL_S", 0.0)
     job_id = create_ingest_job(resources, shop.inputs)
 
     def cancel_at_photos(stage: str, _done: int, _total: int | None) -> None:
@@ -221,7 +221,7 @@ def test_uploads_without_a_key_are_jobs_of_their_own(client: TestClient[Litestar
 
 
 def test_a_reindex_that_is_cancelled_is_not_promoted(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_progress, "WRITTEN_EVERY_S", 0.0)
+    monkeypatch.setattr(job_progress, "WRITE_INTERVAL_S", 0.0)
     with resources.database.write() as session:
         job_id = jobs.create_job(session, "reindex", {})
 
@@ -272,5 +272,5 @@ def test_a_photo_whose_file_cannot_be_read_fails_alone(resources: Resources, sho
 def test_uploads_that_no_job_wants_are_swept(resources: Resources, shop: Marketplace) -> None:
     for name in ("a" * 32, "b" * 32):
         (resources.uploads / name).mkdir(parents=True)
-    sweep_uploads(resources.uploads, wanted={"b" * 32}, older_than=timedelta(0))
+    sweep_uploads(resources.uploads, keep={"b" * 32}, older_than=timedelta(0))
     assert [path.name for path in resources.uploads.iterdir()] == ["b" * 32]

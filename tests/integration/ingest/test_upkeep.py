@@ -14,7 +14,7 @@ from db.models import Event, FeedCursor, Generation, Photo, utc_now
 from db.rows import feed, jobs, listings
 from services.indexing.consistency import live_drift
 from services.indexing.pruning import prune
-from services.ingest.jobs.tidy import Tidied, queue_tidy_if_due, run_tidy_job, tidy
+from services.ingest.jobs.tidy import TidyResult, queue_tidy_if_due, run_tidy_job, tidy
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import reindex
 from tests.databases import migrated_database_url, on_both, on_both_slowly
@@ -142,7 +142,7 @@ def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(resources: Re
 @on_both_slowly
 def test_photos_of_deleted_listings_are_removed_and_those_of_others_stay(resources: Resources, jpeg: MakeJpeg) -> None:
     delete_listing(resources, "listing-0")
-    assert tidy(resources, photos_kept_for=NOW) == Tidied(events=0, photos=2)
+    assert tidy(resources, photos_kept_for=NOW) == TidyResult(events=0, photos=2)
     with resources.database.read() as session:
         known = {photo.sha256 for photo in session.exec(select(Photo))}
     assert {resources.photo_files.read(sha256) for sha256 in known} == {jpeg(seed) for seed in range(2, 12)}
