@@ -1,4 +1,4 @@
-"""The ingest app: changes of listings, bulk ingest, jobs, administration."""
+"""The ingest app: listing changes, bulk ingest, jobs and administration."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 
-_CHANGES_AT_ONCE = 16
-"""Changes of single listings, on threads of their own: searches do not wait for photos that others have fetched."""
+_CHANGE_THREADS = 16
+"""Threads for changes of single listings; separate, so that searches never wait for photos that are being fetched."""
 
 
 def ingest_part(resources: Resources) -> AppPart:
-    """Return what the ingest service adds to an app; a thread runs its jobs, and one embeds photos, while it lives."""
+    """Return the handlers and background threads of the ingest service; the threads run for the life of the app."""
     settings = resources.settings
-    # Photos are searchable when they are embedded, not when the indexes follow the next time.
+    # Refresh at once, so that photos are searchable as soon as they are embedded.
     worker = EmbeddingWorker(resources, on_embedded=resources.live.refresh)
     runner = JobRunner(resources, worker)
     duplicates = DuplicateWorker(resources)
@@ -65,12 +65,12 @@ def ingest_part(resources: Resources) -> AppPart:
         dependencies={
             "job_runner": runner,
             "listing_changes": ListingChanges(resources, on_written=worker.wake),
-            "change_workers": WorkerThreads(_CHANGES_AT_ONCE),
+            "change_workers": WorkerThreads(_CHANGE_THREADS),
         },
         lifespans=[working],
     )
 
 
 def create_app(resources: Resources) -> Litestar:
-    """Return the ingest app alone, as the stack runs it."""
+    """Return an app with only the ingest service."""
     return create_web_app(resources, title="Lookalike ingest", parts=[ingest_part(resources)])

@@ -1,4 +1,4 @@
-"""The demo's catalogue: its photos are drawn, stored and embedded at the same time."""
+"""Ingests the demo's sample catalogue; photos are drawn, stored and embedded at the same time."""
 
 from __future__ import annotations
 
@@ -35,13 +35,12 @@ _COMPARISON_POLL_S = 0.1
 
 
 class DrawnPhotos:
-    """A photo source for a sample whose photos are drawn in the background, in the order of the listings.
+    """A photo source that draws the photos of a sample in the background, in the order of the listings.
 
-    `read` waits for its photo. Drawing begins when the source is entered as a context, and ends when that is left.
+    Use it as a context manager: drawing starts on entry and stops on exit. `read` waits for its photo.
     """
 
     def __init__(self, sample: SampleCatalogue, *, threads: int) -> None:
-        """Draw on `threads` threads."""
         self._sample, self._folder = sample, FolderPhotos(sample.photos)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
         self._drawn: dict[str, Future[None]] = {}
@@ -59,19 +58,19 @@ class DrawnPhotos:
         self._pool.shutdown(cancel_futures=True)
 
     def names(self) -> Iterator[str]:
-        """Yield the name of every photo, drawn or not yet."""
+        """Yield the name of every photo, drawn or not."""
         yield from dict.fromkeys([*self._drawn, *self._folder.names()])
 
     def find(self, external_id_or_name: str) -> str | None:
-        """Return the name of the photo that is meant, or None."""
+        """Return the file name of a photo, or None if there is no such photo."""
         name = f"{external_id_or_name}.jpg"
         return name if name in self._drawn else self._folder.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
-        """Return a photo's bytes; see `PhotoSource.read`.
+        """Return the bytes of a photo, once it is drawn; see `PhotoSource.read`.
 
         Raises:
-            CancelledError: the source was left before the photo was drawn.
+            CancelledError: the context ended before the photo was drawn.
         """
         if name in self._drawn:
             self._drawn[name].result()
@@ -115,7 +114,7 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
 
 
 def find_copies(resources: Resources, progress: Progress, *, served: bool) -> int:
-    """Look for copies of the photos, or wait until the threads that serve have done so; return the number of pairs.
+    """Find copies of photos, or wait until the threads of a server have (`served`); return the number of pairs.
 
     Raises:
         ModelMissing: no generation is live.
@@ -132,7 +131,7 @@ def find_copies(resources: Resources, progress: Progress, *, served: bool) -> in
 
 
 def _wait_until_compared(resources: Resources, progress: Progress) -> None:
-    """Wait until every embedded photo was compared with those nearest to it."""
+    """Wait until every embedded photo has been compared with its nearest neighbours."""
     while True:
         with resources.database.read() as session:
             live = generations.live_generation(session)

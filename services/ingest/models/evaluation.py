@@ -1,4 +1,4 @@
-"""Evaluating a model on the listings at hand: from the truth and a bundle to report.html and report.json."""
+"""Evaluates a model on the catalogue, and writes report.html and report.json."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 LIBRARIES = ("lookalike", "numpy", "openvino", "pillow", "scipy")
 PAGE, FIGURES = "report.html", "report.json"
 
-_IDS_AT_ONCE = 5000
-"""Ids in one query: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+_IDS_PER_QUERY = 5000
+"""SQLite accepts 32,766 parameters in one query, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class EvaluationRequest:
     """What to evaluate, and how.
 
     Attributes:
-        model: a version, or a bundle's folder; the live model by default.
-        weights: ImageNet weights for the baselines; None skips them.
-        out: folder for the report; by default `reports/<version>` in the data directory, with `-unseen` for those.
+        model: a version or a bundle's folder; the live model by default.
+        weights: ImageNet weights for the baselines; None skips the baselines.
+        out: folder for the report; by default `reports/<version>` in the data directory, or `reports/<version>-unseen`.
         unseen: measure on every listing that the model has not seen; see `held_out_photos`.
     """
 
@@ -72,7 +72,7 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured, and the files that say so."""
+    """A report, and its files."""
 
     report: Report
     page: Path
@@ -81,7 +81,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class _Embedded:
-    """The photos that could be embedded; `hashes` are their perceptual hashes, uint64 (n,)."""
+    """The n photos that could be embedded, and their perceptual hashes, uint64 (n,)."""
 
     photos: Sequence[LabelledPhoto]
     hashes: NDArray[np.uint64]
@@ -89,40 +89,40 @@ class _Embedded:
 
 
 def report_folder(settings: Settings, model_version: str) -> Path:
-    """Return the folder of a model's report, unless the user names another."""
+    """Return the default folder for the report of a model."""
     return settings.data_dir / "reports" / model_version
 
 
-def evaluate_model(resources: Resources, wanted: EvaluationRequest, *, progress: Progress = silent) -> Evaluation:
-    """Measure a model as it is served, beside the published baselines, and write the report.
+def evaluate_model(resources: Resources, request: EvaluationRequest, *, progress: Progress = silent) -> Evaluation:
+    """Measure a model as it is served, next to published baselines, and write the report.
 
-    Embeds every photo once in each precision that the processor has; the database is only read.
+    Embeds every photo once in each precision that the processor supports. Only reads the database.
 
     Raises:
-        ModelMissing, ModelUnusable, NotFound: there is no such model, or it cannot be run.
-        CannotEvaluate: there is nothing that it may be measured on.
-        BadInput: the weights cannot be used, or the report cannot be written.
+        ModelMissing, ModelUnusable, ResourceNotFound: there is no such model, or it cannot be run.
+        CannotEvaluate: there are no listings to measure it on.
+        BadInput: the baseline weights cannot be used, or the report cannot be written.
     """
-    bundle = find_bundle(resources, wanted.model)
+    bundle = find_bundle(resources, request.model)
     photos = labelled_photos(resources.database, resources.photo_files)
-    if not {*split_of(bundle).held_out} & {photo.listing_id for photo in photos} and not wanted.unseen:
-        raise NothingHeldOut(bundle.version, unseen=False)  # said before the work, not after it
+    if not {*split_of(bundle).held_out} & {photo.listing_id for photo in photos} and not request.unseen:
+        raise NothingHeldOut(bundle.version, unseen=False)  # checked before the long work
     embedder = _open(resources, bundle, resources.settings.precision)
     served = _embed(embedder, photos, progress)
     items = item_of_listing(served.photos, near_duplicate_pairs(served.hashes)) if served.photos else {}
-    held_out = held_out_photos(served.photos, items, bundle=bundle, unseen=wanted.unseen)
+    held_out = held_out_photos(served.photos, items, bundle=bundle, unseen=request.unseen)
     computed = ReportInputs(
         photos=served.photos,
         titles=_titles(resources, {photo.listing_id for photo in served.photos}),
         items=integer_codes([items[photo.listing_id] for photo in served.photos]),
         held_out=held_out.rows,
         runs={embedder.precision: served.run, **_other_runs(resources, embedder, served.photos, progress)},
-        baselines=_baselines(resources, wanted.weights, served.photos, progress),
+        baselines=_baselines(resources, request.weights, served.photos, progress),
     )
     progress("measure", 0, None)
     setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))
     report = build_report(computed, bundle=bundle, setup=setup)
-    return _write(resources, report, wanted.out or _report_folder(resources, bundle, wanted))
+    return _write(resources, report, request.out or _report_folder(resources, bundle, request))
 
 
 def _open(resources: Resources, bundle: Bundle, precision: Precision) -> Embedder:
@@ -134,23 +134,23 @@ def _open(resources: Resources, bundle: Bundle, precision: Precision) -> Embedde
 
 
 def _embed(embedder: Embedder, photos: Sequence[LabelledPhoto], progress: Progress) -> _Embedded:
-    """Embed the photos as an ingest does; those that cannot be read are left out."""
+    """Embed the photos as an ingest does, without those that cannot be read."""
     advance = StageCounter(progress, f"embed in {embedder.precision}", len(photos))
-    made, started = {}, time.perf_counter()
+    embedded, started = {}, time.perf_counter()
     with closing(embed_all(_contents(photos), embedder)) as outcomes:
         for row, outcome in outcomes:
             advance(1)
             if not isinstance(outcome, PhotoError):
-                made[row] = outcome
-    rate = len(made) / (time.perf_counter() - started)
-    rows = sorted(made)
+                embedded[row] = outcome
+    rate = len(embedded) / (time.perf_counter() - started)
+    rows = sorted(embedded)
     bundle = embedder.bundle
     return _Embedded(
         photos=[photos[row] for row in rows],
-        hashes=np.array([int(made[row].perceptual_hash, 16) for row in rows], np.uint64),
+        hashes=np.array([int(embedded[row].perceptual_hash, 16) for row in rows], np.uint64),
         run=EmbeddedPhotos(
-            vectors=np.array([made[row].vector for row in rows], np.float32).reshape(-1, bundle.vector_size),
-            probabilities=np.array([made[row].probabilities for row in rows], np.float32),
+            vectors=np.array([embedded[row].vector for row in rows], np.float32).reshape(-1, bundle.vector_size),
+            probabilities=np.array([embedded[row].probabilities for row in rows], np.float32),
             rate=rate,
         ),
     )
@@ -161,14 +161,14 @@ def _contents(photos: Sequence[LabelledPhoto]) -> Iterator[tuple[int, bytes]]:
         try:
             content = photo.path.read_bytes()
         except OSError:
-            content = b""  # counted as unreadable, like any other file without an image in it
+            content = b""  # counted as unreadable
         yield row, content
 
 
 def _other_runs(
     resources: Resources, served: Embedder, photos: Sequence[LabelledPhoto], progress: Progress
 ) -> dict[str, EmbeddedPhotos]:
-    """Embed the photos in each other precision that this processor and this bundle have."""
+    """Embed the photos in each other precision that this processor and this bundle support."""
     runs: dict[str, EmbeddedPhotos] = {}
     for precision in get_args(Precision):
         if precision in ("auto", served.precision):
@@ -177,7 +177,7 @@ def _other_runs(
             embedder = _open(resources, served.bundle, precision)
         except ModelUnusable:
             continue
-        if embedder.precision not in {served.precision, *runs}:  # torch has one precision, whatever is asked for
+        if embedder.precision not in {served.precision, *runs}:  # torch has one precision only
             runs[embedder.precision] = _embed(embedder, photos, progress).run
     return runs
 
@@ -185,9 +185,9 @@ def _other_runs(
 def _baselines(
     resources: Resources, weights: Path | None, photos: Sequence[LabelledPhoto], progress: Progress
 ) -> Baselines:
-    """Raise BadInput when weights are given and cannot be used."""
+    """Embed the photos with the baselines; raise BadInput if the weights cannot be used."""
     if weights is None:
-        return Baselines(None, skipped="they were skipped, as asked for with --weights none.")
+        return Baselines(None, skipped="they were skipped because of --weights none.")
     try:
         vectors = baseline_vectors(
             [photo.path for photo in photos],
@@ -196,8 +196,8 @@ def _baselines(
             progress=lambda done, total: progress("embed for baselines", done, total),
         )
     except ModuleNotFoundError as error:
-        install = "Install it: pip install -e '.[train]', or skip them: --weights none"
-        raise BadInput(f"The baselines need torch. {install}") from error
+        remedy = "Install it (pip install -e '.[train]'), or skip the baselines (--weights none)"
+        raise BadInput(f"The baselines need torch. {remedy}.") from error
     except WeightsError as error:
         raise BadInput(str(error)) from error
     return Baselines(vectors, precision="f32")
@@ -207,7 +207,7 @@ def _titles(resources: Resources, listing_ids: set[str]) -> dict[str, str]:
     with resources.database.read() as session:
         return {
             row.id: row.title
-            for ids in chunked(sorted(listing_ids), _IDS_AT_ONCE)
+            for ids in chunked(sorted(listing_ids), _IDS_PER_QUERY)
             for row in listings.listings_by_id(session, ids)
         }
 
@@ -228,8 +228,8 @@ def _setup(resources: Resources, embedder: Embedder, held_out: HeldOut, *, unrea
     )
 
 
-def _report_folder(resources: Resources, bundle: Bundle, wanted: EvaluationRequest) -> Path:
-    return report_folder(resources.settings, f"{bundle.version}-unseen" if wanted.unseen else bundle.version)
+def _report_folder(resources: Resources, bundle: Bundle, request: EvaluationRequest) -> Path:
+    return report_folder(resources.settings, f"{bundle.version}-unseen" if request.unseen else bundle.version)
 
 
 def _write(resources: Resources, report: Report, folder: Path) -> Evaluation:
@@ -240,6 +240,6 @@ def _write(resources: Resources, report: Report, folder: Path) -> Evaluation:
         evaluation.page.write_text(page, encoding="utf-8")
         evaluation.figures.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     except OSError as error:
-        problem = f"{folder}: the report cannot be written ({error.strerror})"
+        problem = f"The report cannot be written to {folder} ({error.strerror})"
         raise BadInput(f"{problem}. Name another folder with --out.") from error
     return evaluation

@@ -1,4 +1,4 @@
-"""Exporting: a registered model, or a bundle, becomes a new bundle for serving elsewhere, with an int8 graph or not."""
+"""Exports a model as a new bundle, with or without an int8 graph."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 class CannotExport(BadInput):
-    """The bundle cannot be written as asked."""
+    """The bundle cannot be exported."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedPrecision:
-    """What a bundle holds of one precision.
+    """One precision that a bundle can run in.
 
     Attributes:
-        precision: `f32`, `bf16` or `int8`; f32 and bf16 are computed from one graph.
-        bytes: of the graph's files.
-        quality: what it is worth beside f32; None where that was not measured.
+        precision: `f32`, `bf16` or `int8`; f32 and bf16 share one graph.
+        bytes: total size of the graph's files.
+        quality: recall and loss compared with f32; None if not measured.
     """
 
     precision: str
@@ -44,7 +44,7 @@ class ExportedPrecision:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A bundle that was written."""
+    """An exported bundle."""
 
     path: str
     version: str
@@ -54,33 +54,31 @@ class Exported:
 def export_model(
     resources: Resources, out: Path, *, model: str | None = None, int8: bool = True, progress: Progress = silent
 ) -> Exported:
-    """Write a model's bundle again at `out`; with `int8` and the photos that it was trained on, quantised as well.
-
-    An int8 graph that the model has already is kept as it is.
+    """Write the bundle of a model to `out`.
 
     Args:
-        resources: where the model and the photos are.
         out: a folder that does not exist.
         model: a version or a bundle's folder; the live model by default.
-        int8: whether the bundle is to have an int8 graph.
-        progress: is told how the stages go.
+        int8: include an int8 graph: the model's own if it has one, else a new one, quantised with photos of its split.
 
     Raises:
         CannotExport: `out` exists or cannot be written, there are no photos to quantise with, or NNCF is missing.
-        ModelMissing, ModelUnusable, NotFound: see `find_bundle`.
+        ModelMissing, ModelUnusable, ResourceNotFound: see `find_bundle`.
     """
     bundle = find_bundle(resources, model)
-    if out.exists():  # before the minutes of work
-        raise CannotExport(f"{out} exists already, and a bundle is never overwritten. Name a folder that is not there.")
-    chosen = _photos(resources, bundle, progress) if int8 and not bundle.has_int8 else None
+    if out.exists():  # checked before the long work
+        raise CannotExport(
+            f"{out} already exists, and a bundle is never overwritten. Name a folder that does not exist."
+        )
+    sample = _precision_photos(resources, bundle, progress) if int8 and not bundle.has_int8 else None
     progress("export the model", 0, None)
     try:
         written = reexport_bundle(
             bundle,
             out,
             keep_int8=int8,
-            quantize_with=chosen.quantize_with if chosen else None,
-            measure_on=chosen.measure_on if chosen else None,
+            quantize_with=sample.quantize_with if sample else None,
+            measure_on=sample.measure_on if sample else None,
         )
     except (BundleError, QuantizerMissing) as error:
         raise CannotExport(str(error)) from error
@@ -89,7 +87,7 @@ def export_model(
     return Exported(str(out), written.version, _precisions(written))
 
 
-def _photos(resources: Resources, bundle: Bundle, progress: Progress) -> PrecisionPhotos:
+def _precision_photos(resources: Resources, bundle: Bundle, progress: Progress) -> PrecisionPhotos:
     try:
         return draw_precision_photos(
             labelled_photos(resources.database, resources.photo_files),
@@ -98,8 +96,8 @@ def _photos(resources: Resources, bundle: Bundle, progress: Progress) -> Precisi
             progress=lambda done, total: progress("decode photos", done, total),
         )
     except ValueError as error:
-        problem = f"There is nothing to quantise with: {error}"
-        raise CannotExport(f"{problem}. Ingest them first, or use --no-int8.") from error
+        problem = f"There are no photos to quantise with: {error}"
+        raise CannotExport(f"{problem}. Ingest the training listings first, or use --no-int8.") from error
 
 
 def _precisions(bundle: Bundle) -> tuple[ExportedPrecision, ...]:
@@ -110,7 +108,7 @@ def _precisions(bundle: Bundle) -> tuple[ExportedPrecision, ...]:
         files["int8"] = INT8_FILES
     return tuple(
         ExportedPrecision(
-            name, sum((bundle.path / file).stat().st_size for file in of_precision), bundle.precisions.get(name)
+            name, sum((bundle.path / file).stat().st_size for file in graph_files), bundle.precisions.get(name)
         )
-        for name, of_precision in files.items()
+        for name, graph_files in files.items()
     )

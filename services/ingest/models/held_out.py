@@ -1,4 +1,4 @@
-"""Which of the listings at hand a model may be measured on, by what its bundle says it was made with."""
+"""Chooses the listings to measure a model on: listings that it was not trained on, by its bundle's split."""
 
 from __future__ import annotations
 
@@ -22,33 +22,40 @@ if TYPE_CHECKING:
 
 
 class CannotEvaluate(BadInput):
-    """There is nothing that the model may be measured on."""
+    """There are no listings to measure the model on."""
 
 
 class SplitMissing(CannotEvaluate):
-    """The bundle does not say which listings it was made with."""
+    """The bundle does not record its split."""
 
     def __init__(self, bundle: Path) -> None:
         super().__init__(
-            f"{bundle} does not say which listings it was trained on, so none is known to be new to it. "
-            "Train again with `lookalike train`, and evaluate that model."
+            f"The model bundle {bundle} does not say which listings it was trained on, so no listing is known to be "
+            "new to it. Train a model with `lookalike train`, and evaluate that one."
         )
 
 
 class NothingHeldOut(CannotEvaluate):
-    """None of the listings at hand may be measured on."""
+    """The catalogue has no listing that the model has not seen, or none that its split holds out."""
 
     def __init__(self, version: str, *, unseen: bool) -> None:
         if unseen:
             problem, remedy = "has seen every listing here", "Ingest listings that it was not trained on"
         else:
-            problem, remedy = "held out none of the listings here", "Use --unseen to measure on those it has never seen"
+            problem = "held out none of the listings here"
+            remedy = "Use --unseen to measure on the listings that it has never seen"
         super().__init__(f"Model {version} {problem}. {remedy}.")
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What to measure on: `rows` of the `photos`, at least one, and how they were chosen."""
+    """The photos to measure on.
+
+    Attributes:
+        rows: indices of the chosen photos, int64 (n,) with n >= 1.
+        photos: the number of photos that they were chosen from.
+        use: how they were chosen.
+    """
 
     rows: NDArray[np.int64]
     photos: int
@@ -56,10 +63,10 @@ class HeldOut:
 
 
 def split_of(bundle: Bundle) -> SplitRecord:
-    """Return the bundle's split.
+    """Return the split of the bundle.
 
     Raises:
-        SplitMissing: it has none.
+        SplitMissing: the bundle does not record one.
     """
     if bundle.split is None:
         raise SplitMissing(bundle.path)
@@ -71,22 +78,22 @@ def held_out_photos(
 ) -> HeldOut:
     """Choose the photos to measure on.
 
-    By default they are those of the listings that the bundle's split holds out. With `unseen` they are those of every
-    listing that is neither in the split's training nor in its validation, nor is the same item as one of those: the
-    held-out ones, and any that came later or from elsewhere. Sameness is only known of listings that are at hand.
+    By default, the photos of the listings that the split holds out. With `unseen`, also the photos of listings that the
+    split does not know (they came later, or from elsewhere), except items that training or validation contained. Items
+    can only be compared with training listings that are still in the catalogue.
 
     Args:
-        items: each listing's item, see `ml.training.split.item_of_listing`.
+        items: the item of each listing; see `ml.training.split.item_of_listing`.
 
     Raises:
-        SplitMissing: the bundle does not say what it was made with.
-        NothingHeldOut: no listing at hand may be measured on.
+        SplitMissing: the bundle does not record its split.
+        NothingHeldOut: no listing qualifies.
     """
     split = split_of(bundle)
-    present, learnt = {photo.listing_id for photo in photos}, {*split.train, *split.validation}
-    unknown = present - learnt - set(split.held_out)
-    learnt_items = {items[listing] for listing in present & learnt}
-    too_alike = {listing for listing in unknown if items[listing] in learnt_items}
+    present, seen = {photo.listing_id for photo in photos}, {*split.train, *split.validation}
+    unknown = present - seen - set(split.held_out)
+    seen_items = {items[listing] for listing in present & seen}
+    too_alike = {listing for listing in unknown if items[listing] in seen_items}
     chosen = present & set(split.held_out)
     if unseen:
         chosen |= unknown - too_alike

@@ -1,4 +1,4 @@
-"""Measures a model by its stored embeddings, without running it."""
+"""Measures a model on its stored embeddings, without running it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from services.resources import Resources
 
-_SHOWN = (
+_RETRIEVAL_METRICS = (
     "same_listing_recall_at_1",
     "same_listing_recall_at_5",
     "same_listing_recall_at_10",
@@ -26,12 +26,11 @@ _SHOWN = (
 def measure_stored(
     resources: Resources, model_version: str, *, listing_ids: Collection[str] | None = None
 ) -> dict[str, float]:
-    """Measure a model's categories and vectors. The caller knows which listings the model has not seen.
+    """Measure the stored categories and vectors of a model.
 
     Args:
-        resources: whose database has the model's embeddings.
-        model_version: the model.
-        listing_ids: the listings to ask for, each among the photos of all; every listing by default.
+        listing_ids: listings whose photos are the queries, which the model should not have seen; by default all. Every
+            query searches the photos of all listings.
 
     Returns:
         Shares in [0, 1] by name: `category_accuracy`, four figures of `RetrievalMetrics` (absent where no listing has
@@ -44,13 +43,15 @@ def measure_stored(
             for batch in embeddings.all_points(session, model_version=model_version)
             for point in batch
         }
-    known = [one for one in labelled_photos(resources.database, resources.photo_files) if one.photo_id in vectors]
+    embedded = [
+        photo for photo in labelled_photos(resources.database, resources.photo_files) if photo.photo_id in vectors
+    ]
     rows = np.array(
-        [row for row, photo in enumerate(known) if listing_ids is None or photo.listing_id in listing_ids], np.int64
+        [row for row, photo in enumerate(embedded) if listing_ids is None or photo.listing_id in listing_ids], np.int64
     )
     if not len(rows):
         return {}
-    right = [predicted[known[row].photo_id] == known[row].category for row in rows]
-    found = measure_retrieval(known, np.stack([vectors[photo.photo_id] for photo in known]), rows)
-    figures = {} if found is None else {name: getattr(found, name) for name in _SHOWN}
-    return {"category_accuracy": float(np.mean(right)), **figures, "photos": len(rows)}
+    correct = [predicted[embedded[row].photo_id] == embedded[row].category for row in rows]
+    retrieval = measure_retrieval(embedded, np.stack([vectors[photo.photo_id] for photo in embedded]), rows)
+    figures = {} if retrieval is None else {name: getattr(retrieval, name) for name in _RETRIEVAL_METRICS}
+    return {"category_accuracy": float(np.mean(correct)), **figures, "photos": len(rows)}

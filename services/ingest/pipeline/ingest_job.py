@@ -1,4 +1,4 @@
-"""Ingest jobs, end to end: listings, photos, embeddings, indexes. Commands, the server and the demo all run this."""
+"""Runs ingest jobs end to end: listings, photos, embeddings, indexes. The commands, server and demo all use it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from services.ingest.photos.sources import open_photos
 from services.ingest.photos.web import WebPhotos
 from services.ingest.pipeline.job_progress import JobProgress
 from services.ingest.pipeline.ledger import Ledger
-from services.ingest.pipeline.loading import Spool, load_photos, named_photos, read_into, write_listings
+from services.ingest.pipeline.loading import PhotoLoader, named_photos, read_into, write_listings
 from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
+from services.ingest.pipeline.spool import Spool
 from services.ingest.pipeline.worker import running_worker, wait_until_embedded
 
 if TYPE_CHECKING:
@@ -136,14 +137,12 @@ def load_files(
         read_into(spool, inputs.listings, inputs.columns, ledger)
         counter = StageCounter(progress, "write listings", len(spool))
         write_listings(resources.database, spool, inputs.listings, ledger=ledger, advance=counter)
-        load_photos(
-            resources.database,
-            resources.photo_files,
-            source,
+        loader = PhotoLoader(
+            resources.database, resources.photo_files, source, limits=resources.photo_limits, ledger=ledger
+        )
+        loader.load(
             named_photos(spool, inputs.photos_table, inputs.columns),
-            limits=resources.photo_limits,
-            ledger=ledger,
-            advance=StageCounter(progress, "store photos", photo_count),
+            StageCounter(progress, "store photos", photo_count),
         )
         ledger.flush()
     return ledger

@@ -143,7 +143,7 @@ def test_a_place_that_cannot_be_written_is_named(export, tmp_path: Path) -> None
 def test_int8_without_photos_says_what_to_do(tmp_path: Path, resnet_bundle: Bundle) -> None:
     with (
         resources_in(tmp_path / "data") as resources,
-        pytest.raises(CannotExport, match=r"nothing to quantise with.*Ingest them first, or use --no-int8"),
+        pytest.raises(CannotExport, match=r"no photos to quantise with.*Ingest the training listings"),
     ):
         export_model(resources, tmp_path / "out", model=str(resnet_bundle.path))
     assert not (tmp_path / "out").exists()
