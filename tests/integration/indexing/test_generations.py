@@ -288,7 +288,7 @@ def test_a_worse_model_is_promoted_only_by_force(
     version = resources.models.register(other_bundle.path).version
     worth = {version: {"category_accuracy": 0.7}, "live": {"category_accuracy": 0.8}}
     monkeypatch.setattr(ModelRegistry, "metrics", lambda _self, one: worth.get(one, worth["live"]))
-    with pytest.raises(Conflict, match=r"category accuracy 0\.700 instead of 0\.800"):
+    with pytest.raises(Conflict, match=r"category accuracy is 0\.700 instead of 0\.800"):
         reindex(resources, model_version=version)
     assert reindex(resources, model_version=version, force=True)[0].forced
 
