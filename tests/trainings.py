@@ -1,4 +1,4 @@
-"""Trainings of a second on forty pictures, for tests. Importing this imports torch."""
+"""Trainings on forty pictures, which take a second each, for tests. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -40,14 +40,18 @@ FROZEN = replace(
     patience=10,
 )
 UNFREEZING = Unfreezing(stages=1, epochs=2, pairs_per_batch=8, learning_rate=1e-3)
-# Without validation photos there is no gain to decide by: what the trunk has learnt is kept.
+# Without validation photos the trained end of the trunk is always kept.
 UNFROZEN = replace(FROZEN, validation=0.0, unfreeze=UNFREEZING)
 CATEGORIES = ("plain", "striped")
 
 
+class TrainingKilled(BaseException):
+    """Raised by a test to kill a training."""
+
+
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A training that ended: its stages in their order, and the vectors and probabilities that were measured."""
+class FinishedRun:
+    """A finished training: its stages in order, and the measured vectors and probabilities."""
 
     result: TrainResult
     stages: tuple[str, ...]
@@ -56,30 +60,32 @@ class Finished:
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
-        """By name, those of the whole network."""
+        """The weights of the whole network by name."""
         return self.result.network.state_dict()
 
 
-def finished(photos: list[LabelledPhoto], config: TrainConfig, *, weights: Path | None = None, home: Path) -> Finished:
-    """Train to the end."""
+def finished(
+    photos: list[LabelledPhoto], config: TrainConfig, *, weights: Path | None = None, home: Path
+) -> FinishedRun:
+    """Train a network."""
     stages: list[str] = []
     measured: list[np.ndarray] = []
 
-    def watched(
+    def record_and_evaluate(
         rows: list[LabelledPhoto], vectors: np.ndarray, probabilities: np.ndarray, **others: Any
     ) -> HeldOutMetrics:
         measured.extend((vectors, probabilities))
         return evaluate(rows, vectors, probabilities, **others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ml.training.finishing.evaluate", watched)
+        patch.setattr("ml.training.finishing.evaluate", record_and_evaluate)
         result = train(photos, config, weights=weights, home=home, progress=lambda at, *_: stages.append(at))
-    return Finished(result, tuple(dict.fromkeys(stages)), *measured)
+    return FinishedRun(result, tuple(dict.fromkeys(stages)), *measured)
 
 
 @contextmanager
 def described_in_f32() -> Iterator[None]:
-    """Let the trainings of the block describe photos in float32 on every processor."""
+    """Describe photos in float32 on every processor in the block."""
 
     def in_f32(*arguments: Any, **options: Any) -> Any:
         return trace_to_openvino(*arguments, **{**options, "precision": "f32"})
@@ -89,15 +95,15 @@ def described_in_f32() -> Iterator[None]:
         yield
 
 
-def same_network(one: Finished, other: Finished) -> bool:
-    """Whether two trainings ended with equal weights, bit by bit."""
+def same_network(one: FinishedRun, other: FinishedRun) -> bool:
+    """Whether two trainings gave equal weights, bit by bit."""
     return one.weights.keys() == other.weights.keys() and all(
         torch.equal(weights, other.weights[name]) for name, weights in one.weights.items()
     )
 
 
 def write_photos(folder: Path) -> list[LabelledPhoto]:
-    """Write two photos, in different light, of ten listings in each of two categories."""
+    """Write two photos in different light for each of 20 listings in two categories."""
     rng = np.random.default_rng(0)
     made = []
     for listing in range(20):
@@ -111,7 +117,7 @@ def write_photos(folder: Path) -> list[LabelledPhoto]:
 
 
 def _picture(colour: np.ndarray, category: str, *, light: int) -> np.ndarray:
-    """A plain or striped picture, uint8 (48, 48, 3)."""
+    """Return a plain or striped picture, uint8 (48, 48, 3)."""
     pixels = np.broadcast_to(colour, (48, 48, 3)).copy()
     if category == "striped":
         pixels[::4] = 255 - pixels[::4]

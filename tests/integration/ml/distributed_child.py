@@ -1,4 +1,4 @@
-"""One of several processes that `torchrun` starts: it trains together with the others, and each saves what it got."""
+"""One of the processes of `torchrun` in a test: trains with the others and saves its weights and gradient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.trainings import TINY, described_in_f32
 
 
 def gradient(processes: TrainingProcesses) -> torch.Tensor:
-    """Return the gradient of a loss over all shares of one batch, as it arrives in this process."""
+    """Return this process's gradient of a loss over all shares of one batch."""
     torch.manual_seed(0)
     model, inputs = torch.nn.Linear(8, 4, bias=False), torch.randn(8, 8)
     rows = torch.arange(8).numpy()
@@ -31,7 +31,7 @@ def gradient(processes: TrainingProcesses) -> torch.Tensor:
 
 
 def train_together(folder: Path) -> None:
-    """Train on the photos that `folder/photos.json` lists, and save this process's weights and gradient."""
+    """Train on the photos in `folder/photos.json`, and save this process's weights and gradient."""
     photos = [
         LabelledPhoto(**{**row, "path": Path(row["path"])}) for row in json.loads((folder / "photos.json").read_text())
     ]

@@ -1,4 +1,4 @@
-"""The published way of searching, by OpenVINO, against torchvision in torch."""
+"""The baselines' vectors in OpenVINO, compared with torchvision in torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.train
 
 
 def shallow_resnet50(weights: None = None) -> ResNet:
-    """A ResNet-50 with one block in each stage: a third of the work, and the same features and logits to give."""
+    """Return a ResNet-50 with one block in each stage: a third of the work, and outputs of the same shapes."""
     return ResNet(Bottleneck, [1, 1, 1, 1])
 
 
@@ -38,29 +38,29 @@ def _shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torchvision.models.resnet50", shallow_resnet50)
 
 
-def test_a_photo_is_padded_with_black_resized_and_its_middle_cropped() -> None:
+def test_pads_a_photo_with_black_resizes_it_and_crops_the_middle() -> None:
     square = letterboxed(Image.new("RGB", (256, 128), "white"))
     assert square.shape == (224, 224, 3)
     columns = square[:, 112, 0]
-    # Of 256 rows, 64 to 192 are white; the crop leaves out 16 at either end.
+    # Rows 64 to 192 of 256 are white; the crop removes 16 at each end.
     assert (columns[:47] == 0).all()
     assert (columns[49:175] == 255).all()
     assert (columns[177:] == 0).all()
     assert (square[112] == 255).all()
 
 
-def test_the_features_are_those_of_torchvision(tmp_path: Path, jpeg: MakeJpeg) -> None:
+def test_features_and_logits_equal_those_of_torchvision(tmp_path: Path, jpeg: MakeJpeg) -> None:
     torch.manual_seed(0)
     network = shallow_resnet50().eval()
     save_file(network.state_dict(), tmp_path / "weights.safetensors")
     photos = [tmp_path / f"{n}.jpg" for n in range(17)]  # one more than a batch
     for seed, path in enumerate(photos):
         path.write_bytes(jpeg(seed=seed))
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     found = baseline_vectors(
-        photos, tmp_path / "weights.safetensors", threads=1, progress=lambda *step: told.append(step)
+        photos, tmp_path / "weights.safetensors", threads=1, progress=lambda *step: calls.append(step)
     )
-    assert told == [(16, 17), (17, 17)]
+    assert calls == [(16, 17), (17, 17)]
     last = transforms.to_tensor(letterboxed(decode(photos[-1].read_bytes())).copy())
     with torch.inference_mode():
         logits = network(transforms.normalize(last, list(IMAGENET_MEAN), list(IMAGENET_STD))[None])[0]
@@ -69,7 +69,7 @@ def test_the_features_are_those_of_torchvision(tmp_path: Path, jpeg: MakeJpeg) -
     np.testing.assert_allclose(found.logits, expected, atol=1e-3 * np.abs(expected).max())
 
 
-def test_weights_without_a_classifier_are_refused(tmp_path: Path) -> None:
+def test_rejects_weights_without_a_classifier(tmp_path: Path) -> None:
     state = {name: value for name, value in shallow_resnet50().state_dict().items() if not name.startswith("fc.")}
     save_file(state, tmp_path / "weights.safetensors")
     with pytest.raises(WeightsError, match="has no classifier"):

@@ -1,4 +1,4 @@
-"""`lookalike evaluate` on a small catalogue; and serving what was calibrated."""
+"""`lookalike evaluate` on a small catalogue, and serving with a calibration."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SPLIT = SplitRecord(
 
 @pytest.fixture(scope="module")
 def with_manifest(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Bundle]:
-    """Copies the tiny bundle with other things in its manifest that are not part of its version."""
+    """Copies the tiny bundle with other values in its manifest that do not change its version."""
 
     def copy(**fields: Any) -> Bundle:
         folder = shutil.copytree(tiny_bundle.path, tmp_path_factory.mktemp("bundles") / "model")
@@ -57,7 +57,7 @@ def with_manifest(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, jpeg: MakeJpeg) -> Path:
-    """A folder with `shop`: the files of six listings, two of them hostile."""
+    """A folder with `shop`: the files of six listings; two have hostile texts."""
     folder = tmp_path_factory.mktemp("evaluate")
     made = marketplace(folder / "shop", jpeg, count=6)
     rows = [listing_row(number) for number in range(6)]
@@ -82,7 +82,7 @@ def shop_data(place: Path, calibrated: Bundle) -> Path:
 
 @pytest.fixture(scope="module")
 def resources(place: Path, shop_data: Path, calibrated: Bundle) -> Iterator[Resources]:
-    """The shop's, of which an evaluation changes nothing."""
+    """The shop's resources; an evaluation does not change them."""
     with resources_in(place / "data", model=calibrated, like=shop_data) as resources:
         yield resources
 
@@ -106,8 +106,8 @@ def evaluate(
     return run
 
 
-class Page(HTMLParser):
-    """What a browser would make of the report: its elements and the text between them."""
+class ParsedReport(HTMLParser):
+    """The elements and the text of the report, as a browser parses them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_both_files_are_written_with_the_same_figures(evaluate, place: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+def test_writes_both_report_files_with_equal_figures(evaluate, place: Path, tiny_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = evaluate("--json")
     assert code == 0
     folder = place / "data" / "reports" / tiny_bundle.version
@@ -131,29 +131,29 @@ def test_both_files_are_written_with_the_same_figures(evaluate, place: Path, tin
     assert (report.category.photos, report.setup.split.measured) == (4, 2)
     assert report.retrieval is not None
     assert (report.retrieval.queries, report.retrieval.gallery) == (4, 12)
-    page = Page((folder / "report.html").read_text())
+    page = ParsedReport((folder / "report.html").read_text())
     assert f"{report.category.accuracy.value:.3f}" in page.text
     assert f"{report.retrieval.ours.recall_at_1.value:.3f}" in page.text
 
 
-def test_the_table_names_what_was_measured_and_that_baselines_were_skipped(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_prints_the_figures_and_the_reason_for_skipped_baselines(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = evaluate("--out", str(tmp_path / "there"))
     assert "same-listing recall@1" in out
     assert "--weights none" in out
 
 
-def test_hostile_listings_are_text_in_the_report(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_escapes_hostile_listing_texts_in_the_report(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     evaluate("--out", str(tmp_path / "there"))
-    page = Page((tmp_path / "there" / "report.html").read_text())
+    page = ParsedReport((tmp_path / "there" / "report.html").read_text())
     assert HOSTILE in page.text
     tags = {tag for tag, _ in page.elements}
     assert "script" not in tags
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
 
 
-def test_the_report_loads_nothing_and_shows_the_photos(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_report_embeds_photos_and_loads_nothing(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     evaluate("--out", str(tmp_path / "there"))
-    page = Page((tmp_path / "there" / "report.html").read_text())
+    page = ParsedReport((tmp_path / "there" / "report.html").read_text())
     sources = [str(attributes.get("src")) for tag, attributes in page.elements if tag == "img"]
     assert sources
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
@@ -161,23 +161,23 @@ def test_the_report_loads_nothing_and_shows_the_photos(evaluate, tmp_path: Path)
     assert any("default-src 'none'" in str(attributes.get("content")) for _, attributes in page.elements)
 
 
-def test_a_second_precision_and_smaller_storage_are_compared(resources: Resources, tmp_path: Path) -> None:
+def test_compares_storage_types(resources: Resources, tmp_path: Path) -> None:
     report = evaluate_model(resources, EvaluationRequest(out=tmp_path / "there")).report
     assert {row.storage for row in report.tradeoffs} == {"float32", "float16", "int8"}
     assert {row.bytes_per_vector for row in report.tradeoffs} >= {128, 64, 32}  # 32 components
     assert any(row.best for row in report.tradeoffs)
 
 
-def test_unseen_measures_on_listings_that_came_later(resources: Resources, tmp_path: Path) -> None:
+def test_unseen_measures_on_listings_outside_training_and_validation(resources: Resources, tmp_path: Path) -> None:
     report = evaluate_model(resources, EvaluationRequest(out=tmp_path / "there", unseen=True)).report
     assert (report.setup.split.rule, report.setup.split.measured, report.setup.split.unknown) == ("unseen", 3, 1)
     assert report.category.photos == 6
 
 
-def test_a_bundle_named_by_its_folder_is_measured_on_other_listings(
+def test_measures_a_bundle_in_a_folder_on_unseen_listings(
     resources: Resources, with_manifest: Callable[..., Bundle], tmp_path: Path
 ) -> None:
-    elsewhere = replace_ids(SPLIT)
+    elsewhere = with_other_ids(SPLIT)
     bundle = with_manifest(split=elsewhere)
     report = evaluate_model(
         resources, EvaluationRequest(model=str(bundle.path), out=tmp_path / "there", unseen=True)
@@ -187,8 +187,8 @@ def test_a_bundle_named_by_its_folder_is_measured_on_other_listings(
     assert report.scores is None
 
 
-def replace_ids(split: SplitRecord) -> SplitRecord:
-    """The same split, of listings that are not at hand."""
+def with_other_ids(split: SplitRecord) -> SplitRecord:
+    """Return the split with listing ids that are not in the data."""
     sides = {
         side: tuple(f"other-{one}" for one in getattr(split, side)) for side in ("train", "validation", "held_out")
     }
@@ -203,22 +203,20 @@ def replace_ids(split: SplitRecord) -> SplitRecord:
         (("--out", "shop/listings.csv"), "Name another folder with --out"),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_line_that_says_why(evaluate, arguments: tuple[str, str], words: str) -> None:  # type: ignore[no-untyped-def]
+def test_prints_one_error_line_with_the_reason(evaluate, arguments: tuple[str, str], words: str) -> None:  # type: ignore[no-untyped-def]
     code, _, error = evaluate(*arguments)
     assert code == 1
     (line,) = [line for line in error.splitlines() if line.startswith("Error: ")]
     assert words in line
 
 
-def test_a_bundle_without_a_split_is_refused_by_name(
-    resources: Resources, with_manifest: Callable[..., Bundle]
-) -> None:
+def test_rejects_a_bundle_without_a_split(resources: Resources, with_manifest: Callable[..., Bundle]) -> None:
     bundle = with_manifest()
     with pytest.raises(SplitMissing, match="does not say which listings it was trained on"):
         evaluate_model(resources, EvaluationRequest(model=str(bundle.path)))
 
 
-def test_results_show_the_mapped_score_in_the_order_of_the_index(
+def test_search_shows_mapped_scores_in_the_order_of_the_index(
     resources: Resources, tiny_bundle: Bundle, tmp_path: Path, jpeg: MakeJpeg, shop_data: Path
 ) -> None:
     mapped = SearchService(resources).by_photo(jpeg(seed=1), SearchFields(k=6)).results
@@ -233,7 +231,7 @@ def test_results_show_the_mapped_score_in_the_order_of_the_index(
 
 
 @pytest.mark.parametrize(("threshold", "confident"), [(0.0, True), (NEVER_CONFIDENT, False)])
-def test_a_category_is_confident_from_the_calibrated_threshold(
+def test_a_category_is_confident_at_the_calibrated_threshold(
     tmp_path: Path,
     live_data: Path,
     with_manifest: Callable[..., Bundle],
@@ -248,7 +246,7 @@ def test_a_category_is_confident_from_the_calibrated_threshold(
         assert SearchService(resources).classify(jpeg()).confident is confident
 
 
-def test_a_bundle_without_calibration_serves_with_the_default_threshold(
+def test_a_bundle_without_calibration_uses_the_default_threshold(
     tmp_path: Path, live_data: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     assert tiny_bundle.calibration is None
@@ -257,7 +255,7 @@ def test_a_bundle_without_calibration_serves_with_the_default_threshold(
     assert found.confident == (found.categories[0].probability >= UNCALIBRATED_CONFIDENT_FROM)
 
 
-def test_a_damaged_calibration_is_refused_with_the_file(with_manifest: Callable[..., Bundle]) -> None:
+def test_rejects_a_damaged_calibration_with_the_file(with_manifest: Callable[..., Bundle]) -> None:
     falling = {"cosines": [-1.0, 0.0, 1.0], "probabilities": [0.0, 0.0, 1.0]}
-    with pytest.raises(ValueError, match=r"model\.json: is not a valid manifest .*probabilities must ascend"):
+    with pytest.raises(ValueError, match=r"model\.json: is not a valid manifest .*probabilities must strictly ascend"):
         with_manifest(calibration={**msgspec.to_builtins(CALIBRATION), "score_map": falling})

@@ -1,4 +1,4 @@
-"""Training on real JPEGs, of networks with a small trunk. `test_train_and_promote` trains a real ResNet-50."""
+"""Training networks with a small trunk on real JPEGs; `test_train_and_promote` trains a real ResNet-50."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from tests.trainings import (  # noqa: E402
     TINY,
     UNFREEZING,
     UNFROZEN,
-    Finished,
+    FinishedRun,
+    TrainingKilled,
     described_in_f32,
     finished,
     same_network,
@@ -48,12 +49,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.train
 
 
-class Killed(BaseException):
-    """What a test stops a training with."""
-
-
-def silent(_stage: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
+def ignore_progress(_stage: str, _done: int, _total: int) -> None:
+    """Ignore progress."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,8 +65,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledPhoto]:
 
 
 @pytest.fixture(scope="module")
-def imagenet_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of the right shapes: a random trunk stands where the learnt one would."""
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random weights with the shapes of ImageNet weights."""
     torch.manual_seed(0)
     file = tmp_path_factory.mktemp("weights") / "resnet50.safetensors"
     save_file(small_resnet50().state_dict(), file)
@@ -78,7 +75,7 @@ def imagenet_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def with_unreadable(photos: list[LabelledPhoto]) -> list[LabelledPhoto]:
-    """The photos, a damaged one, and one that is not there."""
+    """The photos, a damaged one, and a missing one."""
     folder = photos[0].path.parent
     broken = folder / "broken.jpg"
     broken.write_bytes(photos[0].path.read_bytes()[:100])
@@ -87,22 +84,22 @@ def with_unreadable(photos: list[LabelledPhoto]) -> list[LabelledPhoto]:
 
 
 @pytest.fixture(scope="module")
-def from_scratch(with_unreadable: list[LabelledPhoto], tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def from_scratch(with_unreadable: list[LabelledPhoto], tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     return finished(with_unreadable, TINY, home=tmp_path_factory.mktemp("from-scratch"))
 
 
 @pytest.fixture(scope="module")
-def frozen(photos: list[LabelledPhoto], imagenet_like: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return finished(photos, FROZEN, weights=imagenet_like, home=tmp_path_factory.mktemp("frozen"))
+def frozen(photos: list[LabelledPhoto], pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    return finished(photos, FROZEN, weights=pretrained, home=tmp_path_factory.mktemp("frozen"))
 
 
 @pytest.fixture(scope="module")
-def unfrozen(photos: list[LabelledPhoto], imagenet_like: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return finished(photos, UNFROZEN, weights=imagenet_like, home=tmp_path_factory.mktemp("unfrozen"))
+def unfrozen(photos: list[LabelledPhoto], pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    return finished(photos, UNFROZEN, weights=pretrained, home=tmp_path_factory.mktemp("unfrozen"))
 
 
-def test_training_twice_with_one_seed_gives_the_same_network(
-    from_scratch: Finished, with_unreadable: list[LabelledPhoto], tmp_path: Path
+def test_equal_seeds_train_equal_networks(
+    from_scratch: FinishedRun, with_unreadable: list[LabelledPhoto], tmp_path: Path
 ) -> None:
     again = finished(with_unreadable[::-1], TINY, home=tmp_path)
     assert again.result.metrics == from_scratch.result.metrics
@@ -111,8 +108,8 @@ def test_training_twice_with_one_seed_gives_the_same_network(
     assert same_network(again, from_scratch)
 
 
-def test_a_run_leaves_its_record_and_curves_and_when_cleared_nothing_large(
-    from_scratch: Finished, tmp_path: Path
+def test_clearing_a_run_keeps_its_record_and_logs_and_removes_large_files(
+    from_scratch: FinishedRun, tmp_path: Path
 ) -> None:
     result = from_scratch.result
     assert (result.record.photos, result.record.unreadable) == (40, 2)
@@ -127,7 +124,7 @@ def test_a_run_leaves_its_record_and_curves_and_when_cleared_nothing_large(
     assert not any(file.suffix in large for file in left)
 
 
-def test_the_curves_show_loss_and_validation_of_each_epoch(from_scratch: Finished) -> None:
+def test_logs_loss_and_validation_scores_of_each_epoch(from_scratch: FinishedRun) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     result = from_scratch.result
@@ -149,35 +146,35 @@ def test_the_curves_show_loss_and_validation_of_each_epoch(from_scratch: Finishe
         pytest.param("describe photos again", UNFROZEN, marks=pytest.mark.slow),
     ],
 )
-def test_a_training_that_died_in_any_stage_ends_as_if_it_had_not(
+def test_a_training_killed_in_any_stage_resumes_to_the_same_network(
     stage: str,
     config: TrainConfig,
     photos: list[LabelledPhoto],
-    imagenet_like: Path,
+    pretrained: Path,
     request: pytest.FixtureRequest,
     tmp_path: Path,
 ) -> None:
     def die(at: str, done: int, total: int) -> None:
         if at == stage and done > total / 2:
-            raise Killed
+            raise TrainingKilled
 
-    undisturbed: Finished = request.getfixturevalue("frozen" if config is FROZEN else "unfrozen")
-    with pytest.raises(Killed):
-        train(photos, config, weights=imagenet_like, home=tmp_path, progress=die)
-    resumed = finished(photos, config, weights=imagenet_like, home=tmp_path)
-    assert resumed.stages == undisturbed.stages[undisturbed.stages.index(stage) :], "what was whole is not done again"
-    assert resumed.result.metrics == undisturbed.result.metrics
-    assert same_network(resumed, undisturbed)
+    uninterrupted: FinishedRun = request.getfixturevalue("frozen" if config is FROZEN else "unfrozen")
+    with pytest.raises(TrainingKilled):
+        train(photos, config, weights=pretrained, home=tmp_path, progress=die)
+    resumed = finished(photos, config, weights=pretrained, home=tmp_path)
+    assert resumed.stages == uninterrupted.stages[uninterrupted.stages.index(stage) :], "finished stages are skipped"
+    assert resumed.result.metrics == uninterrupted.result.metrics
+    assert same_network(resumed, uninterrupted)
 
 
-def test_two_processes_cannot_be_at_one_training(tmp_path: Path) -> None:
+def test_a_second_process_cannot_claim_the_same_run(tmp_path: Path) -> None:
     first = RunFolder.of(tmp_path, ["inputs"])
     first.claim()
     with pytest.raises(RunBusy, match="another process is running this training"):
         RunFolder.of(tmp_path, ["inputs"]).claim()
 
 
-def test_what_an_abandoned_run_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+def test_claiming_a_run_clears_abandoned_runs(tmp_path: Path) -> None:
     abandoned = RunFolder.of(tmp_path, ["inputs"])
     abandoned.path.mkdir()
     abandoned.array("pixels", (2,), np.uint8, lambda array: array.fill(1))
@@ -187,8 +184,8 @@ def test_what_an_abandoned_run_left_is_cleared_by_the_next(tmp_path: Path) -> No
     assert [file.name for file in abandoned.path.iterdir() if file.name != "lock"] == [RECORD_FILE]
 
 
-def test_a_frozen_trunk_stays_exactly_as_it_was(frozen: Finished, imagenet_like: Path) -> None:
-    given = load_file(imagenet_like)
+def test_training_the_heads_does_not_change_a_frozen_trunk(frozen: FinishedRun, pretrained: Path) -> None:
+    given = load_file(pretrained)
     for name, weights in frozen.result.network.trunk.state_dict().items():
         assert torch.equal(weights, given[name]), name
     record = frozen.result.record
@@ -196,9 +193,7 @@ def test_a_frozen_trunk_stays_exactly_as_it_was(frozen: Finished, imagenet_like:
     assert record.folded_batch_norms is True  # fresh batch norms: mean 0, variance 1
 
 
-def test_the_network_returned_gives_the_vectors_that_were_measured(
-    frozen: Finished, photos: list[LabelledPhoto]
-) -> None:
+def test_the_returned_network_gives_the_measured_vectors(frozen: FinishedRun, photos: list[LabelledPhoto]) -> None:
     network, preprocessing = frozen.result.network, frozen.result.preprocessing
     pixels = np.stack([preprocessing.load(photo.path.read_bytes()) for photo in photos])
     with torch.inference_mode():
@@ -207,8 +202,8 @@ def test_the_network_returned_gives_the_vectors_that_were_measured(
     np.testing.assert_allclose(frozen.probabilities, probabilities.numpy(), atol=PROBABILITY_TOLERANCE)
 
 
-def test_a_trained_network_with_its_memory_is_exported_and_embeds_as_it_did(
-    frozen: Finished, photos: list[LabelledPhoto], tmp_path: Path
+def test_an_exported_network_with_a_memory_gives_the_same_vectors(
+    frozen: FinishedRun, photos: list[LabelledPhoto], tmp_path: Path
 ) -> None:
     result = frozen.result
     assert len(result.network.memory_items) == len(result.split.train)
@@ -233,30 +228,30 @@ def test_a_trained_network_with_its_memory_is_exported_and_embeds_as_it_did(
         np.testing.assert_allclose(found.probabilities, probabilities.numpy(), atol=PROBABILITY_TOLERANCE)
 
 
-def test_only_the_end_of_an_unfrozen_trunk_learns_and_its_batch_norms_keep_their_statistics(
-    unfrozen: Finished, imagenet_like: Path
+def test_unfreezing_changes_the_last_stage_only_and_no_batch_norm_statistics(
+    unfrozen: FinishedRun, pretrained: Path
 ) -> None:
     assert unfrozen.result.record.unfrozen_kept
-    given, trunk = load_file(imagenet_like), unfrozen.result.network.trunk.state_dict()
-    learnt = {name for name in trunk if not torch.equal(trunk[name], given[name])}
-    assert "layer4.0.conv3.weight" in learnt
-    assert all(name.startswith("layer4") and "running" not in name for name in learnt)
+    given, trunk = load_file(pretrained), unfrozen.result.network.trunk.state_dict()
+    changed = {name for name in trunk if not torch.equal(trunk[name], given[name])}
+    assert "layer4.0.conv3.weight" in changed
+    assert all(name.startswith("layer4") and "running" not in name for name in changed)
 
 
 @pytest.mark.parametrize(("after", "kept"), [(0.6, True), (0.5, False)])
-def test_what_an_unfrozen_trunk_learnt_is_kept_exactly_where_validation_gains(
+def test_the_trained_end_of_a_trunk_is_kept_only_if_validation_improves(
     after: float,
     kept: bool,
-    frozen: Finished,
+    frozen: FinishedRun,
     photos: list[LabelledPhoto],
-    imagenet_like: Path,
+    pretrained: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scores = iter([ValidationScores(0.5, 0.0, 0.0), ValidationScores(after, 0.0, 0.0)])
     monkeypatch.setattr("ml.training.strategies.NetworkTask.validate", lambda _task: next(scores))
     config = replace(FROZEN, unfreeze=replace(UNFREEZING, epochs=1))
-    found = finished(photos, config, weights=imagenet_like, home=tmp_path)
+    found = finished(photos, config, weights=pretrained, home=tmp_path)
     assert found.result.record.unfrozen_history is not None
     assert found.result.record.unfrozen_kept is kept
     if kept:
@@ -265,23 +260,23 @@ def test_what_an_unfrozen_trunk_learnt_is_kept_exactly_where_validation_gains(
         assert same_network(found, frozen)
 
 
-def test_a_frozen_trunk_without_weights_is_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
+def test_rejects_a_frozen_trunk_without_weights(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="needs pretrained weights"):
-        train(photos, FROZEN, weights=None, home=tmp_path, progress=silent)
+        train(photos, FROZEN, weights=None, home=tmp_path, progress=ignore_progress)
 
 
-def test_too_few_listings_are_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
+def test_rejects_too_few_listings(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"Too few listings have a readable photo \(1\)"):
-        train(photos[:2], TINY, weights=None, home=tmp_path, progress=silent)
+        train(photos[:2], TINY, weights=None, home=tmp_path, progress=ignore_progress)
 
 
-def test_photos_of_which_none_can_be_read_are_refused(photos: list[LabelledPhoto], tmp_path: Path) -> None:
+def test_rejects_photos_that_are_all_unreadable(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     gone = [replace(photo, path=tmp_path / "gone.jpg") for photo in photos]
     with pytest.raises(TrainingError, match=r"Too few listings have a readable photo \(0\)"):
-        train(gone, TINY, weights=None, home=tmp_path, progress=silent)
+        train(gone, TINY, weights=None, home=tmp_path, progress=ignore_progress)
 
 
-def test_processes_that_torchrun_starts_train_one_network_together(
+def test_processes_of_torchrun_train_one_network_together(
     photos: list[LabelledPhoto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{**asdict(photo), "path": str(photo.path)} for photo in photos]
@@ -292,6 +287,5 @@ def test_processes_that_torchrun_starts_train_one_network_together(
     first, second = (torch.load(tmp_path / f"process-{rank}.pt", weights_only=True) for rank in (0, 1))
     assert torch.equal(first["weights"], second["weights"])
     assert [first["writes"], second["writes"]] == [True, False]
-    torch.testing.assert_close(
-        first["gradient"], gradient(TrainingProcesses())
-    )  # as if one process had had the whole batch
+    whole_batch = gradient(TrainingProcesses())
+    torch.testing.assert_close(first["gradient"], whole_batch)

@@ -1,4 +1,4 @@
-"""The report's figures from small arrays, and the page that shows them."""
+"""The report's figures from small arrays, and its page."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.baselines import BaselineVectors
 from ml.evaluation.report.build import EXAMPLES, Baselines, EmbeddedPhotos, ReportInputs, build_report
-from ml.evaluation.report.figures import Report, Setup, SplitUse, Tradeoff
+from ml.evaluation.report.figures import Report, Setup, SplitUse
 from ml.evaluation.report.page import render, thumbnail_url
-from ml.evaluation.report.tradeoffs import float16, int8, onto_principal_directions, pareto, unit
+from ml.evaluation.report.tradeoffs import unit
 from ml.labelled import LabelledPhoto
 from tests.unit.ml.bundle.test_bundle import CATEGORIES, write_bundle
 
@@ -47,12 +47,12 @@ def bundle(tmp_path: Path) -> Bundle:
     return replace(Bundle.load(write_bundle(tmp_path / "model")), calibration=calibration)
 
 
-def computed(*, baselines: bool) -> ReportInputs:
-    """Forty listings of two photos, of which the last twenty are held out.
+def report_inputs(*, baselines: bool) -> ReportInputs:
+    """Return forty listings of two photos; the last twenty listings are held out.
 
-    Our vectors of a listing's photos are all but equal; the pooled features are so for every second listing, the
-    logits for none. Of the photos measured on, those of the first category are said to be of the first at 0.8, and
-    those of the second at 0.6: half are right.
+    Our vectors of a listing's photos are nearly equal; the pooled features are so for every second listing, the logits
+    for none. All held-out photos are predicted to be of the first category: with 0.8 if they are, with 0.6 if they are
+    of the second. So half of the predictions are right.
     """
     rng = np.random.default_rng(0)
     listing = np.repeat(np.arange(LISTINGS), 2)
@@ -78,16 +78,16 @@ def computed(*, baselines: bool) -> ReportInputs:
         },
         baselines=Baselines(BaselineVectors(pooled.astype(np.float32), noise.astype(np.float32)), precision="f32")
         if baselines
-        else Baselines(None, skipped="nobody asked."),
+        else Baselines(None, skipped="not requested."),
     )
 
 
 @pytest.fixture
 def report(bundle: Bundle) -> Report:
-    return build_report(computed(baselines=True), bundle=bundle, setup=SETUP)
+    return build_report(report_inputs(baselines=True), bundle=bundle, setup=SETUP)
 
 
-def test_ratios_are_over_the_better_baseline(report: Report) -> None:
+def test_ratios_compare_with_the_better_baseline(report: Report) -> None:
     assert report.retrieval is not None
     assert report.retrieval.ours.recall_at_1.value == 1.0
     pooled, logits = (baseline.recall_at_1.value for baseline in report.retrieval.baselines)
@@ -99,29 +99,29 @@ def test_ratios_are_over_the_better_baseline(report: Report) -> None:
     assert ratio.ratio.low < ratio.ratio.value < ratio.ratio.high
 
 
-def test_categories_are_counted_by_hand(report: Report) -> None:
+def test_category_figures_equal_those_counted_by_hand(report: Report) -> None:
     category = report.category
     assert category.accuracy.value == 0.5
     assert category.confusion == ((20, 0), (20, 0))
     assert category.macro_f1.value == pytest.approx((2 * 20 / 60 + 0) / 2)
     first, second = category.categories
     assert (first.precision, first.recall, second.precision, second.recall) == (0.5, 1.0, None, 0.0)
-    # At 0.8 all are right and at 0.6 none: each half is off by its distance.
+    # All predictions with 0.8 are right and none with 0.6, so the bins are off by 0.2 and 0.6.
     assert category.after.error == pytest.approx((0.2 + 0.6) / 2)
     assert (category.confident.share, category.confident.right) == (0.5, 1.0)
 
 
-def test_photos_that_are_wrong_are_shown_one_of_each_item(report: Report) -> None:
+def test_shows_one_wrong_photo_for_each_item(report: Report) -> None:
     assert len(report.confusions) == 10
     assert len({one.photo.listing_id for one in report.confusions}) == 10
     assert {(one.photo.category, one.predicted) for one in report.confusions} == {("Phones", "Baby")}
 
 
-def test_pairs_that_were_found_last_come_first(bundle: Bundle) -> None:
-    blind = computed(baselines=False)
+def test_worst_ranked_pairs_come_first(bundle: Bundle) -> None:
+    inputs = report_inputs(baselines=False)
     noise = unit(np.random.default_rng(1).normal(size=(2 * LISTINGS, 64)).astype(np.float32))
-    run = replace(blind.served, vectors=noise)
-    missed = build_report(replace(blind, runs={"f32": run}), bundle=bundle, setup=SETUP).missed
+    run = replace(inputs.served, vectors=noise)
+    missed = build_report(replace(inputs, runs={"f32": run}), bundle=bundle, setup=SETUP).missed
     ranks = [one.rank for one in missed]
     assert len(ranks) == EXAMPLES
     assert ranks == sorted(ranks, reverse=True)
@@ -135,42 +135,18 @@ def test_the_page_shows_baselines_ratios_and_both_charts(report: Report) -> None
     page = render(report, lambda _sha256: b"")
     assert "pooled, L2" in page
     assert "ours / better baseline" in page
-    assert page.count("<svg") == 4  # reliability before and after, the score map, and how it holds
+    assert page.count("<svg") == 4  # reliability before and after, the score map, and reliability of scores
     assert "photo cannot be read" in page
 
 
-def test_the_page_says_why_there_are_no_baselines(bundle: Bundle) -> None:
-    page = render(
-        build_report(computed(baselines=False), bundle=replace(bundle, calibration=None), setup=SETUP), lambda _: b""
-    )
-    assert "No baselines: nobody asked." in page
+def test_the_page_gives_the_reason_for_missing_baselines(bundle: Bundle) -> None:
+    inputs, uncalibrated = report_inputs(baselines=False), replace(bundle, calibration=None)
+    page = render(build_report(inputs, bundle=uncalibrated, setup=SETUP), lambda _sha256: b"")
+    assert "No baselines: not requested." in page
     assert "a search shows cosine similarity as the score" in page
 
 
-def test_a_picture_in_the_page_is_small() -> None:
+def test_thumbnails_are_small() -> None:
     photo = io.BytesIO()
     Image.effect_noise((900, 600), 80).convert("RGB").save(photo, "JPEG")
     assert len(thumbnail_url("0" * 64, lambda _sha256: photo.getvalue())) < 30_000
-
-
-def test_storage_in_fewer_bits_changes_vectors_little() -> None:
-    vectors = unit(np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32))
-    for restore, least in ((float16, 0.99999), (int8, 0.9999)):
-        restored = restore(vectors)
-        assert 1 > (restored * vectors).sum(axis=1).min() > least
-        assert not np.array_equal(restored, vectors)
-
-
-def test_principal_directions_keep_what_the_vectors_have() -> None:
-    rng = np.random.default_rng(0)
-    vectors = unit((rng.normal(size=(60, 4)) @ rng.normal(size=(4, 32))).astype(np.float32))
-    small = onto_principal_directions(vectors, np.arange(30), 4)
-    np.testing.assert_allclose(small @ small.T, vectors @ vectors.T, atol=1e-4)
-
-
-def test_what_is_beaten_in_everything_is_not_marked() -> None:
-    def row(recall: float, size: int, rate: float) -> Tradeoff:
-        return Tradeoff("f32", 1, "float32", size, recall, recall, rate, best=False)
-
-    rows = pareto([row(0.5, 10, 1.0), row(0.5, 20, 1.0), row(0.6, 20, 1.0), row(0.4, 20, 9.0)])
-    assert [one.best for one in rows] == [True, False, True, True]

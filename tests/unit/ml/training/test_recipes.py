@@ -1,4 +1,4 @@
-"""Recipes: whole, with known values, possible ones, or refused with the reason."""
+"""Reading recipes, and rejecting unusable ones."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
     return file
 
 
-def test_the_recipes_that_come_along_are_for_the_two_trunks() -> None:
+def test_there_is_a_recipe_for_each_trunk() -> None:
     assert (FROM_SCRATCH.trunk, FROZEN_TRUNK.trunk) == ("random", "frozen")
 
 
-def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
+def test_reads_the_values_of_a_recipe(tmp_path: Path) -> None:
     assert read_recipe(edited(tmp_path, "vector_size = 256", "vector_size = 512")).vector_size == 512
 
 
@@ -53,25 +53,26 @@ def test_a_recipe_is_read_as_it_stands(tmp_path: Path) -> None:
         ("learning_rate = 1e-3", "learning_rate = 0.0", "learning_rate is 0.0, and must be greater than 0"),
     ],
 )
-def test_a_recipe_that_cannot_be_used_is_refused_with_the_reason(
+def test_rejects_an_unusable_recipe_with_the_file_and_the_reason(
     old: str, new: str, problem: str, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError) as refusal:
         read_recipe(edited(tmp_path, old, new))
+    assert str(refusal.value).startswith(f"{tmp_path / 'recipe.toml'}: ")
     assert problem in str(refusal.value)
 
 
-def test_the_end_of_a_trunk_can_be_unfrozen(tmp_path: Path) -> None:
+def test_reads_the_table_that_unfreezes_the_end_of_the_trunk(tmp_path: Path) -> None:
     expected = Unfreezing(stages=1, epochs=8, pairs_per_batch=32, learning_rate=2e-5)
     assert read_recipe(edited(tmp_path, "seed = 0", UNFREEZE)).unfreeze == expected
 
 
-def test_a_random_trunk_cannot_be_unfrozen() -> None:
+def test_rejects_unfreezing_a_random_trunk() -> None:
     with pytest.raises(TrainingError, match=r'\[unfreeze\] needs trunk = "frozen"'):
         replace(FROM_SCRATCH, unfreeze=Unfreezing(stages=1, epochs=8, pairs_per_batch=32, learning_rate=2e-5))
 
 
-def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_rejects_a_missing_recipe_file(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
         read_recipe(tmp_path / "none.toml")
 
@@ -79,11 +80,11 @@ def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"learning_rate": float("nan")}, {"weight_decay": -1.0}, {"whitening_power": float("inf")}]
 )
-def test_a_value_that_is_no_number_to_train_with_is_refused(wrong: dict[str, float]) -> None:
+def test_rejects_values_out_of_range(wrong: dict[str, float]) -> None:
     with pytest.raises(TrainingError, match=f"{next(iter(wrong))} is .*, and must be"):
         replace(FROZEN_TRUNK, **wrong)
 
 
-def test_a_seed_that_torch_cannot_take_is_refused() -> None:
+def test_rejects_a_seed_that_is_too_large_for_torch() -> None:
     with pytest.raises(TrainingError, match="seed is"):
         replace(FROZEN_TRUNK, seed=2**70)

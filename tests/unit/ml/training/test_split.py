@@ -1,23 +1,25 @@
-"""Splits leak nothing, and batches hold both photos of a listing."""
+"""The split keeps each item on one side."""
 
 from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.labelled import LabelledPhoto
-from ml.training.batches import paired_batches
 from ml.training.split import Split, item_of_listing, split_by_item
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def photos_of(listings: dict[str, list[str]], category: str = "home") -> list[LabelledPhoto]:
-    """Photos with these contents, listing by listing."""
+    """Return photos with these contents, by listing."""
     named = [(listing_id, content) for listing_id, contents in listings.items() for content in contents]
     return [
         LabelledPhoto(number, listing_id, category, content, Path(f"{number}.jpg"))
@@ -34,9 +36,14 @@ def listing_ids(photos: tuple[LabelledPhoto, ...]) -> set[str]:
 
 
 def split_of(
-    photos: list[LabelledPhoto], held_out: float = 0.2, *, seed: int, validation: float = 0.1, alike: object = None
+    photos: list[LabelledPhoto],
+    held_out: float = 0.2,
+    *,
+    seed: int,
+    validation: float = 0.1,
+    near_duplicates: NDArray[np.int64] | None = None,
 ) -> Split:
-    items = item_of_listing(photos, alike)  # type: ignore[arg-type]
+    items = item_of_listing(photos, near_duplicates)
     return split_by_item(photos, items, held_out=held_out, validation=validation, seed=seed)
 
 
@@ -62,11 +69,11 @@ def test_no_listing_and_no_identical_photo_is_on_two_sides(
 
 
 @given(catalogues, st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5))
-def test_photos_that_look_the_same_are_on_one_side(photos: list[LabelledPhoto], pairs: list[tuple[int, int]]) -> None:
-    alike = np.array(pairs, dtype=np.int64).reshape(-1, 2) % len(photos)
-    split = split_of(photos, 0.3, seed=0, validation=0.3, alike=alike)
+def test_near_duplicate_photos_are_on_one_side(photos: list[LabelledPhoto], pairs: list[tuple[int, int]]) -> None:
+    near_duplicates = np.array(pairs, dtype=np.int64).reshape(-1, 2) % len(photos)
+    split = split_of(photos, 0.3, seed=0, validation=0.3, near_duplicates=near_duplicates)
     side_of = {photo: side for side in range(3) for photo in (split.train, split.validation, split.held_out)[side]}
-    assert all(side_of[photos[first]] == side_of[photos[second]] for first, second in alike)
+    assert all(side_of[photos[first]] == side_of[photos[second]] for first, second in near_duplicates)
 
 
 @given(catalogues, st.randoms())
@@ -78,7 +85,7 @@ def test_the_split_does_not_depend_on_the_order_of_the_photos(photos: list[Label
     assert set(split_of(shuffled, 0.3, seed=1).held_out) == set(expected.held_out)
 
 
-def test_each_category_gives_its_share_of_listings() -> None:
+def test_each_side_gets_its_share_of_each_category() -> None:
     split = split_of([*ten_listings("home"), *ten_listings("phones")], 0.2, seed=0)
     for side, listings in ((split.held_out, 2), (split.validation, 1)):
         category_of = {photo.listing_id: photo.category for photo in side}
@@ -90,14 +97,14 @@ def test_another_seed_holds_out_other_listings() -> None:
     assert len({frozenset(listing_ids(split_of(photos, seed=seed).held_out)) for seed in range(5)}) > 1
 
 
-def test_a_group_too_large_for_the_share_is_trained_on() -> None:
+def test_an_item_larger_than_the_share_is_for_training() -> None:
     photos = photos_of({f"relisted-{n}": ["same"] for n in range(6)} | {f"single-{n}": [f"{n}"] for n in range(4)})
     split = split_of(photos, 0.2, seed=0)
     assert len(listing_ids(split.held_out)) == 2
     assert all(name.startswith("single") for name in listing_ids(split.held_out))
 
 
-def test_a_category_with_one_listing_is_trained_on() -> None:
+def test_the_only_listing_of_a_category_is_for_training() -> None:
     assert split_of(photos_of({"only": ["a", "b"]}), 0.5, seed=0).held_out == ()
 
 
@@ -106,33 +113,6 @@ def test_sharing_photos_is_transitive() -> None:
     assert item_of_listing(photos) == {"a": "a", "b": "a", "c": "a", "z": "z"}
 
 
-def test_listings_whose_photos_look_the_same_are_one_item() -> None:
+def test_listings_with_near_duplicate_photos_are_one_item() -> None:
     photos = photos_of({"a": ["1"], "b": ["2"], "c": ["3"]})
     assert item_of_listing(photos, np.array([[0, 2]])) == {"a": "a", "b": "b", "c": "a"}
-
-
-def test_an_epoch_draws_every_photo_and_pairs_it_within_its_listing() -> None:
-    listings = np.array([5, 9, 5, 9, 9, 7, 2, 2])
-    batches = list(paired_batches(listings, pairs_per_batch=5, rng=np.random.default_rng(0)))
-    (batch,) = batches
-    pairs = batch.reshape(-1, 2)
-    assert (listings[pairs[:, 0]] == listings[pairs[:, 1]]).all()
-    assert set(batch.tolist()) == set(range(8))
-
-
-def test_a_photo_alone_in_its_listing_is_paired_with_itself() -> None:
-    (batch,) = paired_batches(np.array([3]), pairs_per_batch=4, rng=np.random.default_rng(0))
-    assert batch.tolist() == [0, 0]
-
-
-@pytest.mark.parametrize(("pairs_per_batch", "sizes"), [(3, [6, 6, 6]), (4, [8, 8]), (100, [20])])
-def test_batches_are_full_and_the_remainder_is_left_out(pairs_per_batch: int, sizes: list[int]) -> None:
-    listings = np.repeat(np.arange(10), 2)
-    batches = paired_batches(listings, pairs_per_batch=pairs_per_batch, rng=np.random.default_rng(0))
-    assert [len(batch) for batch in batches] == sizes
-
-
-def test_every_epoch_draws_other_batches() -> None:
-    rng = np.random.default_rng(0)
-    first, second = (list(paired_batches(np.arange(50), pairs_per_batch=50, rng=rng)) for _ in range(2))
-    assert first[0].tolist() != second[0].tolist()
