@@ -1,15 +1,15 @@
-"""Which columns of a team's files hold what: the published data set's names unless a TOML file says otherwise.
+"""The column mapping of listings and photo tables: the published data set's names, or your own from a TOML file.
 
-Such a file names only what differs:
+The TOML file names only the columns that differ:
 
     [listings]
     id = "sku"
     title = "name"
     price = ""                    # this export has no prices
-    photos = "image_urls"         # file names or URLs, as a JSON array or separated:
+    photos = "image_urls"         # file names or URLs, as a JSON array or with a separator:
     photos_separator = ","
     seller = "shop_id"
-    listed_at = ""                # the column of this name is something else here
+    listed_at = ""                # this export uses the name listed_at for something else
 
     [photos]
     id = "picture"
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 class ListingColumns:
     """Column names of a listings table.
 
-    `description`, `price`, `location`, `photos`, `seller` and `listed_at` may be empty: the table has no such column.
-    For `seller` and `listed_at` it need not have one under the default name either: the published data set has neither.
+    `description`, `price`, `location`, `photos`, `seller` and `listed_at` may be empty if the table has no such column.
+    `seller` and `listed_at` may also be absent under their default names: the published data set has neither.
 
     Attributes:
-        photos: a cell holds the names or URLs of the listing's photos.
-        photos_separator: stands between them, unless the cell is a JSON array.
+        photos: column with the names or URLs of the listing's photos.
+        photos_separator: separator between them, unless the cell is a JSON array.
     """
 
     id: str = "id"
@@ -54,17 +54,17 @@ class ListingColumns:
     listed_at: str = "listed_at"
 
     @property
-    def unless_absent(self) -> tuple[str, ...]:
-        """Columns that are read where the table has them, and not missed where it does not: nobody named them."""
-        named = {self.id, self.title, self.category, self.description, self.price, self.location, self.photos}
-        usual = ListingColumns()
-        pairs = ((self.seller, usual.seller), (self.listed_at, usual.listed_at))
-        return tuple(name for name, default in pairs if name == default and name not in named)
+    def optional_columns(self) -> tuple[str, ...]:
+        """Columns that the table may lack: `seller` and `listed_at` under their default names, which nobody chose."""
+        mapped = {self.id, self.title, self.category, self.description, self.price, self.location, self.photos}
+        defaults = ListingColumns()
+        pairs = ((self.seller, defaults.seller), (self.listed_at, defaults.listed_at))
+        return tuple(name for name, default in pairs if name == default and name not in mapped)
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoColumns:
-    """Column names of a photo table; `file` may be empty, then the photo's id names its file."""
+    """Column names of a photo table; with an empty `file`, the photo's id names its file."""
 
     id: str = "id"
     listing_id: str = "product_id"
@@ -80,11 +80,11 @@ class Columns:
 
     @classmethod
     def from_toml(cls, path: Path) -> Columns:
-        """Read a mapping; what the file does not mention keeps its published name.
+        """Read a mapping; columns that the file does not mention keep the published names.
 
         Raises:
-            ListingsFileError: the file is unreadable or not TOML, names a table or field that does not exist,
-                or leaves out the name of a column that is needed.
+            ListingsFileError: the file is unreadable or not TOML, has an unknown table or field, or gives a required
+                column an empty name.
         """
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -94,8 +94,8 @@ class Columns:
             raise ListingsFileError(path, f"is not TOML ({error})", 'Write lines such as title = "name"') from error
         _refuse_unknown(path, tables, known=("listings", "photos"), kind="table")
         return cls(
-            _mapped(path, "listings", tables.get("listings", {}), ListingColumns()),
-            _mapped(path, "photos", tables.get("photos", {}), PhotoColumns()),
+            _mapped(path, "listings", tables.get("listings", {}), default=ListingColumns()),
+            _mapped(path, "photos", tables.get("photos", {}), default=PhotoColumns()),
         )
 
 
@@ -104,21 +104,21 @@ _OPTIONAL = frozenset({"description", "price", "location", "photos", "seller", "
 _Names = TypeVar("_Names", ListingColumns, PhotoColumns)
 
 
-def _mapped(path: Path, table: str, given: object, default: _Names) -> _Names:
-    if not isinstance(given, dict):
-        raise ListingsFileError(path, f"{table!r} is not a table", f"Start it with a line that says [{table}]")
-    _refuse_unknown(path, given, known=[entry.name for entry in fields(default)], kind=f"field of [{table}]")
-    for name, column in given.items():
+def _mapped(path: Path, table: str, names: object, *, default: _Names) -> _Names:
+    if not isinstance(names, dict):
+        raise ListingsFileError(path, f"{table!r} is not a table", f"Begin it with the line [{table}]")
+    _refuse_unknown(path, names, known=[entry.name for entry in fields(default)], kind=f"field of [{table}]")
+    for name, column in names.items():
         if not isinstance(column, str):
-            raise ListingsFileError(path, f"{table}.{name} is not text", "Put the column's name in quotes")
+            raise ListingsFileError(path, f"{table}.{name} is not text", "Put the column name in quotes")
         if not column and name not in _OPTIONAL:
-            raise ListingsFileError(path, f"{table}.{name} is empty", "Name the column that holds it")
-    return replace(default, **given)
+            raise ListingsFileError(path, f"{table}.{name} is empty", "Give the name of its column")
+    return replace(default, **names)
 
 
-def _refuse_unknown(path: Path, given: Iterable[str], *, known: Iterable[str], kind: str) -> None:
-    unknown = [name for name in given if name not in known]
+def _refuse_unknown(path: Path, names: Iterable[str], *, known: Iterable[str], kind: str) -> None:
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ListingsFileError(
-            path, f"there is no {kind} {', '.join(map(repr, unknown))}", f"Those that exist are {', '.join(known)}"
+            path, f"has an unknown {kind} {', '.join(map(repr, unknown))}", f"Use {', '.join(known)}"
         )

@@ -1,6 +1,6 @@
-r"""Records of a delimited file, also of one whose quoting is broken. Pure: lines in, records out, one at a time.
+r"""Reads the records of a delimited file, even if its quoting is broken. Pure: lines in, records out, one at a time.
 
-Real exports leave the free text (the description) unquoted although it runs over several lines:
+Real exports leave the free text (the description) unquoted although it spans several lines:
 
     12,243809c0-9cfc-4486-ad12-3b7a16605ba9,"Desk | in Wokingham",Home & Garden / Desks,Solid pine
     some scratches
@@ -8,21 +8,22 @@ Real exports leave the free text (the description) unquoted although it runs ove
 
 How a record is found:
 
-1. What standard CSV (RFC 4180) reads as one row of the header's width is that row, if what follows it is again the
-   start of a record, or the end. So a well-formed file is read exactly as the standard says, line breaks and all.
-2. Otherwise the lines up to the next start of a record are taken together. The columns before the free text are read
-   from the left, those after it from the right, and what remains between them is the free text, as it stands.
+1. If standard CSV (RFC 4180) reads a row of the header's width, and the start of another record or the end of the file
+   follows, the row is the record. So a well-formed file is read exactly as the standard says, with its line breaks.
+2. Otherwise the record consists of all lines up to the next start of a record. The columns before the free text are
+   read from the left and the columns after it from the right; the rest between them is the free text, unchanged.
 
-A start is recognised by its id, and by the row number before it if the header's first column has no name. The shape
-of ids is learnt from the first lines: a UUID, or else the commonest pattern of letter and digit runs with a digit in
-it (`L-0001`). A UUID is a start wherever it begins a line; a weaker pattern only where it begins a whole row with a
-readable price, or follows a line that ends with such a price and the columns behind it. Ids without digits cannot be
-recognised: then only step 1 applies, and a line that is no row comes out as broken.
+The start of a record is recognised by its id, and by a row number before the id if the header's first column has no
+name. The pattern of ids is learnt from the first lines: a UUID, or else the most common pattern of letter and digit
+runs with at least one digit (`L-0001`). A line that begins with a UUID always starts a record. A line that begins with
+a weaker pattern does so only if it is a complete row with a readable price, or if the line before it ends with such a
+price and the columns after it. Ids without digits cannot be recognised: then only step 1 applies, and a line that is
+not a row becomes a broken record.
 
-What cannot be told apart: unquoted commas in a column other than the free text; an unquoted free text of which a
-whole line is itself a row of the right width with a readable price; one that begins with a quotation mark, where a
-later one in the text can be taken for its pair; a record that is both broken and without id. Text that is beyond
-repair comes out as broken, with the lines that it covers; none is lost.
+Cases that cannot be repaired correctly: unquoted commas outside the free text; a line inside an unquoted free text that
+is itself a row of the right width with a readable price; an unquoted free text that begins with a quotation mark, if a
+later one looks like its pair; a broken record without an id. Text beyond repair becomes a broken record with all the
+lines that it covers; no text is lost.
 """
 
 from __future__ import annotations
@@ -31,19 +32,17 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.ingest.files.csv_repair import CsvLayout, is_price, learn_start, read_tail, split_broken
+from services.ingest.files.csv_repair import is_price, learn_start, read_tail, split_broken
+from services.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-RECORD_LIMIT = 1 << 20
-"""Characters in the longest record that is accepted."""
-
-LINE_LIMIT = 2000
-"""Lines in the longest record that is accepted. Both limits bound what is held while looking for a record's end."""
+    from services.ingest.files.csv_layout import CsvLayout
 
 _LEARN_FROM_LINES = 200
 _TAIL_LIMIT = 4096
+"""Characters searched for the columns after the free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,9 @@ class Record:
     Attributes:
         line: 1-based line on which it starts.
         text: the record as it stands in the file.
-        lines: how many it takes.
-        fields: as many as the layout is wide; none when the record is broken beyond repair.
-        repaired: whether it took more than standard CSV to read it.
+        lines: number of lines that it spans.
+        fields: one per column; empty if the record is broken beyond repair.
+        repaired: whether reading it took more than standard CSV.
     """
 
     line: int
@@ -66,12 +65,12 @@ class Record:
 
 
 def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2) -> Iterator[Record]:
-    """Yield every record of the lines behind the header, in order; blank lines between records are no records.
+    """Yield every record of the lines after the header, in order; blank lines between records are skipped.
 
     Args:
         lines: with their line ends.
         layout: from the header.
-        first_line: the number of the first of `lines`.
+        first_line: line number of the first of `lines`.
     """
     ahead = _Lookahead(lines)
     splitter = _Splitter(layout, ahead)
@@ -86,7 +85,7 @@ def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2
 
 
 class _Lookahead:
-    """Lines that can be looked at before they are taken."""
+    """Lines that can be read ahead before they are consumed."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines, self._held = iter(lines), list[str]()
@@ -103,7 +102,7 @@ class _Lookahead:
         return "".join(self._held[:count])
 
     def end_of(self, count: int) -> str:
-        """Return the end of the first `count` lines: whole lines, no more than it takes for a tail's length."""
+        """Return the last whole lines of the first `count` lines: enough for `_TAIL_LIMIT` characters."""
         first, size = count, 0
         while first > 0 and size < _TAIL_LIMIT:
             first -= 1
@@ -117,48 +116,48 @@ class _Lookahead:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
-    """The first lines ahead: how many, and the characters and delimiters in them."""
+class _Extent:
+    """The size of some lines ahead: their number, and the characters and delimiters in them."""
 
     lines: int
     size: int
     delimiters: int
 
-    def with_line(self, line: str, layout: CsvLayout) -> _Stretch:
-        return _Stretch(self.lines + 1, self.size + len(line), self.delimiters + line.count(layout.delimiter))
+    def with_line(self, line: str, layout: CsvLayout) -> _Extent:
+        return _Extent(self.lines + 1, self.size + len(line), self.delimiters + line.count(layout.delimiter))
 
-    def without(self, lines: int, text: str, *, layout: CsvLayout) -> _Stretch:
+    def without(self, lines: int, text: str, *, layout: CsvLayout) -> _Extent:
         if lines >= self.lines:
-            return _Stretch(0, 0, 0)
-        return _Stretch(self.lines - lines, self.size - len(text), self.delimiters - text.count(layout.delimiter))
+            return _Extent(0, 0, 0)
+        return _Extent(self.lines - lines, self.size - len(text), self.delimiters - text.count(layout.delimiter))
 
 
 class _Splitter:
-    """Finds the record that begins at the first line ahead."""
+    """Finds the end of the record that begins at the first line ahead."""
 
     def __init__(self, layout: CsvLayout, ahead: _Lookahead) -> None:
         self._layout, self._ahead = layout, ahead
         self._start = learn_start(layout, [line for at in range(_LEARN_FROM_LINES) if (line := ahead.line(at))])
-        self._searched = _Stretch(0, 0, 0)
+        self._searched = _Extent(0, 0, 0)
 
     def next_record(self, number: int) -> Record:
-        """Take the record's lines (at least one) and return it."""
+        """Consume the record's lines, at least one, and return the record."""
         fields, count = self._row(0)
         repaired = False
-        if not fields or not self._may_end(fields, count):
+        if not fields or not self._is_complete(fields, count):
             length = self._distance_to_next() if self._starts(self._ahead.line(0)) else 0
             text = self._ahead.text(length)
-            mended = split_broken(text, self._layout) if length and len(text) <= RECORD_LIMIT else ()
-            if mended:
-                fields, count, repaired = mended, length, True
+            repaired_fields = split_broken(text, self._layout) if length and len(text) <= RECORD_LIMIT else ()
+            if repaired_fields:
+                fields, count, repaired = repaired_fields, length, True
             elif not fields:
                 count = length if length and self._start is not None and self._start.is_strong else 1
         text = self._ahead.take(count)
         self._searched = self._searched.without(count, text, layout=self._layout)
         return Record(number, text, count, fields, repaired)
 
-    def _may_end(self, fields: Sequence[str], count: int) -> bool:
-        """Say whether a row of the right width that takes `count` lines is a record, not the start of a longer one."""
+    def _is_complete(self, fields: Sequence[str], count: int) -> bool:
+        """Say whether a row of the right width in `count` lines is a record, not the beginning of a longer one."""
         while (following := self._ahead.line(count)) is not None and _is_blank(following):
             count += 1
         if self._start is None or following is None or self._starts(following):
@@ -168,10 +167,10 @@ class _Splitter:
         return bool(self._row(count)[0])
 
     def _distance_to_next(self) -> int:
-        """Return the number of lines up to the next record or the end; 0 when neither is in sight.
+        """Return the number of lines up to the next record or the end of the file; 0 if neither is within the limits.
 
-        A line once found not to begin a record does not begin one for a later start either: there is then less before
-        it. So no line is searched twice, and hostile text costs linear time.
+        A line that does not begin a record now does not begin one later either, since there will be less text before
+        it. So no line is searched twice, and hostile text takes linear time.
         """
         while (line := self._ahead.line(self._searched.lines)) is not None and not self._begins(line, self._searched):
             self._searched = self._searched.with_line(line, self._layout)
@@ -179,8 +178,8 @@ class _Splitter:
                 return 0
         return self._searched.lines
 
-    def _begins(self, line: str, before: _Stretch) -> bool:
-        """Say whether `line`, the first behind `before`, begins another record."""
+    def _begins(self, line: str, before: _Extent) -> bool:
+        """Say whether `line`, the first one after `before`, begins another record."""
         at = before.lines
         if at == 0:
             return False
@@ -196,7 +195,7 @@ class _Splitter:
         return line is not None and self._start is not None and self._start.pattern.match(line) is not None
 
     def _row(self, at: int) -> tuple[tuple[str, ...], int]:
-        """Read a standard row of the header's width from the line at `at`: its fields (or none) and its lines."""
+        """Read a standard row of the header's width at line `at`; return its fields, if any, and the lines it took."""
         taken = 0
 
         def lines() -> Iterator[str]:
@@ -212,7 +211,7 @@ class _Splitter:
 
 
 def _standard_row(lines: Iterable[str], layout: CsvLayout) -> tuple[str, ...]:
-    """Return the first row of standard CSV if it has the header's width, or ()."""
+    """Return the first row of standard CSV if it has the header's width, otherwise ()."""
     try:
         row = next(csv.reader(lines, delimiter=layout.delimiter, strict=True), [])
     except csv.Error:

@@ -1,4 +1,4 @@
-"""The parts of a record with broken quoting: how its start is recognised, and its columns read from both ends. Pure."""
+"""Repairs CSV records with broken quoting: recognises their start, and reads their columns from both ends. Pure."""
 
 from __future__ import annotations
 
@@ -13,37 +13,12 @@ from services.reason_codes import RejectReason
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-@dataclass(frozen=True, slots=True)
-class CsvLayout:
-    """Where things stand in a delimited file.
-
-    Attributes:
-        header: the column names; an empty first name marks a column of row numbers.
-        id_at, text_at, price_at: positions of the record's id, its free text and its price.
-            None when there is no such column; without id or free text nothing is repaired.
-    """
-
-    delimiter: str
-    header: tuple[str, ...]
-    id_at: int | None = None
-    text_at: int | None = None
-    price_at: int | None = None
-
-    @property
-    def width(self) -> int:
-        """The number of columns."""
-        return len(self.header)
-
-    @property
-    def ends_with_price(self) -> bool:
-        """Whether a price stands behind the free text, so that a record's end can be recognised."""
-        return self.price_at is not None and self.text_at is not None and self.price_at > self.text_at
+    from services.ingest.files.csv_layout import CsvLayout
 
 
 @dataclass(frozen=True, slots=True)
 class RecordStart:
-    """How a line that begins a record looks; `is_strong` when no other line can be expected to look like it."""
+    """The pattern of a line that begins a record; `is_strong` if practically no other line matches it."""
 
     pattern: re.Pattern[str]
     is_strong: bool
@@ -54,12 +29,12 @@ _RUN = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
 
 
 def learn_start(layout: CsvLayout, lines: Iterable[str]) -> RecordStart | None:
-    """Learn from the first lines of a file how its records start; None when that cannot be relied upon."""
+    """Learn from the first lines of a file how its records start; None if they have no reliable pattern."""
     if layout.id_at is None or layout.text_at is None or layout.id_at > layout.text_at:
         return None
     candidates = [line for line in lines if line.count(layout.delimiter) >= layout.text_at]
-    first_id = re.compile(_before_id(layout) + '"?([^"{0}\r\n]+)"?{0}'.format(re.escape(layout.delimiter)))
-    shapes = Counter(_shape(match[1]) for line in candidates if (match := first_id.match(line)))
+    id_at_start = re.compile(_before_id(layout) + '"?([^"{0}\r\n]+)"?{0}'.format(re.escape(layout.delimiter)))
+    shapes = Counter(_shape(match[1]) for line in candidates if (match := id_at_start.match(line)))
     usable = [(shape, count) for shape, count in shapes.most_common() if "[0-9]" in shape]
     if shapes[_UUID]:
         return RecordStart(_start_pattern(layout, _UUID), is_strong=True)
@@ -69,7 +44,7 @@ def learn_start(layout: CsvLayout, lines: Iterable[str]) -> RecordStart | None:
 
 
 def split_broken(text: str, layout: CsvLayout) -> tuple[str, ...]:
-    """Split a record whose free text may hold anything; () when the columns around it cannot be made out."""
+    """Split a record whose free text may hold anything; () if the columns around the text cannot be recognised."""
     head, tail = _read_head(text, layout), read_tail(text, layout)
     if head is None or tail is None or tail[1] < head[1]:
         return ()
@@ -77,9 +52,9 @@ def split_broken(text: str, layout: CsvLayout) -> tuple[str, ...]:
 
 
 def read_tail(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
-    """Read the columns behind the free text from the right: their values, and where the free text ends.
+    """Read the columns after the free text from the right; return their values and where the free text ends.
 
-    None when they are not there: quoting is broken there too, or where the price should be is none.
+    None if they cannot be read: their quoting is broken too, or the price column does not hold a price.
     """
     end, values = _end_of_content(text), list[str]()
     for at in range(layout.width - 1, layout.text_at or 0, -1):
@@ -94,7 +69,7 @@ def read_tail(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
 
 
 def is_price(text: str) -> bool:
-    """Say whether this could stand in a price column: a price that can be read, or nothing."""
+    """Say whether a text can be the content of a price column: a readable price, or blank."""
     try:
         parse_price(text)
     except PriceError as error:
@@ -115,7 +90,7 @@ def _read_head(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
 
 
 def _field_start(text: str, end: int, delimiter: str) -> int | None:
-    """Return where the field that ends before `end` starts, or None when nothing well-formed ends there."""
+    """Return where the field that ends before `end` starts, or None if no well-formed field ends there."""
     if text[end - 1 : end] == '"':
         begin = text.rfind('"', 0, end - 1)
         while begin > 0 and text[begin - 1] == '"':  # a doubled quotation mark inside the field
@@ -128,7 +103,7 @@ def _field_start(text: str, end: int, delimiter: str) -> int | None:
 
 
 def _end_of_content(text: str) -> int:
-    """Return where the record's last line ends, blank lines and line breaks behind it left out."""
+    """Return where the record's last line ends, without the line breaks and blank lines after it."""
     content = len(text.rstrip(" \r\n"))
     breaks = [at for at in (text.find("\n", content), text.find("\r", content)) if at >= 0]
     return min(breaks, default=len(text))
@@ -165,9 +140,9 @@ def _before_id(layout: CsvLayout) -> str:
 
 
 def _field(delimiter: str) -> str:
-    """Return the pattern of one field; possessive, so that hostile text costs linear time.
+    """Return the pattern of one field, with possessive quantifiers, so that hostile text takes linear time.
 
-    Unquoted it stays on its line: a short row must not take its missing columns from the next one.
+    An unquoted field stays on its line: a short row must not take its missing columns from the next line.
     """
     stop = re.escape(delimiter) + "\r\n"
     return f'(?:"(?:[^"]++|"")*+"|[^"{stop}][^{stop}]*+|)'

@@ -1,4 +1,4 @@
-"""Listings and photo tables from files: what the column mapping asks for, one record at a time."""
+"""Reads listings and photo tables through a column mapping, one record at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.text import clean_line, shorten
-from services.ingest.files.tables import BrokenRow, WantedColumns, read_table
+from services.ingest.files.rows import BrokenRow, ColumnSelection
+from services.ingest.files.tables import read_table
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -17,59 +18,59 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.ingest.files.columns import Columns, ListingColumns, PhotoColumns
-    from services.ingest.files.tables import Row
+    from services.ingest.files.rows import Row
 
 PHOTO_ID_LIMIT = 500
-"""Characters in the longest photo id, file name or URL that is accepted."""
+"""Characters in a photo id, file name or URL."""
 
 
 def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:
-    """Yield every record of a listings file in order: as a listing, or as a reject with the reason.
+    """Yield every record of a listings file in order, as a listing or as a reject with its reason.
 
     Raises:
-        ListingsFileError: while iterating: the file is unreadable as a whole.
-        MissingColumns: a column of the mapping is not there.
+        ListingsFileError: while iterating: the file cannot be read at all.
+        MissingColumns: a column of the mapping is missing.
     """
     names = columns.listings
-    wanted = WantedColumns(
+    selection = ColumnSelection(
         _listing_columns(names),
         id=names.id,
         free_text=names.description,
         price=names.price,
         texts=names.photos,
-        unless_absent=names.unless_absent,
+        optional=names.optional_columns,
     )
-    for row in read_table(path, wanted):
+    for row in read_table(path, selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)
 
 
 def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
-    """Yield every row of a photo table in order, in any format of the listings: as a photo, or as a reject.
+    """Yield every row of a photo table in order, as a photo or as a reject; the formats are those of listings files.
 
-    Rejects have the reasons `missing_id`, `missing_listing_id`, `id_too_long` and those of `read_table`.
+    Rejects have the reasons `missing_id`, `missing_listing_id`, `id_too_long` and the reasons of `read_table`.
 
     Raises:
-        ListingsFileError: while iterating: the file is unreadable as a whole.
-        MissingColumns: a column of the mapping is not there.
+        ListingsFileError: while iterating: the file cannot be read at all.
+        MissingColumns: a column of the mapping is missing.
     """
     names = columns.photos
-    wanted = WantedColumns(tuple(filter(None, (names.id, names.listing_id, names.file))))
-    for row in read_table(path, wanted):
+    selection = ColumnSelection(tuple(filter(None, (names.id, names.listing_id, names.file))))
+    for row in read_table(path, selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
 
 
 def check_photo_table(path: Path, columns: Columns) -> None:
-    """Read a photo table's first row.
+    """Read a photo table's first row, to find errors of the whole file early.
 
     Raises:
-        ListingsFileError: the file cannot be read, or not that far.
-        MissingColumns: a column of the mapping is not there.
+        ListingsFileError: the file cannot be read.
+        MissingColumns: a column of the mapping is missing.
     """
     next(read_photo_table(path, columns), None)
 
 
 def split_photos(cell: str, separator: str) -> tuple[str, ...]:
-    """Return the photos that a cell names, each once: a JSON array of texts, or names between separators."""
+    """Return the photo names in a cell without duplicates: a JSON array of texts, or names between separators."""
     names = cell.split(separator) if separator else [cell]
     if cell.lstrip().startswith("["):
         try:

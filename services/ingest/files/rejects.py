@@ -1,4 +1,4 @@
-"""rejects.csv: what was not accepted, where it stood and why."""
+"""Reads and writes rejects.csv: the rejected records, with file, line, field and reason."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HEADER = ("file", "line", "id", "field", "reason", "text")
-"""The columns, in the order of RejectedRecord's fields."""
+"""Column names, in the order of RejectedRecord's fields."""
 
 
 def rejects_csv(rejects: Iterable[RejectedRecord]) -> Iterator[str]:
-    """Yield the header, then one CSV record for each reject (CRLF line ends, RFC 4180)."""
+    """Yield the header and one CSV record for each reject (RFC 4180, CRLF line ends)."""
     yield _csv_record(HEADER)
     for reject in rejects:
         yield _reject_record(reject)
 
 
 def write_rejects(path: Path, rejects: Iterable[RejectedRecord]) -> int:
-    """Write rejects.csv and return the number of rejects in it: whole, or not at all and the old file stays."""
+    """Write rejects.csv atomically and return the number of rejects; after an error the old file is unchanged."""
     count = 0
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -48,7 +48,7 @@ def write_rejects(path: Path, rejects: Iterable[RejectedRecord]) -> int:
 
 
 def read_rejects(path: Path) -> Iterator[RejectedRecord]:
-    """Yield what `write_rejects` wrote.
+    """Yield the rejects of a file that `write_rejects` wrote.
 
     Raises:
         ListingsFileError: the file is unreadable or not a rejects file.
@@ -62,7 +62,7 @@ def read_rejects(path: Path) -> Iterator[RejectedRecord]:
             for name, line, *rest in rows:
                 yield RejectedRecord(name, int(line), *rest)
     except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise ListingsFileError(path, f"is not a rejects file ({error})", "Write it again with an ingest") from error
+        raise ListingsFileError(path, f"is not a rejects file ({error})", "Use the rejects.csv of an ingest") from error
 
 
 def _reject_record(reject: RejectedRecord) -> str:

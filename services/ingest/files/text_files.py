@@ -1,4 +1,4 @@
-"""Text files as lines, whatever their compression, line ends and stray bytes. Memory stays flat."""
+"""Reads text files line by line, gzipped or not, with any line ends and stray bytes. Memory use stays constant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from services.errors import ListingsFileError
-from services.ingest.files.csv_records import RECORD_LIMIT
+from services.ingest.files.limits import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +28,13 @@ _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for by
 def read_lines(path: Path) -> Iterator[str]:
     r"""Yield the lines of a UTF-8 file, gzipped or not, with their line ends (LF, CRLF, or CR where there is no LF).
 
-    Bytes that are not UTF-8 come as surrogates, for `mend` to replace. A line longer than the longest record that is
-    accepted is cut just behind that length, so that it is still seen to be too long.
+    Bytes that are not UTF-8 become surrogates, which `replace_stray_bytes` replaces. A line longer than `RECORD_LIMIT`
+    is cut one character after it, so that callers still see that it is too long.
 
     Raises:
-        ListingsFileError: the file cannot be opened, is damaged, empty or not text.
+        ListingsFileError: the file cannot be opened, or is damaged, empty or not text.
     """
-    with _named_errors(path), ExitStack() as stack:
+    with _file_errors(path), ExitStack() as stack:
         binary = _decompressed(path, stack)
         newline = _check_text(path, binary.peek(_BLOCK))
         file = stack.enter_context(io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline=newline))
@@ -46,10 +46,10 @@ def read_lines(path: Path) -> Iterator[str]:
             line = file.readline(RECORD_LIMIT + 1)
 
 
-def mend(text: str) -> tuple[str, bool]:
-    """Replace bytes that are not UTF-8 by what Windows-1252 means by them, else U+FFFD; say whether there were any.
+def replace_stray_bytes(text: str) -> tuple[str, bool]:
+    """Decode bytes that are not UTF-8 as Windows-1252, or U+FFFD if undefined there; say whether there were any.
 
-    Spreadsheet programs save CSV as Windows-1252, so this reads their `£` and `é`; valid UTF-8 beside is untouched.
+    Spreadsheet programs save CSV as Windows-1252, so this reads their `£` and `é`. Valid UTF-8 is not changed.
     """
     if text.isascii() or not _STRAY_BYTE.search(text):
         return text, False
@@ -65,7 +65,7 @@ def _decompressed(path: Path, stack: ExitStack) -> io.BufferedReader[Any]:
 
 
 def _check_text(path: Path, beginning: bytes) -> str:
-    """Return the line end, or raise when the beginning is no text."""
+    """Return the line end of the file, or raise if its beginning is not text."""
     if not beginning.strip(b"\xef\xbb\xbf\r\n\t "):
         raise ListingsFileError(path, "is empty", "Export it again, with a header line or one JSON object per line")
     if beginning.startswith(_UTF16_MARKS):
@@ -74,16 +74,16 @@ def _check_text(path: Path, beginning: bytes) -> str:
     first_line, sample = beginning.split(newline.encode(), 1)[0], beginning[:_SAMPLE]
     if _NOT_TEXT.search(first_line) or len(_NOT_TEXT.findall(sample)) > len(sample) / 20:
         raise ListingsFileError(
-            path, "is not a text file: it begins with control characters", "Give CSV, TSV or JSON Lines in UTF-8"
+            path, "is not a text file: it begins with control characters", "Use CSV, TSV or JSON Lines in UTF-8"
         )
     return newline
 
 
 @contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
+def _file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ListingsFileError(path, f"is damaged gzip ({error})", "Compress or copy it again") from error
+        raise ListingsFileError(path, f"is a damaged gzip file ({error})", "Compress it or copy it again") from error
     except OSError as error:
         raise ListingsFileError(path, f"cannot be read ({error.strerror or error})", "Check the path") from error

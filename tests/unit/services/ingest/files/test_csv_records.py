@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.files.csv_records import LINE_LIMIT, RECORD_LIMIT, read_records
-from services.ingest.files.csv_repair import CsvLayout
+from services.ingest.files.csv_layout import CsvLayout
+from services.ingest.files.csv_records import read_records
+from services.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,0 +1,84 @@
+"""Rows of a table, whatever its file format, and the columns to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from services.errors import ListingsFileError, MissingColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from services.reason_codes import RejectReason
+
+_SHOWN_COLUMNS = 50
+_SHOWN_NAME_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSelection:
+    """The columns to read from a table. The columns named apart are empty when the table has none of that kind.
+
+    Attributes:
+        columns: every column to read.
+        id, free_text, price: columns that repairing a broken CSV record relies on.
+        texts: column in which JSON Lines and Parquet may hold a list of texts.
+        optional: columns that the table may lack or use for something else; their cells are empty then.
+    """
+
+    columns: tuple[str, ...]
+    id: str = ""
+    free_text: str = ""
+    price: str = ""
+    texts: str = ""
+    optional: tuple[str, ...] = ()
+
+    def without_absent(self, present: Iterable[str]) -> ColumnSelection:
+        """Return the selection without the optional columns that the table does not have."""
+        absent = set(self.optional).difference(present)
+        return replace(self, columns=tuple(column for column in self.columns if column not in absent))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row.
+
+    Attributes:
+        line: 1-based line on which the row starts; the row number in Parquet.
+        cells: text of the selected columns. Missing values are empty; a list of texts is a JSON array.
+        flags: `ListingFlag.REPAIRED_RECORD`, `ListingFlag.NOT_UTF8`.
+    """
+
+    line: int
+    cells: Mapping[str, str]
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A part of the file that is not a row; `column` is the column at fault, if it is a single one."""
+
+    line: int
+    reason: RejectReason
+    text: str
+    column: str = ""
+
+
+Rows: TypeAlias = "Iterator[Row | BrokenRow]"
+
+
+def require_columns(path: Path, selection: ColumnSelection, present: Iterable[str]) -> None:
+    """Raise MissingColumns if the table lacks a selected column."""
+    names = list(dict.fromkeys(present))
+    missing = [column for column in selection.columns if column not in names]
+    if missing:
+        raise MissingColumns(path, missing, [name[:_SHOWN_NAME_LENGTH] for name in names[:_SHOWN_COLUMNS] if name])
+
+
+def refuse_duplicate_columns(path: Path, selection: ColumnSelection, names: Sequence[str]) -> None:
+    """Raise ListingsFileError if the table has several columns with the name of a selected one."""
+    duplicates = [column for column in selection.columns if names.count(column) > 1]
+    if duplicates:
+        raise ListingsFileError(path, f"has more than one column {duplicates[0]!r}", "Rename all but one")
