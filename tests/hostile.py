@@ -1,4 +1,4 @@
-"""Photo files as strangers upload them: broken, lying, oversized, disguised, or merely odd. All made in code."""
+"""Hostile photo files, made in code: disguised, truncated, oversized, damaged, and valid but unusual ones."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PILLOW_MAY_WARN = [
     pytest.mark.filterwarnings(f"ignore:::PIL.{module}")
     for module in ("Image", "TiffImagePlugin", "PngImagePlugin", "JpegImagePlugin")
 ]
-"""Marks for tests of these photos. `ml.photos.decode` ignores Pillow's warnings about metadata, but pytest
-sets warning filters of its own for every test, and here they turn warnings into errors."""
+"""Marks for tests of these photos: pytest replaces the warning filters with which `ml.photos.decode` ignores
+Pillow's warnings about metadata, and would turn the warnings into errors."""
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
 class HostilePhoto:
-    """A file, and whether it must be accepted (True), rejected (False), or may be either (None)."""
+    """A photo file that must be accepted (`acceptable=True`) or rejected (False), or may be either (None)."""
 
     name: str
     content: bytes
@@ -37,7 +37,7 @@ class HostilePhoto:
 
 
 def hostile_photos() -> tuple[HostilePhoto, ...]:
-    """Return them all; names are unique, and every call returns the same bytes."""
+    """Return all hostile photos; names are unique, and every call returns the same bytes."""
     return tuple(
         photo
         for source in (_disguised, _truncated, _oversized, _broken_jpegs, _broken_pngs, _broken_others, _odd_but_fine)
@@ -46,14 +46,14 @@ def hostile_photos() -> tuple[HostilePhoto, ...]:
 
 
 def picture(width: int = 48, height: int = 40) -> Image.Image:
-    """Return a coloured RGB picture without symmetry, so that turning or mirroring it shows."""
+    """Return a coloured RGB picture without symmetry, which shows rotation and mirroring."""
     y, x = np.mgrid[:height, :width]
     ramp = np.stack([x * 255 // max(width - 1, 1), y * 255 // max(height - 1, 1), (x * y) % 251], axis=-1)
     return Image.fromarray(ramp.astype(np.uint8))
 
 
 def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
-    """Return the image's file."""
+    """Return the image as a file."""
     out = io.BytesIO()
     image.save(out, image_format, **options)
     return out.getvalue()
@@ -65,13 +65,13 @@ def png_chunk(kind: bytes, body: bytes = b"") -> bytes:
 
 
 def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2) -> bytes:
-    """Return a PNG file with this header, whatever its chunks hold."""
+    """Return a PNG file with a valid header and the given chunks, valid or not."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     return PNG_MAGIC + header + b"".join(chunks) + png_chunk(b"IEND")
 
 
 def bmp(width: int, height: int, *, bits: int = 24, compression: int = 0, body: bytes = b"", header: int = 40) -> bytes:
-    """Return a BMP file with this header, whatever its body holds."""
+    """Return a BMP file with this header and body, matching or not."""
     fields = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, len(body), 2835, 2835, 0, 0)
     palette = bytes(4 << bits) if bits <= 8 else b""
     offset = 14 + len(fields) + len(palette)
@@ -79,22 +79,22 @@ def bmp(width: int, height: int, *, bits: int = 24, compression: int = 0, body: 
 
 
 def with_exif(jpeg: bytes, tiff: bytes) -> bytes:
-    """Return the JPEG with an EXIF segment that holds `tiff`, whatever that is."""
+    """Return the JPEG with `tiff`, valid or not, as its EXIF segment."""
     return with_segment(jpeg, 0xE1, b"Exif\0\0" + tiff)
 
 
 def with_segment(jpeg: bytes, code: int, body: bytes) -> bytes:
-    """Return the JPEG with one more segment at its beginning."""
+    """Return the JPEG with another segment at its beginning."""
     return jpeg[:2] + bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 
 def exif_orientation(value: int, *, kind: int = 3, count: int = 1) -> bytes:
-    """Return a TIFF structure with one tag, the orientation, of any value and type."""
+    """Return a TIFF structure with only the orientation tag, of any value and type."""
     return b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHH", 1, 0x0112, kind, count, value, 0) + bytes(4)
 
 
 def _disguised() -> Iterator[HostilePhoto]:
-    """Files of other kinds: each would be called photo.jpg."""
+    """Files of other kinds, uploaded as photo.jpg."""
     tiff, icon = encode(picture(), "TIFF"), encode(picture(), "ICO", sizes=[(32, 32)])
     others = {
         "empty": b"",
@@ -117,7 +117,7 @@ def _disguised() -> Iterator[HostilePhoto]:
         "tga": encode(picture(), "TGA"),
         "zip": b"PK\3\4" + bytes(64),
         "text that begins with BM": b"BMW 320d, one careful owner, full service history.",
-        "riff that is sound": b"RIFF\x24\0\0\0WAVEfmt " + bytes(32),
+        "riff audio": b"RIFF\x24\0\0\0WAVEfmt " + bytes(32),
     }
     for name, content in others.items():
         yield HostilePhoto(name, content, acceptable=False)
@@ -240,7 +240,7 @@ def _broken_others() -> Iterator[HostilePhoto]:
 
 
 def _odd_but_fine() -> Iterator[HostilePhoto]:
-    """What real phones, scanners and editors write, and what must not be refused."""
+    """Unusual files that real phones, scanners and editors write, which must be accepted."""
     jpeg, gif = encode(picture(), "JPEG"), encode(picture(), "GIF")
     frames = [Image.new("RGB", (48, 40), colour) for colour in ("red", "green", "blue")]
     archive = io.BytesIO()

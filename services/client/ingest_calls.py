@@ -29,7 +29,7 @@ def add_listing(listing: NewListing, photos: Sequence[Photo] = ()) -> Call[Listi
     Raises:
         Rejected: the id exists (409), or the listing or a photo is invalid (see `field` and `reason`).
     """
-    return _write_call("POST", "/v1/listings", listing, photos, repeatable=False)
+    return _write_call("POST", "/v1/listings", listing, photos=photos, repeatable=False)
 
 
 def replace_listing(listing_id: str, listing: WholeListing, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:
@@ -38,7 +38,7 @@ def replace_listing(listing_id: str, listing: WholeListing, photos: Sequence[Pho
     Raises:
         Rejected: the listing or a photo is invalid (see `field` and `reason`).
     """
-    return _write_call("PUT", f"/v1/listings/{path_segment(listing_id)}", listing, photos)
+    return _write_call("PUT", f"/v1/listings/{path_segment(listing_id)}", listing, photos=photos)
 
 
 def change_listing(listing_id: str, change: ListingChange, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:
@@ -52,7 +52,7 @@ def change_listing(listing_id: str, change: ListingChange, photos: Sequence[Phot
     cleared = [name for name, value in msgspec.to_builtins(change).items() if value is None or not str(value).strip()]
     if photos and cleared:
         raise ValueError(f"Cannot clear {', '.join(cleared)} together with photo files. Clear it in a separate call.")
-    return _write_call("PATCH", f"/v1/listings/{path_segment(listing_id)}", change, photos)
+    return _write_call("PATCH", f"/v1/listings/{path_segment(listing_id)}", change, photos=photos)
 
 
 def delete_listing(listing_id: str) -> Call[None]:
@@ -135,7 +135,7 @@ def reindex(*, model_version: str | None = None, force: bool = False) -> Call[Jo
 
 
 def _write_call(
-    method: str, path: str, fields: msgspec.Struct, photos: Sequence[Photo], *, repeatable: bool = True
+    method: str, path: str, fields: msgspec.Struct, *, photos: Sequence[Photo], repeatable: bool = True
 ) -> Call[ListingWritten]:
     if not photos:
         return json_call(path, fields, ListingWritten, method=method, repeatable=repeatable)

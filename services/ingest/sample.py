@@ -61,10 +61,10 @@ class DrawnPhotos:
         """Yield the name of every photo, drawn or not."""
         yield from dict.fromkeys([*self._drawn, *self._folder.names()])
 
-    def find(self, external_id_or_name: str) -> str | None:
+    def find(self, id_or_name: str) -> str | None:
         """Return the file name of a photo, or None if there is no such photo."""
-        name = f"{external_id_or_name}.jpg"
-        return name if name in self._drawn else self._folder.find(external_id_or_name)
+        name = f"{id_or_name}.jpg"
+        return name if name in self._drawn else self._folder.find(id_or_name)
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a photo, once it is drawn; see `PhotoSource.read`.

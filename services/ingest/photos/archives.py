@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 from services.errors import ListingsFileError, PhotoRejected
-from services.ingest.photos.names import PhotoNames, safe_parts
+from services.ingest.photos.names import IndexedPhotos, PhotoNames, safe_parts
 from services.ingest.photos.rejections import not_a_file, too_large
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Self
 
 _REMEDY = "Use a folder, a zip, a tar or a gzipped tar of photos"
 _CHUNK = 1 << 20
@@ -33,7 +32,7 @@ _UNPACKED_RATIO = 100
 """An archive of photos hardly compresses; one that unpacks to more than 64 MiB plus 100 times its size is refused."""
 
 
-class ZipPhotos:
+class ZipPhotos(IndexedPhotos):
     """The photos of a zip archive."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
@@ -44,19 +43,8 @@ class ZipPhotos:
             raise ListingsFileError(path, f"is a damaged zip ({error})", _REMEDY) from error
         self._names = PhotoNames(member.filename for member in self._zip.infolist() if not member.is_dir())
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_exception: object) -> None:
         self._zip.close()
-
-    def names(self) -> Iterator[str]:
-        """Yield the name of every member that is not a folder."""
-        return iter(self._names)
-
-    def find(self, external_id_or_name: str) -> str | None:
-        """Return the full name of the photo with this id or name, or None."""
-        return self._names.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
         try:
@@ -85,7 +73,7 @@ class _Member:
     is_regular: bool
 
 
-class TarPhotos:
+class TarPhotos(IndexedPhotos):
     """The photos of a tar archive, indexed once; a gzipped one is first unpacked into an unnamed temporary file."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
@@ -101,19 +89,8 @@ class TarPhotos:
             self._names = PhotoNames(self._members)
             self._open = stack.pop_all()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_exception: object) -> None:
         self._open.close()
-
-    def names(self) -> Iterator[str]:
-        """Yield the name of every member that is not a folder."""
-        return iter(self._names)
-
-    def find(self, external_id_or_name: str) -> str | None:
-        """Return the full name of the photo with this id or name, or None."""
-        return self._names.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
         member = self._members.get(name)

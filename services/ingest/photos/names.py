@@ -11,6 +11,7 @@ from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Self
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 """Extensions tried with a photo id, in this order."""
@@ -66,6 +67,23 @@ class PhotoNames:
                 f"{id_or_name!r} is in several folders: {', '.join(matches[:3])}. Add the folder to its name",
             )
         return matches[0] if matches else None
+
+
+class IndexedPhotos:
+    """The part of a photo source that works on names alone: a subclass sets `_names`."""
+
+    _names: PhotoNames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of every file in the source."""
+        return iter(self._names)
+
+    def find(self, id_or_name: str) -> str | None:
+        """Return the full name of the photo with this id or name, or None; see `PhotoNames.find`."""
+        return self._names.find(id_or_name)
 
 
 def _key(name: str) -> str:

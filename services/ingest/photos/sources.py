@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.archives import TarPhotos, ZipPhotos
-from services.ingest.photos.names import PhotoNames, safe_parts
+from services.ingest.photos.names import IndexedPhotos, PhotoNames, safe_parts
 from services.ingest.photos.rejections import not_a_file, too_large
 from services.reason_codes import RejectReason
 
@@ -33,7 +33,7 @@ class PhotoSource(Protocol):
         """Yield the name of every file in the source."""
         ...
 
-    def find(self, external_id_or_name: str) -> str | None:
+    def find(self, id_or_name: str) -> str | None:
         """Return the full name of the photo with this id or name, or None; see `PhotoNames.find`.
 
         Raises:
@@ -57,7 +57,7 @@ class PhotoSource(Protocol):
     ) -> None: ...
 
 
-class FolderPhotos:
+class FolderPhotos(IndexedPhotos):
     """The photos of a folder and its subfolders. Symbolic links to folders are not followed."""
 
     def __init__(self, folder: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> None:
@@ -65,19 +65,8 @@ class FolderPhotos:
         self.label = f"the folder {self._folder.name}"
         self._names = PhotoNames(_files_below(self._folder))
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_exception: object) -> None:
         """Do nothing: no file stays open."""
-
-    def names(self) -> Iterator[str]:
-        """Yield every file's path relative to the folder."""
-        return iter(self._names)
-
-    def find(self, external_id_or_name: str) -> str | None:
-        """Return the full name of the photo with this id or name, or None."""
-        return self._names.find(external_id_or_name)
 
     def read(self, name: str) -> bytes:
         """Return a photo's bytes; a symbolic link must lead to a file inside the folder."""

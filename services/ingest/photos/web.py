@@ -45,11 +45,11 @@ class WebPhotos:
         """Yield the names of the local source; URLs cannot be listed."""
         yield from self._local.names() if self._local is not None else ()
 
-    def find(self, external_id_or_name: str) -> str | None:
+    def find(self, id_or_name: str) -> str | None:
         """Return a URL unchanged; look up any other name in the local source."""
-        if is_url(external_id_or_name):
-            return external_id_or_name
-        return self._local.find(external_id_or_name) if self._local is not None else None
+        if is_url(id_or_name):
+            return id_or_name
+        return self._local.find(id_or_name) if self._local is not None else None
 
     def read(self, name: str) -> bytes:
         """Return a photo's bytes; see `PhotoSource.read`.

@@ -1,4 +1,4 @@
-"""Records are read from broken files, and well-formed files are read exactly as standard CSV says."""
+"""Records are recovered from files with broken quoting; well-formed files are read exactly as standard CSV."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def layout(delimiter: str = ",", header: Sequence[str] = HEADER) -> CsvLayout:
     )
 
 
-def written(rows: Sequence[Sequence[str]], *, delimiter: str = ",", quote: Callable[[str], bool] | None = None) -> str:
-    """Write rows; `quote` says which descriptions are quoted, where standard CSV quotes whenever it must."""
+def csv_text(rows: Sequence[Sequence[str]], *, delimiter: str = ",", quote: Callable[[str], bool] | None = None) -> str:
+    """Return rows as CSV; `quote` decides which descriptions are quoted (default: all that need it)."""
     lines = []
     for row in rows:
         fields = [_standard(field, delimiter) for field in row]
@@ -65,30 +65,30 @@ def _standard(field: str, delimiter: str) -> str:
     return '"' + field.replace('"', '""') + '"' if re.search(f'[{delimiter}"\r\n]', field) else field
 
 
-def physical(text: str) -> Iterator[str]:
+def lines_of(text: str) -> Iterator[str]:
     return iter(io.StringIO(text, newline="\n"))
 
 
-def fields_of(text: str, how: CsvLayout | None = None) -> list[list[str]]:
-    return [list(record.fields) for record in read_records(physical(text), how or layout())]
+def fields_of(text: str, csv_layout: CsvLayout | None = None) -> list[list[str]]:
+    return [list(record.fields) for record in read_records(lines_of(text), csv_layout or layout())]
 
 
-def like_the_real_file(delimiter: str) -> Callable[[str], bool]:
-    """Real exports quote a description for a delimiter or a quotation mark in it, and forget to for a line break."""
+def quoted_as_in_real_exports(delimiter: str) -> Callable[[str], bool]:
+    """Real exports quote a description with a delimiter or quotation mark, but not one with a line break."""
     return lambda description: delimiter in description or '"' in description
 
 
 @EXAMPLES
 @given(st.lists(listings(texts()), max_size=6), st.sampled_from(",\t"))
 @example([["0", str(uuid.UUID(int=1)), "t", "c", "first\r\n,second\r\n", "£5.00", "Leeds"]], "\t")
-def test_quoting_broken_as_in_the_real_file_is_read_back_equal(rows, delimiter):
-    text = written(rows, delimiter=delimiter, quote=like_the_real_file(delimiter))
+def test_reads_back_records_quoted_as_in_real_exports(rows, delimiter):
+    text = csv_text(rows, delimiter=delimiter, quote=quoted_as_in_real_exports(delimiter))
     assert fields_of(text, layout(delimiter)) == rows
 
 
 FREE_TEXT = texts().filter(
     lambda text: (
-        all(line.count(",") < len(HEADER) - 1 for line in text.split("\n"))  # no line is a row by itself
+        all(line.count(",") < len(HEADER) - 1 for line in text.split("\n"))  # no line is itself a row
         and not text.startswith('"')
     )
 )
@@ -98,31 +98,31 @@ FREE_TEXT = texts().filter(
 @given(st.lists(listings(FREE_TEXT), max_size=6))
 @example([["0", str(uuid.UUID(int=1)), "t", "c", 'Retails £85,now £30, "a\n bargain", good', "£30.00", "Leeds"]])
 @example([["0", str(uuid.UUID(int=1)), "t", "c", "a,5,b\nmore", "", ""]] * 2)
-def test_unquoted_text_with_commas_and_quotation_marks_is_read_back_equal(rows):
-    text = written(rows, quote=lambda _description: False)
+def test_reads_back_unquoted_text_with_commas_and_quotation_marks(rows):
+    text = csv_text(rows, quote=lambda _description: False)
     assert fields_of(text) == rows
 
 
 @EXAMPLES
 @given(st.lists(listings(texts(), ids=st.integers(1).map("L-{:04}".format)), max_size=6))
-def test_ids_of_another_shape_are_learnt(rows):
+def test_learns_the_pattern_of_ids_that_are_not_uuids(rows):
     rows = [row[1:] for row in rows]
-    text = written(rows, quote=like_the_real_file(","))
+    text = csv_text(rows, quote=quoted_as_in_real_exports(","))
     assert fields_of(text, layout(header=HEADER[1:])) == rows
 
 
 @EXAMPLES
 @given(st.lists(listings(texts(), ids=LINES), max_size=6), st.sampled_from(",\t"))
-def test_a_well_formed_file_is_read_as_the_standard_says(rows, delimiter):
-    text = written(rows, delimiter=delimiter)
-    assert fields_of(text, layout(delimiter)) == list(csv.reader(physical(text), delimiter=delimiter))
+def test_reads_a_well_formed_file_as_standard_csv(rows, delimiter):
+    text = csv_text(rows, delimiter=delimiter)
+    assert fields_of(text, layout(delimiter)) == list(csv.reader(lines_of(text), delimiter=delimiter))
 
 
 @EXAMPLES
 @given(st.lists(listings(texts()), max_size=4))
-def test_every_record_knows_its_line_and_none_of_the_text_is_lost(rows):
-    text = written(rows, quote=like_the_real_file(","))
-    lines = list(physical(text))
+def test_records_have_their_line_and_together_the_whole_text(rows):
+    text = csv_text(rows, quote=quoted_as_in_real_exports(","))
+    lines = list(lines_of(text))
     records = list(read_records(lines, layout(), first_line=1))
     assert "".join(record.text for record in records) == text
     assert all(record.text.startswith(lines[record.line - 1]) for record in records)
@@ -130,9 +130,9 @@ def test_every_record_knows_its_line_and_none_of_the_text_is_lost(rows):
 
 @EXAMPLES
 @given(st.text(st.sampled_from('"",,\n\r0a£5'), max_size=200))
-def test_no_text_is_lost_however_broken_it_is(junk):
-    row = written([["1", str(uuid.UUID(int=7)), "t", "c", "d", "£5", "l"]])
-    records = list(read_records(physical(row + junk), layout()))
+def test_loses_no_text_of_any_broken_file(junk):
+    row = csv_text([["1", str(uuid.UUID(int=7)), "t", "c", "d", "£5", "l"]])
+    records = list(read_records(lines_of(row + junk), layout()))
     assert "".join(record.text for record in records).split() == (row + junk).split()
 
 
@@ -140,104 +140,106 @@ ROW = ["1", str(uuid.UUID(int=1)), "Desk", "Home", "Solid pine", "£5.00", "Leed
 NEXT = ["2", str(uuid.UUID(int=2)), "Chair", "Home", "Oak", "£6.00", "York"]
 
 
-def test_only_records_that_needed_it_are_marked_as_repaired():
-    text = written([ROW]) + written([[*NEXT[:4], "Oak\nold", *NEXT[5:]]], quote=lambda _description: False)
-    assert [record.repaired for record in read_records(physical(text), layout())] == [False, True]
+def test_marks_only_repaired_records_as_repaired():
+    text = csv_text([ROW]) + csv_text([[*NEXT[:4], "Oak\nold", *NEXT[5:]]], quote=lambda _description: False)
+    assert [record.repaired for record in read_records(lines_of(text), layout())] == [False, True]
 
 
-def test_a_record_cut_short_comes_out_broken_and_its_neighbours_whole():
+def test_a_truncated_record_is_broken_and_its_neighbours_are_read():
     broken = "3," + str(uuid.UUID(int=3)) + ',"Lamp'
-    records = list(read_records(physical(written([ROW]) + broken + "\r\n" + written([NEXT])), layout()))
+    records = list(read_records(lines_of(csv_text([ROW]) + broken + "\r\n" + csv_text([NEXT])), layout()))
     assert [list(record.fields) for record in records] == [ROW, [], NEXT]
     assert records[1].text.startswith(broken)
     assert records[1].line == 3
 
 
-def test_a_footer_does_not_spoil_the_last_record():
-    records = [list(record.fields) for record in read_records(physical(written([ROW]) + "(1 row)\n"), layout())]
+def test_a_footer_does_not_damage_the_last_record():
+    records = [list(record.fields) for record in read_records(lines_of(csv_text([ROW]) + "(1 row)\n"), layout())]
     assert records == [ROW, []]
 
 
-def test_a_record_without_id_is_a_record_of_its_own():
+def test_a_record_without_an_id_is_a_separate_record():
     nameless = ["2", "", *NEXT[2:]]
     broken = [*ROW[:4], "Solid\npine", *ROW[5:]]
-    text = written([broken, nameless], quote=lambda _description: False)
+    text = csv_text([broken, nameless], quote=lambda _description: False)
     assert fields_of(text) == [broken, nameless]
 
 
-def test_a_record_whose_price_cannot_be_read_stays_one_record():
+def test_a_record_with_an_unreadable_price_stays_one_record():
     row = [*ROW[:5], "call me", "Leeds"]
-    assert fields_of(written([row, NEXT])) == [row, NEXT]
+    assert fields_of(csv_text([row, NEXT])) == [row, NEXT]
 
 
-def test_an_unquoted_quotation_mark_does_not_swallow_what_follows():
+def test_a_stray_quotation_mark_does_not_absorb_the_next_record():
     row = [*ROW[:4], '"Amazing desk', *ROW[5:]]
-    assert fields_of(written([row, NEXT], quote=lambda _description: False)) == [row, NEXT]
+    assert fields_of(csv_text([row, NEXT], quote=lambda _description: False)) == [row, NEXT]
 
 
-def test_quotation_marks_that_were_not_doubled_stay_in_the_text():
-    text = written([ROW, NEXT]).replace("Solid pine", '"A "solid", heavy desk"')
+def test_keeps_quotation_marks_that_were_not_doubled():
+    text = csv_text([ROW, NEXT]).replace("Solid pine", '"A "solid", heavy desk"')
     assert fields_of(text)[0][DESCRIPTION] == 'A "solid", heavy desk'
 
 
-def test_blank_lines_between_records_are_no_records():
-    records = list(read_records(physical("\r\n" + written([ROW]) + "\r\n\n" + written([NEXT]) + "\n"), layout()))
+def test_skips_blank_lines_between_records():
+    records = list(read_records(lines_of("\r\n" + csv_text([ROW]) + "\r\n\n" + csv_text([NEXT]) + "\n"), layout()))
     assert [(record.line, list(record.fields)) for record in records] == [(3, ROW), (6, NEXT)]
 
 
-def test_without_recognisable_ids_a_line_that_is_no_row_comes_out_broken():
+def test_a_line_that_is_not_a_row_is_broken_if_ids_have_no_pattern():
     rows = [["desk", "Desk", "Home", "Pine", "£5.00", "Leeds"], ["chair", "Chair", "Home", "Oak", "£6.00", "York"]]
-    text = written(rows[:1]) + "lamp,Lamp\r\n" + written(rows[1:])
+    text = csv_text(rows[:1]) + "lamp,Lamp\r\n" + csv_text(rows[1:])
     assert fields_of(text, layout(header=HEADER[1:])) == [rows[0], [], rows[1]]
 
 
 def test_a_truncated_record_does_not_take_the_price_of_the_next_one():
     header = HEADER[1:]
-    text = written([ROW[1:]]).replace(ROW[1], "L-1") + "L-2,Lamp,Home,cut off\r\n"
-    text += written([NEXT[1:]]).replace(NEXT[1], "L-3")
+    text = csv_text([ROW[1:]]).replace(ROW[1], "L-1") + "L-2,Lamp,Home,cut off\r\n"
+    text += csv_text([NEXT[1:]]).replace(NEXT[1], "L-3")
     assert [row[:1] for row in fields_of(text, layout(header=header))] == [["L-1"], [], ["L-3"]]
 
 
 WEAK = ["L-1", "Desk", "Home", "Solid\npine", "£5.00", "Leeds"]
 
 
-def test_a_complete_record_is_not_lengthened_by_stray_lines_behind_it():
+def test_a_complete_record_does_not_absorb_stray_lines_after_it():
     rows = [[*WEAK[:3], "Pine", *WEAK[4:]], ["L-3", *WEAK[1:]]]
     text = (
-        written(rows[:1]) + ",the rest of something,£7.00,York\r\n" + written(rows[1:], quote=like_the_real_file(","))
+        csv_text(rows[:1])
+        + ",the rest of something,£7.00,York\r\n"
+        + csv_text(rows[1:], quote=quoted_as_in_real_exports(","))
     )
     assert fields_of(text, layout(header=HEADER[1:])) == [rows[0], [], rows[1]]
 
 
 @pytest.mark.parametrize("description", ["\nL-12", "see, a, b, c\nL-12"])
-def test_an_id_in_the_text_does_not_begin_a_record(description):
+def test_an_id_inside_the_text_does_not_begin_a_record(description):
     rows = [["L-1", "", "", description, "£5.00", ""], ["L-2", *WEAK[1:]]]
-    assert fields_of(written(rows, quote=lambda _description: False), layout(header=HEADER[1:])) == rows
+    assert fields_of(csv_text(rows, quote=lambda _description: False), layout(header=HEADER[1:])) == rows
 
 
-def test_numbered_lines_in_the_text_are_not_taken_for_ids():
+def test_numbered_lines_inside_the_text_are_not_read_lines_for_ids():
     rows = [["L-1", "Desk", "Home", "1, oak\n2, pine\n3, ash\n4, elm", "£5.00", "Leeds"], ["L-2", *WEAK[1:]]]
-    assert fields_of(written(rows, quote=like_the_real_file(",")), layout(header=HEADER[1:])) == rows
+    assert fields_of(csv_text(rows, quote=quoted_as_in_real_exports(",")), layout(header=HEADER[1:])) == rows
 
 
 @pytest.mark.parametrize("piece", ["more text, and more,\n", '"\n', "1,\n", '12,"",\n', "\n" * 50 + "x\n", ",\n"])
-def test_only_a_bounded_stretch_of_the_file_is_held(piece):
-    taken = 0
+def test_holds_only_a_bounded_part_of_the_file_in_memory(piece):
+    read_lines = 0
 
     def lines() -> Iterator[str]:
-        nonlocal taken
-        yield written([ROW]).rstrip() + "\n"
+        nonlocal read_lines
+        yield csv_text([ROW]).rstrip() + "\n"
         yield f'2,{uuid.UUID(int=2)},Desk,Home,"never closed\n'
         for line in piece.splitlines(keepends=True) * (10 * LINE_LIMIT):
-            taken += 1
+            read_lines += 1
             yield line
 
     records = read_records(lines(), layout())
     assert list(next(records).fields) == ROW
     next(records)
-    assert taken <= 2 * LINE_LIMIT
+    assert read_lines <= 2 * LINE_LIMIT
 
 
-def test_a_line_beyond_the_limit_is_broken_and_the_next_record_is_whole():
+def test_an_overlong_line_is_broken_and_the_next_record_is_read():
     long = f"2,{uuid.UUID(int=2)},Desk,Home,{'x' * RECORD_LIMIT},£5.00,Leeds\r\n"
-    assert fields_of(long + written([NEXT])) == [[], NEXT]
+    assert fields_of(long + csv_text([NEXT])) == [[], NEXT]

@@ -1,3 +1,5 @@
+"""Reading and writing rejects.csv."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ REJECTS = st.builds(RejectedRecord, TEXTS, st.integers(0, 2**40), TEXTS, TEXTS, 
 
 @given(st.lists(REJECTS, max_size=5))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_what_is_written_is_read_back_equal(tmp_path, rejects):
+def test_reads_back_what_it_wrote(tmp_path, rejects):
     path = tmp_path / "rejects.csv"
     assert write_rejects(path, rejects) == len(rejects)
     assert list(read_rejects(path)) == rejects
@@ -32,7 +34,7 @@ def test_the_file_starts_with_the_column_names(tmp_path):
     assert list(rejects_csv([])) == ["file,line,id,field,reason,text\r\n"]
 
 
-def test_no_file_is_left_behind_when_writing_fails(tmp_path):
+def test_keeps_the_old_file_and_leaves_no_other_when_writing_fails(tmp_path):
     path = tmp_path / "rejects.csv"
     write_rejects(path, [REJECT])
 
@@ -46,22 +48,22 @@ def test_no_file_is_left_behind_when_writing_fails(tmp_path):
     assert list(read_rejects(path)) == [REJECT]
 
 
-def test_long_text_is_shortened():
+def test_shortens_long_text():
     short = shorten("x" * (TEXT_LIMIT + 1))
     assert len(short) == TEXT_LIMIT
     assert short.endswith("x…")
 
 
-def test_text_of_the_limit_stays_whole():
+def test_keeps_text_of_exactly_the_limit():
     assert shorten("x" * TEXT_LIMIT) == "x" * TEXT_LIMIT
 
 
-def test_text_that_no_encoding_takes_is_replaced():
+def test_replaces_characters_that_cannot_be_encoded():
     assert shorten("a\ud800b\0c").isprintable()
 
 
 @pytest.mark.parametrize("content", ["", "a,b\r\n", "file,line,id,field,reason,text\r\nx,seven,,,,\r\n", '"', "\xff"])
-def test_a_file_that_is_no_rejects_file_is_refused(tmp_path, content):
+def test_refuses_a_file_that_is_not_a_rejects_file(tmp_path, content):
     path = tmp_path / "rejects.csv"
     path.write_text(content, encoding="latin-1")
     with pytest.raises(ListingsFileError, match=r"rejects\.csv"):
