@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.bundle.manifest import ModelDescription
 from ml.export.precision_photos import draw_precision_photos
 from ml.export.reexport import reexport_bundle
 from ml.export.write_bundle import export_bundle
@@ -64,17 +64,11 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
     chosen = draw_precision_photos(labelled, result.preprocessing, split=split)
     whole = work / "bundle"
     shutil.rmtree(whole, ignore_errors=True)
+    record = {**result.record.to_json(), "drawn_listings": listings, "drawn_with_seed": SEED}
     bundle = export_bundle(
         result.network,
         whole,
-        description=ModelDescription(
-            categories=result.categories,
-            preprocessing=result.preprocessing,
-            metrics=result.metrics.by_name(),
-            record={**result.record.to_json(), "drawn_listings": listings, "drawn_with_seed": SEED},
-            calibration=result.calibration,
-            split=split,
-        ),
+        description=replace(result.description(), record=record),
         quantize_with=chosen.quantize_with,
         measure_on=chosen.measure_on,
     )

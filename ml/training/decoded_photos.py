@@ -44,7 +44,7 @@ def decode_all(photos: Sequence[LabelledPhoto], preprocessing: Preprocessing, ru
 
     def decode(pixels: NDArray[Any], progress: Callable[[int, int], None]) -> None:
         readable[:] = _decode_into(pixels, photos, preprocessing, progress=progress)
-        run.folder.array("readable", (count,), np.bool_, lambda array: array.__setitem__(slice(None), readable))
+        run.folder.array("readable", (count,), dtype=np.bool_, fill=lambda array: np.copyto(array, readable))
 
     pixels = run.array("decode photos", "pixels", (count, size, size, 3), dtype=np.uint8, fill=decode)
     decoded = np.load(run.folder.path / "readable.npy")

@@ -40,9 +40,9 @@ class TrainingRun:
                 fill(array, progress)
 
         if self.processes.is_first:
-            self.folder.array(file, shape, dtype, timed)
+            self.folder.array(file, shape, dtype=dtype, fill=timed)
         self.processes.wait()
-        return self.folder.array(file, shape, dtype, timed)
+        return self.folder.array(file, shape, dtype=dtype, fill=timed)
 
     def checkpoint(self, name: str) -> Checkpoint:
         """Return the checkpoint of an optimisation."""

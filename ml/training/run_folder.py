@@ -62,7 +62,7 @@ class RunFolder:
                 lock.release()
 
     def array(
-        self, name: str, shape: tuple[int, ...], dtype: DTypeLike, fill: Callable[[NDArray[Any]], None]
+        self, name: str, shape: tuple[int, ...], *, dtype: DTypeLike, fill: Callable[[NDArray[Any]], None]
     ) -> NDArray[Any]:
         """Return the array `name`, memory-mapped and read-only; `fill` writes it unless an earlier run did.
 

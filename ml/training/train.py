@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 
-from ml.bundle.manifest import SplitRecord
+from ml.bundle.manifest import ModelDescription, SplitRecord
 from ml.network.device import precision_name, training_device
 from ml.network.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet
 from ml.network.openvino_runtime import available_cores
@@ -120,6 +120,17 @@ class TrainResult:
     record: RunRecord
     folder: RunFolder
     writes_files: bool
+
+    def description(self) -> ModelDescription:
+        """Return the description of the network for its bundle."""
+        return ModelDescription(
+            categories=self.categories,
+            preprocessing=self.preprocessing,
+            metrics=self.metrics.by_name(),
+            record=self.record.to_json(),
+            calibration=self.calibration,
+            split=self.split_record(),
+        )
 
     def split_record(self) -> SplitRecord:
         """Return the listing ids of each side, for the bundle."""

@@ -72,19 +72,19 @@ def category_report(
 
 
 def retrieval_figures(
-    found: RetrievalOutcome, groups: NDArray[np.int64], *, name: str, method: str
+    outcome: RetrievalOutcome, groups: NDArray[np.int64], *, name: str, method: str
 ) -> RetrievalFigures:
     """Measure one search method; the bootstrap resamples `groups`, (q,)."""
-    estimates = {figure: bootstrap(mean_of(values), groups) for figure, values in per_query(found).items()}
+    estimates = {figure: bootstrap(mean_of(values), groups) for figure, values in per_query(outcome).items()}
     return RetrievalFigures(name=name, method=method, **estimates)
 
 
-def per_query(found: RetrievalOutcome) -> dict[str, NDArray[np.float64]]:
+def per_query(outcome: RetrievalOutcome) -> dict[str, NDArray[np.float64]]:
     """Return the values (q,) whose means are the figures; the names are fields of `RetrievalFigures`."""
     return {
-        **{f"recall_at_{k}": found.same_listing[:, :k].any(axis=1).astype(np.float64) for k in (1, 5, 10)},
-        "mean_average_precision": found.average_precision,
-        "category_precision_at_5": found.same_category[:, :5].mean(axis=1),
+        **{f"recall_at_{k}": outcome.same_listing[:, :k].any(axis=1).astype(np.float64) for k in (1, 5, 10)},
+        "mean_average_precision": outcome.average_precision,
+        "category_precision_at_5": outcome.same_category[:, :5].mean(axis=1),
     }
 
 
@@ -105,8 +105,8 @@ def retrieval_report(
         gallery=gallery,
         photos=photos,
         ours=retrieval_figures(ours, groups, name=name[0], method=name[1]),
-        baselines=tuple(retrieval_figures(found, groups, name=n, method=m) for (n, m), found in baselines.items()),
-        ratios=tuple(_ratios(ours, {n: found for (n, _), found in baselines.items()}, groups)),
+        baselines=tuple(retrieval_figures(outcome, groups, name=n, method=m) for (n, m), outcome in baselines.items()),
+        ratios=tuple(_ratios(ours, {n: outcome for (n, _), outcome in baselines.items()}, groups)),
         skipped=skipped,
         baseline_precision=baseline_precision,
     )
@@ -140,7 +140,7 @@ def score_report(
 def _ratios(
     ours: RetrievalOutcome, baselines: Mapping[str, RetrievalOutcome], groups: NDArray[np.int64]
 ) -> list[Ratio]:
-    figures = {name: per_query(found) for name, found in baselines.items()}
+    figures = {name: per_query(outcome) for name, outcome in baselines.items()}
     ratios = []
     for figure, values in per_query(ours).items() if figures else ():
         better = max(figures, key=lambda name: float(figures[name][figure].mean()))

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml.bundle.manifest import BundleError, ModelDescription
+from ml.bundle.manifest import BundleError
 from ml.bundle.store import install, new_bundle_folder
 from ml.export.quantize import QuantizerMissing
 from ml.network.trunk_weights import WeightsError
@@ -122,14 +122,7 @@ def _export(
     return export_bundle(
         result.network,
         out,
-        description=ModelDescription(
-            categories=result.categories,
-            preprocessing=result.preprocessing,
-            metrics=result.metrics.by_name(),
-            record=result.record.to_json(),
-            calibration=result.calibration,
-            split=split,
-        ),
+        description=result.description(),
         quantize_with=sample.quantize_with if sample else None,
         measure_on=sample.measure_on if sample else None,
     )

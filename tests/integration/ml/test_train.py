@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.bundle.manifest import ModelDescription
 from ml.embedding.open_embedder import open_embedder
 from ml.training.optimise import ValidationScores
 from ml.training.recipes import TrainingError
@@ -177,7 +176,7 @@ def test_a_second_process_cannot_claim_the_same_run(tmp_path: Path) -> None:
 def test_claiming_a_run_clears_abandoned_runs(tmp_path: Path) -> None:
     abandoned = RunFolder.of(tmp_path, ["inputs"])
     abandoned.path.mkdir()
-    abandoned.array("pixels", (2,), np.uint8, lambda array: array.fill(1))
+    abandoned.array("pixels", (2,), dtype=np.uint8, fill=lambda array: array.fill(1))
     (abandoned.path / RECORD_FILE).write_text("{}")
     other = RunFolder.of(tmp_path, ["other inputs"])
     other.claim()
@@ -210,14 +209,7 @@ def test_an_exported_network_with_a_memory_gives_the_same_vectors(
     bundle = export_bundle(
         result.network,
         tmp_path / "bundle",
-        description=ModelDescription(
-            categories=result.categories,
-            preprocessing=result.preprocessing,
-            metrics=result.metrics.by_name(),
-            record=result.record.to_json(),
-            calibration=result.calibration,
-            split=result.split_record(),
-        ),
+        description=result.description(),
     )
     pixels = np.stack([result.preprocessing.load(photo.path.read_bytes()) for photo in photos[:8]])
     with torch.inference_mode():
