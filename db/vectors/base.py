@@ -1,4 +1,4 @@
-"""The one interface that FAISS, Qdrant server and Qdrant Edge answer, and the values that cross it."""
+"""The interface that FAISS, Qdrant Edge and the Qdrant server implement, and the values that it takes and returns."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ PhotoIds: TypeAlias = NDArray[np.int64]
 
 
 Checksums: TypeAlias = NDArray[np.uint64]
-"""64 bits for each point, shape (n,)."""
+"""One 64-bit checksum per point, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The filterable copy of a listing's fields that travels with each of its photos' vectors.
+    """The filterable fields of a listing, copied to the point of each of its photos.
+
+    Checksums depend on the order of the fields.
 
     Attributes:
         listing_id: the listing that the photo belongs to.
         category: first level of the category path, compared exactly.
-        price: in the listing's currency; None when the listing has none, and then no price range matches it.
-        locations: the keys a location filter may equal, from `location_keys`.
-        category_paths: the keys a category path filter may equal, from `path_keys`.
-        currency: ISO 4217 code; None when the listing has none.
-        region: the place's last part, from `location_key`; empty when unknown.
-        seller: the marketplace's own id of who sells it, compared exactly; empty when unknown.
-        listed_at: when it was listed, in seconds since 1970 (UTC).
+        price: in the listing's currency; None if the listing has none: then no price range matches.
+        locations: the keys that a location filter may equal, from `location_keys`.
+        category_paths: the keys that a category path filter may equal, from `path_keys`.
+        currency: ISO 4217 code; None if the listing has none.
+        region: the last part of the location, from `location_key`; empty when unknown.
+        seller: the marketplace's seller id, compared exactly; empty when unknown.
+        listed_at: time of listing, in seconds since 1970 (UTC).
     """
 
     listing_id: str
@@ -54,7 +56,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One photo as an index holds it: `photo_id` is the point id in every engine."""
+    """One photo in an index. `photo_id` is the point id in every engine."""
 
     photo_id: int
     vector: Vector
@@ -63,7 +65,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class HeldPoints:
-    """What an index holds: the photo ids, ascending, and in their order the checksum that each was put in with."""
+    """The contents of an index: photo ids, ascending, and the checksum of each photo's point, in the same order."""
 
     photo_ids: PhotoIds
     checksums: Checksums
@@ -71,7 +73,7 @@ class HeldPoints:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A photo found. `score` is the inner product of unit vectors (cosine), in [-1, 1]; higher is better."""
+    """A search result. `score` is the inner product of unit vectors (cosine), in [-1, 1]; higher is better."""
 
     photo_id: int
     score: float
@@ -79,20 +81,20 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a hit must satisfy: every field that is set, all together.
+    """Conditions on hits: a hit must satisfy every field that is set.
 
     Attributes:
         categories: any of these; empty means every category.
-        price_min, price_max: inclusive; setting either one leaves out listings without a price.
-        location: equals one of the payload's location keys; compared after `location_key`.
-        excluded_listing_ids: hits of these listings are left out.
+        price_min, price_max: inclusive; setting either excludes listings without a price.
+        location: must equal one of the payload's location keys; compared after `location_key`.
+        excluded_listing_ids: listings to exclude.
         category_path: the first levels of the listing's category path (`Home & Garden / Lamps`); compared after
             `path_key`.
-        currency: of the price; setting it leaves out listings without a currency.
+        currency: of the price; setting it excludes listings without a currency.
         region: compared after `location_key`.
         listed_since: in seconds since 1970 (UTC), inclusive.
         sellers: any of these; empty means every seller.
-        excluded_sellers: hits of these sellers are left out.
+        excluded_sellers: sellers to exclude.
     """
 
     categories: frozenset[str] = frozenset()
@@ -108,7 +110,7 @@ class Filter:
     excluded_sellers: frozenset[str] = frozenset()
 
     def matches(self, payload: Payload) -> bool:
-        """Say whether `payload` satisfies the filter: the definition that every engine is tested against."""
+        """Say whether `payload` satisfies the filter. This is the definition that every engine is tested against."""
         return (
             self._matches_category(payload)
             and self._matches_place(payload)
@@ -147,7 +149,7 @@ NO_FILTER = Filter()
 
 @dataclass(frozen=True, slots=True)
 class IndexDescription:
-    """What an index says of itself: `kind` is the way it searches (`exact`, `ivf`, `hnsw`)."""
+    """Engine, kind, size and parameters of an index. `kind` is how it searches: `exact`, `ivf` or `hnsw`."""
 
     engine: str
     kind: str
@@ -158,49 +160,53 @@ class IndexDescription:
 
 
 class VectorIndex(Protocol):
-    """A collection of points that can be searched by vector under a filter.
+    """A collection of points that can be searched by vector with a filter.
 
-    Searches may run in parallel with each other and with writes. Implementations raise `ValueError` for a vector
-    whose size is not the collection's, that is not finite or not of unit length (tolerance 1e-3), for a `k` below 1, a
-    photo id outside 0 to 2**63 - 1 and a price or price bound that is not finite; and `OSError` (or a subclass) when
-    the engine cannot be reached or its files are damaged.
+    Searches may run in parallel with each other and with writes. Implementations raise `ValueError` for
+
+    - a vector of the wrong size, with infinite or NaN components, or not of unit length (tolerance 1e-3),
+    - a `k` below 1,
+    - a photo id outside 0 to 2**63 - 1,
+    - a price or price bound that is not finite;
+
+    and `OSError` (or a subclass) if the engine cannot be reached or its files are damaged.
     """
 
     def search(
         self, vector: Vector, k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
     ) -> list[Hit]:
-        """Return the `k` best hits, best first, equal scores by ascending photo id; fewer when fewer match.
+        """Return the `k` best hits, best first, equal scores by ascending photo id; fewer if fewer match.
 
         `exact=True` compares the query with every point that passes the filter, whatever the index's kind. `acorn`
-        lets a graph under a filter be walked through points that the filter leaves out (Patel et al. 2024,
-        arXiv:2403.04871); an index without a graph takes no notice.
+        lets a filtered graph search pass through points that the filter excludes (ACORN, Patel et al. 2024,
+        arXiv:2403.04871); an index without a graph ignores it.
         """
         ...
 
     def search_each(
         self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
     ) -> list[list[Hit]]:
-        """Return what `search` does for each vector. An engine that runs elsewhere is asked for all of them at once."""
+        """Return the results of `search` for each vector. A remote engine answers all of them in one request."""
         ...
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Put the points in, replacing those with the same photo id. All or none of them are refused."""
+        """Insert the points, replacing points with the same photo ids. Invalid input writes none of them."""
         ...
 
     def delete(self, photo_ids: Sequence[int]) -> None:
-        """Take the points out; ids that are not there are ignored."""
+        """Delete points; unknown ids are ignored."""
         ...
 
     def count(self, where: Filter = NO_FILTER) -> int:
-        """Return the number of points that pass the filter: all of them counted, none estimated."""
+        """Return the exact number of points that pass the filter."""
         ...
 
     def photo_ids(self) -> PhotoIds:
-        """Return every photo id held, ascending."""
+        """Return all photo ids, ascending."""
         ...
 
     def held(self) -> HeldPoints:
-        """Return every photo id with the checksum of what was put in for it: what drift is computed from."""
+        """Return all photo ids with the checksums of their points, to compare the index with the database."""
         ...
 
     def describe(self) -> IndexDescription:
@@ -208,5 +214,5 @@ class VectorIndex(Protocol):
         ...
 
     def close(self) -> None:
-        """Make what was written durable and let go of files and connections. Closing twice is allowed."""
+        """Make writes durable and release files and connections. Closing twice is allowed."""
         ...

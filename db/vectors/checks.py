@@ -1,4 +1,4 @@
-"""What every engine refuses before it touches its files, so that all of them refuse the same things."""
+"""Input validation shared by all engines, so that they all refuse the same input before they write anything."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 _LARGEST_ID = 2**63 - 1
 
 _LARGEST_TIME = 2**53
-"""Seconds; Qdrant compares numbers as float64, which tells whole numbers apart up to here."""
+"""In seconds. Qdrant compares numbers as float64, which is exact for integers up to here."""
 
 
 def checked_query(vector: Vector, vector_size: int, *, k: int, where: Filter) -> Vector:
     """Return the query as a contiguous float32 array of shape (vector_size,).
 
     Raises:
-        ValueError: `k` is below 1, or the vector or the filter is unusable.
+        ValueError: `k` is below 1, or the vector or the filter is invalid.
     """
     if k < 1:
-        raise ValueError(f"k is {k}; ask for at least one hit")
+        raise ValueError(f"k is {k}; it must be at least 1")
     check_filter(where)
     query: Vector = np.ascontiguousarray(vector, dtype=np.float32)
     _check_vectors(query[np.newaxis], vector_size)
@@ -35,23 +35,23 @@ def checked_query(vector: Vector, vector_size: int, *, k: int, where: Filter) ->
 
 
 def check_filter(where: Filter) -> None:
-    """Refuse a filter that not every engine can be asked.
+    """Check that every engine supports the filter's values.
 
     Raises:
         ValueError: a price bound is not finite (JSON cannot carry it), or `listed_since` is beyond 2**53.
     """
     for bound in (where.price_min, where.price_max):
         if bound is not None and not math.isfinite(bound):
-            raise ValueError(f"the price bound {bound} is not finite; leave it out instead")
+            raise ValueError(f"the price bound {bound} is not finite; leave it out for no bound")
     if where.listed_since is not None and abs(where.listed_since) > _LARGEST_TIME:
         raise ValueError(f"listed_since is {where.listed_since}; it must be within {_LARGEST_TIME} seconds of 1970")
 
 
 def checked_batch(points: Sequence[Point], vector_size: int) -> tuple[list[Point], NDArray[np.float32]]:
-    """Return the points with their vectors, shape (n, vector_size); of several with one photo id only the last.
+    """Return the points and their vectors, shape (n, vector_size); of points with equal photo ids, only the last.
 
     Raises:
-        ValueError: one of the points is unusable; nothing may be written then.
+        ValueError: one of the points is invalid; the caller must write none of them.
     """
     for point in points:
         _check_point(point, vector_size)
@@ -62,13 +62,13 @@ def checked_batch(points: Sequence[Point], vector_size: int) -> tuple[list[Point
 
 
 def _check_vectors(vectors: NDArray[np.float32], size: int) -> None:
-    """Raise ValueError unless `vectors` has shape (n, size), is finite, and every row is of unit length (1e-3)."""
+    """Raise ValueError unless `vectors` has shape (n, size) and finite rows of unit length (tolerance 1e-3)."""
     if vectors.ndim != 2 or vectors.shape[1] != size:
         raise ValueError(f"vectors have shape {vectors.shape}; this collection holds vectors of size {size}")
     norms = np.linalg.norm(vectors, axis=1)
     wrong = np.flatnonzero(~(np.abs(norms - 1.0) <= 1e-3))
     if wrong.size:
-        raise ValueError(f"vector {int(wrong[0])} is not of unit length (its norm is {norms[wrong[0]]:.6g})")
+        raise ValueError(f"vector {int(wrong[0])} is not of unit length: its norm is {norms[wrong[0]]:.6g}")
 
 
 def _check_point(point: Point, vector_size: int) -> None:

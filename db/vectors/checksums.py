@@ -1,4 +1,4 @@
-"""Checksums of points: whether an index holds a photo as the truth has it, and not as it once was."""
+"""Checksums of points, by which a photo in an index is compared with the database."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def checksums(points: Sequence[Point], vectors: NDArray[np.float32]) -> Checksum
     """Return the first 64 bits of BLAKE2b over each point's vector (float32, little-endian) and payload.
 
     Args:
-        points: what the payloads are taken from.
-        vectors: theirs, shape (n, d).
+        points: the points whose payloads are hashed.
+        vectors: their vectors, shape (n, d).
     """
     rows = np.ascontiguousarray(vectors, dtype="<f4")
     digests = [_digest(point, row) for point, row in zip(points, rows, strict=True)]

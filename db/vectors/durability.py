@@ -1,4 +1,4 @@
-"""Getting files onto the disk, not only into the operating system's cache."""
+"""Writing files through to the disk, past the operating system's cache."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or the names in a folder, are on the disk. A rename needs its folder synced too."""
+    """Sync a file's content, or a folder's names, to disk. After a rename, its folder must be synced too."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

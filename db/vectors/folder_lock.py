@@ -1,4 +1,4 @@
-"""A lock on an index's folder that holds between processes, and is let go of when its holder dies."""
+"""A lock on an index's folder that works across processes and is released when its holder dies."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _NAME = "lock"
 
 
 class IndexLocked(BlockingIOError):
-    """Somebody else has the index open."""
+    """The index is open elsewhere."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} is open in another process, which keeps it in line, or elsewhere in this one")
+        super().__init__(f"{folder} is open in another process, which keeps it up to date, or elsewhere in this one")
 
 
 def hold_folder(folder: Path) -> portalocker.Lock:
-    """Lock the folder (made where it is missing) at once; let go with `release()`.
+    """Create the folder if necessary, and lock it at once. Call `release()` on the result to unlock it.
 
     Raises:
-        IndexLocked: it is held already, by this process or another.
+        IndexLocked: it is already locked by this or another process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = portalocker.Lock(folder / _NAME, timeout=0, fail_when_locked=True)
@@ -35,5 +35,5 @@ def hold_folder(folder: Path) -> portalocker.Lock:
 
 
 def wait_for_folder(folder: Path) -> portalocker.Lock:
-    """Return a context manager that waits until the folder is free, and holds it."""
+    """Return a context manager that waits for the folder's lock and holds it."""
     return portalocker.Lock(folder / _NAME, flags=portalocker.LockFlags.EXCLUSIVE)

@@ -1,4 +1,4 @@
-"""Keys: the forms in which locations and category paths are compared, by every engine."""
+"""Keys: the normalised locations and category paths that every engine compares."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _PATH_SEPARATOR = " / "
 
 
 def path_keys(levels: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys of a category path: of its first level, its first two, and so on to the whole."""
+    """Return the keys of a category path: of its first level, its first two levels, and so on."""
     return tuple(path_key(_PATH_SEPARATOR.join(levels[: depth + 1])) for depth in range(len(levels)))
 
 
 def path_key(path: str) -> str:
-    """Return the form in which category paths are compared: levels case-folded, with single spaces, by ` / `."""
+    """Normalise a category path: case-folded levels with single spaces, joined by ` / `."""
     levels = (location_key(level) for level in f" {path} ".split(_PATH_SEPARATOR))
     return _PATH_SEPARATOR.join(filter(None, levels))
 
 
 def location_key(text: str) -> str:
-    """Return the form in which locations are compared: case-folded, with single spaces."""
+    """Normalise a location: case-folded, with single spaces."""
     return " ".join(text.casefold().split())
 
 
 def location_keys(location: str) -> tuple[str, ...]:
-    """Return the keys of a place: the whole, then each comma-separated part ('Delph, Manchester' has three)."""
+    """Return the keys of a location: the whole, then each comma-separated part ('Delph, Manchester' has three)."""
     whole = location_key(location)
     if not whole:
         return ()

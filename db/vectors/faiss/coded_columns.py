@@ -1,4 +1,4 @@
-"""Payload columns: a value is stored once, and each slot holds its code."""
+"""Dictionary-encoded payload columns: each distinct value is stored once, and each slot holds its code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def grown(column: NDArray[Scalar], capacity: int) -> NDArray[Scalar]:
-    """Return a copy of a column with room for `capacity` slots, those beyond the old ones zero."""
+    """Return a copy of a column with `capacity` slots; the new ones are zero."""
     larger = np.zeros(capacity, dtype=column.dtype)
     larger[: len(column)] = column
     return larger
@@ -29,8 +29,8 @@ def grown(column: NDArray[Scalar], capacity: int) -> NDArray[Scalar]:
 class CodedColumn(Generic[Value]):
     """One value per slot.
 
-    Values that no slot uses any more stay known until the index is written and read again: the price of upserts
-    that never look at other slots.
+    Values that no slot uses any more are kept until the index is saved and loaded again, so that an upsert need not
+    look at other slots.
     """
 
     def __init__(self, codes: Codes | None = None, values: Iterable[Value] = ()) -> None:
@@ -40,7 +40,7 @@ class CodedColumn(Generic[Value]):
             self._code(value)
 
     def grow(self, capacity: int) -> None:
-        """Make room for `capacity` slots."""
+        """Extend the column to `capacity` slots."""
         self._codes = grown(self._codes, capacity)
 
     def put(self, slots: Slots, values: Sequence[Value]) -> None:
@@ -48,29 +48,29 @@ class CodedColumn(Generic[Value]):
         self._codes[slots] = [self._code(value) for value in values]
 
     def is_any_of(self, values: Iterable[Value], slot_count: int) -> Mask:
-        """Say of each of the first `slot_count` slots whether its value is one of `values`."""
+        """Return whether each of the first `slot_count` slots has one of `values`, shape (slot_count,)."""
         return self._has_code((self._code_of[value] for value in values if value in self._code_of), slot_count)
 
     def are_any_of(self, values: Iterable[Value], slots: Slots) -> Mask:
-        """Say of each of `slots` whether its value is one of `values`."""
+        """Return whether each of `slots` has one of `values`, shape (len(slots),)."""
         return np.isin(self._codes[slots], [self._code_of[value] for value in values if value in self._code_of])
 
     def slots_of(self, values: Iterable[Value], slot_count: int) -> Slots:
-        """Return those of the first `slot_count` slots whose value is one of `values`, which are few."""
+        """Return the slots among the first `slot_count` that have one of `values`, which should be few."""
         codes = self._codes[:slot_count]
-        found = [np.flatnonzero(codes == self._code_of[value]) for value in values if value in self._code_of]
-        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+        slots = [np.flatnonzero(codes == self._code_of[value]) for value in values if value in self._code_of]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *slots])
 
     def used(self, slot_count: int) -> tuple[Codes, list[Value]]:
-        """Return the first `slot_count` codes, renumbered, with only the values that they refer to."""
+        """Return the first `slot_count` codes, renumbered, and the values that they refer to."""
         used, codes = np.unique(self._codes[:slot_count], return_inverse=True)
         values = list(self._code_of)
         return codes.astype(np.int32), [values[code] for code in used]
 
-    def _has_code(self, wanted: Iterable[int], slot_count: int) -> Mask:
-        is_wanted = np.zeros(max(1, len(self._code_of)), dtype=np.bool_)
-        is_wanted[list(wanted)] = True
-        return is_wanted[self._codes[:slot_count]]
+    def _has_code(self, codes: Iterable[int], slot_count: int) -> Mask:
+        is_included = np.zeros(max(1, len(self._code_of)), dtype=np.bool_)
+        is_included[list(codes)] = True
+        return is_included[self._codes[:slot_count]]
 
     def _code(self, value: Value) -> int:
         code = self._code_of.get(value)
@@ -81,14 +81,14 @@ class CodedColumn(Generic[Value]):
 
 
 class KeysColumn(CodedColumn[tuple[str, ...]]):
-    """Several keys per slot, such as a place's, coded together: few places and paths are shared by many photos."""
+    """Several keys per slot, such as those of a location, with one code for each distinct tuple of keys."""
 
     def __init__(self, codes: Codes | None = None, values: Iterable[tuple[str, ...]] = ()) -> None:
         self._codes_with: dict[str, list[int]] = {}
         super().__init__(codes, values)
 
     def includes(self, key: str, slot_count: int) -> Mask:
-        """Say of each of the first `slot_count` slots whether `key` is among its keys."""
+        """Return whether each of the first `slot_count` slots has `key` among its keys, shape (slot_count,)."""
         return self._has_code(self._codes_with.get(key, ()), slot_count)
 
     def _new_code(self, value: tuple[str, ...]) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.exclusions import apart, fetch_others
+from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
 from db.vectors.faiss.payload_files import read_payloads, write_payloads
 from db.vectors.faiss.payload_table import PayloadTable
@@ -37,16 +37,17 @@ _VECTORS, _LISTS, _PAYLOADS = "vectors.faiss", "lists.faiss", "payloads.arrow"
 class FaissIndex:
     """A `VectorIndex` in this process's memory.
 
-    Searches run in parallel, a write is alone: FAISS allows the first and not the second, and a search must see
-    payloads and vectors of one moment. A lock and not copy-on-write, since a copy of all vectors per batch of
-    writes costs far more than searches waiting a millisecond or two for it.
+    Searches run in parallel; a write is exclusive, because FAISS allows no write during searches, and a search must
+    see consistent payloads and vectors. Copy-on-write would copy all vectors for each batch of writes, which costs far
+    more than searches that wait a millisecond or two for the lock.
 
     Args:
+        vector_size: number of components of each vector.
         kind: `exact` compares with every vector; `ivf` with those in the nearest lists, once there are enough
-            vectors to train the lists (39 per list; 9,984 vectors unless `ivf` says how many lists).
-        collection: the name that `describe` answers with.
+            vectors to train the lists (39 per list; 9,984 vectors unless `ivf` sets the number of lists).
+        collection: the name in `describe`.
         threads: FAISS's threads for writes and training; a search always uses one.
-        ivf: the lists; only for `ivf`.
+        ivf: configuration of the lists, for kind `ivf` only.
     """
 
     def __init__(
@@ -64,11 +65,11 @@ class FaissIndex:
         self._table = PayloadTable()
         self._selections = SelectionCache()
         self._lock = ReadWriteLock()
-        self._one_writer = threading.Lock()  # held while lists are trained or a snapshot is written: searches go on
+        self._writers = threading.Lock()  # held during training and snapshots too, while searches continue
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> tuple[FaissIndex, int]:
-        """Return the index of the current snapshot in `folder`, and the change-feed position that it contains.
+        """Load the current snapshot in `folder`, and return the index with its change-feed position.
 
         Raises:
             FileNotFoundError: there is no snapshot.
@@ -79,12 +80,12 @@ class FaissIndex:
         )
 
     def save(self, folder: Path, *, cursor: int) -> None:
-        """Write a snapshot that contains every event of the change feed up to `cursor`; searches go on meanwhile.
+        """Write a snapshot that contains all change-feed events up to `cursor`. Searches continue meanwhile.
 
         Raises:
-            OSError: it cannot be written; an earlier snapshot stays usable.
+            OSError: it cannot be written; the earlier snapshot stays valid.
         """
-        with self._one_writer:
+        with self._writers:
             contents = Contents(
                 kind=self._kind,
                 collection=self._collection,
@@ -112,15 +113,15 @@ class FaissIndex:
     ) -> list[Hit]:
         """See `VectorIndex`."""
         query = checked_query(vector, self._vector_size, k=k, where=where)
-        wide, excluded = apart(where)
+        remaining, excluded = split_excluded(where)
         with self._lock.reading():
-            among = self._selected(wide)
+            among = self._selection(remaining)
 
             def fetch(limit: int) -> tuple[list[Hit], int]:
                 slots, scores = self._vectors.nearest(query, limit, among=among, exact=exact)
                 return self._hits(slots, scores, excluded), len(slots)
 
-            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
+            return best_hits(lambda limit: fetch_not_excluded(fetch, limit, excluded), k)
 
     def search_each(
         self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
@@ -134,7 +135,7 @@ class FaissIndex:
         if not latest:
             return
         sums = checksums(latest, vectors)
-        with self._one_writer:
+        with self._writers:
             with self._lock.writing():
                 self._selections.clear()
                 self._vectors.put(self._table.put(latest, sums), vectors)
@@ -142,18 +143,18 @@ class FaissIndex:
 
     def delete(self, photo_ids: Sequence[int]) -> None:
         """See `VectorIndex`. Durable with the next `save` only."""
-        with self._one_writer, self._lock.writing():
+        with self._writers, self._lock.writing():
             self._selections.clear()
             self._table.remove(photo_ids)
 
     def count(self, where: Filter = NO_FILTER) -> int:
         """See `VectorIndex`."""
         check_filter(where)
-        wide, excluded = apart(where)
-        if wide == NO_FILTER and not excluded:
+        remaining, excluded = split_excluded(where)
+        if remaining == NO_FILTER and not excluded:
             return len(self._table)
         with self._lock.reading():
-            selection = self._selections.get(wide, self._table.mask)
+            selection = self._selections.get(remaining, self._table.mask)
             slots = self._table.columns.listings.slots_of(excluded, self._table.slot_count)
             return selection.count - int(np.count_nonzero(selection.has(slots)))
 
@@ -179,7 +180,7 @@ class FaissIndex:
         )
 
     def close(self) -> None:
-        """Nothing to let go of: the index is memory, and `save` alone makes it durable."""
+        """Do nothing: the index is in memory, and only `save` makes it durable."""
 
     @property
     def _kind(self) -> Literal["exact", "ivf"]:
@@ -189,16 +190,16 @@ class FaissIndex:
         if self._ivf is None:
             return {}
         lists = ListLayout(0, 0, 0) if self._vectors.lists is None else self._vectors.lists.layout
-        given = {"given_lists": self._ivf.lists or 0, "given_probes": self._ivf.probes or 0}  # 0 for none
-        return {"lists": lists.count, "probes": lists.probes, "trained_on": lists.trained_on, **given}
+        configured = {"given_lists": self._ivf.lists or 0, "given_probes": self._ivf.probes or 0}  # 0 for none
+        return {"lists": lists.count, "probes": lists.probes, "trained_on": lists.trained_on, **configured}
 
-    def _selected(self, where: Filter) -> Selection | None:
+    def _selection(self, where: Filter) -> Selection | None:
         if where == NO_FILTER and not self._table.has_free_slots:
             return None
         return self._selections.get(where, self._table.mask)
 
     def _hits(self, slots: Slots, scores: NDArray[np.float64], excluded: frozenset[str]) -> list[Hit]:
-        """Return the hits of listings that are not excluded."""
+        """Convert slots to hits, without excluded listings."""
         if excluded:
             kept = np.flatnonzero(~self._table.columns.listings.are_any_of(excluded, slots))
             slots, scores = slots[kept], scores[kept]
@@ -216,30 +217,30 @@ class FaissIndex:
     def _read(cls, snapshot: Path, contents: Contents, threads: int) -> FaissIndex:
         index = cls(contents.vector_size, collection=contents.collection, threads=threads)
         try:
-            index._ivf = _settings_of(contents)
+            index._ivf = _read_settings(contents)
             index._table = read_payloads(snapshot / _PAYLOADS)
             vectors = faiss.read_index(str(snapshot / _VECTORS))
-            lists = _lists_of(snapshot, contents)
+            lists = _read_lists(snapshot, contents)
         except (RuntimeError, OSError, ValueError, KeyError) as error:
-            raise SnapshotDamaged(snapshot, f"it cannot be read ({error})") from error
+            raise SnapshotDamaged(snapshot, f"it cannot be loaded ({error})") from error
         if (len(index._table), index._table.slot_count) != (contents.count, vectors.ntotal):
-            raise SnapshotDamaged(snapshot, "its payloads, vectors and manifest do not agree on the number of photos")
+            raise SnapshotDamaged(snapshot, "its payloads, vectors and manifest have different numbers of photos")
         index._vectors = SlotVectors(vectors, threads=threads, ivf=index._ivf, lists=lists)
         return index
 
 
-def _settings_of(contents: Contents) -> IvfSettings | None:
+def _read_settings(contents: Contents) -> IvfSettings | None:
     if contents.kind != "ivf":
         return None
-    given = contents.parameters
-    return IvfSettings(lists=given["given_lists"] or None, probes=given["given_probes"] or None)
+    parameters = contents.parameters
+    return IvfSettings(lists=parameters["given_lists"] or None, probes=parameters["given_probes"] or None)
 
 
-def _lists_of(snapshot: Path, contents: Contents) -> InvertedLists | None:
-    found = contents.parameters
-    if not found.get("trained_on"):
+def _read_lists(snapshot: Path, contents: Contents) -> InvertedLists | None:
+    parameters = contents.parameters
+    if not parameters.get("trained_on"):
         return None
-    layout = ListLayout(found["lists"], found["probes"], found["trained_on"])
+    layout = ListLayout(parameters["lists"], parameters["probes"], parameters["trained_on"])
     return InvertedLists(faiss.read_index(str(snapshot / _LISTS)), layout)
 
 
@@ -247,4 +248,4 @@ def _write(index: faiss.Index, path: Path) -> None:
     try:
         faiss.write_index(index, str(path))
     except RuntimeError as error:
-        raise OSError(f"{path}: FAISS cannot write it ({error})") from error
+        raise OSError(f"{path}: FAISS cannot write the file ({error})") from error

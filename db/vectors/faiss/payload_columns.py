@@ -1,4 +1,4 @@
-"""The payloads of a FAISS index in columns, one entry for each slot: what a filter asks is answered for all at once."""
+"""The payloads of a FAISS index in columns, one entry per slot, to evaluate a filter for all slots at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _no_times() -> NDArray[np.int64]:
 
 @dataclass(slots=True)
 class PayloadColumns:
-    """One column for each field of `Payload`. Prices are NaN where there is none: no comparison is true of that."""
+    """One column per field of `Payload`. A missing price is NaN, for which every comparison is false."""
 
     prices: NDArray[np.float64] = field(default_factory=_no_prices)
     listed_at: NDArray[np.int64] = field(default_factory=_no_times)
@@ -42,7 +42,7 @@ class PayloadColumns:
     paths: KeysColumn = field(default_factory=KeysColumn)
 
     def put(self, slots: Slots, payloads: Sequence[Payload]) -> None:
-        """Set the payloads of `slots`, for which there is room."""
+        """Set the payloads of `slots`, which must exist (see `grow`)."""
         self.prices[slots] = [np.nan if payload.price is None else payload.price for payload in payloads]
         self.listed_at[slots] = [payload.listed_at for payload in payloads]
         self.listings.put(slots, [payload.listing_id for payload in payloads])
@@ -54,19 +54,19 @@ class PayloadColumns:
         self.paths.put(slots, [payload.category_paths for payload in payloads])
 
     def grow(self, capacity: int) -> None:
-        """Make room for `capacity` slots."""
+        """Extend every column to `capacity` slots."""
         self.prices, self.listed_at = grown(self.prices, capacity), grown(self.listed_at, capacity)
         coded = (self.listings, self.categories, self.currencies, self.regions, self.sellers, self.places, self.paths)
         for column in coded:
             column.grow(capacity)
 
     def narrow(self, mask: Mask, where: Filter) -> None:
-        """Take the slots out of the mask, of shape (slot_count,), whose payloads `where` does not match."""
-        self._narrow_by_kind_and_place(mask, where)
+        """Clear the mask, shape (slot_count,), for slots whose payloads do not match `where`."""
+        self._narrow_by_category_and_place(mask, where)
         self._narrow_by_price_and_time(mask, where)
         self._narrow_by_listing_and_seller(mask, where)
 
-    def _narrow_by_kind_and_place(self, mask: Mask, where: Filter) -> None:
+    def _narrow_by_category_and_place(self, mask: Mask, where: Filter) -> None:
         if where.categories:
             mask &= self.categories.is_any_of(where.categories, len(mask))
         if where.category_path is not None:

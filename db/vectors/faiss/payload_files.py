@@ -1,4 +1,4 @@
-"""A payload table as an Arrow file: one row per slot, each column's values stored once. No pickle anywhere."""
+"""Reads and writes a payload table as an Arrow file: one row per slot, in dictionary-encoded columns."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _KEYS = pa.list_(_TEXT)
 
 def write_payloads(table: PayloadTable, path: Path) -> None:
     """Write the table to a new file."""
-    count, held = table.slot_count, table.columns
+    count, payloads = table.slot_count, table.columns
     columns = {
         "photo_id": pa.array(table.ids[:count]),
         "checksum": pa.array(table.checksums[:count]),
-        "price": pa.array(held.prices[:count]),
-        "listed_at": pa.array(held.listed_at[:count]),
-        "listing_id": _encoded(held.listings, count, _TEXT),
-        "category": _encoded(held.categories, count, _TEXT),
-        "currency": _encoded(held.currencies, count, _TEXT),
-        "region": _encoded(held.regions, count, _TEXT),
-        "seller": _encoded(held.sellers, count, _TEXT),
-        "locations": _encoded(held.places, count, _KEYS),
-        "category_paths": _encoded(held.paths, count, _KEYS),
+        "price": pa.array(payloads.prices[:count]),
+        "listed_at": pa.array(payloads.listed_at[:count]),
+        "listing_id": _encoded(payloads.listings, count, _TEXT),
+        "category": _encoded(payloads.categories, count, _TEXT),
+        "currency": _encoded(payloads.currencies, count, _TEXT),
+        "region": _encoded(payloads.regions, count, _TEXT),
+        "seller": _encoded(payloads.sellers, count, _TEXT),
+        "locations": _encoded(payloads.places, count, _KEYS),
+        "category_paths": _encoded(payloads.paths, count, _KEYS),
     }
     batch = pa.record_batch(columns)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:

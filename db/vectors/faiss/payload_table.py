@@ -1,7 +1,7 @@
-"""Photo ids and payloads by slot, in columns: a filter becomes a boolean mask over the slots.
+"""Photo ids and payloads by slot, in columns, so that a filter becomes a boolean mask over the slots.
 
-A slot is a row number that FAISS uses as its id. Slots are handed out from 0
-upwards without gaps, and used again after a delete.
+A slot is the row number that FAISS uses as id. Slots are assigned from 0 upwards without gaps, and reused after a
+delete.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from db.vectors.faiss.coded_columns import Mask, Slots
 
 FREE = -1
-"""Stands for the photo id in a slot that no photo has."""
+"""Photo id of a free slot."""
 
 
 class PayloadTable:
-    """Which photo is in which slot, and the payload of each. Callers see to it that a write is alone."""
+    """The photo and payload in each slot. Callers must keep writes exclusive."""
 
     def __init__(
         self, *, ids: PhotoIds | None = None, checksums: Checksums | None = None, columns: PayloadColumns | None = None
@@ -34,7 +34,7 @@ class PayloadTable:
         self.checksums = np.zeros(0, dtype=np.uint64) if checksums is None else checksums
         self.columns = columns or PayloadColumns()
         self.slot_count = len(self.ids)
-        """Number of slots, free ones included; the columns may have room for more."""
+        """Number of slots, including free ones; the columns may have more capacity."""
         self._slot_of = {int(photo_id): slot for slot, photo_id in enumerate(self.ids) if photo_id != FREE}
         self._free = [int(slot) for slot in np.flatnonzero(self.ids == FREE)]
 
@@ -43,7 +43,7 @@ class PayloadTable:
 
     @property
     def has_free_slots(self) -> bool:
-        """Whether a slot is without a photo."""
+        """Whether any slot has no photo."""
         return bool(self._free)
 
     def photo_ids(self) -> PhotoIds:
@@ -62,9 +62,9 @@ class PayloadTable:
         return [int(photo_id) for photo_id in self.ids[slots]]
 
     def put(self, points: Sequence[Point], checksums: Checksums) -> Slots:
-        """Set the payloads and checksums of distinct photos and return their slots.
+        """Set the payloads and checksums of distinct photos, and return their slots.
 
-        New slots ascend from the former `slot_count`.
+        New slots ascend from the old `slot_count`.
         """
         slots = np.array([self._slot_for(point.photo_id) for point in points], dtype=np.int64)
         self._grow()
@@ -74,7 +74,7 @@ class PayloadTable:
         return slots
 
     def remove(self, photo_ids: Sequence[int]) -> None:
-        """Free the slots of those photos that are there."""
+        """Free the photos' slots; unknown photos are ignored."""
         for photo_id in photo_ids:
             slot = self._slot_of.pop(photo_id, None)
             if slot is not None:
@@ -82,7 +82,7 @@ class PayloadTable:
                 self._free.append(slot)
 
     def mask(self, where: Filter) -> Mask:
-        """Say of each slot whether it has a photo whose payload `where` matches, shape (slot_count,)."""
+        """Return whether each slot has a photo whose payload matches `where`, shape (slot_count,)."""
         mask: Mask = self.ids[: self.slot_count] != FREE
         self.columns.narrow(mask, where)
         return mask

@@ -1,4 +1,4 @@
-"""A lock that many readers, or one writer, may hold."""
+"""A lock for many readers or one writer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class ReadWriteLock:
-    """Readers share, a writer is alone. A waiting writer goes before new readers, so searches cannot starve it.
+    """Readers share the lock; a writer holds it alone. Writers have priority, so that readers cannot starve them.
 
-    Not reentrant: a reader that asks again while a writer waits blocks for ever.
+    Not reentrant: a reader that takes the lock again while a writer waits deadlocks.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class ReadWriteLock:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Hold the lock together with other readers."""
+        """Hold the lock as one of several readers."""
         with self._changed:
             self._changed.wait_for(lambda: not (self._writing or self._waiting_writers))
             self._readers += 1
@@ -37,7 +37,7 @@ class ReadWriteLock:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the lock alone."""
+        """Hold the lock exclusively."""
         with self._changed:
             self._waiting_writers += 1
             try:
@@ -45,7 +45,7 @@ class ReadWriteLock:
                 self._writing = True
             finally:
                 self._waiting_writers -= 1
-                self._changed.notify_all()  # an interrupted writer must not leave readers waiting for it
+                self._changed.notify_all()  # also if the writer was interrupted: readers must not wait for it
         try:
             yield
         finally:

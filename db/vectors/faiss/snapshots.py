@@ -1,14 +1,14 @@
-"""Snapshots on disk: whole or not there at all, checked when read.
+"""Snapshots on disk: complete or absent, and verified when they are read.
 
     folder/
-      CURRENT              which snapshot counts, and the SHA-256 of its manifest
+      CURRENT              name of the current snapshot, and the SHA-256 of its manifest
       snapshot-<cursor>-<n>/
-        manifest.json      what the snapshot is, and the SHA-256 of each other file
+        manifest.json      description of the snapshot, and the SHA-256 of each other file
         ...
       lock                 held while a snapshot is written
 
-A snapshot's files are never written again, because a reader may have them mapped. CURRENT is replaced by a rename after
-everything that it names is on the disk. The snapshot before it is kept for readers that are still at it.
+A snapshot's files are never rewritten, because a reader may have them mapped. CURRENT is replaced by a rename after
+everything that it names is on disk. The previous snapshot is kept for readers that still use it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,16 @@ _CURRENT, _MANIFEST = "CURRENT", "manifest.json"
 
 
 class SnapshotDamaged(OSError):
-    """A snapshot cannot be used as it lies on the disk."""
+    """A snapshot on disk is damaged or of an unknown format."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}. Delete the snapshot's folder; the index is rebuilt from the database")
+        super().__init__(
+            f"{path}: {problem}. Delete the snapshot's folder: the index is then rebuilt from the database"
+        )
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What an index says of its snapshot. `cursor` is the change-feed position up to which events are in it."""
+    """Description of a saved index. It contains all change-feed events up to and including `cursor`."""
 
     kind: str
     collection: str
@@ -68,13 +70,13 @@ class _Current(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_snapshot(folder: Path, contents: Contents, files: Mapping[str, Callable[[Path], None]]) -> None:
-    """Write a snapshot and make it the current one; older ones but for the last current one are deleted.
+    """Write a snapshot, make it the current one, and delete older ones except the previous current one.
 
     Args:
-        files: by name, a function that writes the file at the path given to it.
+        files: for each file name, a function that writes the file to a path.
 
     Raises:
-        OSError: something cannot be written; the snapshot that was current still is.
+        OSError: a file cannot be written; the current snapshot stays current.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with wait_for_folder(folder):
@@ -90,11 +92,11 @@ def write_snapshot(folder: Path, contents: Contents, files: Mapping[str, Callabl
 
 
 def read_snapshot(folder: Path, read: Callable[[Path, Contents], Value]) -> Value:
-    """Return what `read` makes of the current snapshot's folder, after comparing every file with its checksum.
+    """Verify the checksums of the current snapshot's files, and return the result of `read` on its folder.
 
     Raises:
         FileNotFoundError: there is no snapshot.
-        SnapshotDamaged: a file is missing, changed or unreadable, or of a format that is not known here.
+        SnapshotDamaged: a file is missing, changed or unreadable, or its format is unknown.
     """
     pointer = (folder / _CURRENT).read_bytes()
     try:
@@ -102,9 +104,8 @@ def read_snapshot(folder: Path, read: Callable[[Path, Contents], Value]) -> Valu
     except SnapshotDamaged:
         if (folder / _CURRENT).read_bytes() == pointer:
             raise
-        return read_snapshot(
-            folder, read
-        )  # another process wrote two snapshots meanwhile, and pruned the one read here
+        # Meanwhile another process wrote two snapshots, and pruned this one.
+        return read_snapshot(folder, read)
 
 
 def _fill(snapshot: Path, contents: Contents, files: Mapping[str, Callable[[Path], None]]) -> _Current:
@@ -126,7 +127,7 @@ def _verified(folder: Path, pointer: bytes) -> tuple[Path, Contents]:
     if hashlib.sha256(content).hexdigest() != current.manifest_sha256:
         raise SnapshotDamaged(path, "its checksum is not the one in CURRENT")
     if (found := _decoded(content, _SnapshotFormat, path).format) != FORMAT:
-        raise SnapshotDamaged(path, f"format {found} is not known to this version, which reads format {FORMAT}")
+        raise SnapshotDamaged(path, f"its format {found} is unknown to this version, which reads format {FORMAT}")
     manifest = _decoded(content, _Manifest, path)
     for name, expected in manifest.sha256.items():
         _check(path.with_name(name), expected)
@@ -153,7 +154,7 @@ def _decoded(content: bytes, kind: type[Value], path: Path) -> Value:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
-        raise SnapshotDamaged(path, f"it is not what was written there ({error})") from error
+        raise SnapshotDamaged(path, f"its content is not valid ({error})") from error
 
 
 def _new_folder(folder: Path, cursor: int) -> Path:

@@ -1,8 +1,8 @@
-"""Vectors by slot in a flat FAISS index, and lists (IVF) of what is worth comparing, once there are enough of them.
+"""Vectors by slot in a flat FAISS index, with inverted lists (IVF) once there are enough vectors.
 
-FAISS's ids are the slots. Nothing is ever removed from FAISS: a slot is overwritten in place, and the selection of a
-search leaves free ones out. That keeps ids unique (`add_with_ids` of an id that is there keeps both) and one copy of
-the vectors, for both kinds.
+FAISS's ids are the slots. No vector is ever removed from FAISS: a slot is overwritten in place, and a search's
+selection excludes free slots. So ids stay unique (`add_with_ids` with a known id would keep both vectors), and both
+kinds of index hold one copy of the vectors.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ if TYPE_CHECKING:
     from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
     from db.vectors.faiss.selections import Selection
 
-_FEW = 4096
-"""A selection up to this size is copied out and compared whole, whatever the kind; in exact search, and where lists
-would have to be probed by the half, up to `selections.FEW`."""
+_MAX_COPIED = 4096
+"""Selections up to this size are copied and compared completely, even with lists. In exact search, and if half of the
+lists or more would be probed, the limit is `selections.MAX_LISTED`."""
 
-_PER_HIT, _FEWEST_CANDIDATES = 8, 512
-"""Candidates for each hit that is wanted, and at least. Of 1,000,000 drawn embeddings, in the lists that hold 0.9955 of
-the ten nearest, 128 candidates have 0.979, 256 have 0.991, and 512 or 1,024 have 0.995 of them; they take 0.9, 1.0, 1.2
-and 1.4 ms."""
+_CANDIDATES_PER_HIT, _MIN_CANDIDATES = 8, 512
+"""Candidates that are rescored. Among 1,000,000 synthetic embeddings, in lists that contain 0.9955 of the ten nearest,
+128, 256, 512 and 1,024 candidates contain 0.979, 0.991, 0.995 and 0.995 of them, in 0.9, 1.0, 1.2 and 1.4 ms."""
 
-_MORE, _MOST_CANDIDATES = 4, 8192
-"""So many times as many candidates are looked at where codes cannot tell the nearest ones, as among photos that are
-nearly the same; up to so many."""
+_CANDIDATE_GROWTH, _MAX_CANDIDATES = 4, 8192
+"""Growth of the number of candidates, and its limit, while codes cannot separate the best hits from the others, as
+among nearly identical photos."""
 
-_ERRORS = 2.0
-"""Codes tell them where the last candidate's code is so many times their error below the last hit. Under 400 searches
-among 1,000,000 drawn embeddings it was 2.6 times and more."""
+_SEPARATION = 2.0
+"""Codes separate the hits if the last candidate's approximate score is this many RMS errors below the last hit's score.
+In 400 searches among 1,000,000 synthetic embeddings, it was at least 2.6 errors."""
 
-_WORTH_LISTS = 3
-"""With less than so many times as many vectors as candidates, all of them are compared."""
+_MIN_VECTORS_PER_CANDIDATE = 3
+"""With fewer vectors per candidate than this, all vectors are compared instead."""
 
-_MOST_CODES = 2
-"""For each slot: with more, lists are trained again, to be rid of the codes that count no more."""
+_MAX_CODES_PER_SLOT = 2
+"""With more codes than this per slot, lists are retrained to remove the outdated codes."""
 
 _SEARCH_THREADS = 1
-"""Searches run in parallel with each other. With more threads for each of them, on busy cores, FAISS waited for its own
-threads longer than it searched: 12 ms and not 1 ms for 2,000 of 20,000 vectors on 2 cores."""
+"""Searches run in parallel with each other. With more threads per search, FAISS waited for its own threads on busy
+cores: 12 ms instead of 1 ms for 2,000 of 20,000 vectors on 2 cores."""
 
 
 class SlotVectors:
-    """The vectors of slots 0, 1, ... in order. Callers see to it that a write is alone; searches may be parallel.
+    """The vectors of slots 0, 1, ... in order. Callers must keep writes exclusive; searches may run in parallel.
 
     Args:
         flat: the vectors, a `faiss.IndexFlatIP`.
-        ivf: how lists shall be; None for none.
-        lists: what is worth comparing; None where no lists are trained (yet).
+        threads: FAISS's threads for writes and training.
+        ivf: configuration of the lists; None for an index without lists.
+        lists: the trained lists; None if none are trained (yet).
     """
 
     def __init__(self, flat: Any, *, threads: int, ivf: IvfSettings | None, lists: InvertedLists | None = None) -> None:
@@ -68,11 +68,11 @@ class SlotVectors:
 
     @classmethod
     def empty(cls, vector_size: int, *, threads: int, ivf: IvfSettings | None) -> SlotVectors:
-        """Return no vectors."""
+        """Return an instance without vectors."""
         return cls(faiss.IndexFlatIP(vector_size), threads=threads, ivf=ivf)
 
     def put(self, slots: Slots, vectors: NDArray[np.float32]) -> None:
-        """Set the vectors of `slots`; those not there yet must ascend from the present number of slots."""
+        """Set the vectors of `slots`; new slots must ascend from the present number of slots."""
         _use_threads(self._threads)
         is_new = slots >= self.flat.ntotal
         if not is_new.all():
@@ -84,11 +84,13 @@ class SlotVectors:
     def nearest(
         self, query: Vector, limit: int, *, among: Selection | None, exact: bool
     ) -> tuple[Slots, NDArray[np.float64]]:
-        """Return the slots of the `limit` best vectors in any order, and their inner products with `query`.
+        """Return the slots of the `limit` best vectors, in any order, and their inner products with `query`.
 
         Args:
-            among: which slots may be returned; None for all of them.
-            exact: compare with every vector, also where lists are trained.
+            query: the query vector, shape (d,).
+            limit: maximum number of slots.
+            among: the slots that may be returned; None for all.
+            exact: compare with every vector, even if lists are trained.
         """
         _use_threads(_SEARCH_THREADS)
         count = self.flat.ntotal if among is None else among.count
@@ -103,18 +105,18 @@ class SlotVectors:
         return slots, self._scores(query, slots)
 
     def is_training_due(self, count: int) -> bool:
-        """Whether lists should be trained (again), or let go of, now that there are `count` vectors."""
+        """Say whether lists should be trained, retrained or dropped, now that there are `count` vectors."""
         if self._ivf is None:
             return False
         if self.lists is None:
             return self._ivf.is_training_due(count, trained_on=0)
-        is_worn = self.lists.code_count > _MOST_CODES * self.flat.ntotal
-        return is_worn or self._ivf.is_training_due(count, trained_on=self.lists.layout.trained_on)
+        is_outdated = self.lists.code_count > _MAX_CODES_PER_SLOT * self.flat.ntotal
+        return is_outdated or self._ivf.is_training_due(count, trained_on=self.lists.layout.trained_on)
 
     def trained(self, live: Mask) -> SlotVectors:
         """Return the same vectors with lists trained on the slots in `live`. This object may be searched meanwhile.
 
-        Where too few are left to train lists with, there are none: all are compared, which takes 1 ms for 10,000.
+        With too few vectors there are no lists: all are compared, which takes 1 ms for 10,000.
         """
         assert self._ivf is not None, "only an IVF index is trained"
         _use_threads(self._threads)
@@ -126,32 +128,32 @@ class SlotVectors:
     def _nearest_by_lists(
         self, lists: InvertedLists, query: Vector, limit: int, among: Selection | None, count: int
     ) -> Slots | None:
-        """Return the slots of the `limit` best vectors of those that lists lead to; None where lists are no help."""
+        """Return the slots of the `limit` best vectors among the lists' candidates, or None if lists do not help."""
         probes = self._probes(lists.layout, count)
-        if among is not None and among.slots is not None and (count <= _FEW or 2 * probes >= lists.layout.count):
+        if among is not None and among.slots is not None and (count <= _MAX_COPIED or 2 * probes >= lists.layout.count):
             return None
-        wanted = max(_FEWEST_CANDIDATES, _PER_HIT * limit)
-        while _WORTH_LISTS * wanted < count:
-            slots, by_code = lists.candidates(query, wanted, among, probes=probes)
+        wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_HIT * limit)
+        while _MIN_VECTORS_PER_CANDIDATE * wanted < count:
+            slots, approximate = lists.candidates(query, wanted, among, probes=probes)
             if len(slots) < limit:  # the probed lists hold too few
                 return None
             scores = self._gather(slots) @ query
             best = np.argpartition(-scores, limit - 1)[:limit]
-            error = float(np.sqrt(np.mean(np.square(by_code - scores))))
-            is_told = by_code.min() + _ERRORS * error <= scores[best].min()
-            if is_told or len(slots) < wanted or wanted >= _MOST_CANDIDATES:
+            error = float(np.sqrt(np.mean(np.square(approximate - scores))))
+            are_separated = approximate.min() + _SEPARATION * error <= scores[best].min()
+            if are_separated or len(slots) < wanted or wanted >= _MAX_CANDIDATES:
                 return slots[best]
-            wanted *= _MORE
+            wanted *= _CANDIDATE_GROWTH
         return None
 
     def _probes(self, layout: ListLayout, count: int) -> int:
-        """Return the lists to search for what is among `count` vectors: s times as many where one in s passes.
+        """Return the number of lists to probe for `count` selected vectors: s times as many if one in s is selected.
 
-        The probed lists hold that many fewer points that pass. On 100,000 embeddings in 1,024 lists, 91 probes found
-        99.5 % of the true neighbours; under a category of a fifth of them it took 396, under one of a twentieth 632.
+        The probed lists contain s times fewer selected vectors. On 100,000 embeddings in 1,024 lists, 91 probes found
+        99.5 % of the true neighbours; with a category of a fifth of the photos it took 396, with a twentieth 632.
         """
-        held: int = self.flat.ntotal
-        return min(layout.count, math.ceil(layout.probes * held / count))
+        total: int = self.flat.ntotal
+        return min(layout.count, math.ceil(layout.probes * total / count))
 
     def _nearest_of(self, slots: Slots, query: Vector, limit: int) -> Slots:
         _, rows = faiss.knn(query[np.newaxis], self._gather(slots), limit, metric=faiss.METRIC_INNER_PRODUCT)
@@ -170,14 +172,14 @@ class SlotVectors:
 
     def _replace(self, slots: Slots, vectors: NDArray[np.float32]) -> None:
         before = self._gather(slots)
-        moves = (before != vectors).any(axis=1)  # most writes change a listing, and leave its photos as they are
+        moves = (before != vectors).any(axis=1)  # most writes change a listing and not its photos
         slots, vectors = slots[moves], vectors[moves]
         if not len(slots):
             return
         stored = faiss.rev_swig_ptr(self.flat.get_xb(), self.flat.ntotal * self.flat.d)
         stored.reshape(-1, self.flat.d)[slots] = vectors
         if self.lists is not None:
-            self.lists.forget(slots, before[moves])
+            self.lists.invalidate(slots, before[moves])
         self._list(slots, vectors)
 
     def _list(self, slots: Slots, vectors: NDArray[np.float32]) -> None:
@@ -185,12 +187,12 @@ class SlotVectors:
             self.lists.add(slots, vectors)
 
     def _scores(self, query: Vector, slots: Slots) -> NDArray[np.float64]:
-        # In float64 and row by row, so that equal vectors have equal scores whichever kernel found them.
+        # In float64 and row by row, so that equal vectors get equal scores from every kernel.
         products: NDArray[np.float64] = np.multiply(self._gather(slots), query, dtype=np.float64)
         scores: NDArray[np.float64] = products.sum(axis=1)
         return scores
 
 
 def _use_threads(count: int) -> None:
-    # OpenMP keeps this number per calling thread: set once at the start, it would not hold in a pool's threads.
+    # OpenMP keeps this number per calling thread, so setting it once at startup would not affect a pool's threads.
     faiss.omp_set_num_threads(count)

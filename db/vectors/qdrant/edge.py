@@ -1,8 +1,8 @@
 """Qdrant's engine inside this process as a `VectorIndex`.
 
-Until `optimise_edge` has run, and for points that came since, a search compares with every point that passes the
-filter; with the graph that it builds, searches without `exact` are approximate. The engine (0.9) holds the GIL during
-every call, which is also what makes calls from several threads safe.
+A search is exact until `optimise_edge` has built a graph, and stays exact for points that were added since. With the
+graph, searches without `exact` are approximate. The engine (0.9) holds the GIL during every call, which also makes
+calls from several threads safe.
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from more_itertools import chunked
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.exclusions import apart, fetch_others
+from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.folder_lock import hold_folder
 from db.vectors.hit_order import best_hits
 from db.vectors.qdrant.edge_shard import engine_errors, open_shard
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
-from db.vectors.qdrant.schema import BATCH, CHECKSUM, EF, LISTING_ID, VECTOR_NAME, held_points, payload_fields
+from db.vectors.qdrant.schema import (
+    CHECKSUM,
+    HNSW_EF,
+    LISTING_ID,
+    UPSERT_BATCH,
+    VECTOR_NAME,
+    held_points,
+    payload_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +43,7 @@ _PAGE = 10_000
 
 
 class QdrantEdgeIndex:
-    """A `VectorIndex` in a folder that only one process at a time may open. A write that returned survives a kill."""
+    """A `VectorIndex` in a folder that only one process at a time can open. Completed writes survive a kill."""
 
     def __init__(self, folder: Path, collection: str, vector_size: int, *, lock: portalocker.Lock) -> None:
         self._folder, self._collection, self._vector_size = folder, collection, vector_size
@@ -44,10 +52,10 @@ class QdrantEdgeIndex:
 
     @classmethod
     def open(cls, folder: Path, collection: str, vector_size: int) -> QdrantEdgeIndex:
-        """Open the collection in `folder`, or make an empty one there.
+        """Open the collection in `folder`, or create an empty one.
 
         Raises:
-            IndexLocked: it is open already, here or in another process.
+            IndexLocked: it is already open, in this or another process.
             OSError: its files are damaged, or hold vectors of another size.
         """
         lock = hold_folder(folder)
@@ -64,22 +72,22 @@ class QdrantEdgeIndex:
         query = edge.Query.Nearest(
             checked_query(vector, self._vector_size, k=k, where=where).tolist(), using=VECTOR_NAME
         )
-        wide, excluded = apart(where)
-        filtered_by = _rendered(wide)
-        walked = edge.AcornSearchParams(enable=acorn and filtered_by is not None)
-        parameters = edge.SearchParams(exact=exact, hnsw_ef=EF, acorn=walked)
+        remaining, excluded = split_excluded(where)
+        edge_filter = _edge_filter(remaining)
+        acorn_parameters = edge.AcornSearchParams(enable=acorn and edge_filter is not None)
+        parameters = edge.SearchParams(exact=exact, hnsw_ef=HNSW_EF, acorn=acorn_parameters)
 
         def fetch(limit: int) -> tuple[list[Hit], int]:
             payload = [LISTING_ID] if excluded else False
             request = edge.QueryRequest(
-                limit=limit, query=query, filter=filtered_by, params=parameters, with_payload=payload
+                limit=limit, query=query, filter=edge_filter, params=parameters, with_payload=payload
             )
             found = self._shard.query(request)
             kept = [point for point in found if (point.payload or {}).get(LISTING_ID) not in excluded]
             return [Hit(_photo_id(point.id), point.score) for point in kept], len(found)
 
         with engine_errors(self._folder):
-            return best_hits(lambda limit: fetch_others(fetch, limit, excluded), k)
+            return best_hits(lambda limit: fetch_not_excluded(fetch, limit, excluded), k)
 
     def search_each(
         self, vectors: Sequence[Vector], k: int, where: Filter = NO_FILTER, *, exact: bool = False, acorn: bool = True
@@ -91,7 +99,7 @@ class QdrantEdgeIndex:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
         sums = checksums(latest, vectors).tolist()
-        for batch in chunked(zip(latest, vectors, sums, strict=True), BATCH):
+        for batch in chunked(zip(latest, vectors, sums, strict=True), UPSERT_BATCH):
             self._write(
                 edge.UpdateOperation.upsert_points(
                     [
@@ -112,7 +120,7 @@ class QdrantEdgeIndex:
         """See `VectorIndex`."""
         check_filter(where)
         with engine_errors(self._folder):
-            return self._shard.count(edge.CountRequest(exact=True, filter=_rendered(where)))
+            return self._shard.count(edge.CountRequest(exact=True, filter=_edge_filter(where)))
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
@@ -135,7 +143,7 @@ class QdrantEdgeIndex:
                     return
 
     def describe(self) -> IndexDescription:
-        """See `VectorIndex`. `indexed_vectors` are those that the graph holds; the others are compared one by one."""
+        """See `VectorIndex`. `indexed_vectors` are in the graph; all others are compared one by one."""
         with engine_errors(self._folder):
             indexed = self._shard.info().indexed_vectors_count
         return IndexDescription(
@@ -148,7 +156,7 @@ class QdrantEdgeIndex:
         )
 
     def close(self) -> None:
-        """See `VectorIndex`. Afterwards the folder may be opened again, and every other call raises OSError."""
+        """See `VectorIndex`. Afterwards the folder can be opened again, and every other call raises OSError."""
         try:
             self._shard.close()
         finally:
@@ -160,13 +168,13 @@ class QdrantEdgeIndex:
             self._shard.flush()
 
 
-def _rendered(where: Filter) -> edge.Filter | None:
-    found = conditions(where)
-    if found is None:
+def _edge_filter(where: Filter) -> edge.Filter | None:
+    required = conditions(where)
+    if required is None:
         return None
     return edge.Filter(
-        must=[_condition(condition) for condition in found.must],
-        must_not=[_condition(condition) for condition in found.must_not],
+        must=[_condition(condition) for condition in required.must],
+        must_not=[_condition(condition) for condition in required.must_not],
     )
 
 
@@ -177,5 +185,5 @@ def _condition(condition: AnyOf | Between) -> edge.FieldCondition:
 
 
 def _photo_id(point_id: edge.PointId) -> int:
-    assert isinstance(point_id, int), "only photo ids are ever written"
+    assert isinstance(point_id, int), "all point ids are photo ids"
     return point_id

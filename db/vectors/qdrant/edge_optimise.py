@@ -1,4 +1,4 @@
-"""Building Qdrant Edge's graph in a child process, because the engine would freeze this one for its whole length."""
+"""Builds Qdrant Edge's graph in a child process, because the engine blocks its process meanwhile."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 def optimise_edge(folder: Path) -> None:
-    """Build the HNSW graph of the closed collection in `folder`, merge segments and drop deleted points.
+    """Build the HNSW graph of the closed collection in `folder`, merge segments and remove deleted points.
 
-    Worth it for large collections only: without a graph every search is exact, and at 20,000 photos takes
-    milliseconds. A collection below the engine's own threshold (about 10 MB of vectors) gets no graph.
+    This helps large collections only: without a graph, every search is exact and takes milliseconds at 20,000 photos.
+    A collection below the engine's own threshold (about 10 MB of vectors) gets no graph.
 
     Raises:
         IndexLocked: the collection is open.
-        OSError: its files are damaged, or the child process was killed; the collection is as it was then.
+        OSError: its files are damaged, or the child process was killed, which leaves the collection unchanged.
     """
-    # Spawned, not forked: a fork of a process that runs threads may inherit locks that nobody will release.
+    # Spawned, not forked: a fork of a process with threads may inherit locks that are never released.
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawning) as child:
         try:
             child.submit(_optimise, folder).result()
         except BrokenProcessPool as error:
-            raise OSError(f"{folder}: the process that optimised it ended before its time; run it again") from error
+            raise OSError(f"{folder}: the process that optimised the collection was killed; try again") from error
 
 
 def _optimise(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Qdrant Edge's files: one folder per collection, with the shard and a lock in it."""
+"""Qdrant Edge's files: one folder per collection, which contains the shard and a lock."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _INDEXED = {
 
 @contextmanager
 def engine_errors(folder: Path) -> Iterator[None]:
-    """Turn what the engine raises into an OSError that names the folder."""
+    """Convert the engine's exceptions to an OSError that names the folder."""
     try:
         yield
     except OSError:
         raise
-    except Exception as error:  # the engine knows no narrower class
-        raise OSError(f"{folder}: Qdrant Edge says: {error}") from error
+    except Exception as error:  # the engine has no narrower exception class
+        raise OSError(f"{folder}: Qdrant Edge failed: {error}") from error
 
 
 def open_shard(folder: Path, vector_size: int) -> edge.EdgeShard:
-    """Open the shard in `folder`, which the caller holds locked; an empty one with its payload indexes is made first.
+    """Open the shard in `folder`, creating it if necessary; the caller must hold the folder's lock.
 
-    One that was made when there were fewer payload indexes gets those that it lacks.
+    Adds the payload indexes that an older shard lacks.
 
     Raises:
-        OSError: the files are damaged, or of another vector size.
+        OSError: the files are damaged, or hold vectors of another size.
     """
     with engine_errors(folder):
         if not (folder / _SHARD).exists():
@@ -52,10 +52,10 @@ def open_shard(folder: Path, vector_size: int) -> edge.EdgeShard:
 
 
 def build_graph(folder: Path) -> None:
-    """Build the HNSW graph, merge segments and drop deleted points, with the GIL held all the while.
+    """Build the HNSW graph, merge segments and remove deleted points. The engine holds the GIL meanwhile.
 
     Raises:
-        OSError: there is no shard, or it is damaged.
+        OSError: the shard is missing or damaged.
     """
     with engine_errors(folder):
         shard = edge.EdgeShard.load(str(folder / _SHARD))
@@ -65,7 +65,7 @@ def build_graph(folder: Path) -> None:
 
 
 def _create(folder: Path, vector_size: int) -> None:
-    # Under another name until it is complete: a crash in between must not leave a shard without payload indexes.
+    # Under a temporary name until it is complete: a crash must not leave a shard without payload indexes.
     fresh = folder / f"{_SHARD}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     shard = edge.EdgeShard.create(str(fresh), _config(vector_size))
@@ -76,14 +76,14 @@ def _create(folder: Path, vector_size: int) -> None:
 
 
 def _ensure_indexes(shard: edge.EdgeShard) -> None:
-    there = shard.info().payload_schema
+    existing = shard.info().payload_schema
     for field, kind in _INDEXED.items():
-        if field not in there:
+        if field not in existing:
             shard.update(edge.UpdateOperation.create_field_index(field, kind))
     shard.flush()
 
 
 def _config(vector_size: int) -> edge.EdgeConfig:
     vector = edge.EdgeVectorParams(size=vector_size, distance=edge.Distance.Dot)
-    # Without the write-ahead log a kill loses acknowledged writes, and two processes can open the shard at once.
+    # Without the write-ahead log, a kill loses acknowledged writes, and two processes can open the shard at once.
     return edge.EdgeConfig(vectors={VECTOR_NAME: vector}, wal_enabled=True)

@@ -1,4 +1,4 @@
-"""A `Filter` as conditions on Qdrant's payload fields, before either of Qdrant's two APIs gives them its own types."""
+"""Translates a `Filter` to conditions on Qdrant's payload fields, for both of Qdrant's APIs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """The field equals, or for an array holds, any of the values; without values nothing passes."""
+    """The field equals any of the values, or its array contains any of them. Without values, nothing matches."""
 
     field: str
     values: tuple[str, ...]
@@ -35,7 +35,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The field is there and within the bounds, both inclusive."""
+    """The field exists and is within the bounds, both inclusive."""
 
     field: str
     minimum: float | None
@@ -44,28 +44,28 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class FilterConditions:
-    """Each of `must` holds, and none of `must_not`."""
+    """All of `must` match, and none of `must_not`."""
 
     must: tuple[AnyOf | Between, ...]
     must_not: tuple[AnyOf, ...]
 
 
 def conditions(where: Filter) -> FilterConditions | None:
-    """Return what a point must satisfy, or None when every point passes."""
+    """Return the conditions of a filter, or None if every point passes."""
     if where == NO_FILTER:
         return None
     return FilterConditions((*_equalities(where), *_ranges(where)), tuple(_exclusions(where)))
 
 
 def _equalities(where: Filter) -> Iterator[AnyOf]:
-    wanted = {
+    values_of = {
         CATEGORY: sorted(where.categories),
         CATEGORY_PATHS: _one(where.category_path, path_key),
         LOCATIONS: _one(where.location, location_key),
         REGION: _one(where.region, location_key),
         CURRENCY: _one(where.currency),
     }
-    yield from (AnyOf(field, tuple(values)) for field, values in wanted.items() if values)
+    yield from (AnyOf(field, tuple(values)) for field, values in values_of.items() if values)
     if where.sellers:
         yield AnyOf(SELLER, tuple(sorted(where.sellers - where.excluded_sellers)))
 
@@ -82,8 +82,8 @@ def _ranges(where: Filter) -> Iterator[Between]:
 
 
 def _exclusions(where: Filter) -> Iterator[AnyOf]:
-    # Not the sellers where some are asked for, who are without these already: of one and the same condition in `must`
-    # and in `must_not`, the server (1.16.3) leaves the second unchecked where the field is indexed.
+    # `_equalities` has already removed excluded sellers from a list of sellers. They must not be excluded here again:
+    # if a condition is both in `must` and in `must_not`, the server (1.16.3) ignores the second for an indexed field.
     excluded = {
         LISTING_ID: where.excluded_listing_ids,
         SELLER: where.excluded_sellers if not where.sellers else frozenset(),

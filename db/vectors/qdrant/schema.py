@@ -1,7 +1,7 @@
-"""What a collection looks like in Qdrant: the same for the server and for Edge.
+"""The schema of a Qdrant collection, shared by the server and Edge.
 
-The distance is the dot product. Vectors are of unit length, so it equals the cosine; Qdrant's own cosine distance would
-normalise them once more, and its scores would then differ from FAISS's.
+The distance is the dot product, which equals the cosine for unit vectors. Qdrant's own cosine distance would normalise
+the vectors again, and its scores would differ from FAISS's.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from db.vectors.base import Payload
 
 VECTOR_NAME = "photo"
-"""Named from day one, so that a second model's vectors can live beside the first's."""
+"""A name, so that a collection could hold a second model's vectors too."""
 
 LISTING_ID, CATEGORY, PRICE, LOCATIONS = "listing_id", "category", "price", "locations"
 CATEGORY_PATHS, CURRENCY, REGION, SELLER, LISTED_AT = "category_paths", "currency", "region", "seller", "listed_at"
 
 CHECKSUM = "checksum"
-"""Of the point as it was put in, 16 hex digits; not indexed, since nobody searches for it."""
+"""Field of the point's checksum, 16 hex digits; not indexed."""
 
 KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS, CATEGORY_PATHS, CURRENCY, REGION, SELLER)
-"""Indexed before the first point comes: HNSW's links within a filter are made only for fields indexed by then."""
+"""Indexed before the first point is inserted: HNSW builds links for filters only on fields that are already indexed."""
 
 FLOAT_FIELDS = (PRICE,)
-"""Indexed as `KEYWORD_FIELDS` are."""
+"""Indexed like `KEYWORD_FIELDS`."""
 
 INTEGER_FIELDS = (LISTED_AT,)
-"""Indexed as `KEYWORD_FIELDS` are."""
+"""Indexed like `KEYWORD_FIELDS`."""
 
-EF = 200
-"""Candidates that a walk through the graph keeps. With Qdrant's default, 100, it found 0.988 of the ten nearest among
-1,000,000 photos without a filter (`lookalike bench search --count 1000000`)."""
+HNSW_EF = 200
+"""Candidates that a graph search keeps. With Qdrant's default of 100, it found 0.988 of the ten nearest among 1,000,000
+photos without a filter (`lookalike bench search --count 1000000`)."""
 
-BATCH = 500
-"""Points per write: some 3 MB of JSON at 256 dimensions, where the server takes 32 MB."""
+UPSERT_BATCH = 500
+"""Points per write: about 3 MB of JSON at 256 dimensions. The server accepts 32 MB."""
 
 _HEX = re.compile(r"[0-9a-f]{16}")
 
@@ -49,7 +49,7 @@ PayloadFields: TypeAlias = dict[str, str | int | float | list[str]]
 
 
 def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
-    """Return the payload as Qdrant stores it; price and currency are left out where None, so that nothing matches."""
+    """Return the payload as Qdrant stores it, without a missing price or currency, so that no condition matches it."""
     fields: PayloadFields = {
         CHECKSUM: f"{checksum:016x}",
         LISTING_ID: payload.listing_id,
@@ -67,10 +67,10 @@ def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
     return fields
 
 
-def held_points(found: Mapping[int, object]) -> HeldPoints:
-    """Return what a collection holds, from its checksums by photo id; 0 stands for one that is missing or damaged."""
-    ids = np.array(sorted(found), dtype=np.int64)
-    return HeldPoints(ids, np.array([_checksum(found[photo_id]) for photo_id in ids.tolist()], dtype=np.uint64))
+def held_points(stored: Mapping[int, object]) -> HeldPoints:
+    """Convert stored checksums, by photo id; 0 stands for a missing or damaged checksum."""
+    ids = np.array(sorted(stored), dtype=np.int64)
+    return HeldPoints(ids, np.array([_checksum(stored[photo_id]) for photo_id in ids.tolist()], dtype=np.uint64))
 
 
 def _checksum(stored: object) -> int:

@@ -1,4 +1,4 @@
-"""Collections on a Qdrant server: its client, making one, deleting one, and what to say when it does not play along."""
+"""Collections on a Qdrant server: connecting, creating, deleting, and error messages."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ _INDEXED = {
 _CODES = models.ScalarQuantization(
     scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
 )
-"""One byte a component beside the vectors, by which the graph is walked. Vectors decide among what is found there."""
+"""Quantised copies of the vectors, one byte per component, for the graph search. Vectors rescore its candidates."""
 
 _SEGMENTS = models.OptimizersConfigDiff(default_segment_number=2, max_segment_size=1_500_000)
-"""A search walks the graph of each segment, so few large ones cost less: up to 1.5 GB, 1.4 million photos, in one. Left
-alone, Qdrant (1.16) goes by the cores: on two, a million photos lay in four, for two thirds of the searches a second.
-The price: for every 10 MB of new vectors the graph of the smallest segment is built anew, at 1.5 seconds of one core
-for each 1,000 photos in it. It can be set otherwise on the server: only collections without codes are given this."""
+"""A search walks the graph of every segment, so a few large segments are faster: one holds up to 1.5 GB, 1.4 million
+photos. By default, Qdrant (1.16) goes by the number of cores: on two, a million photos lay in four segments, with two
+thirds of the searches per second. The price: every 10 MB of new vectors rebuild the graph of the smallest segment, at
+1.5 seconds of one core per 1,000 photos in it. A setting made on the server stays: only collections without codes get
+this one."""
 
 _CONNECTIONS = httpx.Limits(max_connections=100, keepalive_expiry=2.0)
-"""Kept open for less than the 5 seconds after which the server closes them, so that none is closed in use. A server
-that is told to end serves those in use for up to 30 seconds more, and refuses new ones."""
+"""Idle connections are closed before the server closes them after 5 seconds, so that none is closed in use. A server
+that is shutting down serves open connections for up to 30 seconds, and refuses new ones."""
 
 
 def connect(url: str, *, timeout: int, api_key: str | None = None) -> QdrantClient:
-    """Return a client of the server at `url`, whose calls last `timeout` seconds at most. It connects when it is used.
+    """Return a client of the server at `url`, with a timeout in seconds for each call. It connects on first use.
 
-    Answers are not compressed: on a connection that is kept open, the server (1.16) sends compressed ones in small
-    pieces, each when the one before is acknowledged, and a search of 6 ms takes 50.
+    Responses are not compressed: on a kept-alive connection, the server (1.16) sends compressed responses in small
+    pieces and waits for each acknowledgement, so that a search of 6 ms takes 50 ms.
     """
     with warnings.catch_warnings():
-        # Whether the key may go over plain HTTP is for whoever set the URL to judge: a stack has its own network.
+        # The operator decides whether the key may go over plain HTTP: a container stack has its own network.
         warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
         return QdrantClient(
             url=url,
@@ -60,19 +61,19 @@ def connect(url: str, *, timeout: int, api_key: str | None = None) -> QdrantClie
 
 @contextmanager
 def server_errors(client: QdrantClient) -> Iterator[None]:
-    """Turn what the client raises into a ConnectionError, or an OSError for a refusal, that names the URL."""
+    """Convert the client's exceptions to a ConnectionError, or an OSError for a refusal, that names the URL."""
     url = client.init_options["url"]
     try:
         yield
     except (ResponseHandlingException, QdrantException) as error:
-        raise ConnectionError(f"Qdrant at {url} cannot be reached ({error}). Check that it runs") from error
+        raise ConnectionError(f"Qdrant at {url} cannot be reached ({error}). Check that it is running") from error
     except UnexpectedResponse as error:
         answer = error.content.decode(errors="replace")
-        raise OSError(f"Qdrant at {url} refused, with status {error.status_code}: {answer}") from error
+        raise OSError(f"Qdrant at {url} refused the request with status {error.status_code}: {answer}") from error
 
 
 def ensure_collection(client: QdrantClient, collection: str, vector_size: int) -> None:
-    """Make the collection, its payload indexes and its codes where they are missing.
+    """Create the collection, its payload indexes and its quantised codes if they are missing.
 
     Raises:
         ConnectionError: the server cannot be reached.
@@ -83,16 +84,16 @@ def ensure_collection(client: QdrantClient, collection: str, vector_size: int) -
             _create(client, collection, vector_size)
         held = client.get_collection(collection)
         _check_size(held, collection, vector_size)
-        # Also in a collection that was there: its maker may have died before the last of them, or known fewer.
+        # Also in an existing collection: its creator may have died before the last index, or be an older version.
         for field, kind in _INDEXED.items():
             if field not in held.payload_schema:
                 client.create_payload_index(collection, field, kind, wait=True)
-        if held.config.quantization_config is None:  # one of an earlier version: the server mends it meanwhile
+        if held.config.quantization_config is None:  # an earlier version: the server adds codes in the background
             client.update_collection(collection, quantization_config=_CODES, optimizers_config=_SEGMENTS)
 
 
 def drop_collection(client: QdrantClient, collection: str) -> None:
-    """Delete the collection, and with it every alias on it; one that is not there is fine.
+    """Delete the collection, if it exists, with all its aliases.
 
     Raises:
         ConnectionError: the server cannot be reached.
@@ -111,7 +112,7 @@ def _create(client: QdrantClient, collection: str, vector_size: int) -> None:
             optimizers_config=_SEGMENTS,
         )
     except UnexpectedResponse as error:
-        if error.status_code != HTTPStatus.CONFLICT:  # otherwise another process made it meanwhile
+        if error.status_code != HTTPStatus.CONFLICT:  # another process created it meanwhile
             raise
 
 
@@ -120,6 +121,6 @@ def _check_size(held: models.CollectionInfo, collection: str, vector_size: int) 
     size = vectors[VECTOR_NAME].size if isinstance(vectors, dict) and VECTOR_NAME in vectors else None
     if size != vector_size:
         raise OSError(
-            f"The Qdrant collection {collection} holds vectors of size {size} named {VECTOR_NAME!r}, "
-            f"where {vector_size} is needed. Delete it; it is rebuilt from the database"
+            f"The Qdrant collection {collection} holds vectors of size {size} named {VECTOR_NAME!r}; "
+            f"size {vector_size} is needed. Delete the collection: it is then rebuilt from the database"
         )

@@ -307,7 +307,7 @@ def test_an_index_that_another_process_holds_is_named_and_the_other_serves(
         live.refresh()
         live.refresh()
     (told,) = (record for record in caplog.records if record.name == "services.indexing.live")
-    assert (told.levelname, "which keeps it in line" in told.message) == ("INFO", True)
+    assert (told.levelname, "which keeps it up to date" in told.message) == ("INFO", True)
     assert held(live, "faiss") == lamps
     with pytest.raises(IndexUnavailable, match="qdrant"):
         live.current().index("qdrant")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.vectors.base import NO_FILTER, Filter, Hit
-from db.vectors.exclusions import apart, fetch_others
+from db.vectors.exclusions import fetch_not_excluded, split_excluded
 
 EXCLUDED = frozenset({"mine"})
 
@@ -25,31 +25,31 @@ class Engine:
 
 def test_a_filter_is_parted_from_the_listings_that_it_excludes() -> None:
     where = Filter(categories=frozenset({"Toys"}), excluded_listing_ids=EXCLUDED)
-    assert apart(where) == (Filter(categories=frozenset({"Toys"})), EXCLUDED)
+    assert split_excluded(where) == (Filter(categories=frozenset({"Toys"})), EXCLUDED)
 
 
 @pytest.mark.parametrize("where", [NO_FILTER, Filter(excluded_listing_ids=frozenset(str(n) for n in range(65)))])
 def test_a_filter_that_excludes_none_or_many_stays_whole(where: Filter) -> None:
-    assert apart(where) == (where, frozenset())
+    assert split_excluded(where) == (where, frozenset())
 
 
 def test_one_look_is_enough_where_the_excluded_listing_has_few_photos() -> None:
     engine = Engine(mine=3, others=100)
-    assert [hit.photo_id for hit in fetch_others(engine.fetch, 10, EXCLUDED)] == list(range(3, 13))
+    assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(3, 13))
     assert len(engine.asked) == 1
 
 
 def test_more_is_fetched_until_others_fill_the_place_of_many_photos() -> None:
     engine = Engine(mine=300, others=100)
-    assert [hit.photo_id for hit in fetch_others(engine.fetch, 10, EXCLUDED)] == list(range(300, 310))
+    assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(300, 310))
 
 
 def test_fewer_are_returned_where_there_are_no_more() -> None:
     engine = Engine(mine=300, others=4)
-    assert [hit.photo_id for hit in fetch_others(engine.fetch, 10, EXCLUDED)] == list(range(300, 304))
+    assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(300, 304))
 
 
 def test_nothing_more_is_fetched_where_nothing_is_excluded() -> None:
     engine = Engine(mine=0, others=100)
-    assert len(fetch_others(engine.fetch, 10, frozenset())) == 10
+    assert len(fetch_not_excluded(engine.fetch, 10, frozenset())) == 10
     assert engine.asked == [10]

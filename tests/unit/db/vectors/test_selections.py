@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from db.vectors.base import Filter
-from db.vectors.faiss.selections import FEW, Selection, SelectionCache
+from db.vectors.faiss.selections import MAX_LISTED, Selection, SelectionCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Masks:
         return mask
 
 
-@pytest.mark.parametrize("kept", [0, 3, FEW, FEW + 1])
+@pytest.mark.parametrize("kept", [0, 3, MAX_LISTED, MAX_LISTED + 1])
 def test_a_selection_holds_the_slots_that_the_mask_is_true_of(kept: int) -> None:
     mask = np.zeros(20_001, dtype=np.bool_)
     mask[np.random.default_rng(0).permutation(20_001)[:kept]] = True
@@ -38,7 +38,7 @@ def test_a_selection_holds_the_slots_that_the_mask_is_true_of(kept: int) -> None
     assert selection.count == kept
     np.testing.assert_array_equal(np.unpackbits(selection.bitmap, count=20_001, bitorder="little"), mask)
     np.testing.assert_array_equal(selection.has(np.arange(20_001)), mask)
-    if kept > FEW:
+    if kept > MAX_LISTED:
         assert selection.slots is None
     else:
         np.testing.assert_array_equal(selection.slots, np.flatnonzero(mask))
