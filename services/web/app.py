@@ -18,7 +18,7 @@ from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
 from services.web.limits.threads import WorkerThreads
 from services.web.metrics import MetricsController, request_metrics
 from services.web.openapi.config import docs_assets, openapi_config
-from services.web.options import tell_all_methods
+from services.web.options import allow_all_methods
 from services.web.problems import problem_handlers
 from services.web.request_ids import send_request_id
 from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
@@ -77,7 +77,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         ],
         exception_handlers=problem_handlers(),
         guards=[access.check],
-        before_send=[send_request_id, access.record, tell_all_methods],
+        before_send=[send_request_id, access.record, allow_all_methods],
         middleware=[request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
         cors_config=cors_config(settings.cors_origins),
         openapi_config=openapi_config(title, version("lookalike")),

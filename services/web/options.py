@@ -1,4 +1,4 @@
-"""What OPTIONS answers: all methods of a path."""
+"""Completes the answer to OPTIONS."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from litestar.types import Message, Scope
 
 
-async def tell_all_methods(message: Message, scope: Scope) -> None:
-    """Correct Allow: a `before_send` hook. Litestar 2.25 tells the methods of the first controller with this path."""
+async def allow_all_methods(message: Message, scope: Scope) -> None:
+    """Put all methods of a path into Allow; a `before_send` hook.
+
+    Litestar 2.25 names only the methods of the first controller with this path.
+    """
     if message["type"] != "http.response.start" or scope.get("method") != "OPTIONS":
         return
     headers = MutableScopeHeaders.from_message(message)

@@ -1,11 +1,11 @@
-"""Every error as RFC 9457 problem details: what was wrong, and what to do, as `application/problem+json`."""
+"""Answers every error with RFC 9457 problem details, as `application/problem+json`."""
 
 from __future__ import annotations
 
 import logging
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from litestar import Request, Response
@@ -32,6 +32,7 @@ from services.errors import (
 )
 from services.web.invalid_values import explained
 from services.web.request_ids import request_id
+from services.wire.fields import described
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,41 +58,41 @@ _STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (ServiceUnavailable, 503, "Unavailable"),
     (LookalikeError, 500, "Internal error"),
 )
-"""The status and title of each class of our errors; the first class that fits decides."""
+"""Status and title of each class of `services.errors`; the first matching class decides."""
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem. `reason` is a photo's or listing's reason code, `field` what is at fault."""
+    """An RFC 9457 problem."""
 
     status: int
     title: str
     detail: str
     type: str = "about:blank"
-    reason: str | None = None
-    field: str | None = None
-    errors: list[dict[str, Any]] | None = None
+    reason: Annotated[str | None, described("Reason code of a rejected photo or listing.")] = None
+    field: Annotated[str | None, described("The field or parameter at fault.")] = None
+    errors: Annotated[
+        list[dict[str, Any]] | None, described("Invalid values: `key` names the field, `message` the problem.")
+    ] = None
 
 
 def problem_handlers() -> ExceptionHandlersMap:
-    """Return the handlers of every exception."""
     return {
-        LookalikeError: _ours,
-        HTTPException: _http,
-        OperationalError: _database_away,
-        InterfaceError: _database_away,
-        NoConnectionFree: _database_away,
-        OSError: _system,
-        Exception: _unexpected,
+        LookalikeError: _our_error,
+        HTTPException: _http_error,
+        OperationalError: _database_down,
+        InterfaceError: _database_down,
+        NoConnectionFree: _database_down,
+        OSError: _os_error,
+        Exception: _unexpected_error,
     }
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return the OpenAPI description of the problems of a call; `openapi_answers` adds those that any may answer."""
+    """Describe a call's problems for OpenAPI; `openapi.responses` adds those that every call has."""
     return {status: ResponseSpec(Problem, media_type=MEDIA_TYPE, generate_examples=False) for status in statuses}
 
 
 def problem_of(error: LookalikeError) -> Problem:
-    """Return what is told of one of our errors."""
     status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
     return Problem(
         status=status,
@@ -102,7 +103,7 @@ def problem_of(error: LookalikeError) -> Problem:
     )
 
 
-def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[bytes]:
+def _our_error(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[bytes]:
     problem = problem_of(error)
     headers = {}
     if isinstance(error, Overloaded | RateLimited):
@@ -112,9 +113,9 @@ def _ours(_request: Request[Any, Any, Any], error: LookalikeError) -> Response[b
     return _response(problem, headers)
 
 
-def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _unexpected(request, error)
+        return _unexpected_error(request, error)
     handler = request.scope.get("route_handler")
     errors = [explained(handler, entry) if handler else entry for entry in error.extra or () if isinstance(entry, dict)]
     problem = Problem(
@@ -131,29 +132,29 @@ def _detail(request: Request[Any, Any, Any], error: HTTPException, errors: list[
         return "; ".join(": ".join(filter(None, (entry.get("key"), entry.get("message")))) for entry in errors)
     generic = error.detail == HTTPStatus(error.status_code).phrase
     if generic and isinstance(error, NotFoundException):
-        return "There is nothing at this path. /docs lists what there is."
+        return "There is nothing at this path. See /docs for the paths."
     if generic and isinstance(error, MethodNotAllowedException):
-        return f"This path does not answer {request.method}; it answers {(error.headers or {}).get('allow', '')}."
+        return f"This path does not accept {request.method}; it accepts {(error.headers or {}).get('allow', '')}."
     return error.detail
 
 
-def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _database_down(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.error("request %s: the database does not answer: %s", request_id(request.scope), error)
     if is_storage_full(error):
-        return _ours(request, StorageFull())
-    return _ours(request, ServiceUnavailable("The database does not answer. Try again in a moment."))
+        return _our_error(request, StorageFull())
+    return _our_error(request, ServiceUnavailable("The database does not answer. Try again in a moment."))
 
 
-def _system(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
+def _os_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
     if not is_storage_full(error) and not isinstance(error, ConnectionError):
-        return _unexpected(request, error)
+        return _unexpected_error(request, error)
     log.error("request %s: %s", request_id(request.scope), error)
-    return _ours(
+    return _our_error(
         request, StorageFull() if is_storage_full(error) else ServiceUnavailable(f"{error}. Try again in a moment.")
     )
 
 
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.error("request %s failed", request_id(request.scope), exc_info=error)
     detail = f"Something went wrong on our side. If it happens again, report request {request_id(request.scope)}."
     return _response(Problem(status=500, title="Internal error", detail=detail))

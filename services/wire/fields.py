@@ -54,7 +54,7 @@ class DescribedField:
 
     @property
     def limits(self) -> str:
-        """The limits in words, such as `1 to 100`; empty if any value of the type is allowed."""
+        """The limits in words, such as `1 to 100`. Patterns are left out: the description names the format."""
         return _limits_of(self.schema)
 
 
@@ -134,7 +134,6 @@ def _limits_of(schema: Mapping[str, Any]) -> str:
         _range(schema, "minItems", "maxItems", " items"),
         _range(schema, "minLength", "maxLength", " characters"),
         f"one of {', '.join(f'`{value}`' for value in schema['enum'])}" if "enum" in schema else "",
-        f"matches `{schema['pattern']}`" if "pattern" in schema else "",
     ]
     return ", ".join(filter(None, [*own, *inner]))
 

@@ -12,8 +12,6 @@ from services.wire.fields import described
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 """Equal to `db.models.ENDED`, which clients do not have; a test compares them."""
 
-PhotoIds = Annotated[tuple[int, ...], described("Photo ids.")]
-
 
 class JobQueued(msgspec.Struct):
     """A job was queued; `/v1/jobs/{job_id}` returns its state."""
@@ -28,7 +26,7 @@ class JobProgressAnswer(msgspec.Struct):
     done: int
     total: Annotated[int | None, described("Null if it is not known.")]
     per_second: float | None
-    seconds_left: Annotated[float | None, described("Of this stage.")]
+    seconds_left: Annotated[float | None, described("Estimate for this stage.")]
 
 
 class JobAnswer(msgspec.Struct):
@@ -90,8 +88,8 @@ class SearchRecall(msgspec.Struct):
     """The recall of the audited searches of one hour."""
 
     generation: int
-    plan: Annotated[str, described("How they were searched.")]
-    shape: Annotated[str, described("The fields of their filter, and the share of photos that passed it.")]
+    plan: Annotated[str, described("Name of the search plan.")]
+    shape: Annotated[str, described("Fields of the filter, and the share of photos that passed it.")]
     hour: Annotated[datetime, described("The start of the hour.")]
     queries: Annotated[int, described("Number of searches that were compared with an exact search.")]
     ann_recall_at_10: Annotated[float, described("The share of the exact ten nearest photos that the searches found.")]
@@ -145,9 +143,9 @@ class DriftAnswer(msgspec.Struct):
     engine: str
     expected: Annotated[int, described("Number of photos that the index should hold.")]
     held: Annotated[int, described("Number of photos that the index holds.")]
-    missing: PhotoIds
-    extra: PhotoIds
-    different: PhotoIds
+    missing: Annotated[tuple[int, ...], described("Ids of photos that the index lacks.")]
+    extra: Annotated[tuple[int, ...], described("Ids of photos that only the index has.")]
+    different: Annotated[tuple[int, ...], described("Ids of photos whose vector or filter values differ.")]
 
 
 class DuplicateLink(msgspec.Struct):

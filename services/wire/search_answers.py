@@ -102,8 +102,8 @@ class BatchProblem(msgspec.Struct, omit_defaults=True):
     status: int
     title: str
     detail: str
-    field: str | None = None
-    reason: str | None = None
+    field: Annotated[str | None, described("The field at fault.")] = None
+    reason: Annotated[str | None, described("Reason code of a rejected photo.")] = None
 
 
 class BatchEntry(msgspec.Struct, omit_defaults=True):
@@ -166,7 +166,7 @@ class ListingAnswer(msgspec.Struct):
     region: Annotated[str, described("The last part of the place.")]
     seller: str
     listed_at: Annotated[str, described("ISO 8601 time.")]
-    flags: Annotated[list[str], described("What cleaning changed or could not read, such as `unreadable_date`.")]
+    flags: Annotated[list[str], described("Flags set by cleaning, such as `absurd_price`.")]
     photos: list[ListingPhoto]
 
 

@@ -70,10 +70,7 @@ def fields_of(struct: type) -> str:
     """Return the table of a struct's fields."""
     return table(
         ("field", "type", "limits", "meaning"),
-        [
-            (f"`{field.name}`", field.type, field.limits.partition("matches")[0], field.description)
-            for field in described_fields(struct)
-        ],
+        [(f"`{field.name}`", field.type, field.limits, field.description) for field in described_fields(struct)],
     )
 
 

@@ -1,4 +1,4 @@
-"""Bulk ingest and administration. What these calls do is done by `pipeline`, `reindex` and `indexing`."""
+"""The calls for bulk ingest and for administration of the indexes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ GenerationId = Annotated[int, in_path(1)]
 
 
 class BulkController(Controller):
-    """Bulk ingest: a router of its own sets how large its body may be."""
+    """Bulk ingest, which has a body limit of its own."""
 
     path = "/v1/listings/bulk"
     tags = ("ingest",)
@@ -77,7 +77,7 @@ class BulkController(Controller):
             ),
         ] = None,
     ) -> JobQueued:
-        """Store the files and queue a job that ingests them; the file names' endings tell the formats."""
+        """Store the files and queue a job that ingests them. The file names' endings decide the formats."""
         parts = {
             field.name: UploadedFile(part.filename, cast("IO[bytes]", part.file))
             for field in fields(data)
@@ -88,7 +88,7 @@ class BulkController(Controller):
 
 
 class AdminController(Controller):
-    """The indexes: rebuild, list, compare with the database."""
+    """The indexes: rebuild, list, promote, repair, and compare with the database."""
 
     path = "/v1/admin"
     tags = ("admin",)
@@ -99,7 +99,7 @@ class AdminController(Controller):
         status_code=202,
         operation_class=bodies.REINDEX,
         responses={**QUEUED, **problem_responses(404)},
-        summary="Build the indexes anew",
+        summary="Rebuild the indexes",
     )
     async def reindex(
         self,
@@ -108,13 +108,13 @@ class AdminController(Controller):
         job_runner: NamedDependency[JobRunner],
         workers: NamedDependency[WorkerThreads],
     ) -> JobQueued:
-        """Queue a job that builds a generation beside the live one, verifies it and promotes it."""
-        # Read here: Litestar takes 0 and "true" for booleans.
-        said = await request.json() if await request.body() else {}
-        asked = converted(said, ReindexRequest, strict=True)
-        return JobQueued(await workers.run(_queue_reindex, resources, job_runner, asked))
+        """Queue a job that builds a new generation next to the live one, verifies it and promotes it."""
+        # Not a parameter of the call: Litestar would read 0 and "true" as booleans.
+        body = await request.json() if await request.body() else {}
+        reindex = converted(body, ReindexRequest, strict=True)
+        return JobQueued(await workers.run(_queue_reindex, resources, job_runner, reindex))
 
-    @get("/indexes", sync_to_thread=True, responses=GENERATIONS, summary="The generations, newest first")
+    @get("/indexes", sync_to_thread=True, responses=GENERATIONS, summary="List the generations, newest first")
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
         """Return every generation."""
         with resources.database.read() as session:
@@ -139,7 +139,7 @@ class AdminController(Controller):
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
-        """Queue a job that brings the generation in line with the database, verifies it and promotes it."""
+        """Queue a job that updates the generation from the database, verifies it and promotes it."""
         check_promotable(known_generation(resources.database, generation))
         return JobQueued(job_runner.queue_promote(generation))
 
@@ -148,7 +148,7 @@ class AdminController(Controller):
         status_code=202,
         sync_to_thread=True,
         responses={**QUEUED, **problem_responses(404, 409)},
-        summary="Go back from the live generation to the one before",
+        summary="Roll back to the previous generation",
     )
     def rollback(
         self,
@@ -156,21 +156,24 @@ class AdminController(Controller):
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
-        """Queue a job that promotes the newest previous generation. The live one is named, so that it happens once."""
+        """Queue a job that promotes the newest previous generation.
+
+        The path names the live generation, so a repeated request does not roll back twice.
+        """
         if known_generation(resources.database, generation).state != GenerationState.LIVE:
-            raise Conflict(f"Generation {generation} is not live: somebody has gone back already, or forward.")
+            raise Conflict(f"Generation {generation} is not live: another request has already changed that.")
         return JobQueued(job_runner.queue_promote(previous_generation(resources.database).id))
 
     @post("/consistency/repair", status_code=202, sync_to_thread=True, responses=QUEUED, summary="Repair the indexes")
     def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
-        """Queue a job that puts in what the live indexes lack, and takes out what they have too much."""
+        """Queue a job that adds missing photos to the live indexes and removes extra ones."""
         return JobQueued(job_runner.queue_repair())
 
     @get(
         "/recall",
         sync_to_thread=True,
         responses=RECALL,
-        summary="How many of the true neighbours the indexes find",
+        summary="Measure the recall of the indexes",
     )
     def recall(
         self,
@@ -180,9 +183,9 @@ class AdminController(Controller):
             query("How far back searches count, in hours.", 24, ge=1, le=24 * 90),
         ] = 24,
     ) -> RecallAnswer:
-        """Search each index that is open here with a hundred stored photos, as it does and exactly.
+        """Compare each open index with an exact search, for a hundred stored photos.
 
-        Beside it stands what was found, hour by hour, of the searches that people made.
+        The answer also has the recall of the users' audited searches, hour by hour.
         """
         live = resources.live.current()
         version = live.generation.model_version
@@ -197,10 +200,10 @@ class AdminController(Controller):
         "/consistency",
         sync_to_thread=True,
         responses=DRIFT,
-        summary="How the indexes differ from the database",
+        summary="Compare the indexes with the database",
     )
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:
-        """Return the drift of each index that this process has open."""
+        """Return how each index that this process has open differs from the database."""
         resources.live.refresh()
         found = live_drift(resources.database, resources.live.current())
         return [DriftAnswer(**asdict(one)) for one in found]

@@ -39,13 +39,13 @@ _JOB = JobAnswer(
     started_at=_AT,
     finished_at=None,
 )
-JOB = answered(200, _JOB, description="The job as it stands")
-CANCELLED = answered(202, _JOB, description="The job as it stands")
+JOB = answered(200, _JOB, description="The job's current state")
+CANCELLED = answered(202, _JOB, description="The job's current state")
 JOBS = answered(200, JobList([_JOB], "MjAyNi0wMy0wMVQwOTozMDowMCs="), description="Jobs, newest first")
 QUEUED = answered(202, JobQueued(_JOB.job_id), description="The job was queued")
 _WRITTEN = ListingWritten("lamp-2", "created", [WrittenPhoto(7, "front.jpg", "pending")])
 CREATED = answered(201, _WRITTEN, description="The listing was added")
-CHANGED = answered(200, ListingWritten("lamp-2", "updated", _WRITTEN.photos), description="The listing as it is now")
+CHANGED = answered(200, ListingWritten("lamp-2", "updated", _WRITTEN.photos), description="The listing was written")
 GENERATIONS = answered(
     200,
     [GenerationAnswer(3, "live", "resnet50-2026-03-01", 1200, _AT, _AT, forced=False)],
@@ -58,7 +58,7 @@ RECALL = answered(
         [IndexRecall("faiss", 0.996)],
         [SearchRecall(3, "faiss scan", "category, 12 %", hour=_AT, queries=41, ann_recall_at_10=0.998)],
     ),
-    description="Each open index, and the searches of each hour",
+    description="The recall of each open index, and of the searches of each hour",
 )
 MODEL_CARD = answered(
     200,

@@ -1,4 +1,4 @@
-"""Duplicates by REST, for who reviews them."""
+"""The calls for reviewing duplicates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.wire import DuplicateGroup, DuplicateGroupPage, DuplicateLink, Dup
 
 
 class DuplicateController(Controller):
-    """Groups of listings with photos in common, and what was decided of them."""
+    """Groups of listings that share photos, and decisions about them."""
 
     path = "/v1/admin/duplicates"
     tags = ("admin",)
@@ -30,7 +30,7 @@ class DuplicateController(Controller):
         "/",
         sync_to_thread=True,
         responses=DUPLICATES,
-        summary="Listings with photos in common, in groups",
+        summary="List groups of listings that share photos",
     )
     def groups(
         self,
@@ -49,7 +49,7 @@ class DuplicateController(Controller):
             query("The `cursor` of the previous page.", "LTIgbGFtcC0x"),
         ] = None,
     ) -> DuplicateGroupPage:
-        """Return groups, a page at a time; what was rejected holds no group together."""
+        """Return groups, one page at a time. A rejected pair does not connect a group."""
         found, further = page_of_groups(resources.database, in_state, limit=limit, cursor=cursor)
         return DuplicateGroupPage([group_answer(group) for group in found], further)
 
@@ -59,12 +59,12 @@ class DuplicateController(Controller):
         operation_class=REVIEW,
         sync_to_thread=True,
         responses=problem_responses(404),
-        summary="Say whether two listings are duplicates",
+        summary="Decide whether two listings are duplicates",
     )
     def review(
         self, request: Request[Any, Any, Any], data: JSONBody[DuplicateReview], resources: NamedDependency[Resources]
     ) -> None:
-        """Keep a decision. It may be changed, and stands when further photos in common are found."""
+        """Store a decision. A later decision replaces it; further shared photos do not change it."""
         review(
             resources.database,
             (data.listing_id, data.other_listing_id),
@@ -74,7 +74,6 @@ class DuplicateController(Controller):
 
 
 def group_answer(group: Group) -> DuplicateGroup:
-    """Return a group as it is answered."""
     links = [
         DuplicateLink(
             link.listing_id,

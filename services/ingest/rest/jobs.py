@@ -1,4 +1,4 @@
-"""The calls that show and cancel jobs."""
+"""The calls that list, follow and cancel jobs."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
 
     from db.models import Job
 
-_LOOKS_EVERY_S = 0.5
-_SAYS_SOMETHING_EVERY_S = 15.0
-"""Proxies close connections on which nothing is said."""
+_POLL_S = 0.5
+_KEEP_ALIVE_S = 15.0
+"""Silence after which a comment is sent, because proxies close silent connections."""
 
-_STREAMS_FOR_S = 600.0
-"""A client that wants to hear more asks again, with the id of the last event that it has seen."""
+_MAX_STREAM_S = 600.0
+"""Then the client connects again, with the id of the last event that it received."""
 
 
 JobId = Annotated[str, in_path("5f0c7a8e1b2d4c6f9a3e7d1b8c4f2a60")]
 
 
 class JobController(Controller):
-    """Jobs and what they did not accept."""
+    """Jobs and the records that they rejected."""
 
     path = "/v1/jobs"
     tags = ("ingest",)
     opt = {"role": Role.READ}  # noqa: RUF012
 
-    @get("/", responses=JOBS, summary="The jobs, newest first")
+    @get("/", responses=JOBS, summary="List the jobs, newest first")
     async def newest(
         self,
         resources: NamedDependency[Resources],
@@ -62,14 +62,14 @@ class JobController(Controller):
             query("The `cursor` of the previous page.", "MjAyNi0wMy0wMVQwOTozMDowMCs="),
         ] = None,
     ) -> JobList:
-        """Return jobs, a page at a time."""
+        """Return jobs, one page at a time."""
         return await workers.run(_page, resources, state=in_state, limit=limit, cursor=cursor)
 
-    @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="A job's state, progress and counts")
+    @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="Get a job's state, progress and counts")
     async def job(
         self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
-        """Return the job as it stands."""
+        """Return the job's current state."""
         return _answer(await workers.run(_find, resources, job_id))
 
     @get(
@@ -77,7 +77,7 @@ class JobController(Controller):
         operation_class=EVENTS,
         media_type="text/event-stream",
         responses=problem_responses(404),
-        summary="A job's state as it changes",
+        summary="Follow a job's state",
     )
     async def events(
         self,
@@ -86,14 +86,14 @@ class JobController(Controller):
         resources: NamedDependency[Resources],
         workers: NamedDependency[WorkerThreads],
     ) -> ServerSentEvent | Response[None]:
-        """Send the job whenever it has changed, until it has ended, as server-sent events.
+        """Send the job as a server-sent event whenever it changes, until it ends.
 
-        The id of an event tells what was in it: with `Last-Event-ID`, a job that is as it was then is not sent again.
+        An event's id identifies its content: with `Last-Event-ID`, an unchanged job is not sent again.
         """
         job = await workers.run(_find, resources, job_id)
         seen = request.headers.get("last-event-id", "")
         if job.state in ENDED and seen == _event(job)[1]:
-            return Response(None, status_code=204)  # tells a browser not to connect again
+            return Response(None, status_code=204)  # 204 stops a browser from connecting again
         return ServerSentEvent(_job_events(resources, workers, job_id, seen))
 
     @get(
@@ -101,12 +101,12 @@ class JobController(Controller):
         operation_class=REJECTS,
         media_type="text/csv",
         responses=problem_responses(404),
-        summary="What a job did not accept",
+        summary="Get the records that a job rejected",
     )
     async def rejects(
         self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> Response[str]:
-        """Return the rejects as CSV: file, line, id, field, reason, text."""
+        """Return the rejects as CSV with the columns file, line, id, field, reason, text."""
         disposition = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
         return Response(await workers.run(_rejects, resources, job_id), media_type="text/csv", headers=disposition)
 
@@ -120,7 +120,7 @@ class JobController(Controller):
     async def cancel(
         self, job_id: JobId, job_runner: NamedDependency[JobRunner], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
-        """Cancel a queued job at once, and a running one soon, unless it ends before. What it has done is kept."""
+        """Cancel a queued job at once, or a running job soon, unless it ends first. Its finished work is kept."""
         return _answer(await workers.run(job_runner.cancel, job_id))
 
 
@@ -162,7 +162,7 @@ async def _job_events(
     resources: Resources, workers: WorkerThreads, job_id: str, seen: str
 ) -> AsyncIterator[ServerSentEventMessage]:
     loop = asyncio.get_running_loop()
-    until, silent_since = loop.time() + _STREAMS_FOR_S, loop.time()
+    until, silent_since = loop.time() + _MAX_STREAM_S, loop.time()
     while loop.time() < until:
         job = await workers.run(_find, resources, job_id)
         data, event_id = _event(job)
@@ -171,14 +171,14 @@ async def _job_events(
             yield ServerSentEventMessage(data=data.decode(), event="job", id=event_id)
         if job.state in ENDED:
             return
-        if loop.time() - silent_since > _SAYS_SOMETHING_EVERY_S:
+        if loop.time() - silent_since > _KEEP_ALIVE_S:
             silent_since = loop.time()
             yield ServerSentEventMessage(comment="nothing new")
-        await asyncio.sleep(_LOOKS_EVERY_S)
+        await asyncio.sleep(_POLL_S)
 
 
 def _event(job: Job) -> tuple[bytes, str]:
-    """Return an event's data, and the id that tells what is in it."""
+    """Return an event's data, and an id made from it."""
     data = msgspec.json.encode(_answer(job))
     return data, hashlib.sha256(data).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""The card of the live model: what it is, what it was trained on, and how good it was found to be."""
+"""The calls that describe the live model."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ from services.wire import ModelCard
 if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
 
-_AS_IT_IS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
-"""The report is one file that needs nothing else; its style stands in it."""
+_SELF_CONTAINED = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
+"""The report is a single file with inline styles and images."""
 
 
 class ModelController(Controller):
-    """The model that embeds photos now."""
+    """The live model."""
 
     path = "/v1/admin/model"
     tags = ("admin",)
     opt = {"role": Role.ADMIN}  # noqa: RUF012
 
-    @get("/", sync_to_thread=True, responses={**MODEL_CARD, **problem_responses(503)}, summary="The live model's card")
+    @get(
+        "/",
+        sync_to_thread=True,
+        responses={**MODEL_CARD, **problem_responses(503)},
+        summary="Get the live model's card",
+    )
     def card(self, resources: NamedDependency[Resources]) -> ModelCard:
-        """Return what the model is, what it was trained on, and what was measured of it."""
+        """Return what the model is, what it was trained on, and its measured quality."""
         bundle = resources.embedder().bundle
         return model_card(bundle, has_report=(report_folder(resources.settings, bundle.version) / PAGE).is_file())
 
@@ -41,20 +46,19 @@ class ModelController(Controller):
         operation_class=REPORT,
         media_type="text/html",
         responses=problem_responses(404, 503),
-        summary="The live model's report",
+        summary="Get the model report",
     )
     def report(self, resources: NamedDependency[Resources]) -> Response[str]:
-        """Return the report that `lookalike evaluate` wrote last, a page that needs no other file."""
+        """Return the latest report of `lookalike evaluate`: an HTML page that needs no other file."""
         version = resources.embedder().bundle.version
         try:
             page = (report_folder(resources.settings, version) / PAGE).read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise ResourceNotFound("report of model", version, remedy="`lookalike evaluate` writes one.") from error
-        return Response(page, media_type="text/html", headers=_AS_IT_IS)
+        return Response(page, media_type="text/html", headers=_SELF_CONTAINED)
 
 
 def model_card(bundle: Bundle, *, has_report: bool) -> ModelCard:
-    """Return the card of a bundle."""
     split, calibration = bundle.split, bundle.calibration
     history = bundle.record.get("history") or {}
     return ModelCard(

@@ -40,7 +40,7 @@ _FOUND = wire.SearchAnswer(
     query_token="lKFsp2xhbXAtMQ",  # noqa: S106  (no secret)
     categories=[wire.CategoryProbability("Home & Garden", 0.914), wire.CategoryProbability("Electronics", 0.052)],
 )
-SEARCH = answered(200, _FOUND, description="The listings found, best first")
+SEARCH = answered(200, _FOUND, description="The results, best first")
 BATCH = answered(
     200,
     wire.BatchAnswer(
@@ -66,7 +66,7 @@ NEWEST = answered(
         [wire.ListingSummary("lamp-2", 7, "Brass desk lamp", "Home & Garden", 24.5, "GBP", "Delph, Manchester", _URL)],
         "7",
     ),
-    description="The listings that came last, by their first photos",
+    description="The newest listings, each with its first photo",
 )
 CATEGORIES = answered(
     200,

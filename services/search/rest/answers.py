@@ -1,4 +1,4 @@
-"""From what a search found to what the search app answers (see `services.wire.search`)."""
+"""Converts results, classifications and listings into the wire structs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 
 
 class StoredBytes(Protocol):
-    """What has bytes in the photo store."""
+    """A row whose bytes are in the photo store."""
 
     @property
     def sha256(self) -> str:
-        """Of the bytes, in hex."""
+        """SHA-256 of the bytes, in hex."""
         ...
 
 
 def photo_version(photo: StoredBytes) -> str:
-    """Return what tells the photo's present bytes from those that it had before, or will have: 16 hex digits."""
+    """Return 16 hex digits that change when the photo's bytes change."""
     return photo.sha256[:16]
 
 
 def search_answer(answer: ResultPage) -> wire.SearchAnswer:
-    """Return an answer as JSON has it."""
     found = answer.origin
     return wire.SearchAnswer(
         results=[_result(result) for result in answer.results],
@@ -52,13 +51,11 @@ def search_answer(answer: ResultPage) -> wire.SearchAnswer:
 
 
 def classify_answer(classification: PhotoClassification) -> wire.Classification:
-    """Return a classification as JSON has it."""
     guesses = [wire.CategoryProbability(guess.category, guess.probability) for guess in classification.categories]
     return wire.Classification(guesses, classification.confident, classification.model_version)
 
 
 def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAnswer:
-    """Return a listing as JSON has it."""
     return wire.ListingAnswer(
         listing_id=listing.id,
         title=listing.title,
@@ -77,7 +74,6 @@ def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAns
 
 
 def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
-    """Return a listing, by a photo of it, as JSON has it."""
     listing = photo.listing
     return wire.ListingSummary(
         listing_id=listing.id,
@@ -104,7 +100,7 @@ def _photo(photo: Photo) -> wire.ListingPhoto:
 
 
 def _url(photo_id: int, photo: StoredBytes, part: str = "") -> str:
-    """Return a URL that is another one when the photo is replaced, so that what it leads to may be kept for ever."""
+    """Return a URL that changes when the photo is replaced, so that clients may cache its answer for ever."""
     return f"/v1/photos/{photo_id}{part}?v={photo_version(photo)}"
 
 

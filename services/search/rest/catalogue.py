@@ -1,4 +1,4 @@
-"""The search app's calls that show what is stored. What they do is done by `catalogue` and `pictures`."""
+"""The calls that read the catalogue: listings, categories and photos."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ Size = Annotated[int, query("Longer side, in pixels.", 256, ge=64, le=512)]
 
 
 class CatalogueController(Controller):
-    """Listings, photos and categories, as they are stored."""
+    """Categories and photos."""
 
     path = "/v1"
     tags = ("catalogue",)
     opt = {"role": Role.READ}  # noqa: RUF012
 
-    @get("/categories", responses=CATEGORIES, summary="The categories, with their numbers of listings")
+    @get("/categories", responses=CATEGORIES, summary="List the categories with their number of listings")
     async def categories(
         self, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> list[wire.CategoryCount]:
-        """Return every category, most listings first."""
+        """Return every category, the largest first."""
         return await workers.run(_categories, resources)
 
     @get(
@@ -51,7 +51,7 @@ class CatalogueController(Controller):
         operation_class=PHOTO,
         media_type="image/*",
         responses=problem_responses(404),
-        summary="A photo, as it was ingested",
+        summary="Get a photo as it was ingested",
     )
     async def photo(
         self,
@@ -61,7 +61,7 @@ class CatalogueController(Controller):
         workers: NamedDependency[WorkerThreads],
         v: Version = None,
     ) -> Response[bytes]:
-        """Return the photo's file, byte for byte. 304 without a body answers a fitting If-None-Match."""
+        """Return the photo's file, byte for byte; 304 if `If-None-Match` has its ETag."""
         return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
 
     @get(
@@ -69,7 +69,7 @@ class CatalogueController(Controller):
         operation_class=THUMBNAIL,
         media_type="image/*",
         responses=problem_responses(404, 422),
-        summary="A small copy of a photo",
+        summary="Get a thumbnail of a photo",
     )
     async def thumbnail(
         self,
@@ -80,9 +80,9 @@ class CatalogueController(Controller):
         size: Size = DEFAULT_SIDE,
         v: Version = None,
     ) -> Response[bytes]:
-        """Return the photo, upright, without metadata: WebP to whoever accepts it, else JPEG.
+        """Return the photo upright and without metadata: WebP if `Accept` names it, otherwise JPEG.
 
-        304 answers a fitting If-None-Match.
+        The status is 304 if `If-None-Match` has its ETag.
         """
         conditions = _conditions(request, v)
         return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
@@ -95,22 +95,22 @@ class CatalogueController(Controller):
     operation_class=THUMBNAIL,
     media_type="image/*",
     responses=problem_responses(404, 422, 503),
-    summary="The photo of an earlier search",
+    summary="Get the photo of an earlier search",
 )
 async def query_photo(
     request: AnyRequest,
     query_token: Annotated[
         str,
-        query("From the answer to the search.", "lKFsp2xhbXAtMQ"),
+        query("The `query_token` of the search's answer.", "lKFsp2xhbXAtMQ"),
     ],
     resources: NamedDependency[Resources],
     search_service: NamedDependency[SearchService],
     workers: NamedDependency[WorkerThreads],
     size: Size = 512,
 ) -> Response[bytes]:
-    """Return a small copy of the photo that was searched by: an upload is kept for a quarter of an hour.
+    """Return a thumbnail of the query photo. The server keeps an uploaded photo for 15 minutes.
 
-    304 answers a fitting If-None-Match.
+    The status is 304 if `If-None-Match` has its ETag.
     """
     return await workers.run(
         _query_photo, resources, search_service, query_token, size=size, conditions=_conditions(request, None)
@@ -128,7 +128,7 @@ def _query_photo(
     tags=["catalogue"],
     opt={"role": Role.READ},
     responses={**LISTING, **problem_responses(404)},
-    summary="A listing",
+    summary="Get a listing",
 )
 async def get_listing(
     listing_id: ListingIdInPath, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
@@ -142,7 +142,7 @@ async def get_listing(
     tags=["catalogue"],
     opt={"role": Role.READ},
     responses=NEWEST,
-    summary="The listings that came last",
+    summary="List the newest listings",
 )
 async def newest_listings(
     resources: NamedDependency[Resources],
@@ -150,7 +150,7 @@ async def newest_listings(
     limit: Annotated[int, query("Number of listings.", 20, ge=1, le=100)] = 20,
     cursor: Annotated[str | None, query("The `cursor` of the previous page.", "7")] = None,
 ) -> wire.NewestListings:
-    """Return listings that can be searched for, the latest first, a page at a time."""
+    """Return searchable listings, newest first, one page at a time."""
     return await workers.run(_newest, resources, limit, cursor)
 
 

@@ -1,4 +1,4 @@
-"""Whether a listing was listed before: copies of its photos, which are stored, and what merely looks like them."""
+"""The call that lists duplicates: stored copies of a listing's photos, then similar listings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     tags=["search"],
     opt={"role": Role.READ},
     responses=DUPLICATES | problem_responses(400, 404, 503),
-    summary="Listings with the same photos, or alike",
+    summary="Find duplicates of a listing",
 )
 async def get_duplicates(
     listing_id: ListingIdInPath,
@@ -44,9 +44,9 @@ async def get_duplicates(
         query("Similar listings, at most. All copies are returned.", 20, ge=0, le=100),
     ] = 10,
 ) -> list[wire.Duplicate]:
-    """Return copies, identical ones first, then similar listings; those that were rejected are left out.
+    """Return copies, identical ones first, then similar listings. Rejected pairs are left out.
 
-    Copies are looked for in the background, a moment after a photo is searchable.
+    A background thread finds copies, shortly after a photo becomes searchable.
     """
     return await workers.run(find_duplicates, resources, search_service, listing_id, k)
 
@@ -54,10 +54,10 @@ async def get_duplicates(
 def find_duplicates(resources: Resources, search: SearchService, listing_id: str, k: int) -> list[wire.Duplicate]:
     """Return the copies of a listing's photos, then up to `k` similar listings.
 
-    Where there is no model or no index, copies alone.
+    Without a model or an index, return only the copies.
 
     Raises:
-        NotFound: there is no such listing.
+        ResourceNotFound: there is no such listing.
     """
     with resources.database.read() as session:
         find_listing(session, listing_id)
@@ -74,7 +74,7 @@ def find_duplicates(resources: Resources, search: SearchService, listing_id: str
 def _similar(
     resources: Resources, search: SearchService, listing_id: str, known: AbstractSet[str], k: int
 ) -> list[wire.Duplicate]:
-    """Return other listings that are likely enough the same item; none where the model's scores are no likelihoods."""
+    """Return listings that are probably the same item; none if the model's scores are not calibrated."""
     version = resources.live.current().generation.model_version
     if score_map_of(resources, ListingKey(listing_id), version) is None:
         return []

@@ -1,4 +1,4 @@
-"""Photos over HTTP: the stored file, or a small copy, which clients may keep."""
+"""Serves photos and thumbnails over HTTP, with headers for caches."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from db.models import Photo
     from services.resources import Resources
 
-KEEP = "public, max-age=31536000, immutable"
-ASK_AGAIN = "public, no-cache"
-"""May be kept, but the server is asked each time whether it is still the same: the answer is a short 304."""
+CACHE_FOR_EVER = "public, max-age=31536000, immutable"
+REVALIDATE = "public, no-cache"
+"""Caches may store the photo, but must revalidate it each time; an unchanged photo gets a short 304."""
 
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
 
 
 @dataclass(frozen=True, slots=True)
 class CacheConditions:
-    """What a client says of the copy that it wants.
+    """The parts of a request that decide on caching and format.
 
     Attributes:
-        version: the `v` of the URL; where it is the photo's present one, the answer may be kept for ever.
-        known: the If-None-Match header: entity tags of the copies that the client has.
+        version: the `v` of the URL; if it is the photo's current version, the answer may be cached for ever.
+        known: the If-None-Match header: entity tags of the client's copies.
         accept: the Accept header.
     """
 
@@ -41,20 +41,23 @@ class CacheConditions:
     accept: str = ""
 
     def has(self, tag: str) -> bool:
-        """Say whether the client has the copy with this entity tag (RFC 9110, 13.1.2: compared weakly)."""
+        """Return whether the client has the copy with this entity tag (weak comparison: RFC 9110, 13.1.2)."""
         tags = {entry.strip().removeprefix("W/") for entry in self.known.split(",")}
         return bool(tags & {tag, "*"})
 
 
 def photo_response(resources: Resources, photo_id: int, conditions: CacheConditions) -> Response[bytes]:
-    """Return the photo's file, as it was ingested.
+    """Return the photo's file as it was ingested.
 
     Raises:
-        NotFound: there is no such photo, or its file is gone.
+        ResourceNotFound: there is no such photo, or its file is missing.
     """
     photo = _photo(resources, photo_id)
     return _response(
-        f'"{photo.sha256}"', _keeping(photo, conditions), conditions, lambda: (_content(resources, photo), photo.format)
+        f'"{photo.sha256}"',
+        _cache_control(photo, conditions),
+        conditions,
+        lambda: (_content(resources, photo), photo.format),
     )
 
 
@@ -64,13 +67,13 @@ def thumbnail_response(
     """Return the photo as WebP or JPEG with a longer side of at most `size` pixels.
 
     Raises:
-        NotFound: there is no such photo, or its file is gone.
+        ResourceNotFound: there is no such photo, or its file is missing.
         PhotoRejected: the file cannot be decoded.
     """
     photo, kind = _photo(resources, photo_id), accepted_format(conditions.accept)
     return _response(
         f'"{photo.sha256}-{size}-{kind.lower()}"',
-        _keeping(photo, conditions) | _BY_ACCEPT,
+        _cache_control(photo, conditions) | _BY_ACCEPT,
         conditions,
         lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), kind),
     )
@@ -79,10 +82,10 @@ def thumbnail_response(
 def query_photo_response(
     resources: Resources, content: bytes, size: int, *, conditions: CacheConditions
 ) -> Response[bytes]:
-    """Return a photo that was searched by as WebP or JPEG, as `thumbnail_response` does; no cache between may keep it.
+    """Return a thumbnail of a query photo, which only the client's own cache may store.
 
     Raises:
-        PhotoRejected: it cannot be decoded.
+        PhotoRejected: the photo cannot be decoded.
     """
     kind = accepted_format(conditions.accept)
     return _response(
@@ -96,19 +99,19 @@ def query_photo_response(
 _BY_ACCEPT = {"Vary": "Accept"}
 
 
-def _keeping(photo: Photo, conditions: CacheConditions) -> dict[str, str]:
-    return {"Cache-Control": KEEP if conditions.version == photo_version(photo) else ASK_AGAIN}
+def _cache_control(photo: Photo, conditions: CacheConditions) -> dict[str, str]:
+    return {"Cache-Control": CACHE_FOR_EVER if conditions.version == photo_version(photo) else REVALIDATE}
 
 
 def _response(
     tag: str, keeping: Mapping[str, str], conditions: CacheConditions, content: Callable[[], tuple[bytes, str]]
 ) -> Response[bytes]:
-    """Return what `content` makes, bytes and format, unless the client has it."""
+    """Return the bytes that `content` makes, or 304 if the client has them; `content` returns bytes and format."""
     headers = {
         "ETag": tag,
         **keeping,
         "X-Content-Type-Options": "nosniff",
-        # A photo is somebody else's file: opened as a page of its own it may load and run nothing.
+        # The file is not ours: if a browser opens it as a page, it must not load or run anything.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if conditions.has(tag):

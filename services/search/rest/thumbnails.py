@@ -1,4 +1,4 @@
-"""Small copies of photos."""
+"""Makes thumbnails of photos."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FORMATS: tuple[ThumbnailFormat, ...] = ("JPEG", "WEBP")
 
 DEFAULT_SIDE = 256
 _QUALITY = {"WEBP": 78, "JPEG": 82}
-"""About the same to the eye; the WebP has two thirds of the bytes."""
+"""Both look alike; WebP takes two thirds of the bytes."""
 
 
 def accepted_format(accept: str) -> ThumbnailFormat:
-    """Return the format for an Accept header: WebP to whoever names it, JPEG to whoever takes anything."""
+    """Return WebP if the Accept header names it, otherwise JPEG."""
     return "WEBP" if Accept(accept or "*/*").best_match(["image/jpeg", "image/webp"]) == "image/webp" else "JPEG"
 
 

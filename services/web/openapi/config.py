@@ -1,4 +1,4 @@
-"""The API's description at `/docs`. Every asset comes from this process: no other host is asked for anything."""
+"""Serves the OpenAPI document and Swagger UI at `/docs`; every asset comes from this process."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from services.web.openapi.responses import CompleteOpenAPI
 _ASSETS = "/docs/assets"
 
 _ONLY_US = "default-src 'self' 'unsafe-inline'; img-src 'self' data:"
-"""Makes the browser refuse what the page or Swagger UI would load from elsewhere. Litestar writes its script inline."""
+"""Stops the browser from loading anything from another host. Litestar writes its script inline."""
 
 
 @dataclass
 class _Config(OpenAPIConfig):
-    """Makes a document that completes itself."""
+    """Settings that make a `CompleteOpenAPI`."""
 
     def to_openapi_schema(self) -> OpenAPI:
-        """Return the document as Litestar begins it."""
         return CompleteOpenAPI.of(super().to_openapi_schema())
 
 
@@ -54,12 +53,11 @@ def openapi_config(title: str, version: str) -> OpenAPIConfig:
 def docs_assets() -> Router:
     """Return the route of Swagger UI's files.
 
-    They come from flask-swagger-ui, the package that follows Swagger UI's releases by the week. Only its files are
-    used; nothing of it is imported.
+    They come from flask-swagger-ui, which follows Swagger UI's releases within a week; its code is not imported.
     """
     spec = find_spec("flask_swagger_ui")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("flask-swagger-ui is not installed; install Lookalike with its dependencies")
+        raise ModuleNotFoundError("flask-swagger-ui is not installed. Install Lookalike with its dependencies.")
     return create_static_files_router(
         path=_ASSETS, directories=[Path(spec.origin).parent / "dist"], include_in_schema=False
     )

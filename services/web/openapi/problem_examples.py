@@ -1,4 +1,4 @@
-"""One problem for each status that a call may answer, made as a call makes it; the API's description shows them."""
+"""One example problem for each status, for OpenAPI."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from services.errors import (
     StorageFull,
 )
 from services.reason_codes import RejectReason
+from services.web.limits.slow_bodies import SlowBody
 from services.web.problems import Problem, problem_of
 
 
@@ -29,11 +30,11 @@ PROBLEMS = (
     problem_of(KeyRefused(presented=False)),
     problem_of(RoleMissing(Role.READ, Role.WRITE)),
     problem_of(ResourceNotFound("listing", "lamp-1")),
-    _plain(HTTPStatus.REQUEST_TIMEOUT, "Nothing more of the body came for 60 s."),
+    _plain(HTTPStatus.REQUEST_TIMEOUT, SlowBody(60).detail),
     problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again once it has one.")),
     _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large"),
     _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json, or multipart/form-data."),
-    problem_of(PhotoRejected(RejectReason.TRUNCATED, "The photo ends before its end.")),
+    problem_of(PhotoRejected(RejectReason.TRUNCATED, "The JPEG file is cut off. Upload the complete file again.")),
     problem_of(RateLimited(retry_after_s=12)),
     Problem(
         status=500, title="Internal error", detail="Something went wrong on our side. If it happens again, report it."

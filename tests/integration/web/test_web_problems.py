@@ -190,7 +190,7 @@ def test_a_value_that_is_not_among_those_there_are_is_told_them_under_the_name_t
 def test_what_the_router_refuses_is_a_problem_too(client: TestClient[Litestar]) -> None:
     assert "/docs" in problem(client.get("/nowhere"), 404)["detail"]
     refused = client.get("/json")
-    assert "does not answer GET" in problem(refused, 405)["detail"]
+    assert "does not accept GET" in problem(refused, 405)["detail"]
     assert "POST" in refused.headers["allow"]
 
 
