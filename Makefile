@@ -39,7 +39,7 @@ lint: $(VENV)/.developing ## Check style and import rules
 types: $(VENV)/.developing ## Check types
 	@$(BIN)/mypy
 
-docs: $(VENV)/.developing ## Write the generated parts of the README and the docs again
+docs: $(VENV)/.developing ## Regenerate the generated parts of the README and the docs
 	@$(BIN)/python -m tests.docs.generate
 
 bench: $(VENV)/.training ## Compare the speed of embedding with the plain way, on the demo's photos (after make train)

@@ -83,5 +83,5 @@ def _warn_of_unknown_variables() -> None:
         if not variable.startswith(_PREFIX) or variable.startswith(_NOT_SETTINGS) or name in Settings.model_fields:
             continue
         close = get_close_matches(name, Settings.model_fields, n=1)
-        hint = f"Did you mean {_PREFIX}{close[0].upper()}?" if close else "The README lists the settings."
+        hint = f"Did you mean {_PREFIX}{close[0].upper()}?" if close else "docs/settings.md lists the settings."
         log.warning("%s is not a setting and has no effect. %s", variable, hint)
