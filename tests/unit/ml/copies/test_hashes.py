@@ -1,4 +1,4 @@
-"""Near-duplicates are found by perceptual hashes that differ in few bits."""
+"""Near-duplicates are pairs whose perceptual hashes differ in few bits."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def saved_again(image: Image.Image) -> Image.Image:
 
 
 def ignore(_done: int, _total: int) -> None:
-    """No progress is shown."""
+    pass
 
 
-def test_a_photo_resized_brightened_and_saved_again_is_found_and_others_are_not() -> None:
+def test_finds_only_the_photo_that_was_resized_brightened_and_saved_again() -> None:
     originals = [picture(seed) for seed in range(20)]
     pixels = np.stack([np.asarray(image) for image in (*originals, saved_again(originals[3]))])
     assert near_duplicate_pairs(perceptual_hashes(pixels, ignore)).tolist() == [[3, 20]]
 
 
-def test_hashes_within_the_distance_are_pairs_and_beyond_it_are_not() -> None:
+def test_pairs_are_within_the_distance() -> None:
     hashes = np.array([0, 0b111, 0b1111, 2**64 - 1], dtype=np.uint64)
     assert near_duplicate_pairs(hashes, distance=3).tolist() == [[0, 1], [1, 2]]
 
 
-def test_pairs_are_found_across_blocks() -> None:
+def test_finds_pairs_across_blocks() -> None:
     hashes = np.random.default_rng(0).integers(0, 2**64, 1200, dtype=np.uint64)
     hashes[[1, 1100]] = hashes[600]
     assert near_duplicate_pairs(hashes, distance=0).tolist() == [[1, 600], [1, 1100], [600, 1100]]
 
 
-def test_no_photos_have_no_duplicates() -> None:
+def test_no_photos_have_no_pairs() -> None:
     assert near_duplicate_pairs(np.empty(0, np.uint64)).shape == (0, 2)

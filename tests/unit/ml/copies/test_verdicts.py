@@ -1,4 +1,4 @@
-"""Copies of rendered photos are recognised whatever was done to them, and other photos are no copies."""
+"""Edited copies of rendered photos are recognised, and different photos are not copies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from db.rows.duplicate_groups import GroupState, group_listings
-from db.rows.duplicates import Link
 from ml.copies.local_features import COMPARED_SIDE, extract_features, match_features, resize_for_comparison
 from ml.copies.verdicts import CopyMatch, Verdict, candidate_placements, compare_pixels
 from ml.photos.decode import PhotoError, decode
@@ -33,24 +31,24 @@ PHOTOS = 12
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A picture as it is compared."""
+class ComparedPicture:
+    """The pixels and features of a picture, as they are compared."""
 
     pixels: NDArray[np.uint8]
     features: LocalFeatures
 
     @classmethod
-    def of(cls, picture: Image.Image) -> Seen:
+    def of(cls, picture: Image.Image) -> ComparedPicture:
         pixels = resize_for_comparison(picture)
         return cls(pixels, extract_features(pixels))
 
-    def copy_of(self, other: Seen) -> CopyMatch | None:
+    def copy_of(self, other: ComparedPicture) -> CopyMatch | None:
         return compare_pixels(self.pixels, other.pixels, candidate_placements(self.features, other.features))
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
-    """Photos of the sample catalogue that are whole, of different things or different photos of one."""
+    """Distinct photos of the sample catalogue, of different items or different photos of one item."""
     sample = write_sample_tables(tmp_path_factory.mktemp("sample"), listings=SMALLEST)
     for listing in sample.listings[: PHOTOS // 2]:
         render_listing(listing, sample.photos)
@@ -60,19 +58,21 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
 
 
 @pytest.fixture(scope="module")
-def seen(pictures: list[Image.Image]) -> list[Seen]:
-    return [Seen.of(picture) for picture in pictures]
+def originals(pictures: list[Image.Image]) -> list[ComparedPicture]:
+    return [ComparedPicture.of(picture) for picture in pictures]
 
 
 @pytest.fixture(scope="module")
-def verdicts_after(pictures: list[Image.Image], seen: list[Seen]) -> Callable[[str], list[Verdict | None]]:
-    """Gives what is said of each picture's copy after an edit; each edit is tried once."""
+def verdicts_after(
+    pictures: list[Image.Image], originals: list[ComparedPicture]
+) -> Callable[[str], list[Verdict | None]]:
+    """Returns the verdicts on every picture's copy after an edit; cached by edit."""
 
     @cache
     def after(edit: str) -> list[Verdict | None]:
         copies = [Image.open(io.BytesIO(edited(picture, edit, np.random.default_rng(1)))) for picture in pictures]
-        found = [Seen.of(copy).copy_of(original) for copy, original in zip(copies, seen, strict=True)]
-        return [None if copy is None else copy.verdict for copy in found]
+        matches = [ComparedPicture.of(copy).copy_of(original) for copy, original in zip(copies, originals, strict=True)]
+        return [None if copy is None else copy.verdict for copy in matches]
 
     return after
 
@@ -80,72 +80,70 @@ def verdicts_after(pictures: list[Image.Image], seen: list[Seen]) -> Callable[[s
 def opened_photo(path: Path) -> Image.Image | None:
     try:
         return decode(path.read_bytes())
-    except PhotoError:  # the catalogue has damaged photos too
+    except PhotoError:  # the catalogue also has damaged photos
         return None
 
 
-def compared(one: Image.Image, other: Image.Image) -> CopyMatch | None:
-    return Seen.of(one).copy_of(Seen.of(other))
+def compare(one: Image.Image, other: Image.Image) -> CopyMatch | None:
+    return ComparedPicture.of(one).copy_of(ComparedPicture.of(other))
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_a_copy_is_recognised_after(edit: str, verdicts_after: Callable[[str], list[Verdict | None]]) -> None:
+def test_recognises_a_copy_after(edit: str, verdicts_after: Callable[[str], list[Verdict | None]]) -> None:
     verdicts = verdicts_after(edit)
-    # Drawn photos are plainer than real ones: text spoils more of what can be compared.
+    # Drawn photos are plainer than real ones, so text spoils more of their content.
     assert len(verdicts) == PHOTOS
     assert sum(verdict is not None for verdict in verdicts) >= 0.8 * PHOTOS
 
 
 @pytest.mark.parametrize("edit", sorted(EDITS.keys() - UNTOUCHED))
-def test_what_was_changed_is_never_called_identical(
-    edit: str, verdicts_after: Callable[[str], list[Verdict | None]]
-) -> None:
+def test_an_edited_copy_is_never_identical(edit: str, verdicts_after: Callable[[str], list[Verdict | None]]) -> None:
     assert {*verdicts_after(edit)} - {None} == {Verdict.EDITED}
 
 
 @pytest.mark.parametrize("edit", sorted(UNTOUCHED))
-def test_the_whole_picture_saved_again_is_mostly_called_identical(
+def test_most_pictures_saved_again_are_identical(
     edit: str, verdicts_after: Callable[[str], list[Verdict | None]]
 ) -> None:
     assert verdicts_after(edit).count(Verdict.IDENTICAL) >= 0.8 * PHOTOS
 
 
-def test_different_photos_are_no_copies(seen: list[Seen]) -> None:
-    assert [one.copy_of(other) for one, other in combinations(seen, 2)] == [None] * (PHOTOS * (PHOTOS - 1) // 2)
+def test_different_photos_are_not_copies(originals: list[ComparedPicture]) -> None:
+    assert [one.copy_of(other) for one, other in combinations(originals, 2)] == [None] * (PHOTOS * (PHOTOS - 1) // 2)
 
 
-def test_plain_pictures_are_not_called_copies() -> None:
-    assert compared(Image.new("RGB", (320, 240), "white"), Image.new("RGB", (320, 240), "white")) is None
+def test_plain_pictures_are_not_copies() -> None:
+    assert compare(Image.new("RGB", (320, 240), "white"), Image.new("RGB", (320, 240), "white")) is None
 
 
-def test_one_scene_with_a_small_item_in_another_colour_is_no_copy() -> None:
+def test_a_scene_with_a_small_item_in_another_colour_is_not_a_copy() -> None:
     light = np.random.default_rng(0).integers(90, 250, (24, 32), dtype=np.uint8)
     scene = np.asarray(Image.fromarray(light).resize((320, 240), Image.Resampling.BICUBIC), np.float32)
 
     def with_item(colour: tuple[float, float, float]) -> Image.Image:
         tints = np.ones((240, 320, 3), np.float32)
-        tints[80:160, 96:192] = colour  # a tenth of the picture; both colours are as light as each other
+        tints[80:160, 96:192] = colour  # a tenth of the picture; both colours are equally light
         return Image.fromarray((scene[..., None] * tints).astype(np.uint8))
 
     pink = with_item((1.0, 0.4, 0.6))
-    assert compared(pink, with_item((0.3, 0.65, 1.0))) is None
-    assert compared(pink, with_item((0.95, 0.45, 0.6))) is not None
+    assert compare(pink, with_item((0.3, 0.65, 1.0))) is None
+    assert compare(pink, with_item((0.95, 0.45, 0.6))) is not None
 
 
 @pytest.mark.parametrize("colour", ["#c81e1e", "#143cc8"])
 def test_a_photo_with_a_half_transparent_band_is_a_copy(
-    colour: str, pictures: list[Image.Image], seen: list[Seen]
+    colour: str, pictures: list[Image.Image], originals: list[ComparedPicture]
 ) -> None:
     verdicts = []
-    for picture, original in zip(pictures, seen, strict=True):
+    for picture, original in zip(pictures, originals, strict=True):
         band = Image.new("L", picture.size)
         ImageDraw.Draw(band).rectangle((0, 0.8 * picture.height, picture.width, picture.height), fill=128)
         covered = Image.composite(Image.new("RGB", picture.size, colour), picture, band)
-        verdicts.append(Seen.of(covered).copy_of(original))
+        verdicts.append(ComparedPicture.of(covered).copy_of(original))
     assert sum(verdict is not None for verdict in verdicts) >= 0.8 * len(verdicts)
 
 
-def test_one_model_in_another_colour_is_no_copy() -> None:
+def test_the_same_model_in_another_colour_is_not_a_copy() -> None:
     def chair(colour: str) -> Image.Image:
         noise = np.random.default_rng(0).integers(0, 60, (240, 320, 1), dtype=np.uint8)
         picture = Image.fromarray(np.repeat(195 + noise, 3, axis=2))
@@ -154,11 +152,11 @@ def test_one_model_in_another_colour_is_no_copy() -> None:
             draw.ellipse((20 + 45 * number, 30, 60 + 45 * number, 210), fill=colour)
         return picture.resize((320, 240))
 
-    assert compared(chair("#c04040"), chair("#c04040")) is not None
-    assert compared(chair("#c04040"), chair("#4064b0")) is None
+    assert compare(chair("#c04040"), chair("#c04040")) is not None
+    assert compare(chair("#c04040"), chair("#4064b0")) is None
 
 
-def test_a_logo_in_common_does_not_make_copies() -> None:
+def test_pictures_with_a_common_logo_are_not_copies() -> None:
     logo = np.random.default_rng(3).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 
     def with_logo(seed: int) -> Image.Image:
@@ -167,41 +165,20 @@ def test_a_logo_in_common_does_not_make_copies() -> None:
         picture.paste(Image.fromarray(logo), (0, 0))
         return picture
 
-    assert compared(with_logo(1), with_logo(2)) is None
+    assert compare(with_logo(1), with_logo(2)) is None
 
 
-def test_the_mirrors_features_are_found_without_looking_for_points_again(pictures: list[Image.Image]) -> None:
+def test_mirrored_features_match_the_features_of_the_mirror_image(pictures: list[Image.Image]) -> None:
     pixels = resize_for_comparison(pictures[0])
-    mirrored, really = extract_features(pixels).mirrored(), extract_features(np.ascontiguousarray(pixels[:, ::-1]))
-    matched = match_features(mirrored, really)
-    apart = np.linalg.norm(mirrored.places[matched[:, 0]] - really.places[matched[:, 1]], axis=1)
-    assert len(matched) > 0.7 * len(really.places)
-    assert np.median(apart) < 1.0
+    mirrored, detected = extract_features(pixels).mirrored(), extract_features(np.ascontiguousarray(pixels[:, ::-1]))
+    matched = match_features(mirrored, detected)
+    distances = np.linalg.norm(mirrored.points[matched[:, 0]] - detected.points[matched[:, 1]], axis=1)
+    assert len(matched) > 0.7 * len(detected.points)
+    assert np.median(distances) < 1.0
 
 
 @pytest.mark.parametrize("size", [(40, 30), (320, 240), (1200, 900), (3000, 10)], ids=str)
-def test_pictures_are_compared_at_one_size(size: tuple[int, int]) -> None:
+def test_resizes_pictures_to_one_size(size: tuple[int, int]) -> None:
     pixels = resize_for_comparison(Image.new("RGB", size))
     assert max(pixels.shape) == COMPARED_SIDE
-    assert len(extract_features(pixels).places) == 0
-
-
-def link(one: str, other: str, decision: str | None = None) -> Link:
-    return Link(one, other, 1, 2, "identical", 1.0, decision)  # type: ignore[arg-type]
-
-
-def test_listings_that_links_lead_to_are_one_group_and_the_largest_comes_first() -> None:
-    found = group_listings([link("a", "b"), link("c", "d"), link("d", "e")], GroupState.OPEN)
-    assert [group.listing_ids for group in found] == [("c", "d", "e"), ("a", "b")]
-
-
-def test_a_rejected_link_holds_nothing_together_and_is_listed_apart() -> None:
-    links = [link("a", "b"), link("b", "c", "reject"), link("c", "d")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("a", "b"), ("c", "d")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.REJECTED)] == [("b", "c")]
-
-
-def test_a_group_is_accepted_when_all_of_it_is() -> None:
-    links = [link("a", "b", "accept"), link("c", "d", "accept"), link("d", "e")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.ACCEPTED)] == [("a", "b")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("c", "d", "e")]
+    assert len(extract_features(pixels).points) == 0
