@@ -1,4 +1,4 @@
-"""Runs an app on a free loopback port, in a thread, with the HTTP protocol of `lookalike serve`."""
+"""Runs apps on free loopback ports, in threads, with the HTTP protocol of `lookalike serve`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from services.cli.serve import ServedApp, build_app
 from services.web.limits.http_protocol import BoundedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from litestar import Litestar
+
+    from services.resources import Resources
 
 
 @contextmanager
@@ -30,3 +33,10 @@ def serving_on(app: Litestar, *, http: type[BoundedHttp] = BoundedHttp) -> Itera
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def serving(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Iterator[str]:
+    """Serve an app of these resources while the block runs, and yield its URL."""
+    with serving_on(build_app(resources, app)) as port:
+        yield f"http://127.0.0.1:{port}"

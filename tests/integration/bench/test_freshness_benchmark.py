@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,23 +9,15 @@ import pytest
 from db.models import Role
 from db.rows import keys, listings
 from services.bench.freshness import measure_freshness
-from services.cli.serve import ServedApp, build_app
+from services.cli.serve import ServedApp
 from services.errors import ServiceUnavailable
-from tests.servers import serving_on
+from tests.servers import serving
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from services.resources import Resources
-
-
-@contextmanager
-def serving(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Iterator[str]:
-    """Serve on a free port during the block; yield the URL."""
-    with serving_on(build_app(resources, app)) as port:
-        yield f"http://127.0.0.1:{port}"
 
 
 def test_times_the_changes_and_leaves_no_listing_behind(resources: Resources) -> None:

@@ -11,7 +11,7 @@ from db.models import Role
 from db.rows import keys
 from services.client import Client
 from tests.clients import BlockingAsyncClient, client_factory
-from tests.integration.bench.test_freshness import serving
+from tests.servers import serving
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
