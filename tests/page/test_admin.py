@@ -69,7 +69,7 @@ def confirm(page: Page, action: str) -> None:
 
 
 def wait_for_the_end(page: Page) -> None:
-    expect(page.locator(".job").get_by_text("All of it is done")).to_be_visible(timeout=120_000)
+    expect(page.locator(".job").get_by_text("It is done")).to_be_visible(timeout=120_000)
 
 
 def wait_for_duplicates(client: httpx.Client, listing_id: str) -> None:
@@ -164,8 +164,8 @@ def test_a_reindex_is_asked_once_followed_and_gone_back_from(admin: Page, witnes
     assert len(witness.of("/v1/admin/reindex")) == 1, "nothing is queued where it was not confirmed"
     expect(live).not_to_have_text(before)
     admin.goto("/admin?tab=indexes")
-    admin.get_by_role("button", name=re.compile("Go back")).click()
-    confirm(admin, "Go back")
+    admin.get_by_role("button", name=re.compile("Roll back")).click()
+    confirm(admin, "Roll back")
     wait_for_the_end(admin)
     expect(live).to_have_text(before)
 
@@ -206,7 +206,7 @@ def test_duplicates_are_reviewed_and_the_decision_is_kept(
         rejected = client.get("/v1/admin/duplicates", params={"state": "rejected"}).json()["groups"]
     assert ["twin-1", "twin-2"] in [list(group["listing_ids"]) for group in rejected]
     admin.reload()
-    expect(admin.get_by_role("region", name="Listings with photos")).to_have_attribute("aria-busy", "false")
+    expect(admin.get_by_role("region", name="Listings that share photos")).to_have_attribute("aria-busy", "false")
     assert admin.get_by_role("link", name="twin-2").count() == 0, "what is decided is open no longer"
 
 

@@ -62,7 +62,7 @@ def decide(pair: Locator, decision: str) -> None:
 def go_offline_and_back(page: Page) -> None:
     for offline in (True, False):
         page.context.set_offline(offline)
-        expect(page.get_by_text("You are offline. What is shown stays")).to_have_count(int(offline))
+        expect(page.get_by_text("You are offline. Results stay")).to_have_count(int(offline))
 
 
 def test_a_decision_that_was_not_kept_stays_said_while_the_next_is_kept(
@@ -117,7 +117,7 @@ def test_what_was_decided_stays_while_a_lost_page_of_groups_is_asked_for_again(
 
 def test_a_connection_that_is_back_asks_for_nothing_that_is_there(page: Page, witness: Witness) -> None:
     page.goto("/admin?tab=recall")
-    expect(page.get_by_role("heading", name="Recall of people's searches")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recall of users' searches")).to_be_visible()
     go_offline_and_back(page)
     page.get_by_role("link", name="Model").click()
     expect(page.get_by_role("heading", name=re.compile("^Model "))).to_be_visible()
@@ -173,7 +173,7 @@ def test_a_comparison_begun_before_a_job_ended_is_made_anew(page: Page) -> None:
         page.get_by_role("button", name="Compare").click()
     told = json.dumps(ENDED | {"job_id": "mended"})
     events[0].fulfill(content_type="text/event-stream", body=f"data: {told}\n\n")
-    expect(page.get_by_role("region", name="Consistency").get_by_role("row", name="faiss")).to_contain_text("in line")
+    expect(page.get_by_role("region", name="Consistency").get_by_role("row", name="faiss")).to_contain_text("matches")
 
 
 @pytest.fixture

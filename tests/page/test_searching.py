@@ -181,7 +181,7 @@ def test_a_filter_is_taken_off_by_its_chip(page: Page, photo: Path) -> None:
     page.get_by_label("Place").fill("Manchester")
     page.get_by_label("Place").press("Enter")
     page.wait_for_url(re.compile("place=Manchester"))
-    page.get_by_role("button", name="Take off the filter Manchester").click()
+    page.get_by_role("button", name="Remove the filter Manchester").click()
     page.wait_for_url(lambda url: "place=" not in url)
     wait_for_results(page)
 

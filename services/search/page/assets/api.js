@@ -94,7 +94,7 @@ const authorization = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
 function lost() {
   return navigator.onLine
     ? new Problem("unreachable", "The server does not answer", "It may be starting. Try again in a moment.")
-    : new Problem("offline", "You are offline", "The page goes on by itself when the connection is back.");
+    : new Problem("offline", "You are offline", "The page continues by itself when the connection is back.");
 }
 
 const KINDS = { 401: "key", 403: "key", 429: "busy", 503: "busy" };

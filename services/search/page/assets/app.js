@@ -192,7 +192,7 @@ class App {
           <button type="button" class="quiet" @click=${() => this.askForKey()}>${key() ? "Key: set" : "Key"}</button>
         </nav>
       </header>
-      ${navigator.onLine ? "" : html`<p class="offline" role="status">You are offline. What is shown stays; searching goes on when the connection is back.</p>`}
+      ${navigator.onLine ? "" : html`<p class="offline" role="status">You are offline. Results stay on the screen; searching continues when the connection is back.</p>`}
       <main id="main" tabindex="-1">${this.#view.template()}</main>
       <footer class="bottom"><a href="/docs">The API</a></footer>
       <p class="unseen" role="status" aria-live="polite">${this.#said}</p>
@@ -210,7 +210,7 @@ class LostView {
     const problem = new Problem(
       "unreachable",
       "This part of the page could not be loaded",
-      "Load the page again when the connection is back.",
+      "Reload the page when the connection is back.",
     );
     return problemNotice(problem, { retry: () => location.reload() });
   }

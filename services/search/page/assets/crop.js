@@ -40,7 +40,7 @@ class CropBox extends HTMLElement {
     this.#box.setAttribute("role", "group");
     this.#box.setAttribute(
       "aria-label",
-      "Part of the photo to search by. Arrow keys move it, with Shift they resize it, Escape takes the whole photo.",
+      "Part of the photo to search by. Arrow keys move it, Shift and arrow keys resize it, Escape selects the whole photo.",
     );
     for (const corner of ["nw", "ne", "sw", "se"]) {
       const handle = document.createElement("div");

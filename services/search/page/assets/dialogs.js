@@ -46,15 +46,15 @@ export const KeyDialog = {
       <h2 id="dialog-title">API key</h2>
       ${reason ? html`<p class="problem-text">${reason}</p>` : ""}
       <p>
-        It is kept until this tab is closed, and sent to Lookalike's own servers alone.
-        <code>lookalike keys create</code> makes one.
+        The key stays in this tab until you close it, and is sent only to Lookalike's own servers. Create one with
+        <code>lookalike keys create</code>.
       </p>
       <label
         >Key <input type="password" autocomplete="off" spellcheck="false" autofocus .value=${key()} @keydown=${entered}
       /></label>
       <p class="actions">
         <button type="button" @click=${closing("")}>Cancel</button>
-        ${key() ? html`<button type="button" @click=${closing("forget")}>Forget it</button>` : ""}
+        ${key() ? html`<button type="button" @click=${closing("forget")}>Remove the key</button>` : ""}
         <button type="button" class="strong" @click=${closing("keep")}>Use this key</button>
       </p>
     `);

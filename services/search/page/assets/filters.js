@@ -86,14 +86,14 @@ export function chosenFilters(query, choose) {
   if (query.place) chips.push([query.place, { place: "" }]);
   if (!chips.length) return "";
   return html`
-    <ul class="chips" aria-label="Filters that are set">
+    <ul class="chips" aria-label="Active filters">
       ${chips.map(
         ([name, without]) => html`
           <li>
             <button
               type="button"
               class="chip"
-              aria-label=${`Take off the filter ${name}`}
+              aria-label=${`Remove the filter ${name}`}
               @click=${() => choose(without)}
             >
               ${name} <span aria-hidden="true">×</span>

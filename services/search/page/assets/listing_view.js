@@ -55,7 +55,7 @@ export class ListingView {
     const path = listingPath(this.id);
     const answer = await this.tasks[name].run(async (signal) => {
       if (path === null)
-        throw new Problem("refused", "Not found", `No address can name the listing ${JSON.stringify(this.id)}.`);
+        throw new Problem("refused", "Not found", `No address can contain the listing id ${JSON.stringify(this.id)}.`);
       return call(path + more, { signal });
     });
     if (answer) this[name] = answer;
@@ -120,7 +120,7 @@ export class ListingView {
                 </ul>
               `
         }
-        ${shown.state === "embedded" ? html`<button type="button" class="quiet" @click=${searchBy}>Search by this photo, or a part of it</button>` : html`<p class="muted">This photo cannot be searched by yet (${shown.state}).</p>`}
+        ${shown.state === "embedded" ? html`<button type="button" class="quiet" @click=${searchBy}>Search by this photo, or a part of it</button>` : html`<p class="muted">You cannot search by this photo yet (${shown.state}).</p>`}
       </div>
     `;
   }
@@ -136,7 +136,7 @@ export class ListingView {
     ].filter(([, value]) => value);
     const searchBy = searchAddress({ ...NOTHING, by: "listing", subject: one.listing_id });
     return html`
-      <h1 dir="auto">${one.title || "Without a title"}</h1>
+      <h1 dir="auto">${one.title || "Untitled"}</h1>
       <p class="price">${price(one.price, one.currency) || "No price"}</p>
       <dl class="facts-list">
         ${facts.map(
@@ -148,7 +148,7 @@ export class ListingView {
         )}
       </dl>
       ${one.description ? html`<p class="description" dir="auto">${one.description}</p>` : ""}
-      <p class="actions"><a class="button strong" href=${searchBy}>Find what looks like it</a></p>
+      <p class="actions"><a class="button strong" href=${searchBy}>Find similar listings</a></p>
     `;
   }
 
@@ -158,7 +158,7 @@ export class ListingView {
     if (!copies.length) return "";
     return html`
       <section aria-labelledby="duplicates">
-        <h2 id="duplicates">Listed before?</h2>
+        <h2 id="duplicates">Possible duplicates</h2>
         <ul class="grid">
           ${copies.map(
             (one) => html`
@@ -171,7 +171,7 @@ export class ListingView {
                 ></a>
                 <div class="text">
                   <h3>${one.verdict === "identical" ? "The same photo" : "The same photo, edited"}</h3>
-                  <p class="facts"><span class="muted">${percent(one.score)} of the picture agrees</span></p>
+                  <p class="facts"><span class="muted">${percent(one.score)} of the picture matches</span></p>
                 </div>
               </li>
             `,
@@ -190,7 +190,7 @@ export class ListingView {
         ? skeleton(6)
         : this.similar.results.length
           ? grid(this.similar.results, { searchBy })
-          : html`<p class="notice">${this.similar.empty?.detail ?? "Nothing looks like it."}</p>`;
+          : html`<p class="notice">${this.similar.empty?.detail ?? "There are no similar listings."}</p>`;
     return html`<section aria-labelledby="similar" aria-busy=${running}>
       <h2 id="similar">Similar listings</h2>
       ${shown}

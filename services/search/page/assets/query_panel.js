@@ -21,7 +21,7 @@ function preview(view) {
   const subject = `${view.query.by} ${view.query.subject}`;
   if (view.isPhotoGone) {
     return view.found.answer
-      ? html`<p class="preview gone">The photo itself is not kept any longer. Its results are.</p>`
+      ? html`<p class="preview gone">The photo has expired. Its results are still here.</p>`
       : "";
   }
   if (!view.preview) return html`<div class="preview waiting"></div>`;
@@ -90,7 +90,7 @@ function liked(view) {
                   <button
                     type="button"
                     title=${one.title}
-                    aria-label=${`Take back: ${name.toLowerCase()} ${one.title}`}
+                    aria-label=${`Remove: ${name.toLowerCase()} ${one.title}`}
                     @click=${() => view.taste({ listing_id: one.id }, kind)}
                   >
                     ${one.photo ? html`<api-photo src=${thumbnail(one.photo, 128)} alt=""></api-photo>` : ""}<span

@@ -22,14 +22,14 @@ export function grid(listings, actions) {
 }
 
 function card(listing, { searchBy, tasteOf, taste, isTaste }) {
-  const name = listing.title || "Without a title";
+  const name = listing.title || "Untitled";
   return html`
     <li class="card result" data-listing=${listing.listing_id}>
       <button
         type="button"
         class="photo"
         @click=${() => searchBy(listing)}
-        aria-label=${`Search for what looks like ${short(name)}`}
+        aria-label=${`Find listings that look like ${short(name)}`}
       >
         <api-photo src=${thumbnail(listing.photo_url, 320)} alt=""></api-photo>
         ${listing.score === undefined ? "" : match(listing.score, isTaste)}

@@ -114,7 +114,7 @@ export class SearchView {
     notice(answer.results);
     this.found = { listings: answer.results, cursor: answer.cursor ?? null, answer };
     this.app.say(
-      answer.results.length ? `${answer.results.length} results, the most similar first.` : "Nothing was found.",
+      answer.results.length ? `${answer.results.length} results, the most similar first.` : "There are no results.",
     );
     if (this.query.by === "link") {
       this.query = { ...this.query, by: "token", subject: answer.query_token, crop: null };
@@ -159,7 +159,7 @@ export class SearchView {
     notice(page.results ?? page.listings);
     const listings = [...this.found.listings, ...(page.results ?? page.listings)];
     this.found = { ...this.found, listings, cursor: page.cursor ?? null };
-    this.app.say(`${listings.length} listings are shown.`);
+    this.app.say(`${listings.length} listings shown.`);
     this.app.redraw();
   }
 
@@ -238,7 +238,7 @@ export class SearchView {
     return html`
       <section class="hero">
         <h1>Search with your eyes</h1>
-        <p class="muted">Show a photo, and see the listings that look like it.</p>
+        <p class="muted">Add a photo to find listings that look like it.</p>
         ${this.#picker(true)}
       </section>
       <section class="found" aria-busy=${this.task.running}>
@@ -251,7 +251,7 @@ export class SearchView {
   #searched() {
     return html`
       ${this.#trail()}
-      <h1 class="unseen" dir="auto">What looks like: ${this.sending ? "your photo" : this.label}</h1>
+      <h1 class="unseen" dir="auto">Listings that look like: ${this.sending ? "your photo" : this.label}</h1>
       <div class="search">
         <aside class="query">${this.#query()}</aside>
         <section class="found" aria-busy=${this.task.running} aria-label="Results">${this.#found()}</section>
@@ -266,7 +266,7 @@ export class SearchView {
   #trail() {
     if (!this.app.trail.length) return "";
     return html`
-      <nav class="trail" aria-label="Searches that led here">
+      <nav class="trail" aria-label="Previous searches">
         <ol>
           ${this.app.trail.map((step, at) => html`<li><a href=${step.href} dir="auto" .trail=${this.app.trail.slice(0, at)}>${step.label}</a></li>`)}
           <li aria-current="page" dir="auto">${this.label}</li>
@@ -316,7 +316,7 @@ export class SearchView {
       ${grid(listings, { searchBy: (one) => this.searchBy(one), ...tastes })}
       ${this.more.problem ? this.#problem(this.more.problem) : ""}
       ${cursor && !this.more.problem ? html`<p class="more"><button type="button" @click=${() => this.loadMore()}>${this.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
-      ${cursor ? "" : html`<p class="muted end">That is all.</p>`}
+      ${cursor ? "" : html`<p class="muted end">No more results.</p>`}
     `;
   }
 
@@ -328,9 +328,9 @@ export class SearchView {
     const isFiltered = Object.values(filtersOf(this.query)).some((value) => value.length);
     return html`
       <div class="notice">
-        <h2>Nothing was found</h2>
+        <h2>No results</h2>
         <p>${this.found.answer?.empty?.detail}</p>
-        ${isFiltered ? html`<p class="actions"><button type="button" class="strong" @click=${() => this.choose(filtersOf(NOTHING))}>Take off all filters</button></p>` : ""}
+        ${isFiltered ? html`<p class="actions"><button type="button" class="strong" @click=${() => this.choose(filtersOf(NOTHING))}>Remove all filters</button></p>` : ""}
       </div>
     `;
   }

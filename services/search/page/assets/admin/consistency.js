@@ -7,7 +7,7 @@ import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { trouble } from "./trouble.js";
 
-const COLUMNS = ["Index", "Photos expected", "Held", "Missing", "Too many", "Different", "Verdict"];
+const COLUMNS = ["Index", "Photos expected", "In the index", "Missing", "Surplus", "Different", "Verdict"];
 const differs = ({ missing, extra, different }) => missing.length + extra.length + different.length > 0;
 
 export class Consistency {
@@ -43,14 +43,14 @@ export class Consistency {
     const drift = await this.#task.run((signal) => call("/v1/admin/consistency", { signal }));
     if (!drift) return;
     this.#drift = drift;
-    this.#app.say(drift.some(differs) ? "The indexes differ from the database." : "The indexes are in line.");
+    this.#app.say(drift.some(differs) ? "The indexes differ from the database." : "The indexes match the database.");
   }
 
   #repair() {
     this.#queue({
       path: "/v1/admin/consistency/repair",
       title: "Repair the indexes?",
-      detail: "What they lack is put in, and what they have too much is taken out; searches go on meanwhile.",
+      detail: "This adds the missing photos and removes the surplus ones. Searches keep running.",
       action: "Repair",
     });
   }
@@ -59,7 +59,7 @@ export class Consistency {
     return html`
       <section aria-labelledby="consistency-title">
         <h2 id="consistency-title">Consistency</h2>
-        <p class="muted">Every photo of each open index is compared with the database.</p>
+        <p class="muted">Compare every photo of each open index with the database.</p>
         ${trouble(this.#app, this.#task.problem, () => this.#compare())} ${this.#drift ? this.#table() : ""}
         <p class="actions">
           <button type="button" ?disabled=${this.#task.running} @click=${() => this.#compare()}>
@@ -98,7 +98,7 @@ function row(one) {
         ${
           differs(one)
             ? html`<span class="badge" data-state="failed">differs</span>`
-            : html`<span class="badge" data-state="succeeded">in line</span>`
+            : html`<span class="badge" data-state="succeeded">matches</span>`
         }
       </td>
     </tr>

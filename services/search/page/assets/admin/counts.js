@@ -7,7 +7,7 @@ const WORDS = {
   read: "read",
   accepted: "accepted",
   rejected: "rejected",
-  duplicates: "superseded by a later one of the same id",
+  duplicates: "replaced by a later record with the same id",
   new: "new",
   updated: "updated",
   replaced: "replaced",
@@ -15,10 +15,10 @@ const WORDS = {
   embedded: "embedded",
   failed: "could not be embedded",
   removed: "removed",
-  put_in: "put in",
-  taken_out: "taken out",
+  put_in: "added",
+  taken_out: "removed",
 };
-const SUBJECTS = { listings: "Listings", photos: "Photos", events: "Events of the change feed" };
+const SUBJECTS = { listings: "Listings", photos: "Photos", events: "Change feed events" };
 const OUTCOMES = Object.keys(WORDS);
 
 /** Return `[subject, [[words, value], …]]` for each thing that was counted. */
@@ -58,7 +58,7 @@ export function countsPanel(counts) {
           </dl>
         `,
       )}
-      ${counts.generation ? html`<p>Generation ${counts.generation} is the one that was promoted.</p>` : ""}
+      ${counts.generation ? html`<p>Generation ${counts.generation} was promoted.</p>` : ""}
     </div>
   `;
 }

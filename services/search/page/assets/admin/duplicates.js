@@ -12,7 +12,7 @@ import { trouble } from "./trouble.js";
 
 const STATES = { open: "Not decided", accepted: "Accepted: one item", rejected: "Rejected: different items" };
 const EMPTY = {
-  open: "Nothing waits for a decision. New photos are compared with the others in the background.",
+  open: "There is nothing to decide. New photos are compared with the others in the background.",
   accepted: "No group has been accepted yet.",
   rejected: "No pair has been rejected yet.",
 };
@@ -79,7 +79,7 @@ export class DuplicatesTab {
   template() {
     return html`
       <section aria-labelledby="duplicates-title" aria-busy=${this.#groups.running}>
-        <h2 id="duplicates-title">Listings with photos in common</h2>
+        <h2 id="duplicates-title">Listings that share photos</h2>
         <p class="actions">
           <label
             >Show
@@ -138,7 +138,7 @@ export class DuplicatesTab {
         <div class="sides">
           ${side(link.photo_id, link.listing_id)} ${side(link.other_photo_id, link.other_listing_id)}
         </div>
-        <p>${link.verdict} <span class="muted">${percent(link.score)} of the picture agrees</span></p>
+        <p>${link.verdict} <span class="muted">${percent(link.score)} of the picture matches</span></p>
         <p class="actions">${button("accept", "Accept")} ${button("reject", "Reject")}</p>
         <p class=${link.decision ? "decided" : "muted"}>
           ${link.decision ? `Decided: ${DECIDED[link.decision]}` : "Not decided yet"}

@@ -7,28 +7,28 @@ import { html } from "../vendor/lit-html/lit-html.js";
 const COLUMNS = ["Generation", "State", "Change", "Model", "Photos", "Created", "Promoted"];
 
 /** Return the generation that going back leads to: of the previous ones the one that was live last. */
-export function wayBack(generations) {
+export function rollbackTarget(generations) {
   const lived = ({ promoted_at: promoted, created_at: created }) => new Date(promoted ?? created);
   const previous = generations.filter(({ state }) => state === "previous");
   return previous.sort((one, other) => lived(other) - lived(one))[0] ?? null;
 }
 
-/** @param actions `isBusy`; `promote(generation)` and `goBack(generation)`. */
+/** @param actions `isBusy`; `promote(generation)` and `rollBack(generation)`. */
 export function generationsTable(generations, actions) {
   if (!generations.length)
     return html`<p class="muted">
-      There are no indexes yet: they are built once <code>lookalike train</code> has made a model.
+      There are no indexes yet. They are built after <code>lookalike train</code> creates a model.
     </p>`;
-  const isReturnable = wayBack(generations) !== null;
+  const canRollBack = rollbackTarget(generations) !== null;
   return table({
     name: "Generations",
     caption: "Generations of the indexes, newest first",
     columns: COLUMNS,
-    rows: generations.map((one) => row(one, isReturnable, actions)),
+    rows: generations.map((one) => row(one, canRollBack, actions)),
   });
 }
 
-function row(one, isReturnable, { isBusy, promote, goBack }) {
+function row(one, canRollBack, { isBusy, promote, rollBack }) {
   const button = (label, act) => html`
     <button type="button" ?disabled=${isBusy} @click=${() => act(one)}>
       ${label}<span class="unseen"> (generation ${one.generation})</span>
@@ -39,11 +39,11 @@ function row(one, isReturnable, { isBusy, promote, goBack }) {
       <th scope="row">${one.generation}</th>
       <td>
         <span class="badge" data-state=${one.state}>${one.state}</span>
-        ${one.forced ? html`<span class="muted">forced: its quality was not asked about</span>` : ""}
+        ${one.forced ? html`<span class="muted">forced: its quality was not checked</span>` : ""}
       </td>
       <td>
         ${one.state === "previous" ? button("Promote", promote) : ""}
-        ${one.state === "live" && isReturnable ? button("Go back", goBack) : ""}
+        ${one.state === "live" && canRollBack ? button("Roll back", rollBack) : ""}
       </td>
       <td><code>${one.model_version}</code></td>
       <td class="figure">${number(one.photos)}</td>

@@ -6,11 +6,11 @@ import { confirmed } from "../dialogs.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { Consistency } from "./consistency.js";
-import { generationsTable, wayBack } from "./generations.js";
+import { generationsTable, rollbackTarget } from "./generations.js";
 import { JobPanel } from "./job.js";
 import { goesOn, trouble } from "./trouble.js";
 
-const VERIFIED = "It is brought in line with the database and verified first; searches go on meanwhile.";
+const VERIFIED = "The new generation is updated from the database and verified first. Searches keep running.";
 
 export class IndexesTab {
   #app;
@@ -77,8 +77,8 @@ export class IndexesTab {
   }
 
   #reindex() {
-    const detail = `New indexes are built beside the live ones, from the database. ${VERIFIED}`;
-    this.#queue({ path: "/v1/admin/reindex", json: {}, title: "Build the indexes anew?", detail, action: "Reindex" });
+    const detail = `This builds new indexes from the database, next to the live ones. ${VERIFIED}`;
+    this.#queue({ path: "/v1/admin/reindex", json: {}, title: "Rebuild the indexes?", detail, action: "Reindex" });
   }
 
   #promote({ generation }) {
@@ -90,13 +90,13 @@ export class IndexesTab {
     });
   }
 
-  #goBack({ generation }) {
-    const back = wayBack(this.#generations).generation;
+  #rollBack({ generation }) {
+    const back = rollbackTarget(this.#generations).generation;
     this.#queue({
       path: `/v1/admin/indexes/${generation}/rollback`,
-      title: `Go back to generation ${back}?`,
+      title: `Roll back to generation ${back}?`,
       detail: `Searches are answered from generation ${back} instead of ${generation}. ${VERIFIED}`,
-      action: "Go back",
+      action: "Roll back",
     });
   }
 
@@ -116,12 +116,12 @@ export class IndexesTab {
 
   #table(isBusy) {
     const promote = (one) => this.#promote(one);
-    const goBack = (one) => this.#goBack(one);
+    const rollBack = (one) => this.#rollBack(one);
     return html`
-      ${generationsTable(this.#generations, { isBusy, promote, goBack })}
+      ${generationsTable(this.#generations, { isBusy, promote, rollBack })}
       <p class="actions">
         <button type="button" ?disabled=${isBusy} @click=${() => this.#reindex()}>Reindex</button>
-        ${isBusy ? html`<span class="muted">A job runs; one is asked for at a time.</span>` : ""}
+        ${isBusy ? html`<span class="muted">A job is running. Wait until it has ended.</span>` : ""}
       </p>
     `;
   }

@@ -13,9 +13,9 @@ import { goesOn, trouble } from "./trouble.js";
 const RECONNECTS_AFTER_MS = 1000;
 const PASSING = ["offline", "unreachable", "busy"];
 const OUTCOMES = {
-  succeeded: "All of it is done.",
+  succeeded: "It is done.",
   failed: "It failed.",
-  cancelled: "It was cancelled; what it had done is kept.",
+  cancelled: "It was cancelled. What it finished is kept.",
 };
 
 export class JobPanel {
@@ -87,7 +87,7 @@ export class JobPanel {
   }
 
   async #cancel() {
-    const detail = "What it has done so far is kept.";
+    const detail = "What it has finished is kept.";
     if (!(await confirmed({ title: "Cancel this job?", detail, action: "Cancel the job" }))) return;
     const job = await this.#cancelling.run((signal) => call(this.#path("/cancel"), { method: "POST", signal }));
     if (job && !hasEnded(this.#job)) this.#take(job);
@@ -103,14 +103,14 @@ export class JobPanel {
       <section class="card job" aria-labelledby="job-title">
         <h2 id="job-title">${job ? kindOf(job) : "Job"} <span class="muted">${this.#id.slice(0, 8)}</span></h2>
         ${trouble(this.#app, this.#following.problem, () => this.load())}
-        ${job ? this.#standing(job) : this.#following.running ? html`<p class="muted">Asking how it stands…</p>` : ""}
+        ${job ? this.#standing(job) : this.#following.running ? html`<p class="muted">Loading…</p>` : ""}
       </section>
     `;
   }
 
   #standing(job) {
     return html`
-      <p class="standing">${stateBadge(job)} <span class="muted">asked for ${when(job.created_at)}</span></p>
+      <p class="standing">${stateBadge(job)} <span class="muted">queued ${when(job.created_at)}</span></p>
       ${hasEnded(job) ? outcome(job) : this.#ongoing(job)} ${countsPanel(job.counts)}
       ${hasEnded(job) ? this.#rejects.template() : ""}
     `;
@@ -121,9 +121,9 @@ export class JobPanel {
       ${
         job.progress
           ? progressOf(job.progress)
-          : html`<p>${job.state === "queued" ? "Waits for its turn." : "Begins."}</p>`
+          : html`<p>${job.state === "queued" ? "Waiting for other jobs." : "Starting."}</p>`
       }
-      ${this.#isLost ? html`<p class="muted" role="status">The connection was lost; trying again.</p>` : ""}
+      ${this.#isLost ? html`<p class="muted" role="status">The connection was lost. Reconnecting…</p>` : ""}
       ${trouble(this.#app, this.#cancelling.problem, () => this.#cancel())}
       <p class="actions">
         <button
@@ -131,7 +131,7 @@ export class JobPanel {
           ?disabled=${job.cancel_requested || this.#cancelling.running}
           @click=${() => this.#cancel()}
         >
-          ${job.cancel_requested ? "Being cancelled…" : "Cancel the job"}
+          ${job.cancel_requested ? "Cancelling…" : "Cancel the job"}
         </button>
       </p>
     `;
@@ -148,7 +148,7 @@ function outcome(job) {
 function progressOf({ stage, done, total, per_second: rate, seconds_left: left }) {
   const amount = total === null ? (done ? number(done) : "") : `${number(done)} of ${number(total)}`;
   const pace = rate ? `${rate < 10 ? rate.toFixed(1) : number(Math.round(rate))} per second` : "";
-  const rest = left === null ? "" : `${duration(left)} left of this stage`;
+  const rest = left === null ? "" : `${duration(left)} left in this stage`;
   return html`
     <div class="progress">
       <p><strong>${stage}</strong> <span class="muted">${[amount, pace, rest].filter(Boolean).join(" · ")}</span></p>

@@ -11,7 +11,7 @@ const KINDS = {
   reindex: "Reindex",
   promote: "Promotion",
   repair: "Repair",
-  tidy: "Tidying up",
+  tidy: "Clean-up",
 };
 
 export const kindOf = (job) => KINDS[job.kind] ?? job.kind;
@@ -64,7 +64,7 @@ export class JobList extends Pages {
   }
 
   #table() {
-    if (!this.items.length) return html`<p class="muted">There has been no job yet.</p>`;
+    if (!this.items.length) return html`<p class="muted">There are no jobs yet.</p>`;
     return table({
       name: "Jobs",
       caption: "Jobs, newest first",

@@ -10,16 +10,16 @@ import { table } from "./table.js";
 import { trouble } from "./trouble.js";
 
 const METRICS = {
-  same_listing_recall_at_1: "Finds another photo of the listing first (recall at 1)",
+  same_listing_recall_at_1: "Another photo of the listing comes first (recall at 1)",
   same_listing_recall_at_5: "… among the first 5 (recall at 5)",
   same_listing_recall_at_10: "… among the first 10 (recall at 10)",
   same_listing_map: "… over the whole ranking (mean average precision)",
-  category_precision_at_5: "Of the first 5, share of the photo's category",
-  queries: "Photos searched by",
-  gallery: "Photos searched among",
+  category_precision_at_5: "Share of the first 5 in the photo's category (precision at 5)",
+  queries: "Query photos",
+  gallery: "Gallery photos",
   category_accuracy: "Most probable category is right (accuracy)",
-  category_macro_f1: "… each category counting alike (macro F1)",
-  calibration_error: "Error of its probabilities (expected calibration error)",
+  category_macro_f1: "… averaged over the categories (macro F1)",
+  calibration_error: "Error of the probabilities (expected calibration error)",
   held_out_photos: "Held-out photos",
 };
 const NUMBERS = ["queries", "gallery", "held_out_photos"];
@@ -74,12 +74,12 @@ export class ModelTab {
           ${facts(card)} ${this.#report(card)}
         </section>
         <section class="card" aria-labelledby="metrics-title">
-          <h2 id="metrics-title">How good it is</h2>
+          <h2 id="metrics-title">Quality</h2>
           ${metricsTable(card.metrics)}
         </section>
         <section class="card" aria-labelledby="losses-title">
           <h2 id="losses-title">Training</h2>
-          ${card.losses.length ? lossChart(card.losses) : html`<p class="muted">Its losses were not recorded.</p>`}
+          ${card.losses.length ? lossChart(card.losses) : html`<p class="muted">The losses were not recorded.</p>`}
         </section>
         <section class="card" aria-labelledby="categories-title">
           <h2 id="categories-title">${number(card.categories.length)} categories</h2>
@@ -93,7 +93,7 @@ export class ModelTab {
 
   #report({ has_report: hasReport }) {
     if (!hasReport)
-      return html`<p class="muted">There is no report yet: <code>lookalike evaluate</code> writes one.</p>`;
+      return html`<p class="muted">There is no report yet. <code>lookalike evaluate</code> writes one.</p>`;
     return html`
       <p class="actions">
         <button type="button" @click=${() => this.#save()}>Download the report</button>
@@ -106,12 +106,12 @@ export class ModelTab {
 function facts(card) {
   const confident = card.confident_from;
   const known = [
-    ["Made", when(card.created_at)],
-    ["Components of a vector", number(card.vector_size)],
-    ["Photos are seen at", `${card.photo_size} × ${card.photo_size} pixels`],
-    ["Listings learnt from", counted(card.trained_on_listings)],
-    ["Listings held out", counted(card.held_out_listings)],
-    ["Fills in a category from", confident === null ? "not calibrated" : `a probability of ${decimals(confident, 2)}`],
+    ["Created", when(card.created_at)],
+    ["Vector size", number(card.vector_size)],
+    ["Photo size", `${card.photo_size} × ${card.photo_size} pixels`],
+    ["Training listings", counted(card.trained_on_listings)],
+    ["Held-out listings", counted(card.held_out_listings)],
+    ["Confident from", confident === null ? "not calibrated" : `a probability of ${decimals(confident, 2)}`],
   ];
   return html`
     <dl class="known">
@@ -128,10 +128,10 @@ function facts(card) {
 
 function metricsTable(metrics) {
   const found = Object.entries(metrics);
-  if (!found.length) return html`<p class="muted">Nothing was measured when it was made.</p>`;
+  if (!found.length) return html`<p class="muted">No metrics were recorded.</p>`;
   return table({
     name: "Metrics",
-    caption: "Measured on the held-out listings when the model was made",
+    caption: "Measured on the held-out listings when the model was created",
     columns: ["Metric", "Value"],
     rows: found.map(
       ([name, value]) => html`
@@ -155,7 +155,7 @@ function lossChart(losses) {
       points: losses.map((loss, epoch) => ({ x: epoch + 1, y: loss })),
       span: { from: 1, to: losses.length, low: 0, high },
       labels: { from: "epoch 1", to: String(losses.length), low: "0", high: decimals(high, 1) },
-      name: `Loss of the training, ${summary}`,
+      name: `Training loss, ${summary}`,
     })}
   `;
 }

@@ -58,7 +58,7 @@ export class RecallTab {
       ${trouble(this.#app, this.#task.problem, () => this.load())}
       <section aria-labelledby="recall-title" aria-busy=${this.#task.running}>
         <h2 id="recall-title">Recall of the indexes now</h2>
-        <p class="muted">The share of the true ten nearest photos that each finds, for a hundred stored photos.</p>
+        <p class="muted">The share of the true ten nearest photos that each index finds, for a hundred stored photos.</p>
         ${this.#found ? now(this.#found) : ""}
         ${this.#task.running && !this.#found ? html`<p class="muted" role="status">Measuring…</p>` : ""}
       </section>
@@ -69,7 +69,7 @@ export class RecallTab {
   #searches(found) {
     return html`
       <section aria-labelledby="searches-title">
-        <h2 id="searches-title">Recall of people's searches</h2>
+        <h2 id="searches-title">Recall of users' searches</h2>
         <p class="actions">
           <label
             >In
@@ -85,8 +85,8 @@ export class RecallTab {
           found.series.length
             ? html`<div class="charts">${found.series.map((one) => card(one, found))}</div>`
             : html`<p class="notice">
-                No search was compared in ${SPANS[found.span]}. Searches are sampled in the background and made again
-                exactly; come back after some have been made.
+                No search was checked in ${SPANS[found.span]}. A sample of the searches is repeated exactly in the
+                background. Come back after some searches.
               </p>`
         }
       </section>
@@ -133,7 +133,7 @@ function chart({ plan, shape, hours }, { span, until }) {
     span: { from, to: until, low, high: 1 },
     labels: { from: when(from), to: "now", low: low.toFixed(2), high: "1" },
     mark: { y: MARK, label: String(MARK) },
-    name: `Recall of ${plan}, filter ${shape}, in ${SPANS[span]}; at last ${exactly(hours.at(-1).recall)}`,
+    name: `Recall of ${plan}, filter ${shape}, in ${SPANS[span]}; latest ${exactly(hours.at(-1).recall)}`,
   });
 }
 

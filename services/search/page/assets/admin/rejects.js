@@ -71,7 +71,7 @@ export class Rejects {
     if (problem || !this.#rejects) return problem;
     if (!this.#rejects.length) return "";
     return html`
-      <h3>Not accepted</h3>
+      <h3>Rejected</h3>
       <div class="chips" role="group" aria-label="Show one reason only">
         ${this.#reasons.map(
           ([reason, count]) => html`
@@ -100,7 +100,7 @@ export class Rejects {
     return html`
       ${table({
         name: "Rejects",
-        caption: `What was not accepted${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}`,
+        caption: `Rejected records${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}`,
         columns: Object.values(COLUMNS),
         rows: fitting.slice(0, MOST_ROWS).map(row),
         className: "rejects",

@@ -9,7 +9,7 @@ export const ROLES = {
   listings: "Listings",
   photos_table: "Photo table",
   photos: "Photos",
-  "": "Leave it out",
+  "": "Do not send",
 };
 
 /** Return the role that a file's name tells. */
@@ -23,7 +23,7 @@ export function guessed(name) {
 export function lacking(roles) {
   const given = roles.filter(Boolean);
   const twice = given.find((role, place) => given.indexOf(role) !== place);
-  if (twice) return `Two files are given as ${ROLES[twice].toLowerCase()}; one is taken at a time.`;
-  if (!given.includes("listings")) return "A file with the listings is needed.";
+  if (twice) return `Two files are marked as ${ROLES[twice].toLowerCase()}; choose one.`;
+  if (!given.includes("listings")) return "Add a file with the listings.";
   return "";
 }

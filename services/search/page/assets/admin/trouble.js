@@ -6,7 +6,7 @@ import { problemNotice } from "../notices.js";
 const ONLY_SEARCHES = new Problem(
   "refused",
   "This server only searches",
-  "Open the page of the one that ingests, or set LOOKALIKE_INGEST_URL.",
+  "Open the page on the ingest server, or set LOOKALIKE_INGEST_URL.",
 );
 
 /** Whether what was asked for goes on by itself, once there is a key or a connection. */

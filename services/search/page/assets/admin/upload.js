@@ -40,7 +40,7 @@ export class UploadForm {
   /** Return whether the form may be left; while it sends, that is asked. */
   mayLeave() {
     if (!this.#task.running) return true;
-    const detail = "The server does not have all of the files yet. They would have to be chosen again.";
+    const detail = "The upload has not finished. You would have to choose the files again.";
     return confirmed({ title: "Stop the upload?", detail, action: "Stop and leave" });
   }
 
@@ -164,7 +164,7 @@ export class UploadForm {
     return html`
       <li>
         <span class="name" dir="auto">${file.name}</span> <span class="muted">${size(file.size)}</span>
-        <select aria-label=${`What ${file.name} is`} ?disabled=${this.#task.running} @change=${given}>
+        <select aria-label=${`Role of ${file.name}`} ?disabled=${this.#task.running} @change=${given}>
           ${Object.entries(ROLES).map(
             ([value, name]) => html`<option value=${value} .selected=${value === role}>${name}</option>`,
           )}
@@ -188,7 +188,7 @@ export class UploadForm {
     return html`
       <div class="progress">
         <p>
-          ${isAllSent ? "All is sent; the server stores it." : `Sending ${size(total * this.#sent)} of ${size(total)}`}
+          ${isAllSent ? "Everything is sent. The server is storing it." : `Sending ${size(total * this.#sent)} of ${size(total)}`}
         </p>
         <progress aria-label="Sending the files" max="1" value=${isAllSent ? nothing : this.#sent}></progress>
       </div>
