@@ -1,4 +1,4 @@
-"""Requests are embedded together on a real graph: same vectors, overload refused with a time to come back."""
+"""Batching of requests on a real graph: equal vectors, and a retry time when the queue is full."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PATIENCE_S = 30
 
 @pytest.fixture
 def resources(tmp_path: Path, tiny_bundle: Bundle, live_data: Path) -> Iterator[Resources]:
-    """A live generation without photos; one photo may wait to be embedded."""
+    """A live generation without photos, and a queue for one photo."""
     with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as opened:
         opened.settings.max_waiting_photos = 1
         yield opened
@@ -51,7 +51,7 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
 
 @pytest.fixture
 def full(resources: Resources, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One photo is being embedded and one waits, until the test is over."""
+    """One photo is being embedded and one is waiting, until the test ends."""
     entered, gate = threading.Event(), threading.Event()
     plain, batching = resources.embedder_for(tiny_bundle.version), resources.query_embedder(tiny_bundle.version)
     embed = plain.embed
@@ -77,7 +77,7 @@ def metric(client: TestClient[Litestar], name: str) -> float:
     return float(line.split()[1])
 
 
-def test_photos_embed_alike_in_one_request_and_batched_with_others(tiny_bundle: Bundle) -> None:
+def test_batching_does_not_change_embeddings(tiny_bundle: Bundle) -> None:
     noise = np.random.default_rng(7).integers(0, 256, (48, 64, 64, 3), dtype=np.uint8)
     plain = OpenVINOEmbedder(tiny_bundle, threads=2, precision="f32")
     with BatchingEmbedder(plain, BatchLimits(max_waiting=48)) as batching, ThreadPoolExecutor(16) as pool:
@@ -88,11 +88,11 @@ def test_photos_embed_alike_in_one_request_and_batched_with_others(tiny_bundle: 
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
 
 
-def test_requests_and_bulk_work_share_one_network(resources: Resources, tiny_bundle: Bundle) -> None:
+def test_requests_and_bulk_jobs_share_one_network(resources: Resources, tiny_bundle: Bundle) -> None:
     assert resources.query_embedder(tiny_bundle.version).bundle is resources.embedder_for(tiny_bundle.version).bundle
 
 
-def test_ingest_does_not_queue_among_requests(
+def test_ingest_does_not_wait_in_the_queue_of_requests(
     resources: Resources, full: None, tmp_path: Path, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # the network is free; only the queue of requests is full
@@ -101,7 +101,7 @@ def test_ingest_does_not_queue_among_requests(
 
 
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/classify"])
-def test_what_is_asked_when_too_much_waits_is_refused_with_a_time_to_come_back(
+def test_rejects_a_request_when_the_queue_is_full_and_gives_a_retry_time(
     client: TestClient[Litestar], full: None, jpeg: MakeJpeg, path: str
 ) -> None:
     answer = client.post(path, files={"image": ("photo.jpg", jpeg())})
@@ -111,19 +111,19 @@ def test_what_is_asked_when_too_much_waits_is_refused_with_a_time_to_come_back(
     assert answer.json()["detail"] == "Too many photos are waiting to be embedded. Try again in 1 s."
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.01, "1"), (2.0, "2"), (2.1, "3")])
-def test_the_time_to_come_back_is_in_whole_seconds_and_never_too_early(
-    client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch, seconds: float, told: str
+@pytest.mark.parametrize(("seconds", "retry_after"), [(0.01, "1"), (2.0, "2"), (2.1, "3")])
+def test_rounds_the_retry_time_up_to_whole_seconds(
+    client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch, seconds: float, retry_after: str
 ) -> None:
     def refuse(*_: Any) -> None:
         raise Overloaded("Too much", retry_after_s=seconds)
 
     monkeypatch.setattr(SearchService, "classify", refuse)
     answer = client.post("/v1/classify", files={"image": ("photo.jpg", jpeg())})
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, told)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, retry_after)
 
 
-def test_a_search_whose_model_was_dropped_meanwhile_is_told_to_come_again(
+def test_a_request_whose_model_was_closed_meanwhile_is_told_to_retry(
     client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     resources.query_embedder(tiny_bundle.version).close()
@@ -132,14 +132,14 @@ def test_a_search_whose_model_was_dropped_meanwhile_is_told_to_come_again(
     assert "Try again" in answer.json()["detail"]
 
 
-def test_prometheus_learns_the_batches_and_what_waits(
+def test_metrics_show_batch_sizes_and_waiting_photos(
     client: TestClient[Litestar], full: None, resources: Resources
 ) -> None:
     assert metric(client, "lookalike_embedding_waiting_photos") == 1
     assert metric(client, 'lookalike_embedding_batch_photos_bucket{le="1.0"}') >= 1
 
 
-def test_the_api_documents_that_searches_may_be_refused(client: TestClient[Litestar]) -> None:
+def test_the_api_documents_that_searches_can_be_rejected(client: TestClient[Litestar]) -> None:
     document = client.get("/docs/openapi.json").json()
     for path in ("/v1/search", "/v1/classify"):
         name = document["paths"][path]["post"]["responses"]["503"]["$ref"].rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The search app, end to end: real photos, a real (untrained) network, both engines."""
+"""The search app over HTTP: real photos, a real, untrained network, and both engines."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def search(client: TestClient[Litestar], photo: bytes, **fields: Any) -> dict[st
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_known_photo_finds_its_own_listing_first(client: TestClient[Litestar], jpeg: MakeJpeg, engine: str) -> None:
+def test_a_stored_photo_finds_its_own_listing_first(client: TestClient[Litestar], jpeg: MakeJpeg, engine: str) -> None:
     answer = search(client, jpeg(seed=8), k=3, engine=engine)
     assert [answer["engine"], answer["results"][0]["listing_id"]] == [engine, "listing-4"]
     assert answer["results"][0]["score"] == pytest.approx(1.0, abs=0.01)
     assert len(answer["results"]) == 3
 
 
-def test_both_engines_answer_the_same(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_both_engines_return_the_same_results(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     faiss, qdrant = (search(client, jpeg(seed=100), k=10, engine=engine)["results"] for engine in ENGINES)
     assert [one["photo_id"] for one in faiss] == [one["photo_id"] for one in qdrant]
 
 
-def test_each_listing_is_answered_once_by_its_best_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_returns_each_listing_once_with_its_best_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     answer = search(client, jpeg(seed=0), k=100)
     ids = [one["listing_id"] for one in answer["results"]]
     assert sorted(ids) == sorted({f"listing-{n}" for n in range(12)})
@@ -75,7 +75,7 @@ def test_each_listing_is_answered_once_by_its_best_photo(client: TestClient[Lite
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
-    ("fields", "holds"),
+    ("fields", "passes"),
     [
         ({"category": "Phones"}, lambda one: one["category"] == "Phones"),
         ({"category": ["Phones", "Home & Garden"]}, lambda one: one["category"] in ("Phones", "Home & Garden")),
@@ -83,31 +83,31 @@ def test_each_listing_is_answered_once_by_its_best_photo(client: TestClient[Lite
         ({"location": "manchester"}, lambda one: "Manchester" in one["location"]),
     ],
 )
-def test_every_result_satisfies_the_filter(
-    client: TestClient[Litestar], jpeg: MakeJpeg, engine: str, fields: dict[str, Any], holds: Any
+def test_every_result_passes_the_filter(
+    client: TestClient[Litestar], jpeg: MakeJpeg, engine: str, fields: dict[str, Any], passes: Any
 ) -> None:
     results = search(client, jpeg(seed=0), k=100, engine=engine, **fields)["results"]
     assert results
-    assert all(holds(one) for one in results)
+    assert all(passes(one) for one in results)
 
 
-def test_a_filter_that_nothing_satisfies_answers_no_results(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_returns_no_results_when_nothing_passes_the_filter(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     assert search(client, jpeg(), location="Nowhere")["results"] == []
 
 
-def test_similar_leaves_the_listing_itself_out(client: TestClient[Litestar]) -> None:
+def test_similar_listings_leave_out_the_listing_itself(client: TestClient[Litestar]) -> None:
     results = client.get("/v1/listings/listing-3/similar", params={"k": 100}).json()["results"]
     assert len(results) == 11
     assert "listing-3" not in {one["listing_id"] for one in results}
 
 
-def test_a_search_by_listing_id_in_json_is_the_same_as_similar(client: TestClient[Litestar]) -> None:
+def test_a_search_by_listing_id_equals_similar_listings(client: TestClient[Litestar]) -> None:
     by_json = client.post("/v1/search", json={"listing_id": "listing-3", "k": 5, "category": ["Phones"]}).json()
     by_path = client.get("/v1/listings/listing-3/similar", params={"k": 5, "category": "Phones"}).json()
     assert by_json["results"] == by_path["results"]
 
 
-def test_classify_answers_probabilities_likeliest_first(
+def test_classify_returns_probabilities_likeliest_first(
     client: TestClient[Litestar], jpeg: MakeJpeg, tiny_bundle: Bundle
 ) -> None:
     answer = client.post("/v1/classify", files={"image": jpeg()}, data={"k": 3}).json()
@@ -118,18 +118,18 @@ def test_classify_answers_probabilities_likeliest_first(
     assert answer["confident"] == (probabilities[0] >= 0.5)
 
 
-def test_categories_are_counted(client: TestClient[Litestar]) -> None:
+def test_counts_the_listings_of_each_category(client: TestClient[Litestar]) -> None:
     counts = {one["category"]: one["listings"] for one in client.get("/v1/categories").json()}
     assert counts == {"Home & Garden": 4, "Phones": 4, "Baby & Kids Stuff": 4}
 
 
-def test_a_listing_is_answered_with_its_photos(client: TestClient[Litestar]) -> None:
+def test_returns_a_listing_with_its_photos(client: TestClient[Litestar]) -> None:
     listing = client.get("/v1/listings/listing-2").json()
     assert (listing["title"], listing["price"], listing["currency"]) == ("Item 2", 3.0, "GBP")
     assert [photo["state"] for photo in listing["photos"]] == ["embedded", "embedded"]
 
 
-def test_a_photo_comes_back_byte_for_byte_and_may_be_kept(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_returns_a_photo_byte_for_byte_and_lets_clients_cache_it(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     first = client.get("/v1/photos/1")
     assert first.content == jpeg(seed=0)
     assert first.headers["content-type"] == "image/jpeg"
@@ -161,9 +161,7 @@ def test_a_thumbnail_is_a_small_jpeg(client: TestClient[Litestar]) -> None:
         ("/nowhere", 404),
     ],
 )
-def test_what_cannot_be_answered_is_a_problem_with_a_reason(
-    client: TestClient[Litestar], path: str, status: int
-) -> None:
+def test_a_request_that_fails_returns_problem_details(client: TestClient[Litestar], path: str, status: int) -> None:
     answer = client.get(path)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("application/problem+json")
@@ -172,7 +170,7 @@ def test_what_cannot_be_answered_is_a_problem_with_a_reason(
     assert problem["detail"]
 
 
-def test_an_unknown_category_is_answered_with_the_known_ones(client: TestClient[Litestar]) -> None:
+def test_an_unknown_category_is_rejected_with_the_known_ones(client: TestClient[Litestar]) -> None:
     problem = client.get("/v1/listings/listing-1/similar", params={"category": "phones"}).json()
     assert problem["field"] == "category"
     assert "Phones" in problem["detail"]
@@ -184,7 +182,7 @@ def test_readiness_names_the_generation_and_the_engines(client: TestClient[Lites
     assert (ready["engines"], ready["generation"]) == (["faiss", "qdrant"], 1)
 
 
-def test_without_a_model_the_service_is_alive_and_not_ready(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_without_a_model_the_service_is_alive_but_not_ready(tmp_path_factory: pytest.TempPathFactory) -> None:
     with (
         resources_in(tmp_path_factory.mktemp("empty")) as resources,
         TestClient(create_app(resources), raise_server_exceptions=False) as client,
@@ -206,7 +204,7 @@ def test_every_answer_carries_a_request_id(client: TestClient[Litestar]) -> None
     assert len(ids) == 3
 
 
-def test_the_documentation_asks_no_other_host(client: TestClient[Litestar]) -> None:
+def test_the_documentation_loads_nothing_from_another_host(client: TestClient[Litestar]) -> None:
     page = client.get("/docs").text
     assert "http://" not in page.replace("http://testserver", "")
     assert "https://" not in page
@@ -215,7 +213,7 @@ def test_the_documentation_asks_no_other_host(client: TestClient[Litestar]) -> N
     assert {"/v1/search", "/v1/classify", "/v1/categories"} <= set(document["paths"])
 
 
-def test_a_listing_that_changes_while_serving_is_found_by_its_new_price(
+def test_finds_a_listing_by_a_price_that_changed_while_serving(
     client: TestClient[Litestar], resources: Resources
 ) -> None:
     from db.rows import feed, listings
@@ -234,7 +232,7 @@ def test_a_listing_that_changes_while_serving_is_found_by_its_new_price(
     [("prize_max=5", "prize_max", "price_max"), ("k=2&k=3", "k", "once")],
     ids=["unknown", "twice"],
 )
-def test_a_query_parameter_that_would_be_ignored_is_refused(
+def test_rejects_a_query_parameter_that_would_be_ignored(
     client: TestClient[Litestar], query: str, key: str, words: str
 ) -> None:
     answer = client.get(f"/v1/listings/listing-1/similar?{query}")
@@ -244,25 +242,25 @@ def test_a_query_parameter_that_would_be_ignored_is_refused(
     assert words in problem["message"]
 
 
-def test_the_photo_of_a_search_is_shown_to_who_has_its_token(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_returns_the_photo_of_a_search_by_its_token(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     token = search(client, jpeg(seed=3))["query_token"]
-    asked = {"params": {"query_token": token, "size": 64}, "headers": {"Accept": "image/webp"}}
-    answer = client.get("/v1/search/photo", **asked)
+    request = {"params": {"query_token": token, "size": 64}, "headers": {"Accept": "image/webp"}}
+    answer = client.get("/v1/search/photo", **request)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
     assert "private" in answer.headers["cache-control"]
     assert max(Image.open(io.BytesIO(answer.content)).size) == 64
-    asked["headers"]["If-None-Match"] = answer.headers["etag"]
-    assert client.get("/v1/search/photo", **asked).status_code == 304
+    request["headers"]["If-None-Match"] = answer.headers["etag"]
+    assert client.get("/v1/search/photo", **request).status_code == 304
 
 
-def test_the_photo_of_a_search_by_a_listing_is_its_first(client: TestClient[Litestar]) -> None:
+def test_the_photo_of_a_search_by_listing_is_its_first_photo(client: TestClient[Litestar]) -> None:
     token = client.get("/v1/listings/listing-3/similar").json()["query_token"]
     first = client.get("/v1/listings/listing-3").json()["photos"][0]
     shown = client.get("/v1/search/photo", params={"query_token": token, "size": 256})
     assert shown.content == client.get(first["thumbnail_url"]).content
 
 
-def test_a_photo_of_a_search_that_is_not_kept_is_not_found(client: TestClient[Litestar]) -> None:
+def test_an_expired_photo_of_a_search_is_not_found(client: TestClient[Litestar]) -> None:
     forgotten = encode(PhotoKey("model", to_bytes(np.full(256, 1 / 16, dtype=np.float32)), "f" * 32))
     assert client.get("/v1/search/photo", params={"query_token": forgotten}).status_code == 404
     assert client.get("/v1/search/photo", params={"query_token": "nonsense"}).status_code == 400

@@ -1,4 +1,4 @@
-"""Walking through results by cursors: no listing twice, none left out, whatever changes meanwhile."""
+"""Paging by cursors: no listing twice and none missing, whatever changes meanwhile."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ EVERY = [f"n{number:02}" for number in range(30)]
 
 
 def thirty(resources: Resources) -> SearchService:
-    """Thirty listings behind the one that is asked by, each a degree further; every third has a second photo."""
+    """Thirty listings at 1, 2, ... 30 degrees from the query listing; every third has a second photo."""
     add_all(
         resources,
         [
-            (listing("asked"), [angle(0)]),
+            (listing("query"), [angle(0)]),
             *(
                 (listing(name), [angle(1 + number)] + [angle(60 + number)] * (number % 3 == 0))
                 for number, name in enumerate(EVERY)
@@ -67,14 +67,14 @@ def service(resources: Resources) -> SearchService:
 
 @pytest.fixture(scope="module")
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchService]:
-    """A service of its own for tests that change nothing."""
+    """A service for tests that change nothing."""
     with world(tmp_path_factory.mktemp("pages") / "data") as opened:
         yield thirty(opened)
 
 
 def walk(service: SearchService, k: int = 7, **fields: object) -> list[str]:
-    """Return every listing that a walk shows."""
-    answer = service.by_listing("asked", SearchFields(k=k, **fields))  # type: ignore[arg-type]
+    """Return the listings of all pages."""
+    answer = service.by_listing("query", SearchFields(k=k, **fields))  # type: ignore[arg-type]
     shown = [one.photo.listing.id for one in answer.results]
     while answer.cursor:
         answer = service.next_page(answer.cursor, SearchFields(k=k))
@@ -84,32 +84,34 @@ def walk(service: SearchService, k: int = 7, **fields: object) -> list[str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("k", [1, 7, 10, 30, 100])
-def test_pages_of_any_size_show_what_one_page_would(unchanged: SearchService, k: int, engine: Engine) -> None:
+def test_pages_of_any_size_show_the_same_results_as_a_single_page(
+    unchanged: SearchService, k: int, engine: Engine
+) -> None:
     assert walk(unchanged, k, engine=engine) == EVERY
 
 
-def test_the_last_page_has_no_cursor_also_where_it_is_full(unchanged: SearchService) -> None:
-    answer = unchanged.by_listing("asked", SearchFields(k=15))
+def test_the_last_page_has_no_cursor_even_when_it_is_full(unchanged: SearchService) -> None:
+    answer = unchanged.by_listing("query", SearchFields(k=15))
     assert answer.cursor
     assert unchanged.next_page(answer.cursor, SearchFields(k=15)).cursor is None
 
 
 @pytest.mark.parametrize("fields", [{"diversity": 0.5}, {"recency_weight": 0.5}, {"price_weight": 0.5}], ids=str)
-def test_reordered_results_are_walked_through_once_each(unchanged: SearchService, fields: dict[str, object]) -> None:
+def test_pages_of_reordered_results_show_each_listing_once(unchanged: SearchService, fields: dict[str, object]) -> None:
     assert sorted(walk(unchanged, **fields)) == EVERY
 
 
-def test_a_walk_keeps_its_filter(service: SearchService, resources: Resources) -> None:
+def test_later_pages_keep_the_filter(service: SearchService, resources: Resources) -> None:
     boat = listing("boat", category="Boats", category_path=("Boats",))
     add_all(resources, [(replace(boat, listing_id=f"boat-{n}"), [angle(5 + n)]) for n in range(10)])
     resources.live.refresh()
     assert walk(service, 3, category=["Boats"]) == [f"boat-{number}" for number in range(10)]
 
 
-def test_what_is_deleted_during_a_walk_is_not_shown_and_what_comes_anew_is_no_reason_to_show_others_twice(
+def test_pages_skip_deleted_listings_and_repeat_none_when_listings_are_added(
     service: SearchService, resources: Resources
 ) -> None:
-    first = service.by_listing("asked", SearchFields(k=10))
+    first = service.by_listing("query", SearchFields(k=10))
     assert first.cursor
     with resources.database.write() as session:
         listings.delete_listing(session, "n12")
@@ -130,10 +132,10 @@ def test_what_is_deleted_during_a_walk_is_not_shown_and_what_comes_anew_is_no_re
     assert third.cursor is None
 
 
-def test_a_listing_whose_shown_photo_goes_does_not_come_again_by_another(
+def test_a_listing_does_not_reappear_with_another_photo_when_its_shown_photo_is_deleted(
     service: SearchService, resources: Resources
 ) -> None:
-    first = service.by_listing("asked", SearchFields(k=10))
+    first = service.by_listing("query", SearchFields(k=10))
     assert first.cursor
     assert first.results[0].photo.listing.id == "n00"
     with resources.database.write() as session:
@@ -144,13 +146,13 @@ def test_a_listing_whose_shown_photo_goes_does_not_come_again_by_another(
 
 
 @pytest.mark.parametrize("walks", [5, pytest.param(WALKS, marks=pytest.mark.slow)])
-def test_random_walks_under_writes_show_every_lasting_listing_once(tmp_path: Path, walks: int) -> None:
+def test_pages_read_during_writes_show_every_remaining_listing_once(tmp_path: Path, walks: int) -> None:
     rng = random.Random(7)
     vectors = np.random.default_rng(7).normal(size=(60, SIZE))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     with world(tmp_path) as resources:
         lasting = {f"lasting-{number}" for number in range(1, 40)}
-        names = ["asked", *sorted(lasting)]
+        names = ["query", *sorted(lasting)]
         add_all(resources, [(listing(name), [vector]) for name, vector in zip(names, vectors, strict=False)])
         resources.live.refresh()
         service = SearchService(resources)
@@ -164,9 +166,9 @@ def test_random_walks_under_writes_show_every_lasting_listing_once(tmp_path: Pat
 
 
 def random_walk(service: SearchService, rng: random.Random) -> list[str]:
-    """Walk from the listing that is asked by to the end, by pages of any size, and return what was shown."""
+    """Return the listings of all pages, with random page sizes."""
     fields = SearchFields(k=rng.randint(1, 15), diversity=rng.choice([0, 0, 0.4]), engine=rng.choice(ENGINES))
-    answer = service.by_listing("asked", fields)
+    answer = service.by_listing("query", fields)
     shown = [one.photo.listing.id for one in answer.results]
     while answer.cursor:
         answer = service.next_page(answer.cursor, SearchFields(k=rng.randint(1, 15)))
@@ -176,7 +178,7 @@ def random_walk(service: SearchService, rng: random.Random) -> list[str]:
 
 @contextmanager
 def writing(resources: Resources, vectors: NDArray[np.float32]) -> Iterator[Counter[str]]:
-    """Add and delete listings, and let the indexes follow, while the block runs; give what was done."""
+    """Add and delete listings, and refresh the indexes, while the block runs; yield the counts of both."""
     done, rng, stopping = Counter[str](), random.Random(8), threading.Event()
 
     def write() -> None:
@@ -198,26 +200,24 @@ def writing(resources: Resources, vectors: NDArray[np.float32]) -> Iterator[Coun
         thread.join()
 
 
-def test_a_walk_ends_after_five_hundred_listings(tmp_path: Path) -> None:
+def test_paging_ends_after_five_hundred_listings(tmp_path: Path) -> None:
     with world(tmp_path) as resources:
-        names = ["asked", *(f"n{number}" for number in range(MAX_DEPTH + 20))]
+        names = ["query", *(f"n{number}" for number in range(MAX_DEPTH + 20))]
         add_all(resources, [(listing(name), [angle(number / 10)]) for number, name in enumerate(names)])
         resources.live.refresh()
         assert len(walk(SearchService(resources), 100)) == MAX_DEPTH
 
 
-def test_a_cursor_holds_the_whole_query(unchanged: SearchService) -> None:
-    cursor = unchanged.by_listing("asked", SearchFields(k=5)).cursor
+def test_rejects_other_fields_beside_a_cursor(unchanged: SearchService) -> None:
+    cursor = unchanged.by_listing("query", SearchFields(k=5)).cursor
     assert cursor
     for other in ({"price_max": 5.0}, {"diversity": 0.2}, {"crop": "0,0,1,1"}):
         with pytest.raises(BadQuery, match="send only `k` with it"):
             unchanged.next_page(cursor, SearchFields(k=5, **other))  # type: ignore[arg-type]
 
 
-def test_a_walk_that_has_only_begun_ends_with_its_model_and_one_that_is_frozen_goes_on(
-    service: SearchService, resources: Resources
-) -> None:
-    begun = service.by_listing("asked", SearchFields(k=5)).cursor
+def test_a_new_model_ends_paging_at_the_second_page_but_not_later(service: SearchService, resources: Resources) -> None:
+    begun = service.by_listing("query", SearchFields(k=5)).cursor
     assert begun
     frozen = service.next_page(begun, SearchFields(k=5)).cursor
     assert frozen
@@ -232,12 +232,12 @@ def test_a_walk_that_has_only_begun_ends_with_its_model_and_one_that_is_frozen_g
     assert following.origin.generation == 1
 
 
-def test_cursors_lead_on_over_http_by_get_and_by_post(resources: Resources, service: SearchService) -> None:
+def test_cursors_work_by_get_and_by_post(resources: Resources, service: SearchService) -> None:
     with TestClient(create_app(resources), raise_server_exceptions=False) as client:
-        first = client.get("/v1/listings/asked/similar", params={"k": 4}).json()
-        by_get = client.get("/v1/listings/asked/similar", params={"k": 3, "cursor": first["cursor"]}).json()
+        first = client.get("/v1/listings/query/similar", params={"k": 4}).json()
+        by_get = client.get("/v1/listings/query/similar", params={"k": 3, "cursor": first["cursor"]}).json()
         by_post = client.post("/v1/search", json={"k": 3, "cursor": first["cursor"]}).json()
-        both = client.post("/v1/search", json={"listing_id": "asked", "cursor": first["cursor"]})
+        both = client.post("/v1/search", json={"listing_id": "query", "cursor": first["cursor"]})
         damaged = client.post("/v1/search", json={"cursor": first["cursor"][:-3]})
     assert [one["listing_id"] for one in by_get["results"]] == ["n04", "n05", "n06"]
     assert by_get["results"] == by_post["results"]

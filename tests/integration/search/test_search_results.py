@@ -1,4 +1,4 @@
-"""What a search answers, on real indexes with vectors that are known: the truth, both engines, no model."""
+"""Search results on real indexes of both engines, with vectors at known angles and no model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def resources(tmp_path: Path) -> Iterator[Resources]:
 def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
     """Two listings, for tests that change nothing."""
     with world(tmp_path_factory.mktemp("few")) as opened:
-        add(opened, listing("asked"), [angle(0)])
+        add(opened, listing("query"), [angle(0)])
         add(opened, listing("near"), [angle(10)])
         opened.live.refresh()
         yield opened
@@ -58,71 +58,71 @@ def similar(resources: Resources, listing_id: str, **query: object) -> ResultPag
     return SearchService(resources).by_listing(listing_id, SearchFields(**query))  # type: ignore[arg-type]
 
 
-def found(answer: ResultPage) -> list[str]:
+def listing_ids(answer: ResultPage) -> list[str]:
     return [result.photo.listing.id for result in answer.results]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_results_come_nearest_first_with_the_cosine_as_score(resources: Resources, engine: Engine) -> None:
-    for name, degrees in (("asked", 0), ("far", 60), ("near", 20), ("nothing in common", 90)):
+def test_ranks_results_by_cosine_and_shows_it_as_the_score(resources: Resources, engine: Engine) -> None:
+    for name, degrees in (("query", 0), ("far", 60), ("near", 20), ("nothing in common", 90)):
         add(resources, listing(name), [angle(degrees)])
 
-    answer = similar(resources, "asked", engine=engine)
+    answer = similar(resources, "query", engine=engine)
 
-    assert found(answer) == ["near", "far", "nothing in common"]
+    assert listing_ids(answer) == ["near", "far", "nothing in common"]
     assert [result.score for result in answer.results] == pytest.approx([0.9397, 0.5, 0.0], abs=1e-3)
     assert (answer.origin.engine, answer.origin.generation, answer.origin.model_version) == (engine.value, 1, MODEL)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_listing_with_many_photos_does_not_crowd_out_the_others(resources: Resources, engine: Engine) -> None:
-    add(resources, listing("asked"), [angle(0)])
+def test_a_listing_with_many_photos_does_not_crowd_out_others(resources: Resources, engine: Engine) -> None:
+    add(resources, listing("query"), [angle(0)])
     add(resources, listing("crowd"), [angle(n / 10) for n in range(200)])
     for number in range(4):
         add(resources, listing(f"other-{number}"), [angle(30 + number)])
 
-    answer = similar(resources, "asked", k=4, engine=engine)
+    answer = similar(resources, "query", k=4, engine=engine)
 
-    assert found(answer) == ["crowd", "other-0", "other-1", "other-2"]
+    assert listing_ids(answer) == ["crowd", "other-0", "other-1", "other-2"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_best_of_all_the_photos_of_a_listing_decides(resources: Resources, engine: Engine) -> None:
-    add(resources, listing("asked"), [angle(0), angle(90, axis=2)])
+def test_searches_by_all_photos_of_a_listing_and_ranks_by_the_best_match(resources: Resources, engine: Engine) -> None:
+    add(resources, listing("query"), [angle(0), angle(90, axis=2)])
     add(resources, listing("like the first"), [angle(40)])
     near_second = add(resources, listing("like the second"), [angle(80), angle(80, axis=2)])
 
-    answer = similar(resources, "asked", engine=engine)
+    answer = similar(resources, "query", engine=engine)
 
-    assert found(answer) == ["like the second", "like the first"]
+    assert listing_ids(answer) == ["like the second", "like the first"]
     assert answer.results[0].photo.id == near_second[1]
 
 
-def test_a_crowd_around_one_photo_does_not_hide_what_is_nearer_to_another(resources: Resources) -> None:
-    add(resources, listing("asked"), [angle(0), angle(90, axis=2)])
+def test_many_matches_of_one_photo_do_not_hide_nearer_matches_of_another(resources: Resources) -> None:
+    add(resources, listing("query"), [angle(0), angle(90, axis=2)])
     add(resources, listing("crowd"), [angle(n / 10) for n in range(60)])
     for number in range(6):
         add(resources, listing(f"near-{number}"), [angle(7 + number)])
         add(resources, listing(f"far-{number}"), [angle(60 - number, axis=2)])
 
-    answer = similar(resources, "asked", k=5)
+    answer = similar(resources, "query", k=5)
 
-    assert found(answer) == ["crowd", "near-0", "near-1", "near-2", "near-3"]
+    assert listing_ids(answer) == ["crowd", "near-0", "near-1", "near-2", "near-3"]
 
 
-def test_a_photo_is_searched_by_itself_and_its_listing_is_left_out(resources: Resources) -> None:
-    _, second = add(resources, listing("asked"), [angle(0), angle(90, axis=2)])
+def test_searches_by_one_photo_and_leaves_out_its_listing(resources: Resources) -> None:
+    _, second = add(resources, listing("query"), [angle(0), angle(90, axis=2)])
     add(resources, listing("like the first"), [angle(5)])
     add(resources, listing("like the second"), [angle(60, axis=2)])
     resources.live.refresh()
 
     answer = SearchService(resources).by_stored_photo(second, SearchFields(k=1))
 
-    assert found(answer) == ["like the second"]
+    assert listing_ids(answer) == ["like the second"]
 
 
-def test_what_the_index_still_holds_and_the_truth_no_longer_is_left_out(resources: Resources) -> None:
-    add(resources, listing("asked"), [angle(0)])
+def test_leaves_out_photos_that_are_in_the_index_but_no_longer_in_the_database(resources: Resources) -> None:
+    add(resources, listing("query"), [angle(0)])
     for number in range(5):
         add(resources, listing(f"other-{number}"), [angle(10 + number)])
     resources.live.refresh()
@@ -130,87 +130,85 @@ def test_what_the_index_still_holds_and_the_truth_no_longer_is_left_out(resource
         listings.delete_listing(session, "other-0")
     add_photos(resources.database, stored_photo("other-1", "other-1-0", content=b"replaced"))
 
-    answer = SearchService(resources).by_listing("asked", SearchFields(k=2))
+    answer = SearchService(resources).by_listing("query", SearchFields(k=2))
 
-    assert found(answer) == ["other-2", "other-3"]
+    assert listing_ids(answer) == ["other-2", "other-3"]
 
 
-def test_a_filter_holds_for_the_present_price_while_the_index_has_the_former(resources: Resources) -> None:
-    add(resources, listing("asked"), [angle(0)])
+def test_filters_by_the_price_in_the_database_when_the_index_lags(resources: Resources) -> None:
+    add(resources, listing("query"), [angle(0)])
     for number in range(3):
         add(resources, listing(f"other-{number}"), [angle(10 + number)])
     resources.live.refresh()
     add_listings(resources.database, listing("other-0", price=Decimal(900)))
 
-    answer = SearchService(resources).by_listing("asked", SearchFields(price_max=100.0))
+    answer = SearchService(resources).by_listing("query", SearchFields(price_max=100.0))
 
-    assert found(answer) == ["other-1", "other-2"]
+    assert listing_ids(answer) == ["other-1", "other-2"]
 
 
-def refuse(*_asked: object, **_how: object) -> list[Hit]:
-    """A fault: the engine went away after its index was opened."""
+def fail(*_args: object, **_kwargs: object) -> list[Hit]:
+    """Fails as an engine does that stops after its index was opened."""
     raise ConnectionError("connection refused")
 
 
-def test_where_an_engine_fails_the_other_answers_and_is_named(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(resources, listing("asked"), [angle(0)])
+def test_falls_back_to_the_other_engine_and_names_it(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(resources, listing("query"), [angle(0)])
     add(resources, listing("near"), [angle(10)])
     resources.live.refresh()
-    monkeypatch.setattr(type(resources.live.current().index("faiss")), "search", refuse)
+    monkeypatch.setattr(type(resources.live.current().index("faiss")), "search", fail)
 
-    answer = SearchService(resources).by_listing("asked", SearchFields(engine=Engine.FAISS))
+    answer = SearchService(resources).by_listing("query", SearchFields(engine=Engine.FAISS))
 
-    assert (answer.origin.engine, found(answer)) == ("qdrant", ["near"])
+    assert (answer.origin.engine, listing_ids(answer)) == ("qdrant", ["near"])
 
 
-def test_where_every_engine_fails_the_error_names_each(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(resources, listing("asked"), [angle(0)])
+def test_names_every_engine_when_all_of_them_fail(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(resources, listing("query"), [angle(0)])
     resources.live.refresh()
     for engine in ENGINES:
-        monkeypatch.setattr(type(resources.live.current().index(engine)), "search", refuse)
+        monkeypatch.setattr(type(resources.live.current().index(engine)), "search", fail)
 
     with pytest.raises(IndexUnavailable, match=r"faiss and qdrant.*connection refused"):
-        SearchService(resources).by_listing("asked", SearchFields())
+        SearchService(resources).by_listing("query", SearchFields())
 
 
-def test_a_listing_without_an_embedded_photo_is_a_conflict_that_says_where_its_photos_stand(
+def test_a_listing_without_an_embedded_photo_is_a_conflict_that_gives_the_photo_states(
     resources: Resources,
 ) -> None:
-    add_listings(resources.database, listing("asked"))
+    add_listings(resources.database, listing("query"))
     with pytest.raises(Conflict, match="it has no photo"):
-        similar(resources, "asked")
-    (photo_id,) = add_photos(resources.database, stored_photo("asked"))
+        similar(resources, "query")
+    (photo_id,) = add_photos(resources.database, stored_photo("query"))
     with pytest.raises(Conflict, match="pending"):
-        similar(resources, "asked")
+        similar(resources, "query")
     with pytest.raises(Conflict, match=f"Photo {photo_id}"):
         SearchService(resources).by_stored_photo(photo_id, SearchFields())
 
 
 @pytest.mark.parametrize("photo_id", [0, -1, 999, 2**63, 10**30])
-def test_a_photo_that_cannot_exist_does_not_exist(few: Resources, photo_id: int) -> None:
+def test_an_impossible_photo_id_is_not_found(few: Resources, photo_id: int) -> None:
     with pytest.raises(ResourceNotFound):
         SearchService(few).by_stored_photo(photo_id, SearchFields())
 
 
 @pytest.mark.parametrize("listing_id", ["nobody", "", "no\0body"])
-def test_a_listing_that_cannot_exist_does_not_exist(few: Resources, listing_id: str) -> None:
+def test_an_impossible_listing_id_is_not_found(few: Resources, listing_id: str) -> None:
     with pytest.raises(ResourceNotFound):
         similar(few, listing_id)
 
 
-def test_a_category_is_known_as_soon_as_a_listing_is_in_it(resources: Resources) -> None:
-    add(resources, listing("asked"), [angle(0)])
+def test_accepts_a_category_as_soon_as_a_listing_has_it(resources: Resources) -> None:
+    add(resources, listing("query"), [angle(0)])
     resources.live.refresh()
     service, query = SearchService(resources), SearchFields(category=["Boats"])
     with pytest.raises(BadQuery, match="'Boats'; the categories are 'Home & Garden'"):
-        service.by_listing("asked", query)
+        service.by_listing("query", query)
 
     add(resources, listing("boat", category="Boats"), [angle(10)])
     resources.live.refresh()
 
-    assert found(service.by_listing("asked", query)) == ["boat"]
+    assert listing_ids(service.by_listing("query", query)) == ["boat"]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +229,7 @@ def test_a_category_is_known_as_soon_as_a_listing_is_in_it(resources: Resources)
         ({"crop": "0.5,0,0.6,1"}, "crop"),
     ],
 )
-def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], field: str) -> None:
+def test_an_invalid_query_names_the_field_at_fault(query: dict[str, object], field: str) -> None:
     with pytest.raises(BadQuery) as refused:
         query_of(SearchFields(**query))  # type: ignore[arg-type]
 
@@ -239,12 +237,12 @@ def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], f
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "says"),
+    ("body", "status", "text"),
     [
         ({"photo_id": 1}, 200, "near"),
-        ({"listing_id": "asked"}, 200, "near"),
+        ({"listing_id": "query"}, 200, "near"),
         ({}, 400, "give exactly one of listing_id, photo_id, query_token, image_url"),
-        ({"photo_id": 1, "listing_id": "asked"}, 400, "the request has listing_id and photo_id"),
+        ({"photo_id": 1, "listing_id": "query"}, 400, "the request has listing_id and photo_id"),
         ({"photo_id": 10**30}, 404, "photo"),
         ({"image": "http://example.org/a.jpg"}, 400, "the fields are"),
         ({"image_url": "http://127.0.0.1/a.jpg"}, 422, "public"),
@@ -252,10 +250,10 @@ def test_a_query_that_makes_no_sense_names_its_field(query: dict[str, object], f
         ({"photo_id": 1, "engine": "other"}, 400, "engine"),
     ],
 )
-def test_a_search_in_json_names_one_listing_or_one_photo(
-    client: TestClient[Litestar], body: dict[str, object], status: int, says: str
+def test_a_search_in_json_needs_exactly_one_source(
+    client: TestClient[Litestar], body: dict[str, object], status: int, text: str
 ) -> None:
     answer = client.post("/v1/search", json=body)
 
     assert answer.status_code == status, answer.text
-    assert says in answer.text
+    assert text in answer.text

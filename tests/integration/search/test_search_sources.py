@@ -1,4 +1,4 @@
-"""Everything that can be searched by, with real photos and a real (untrained) network."""
+"""Every kind of query source, with real photos and a real, untrained network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, jpeg: MakeJpeg) -> Iterator[Resources]:
-    folder = tmp_path_factory.mktemp("subjects")
+    folder = tmp_path_factory.mktemp("sources")
     shop = marketplace(folder / "shop", jpeg, count=8)
     with resources_in(folder / "data", model=tiny_bundle) as opened:
         opened.settings.fetch_allow = (ip_network("127.0.0.1/32"),)
@@ -59,7 +59,7 @@ def ids(answer: dict[str, Any]) -> list[int]:
 
 
 def side_by_side(*photos: bytes) -> bytes:
-    """One picture of several, each as wide."""
+    """Join photos side by side at equal width."""
     pictures = [Image.open(io.BytesIO(photo)) for photo in photos]
     width, height = pictures[0].size
     joined = Image.new("RGB", (width * len(pictures), height))
@@ -70,7 +70,7 @@ def side_by_side(*photos: bytes) -> bytes:
     return content.getvalue()
 
 
-def test_a_query_token_asks_by_the_same_photo_without_sending_or_embedding_it(
+def test_a_query_token_searches_by_the_same_photo_without_embedding_it_again(
     client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = upload(client, jpeg(seed=6), k=5)
@@ -81,15 +81,13 @@ def test_a_query_token_asks_by_the_same_photo_without_sending_or_embedding_it(
     assert {one["category"] for one in narrower["results"]} == {"Phones"}
 
 
-def test_a_crop_of_an_upload_finds_what_is_in_that_part(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_a_crop_of_an_upload_finds_what_the_crop_shows(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     both = side_by_side(jpeg(seed=4), jpeg(seed=10))
     left, right = (upload(client, both, k=1, crop=crop) for crop in ("0,0,0.5,1", "0.5,0,0.5,1"))
     assert [one["results"][0]["listing_id"] for one in (left, right)] == ["listing-2", "listing-5"]
 
 
-def test_a_part_of_an_earlier_upload_is_searched_by_its_token_without_sending_it_again(
-    client: TestClient[Litestar], jpeg: MakeJpeg
-) -> None:
+def test_crops_an_earlier_upload_by_its_token(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     whole = upload(client, side_by_side(jpeg(seed=4), jpeg(seed=10)))
     right = ask(client, query_token=whole["query_token"], crop="0.5,0,0.5,1", k=1)
     assert right["results"][0]["listing_id"] == "listing-5"
@@ -97,7 +95,7 @@ def test_a_part_of_an_earlier_upload_is_searched_by_its_token_without_sending_it
     assert left["results"][0]["listing_id"] == "listing-2"
 
 
-def test_a_token_whose_photo_another_process_has_still_searches_and_says_why_it_cannot_crop(
+def test_a_token_works_in_another_process_but_cannot_be_cropped_there(
     client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
 ) -> None:
     token = upload(client, jpeg(seed=6), k=3)["query_token"]
@@ -108,9 +106,9 @@ def test_a_token_whose_photo_another_process_has_still_searches_and_says_why_it_
     assert "Send it again" in refused.json()["detail"]
 
 
-def test_a_crop_of_a_stored_photo_leaves_its_listing_out(client: TestClient[Litestar]) -> None:
-    for subject in ({"photo_id": 3}, {"listing_id": "listing-1"}):
-        answer = ask(client, **subject, crop="0,0,0.9,0.9", k=100)
+def test_a_crop_of_a_stored_photo_leaves_out_its_listing(client: TestClient[Litestar]) -> None:
+    for source in ({"photo_id": 3}, {"listing_id": "listing-1"}):
+        answer = ask(client, **source, crop="0,0,0.9,0.9", k=100)
         assert len(answer["results"]) == 7
         assert "listing-1" not in {one["listing_id"] for one in answer["results"]}
         again = ask(client, query_token=answer["query_token"], k=100)
@@ -119,7 +117,7 @@ def test_a_crop_of_a_stored_photo_leaves_its_listing_out(client: TestClient[Lite
         assert "listing-1" not in {one["listing_id"] for one in other["results"]}
 
 
-def test_a_photo_at_an_address_is_fetched_and_searched_by(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_fetches_and_searches_by_a_photo_at_a_url(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     with running_site() as site:
         site.photos["/lamp.jpg"] = jpeg(seed=8)
         answer = ask(client, image_url=f"{site.url}/lamp.jpg", k=1)
@@ -129,31 +127,31 @@ def test_a_photo_at_an_address_is_fetched_and_searched_by(client: TestClient[Lit
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/a.jpg", "file:///etc/passwd", "http://[::1]:80/", "nonsense", ""])
-def test_an_address_that_is_not_public_is_not_asked(client: TestClient[Litestar], url: str) -> None:
+def test_rejects_a_url_that_is_not_public(client: TestClient[Litestar], url: str) -> None:
     answer = client.post("/v1/search", json={"image_url": url})
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_token_of_another_model_is_refused_with_what_to_do(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    subject = decode_query_token(upload(client, jpeg(seed=6))["query_token"])
-    token = encode(msgspec.structs.replace(subject, model_version="former"))
+def test_rejects_a_token_of_another_model_and_says_what_to_do(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    key = decode_query_token(upload(client, jpeg(seed=6))["query_token"])
+    token = encode(msgspec.structs.replace(key, model_version="former"))
     refused = client.post("/v1/search", json={"query_token": token})
     assert refused.status_code == 409
     assert "Search by the photo again" in refused.json()["detail"]
 
 
-def test_a_crop_too_small_to_see_anything_is_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_rejects_a_crop_that_is_too_small(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     small = jpeg(width=40, height=40)
     answer = client.post("/v1/search", files={"image": small}, data={"crop": "0,0,0.1,0.1"})
     assert (answer.status_code, answer.json()["reason"]) == (422, "too_small")
     assert "larger crop" in answer.json()["detail"]
 
 
-def test_category_aware_puts_believed_categories_first_and_fills_up_with_others(
+def test_category_aware_search_ranks_likely_categories_first(
     client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.search.results.ranking_pool.likely_categories", lambda _beliefs: ("Phones",))
+    monkeypatch.setattr("services.search.results.ranking_pool.likely_categories", lambda _probabilities: ("Phones",))
     answer = upload(client, jpeg(seed=0), k=100, category_aware="true")
     categories = [one["category"] for one in answer["results"]]
     assert answer["restricted_to"] == ["Phones"]
@@ -161,16 +159,16 @@ def test_category_aware_puts_believed_categories_first_and_fills_up_with_others(
     assert categories == sorted(categories, key=lambda category: category != "Phones")
 
 
-def test_category_aware_falls_back_where_the_model_is_unsure(
+def test_category_aware_search_equals_a_plain_one_when_the_model_is_unsure(
     client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.search.results.ranking_pool.likely_categories", lambda _beliefs: None)
+    monkeypatch.setattr("services.search.results.ranking_pool.likely_categories", lambda _probabilities: None)
     plain, aware = (upload(client, jpeg(seed=0), k=8, category_aware=aware) for aware in ("false", "true"))
     assert "restricted_to" not in aware
     assert ids(plain) == ids(aware)
 
 
-def test_a_photo_is_classified_by_a_part_of_it(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_classifies_a_crop_of_a_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     both = side_by_side(jpeg(seed=4), jpeg(seed=10))
     whole, left, alone = (
         client.post("/v1/classify", files={"image": photo}, data=fields).json()["categories"]
@@ -180,7 +178,7 @@ def test_a_photo_is_classified_by_a_part_of_it(client: TestClient[Litestar], jpe
     assert left == alone
 
 
-def test_a_thumbnail_is_webp_to_whoever_names_it_and_jpeg_to_others(client: TestClient[Litestar]) -> None:
+def test_a_thumbnail_is_webp_if_the_client_names_it_and_jpeg_otherwise(client: TestClient[Litestar]) -> None:
     answers = {
         accept: client.get("/v1/photos/1/thumbnail", headers={"Accept": accept})
         for accept in ("image/avif,image/webp,*/*;q=0.8", "*/*", "image/webp;q=0, image/jpeg")

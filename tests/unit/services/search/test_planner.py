@@ -1,4 +1,4 @@
-"""Which index answers a search, how it searches, and what is next when it fails."""
+"""The choice of the engine and plan for a search."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CATEGORY = Filter(categories=frozenset({"Phones"}))
 
 
 class FixedCosts:
-    """Costs that a test states."""
+    """Costs that the test sets."""
 
     def __init__(self, **ms: float) -> None:
         self._ms = {name.replace("_", " "): cost for name, cost in ms.items()}
@@ -47,56 +47,56 @@ def plans(situation: Situation, costs: FixedCosts | MeasuredCosts | None = None)
 
 
 @pytest.mark.parametrize(
-    ("asked", "setting", "expected"),
+    ("requested", "setting", "expected"),
     [(AUTO, QDRANT, [QDRANT, FAISS]), (QDRANT, AUTO, [QDRANT, FAISS]), (FAISS, QDRANT, [FAISS, QDRANT])],
 )
-def test_the_request_goes_before_the_setting(asked: Engine, setting: Engine, expected: list[Engine]) -> None:
-    found = plans(situation(requested=asked, setting=setting, kinds=SMALL))
+def test_the_request_overrides_the_setting(requested: Engine, setting: Engine, expected: list[Engine]) -> None:
+    found = plans(situation(requested=requested, setting=setting, kinds=SMALL))
     assert [plan.engine for plan in found] == expected
 
 
-def test_left_to_us_the_cheapest_plan_answers_and_the_other_engine_is_next() -> None:
+def test_auto_chooses_the_cheapest_plan_and_falls_back_to_the_other_engine() -> None:
     assert plans(situation(), FixedCosts(qdrant_hnsw=1, faiss_ivf=2)) == [QDRANT_HNSW, FAISS_IVF]
     assert plans(situation(), FixedCosts(qdrant_hnsw=3, faiss_ivf=2)) == [FAISS_IVF, QDRANT_HNSW]
 
 
-def test_an_engine_that_is_not_open_is_left_to_the_other() -> None:
+def test_ignores_a_requested_engine_that_is_not_open() -> None:
     assert plans(situation(requested=QDRANT, kinds={FAISS: "exact"})) == [FAISS_EXACT]
 
 
-def test_without_an_open_engine_there_is_no_plan() -> None:
+def test_returns_no_plan_without_an_open_engine() -> None:
     assert plans(situation(kinds={})) == []
 
 
-def test_an_index_without_lists_or_graph_is_searched_exactly() -> None:
+def test_searches_an_index_without_lists_or_graph_exactly() -> None:
     assert set(plans(situation(kinds=SMALL))) == {FAISS_EXACT, QDRANT_EXACT}
 
 
-def test_without_a_filter_there_is_nothing_for_acorn_to_do() -> None:
+def test_uses_acorn_only_with_a_filter() -> None:
     assert QDRANT_HNSW in plans(situation(), FixedCosts(qdrant_acorn=0.1, qdrant_hnsw=1))
     filtered = situation(where=CATEGORY, matching=1000)
     assert QDRANT_ACORN in plans(filtered, FixedCosts(qdrant_acorn=0.1))
 
 
-def test_under_a_narrow_filter_the_plain_graph_is_no_plan_and_under_a_wide_one_it_is() -> None:
+def test_uses_the_plain_graph_under_a_wide_filter_only() -> None:
     cheap = FixedCosts(qdrant_hnsw=0.1)
     assert QDRANT_HNSW not in plans(situation(where=CATEGORY, matching=400_000), cheap)
     assert QDRANT_HNSW in plans(situation(where=CATEGORY, matching=600_000), cheap)
 
 
-def test_of_two_plans_that_cost_the_same_the_exact_one_is_taken() -> None:
+def test_prefers_the_exact_plan_at_equal_cost() -> None:
     assert plans(situation(requested=FAISS))[0] == FAISS_EXACT
 
 
-def test_a_few_that_pass_are_compared_one_by_one_and_a_million_are_not() -> None:
+def test_searches_exactly_when_few_photos_match() -> None:
     costs = MeasuredCosts()
     few = situation(where=CATEGORY, matching=1000)
-    for asked in (FAISS, QDRANT):
-        assert plans(replace(few, requested=asked), costs)[0].exact
-        assert not plans(situation(requested=asked), costs)[0].exact
+    for requested in (FAISS, QDRANT):
+        assert plans(replace(few, requested=requested), costs)[0].exact
+        assert not plans(situation(requested=requested), costs)[0].exact
 
 
-def test_a_plan_below_the_mark_is_left_and_the_reason_says_so() -> None:
+def test_avoids_a_plan_with_low_recall_and_says_so() -> None:
     cheap = FixedCosts(faiss_ivf=1, faiss_exact=9)
     assert rank_plans(situation(requested=FAISS), cheap)[0].plan == FAISS_IVF
     (left, *_) = rank_plans(situation(requested=FAISS, low_recall_plans={"faiss ivf"}), cheap)
@@ -104,18 +104,18 @@ def test_a_plan_below_the_mark_is_left_and_the_reason_says_so() -> None:
     assert "faiss ivf has too little recall here" in left.reason
 
 
-def test_an_exact_plan_cannot_be_left() -> None:
+def test_never_avoids_an_exact_plan() -> None:
     marked = situation(kinds=SMALL, low_recall_plans={"faiss exact", "qdrant exact"})
     assert set(plans(marked)) == {FAISS_EXACT, QDRANT_EXACT}
 
 
-def test_the_reason_says_how_many_pass_and_who_asked() -> None:
+def test_the_reason_gives_the_matches_and_the_requested_engine() -> None:
     reason = rank_plans(situation(requested=FAISS, where=CATEGORY, matching=1234), FixedCosts())[0].reason
     assert "1,234 of 1,000,000" in reason
     assert "requested" in reason
 
 
-def test_measured_costs_take_the_place_of_thought_ones_little_by_little() -> None:
+def test_measured_costs_replace_the_estimates_gradually() -> None:
     costs = MeasuredCosts()
     before = costs.expected_ms(FAISS_IVF, size=1000, matching=1000)
     for _ in range(200):
@@ -123,7 +123,7 @@ def test_measured_costs_take_the_place_of_thought_ones_little_by_little() -> Non
     assert costs.expected_ms(FAISS_IVF, size=1000, matching=1000) == pytest.approx(before / 2, rel=0.01)
 
 
-def test_one_search_that_waited_for_the_processor_does_not_decide() -> None:
+def test_one_slow_search_barely_changes_the_measured_cost() -> None:
     costs = MeasuredCosts()
     before = costs.expected_ms(FAISS_IVF, size=1000, matching=1000)
     costs.record(FAISS_IVF, size=1000, matching=1000, ms=10_000)
@@ -150,5 +150,7 @@ def test_one_search_that_waited_for_the_processor_does_not_decide() -> None:
         ),
     ],
 )
-def test_a_shape_names_fields_and_selectivity_and_no_value(where: Filter, matching: int | None, shape: str) -> None:
+def test_a_filter_shape_names_fields_and_selectivity_but_no_value(
+    where: Filter, matching: int | None, shape: str
+) -> None:
     assert filter_shape(where, size=1000, matching=matching) == shape
