@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _NULL = {"type": "null"}
 _ANNOTATIONS = ("title", "description", "default", "examples")
@@ -21,8 +22,8 @@ _ANNOTATIONS = ("title", "description", "default", "examples")
 def described(description: str, *examples: Any, **keywords: Any) -> msgspec.Meta:
     """Return a field's description, for `Annotated`; `keywords` are those of JSON Schema, such as `minimum`.
 
-    They document limits and do not check them. The service checks values, so that an error can name the value and what
-    is allowed, and one wrong search does not refuse the others of its batch.
+    msgspec does not check these limits. The service does, with `out_of_limits`: its error names the value, and one
+    wrong search does not refuse the others of its batch.
     """
     return msgspec.Meta(description=description, examples=list(examples) or None, extra_json_schema=keywords)
 
@@ -67,6 +68,22 @@ def described_fields(struct: type) -> tuple[DescribedField, ...]:
     return tuple(
         _described_field(name, schema, components, required=name in required)
         for name, schema in described["properties"].items()
+    )
+
+
+def out_of_limits(request: msgspec.Struct) -> Iterator[tuple[DescribedField, float]]:
+    """Yield each field of a request whose number is outside its limits, with the number. Infinity and NaN are."""
+    for field in described_fields(type(request)):
+        value = getattr(request, field.name)
+        if isinstance(value, int | float) and not _within(value, field.schema):
+            yield field, value
+
+
+def _within(number: float, schema: Mapping[str, Any]) -> bool:
+    return (
+        isfinite(number)
+        and schema.get("minimum", number) <= number <= schema.get("maximum", number)
+        and schema.get("exclusiveMinimum", -inf) < number
     )
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from math import isfinite
 
 from db.vectors.base import Filter
 from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
-from services.wire import MAX_K, SearchFields
+from services.wire import SearchFields
+from services.wire.fields import out_of_limits
 
 _SECONDS_PER_DAY = 86_400
-_MAX_AGE_DAYS = 36_500
 
 MAX_FILTER_VALUES = 1000
 """Values in one field of a filter."""
@@ -28,9 +27,6 @@ class RankingOptions:
         diversity: 0 to 1; see `ranking.diverse_order`.
         price_weight, place_weight, recency_weight: 0 to 1; see `ranking.factors`.
         near_price, near_currency, near_place: reference for the price and place of results.
-
-    Raises:
-        BadQuery: a value is out of range.
     """
 
     min_score: float = 0.0
@@ -41,13 +37,6 @@ class RankingOptions:
     near_price: float | None = None
     near_currency: str | None = None
     near_place: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("min_score", "diversity", "price_weight", "place_weight", "recency_weight"):
-            if not 0 <= getattr(self, name) <= 1:  # also refuses NaN
-                raise BadQuery(name, f"{getattr(self, name)} is out of range; use a number from 0 to 1")
-        if self.near_price is not None and not (isfinite(self.near_price) and self.near_price > 0):
-            raise BadQuery("near_price", f"{self.near_price} is out of range; use a number above 0")
 
     @property
     def is_weighted(self) -> bool:
@@ -70,9 +59,6 @@ class Query:
         same_seller: keep only listings of the source's seller (True), or only those of others (False).
         category_aware: prefer the categories that the model sees; None means the default.
         crop: part of the photo to search by.
-
-    Raises:
-        BadQuery: a value is out of range.
     """
 
     k: int = 10
@@ -83,15 +69,6 @@ class Query:
     category_aware: bool | None = None
     crop: Crop = WHOLE_PHOTO
 
-    def __post_init__(self) -> None:
-        check_k(self.k)
-        low, high = self.where.price_min, self.where.price_max
-        for name, bound in (("price_min", low), ("price_max", high)):
-            if bound is not None and not (isfinite(bound) and bound >= 0):
-                raise BadQuery(name, f"{bound} is out of range; use a number from 0")
-        if low is not None and high is not None and low > high:
-            raise BadQuery("price_min", f"{low} is above price_max, {high}")
-
 
 def query_of(fields: SearchFields) -> Query:
     """Parse the fields of a request.
@@ -99,6 +76,9 @@ def query_of(fields: SearchFields) -> Query:
     Raises:
         BadQuery: a value is malformed or out of range.
     """
+    check_limits(fields)
+    if fields.price_min is not None and fields.price_max is not None and fields.price_min > fields.price_max:
+        raise BadQuery("price_min", f"{fields.price_min} is above price_max, {fields.price_max}")
     return Query(
         k=fields.k,
         where=_filter(fields),
@@ -122,10 +102,15 @@ def check_list_lengths(fields: SearchFields) -> None:
             raise BadQuery(name, f"has {count} values; the limit is {MAX_FILTER_VALUES}")
 
 
+def check_limits(fields: SearchFields) -> None:
+    """Raise BadQuery for a number outside the limits that `SearchFields` states."""
+    for described, number in out_of_limits(fields):
+        raise BadQuery(described.name, f"{number} is out of range; it must be {described.limits}")
+
+
 def check_k(k: int) -> None:
     """Raise BadQuery unless `k` is 1 to 100."""
-    if not 1 <= k <= MAX_K:
-        raise BadQuery("k", f"{k} is out of range; use 1 to {MAX_K}")
+    check_limits(SearchFields(k=k))
 
 
 def parse_crop(text: str | None) -> Crop:
@@ -184,8 +169,4 @@ def _listed_since(max_age_days: float | None) -> int | None:
     """Return seconds since the epoch."""
     if max_age_days is None:
         return None
-    if not 0 < max_age_days <= _MAX_AGE_DAYS:
-        raise BadQuery(
-            "max_age_days", f"{max_age_days} is out of range; use a number above 0 and at most {_MAX_AGE_DAYS}"
-        )
     return int(time.time() - max_age_days * _SECONDS_PER_DAY)

@@ -26,7 +26,7 @@ def _plain(status: HTTPStatus, detail: str) -> Problem:
 
 
 PROBLEMS = (
-    problem_of(BadQuery("k", "0 is out of range; use 1 to 100")),
+    problem_of(BadQuery("k", "0 is out of range; it must be 1 to 100")),
     problem_of(KeyRefused(presented=False)),
     problem_of(RoleMissing(Role.READ, Role.WRITE)),
     problem_of(ResourceNotFound("listing", "lamp-1")),

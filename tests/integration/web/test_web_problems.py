@@ -29,7 +29,7 @@ from tests.worlds import resources_in
 
 SECRET = "the password is swordfish"
 ERRORS: dict[str, Exception] = {
-    "bad-query": BadQuery("k", "0 is out of range; use 1 to 100"),
+    "bad-query": BadQuery("k", "0 is out of range; it must be 1 to 100"),
     "photo": PhotoRejected("truncated", "The photo ends before its end."),
     "not-found": ResourceNotFound("listing", "nobody"),
     "conflict": Conflict("Nothing is embedded yet."),

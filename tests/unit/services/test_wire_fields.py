@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Annotated, Literal
 
 import msgspec
 import pytest
 
 from services.wire import DuplicateReview, ListingChange, NewListing, Recommendation, StoredSearch, WholeListing
-from services.wire.fields import DescribedField, described, described_fields
+from services.wire.fields import DescribedField, described, described_fields, out_of_limits
 
 
 class Lamp(msgspec.Struct):
@@ -68,3 +69,20 @@ def test_a_change_of_a_listing_takes_the_fields_of_a_whole_one() -> None:
     whole = {one.name: (one.schema, one.nullable, one.description) for one in described_fields(WholeListing)}
     assert {one.name: (one.schema, one.nullable, one.description) for one in described_fields(ListingChange)} == whole
     assert not any(one.required for one in described_fields(ListingChange))
+
+
+@pytest.mark.parametrize(
+    ("watts", "is_out"), [(None, False), (0.1, False), (100, False), (0, True), (100.5, True), (nan, True), (inf, True)]
+)
+def test_finds_numbers_outside_their_limits(watts: float | None, *, is_out: bool) -> None:
+    assert [(one.name, str(value)) for one, value in out_of_limits(Lamp(name="a", watts=watts))] == (
+        [("watts", str(watts))] if is_out else []
+    )
+
+
+def test_numbers_without_limits_may_not_be_infinite() -> None:
+    class Sized(msgspec.Struct):
+        side: float
+
+    assert not list(out_of_limits(Sized(-1e9)))
+    assert list(out_of_limits(Sized(inf)))
