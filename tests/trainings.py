@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ml.evaluation.evaluate import HeldOutMetrics
     from ml.training.recipes import TrainConfig
-    from ml.training.train import TrainResult
+    from ml.training.result import TrainResult
 
 TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=2, pairs_per_batch=4, vector_size=16)
 FROZEN = replace(

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 
-from ml.bundle.manifest import ModelDescription, SplitRecord
 from ml.network.device import precision_name, training_device
 from ml.network.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet
 from ml.network.openvino_runtime import available_cores
@@ -32,6 +31,7 @@ from ml.training.distributed import join_processes
 from ml.training.finishing import calibrate_on_validation, evaluate_held_out, fill_memory, log_projector
 from ml.training.labels import labels_of
 from ml.training.recipes import TrainConfig, TrainingError
+from ml.training.result import RunRecord, TrainResult
 from ml.training.run import TrainingRun
 from ml.training.run_folder import RunFolder
 from ml.training.split import Split, item_of_listing, split_by_item
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ml.bundle.calibration import Calibration
-    from ml.evaluation.evaluate import HeldOutMetrics
     from ml.labelled import LabelledPhoto
     from ml.training.classes import Classes
     from ml.training.decoded_photos import DecodedPhotos
@@ -58,92 +56,6 @@ if TYPE_CHECKING:
 
 RECORD_FILE = "training.json"
 """The file in a run's folder with the run record and the metrics."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """How a network was trained, for its bundle.
-
-    Attributes:
-        device: type of the device, such as `cpu`.
-        precision: of the computation on that device.
-        processes: number of processes.
-        folded_batch_norms: whether the pretrained weights had folded batch norms; None without such weights.
-        photos: number of decoded photos.
-        unreadable: number of photos that could not be decoded.
-        classes: number of classes of the network.
-        history: losses and validation scores by epoch.
-        unfrozen_history: the same for the end of the trunk, if it was trained.
-        unfrozen_kept: whether the network has the trained end of the trunk; validation decides.
-        seconds: duration of each stage in this process, without stages that an earlier process finished.
-    """
-
-    config: TrainConfig
-    device: str
-    precision: str
-    processes: int
-    threads: int
-    torch_version: str
-    folded_batch_norms: bool | None
-    photos: int
-    unreadable: int
-    classes: int
-    history: History
-    unfrozen_history: History | None
-    unfrozen_kept: bool
-    seconds: dict[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """A trained network and its measured quality.
-
-    Attributes:
-        network: on the CPU, in evaluation mode, calibrated.
-        categories: names, in the order of the probabilities.
-        metrics: measured on `split.held_out`.
-        calibration: fitted on `split.validation`; None if that is empty.
-        folder: of the run; call `folder.clear()` once the network is saved elsewhere.
-        writes_files: whether this process writes files; False only in later processes of `torchrun`.
-    """
-
-    network: LookalikeNet
-    categories: tuple[str, ...]
-    preprocessing: Preprocessing
-    metrics: HeldOutMetrics
-    calibration: Calibration | None
-    split: Split
-    record: RunRecord
-    folder: RunFolder
-    writes_files: bool
-
-    def description(self) -> ModelDescription:
-        """Return the description of the network for its bundle."""
-        return ModelDescription(
-            categories=self.categories,
-            preprocessing=self.preprocessing,
-            metrics=self.metrics.by_name(),
-            record=self.record.to_json(),
-            calibration=self.calibration,
-            split=self.split_record(),
-        )
-
-    def split_record(self) -> SplitRecord:
-        """Return the listing ids of each side, for the bundle."""
-        config = self.record.config
-        return SplitRecord(
-            seed=config.seed,
-            validation_share=config.validation,
-            held_out_share=config.held_out,
-            **{
-                side: tuple(sorted({photo.listing_id for photo in getattr(self.split, side)}))
-                for side in ("train", "validation", "held_out")
-            },
-        )
 
 
 class _Fitted(NamedTuple):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
     from ml.labelled import LabelledPhoto
     from ml.training.recipes import TrainConfig
-    from ml.training.train import TrainResult
+    from ml.training.result import TrainResult
     from services.ingest.pipeline.embedding import EmbeddingRun
     from services.resources import Resources
 
