@@ -64,57 +64,55 @@ def form(*parts: tuple[str, bytes]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", TAKE_JSON)
-def test_json_that_is_not_utf_8_is_refused(client: TestClient[Litestar], path: str) -> None:
+def test_refuses_json_that_is_not_utf_8(client: TestClient[Litestar], path: str) -> None:
     content = TAKE_JSON[path].encode() % b'"\xff"'
     assert "not UTF-8" in refused(send(client, path, content))
 
 
 @pytest.mark.parametrize("path", TAKE_JSON)
-def test_json_that_is_nested_very_deep_is_refused(client: TestClient[Litestar], path: str) -> None:
+def test_refuses_deeply_nested_json(client: TestClient[Litestar], path: str) -> None:
     content = TAKE_JSON[path] % ("[" * 100_000 + "]" * 100_000)
     assert "too deep" in refused(send(client, path, content.encode()))
 
 
 @pytest.mark.parametrize("path", TAKE_JSON)
 @pytest.mark.parametrize("content", [b"[]", b"7", b'"text"', b"null", b"{", b"NaN"])
-def test_json_that_is_no_object_is_refused(client: TestClient[Litestar], path: str, content: bytes) -> None:
+def test_refuses_json_that_is_not_an_object(client: TestClient[Litestar], path: str, content: bytes) -> None:
     refused(send(client, path, content))
 
 
 @pytest.mark.parametrize("path", TAKE_JSON)
-def test_json_with_a_number_that_no_field_could_hold_is_refused(client: TestClient[Litestar], path: str) -> None:
+def test_refuses_json_numbers_out_of_range(client: TestClient[Litestar], path: str) -> None:
     refused(send(client, path, (TAKE_JSON[path] % ("9" * 400)).encode()))
 
 
 @pytest.mark.parametrize("path", [*TAKE_JSON, *TAKE_FILES])
-def test_a_body_that_says_it_is_over_the_limit_is_not_read(client: TestClient[Litestar], path: str) -> None:
+def test_does_not_read_a_body_whose_stated_length_exceeds_the_limit(client: TestClient[Litestar], path: str) -> None:
     kind = "multipart/form-data; boundary=EDGE" if path not in TAKE_JSON else "application/json"
     headers = {"content-type": kind, "content-length": str(10**12)}
     refused(client.post(path, content=b"{}", headers=headers), 413)
 
 
 @pytest.mark.parametrize("path", FILE_OF)
-def test_two_files_for_one_are_refused(client: TestClient[Litestar], path: str) -> None:
+def test_refuses_two_files_for_one_field(client: TestClient[Litestar], path: str) -> None:
     file = (f'name="{FILE_OF[path]}"; filename="a.csv"', b"x")
     assert "one file, not several" in refused(client.post(path, **form(file, file)))
 
 
 @pytest.mark.parametrize("path", FILE_OF)
-def test_text_for_a_file_is_refused(client: TestClient[Litestar], path: str) -> None:
+def test_refuses_text_for_a_file_field(client: TestClient[Litestar], path: str) -> None:
     refused(client.post(path, **form((f'name="{FILE_OF[path]}"', b"text"))))
 
 
 @pytest.mark.parametrize("path", TAKE_FILES)
 @pytest.mark.parametrize("charset", ["klingon", "hex", "utf-8"])
-def test_text_that_is_not_in_the_charset_that_it_names_is_refused(
-    client: TestClient[Litestar], path: str, charset: str
-) -> None:
+def test_refuses_text_that_is_not_in_its_stated_charset(client: TestClient[Litestar], path: str, charset: str) -> None:
     text = (f'name="note"\r\nContent-Type: text/plain; charset={charset}', b"\xff")
     assert "charset" in refused(client.post(path, **form(text)))
 
 
 @pytest.mark.parametrize("path", TAKE_FILES)
-def test_a_form_of_very_many_parts_is_refused(client: TestClient[Litestar], path: str) -> None:
+def test_refuses_a_form_with_very_many_parts(client: TestClient[Litestar], path: str) -> None:
     refused(client.post(path, **form(*[('name="k"', b"1")] * 1200)))
 
 
@@ -130,23 +128,21 @@ def test_recommendations_are_1_to_100(client: TestClient[Litestar], k: object) -
 
 
 @pytest.mark.parametrize("k", [0, 101])
-def test_a_search_of_a_batch_with_another_number_of_results_is_a_problem_of_its_own(
-    client: TestClient[Litestar], k: int
-) -> None:
+def test_an_invalid_k_fails_only_its_search_of_a_batch(client: TestClient[Litestar], k: int) -> None:
     answers = client.post("/v1/search/batch", json={"queries": [{"listing_id": "a", "k": k}]}).json()["answers"]
     assert (answers[0]["problem"]["status"], answers[0]["problem"]["field"]) == (400, "k")
 
 
-def test_a_taste_of_too_many_listings_is_refused(client: TestClient[Litestar]) -> None:
+def test_refuses_a_recommendation_from_too_many_listings(client: TestClient[Litestar]) -> None:
     body = {"positive": ["a"] * 60, "negative": ["b"] * 41}
     assert "at most 100" in refused(client.post("/v1/recommend", json=body))
 
 
 @pytest.mark.parametrize("force", [0, 1, "true"])
-def test_what_is_no_boolean_does_not_rebuild_the_indexes(client: TestClient[Litestar], force: object) -> None:
+def test_refuses_a_reindex_with_a_force_that_is_not_boolean(client: TestClient[Litestar], force: object) -> None:
     assert "force" in refused(send(client, "/v1/admin/reindex", json.dumps({"force": force}).encode()))
 
 
-def test_null_is_no_value_of_a_query_parameter(client: TestClient[Litestar]) -> None:
+def test_refuses_null_as_a_query_parameter(client: TestClient[Litestar]) -> None:
     assert "leave it out" in refused(client.get("/v1/jobs?state=null"))
     assert "leave it out" in refused(client.get("/v1/listings/a/similar?price_max=null"))

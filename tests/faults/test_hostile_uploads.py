@@ -60,7 +60,7 @@ def test_there_are_at_least_60_hostile_files() -> None:
 
 @pytest.mark.parametrize("photo", HOSTILE, ids=lambda photo: photo.name)
 @pytest.mark.parametrize("path", ["/v1/search", pytest.param("/v1/classify", marks=pytest.mark.slow)])
-def test_a_hostile_photo_is_answered_or_refused_with_a_reason(
+def test_answers_a_hostile_photo_or_refuses_it_with_a_reason(
     client: TestClient[Litestar], path: str, photo: HostilePhoto
 ) -> None:
     answer = client.post(path, files={"image": ("photo.jpg", photo.content)})
@@ -72,7 +72,7 @@ def test_a_hostile_photo_is_answered_or_refused_with_a_reason(
         assert answer.json()["reason"]
 
 
-def test_after_all_bad_ones_a_good_photo_is_still_found(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_still_finds_a_valid_photo_after_all_hostile_ones(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     for photo in HOSTILE:
         if photo.acceptable is False:
             assert client.post("/v1/search", files={"image": ("photo.jpg", photo.content)}).status_code == 422
@@ -80,7 +80,7 @@ def test_after_all_bad_ones_a_good_photo_is_still_found(client: TestClient[Lites
     assert answer.json()["results"][0]["listing_id"] == "listing-1"
 
 
-def test_hostile_files_in_an_ingest_are_rejects_with_a_reason_and_the_rest_is_embedded(
+def test_an_ingest_rejects_hostile_files_with_a_reason_and_embeds_the_rest(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     shop = marketplace(tmp_path / "shop", jpeg, count=1)
@@ -132,17 +132,17 @@ def test_hostile_files_in_an_ingest_are_rejects_with_a_reason_and_the_rest_is_em
     ],
     ids=range(22),
 )
-def test_a_broken_request_is_refused_with_a_reason(client: TestClient[Litestar], request_parts: dict[str, Any]) -> None:
+def test_refuses_a_broken_request_with_a_reason(client: TestClient[Litestar], request_parts: dict[str, Any]) -> None:
     assert_problem(client.post("/v1/search", **request_parts))
 
 
-def test_a_body_over_the_limit_is_413(client: TestClient[Litestar]) -> None:
+def test_answers_413_to_a_body_over_the_limit(client: TestClient[Litestar]) -> None:
     answer = client.post("/v1/search", files={"image": ("photo.jpg", b"\xff\xd8\xff" + b"x" * (21 * 2**20))})
     assert answer.status_code == 413
     assert_problem(answer)
 
 
-def test_a_wrong_method_is_405(client: TestClient[Litestar]) -> None:
+def test_answers_405_to_a_wrong_method(client: TestClient[Litestar]) -> None:
     answer = client.get("/v1/classify")
     assert answer.status_code == 405
     assert_problem(answer)

@@ -122,7 +122,7 @@ def seconds_of_work(resources: Resources) -> float:
 
 @pytest.mark.timeout(120 + 25 * KILLS)
 @once_and_often
-def test_an_ingest_that_is_killed_and_started_again_leaves_what_an_undisturbed_one_does(
+def test_a_killed_and_repeated_ingest_leaves_the_same_data_as_an_undisturbed_one(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
     """When a run ends by itself the outcome is compared, and the next begins from nothing.

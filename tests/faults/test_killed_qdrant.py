@@ -64,7 +64,7 @@ def wait_until_indexed(client: httpx.Client) -> None:
 @pytest.mark.server
 @pytest.mark.skipif(not QDRANT_BINARY, reason="LOOKALIKE_TEST_QDRANT_BINARY does not name a Qdrant server to run")
 @pytest.mark.timeout(60 + 15 * KILLS)
-def test_every_change_is_acknowledged_and_indexed_however_often_qdrant_dies(
+def test_acknowledges_and_indexes_every_change_while_qdrant_is_killed(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)

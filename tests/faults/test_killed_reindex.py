@@ -126,7 +126,7 @@ each_rollback = pytest.mark.parametrize(
 
 
 @each_reindex
-def test_a_killed_reindex_leaves_the_old_generation_live_until_it_is_promoted(reindexed: Aftermath) -> None:
+def test_a_killed_reindex_leaves_the_old_generation_live_before_the_promotion(reindexed: Aftermath) -> None:
     promoted = REINDEX_STEPS[reindexed.step].promoted
     assert reindexed.started.live == [reindexed.new if promoted else reindexed.old]
 
@@ -137,17 +137,17 @@ def test_both_engines_hold_the_live_model_after_a_killed_reindex(reindexed: Afte
 
 
 @each_reindex
-def test_a_start_gives_up_the_build_of_a_killed_reindex(reindexed: Aftermath) -> None:
+def test_the_next_start_abandons_the_build_of_a_killed_reindex(reindexed: Aftermath) -> None:
     assert GenerationState.BUILDING not in reindexed.started.states.values()
 
 
 @each_reindex
-def test_a_start_removes_what_a_killed_reindex_left(reindexed: Aftermath) -> None:
+def test_the_next_start_removes_the_leftovers_of_a_killed_reindex(reindexed: Aftermath) -> None:
     assert_nothing_is_left(reindexed.started)
 
 
 @each_reindex
-def test_a_killed_reindex_succeeds_when_it_is_run_again(reindexed: Aftermath) -> None:
+def test_a_killed_reindex_succeeds_when_repeated(reindexed: Aftermath) -> None:
     (live,) = reindexed.done_again.live
     assert live[1] == reindexed.new[1]
     assert list(reindexed.done_again.states.values()).count(GenerationState.PREVIOUS) == 1
@@ -155,12 +155,12 @@ def test_a_killed_reindex_succeeds_when_it_is_run_again(reindexed: Aftermath) ->
 
 
 @each_reindex
-def test_nothing_is_left_of_a_killed_reindex_that_was_run_again(reindexed: Aftermath) -> None:
+def test_a_killed_and_repeated_reindex_leaves_no_leftovers(reindexed: Aftermath) -> None:
     assert_nothing_is_left(reindexed.done_again)
 
 
 @each_rollback
-def test_a_killed_rollback_leaves_the_later_generation_live_until_it_is_promoted(rolled_back: Aftermath) -> None:
+def test_a_killed_rollback_leaves_the_later_generation_live_before_the_promotion(rolled_back: Aftermath) -> None:
     promoted = ROLLBACK_STEPS[rolled_back.step].promoted
     assert rolled_back.started.live == [rolled_back.new if promoted else rolled_back.old]
 
@@ -171,20 +171,20 @@ def test_both_engines_hold_the_live_model_after_a_killed_rollback(rolled_back: A
 
 
 @each_rollback
-def test_both_generations_are_kept_by_a_killed_rollback(rolled_back: Aftermath) -> None:
+def test_a_killed_rollback_keeps_both_generations(rolled_back: Aftermath) -> None:
     assert {rolled_back.started.states[one] for one in (2, 3)} == {GenerationState.LIVE, GenerationState.PREVIOUS}
     assert_nothing_is_left(rolled_back.started)
 
 
 @each_rollback
-def test_a_killed_rollback_succeeds_when_it_is_run_again(rolled_back: Aftermath) -> None:
+def test_a_killed_rollback_succeeds_when_repeated(rolled_back: Aftermath) -> None:
     assert rolled_back.done_again.live == [rolled_back.new]
     assert_answers_are_the_truth(rolled_back.done_again)
     assert_nothing_is_left(rolled_back.done_again)
 
 
 @pytest.mark.parametrize("step", mostly_slow(CLEAN_UP_STEPS, "the build is dropped by faiss alone"))
-def test_a_start_finishes_the_clean_up_of_one_that_was_killed(before_reindex: World, tmp_path: Path, step: str) -> None:
+def test_the_next_start_finishes_a_killed_clean_up(before_reindex: World, tmp_path: Path, step: str) -> None:
     world = before_reindex.copied(tmp_path)
     world.killed_at("both are built", f"reindex {world.other_model}")
     world.killed_at(step, "clean_up")
@@ -195,7 +195,7 @@ def test_a_start_finishes_the_clean_up_of_one_that_was_killed(before_reindex: Wo
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("step", ["qdrant is half filled", "the promotion is committed"])
-def test_a_start_puts_in_order_what_a_killed_reindex_left_on_postgresql(
+def test_the_next_start_cleans_up_after_a_killed_reindex_on_postgresql(
     tmp_path: Path, jpeg: MakeJpeg, tiny_bundle: Bundle, other_bundle: Bundle, step: str
 ) -> None:
     with migrated_database_url("postgresql", tmp_path) as url:
@@ -246,7 +246,7 @@ def restarted(
 
 
 @pytest.mark.parametrize("restarted", mostly_slow(JOB_STEPS, AT_THE_END), indirect=True, scope="module")
-def test_the_job_of_a_server_killed_in_a_reindex_is_done_at_the_next_start(restarted: Restarted) -> None:
+def test_the_next_start_completes_the_reindex_job_of_a_killed_server(restarted: Restarted) -> None:
     job, found = restarted.job, restarted.found
     assert (job["kind"], job["state"], job["error"]) == ("reindex", "succeeded", None)
     assert [model for _, model in found.live] == [restarted.world.other_model]
@@ -255,7 +255,7 @@ def test_the_job_of_a_server_killed_in_a_reindex_is_done_at_the_next_start(resta
 
 
 @pytest.mark.parametrize("restarted", [AT_THE_END], indirect=True, scope="module")
-def test_one_can_go_back_after_a_server_was_killed_at_the_end_of_a_reindex(restarted: Restarted) -> None:
+def test_a_rollback_works_after_a_server_was_killed_at_the_end_of_a_reindex(restarted: Restarted) -> None:
     assert restarted.previous == [restarted.world.model]
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.timeout(60 + 20 * KILLS)
 @once_and_often
-def test_what_was_acknowledged_is_there_exactly_once_however_often_the_server_dies(
+def test_keeps_every_acknowledged_change_exactly_once_while_the_server_is_killed(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)

@@ -85,7 +85,7 @@ def working(resources: Resources, folder: Path) -> AbstractContextManager[ForkSe
 
 @pytest.mark.timeout(60 + 25 * KILLS)
 @once_and_often
-def test_every_photo_is_embedded_once_however_often_workers_die(
+def test_embeds_every_photo_once_while_workers_are_killed(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
     """Photos that `MAX_ATTEMPTS` workers died on are given up; so after one kill less, a worker may finish."""

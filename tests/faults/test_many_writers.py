@@ -71,7 +71,7 @@ def embedding(resources: Resources, folder: Path) -> AbstractContextManager[Fork
     ],
     indirect=True,
 )
-def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
+def test_every_listing_equals_its_last_write(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
     """Title and photo come together in each change, and so must they be found together in the end."""
     changes = ListingChanges(resources, on_written=lambda: None)
     photo_of = {f"{writer}-{n}": jpeg(seed=100 * writer + n) for writer in range(WRITERS) for n in range(CHANGES)}
@@ -105,7 +105,7 @@ def test_every_listing_is_as_its_last_writer_left_it(resources: Resources, tmp_p
     ["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])],
     indirect=True,
 )
-def test_listings_that_are_added_and_deleted_at_once_are_there_or_not(
+def test_concurrently_created_and_deleted_listings_exist_completely_or_not_at_all(
     resources: Resources, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     """Adding succeeds as often as deleting, and once more where the listing is there in the end."""

@@ -164,7 +164,7 @@ def differences(client: httpx.Client) -> list[tuple[list[int], list[int], list[i
 
 @pytest.mark.timeout(280)
 @pytest.mark.parametrize("turns", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_change_of_model_and_a_rollback_fail_no_request_and_bring_no_deleted_listing_back(
+def test_a_model_change_and_a_rollback_fail_no_request_and_restore_no_deleted_listing(
     under_load: tuple[Load, str], tiny_bundle: Bundle, turns: int
 ) -> None:
     load, version = under_load

@@ -65,7 +65,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and "sqlite" not in str(path)}
 
 
-def test_on_a_full_disk_a_listing_is_refused_and_what_is_there_stays(
+def test_refuses_a_listing_on_a_full_disk_and_keeps_the_stored_data(
     client: TestClient[Litestar], small_disk: Path, jpeg: MakeJpeg
 ) -> None:
     assert add(client, "first", jpeg(1)) == 201
@@ -79,9 +79,7 @@ def test_on_a_full_disk_a_listing_is_refused_and_what_is_there_stays(
     assert add(client, "second", jpeg(2, width=400, height=300)) == 201
 
 
-def test_on_a_full_disk_an_upload_is_refused_and_nothing_of_it_stays(
-    client: TestClient[Litestar], small_disk: Path
-) -> None:
+def test_refuses_an_upload_on_a_full_disk_and_leaves_no_files(client: TestClient[Litestar], small_disk: Path) -> None:
     filler = fill(small_disk)
     listings = b"id,product_name,category,product_description,price,location\n" + b"x" * LIMIT
     answer = client.post("/v1/listings/bulk", files={"listings": ("listings.csv", listings)})
@@ -92,7 +90,7 @@ def test_on_a_full_disk_an_upload_is_refused_and_nothing_of_it_stays(
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["with its length", "in pieces"])
-def test_an_upload_over_the_limit_is_refused_and_nothing_of_it_stays(
+def test_refuses_an_upload_over_the_limit_and_leaves_no_files(
     client: TestClient[Litestar], small_disk: Path, announced: bool
 ) -> None:
     piece, sent = bytes(65536), []

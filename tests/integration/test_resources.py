@@ -30,7 +30,7 @@ NOBODY = "127.0.0.1:9"
 """Nothing listens on the port of the discard service here."""
 
 
-def test_a_model_from_elsewhere_is_kept_in_the_data_directory(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_copies_the_given_model_to_the_data_directory(tiny_bundle: Bundle, tmp_path: Path) -> None:
     given = shutil.copytree(tiny_bundle.path, tmp_path / "given")
     with resources_in(tmp_path / "data", model=Bundle.load(given)) as resources:
         resources.ensure_generation()
@@ -39,7 +39,7 @@ def test_a_model_from_elsewhere_is_kept_in_the_data_directory(tiny_bundle: Bundl
         assert resources.embedder().bundle.version == tiny_bundle.version
 
 
-def test_a_given_model_that_is_gone_does_not_keep_the_live_one_from_serving(
+def test_serves_the_live_model_when_the_given_one_is_missing(
     tiny_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = Bundle.load(shutil.copytree(tiny_bundle.path, tmp_path / "given"))
@@ -52,7 +52,7 @@ def test_a_given_model_that_is_gone_does_not_keep_the_live_one_from_serving(
     assert f"LOOKALIKE_MODEL cannot be used: {given.path}" in caplog.text
 
 
-def test_a_model_that_is_not_the_live_one_is_warned_of_and_not_used(
+def test_warns_about_a_given_model_that_is_not_the_live_one(
     tiny_bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = write_projection(tmp_path / "other", seed=1)
@@ -107,7 +107,7 @@ def test_a_bundle_that_changed_on_disk_is_verified_again(tiny_bundle: Bundle, tm
 
 
 @pytest.mark.postgres
-def test_of_processes_that_start_at_once_one_makes_the_first_generation(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_only_one_of_several_starting_processes_makes_the_first_generation(tiny_bundle: Bundle, tmp_path: Path) -> None:
     with migrated_database_url("postgresql", tmp_path) as url:
 
         def start(number: int) -> None:
@@ -125,7 +125,7 @@ def test_of_processes_that_start_at_once_one_makes_the_first_generation(tiny_bun
         database.close()
 
 
-def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+def test_names_an_unreachable_database_without_its_password(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://user:secret@{NOBODY}/lookalike"
     away = rf"user:\*\*\*@{NOBODY}/lookalike cannot be used \(.*refused"
     with (
@@ -136,7 +136,7 @@ def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -
     assert "secret" not in str(problem.value)
 
 
-def test_a_qdrant_server_that_is_away_is_named(tmp_path: Path) -> None:
+def test_names_an_unreachable_qdrant_server(tmp_path: Path) -> None:
     with (
         resources_in(tmp_path, qdrant_url=f"http://{NOBODY}") as resources,
         pytest.raises(ServiceUnavailable, match=f"Qdrant at http://{NOBODY} cannot be reached"),
@@ -144,7 +144,7 @@ def test_a_qdrant_server_that_is_away_is_named(tmp_path: Path) -> None:
         resources.check_stores()
 
 
-def test_a_key_for_qdrant_over_plain_http_is_not_warned_of(tmp_path: Path) -> None:
+def test_accepts_a_qdrant_key_over_plain_http_without_a_warning(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path, qdrant_url=f"http://{NOBODY}", qdrant_api_key="key")
     resources = Resources(settings)  # warnings are errors here
     assert [store.engine for store in resources.stores] == ["faiss", "qdrant"]
@@ -155,14 +155,14 @@ def test_a_key_for_qdrant_over_plain_http_is_not_warned_of(tmp_path: Path) -> No
     ("app", "answers", "answers_not"),
     [(ServedApp.SEARCH, "/v1/categories", "/v1/jobs"), (ServedApp.INGEST, "/v1/jobs", "/v1/categories")],
 )
-def test_the_apps_can_be_served_apart(resources: Resources, app: ServedApp, answers: str, answers_not: str) -> None:
+def test_serves_each_app_on_its_own(resources: Resources, app: ServedApp, answers: str, answers_not: str) -> None:
     with TestClient(build_app(resources, app)) as client:
         assert client.get(answers).status_code == 200
         assert client.get(answers_not).status_code == 404
         assert client.get("/health/ready").status_code == 200
 
 
-def test_an_index_that_is_away_makes_the_consistency_unknown(
+def test_answers_503_for_consistency_when_an_index_is_unreachable(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_index: object) -> None:

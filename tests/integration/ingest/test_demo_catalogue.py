@@ -50,7 +50,7 @@ def _silent(_stage: str, _done: int, _total: int | None) -> None:
     pass
 
 
-def test_every_sound_photo_is_embedded_and_indexed(resources: Resources, summary: IngestSummary) -> None:
+def test_embeds_and_indexes_every_readable_photo(resources: Resources, summary: IngestSummary) -> None:
     counts = summary.counts
     assert summary.adds_up
     assert (counts["listings_accepted"], counts["photos_embedded"]) == (LISTINGS, SOUND_PHOTOS)
@@ -58,7 +58,7 @@ def test_every_sound_photo_is_embedded_and_indexed(resources: Resources, summary
 
 
 @pytest.mark.usefixtures("summary")
-def test_the_model_that_the_package_carries_knows_drawn_items(resources: Resources) -> None:
+def test_the_shipped_model_recognises_drawn_items(resources: Resources) -> None:
     measured = measure_stored(resources, Bundle.load(MODEL).version)
     assert measured["photos"] == SOUND_PHOTOS
     assert measured["category_accuracy"] >= 0.9
@@ -66,7 +66,7 @@ def test_the_model_that_the_package_carries_knows_drawn_items(resources: Resourc
 
 
 @pytest.mark.usefixtures("summary")
-def test_quality_is_measured_on_the_listings_asked_for(resources: Resources) -> None:
+def test_measures_quality_on_the_given_listings_only(resources: Resources) -> None:
     version = Bundle.load(MODEL).version
     with resources.database.read() as session:
         point = next(embeddings.all_points(session, model_version=version))[0]
@@ -75,14 +75,14 @@ def test_quality_is_measured_on_the_listings_asked_for(resources: Resources) -> 
 
 
 @pytest.mark.usefixtures("summary")
-def test_copies_are_looked_for_among_all_photos(resources: Resources) -> None:
+def test_looks_for_copies_among_all_photos(resources: Resources) -> None:
     seen: list[int] = []
     assert find_copies(resources, lambda _stage, done, _total: seen.append(done), served=False) == 0
     assert seen[-1] == SOUND_PHOTOS
     assert find_copies(resources, _silent, served=True) == 0  # nothing is left to wait for
 
 
-def test_a_second_run_does_nothing_twice(resources: Resources, summary: IngestSummary, catalogue: Path) -> None:
+def test_a_second_run_stores_and_embeds_nothing(resources: Resources, summary: IngestSummary, catalogue: Path) -> None:
     again = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
     counts = again.counts
     assert again.job_id != summary.job_id
@@ -90,7 +90,7 @@ def test_a_second_run_does_nothing_twice(resources: Resources, summary: IngestSu
     assert counts["photos_unchanged"] == summary.counts["photos_accepted"]
 
 
-def test_a_run_that_is_stopped_is_cancelled_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_a_stopped_run_is_cancelled_and_the_next_one_continues(tmp_path: Path) -> None:
     def stop(stage: str, _done: int, _total: int | None) -> None:
         if stage == "store photos":
             raise JobCancelled
@@ -110,7 +110,7 @@ def test_a_run_that_is_stopped_is_cancelled_and_the_next_one_goes_on(tmp_path: P
             assert embeddings.embedding_count(session, model_version=live.model_version) == 50
 
 
-def test_photos_are_drawn_as_the_sample_draws_them(tmp_path: Path) -> None:
+def test_draws_the_same_photos_as_the_sample(tmp_path: Path) -> None:
     render_sample(tmp_path / "rendered", listings=26)
     sample = write_sample_tables(tmp_path / "begun", listings=26)
     with DrawnPhotos(sample, threads=1) as drawn:
@@ -123,7 +123,7 @@ def test_photos_are_drawn_as_the_sample_draws_them(tmp_path: Path) -> None:
         assert drawn.find("nobody") is None
 
 
-def test_work_that_fails_beside_a_server_stops_it_and_is_told() -> None:
+def test_background_work_that_fails_stops_the_server_and_raises() -> None:
     server = SimpleNamespace(should_exit=False)
 
     def fail(_stopping: threading.Event) -> None:
@@ -138,7 +138,7 @@ def test_work_that_fails_beside_a_server_stops_it_and_is_told() -> None:
         serve()
 
 
-def test_work_beside_a_server_that_ends_is_told_to_stop() -> None:
+def test_background_work_is_stopped_when_the_server_ends() -> None:
     stopped = []
 
     def work(stopping: threading.Event) -> None:

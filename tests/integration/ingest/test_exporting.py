@@ -78,7 +78,7 @@ def export(tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
     return run
 
 
-def test_the_live_model_is_exported_with_an_int8_graph(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+def test_exports_the_live_model_with_an_int8_graph(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = export("out", "--json")
     exported, bundle = json.loads(out), Bundle.load(tmp_path / "out")
     assert code == 0
@@ -90,7 +90,7 @@ def test_the_live_model_is_exported_with_an_int8_graph(export, tmp_path: Path, r
     assert int8["quality"]["photos"] == 12
 
 
-def test_the_table_names_every_precision_with_its_size_and_loss(export) -> None:  # type: ignore[no-untyped-def]
+def test_prints_size_and_loss_of_every_precision(export) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = export("out", "--no-int8")
     assert code == 0
     for fact in ("f32", "bf16", "MB", "loss in points", "not measured", "Written: out"):
@@ -98,18 +98,18 @@ def test_the_table_names_every_precision_with_its_size_and_loss(export) -> None:
     assert "int8" not in out
 
 
-def test_without_int8_nothing_is_quantised(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_does_not_quantise_without_int8(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert export("out", "--no-int8")[0] == 0
     assert not Bundle.load(tmp_path / "out").has_int8
 
 
-def test_a_bundles_folder_and_a_version_may_be_named(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+def test_accepts_a_bundle_folder_or_a_version(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
     for out, model in (("a", str(resnet_bundle.path)), ("b", resnet_bundle.version)):
         assert export(out, "--model", model, "--no-int8")[0] == 0
         assert Bundle.load(tmp_path / out).version == resnet_bundle.version
 
 
-def test_a_folder_that_exists_is_left_as_it_is(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_refuses_to_overwrite_an_existing_folder(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "out").mkdir()
     code, _, error = export("out")
     assert code == 1
@@ -117,13 +117,13 @@ def test_a_folder_that_exists_is_left_as_it_is(export, tmp_path: Path) -> None: 
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_unknown_model_is_named(export) -> None:  # type: ignore[no-untyped-def]
+def test_names_an_unknown_model(export) -> None:  # type: ignore[no-untyped-def]
     code, _, error = export("out", "--model", "nosuch")
     assert code == 1
     assert "'nosuch'" in error
 
 
-def test_a_damaged_model_is_named_and_nothing_is_left(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_damaged_model_and_leaves_no_files(export, tmp_path: Path, resnet_bundle: Bundle) -> None:  # type: ignore[no-untyped-def]
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "model.json").write_text("{}")
@@ -133,14 +133,14 @@ def test_a_damaged_model_is_named_and_nothing_is_left(export, tmp_path: Path, re
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_that_cannot_be_written_is_named(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_folder_that_cannot_be_written(export, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "file").touch()
     code, _, error = export("file/out", "--no-int8")
     assert code == 1
     assert "file/out cannot be written" in error
 
 
-def test_int8_without_photos_says_what_to_do(tmp_path: Path, resnet_bundle: Bundle) -> None:
+def test_int8_without_photos_names_the_remedy(tmp_path: Path, resnet_bundle: Bundle) -> None:
     with (
         resources_in(tmp_path / "data") as resources,
         pytest.raises(CannotExport, match=r"no photos to quantise with.*Ingest the training listings"),
@@ -149,7 +149,7 @@ def test_int8_without_photos_says_what_to_do(tmp_path: Path, resnet_bundle: Bund
     assert not (tmp_path / "out").exists()
 
 
-def test_without_nncf_int8_says_what_to_install(
+def test_int8_without_nncf_says_what_to_install(
     resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "nncf", None)
@@ -158,7 +158,7 @@ def test_without_nncf_int8_says_what_to_install(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
+def test_an_int8_query_finds_its_photo_among_vectors_of_another_precision(
     with_int8: Bundle, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     with resources_in(tmp_path / "data", model=with_int8) as indexing:
@@ -170,7 +170,7 @@ def test_a_query_in_int8_finds_its_photo_among_vectors_of_another_precision(
     assert answer.results[0].photo.listing.id == "listing-3"
 
 
-def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
+def test_a_copy_of_the_live_model_is_used_only_while_the_setting_names_it(
     with_int8: Bundle, copied_data: Settings, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(with_int8.path, tmp_path / "copy")
@@ -184,7 +184,7 @@ def test_a_copy_of_the_live_model_is_used_in_its_place_and_forgotten_afterwards(
         assert later.embedder().bundle.version == with_int8.version
 
 
-def test_a_precision_that_the_live_model_lacks_is_refused_before_it_is_served(copied_data: Settings) -> None:
+def test_refuses_a_precision_that_the_live_model_lacks_at_the_start(copied_data: Settings) -> None:
     with (
         closing(Resources(copied_data.model_copy(update={"precision": "int8"}))) as serving,
         pytest.raises(ModelUnusable, match="no int8 graph"),

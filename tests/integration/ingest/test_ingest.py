@@ -65,7 +65,7 @@ def held_ids(resources: Resources) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("resources", STACKS, indirect=True)
-def test_every_listing_and_photo_ends_up_in_the_truth_and_in_both_indexes(
+def test_stores_every_listing_and_photo_in_the_database_and_both_indexes(
     resources: Resources, shop: Marketplace
 ) -> None:
     result = ingest(resources, shop.inputs)
@@ -76,7 +76,7 @@ def test_every_listing_and_photo_ends_up_in_the_truth_and_in_both_indexes(
     assert held["truth"] == held["faiss"] == held["qdrant"]
 
 
-def test_the_same_files_again_embed_nothing_and_change_nothing(resources: Resources, shop: Marketplace) -> None:
+def test_ingesting_the_same_files_twice_changes_nothing(resources: Resources, shop: Marketplace) -> None:
     ingest(resources, shop.inputs)
     with resources.database.read() as session:
         before = feed.last_seq(session)
@@ -87,7 +87,7 @@ def test_the_same_files_again_embed_nothing_and_change_nothing(resources: Resour
 
 
 @pytest.mark.parametrize("resources", STACKS, indirect=True)
-def test_a_new_price_reaches_the_filters_without_embedding_anything(resources: Resources, shop: Marketplace) -> None:
+def test_a_new_price_reaches_the_filters_without_embedding_again(resources: Resources, shop: Marketplace) -> None:
     ingest(resources, shop.inputs)
     shop.write_listings([listing_row(0, price="£999"), *(listing_row(n) for n in range(1, 6))])
     counts = ingest(resources, shop.inputs).summary.counts
@@ -104,9 +104,7 @@ def test_a_new_price_reaches_the_filters_without_embedding_anything(resources: R
         assert sorted(hit.photo_id for hit in hits) == photo_ids
 
 
-def test_of_two_records_with_one_id_the_last_wins_and_the_first_is_reported(
-    resources: Resources, shop: Marketplace
-) -> None:
+def test_the_last_record_with_an_id_wins_and_the_first_is_reported(resources: Resources, shop: Marketplace) -> None:
     shop.write_listings([listing_row(0, price="£1"), listing_row(1), listing_row(0, price="£2")])
     summary = ingest(resources, shop.inputs).summary
     assert summary.adds_up
@@ -119,7 +117,7 @@ def test_of_two_records_with_one_id_the_last_wins_and_the_first_is_reported(
     assert (reject.record_id, reject.line) == ("listing-0", 2)
 
 
-def test_what_is_not_accepted_is_reported_with_its_reason_and_the_rest_goes_on(
+def test_reports_each_reject_with_its_reason_and_ingests_the_rest(
     resources: Resources, shop: Marketplace, jpeg: MakeJpeg
 ) -> None:
     shop.write_listings([listing_row(0), ["", "no id", "A / B", "", "£1", ""], ["x", "", "A", "", "£1", ""]])
@@ -148,9 +146,7 @@ def test_what_is_not_accepted_is_reported_with_its_reason_and_the_rest_goes_on(
     assert told["truncated"].text.endswith("(photo of listing 'listing-0')")
 
 
-def test_photos_named_in_the_rows_are_taken_without_a_photo_table(
-    resources: Resources, shop: Marketplace, tmp_path: Path
-) -> None:
+def test_loads_photos_that_the_listing_rows_name(resources: Resources, shop: Marketplace, tmp_path: Path) -> None:
     from dataclasses import replace
 
     from services.ingest.files.columns import Columns
@@ -170,7 +166,7 @@ def test_photos_named_in_the_rows_are_taken_without_a_photo_table(
 
 
 @pytest.mark.parametrize("resources", STACKS, indirect=True)
-def test_a_photo_with_other_bytes_is_embedded_again(resources: Resources, shop: Marketplace, jpeg: MakeJpeg) -> None:
+def test_embeds_a_photo_again_when_its_bytes_change(resources: Resources, shop: Marketplace, jpeg: MakeJpeg) -> None:
     ingest(resources, shop.inputs)
     shop.write_photo("photo-0-a", jpeg(seed=99))
     counts = ingest(resources, shop.inputs).summary.counts
@@ -194,7 +190,7 @@ def test_an_unreadable_file_fails_the_job_and_writes_nothing(resources: Resource
 
 
 @pytest.mark.parametrize("wrong", [{"photos": "nothing"}, {"photos_table": "nothing.csv"}])
-def test_nothing_is_written_when_the_photos_cannot_be_opened(
+def test_writes_nothing_when_the_photos_cannot_be_opened(
     resources: Resources, shop: Marketplace, wrong: dict[str, str]
 ) -> None:
     inputs = replace(shop.inputs, **{name: shop.folder / path for name, path in wrong.items()})
@@ -204,16 +200,14 @@ def test_nothing_is_written_when_the_photos_cannot_be_opened(
         assert listings.listing_count(session) == 0
 
 
-def test_a_photo_that_failed_is_tried_and_reported_again(
-    resources: Resources, shop: Marketplace, jpeg: MakeJpeg
-) -> None:
+def test_tries_and_reports_a_failed_photo_again(resources: Resources, shop: Marketplace, jpeg: MakeJpeg) -> None:
     shop.write_photo("photo-0-a", jpeg(seed=0)[:-400])
     for _ in range(2):
         summary = ingest(resources, shop.inputs).summary
         assert (summary.counts["photos_failed"], summary.reasons) == (1, {"truncated": 1})
 
 
-def test_photos_whose_stored_files_were_lost_recover_when_they_are_ingested_again(
+def test_recovers_lost_photo_files_when_they_are_ingested_again(
     tmp_path: Path, tiny_bundle: Bundle, shop: Marketplace
 ) -> None:
     with resources_in(tmp_path / "data") as without_model:
@@ -224,9 +218,7 @@ def test_photos_whose_stored_files_were_lost_recover_when_they_are_ingested_agai
         assert ingest(resources, shop.inputs).summary.counts["photos_embedded"] == 12
 
 
-def test_a_photo_that_the_live_model_has_not_embedded_is_embedded_by_the_next_run(
-    resources: Resources, shop: Marketplace
-) -> None:
+def test_the_next_run_embeds_a_photo_that_the_live_model_lacks(resources: Resources, shop: Marketplace) -> None:
     ingest(resources, shop.inputs)
     with resources.database.write() as session:
         embedding = session.exec(select(Embedding)).first()
@@ -255,14 +247,14 @@ def test_a_job_waits_for_photos_that_another_worker_has_claimed(resources: Resou
     assert result.summary.counts["photos_embedded"] == 12
 
 
-def test_without_a_model_photos_wait_as_pending(tmp_path: Path, shop: Marketplace) -> None:
+def test_photos_stay_pending_without_a_model(tmp_path: Path, shop: Marketplace) -> None:
     with resources_in(tmp_path / "data") as resources:
         assert ingest(resources, shop.inputs).embedding_seconds is None
         with resources.database.read() as session:
             assert photos.state_counts(session)[PhotoState.PENDING] == 12
 
 
-def test_lost_indexes_are_rebuilt_from_the_truth_without_the_model(
+def test_rebuilds_lost_indexes_from_the_database_without_the_model(
     tmp_path: Path, tiny_bundle: Bundle, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
@@ -274,7 +266,7 @@ def test_lost_indexes_are_rebuilt_from_the_truth_without_the_model(
         assert held_ids(resources) == expected
 
 
-def test_a_run_that_broke_off_is_made_up_for_by_the_next(resources: Resources, shop: Marketplace) -> None:
+def test_the_next_run_completes_an_aborted_one(resources: Resources, shop: Marketplace) -> None:
     class Killed(BaseException):
         """The process ends here."""
 
@@ -291,7 +283,7 @@ def test_a_run_that_broke_off_is_made_up_for_by_the_next(resources: Resources, s
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_ends_with_the_counts_of_an_undisturbed_one(
+def test_a_killed_and_repeated_run_ends_with_the_counts_of_an_undisturbed_one(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     shop = marketplace(tmp_path / "shop", jpeg, count=300)

@@ -65,7 +65,7 @@ def upload(client: TestClient[Litestar], shop: Marketplace, **names: str) -> Any
     )
 
 
-def test_a_bulk_upload_becomes_a_job_and_its_listings_are_found(
+def test_listings_of_a_bulk_upload_are_found_after_its_job(
     client: TestClient[Litestar], shop: Marketplace, jpeg: MakeJpeg
 ) -> None:
     answer = upload(client, shop)
@@ -77,7 +77,7 @@ def test_a_bulk_upload_becomes_a_job_and_its_listings_are_found(
     assert found[0]["listing_id"] == "listing-1"
 
 
-def test_rejects_can_be_downloaded_as_csv(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_serves_the_rejects_of_a_job_as_csv(client: TestClient[Litestar], shop: Marketplace) -> None:
     shop.write_photo("photo-0-a", b"<html>")
     job_id = ended(client, upload(client, shop).json()["job_id"])["job_id"]
     answer = client.get(f"/v1/jobs/{job_id}/rejects")
@@ -96,7 +96,7 @@ def test_rejects_can_be_downloaded_as_csv(client: TestClient[Litestar], shop: Ma
         ("長" * 300 + ".csv", "長" * 60 + ".csv"),
     ],
 )
-def test_an_upload_keeps_its_name_as_far_as_that_is_harmless(tmp_path: Path, given: str, named: str) -> None:
+def test_keeps_the_safe_part_of_an_uploads_file_name(tmp_path: Path, given: str, named: str) -> None:
     parts = {"listings": "listings.csv", "photos_table": given}
     stored = store_uploads(tmp_path, {part: UploadedFile(name, io.BytesIO(b"id\n")) for part, name in parts.items()})
     inputs = find_upload(tmp_path, stored.name)
@@ -104,7 +104,7 @@ def test_an_upload_keeps_its_name_as_far_as_that_is_harmless(tmp_path: Path, giv
     assert inputs.listings == tmp_path / stored.name / "listings" / "listings.csv"
 
 
-def test_rejects_name_the_files_as_the_client_did(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_rejects_use_the_clients_file_names(client: TestClient[Litestar], shop: Marketplace) -> None:
     shop.write_photo_table([("gone", "listing-0")])
     answer = upload(client, shop, photos_table="Pictures.csv", photos="All of them.zip")
     job_id = ended(client, answer.json()["job_id"])["job_id"]
@@ -113,7 +113,7 @@ def test_rejects_name_the_files_as_the_client_did(client: TestClient[Litestar], 
     assert reject["text"] == "no photo 'gone' in All of them.zip"
 
 
-def test_a_file_of_an_unknown_kind_is_refused_and_nothing_is_kept(
+def test_refuses_a_file_of_an_unknown_format_and_stores_nothing(
     client: TestClient[Litestar], shop: Marketplace, resources: Resources
 ) -> None:
     answer = upload(client, shop, listings="listings.xlsx")
@@ -122,7 +122,7 @@ def test_a_file_of_an_unknown_kind_is_refused_and_nothing_is_kept(
     assert not list((resources.settings.data_dir / "uploads").glob("*"))
 
 
-def test_a_bulk_upload_without_listings_is_refused(unchanged: TestClient[Litestar]) -> None:
+def test_refuses_a_bulk_upload_without_listings(unchanged: TestClient[Litestar]) -> None:
     answer = unchanged.post("/v1/listings/bulk", files={"photos": ("photos.zip", b"")})
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("application/problem+json")
@@ -138,7 +138,7 @@ def test_an_unreadable_listings_file_fails_the_job_with_the_reason(
     assert job["error"].startswith("listings.csv: "), "where it lies on the server is nobody's business"
 
 
-def test_an_unknown_job_is_404(unchanged: TestClient[Litestar]) -> None:
+def test_answers_404_for_an_unknown_job(unchanged: TestClient[Litestar]) -> None:
     assert unchanged.get("/v1/jobs/nothing").status_code == 404
     assert unchanged.get("/v1/jobs/nothing/rejects").status_code == 404
 
@@ -154,7 +154,7 @@ def test_reindex_builds_and_promotes_a_new_generation(client: TestClient[Litesta
     assert client.get("/v1/listings/listing-1/similar").json()["generation"] == 2
 
 
-def test_reindex_to_an_unknown_model_is_refused(unchanged: TestClient[Litestar]) -> None:
+def test_refuses_a_reindex_to_an_unknown_model(unchanged: TestClient[Litestar]) -> None:
     answer = unchanged.post("/v1/admin/reindex", json={"model_version": "none"})
     assert answer.status_code == 404
     assert "lookalike train" in answer.json()["detail"]
@@ -169,7 +169,7 @@ def test_consistency_lists_the_drift_of_each_index(
     assert drifts == {"faiss": [1], "qdrant": []}
 
 
-def test_a_job_that_a_stopped_process_left_is_run_at_the_next_start(resources: Resources, shop: Marketplace) -> None:
+def test_the_next_start_runs_the_job_of_a_stopped_process(resources: Resources, shop: Marketplace) -> None:
     with TestClient(build_app(resources)) as client:
         job_id = upload(client, shop).json()["job_id"]
         ended(client, job_id)
@@ -180,9 +180,7 @@ def test_a_job_that_a_stopped_process_left_is_run_at_the_next_start(resources: R
         assert ended(client, left)["state"] == "succeeded"
 
 
-def test_the_queue_leaves_a_job_of_the_command_line_and_its_files_alone(
-    resources: Resources, shop: Marketplace
-) -> None:
+def test_the_queue_does_not_touch_a_commands_job_or_its_files(resources: Resources, shop: Marketplace) -> None:
     job_id = create_ingest_job(resources, shop.inputs)  # as `lookalike ingest` does, right before it runs it
     with TestClient(build_app(resources)) as client:
         ended(client, upload(client, shop).json()["job_id"])
@@ -192,7 +190,7 @@ def test_the_queue_leaves_a_job_of_the_command_line_and_its_files_alone(
     assert any(shop.inputs.photos.iterdir())
 
 
-def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
+def test_fails_the_job_of_a_killed_command_and_keeps_its_files(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
@@ -207,7 +205,7 @@ def test_a_killed_job_of_the_command_line_is_failed_and_its_files_are_kept(
     assert shop.inputs.listings.is_file()
 
 
-def test_a_job_deletes_nothing_but_an_upload(resources: Resources) -> None:
+def test_a_job_deletes_only_uploads(resources: Resources) -> None:
     kept = resources.uploads / "somebody" / "precious.txt"
     kept.parent.mkdir(parents=True)
     kept.write_text("mine")
@@ -223,14 +221,14 @@ def test_a_job_deletes_nothing_but_an_upload(resources: Resources) -> None:
 
 
 @pytest.mark.parametrize(("name", "state"), [("listings.csv", "succeeded"), ("listings.parquet", "failed")])
-def test_an_upload_is_deleted_when_its_job_has_an_outcome(
+def test_deletes_an_upload_when_its_job_ends(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace, name: str, state: str
 ) -> None:
     assert ended(client, upload(client, shop, listings=name).json()["job_id"])["state"] == state
     wait_for(lambda: list(resources.uploads.iterdir()) == [])
 
 
-def test_the_queue_goes_on_after_an_error_that_no_job_explains(
+def test_the_queue_continues_after_an_error_outside_a_job(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [OperationalError("SELECT", {}, Exception("the disk is full"))]
@@ -247,7 +245,7 @@ def test_the_queue_goes_on_after_an_error_that_no_job_explains(
     assert failures == []
 
 
-def test_a_wrong_photo_table_leaves_the_listings_as_they_are(
+def test_an_invalid_photo_table_leaves_the_listings_unchanged(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace
 ) -> None:
     (shop.folder / "photos.csv").write_text("picture,sku\n1,2\n")
@@ -257,7 +255,7 @@ def test_a_wrong_photo_table_leaves_the_listings_as_they_are(
         assert listings.listing_count(session) == 0
 
 
-def test_an_unknown_field_of_a_bulk_upload_is_named(unchanged: TestClient[Litestar]) -> None:
+def test_names_an_unknown_field_of_a_bulk_upload(unchanged: TestClient[Litestar]) -> None:
     files = {"listings": ("listings.csv", b"id\n"), "photo_table": ("photos.csv", b"id\n")}
     answer = unchanged.post("/v1/listings/bulk", files=files)
     assert answer.status_code == 400

@@ -23,7 +23,7 @@ DISK_FULL = OSError(errno.ENOSPC, "No space left on device")
     [({"upload": "monday"}, JobState.QUEUED), ({"process": "machine:1:2"}, JobState.FAILED)],
     ids=["the queue's job is queued again", "a command's job fails: the queue lacks its files"],
 )
-def test_a_full_disk_ends_a_job(tmp_path: Path, inputs: dict[str, object], state: JobState) -> None:
+def test_a_full_disk_requeues_or_fails_the_job(tmp_path: Path, inputs: dict[str, object], state: JobState) -> None:
     with new_database("sqlite", tmp_path) as database:
         with database.write() as session:
             job_id = jobs.create_job(session, "ingest", inputs)

@@ -96,9 +96,7 @@ def test_jobs_are_listed_newest_first_page_by_page(
 
 
 @on_both_slowly
-def test_a_job_that_comes_meanwhile_moves_nothing_between_pages(
-    idle: None, client: TestClient[Litestar], resources: Resources
-) -> None:
+def test_a_new_job_does_not_shift_the_pages(idle: None, client: TestClient[Litestar], resources: Resources) -> None:
     ids = queued(resources, 4)
     first = client.get("/v1/jobs", params={"limit": 2}).json()
     queued(resources, 1)
@@ -107,7 +105,7 @@ def test_a_job_that_comes_meanwhile_moves_nothing_between_pages(
 
 
 @on_both_slowly
-def test_jobs_are_listed_by_their_state(idle: None, client: TestClient[Litestar], resources: Resources) -> None:
+def test_lists_jobs_by_state(idle: None, client: TestClient[Litestar], resources: Resources) -> None:
     job_id, _ = queued(resources, 2)
     client.post(f"/v1/jobs/{job_id}/cancel")
     listed = client.get("/v1/jobs", params={"state": "cancelled"}).json()["jobs"]
@@ -118,23 +116,23 @@ def test_jobs_are_listed_by_their_state(idle: None, client: TestClient[Litestar]
     "wrong",
     [{"cursor": "x"}, {"cursor": "eA=="}, {"cursor": FAR_AWAY}, {"cursor": "é"}, {"limit": 0}, {"state": "no"}],
 )
-def test_a_page_that_makes_no_sense_is_refused(nothing: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+def test_refuses_invalid_page_parameters(nothing: TestClient[Litestar], wrong: dict[str, Any]) -> None:
     assert nothing.get("/v1/jobs", params=wrong).status_code == 400
 
 
-def test_a_finished_job_tells_how_it_went(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_a_finished_job_reports_its_counts_and_progress(client: TestClient[Litestar], shop: Marketplace) -> None:
     job = ended(client, upload(client, shop).json()["job_id"])
     assert (job["state"], job["counts"]["listings_accepted"]) == ("succeeded", 3)
     assert job["progress"] == {"stage": "done", "done": 1, "total": 1, "per_second": None, "seconds_left": None}
 
 
-def test_events_tell_of_a_job_until_it_has_ended(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_streams_events_until_the_job_has_ended(client: TestClient[Litestar], shop: Marketplace) -> None:
     found = events(client, upload(client, shop).json()["job_id"])
     assert {event["event"] for event in found} == {"job"}
     assert '"state":"succeeded"' in found[-1]["data"]
 
 
-def test_events_go_on_after_the_last_one_seen(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_resumes_events_after_the_last_event_id(client: TestClient[Litestar], shop: Marketplace) -> None:
     job_id = upload(client, shop).json()["job_id"]
     last = events(client, job_id)[-1]["id"]
     assert client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last}).status_code == 204
@@ -143,13 +141,13 @@ def test_events_go_on_after_the_last_one_seen(client: TestClient[Litestar], shop
 
 @pytest.mark.parametrize("call", ["", "/events", "/rejects", "/cancel"])
 @pytest.mark.parametrize("job_id", ["nothing", "a%00b"])
-def test_a_job_that_is_not_there_is_not_found(nothing: TestClient[Litestar], job_id: str, call: str) -> None:
+def test_answers_404_for_every_call_on_an_unknown_job(nothing: TestClient[Litestar], job_id: str, call: str) -> None:
     method = "POST" if call == "/cancel" else "GET"
     assert nothing.request(method, f"/v1/jobs/{job_id}{call}").status_code == 404
 
 
 @on_both_slowly
-def test_a_queued_job_is_cancelled_at_once_and_its_files_deleted(
+def test_cancels_a_queued_job_at_once_and_deletes_its_files(
     idle: None, client: TestClient[Litestar], resources: Resources, shop: Marketplace
 ) -> None:
     job_id = upload(client, shop).json()["job_id"]
@@ -158,7 +156,7 @@ def test_a_queued_job_is_cancelled_at_once_and_its_files_deleted(
 
 
 @on_both_slowly
-def test_a_cancelled_job_is_never_begun(client: TestClient[Litestar], resources: Resources) -> None:
+def test_a_cancelled_job_never_starts(client: TestClient[Litestar], resources: Resources) -> None:
     with resources.database.write() as session:
         job_id = jobs.create_job(session, "ingest", {})
         jobs.request_cancel(session, job_id)
@@ -167,7 +165,7 @@ def test_a_cancelled_job_is_never_begun(client: TestClient[Litestar], resources:
 
 
 @on_both_slowly
-def test_a_running_job_stops_where_it_is_and_a_later_one_goes_on(
+def test_cancels_a_running_job_and_a_later_one_continues(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_progress, "WRITE_INTERVAL_S", 0.0)
@@ -187,7 +185,7 @@ def test_a_running_job_stops_where_it_is_and_a_later_one_goes_on(
     assert ingest(resources, shop.inputs).summary.counts["photos_embedded"] == 6
 
 
-def test_a_job_that_has_ended_cannot_be_cancelled(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_refuses_to_cancel_a_job_that_has_ended(client: TestClient[Litestar], shop: Marketplace) -> None:
     job_id = upload(client, shop).json()["job_id"]
     ended(client, job_id)
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
@@ -196,7 +194,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(client: TestClient[Litestar], 
 
 
 @on_both
-def test_the_same_upload_with_the_same_key_is_one_job(
+def test_the_same_upload_with_the_same_key_makes_one_job(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace
 ) -> None:
     first, second = (upload(client, shop, "monday").json()["job_id"] for _ in range(2))
@@ -208,7 +206,7 @@ def test_the_same_upload_with_the_same_key_is_one_job(
 
 
 @on_both_slowly
-def test_another_upload_with_the_same_key_is_a_conflict(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_refuses_another_upload_with_the_same_key(client: TestClient[Litestar], shop: Marketplace) -> None:
     upload(client, shop, "monday")
     shop.write_listings([["x", "Chair", "Home", "Old", "£1", "Delph"]])
     answer = upload(client, shop, "monday")
@@ -216,11 +214,11 @@ def test_another_upload_with_the_same_key_is_a_conflict(client: TestClient[Lites
     assert "monday" in answer.json()["detail"]
 
 
-def test_uploads_without_a_key_are_jobs_of_their_own(client: TestClient[Litestar], shop: Marketplace) -> None:
+def test_uploads_without_a_key_make_separate_jobs(client: TestClient[Litestar], shop: Marketplace) -> None:
     assert upload(client, shop).json()["job_id"] != upload(client, shop).json()["job_id"]
 
 
-def test_a_reindex_that_is_cancelled_is_not_promoted(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_does_not_promote_a_cancelled_reindex(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_progress, "WRITE_INTERVAL_S", 0.0)
     with resources.database.write() as session:
         job_id = jobs.create_job(session, "reindex", {})
@@ -238,7 +236,7 @@ def test_a_reindex_that_is_cancelled_is_not_promoted(resources: Resources, monke
 
 
 @on_both
-def test_a_listing_deleted_during_an_ingest_costs_nothing_but_its_own_photos(
+def test_deleting_a_listing_during_an_ingest_rejects_only_its_photos(
     resources: Resources, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = FolderPhotos.read
@@ -254,7 +252,7 @@ def test_a_listing_deleted_during_an_ingest_costs_nothing_but_its_own_photos(
     assert summary.adds_up
 
 
-def test_a_photo_whose_file_cannot_be_read_fails_alone(resources: Resources, shop: Marketplace) -> None:
+def test_only_the_photo_with_an_unreadable_file_fails(resources: Resources, shop: Marketplace) -> None:
     job_id = create_ingest_job(resources, shop.inputs)
     load_files(resources, job_id, shop.inputs, silent)
     with resources.database.read() as session:
@@ -269,7 +267,7 @@ def test_a_photo_whose_file_cannot_be_read_fails_alone(resources: Resources, sho
         assert photos.failed_photos(session, job_id=job_id)[0].id == 1
 
 
-def test_uploads_that_no_job_wants_are_swept(resources: Resources, shop: Marketplace) -> None:
+def test_deletes_uploads_without_a_job(resources: Resources, shop: Marketplace) -> None:
     for name in ("a" * 32, "b" * 32):
         (resources.uploads / name).mkdir(parents=True)
     sweep_uploads(resources.uploads, keep={"b" * 32}, older_than=timedelta(0))

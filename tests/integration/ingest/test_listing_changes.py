@@ -95,7 +95,7 @@ def found(client: TestClient[Litestar], photo: bytes) -> list[str]:
     return [result["listing_id"] for result in answer.json()["results"]]
 
 
-def test_a_listing_that_is_added_is_found_by_its_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_finds_a_new_listing_by_its_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     answer = add(client, "lamp", ("front.jpg", jpeg(1)), ("back.jpg", jpeg(2)))
     assert answer.status_code == 201
     assert answer.json()["outcome"] == "created"
@@ -103,7 +103,7 @@ def test_a_listing_that_is_added_is_found_by_its_photo(client: TestClient[Litest
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
 
 
-def test_a_listing_as_json_has_its_photos_fetched(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_fetches_the_photos_of_a_json_listing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     with running_site() as site:
         site.photos["/lamp.jpg"] = jpeg(1)
         answer = client.post("/v1/listings", json={**LAMP, "photos": [f"{site.url}/lamp.jpg"]})
@@ -112,14 +112,14 @@ def test_a_listing_as_json_has_its_photos_fetched(client: TestClient[Litestar], 
     wait_for(lambda: found(client, jpeg(1)) == [listing_id])
 
 
-def test_a_listing_is_cleaned_as_in_a_file(client: TestClient[Litestar]) -> None:
+def test_cleans_a_listing_as_in_a_file(client: TestClient[Litestar]) -> None:
     client.post("/v1/listings", json={**LAMP, "listing_id": "lamp", "title": "  Brass \n lamp ", "price": "£1,200.00"})
     stored = listing(client, "lamp")
     assert (stored["title"], stored["price"], stored["currency"]) == ("Brass lamp", 1200.0, "GBP")
     assert stored["category_path"] == ["Home & Garden", "Lamps"]
 
 
-def test_an_id_is_not_added_twice(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_refuses_to_create_an_existing_id(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("front.jpg", jpeg(1)))
     answer = add(client, "lamp", ("front.jpg", jpeg(2)), title="Another")
     assert answer.status_code == 409
@@ -141,7 +141,7 @@ def test_an_id_is_not_added_twice(client: TestClient[Litestar], jpeg: MakeJpeg) 
         ({"listing_id": "x" * 201}, "id", "id_too_long"),
     ],
 )
-def test_a_listing_that_is_not_accepted_says_which_field_and_why(
+def test_names_the_field_and_reason_of_a_rejected_listing(
     client: TestClient[Litestar], wrong: dict[str, Any], field: str, reason: str
 ) -> None:
     answer = client.post("/v1/listings", json={**LAMP, **wrong})
@@ -163,42 +163,42 @@ def test_a_listing_that_is_not_accepted_says_which_field_and_why(
     ],
     ids=str,
 )
-def test_a_body_of_another_shape_is_refused(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+def test_refuses_a_body_of_another_shape(client: TestClient[Litestar], wrong: dict[str, Any]) -> None:
     answer = client.post("/v1/listings", json={**LAMP, **wrong})
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"{", b"\xff"])
-def test_a_body_that_is_no_object_is_refused(client: TestClient[Litestar], body: bytes) -> None:
+def test_refuses_a_body_that_is_not_an_object(client: TestClient[Litestar], body: bytes) -> None:
     answer = client.put("/v1/listings/lamp", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
 
 
-def test_one_bad_photo_leaves_nothing_of_its_listing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_one_invalid_photo_rejects_the_whole_listing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     answer = add(client, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
     assert (answer.status_code, answer.json()["reason"]) == (422, "not_an_image")
     assert "notes.txt" in answer.json()["detail"]
     assert client.get("/v1/listings/lamp").status_code == 404
 
 
-def test_photos_from_inside_the_network_are_not_fetched(client: TestClient[Litestar]) -> None:
+def test_does_not_fetch_photos_from_private_addresses(client: TestClient[Litestar]) -> None:
     answer = client.post("/v1/listings", json={**LAMP, "photos": ["http://169.254.169.254/latest/meta-data/"]})
     assert (answer.status_code, answer.json()["reason"]) == (422, "forbidden_address")
 
 
-def test_more_photos_than_allowed_are_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_refuses_more_photos_than_allowed(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     answer = add(client, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "too_many_photos")
 
 
-def test_two_photos_of_one_name_are_refused(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_refuses_two_photos_with_the_same_name(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     answer = add(client, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "duplicate_id")
 
 
 @on_both_slowly
-def test_put_adds_a_listing_and_then_replaces_it_with_its_photos(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_put_creates_a_listing_then_replaces_it_and_its_photos(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     first = client.put("/v1/listings/lamp", data=LAMP, files=files(("a.jpg", jpeg(1)), ("b.jpg", jpeg(2))))
     assert first.status_code == 201
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
@@ -209,14 +209,14 @@ def test_put_adds_a_listing_and_then_replaces_it_with_its_photos(client: TestCli
     assert (listing(client, "lamp")["title"], listing(client, "lamp")["price"]) == ("Chair", None)
 
 
-def test_put_of_the_same_again_changes_nothing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_a_repeated_put_changes_nothing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     client.put("/v1/listings/lamp", data=LAMP, files=files(("a.jpg", jpeg(1))))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     again = client.put("/v1/listings/lamp", data=LAMP, files=files(("a.jpg", jpeg(1))))
     assert (again.json()["outcome"], again.json()["photos"][0]["state"]) == ("unchanged", "embedded")
 
 
-def test_patch_changes_what_is_given_and_keeps_the_rest(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_patch_changes_the_given_fields_only(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)), location="Delph, Manchester")
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     answer = client.patch("/v1/listings/lamp", json={"price": 9})
@@ -228,7 +228,7 @@ def test_patch_changes_what_is_given_and_keeps_the_rest(client: TestClient[Lites
 
 
 @on_both_slowly
-def test_a_changed_price_is_what_searches_filter_by(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_searches_filter_by_a_changed_price(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     client.patch("/v1/listings/lamp", json={"price": 500})
@@ -250,7 +250,7 @@ MIDNIGHT, MORNING = "2024-01-31T00:00:00+00:00", "2024-01-31T09:30:00+00:00"
 @pytest.mark.parametrize(
     ("listed_at", "read"), [("2024-01-31", MIDNIGHT), (1706693400, MORNING), ("1706693400", MORNING), (None, None)]
 )
-def test_a_listing_may_say_who_sells_it_and_since_when(
+def test_accepts_a_seller_and_a_listing_date_in_json(
     client: TestClient[Litestar], resources: Resources, listed_at: Any, read: str | None
 ) -> None:
     sold = {**LAMP, "seller": " ann ", "listed_at": listed_at}
@@ -261,7 +261,7 @@ def test_a_listing_may_say_who_sells_it_and_since_when(
     assert stored(resources) == ("", None, [])
 
 
-def test_a_form_may_say_who_sells_a_listing_and_since_when(
+def test_accepts_a_seller_and_a_listing_date_in_a_form(
     client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
 ) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)), seller="ann", listed_at="2024-01-31")
@@ -281,7 +281,7 @@ def test_patch_keeps_seller_and_date_or_changes_them(client: TestClient[Litestar
     assert stored(resources) == ("", None, [])
 
 
-def test_a_date_that_cannot_be_read_stays_flagged_until_another_is_stated(
+def test_an_unreadable_date_stays_flagged_until_it_is_replaced(
     client: TestClient[Litestar], resources: Resources
 ) -> None:
     client.put("/v1/listings/lamp", json={**LAMP, "listed_at": "yesterday"})
@@ -294,9 +294,7 @@ def test_a_date_that_cannot_be_read_stays_flagged_until_another_is_stated(
 
 
 @pytest.mark.parametrize(("path", "method"), [("/v1/listings", "post"), ("/v1/listings/{listing_id}", "patch")])
-def test_the_bodies_that_are_described_have_a_seller_and_a_date(
-    client: TestClient[Litestar], path: str, method: str
-) -> None:
+def test_the_openapi_document_describes_seller_and_date(client: TestClient[Litestar], path: str, method: str) -> None:
     operation = client.get("/docs/openapi.json").json()["paths"][path][method]
     for body in operation["requestBody"]["content"].values():
         assert {"seller", "listed_at"} <= body["schema"]["properties"].keys()
@@ -308,7 +306,7 @@ def test_patch_can_clear_the_price(client: TestClient[Litestar]) -> None:
     assert (listing(client, "lamp")["price"], listing(client, "lamp")["currency"]) == (None, None)
 
 
-def test_patch_with_photos_replaces_them(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_patch_with_photos_replaces_all_photos(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     answer = client.patch("/v1/listings/lamp", files=files(("b.jpg", jpeg(2))))
     assert [photo["name"] for photo in answer.json()["photos"]] == ["b.jpg"]
@@ -316,7 +314,7 @@ def test_patch_with_photos_replaces_them(client: TestClient[Litestar], jpeg: Mak
 
 
 @on_both_slowly
-def test_other_bytes_under_the_same_name_are_another_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_new_bytes_under_the_same_name_replace_the_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     client.patch("/v1/listings/lamp", files=files(("a.jpg", jpeg(2))))
@@ -329,7 +327,7 @@ def test_other_bytes_under_the_same_name_are_another_photo(client: TestClient[Li
 
 
 @on_both
-def test_a_deleted_listing_is_found_no_more(client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg) -> None:
+def test_does_not_find_a_deleted_listing(client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg) -> None:
     add(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     assert client.delete("/v1/listings/lamp").status_code == 204
@@ -340,20 +338,20 @@ def test_a_deleted_listing_is_found_no_more(client: TestClient[Litestar], resour
 
 
 @pytest.mark.parametrize("listing_id", ["nothing", "a%00b", "%20"])
-def test_what_is_not_there_cannot_be_changed_or_deleted(client: TestClient[Litestar], listing_id: str) -> None:
+def test_answers_404_for_changing_or_deleting_an_unknown_listing(client: TestClient[Litestar], listing_id: str) -> None:
     assert client.patch(f"/v1/listings/{listing_id}", json={"price": 1}).status_code == 404
     assert client.delete(f"/v1/listings/{listing_id}").status_code == 404
 
 
 @on_both
-def test_of_many_that_add_one_id_one_succeeds(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+def test_only_one_of_many_concurrent_creations_of_an_id_succeeds(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: add(client, "lamp", ("a.jpg", jpeg(n))).status_code, range(8)))
     assert sorted(answers) == [201, *[409] * 7]
 
 
 @on_both
-def test_changes_of_different_fields_at_once_are_all_kept(client: TestClient[Litestar]) -> None:
+def test_keeps_concurrent_changes_of_different_fields(client: TestClient[Litestar]) -> None:
     client.post("/v1/listings", json={**LAMP, "listing_id": "lamp"})
     changes = [{"title": "New"}, {"price": 77}, {"location": "Ludlow"}, {"description": "Old"}]
     with ThreadPoolExecutor(4) as pool:
@@ -363,9 +361,7 @@ def test_changes_of_different_fields_at_once_are_all_kept(client: TestClient[Lit
 
 
 @on_both
-def test_a_photo_is_embedded_once_however_many_workers_look_for_it(
-    client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
-) -> None:
+def test_two_workers_embed_a_photo_once(client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg) -> None:
     with resources.database.read() as session:
         before = feed.last_seq(session)
     with TestClient(build_app(resources)):  # a second worker

@@ -40,29 +40,29 @@ def photos() -> list[PhotoRecord]:
     return [each for each in table if isinstance(each, PhotoRecord)]
 
 
-def test_every_listing_is_read_and_none_is_rejected(raw, listings):
+def test_reads_every_listing_without_rejects(raw, listings):
     assert (len(raw), len(listings)) == (4289, 4289)
     assert len({listing.listing_id for listing in listings}) == 4289
 
 
-def test_every_listing_has_its_price_and_location(listings):
+def test_every_listing_has_a_price_and_a_location(listings):
     assert all(listing.price is not None and listing.currency == "GBP" for listing in listings)
     assert all(listing.location and listing.region for listing in listings)
 
 
-def test_prices_are_those_at_the_records_ends(listings):
+def test_reads_the_price_at_the_end_of_each_record(listings):
     text = (MARKETPLACE / "Products.csv").read_text(encoding="utf-8")
     at_ends = re.findall(r',"?£([0-9,]+\.[0-9]{2})"?,(?:"[^"\n]+"|[^",\n]+)$', text, re.MULTILINE)
     assert [listing.price for listing in listings] == [Decimal(price.replace(",", "")) for price in at_ends]
 
 
-def test_records_that_standard_csv_cannot_read_are_repaired(raw):
+def test_repairs_records_that_standard_csv_cannot_read(raw):
     repaired = [listing for listing in raw if "repaired_record" in listing.flags]
     assert len(repaired) == 517
     assert all("\n" in listing.description for listing in repaired)
 
 
-def test_no_text_of_the_file_is_lost(raw):
+def test_loses_no_text_of_the_file(raw):
     _header, _, body = (MARKETPLACE / "Products.csv").read_bytes().decode().partition("\n")
     read = "".join(
         "".join((each.listing_id, each.title, each.category, each.description, each.price, each.location))
@@ -71,7 +71,7 @@ def test_no_text_of_the_file_is_lost(raw):
     assert Counter(filter(str.isalpha, read)) == Counter(filter(str.isalpha, body))
 
 
-def test_a_record_over_several_lines_keeps_its_line_breaks(raw):
+def test_keeps_the_line_breaks_of_a_multiline_record(raw):
     [sofa] = [listing for listing in raw if listing.listing_id == "16dbc860-696e-4cda-93f6-4dd4926573fb"]
     assert sofa.description.startswith("New Design Shannon Corner sofa  5 Seater Available\r\n👉 Factory Sell")
     assert sofa.description.endswith("\r\n🚚 Deliver 4 to 5 days    ")
@@ -84,17 +84,17 @@ def test_there_are_13_categories(listings):
     assert counts["Home & Garden"] == 497
 
 
-def test_titles_are_free_of_the_sites_suffix(listings):
+def test_removes_the_sites_suffix_from_titles(listings):
     assert not any("Gumtree" in listing.title and "|" in listing.title for listing in listings)
 
 
-def test_absurd_prices_are_flagged_and_kept(listings):
+def test_flags_absurd_prices_and_keeps_them(listings):
     absurd = [listing.price for listing in listings if "absurd_price" in listing.flags]
     assert len(absurd) == 10
     assert max(absurd) == Decimal("10000000.00")
 
 
-def test_every_listing_passes_the_gate(listings):
+def test_every_listing_passes_the_schema_check(listings):
     assert check_records(listings) == listings
 
 

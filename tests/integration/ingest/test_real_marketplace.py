@@ -85,7 +85,7 @@ def trained(resources: Resources, ingested: IngestResult) -> TrainedModel:
     return trained
 
 
-def test_every_listing_and_every_photo_is_accounted_for(tmp_path: Path) -> None:
+def test_accounts_for_every_listing_and_photo(tmp_path: Path) -> None:
     with resources_in(tmp_path) as opened:
         summary = ingest(opened, INPUTS).summary
     assert (summary.counts["listings_read"], summary.counts["listings_accepted"]) == (4289, 4289)
@@ -93,14 +93,14 @@ def test_every_listing_and_every_photo_is_accounted_for(tmp_path: Path) -> None:
     assert summary.reasons == {}
 
 
-def test_every_photo_is_embedded(resources: Resources, ingested: IngestResult, trained: TrainedModel) -> None:
+def test_embeds_every_photo(resources: Resources, ingested: IngestResult, trained: TrainedModel) -> None:
     count = ingested.summary.counts["photos_accepted"]
     assert (trained.run.embedded, trained.run.failed) == (count, ())
     with resources.database.read() as session:
         assert photos.state_counts(session)[PhotoState.EMBEDDED] == count
 
 
-def test_listings_that_were_held_out_are_found_far_better_than_the_published_way(
+def test_finds_held_out_listings_far_better_than_the_published_baseline(
     resources: Resources, trained: TrainedModel
 ) -> None:
     known = labelled_photos(resources.database, resources.photo_files)
@@ -117,7 +117,7 @@ def test_listings_that_were_held_out_are_found_far_better_than_the_published_way
     assert ours["category_precision_at_5"] >= 0.9 * precision_at_k(theirs.same_category, 5)
 
 
-def test_the_category_of_a_listing_that_was_held_out_is_told_far_better_than_by_the_most_frequent_one(
+def test_classifies_held_out_listings_far_better_than_the_most_frequent_category(
     resources: Resources, trained: TrainedModel
 ) -> None:
     of_each = Counter(photo.category for photo in labelled_photos(resources.database, resources.photo_files))
@@ -125,7 +125,7 @@ def test_the_category_of_a_listing_that_was_held_out_is_told_far_better_than_by_
 
 
 @pytest.mark.parametrize("engine", ["faiss", "qdrant"])
-def test_an_index_holds_exactly_the_photos_of_the_truth(
+def test_each_index_holds_exactly_the_photos_of_the_database(
     resources: Resources, ingested: IngestResult, trained: TrainedModel, engine: str
 ) -> None:
     found = drift(
@@ -141,7 +141,7 @@ def test_faiss_and_qdrant_give_the_same_hits_under_every_filter(resources: Resou
     assert {one.shape: one.agreeing for one in found} == dict.fromkeys(SHAPES, 500)
 
 
-def test_a_known_photo_finds_its_own_listing_first_and_a_category_is_kept_to(
+def test_a_stored_photo_finds_its_listing_first_and_respects_the_category_filter(
     resources: Resources, trained: TrainedModel
 ) -> None:
     with resources.database.read() as session:

@@ -35,12 +35,12 @@ def resources(tmp_path: Path, jpeg: MakeJpeg) -> Iterator[Resources]:
         yield resources
 
 
-def test_without_a_listing_there_is_nothing_to_train_on(tmp_path: Path) -> None:
+def test_refuses_to_train_without_listings(tmp_path: Path) -> None:
     with resources_in(tmp_path) as empty, pytest.raises(CannotTrain, match="lookalike ingest"):
         train_bundle(empty, weights=None, config=TINY, progress=silent)
 
 
-def test_weights_that_cannot_be_read_are_refused_before_any_work(resources: Resources, tmp_path: Path) -> None:
+def test_refuses_unreadable_weights_before_training(resources: Resources, tmp_path: Path) -> None:
     weights, told = tmp_path / "weights.pth", []
     weights.write_bytes(b"no weights")
     with pytest.raises(CannotTrain, match=r"weights\.pth: is not a readable weights file") as refusal:
@@ -51,7 +51,7 @@ def test_weights_that_cannot_be_read_are_refused_before_any_work(resources: Reso
     assert "weights_only" not in str(refusal.value)
 
 
-def test_a_model_that_cannot_be_opened_keeps_its_run_and_leaves_no_bundle(
+def test_a_model_that_cannot_be_opened_leaves_its_run_but_no_bundle(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(bundle: Bundle) -> None:
@@ -65,7 +65,7 @@ def test_a_model_that_cannot_be_opened_keeps_its_run_and_leaves_no_bundle(
     assert (run / "checkpoint.pt").is_file()
 
 
-def test_training_again_mends_a_bundle_that_was_damaged(resources: Resources) -> None:
+def test_training_again_replaces_a_damaged_bundle(resources: Resources) -> None:
     first = train_bundle(resources, weights=None, config=TINY, progress=silent)
     assert first is not None
     first.weights_path.write_bytes(b"damaged")

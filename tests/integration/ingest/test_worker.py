@@ -75,7 +75,7 @@ def test_two_workers_embed_every_photo_once(resources: Resources, tmp_path: Path
 
 
 @on_both_slowly
-def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(resources: Resources, tmp_path: Path) -> None:
+def test_a_stopped_worker_finishes_its_claimed_photos(resources: Resources, tmp_path: Path) -> None:
     with working(resources, tmp_path) as worker:
         wait_until_embedded(resources, 1)
         worker.send_signal(signal.SIGTERM)
@@ -86,7 +86,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(resources: Res
 
 @on_both
 @pytest.mark.slow
-def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resources, tmp_path: Path) -> None:
+def test_another_worker_embeds_the_photos_of_a_killed_one(resources: Resources, tmp_path: Path) -> None:
     with working(resources, tmp_path) as first:
         wait_until_embedded(resources, 1)
         first.send_signal(signal.SIGKILL)
@@ -96,7 +96,7 @@ def test_another_worker_goes_on_with_the_photos_of_a_killed_one(resources: Resou
     assert leases(resources) == []
 
 
-def test_photos_that_a_dead_process_had_claimed_are_embedded_at_once(resources: Resources) -> None:
+def test_embeds_the_photos_claimed_by_a_dead_process_at_once(resources: Resources) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     machine, _, _ = process_name().partition(":")
@@ -107,9 +107,7 @@ def test_photos_that_a_dead_process_had_claimed_are_embedded_at_once(resources: 
     assert counts(resources)[PhotoState.EMBEDDED] == PHOTOS
 
 
-def test_a_photo_that_its_workers_die_of_takes_no_other_with_it(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_photo_that_kills_its_workers_fails(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     with resources.database.read() as session:
         (poison,) = (photo.sha256 for photo in photos.photos_by_id(session, [30]))
     read = type(resources.photo_files).read

@@ -37,32 +37,32 @@ def chosen(photos: Sequence[LabelledPhoto], bundle: Bundle, *, unseen: bool) -> 
     return {photos[row].listing_id for row in found.rows}, found
 
 
-def test_the_listings_that_the_split_holds_out_are_measured_on(bundle: Bundle) -> None:
+def test_measures_on_the_held_out_listings_of_the_split(bundle: Bundle) -> None:
     listings, found = chosen(photos_of("trained", "validated", "held", "new"), bundle, unseen=False)
     assert listings == {"held"}
     assert (found.use.measured, found.use.missing, found.use.unknown) == (1, 1, 1)
 
 
-def test_unseen_are_the_held_out_and_the_unknown_listings(bundle: Bundle) -> None:
+def test_unseen_adds_the_listings_that_the_split_does_not_know(bundle: Bundle) -> None:
     assert chosen(photos_of("trained", "validated", "held", "new"), bundle, unseen=True)[0] == {"held", "new"}
 
 
-def test_a_new_listing_with_a_photo_that_was_trained_on_is_not_unseen(bundle: Bundle) -> None:
+def test_unseen_excludes_new_listings_of_items_that_were_trained_on(bundle: Bundle) -> None:
     listings, found = chosen(photos_of("trained:a", "relisted:a", "new"), bundle, unseen=True)
     assert listings == {"new"}
     assert (found.use.unknown, found.use.too_alike) == (2, 1)
 
 
-def test_other_listings_than_the_split_names_need_unseen(bundle: Bundle) -> None:
+def test_listings_outside_the_split_need_unseen(bundle: Bundle) -> None:
     with pytest.raises(NothingHeldOut, match="--unseen"):
         chosen(photos_of("trained", "new"), bundle, unseen=False)
 
 
-def test_a_model_that_has_seen_every_listing_cannot_be_measured(bundle: Bundle) -> None:
+def test_refuses_to_measure_a_model_that_has_seen_every_listing(bundle: Bundle) -> None:
     with pytest.raises(NothingHeldOut, match="has seen every listing"):
         chosen(photos_of("trained", "validated"), bundle, unseen=True)
 
 
-def test_a_bundle_that_does_not_say_what_it_was_trained_on_cannot_be_measured(bundle: Bundle) -> None:
+def test_refuses_to_measure_a_bundle_without_a_split(bundle: Bundle) -> None:
     with pytest.raises(SplitMissing, match="lookalike train"):
         chosen(photos_of("new"), replace(bundle, split=None), unseen=True)

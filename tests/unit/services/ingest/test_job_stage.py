@@ -15,11 +15,11 @@ def stage(done: int, total: int | None, *, after_s: float) -> JobStage:
     return JobStage("embed photos", done, total, since=now - timedelta(seconds=after_s), at=now)
 
 
-def test_rate_and_time_left_are_of_what_was_done_since_the_stage_began() -> None:
+def test_rate_and_time_left_count_from_the_start_of_the_stage() -> None:
     told = stage(40, 100, after_s=20)
     assert (told.rate, told.seconds_left) == (pytest.approx(2), pytest.approx(30))
 
 
 @pytest.mark.parametrize("told", [stage(500, 500, after_s=3e-5), stage(0, 500, after_s=9)], ids=["at once", "nothing"])
-def test_no_rate_is_told_of_an_instant_or_of_nothing(told: JobStage) -> None:
+def test_has_no_rate_for_an_instant_or_for_no_work(told: JobStage) -> None:
     assert (told.rate, told.seconds_left) == (None, None)

@@ -74,14 +74,14 @@ def delete_listing(resources: Resources, listing_id: str) -> None:
 
 
 @on_both_slowly
-def test_what_every_index_has_followed_is_removed_but_for_the_newest_event(resources: Resources) -> None:
+def test_removes_events_that_every_index_has_applied_except_the_newest(resources: Resources) -> None:
     before = events(resources)
     assert tidy(resources, feed_kept_for=NOW).events == len(before) - 1
     assert events(resources) == before[-1:]
 
 
 @on_both
-def test_what_the_slowest_follower_has_not_applied_stays(resources: Resources) -> None:
+def test_keeps_events_that_the_slowest_index_has_not_applied(resources: Resources) -> None:
     before = events(resources)
     stand_at(resources, "qdrant:photos_g1", before[4])
     tidy(resources, feed_kept_for=NOW)
@@ -89,13 +89,13 @@ def test_what_the_slowest_follower_has_not_applied_stays(resources: Resources) -
 
 
 @on_both_slowly
-def test_events_of_the_last_days_stay_for_a_rollback(resources: Resources) -> None:
+def test_keeps_recent_events_for_a_rollback(resources: Resources) -> None:
     before = events(resources)
     assert tidy(resources).events == 0
     assert events(resources) == before
 
 
-def test_without_an_index_nothing_is_removed(tmp_path: Path, jpeg: MakeJpeg) -> None:
+def test_removes_no_events_without_an_index(tmp_path: Path, jpeg: MakeJpeg) -> None:
     with resources_in(tmp_path / "data") as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg).inputs)
         before = events(resources)
@@ -103,7 +103,7 @@ def test_without_an_index_nothing_is_removed(tmp_path: Path, jpeg: MakeJpeg) -> 
         assert events(resources) == before
 
 
-def test_a_dropped_generation_holds_the_feed_back_no_more(resources: Resources) -> None:
+def test_a_dropped_generation_no_longer_holds_back_the_feed(resources: Resources) -> None:
     reindex(resources)
     prune(resources.database, resources.stores, keep=0)
     with resources.database.read() as session:
@@ -111,7 +111,7 @@ def test_a_dropped_generation_holds_the_feed_back_no_more(resources: Resources) 
 
 
 @on_both_slowly
-def test_an_index_that_stands_further_back_than_the_feed_reaches_is_filled_anew(resources: Resources) -> None:
+def test_rebuilds_an_index_whose_position_is_older_than_the_feed(resources: Resources) -> None:
     delete_listing(resources, "listing-0")
     resources.live.refresh()
     tidy(resources, feed_kept_for=NOW)
@@ -123,7 +123,7 @@ def test_an_index_that_stands_further_back_than_the_feed_reaches_is_filled_anew(
     assert opened.cursor.read() == events(resources)[-1]
 
 
-def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(resources: Resources, tmp_path: Path) -> None:
+def test_repairs_a_snapshot_that_is_older_than_the_feed(resources: Resources, tmp_path: Path) -> None:
     snapshots = tmp_path / "data" / "indexes" / "faiss"
     shutil.copytree(snapshots, tmp_path / "old")
     delete_listing(resources, "listing-0")
@@ -140,7 +140,7 @@ def test_a_snapshot_from_before_what_was_pruned_is_brought_in_line(resources: Re
 
 
 @on_both_slowly
-def test_photos_of_deleted_listings_are_removed_and_those_of_others_stay(resources: Resources, jpeg: MakeJpeg) -> None:
+def test_removes_only_the_photo_files_of_deleted_listings(resources: Resources, jpeg: MakeJpeg) -> None:
     delete_listing(resources, "listing-0")
     assert tidy(resources, photos_kept_for=NOW) == TidyResult(events=0, photos=2)
     with resources.database.read() as session:
@@ -149,7 +149,7 @@ def test_photos_of_deleted_listings_are_removed_and_those_of_others_stay(resourc
 
 
 @on_both
-def test_a_photo_that_another_listing_has_too_stays(resources: Resources, jpeg: MakeJpeg, tmp_path: Path) -> None:
+def test_keeps_a_photo_file_that_another_listing_uses(resources: Resources, jpeg: MakeJpeg, tmp_path: Path) -> None:
     shop = marketplace(tmp_path / "other", jpeg, count=1)
     shop.write_listings([["twin", "Twin", "Phones", "", "", ""]])
     shop.write_photo_table([("photo-0-a", "twin")])
@@ -159,7 +159,7 @@ def test_a_photo_that_another_listing_has_too_stays(resources: Resources, jpeg: 
 
 
 @on_both_slowly
-def test_events_go_without_a_gap_whatever_the_clocks_said(resources: Resources) -> None:
+def test_removes_events_without_gaps_when_their_times_are_out_of_order(resources: Resources) -> None:
     before = events(resources)
     with resources.database.write() as session:
         session.execute(update(Event).values(created_at=utc_now() - 2 * DAY))
@@ -169,7 +169,7 @@ def test_events_go_without_a_gap_whatever_the_clocks_said(resources: Resources) 
 
 
 @on_both_slowly
-def test_tidying_is_queued_as_a_job_once_a_day(resources: Resources) -> None:
+def test_queues_a_tidy_job_once_a_day(resources: Resources) -> None:
     assert not queue_tidy_if_due(resources)
     with resources.database.write() as session:
         session.execute(update(Generation).values(created_at=utc_now() - DAY))
@@ -178,7 +178,7 @@ def test_tidying_is_queued_as_a_job_once_a_day(resources: Resources) -> None:
 
 
 @on_both
-def test_a_job_that_tidies_says_what_it_removed(resources: Resources) -> None:
+def test_a_tidy_job_counts_what_it_removed(resources: Resources) -> None:
     with resources.database.write() as session:
         job_id = jobs.create_job(session, "tidy", {})
         session.execute(update(Event).values(created_at=utc_now() - 8 * DAY))
