@@ -1,4 +1,4 @@
-"""A marketplace whose processes are killed at a step of a reindex, and what the next process finds."""
+"""A data directory whose processes are killed at a step of a reindex, and the state that the next process finds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENGINES = ("faiss", "qdrant")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A folder with a data directory in it, where one model is live; the other is registered."""
+    """A folder with a data directory, where one model is live and another is registered."""
 
     folder: Path
     model: str
@@ -47,43 +47,43 @@ class World:
         return self.folder / "data"
 
     def copied(self, folder: Path) -> World:
-        """Return a copy of this world, which has its models in common with it."""
+        """Return a copy of this world that shares its models."""
         shutil.copytree(self.data, folder / "data", ignore=shutil.ignore_patterns("models"))
         (folder / "data" / "models").symlink_to(self.data / "models")
         return World(folder, self.model, self.other_model)
 
     @contextmanager
     def started(self) -> Iterator[Resources]:
-        """Open it, and put it in order as the runner of jobs does at its start."""
+        """Open the resources, and clean up as the job runner does when it starts."""
         with resources_in(self.data, database_url=self.database_url) as resources:
             clean_up(resources.database, resources.stores)
             resources.live.refresh()
             yield resources
 
     def killed_at(self, step: str, change: str) -> None:
-        """Let a process make the change until it dies at the step; see `reindexing_child.make_change`."""
+        """Let a process make the change and die at the step; see `reindexing_child.make_change`."""
         kill(make_change, change, step, self.data, self.database_url)
 
     def served_and_killed_at(self, step: str, path: str, body: Mapping[str, str]) -> None:
-        """Let a server be asked for a job, and die at the step."""
+        """Let a server receive a request for a job, and die at the step."""
         kill(serve_and_post, path, body, step, self.data)
 
 
 def kill(main: Callable[..., None], *arguments: object) -> None:
-    """Run a process that kills itself."""
+    """Run a process that must kill itself."""
     child = FORKSERVER.Process(target=main, args=arguments)
     child.start()
     child.join(timeout=60)
     exitcode = child.exitcode
     child.kill()
     child.join()
-    if exitcode != -signal.SIGKILL:  # not an assertion, which a test that is expected to fail would take for its own
+    if exitcode != -signal.SIGKILL:  # not an assertion: xfail would accept that
         pytest.fail(f"the process did not come to the step: exit code {exitcode}")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a process finds when it has started.
+    """The state that a process finds after its start.
 
     Attributes:
         live: id and model of each generation that is live.
@@ -104,14 +104,14 @@ class Found:
     positions: set[tuple[str, str]]
 
     def collections_of(self, *states: GenerationState) -> set[tuple[str, str]]:
-        """Return the (engine, collection) of every generation that is in one of the states."""
+        """Return the (engine, collection) of every generation in one of the states."""
         return {
             (engine, f"photos_g{one}") for one, state in self.states.items() if state in states for engine in ENGINES
         }
 
     @property
-    def wanted(self) -> set[tuple[str, str]]:
-        """The collections that must be there: those of the live generation, and of those that one can go back to."""
+    def expected(self) -> set[tuple[str, str]]:
+        """The collections that must exist: those of the live and the previous generations."""
         return self.collections_of(GenerationState.LIVE, GenerationState.PREVIOUS)
 
 
@@ -142,7 +142,7 @@ def _lost(resources: Resources, live: IndexSet) -> Iterator[tuple[str, int]]:
 
 
 def populated(folder: Path, jpeg: MakeJpeg, model: Bundle, other: Bundle, database_url: str = "") -> World:
-    """Make a world with twelve photos: generation 1 is a previous one, 2 is live, both of `model`."""
+    """Make a world with twelve photos: generation 1 is previous and 2 is live, both with `model`."""
     shop = marketplace(folder / "shop", jpeg, count=6)
     with resources_in(folder / "data", model=model, database_url=database_url) as resources:
         ingest(resources, shop.inputs)
@@ -156,4 +156,4 @@ def assert_answers_are_the_truth(found: Found) -> None:
 
 
 def assert_nothing_is_left(found: Found) -> None:
-    assert (found.folders, found.positions) == (found.wanted, found.wanted)
+    assert (found.folders, found.positions) == (found.expected, found.expected)

@@ -1,4 +1,4 @@
-"""A process that kills itself at one step of a reindex, a rollback, or the clean-up after a process that was killed."""
+"""A process that kills itself at a step of a reindex, of a rollback, or of a clean-up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BATCH = 4
-"""Photos that are saved, or put into an index, at a time: a dozen photos are several batches."""
+"""Batch size for saving and indexing, so that a dozen photos make several batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Step:
     promoted: bool = False
 
     def kill_here(self) -> None:
-        """Have this process killed when it comes to the step."""
+        """Kill this process when it reaches the step."""
         called, calls = getattr(self.owner, self.function), 0
 
         @wraps(called)
@@ -105,7 +105,7 @@ _STEPS = {"reindex": REINDEX_STEPS, "rollback": ROLLBACK_STEPS, "clean_up": CLEA
 
 
 def make_change(change: str, step: str, data_dir: Path, database_url: str) -> None:
-    """Make the change and die at the step; a return says that it was not come to.
+    """Make the change and die at the step; it returns only if the step was not reached.
 
     Args:
         change: `reindex MODEL_VERSION`, `rollback GENERATION` or `clean_up`.
@@ -124,7 +124,7 @@ def make_change(change: str, step: str, data_dir: Path, database_url: str) -> No
 
 
 def serve_and_post(path: str, body: dict[str, str], step: str, data_dir: Path) -> None:
-    """Serve, be asked over REST for a job, and die at the step; a return says that it was not come to."""
+    """Serve, receive a job over REST, and die at the step; it returns only if the step was not reached."""
     _make_batches_small()
     with resources_in(data_dir) as resources, TestClient(build_app(resources)) as client:
         JOB_STEPS[step].kill_here()

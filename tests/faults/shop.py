@@ -1,4 +1,4 @@
-"""For tests that kill processes: how often, the changes that are asked for, and how commands are started."""
+"""Helpers for tests that kill processes: random changes over REST, and commands in child processes."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ once_and_often = pytest.mark.parametrize(
 LISTINGS = 6
 
 FORKSERVER = multiprocessing.get_context("forkserver")
-"""Forks processes that have made all imports, which take longer than what most of these tests kill."""
+"""Forks processes that have finished their imports, which take longer than the work that most tests kill."""
 FORKSERVER.set_forkserver_preload(["services.cli.main", "openvino", "tests.faults.reindexing_child", __name__])
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a listing is: its title, and the version of its photo."""
+    """The title and the photo version of a listing."""
 
     title: str
     photo: str
 
 
 Possible: TypeAlias = "set[Stored | None]"
-"""What a listing may be, if it is there: two things where a change was not answered before the server died."""
+"""The possible states of a listing (None: absent): two after a change that the server died without answering."""
 
 
 class Shop:
-    """Changes listings at random over REST, and keeps account of what was acknowledged."""
+    """Changes random listings over REST, and tracks the acknowledged changes."""
 
     def __init__(self, jpeg: MakeJpeg, seed: int) -> None:
         self._jpeg, self._random = jpeg, random.Random(seed)
@@ -74,14 +74,14 @@ class Shop:
 
     def _put(self, client: httpx.Client, listing_id: str) -> None:
         title, photo = f"Title {self._random.random()}", self._jpeg(seed=self._random.randrange(10**6))
-        wanted = Stored(title, hashlib.sha256(photo).hexdigest()[:16])
+        new = Stored(title, hashlib.sha256(photo).hexdigest()[:16])
         before = self.possible[listing_id]
-        self.possible[listing_id] = {*before, wanted}
+        self.possible[listing_id] = {*before, new}
         answer = client.put(
             f"/v1/listings/{listing_id}", data={"title": title, "category": "Home"}, files={"photos": ("a.jpg", photo)}
         )
         self._count("put", answer, {200, 201})
-        self.possible[listing_id] = {wanted}
+        self.possible[listing_id] = {new}
 
     def _patch(self, client: httpx.Client, listing_id: str) -> None:
         title, before = f"Title {self._random.random()}", self.possible[listing_id]
@@ -97,7 +97,7 @@ class Shop:
         self.possible[listing_id] = {None}
 
     def lost(self, client: httpx.Client) -> list[str]:
-        """Return the listings that are not what was acknowledged: changes were lost, or mixed up."""
+        """Return the listings whose state is not an acknowledged one."""
         return [
             listing_id
             for listing_id, possible in self.possible.items()
@@ -105,7 +105,7 @@ class Shop:
         ]
 
     def doubled(self, client: httpx.Client) -> list[str]:
-        """Return the listings that are there with more than their one photo."""
+        """Return the listings with more than one photo."""
         return [listing_id for listing_id in self.possible if len(_found(client, listing_id)) > 1]
 
     def _count(self, kind: str, answer: httpx.Response, expected: set[int]) -> None:
@@ -114,7 +114,7 @@ class Shop:
 
 
 def _found(client: httpx.Client, listing_id: str) -> list[Stored | None]:
-    """Return what the listing is, by each of its photos."""
+    """Return the state of the listing, once per photo."""
     answer = client.get(f"/v1/listings/{listing_id}")
     if answer.status_code == 404:
         return [None]
@@ -123,7 +123,7 @@ def _found(client: httpx.Client, listing_id: str) -> list[Stored | None]:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -131,7 +131,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(folder: Path, model: Bundle, *, qdrant_url: str = "") -> Iterator[tuple[ForkServerProcess, httpx.Client]]:
-    """Run a server on a free port of loopback while the block runs, ready to answer."""
+    """Run a server on a free loopback port for the length of the block; it is ready when the block starts."""
     port = free_port()
     settings = {
         "LOOKALIKE_DATA_DIR": str(folder / "data"),
@@ -148,7 +148,7 @@ def serving(folder: Path, model: Bundle, *, qdrant_url: str = "") -> Iterator[tu
 
 @contextmanager
 def commanding(*arguments: str, folder: Path, **settings: str) -> Iterator[ForkServerProcess]:
-    """Run `lookalike ARGUMENTS` in the folder while the block runs, with its output in `lookalike.log` there."""
+    """Run `lookalike ARGUMENTS` in the folder for the length of the block; `lookalike.log` there gets the output."""
     begun = FORKSERVER.Event()
     process = FORKSERVER.Process(target=_run, args=(arguments, folder, settings, begun))
     process.start()
@@ -185,7 +185,7 @@ def wait_until_ready(process: subprocess.Popen[bytes] | ForkServerProcess, clien
 
 
 def answers(client: httpx.Client, path: str) -> bool:
-    """Say whether the server is there and answers the path with 200."""
+    """Whether the server answers the path with 200."""
     try:
         return client.get(path).status_code == 200
     except httpx.TransportError:
@@ -203,24 +203,24 @@ def wait_until_embedded(resources: Resources) -> None:
 
 
 def embedded_photos(resources: Resources) -> list[int]:
-    """Return the photos that were embedded, each as often as it was."""
+    """Return the ids of embedded photos, once per embedding."""
     with resources.database.read() as session:
         return [change.photo_id for change in feed.changes_after(session, 0, 10**6)]
 
 
 def assert_all_agree(resources: Resources) -> None:
-    """Check that SQL, FAISS and Qdrant hold the same, and that nothing is left of who was killed."""
+    """Check that the database, FAISS and Qdrant agree, and that killed processes left nothing behind."""
     resources.live.refresh()
-    found = live_drift(resources.database, resources.live.current())
-    assert [one.engine for one in found] == ["faiss", "qdrant"]
-    assert [one for one in found if not one.is_empty] == []
+    drifts = live_drift(resources.database, resources.live.current())
+    assert [drift.engine for drift in drifts] == ["faiss", "qdrant"]
+    assert [drift for drift in drifts if not drift.is_empty] == []
     with resources.database.read() as session:
         assert photo_queue.lease_owners(session) == []
     assert [*(resources.settings.data_dir / "photos" / "partial").iterdir()] == []
 
 
 class QdrantServer:
-    """A Qdrant server on ports of loopback that may be killed, and started again on the same storage."""
+    """A Qdrant server on loopback ports that can be killed and restarted on the same storage."""
 
     def __init__(self, binary: str, folder: Path) -> None:
         folder.mkdir()
@@ -237,7 +237,7 @@ class QdrantServer:
         }
 
     def start(self) -> None:
-        """Start it, and return when it is ready."""
+        """Start the server, and return when it is ready."""
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binary], env=self._environment, cwd=self._folder, stdout=log, stderr=log
@@ -250,6 +250,6 @@ class QdrantServer:
         return answers(client, "/readyz")
 
     def kill(self) -> None:
-        """Kill it with SIGKILL."""
+        """Kill the server with SIGKILL."""
         self._process.kill()
         self._process.wait()

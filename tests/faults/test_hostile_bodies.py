@@ -1,4 +1,4 @@
-"""Every call that reads a body answers a broken or an unreasonable one with a 4xx problem."""
+"""Every route that reads a body answers a broken or unreasonable one with a 4xx problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
-# Litestar 2.25 leaves the temporary files of a form that it gives up on to the garbage collector
+# Litestar 2.25 leaves the temporary files of an aborted form to the garbage collector
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed file:ResourceWarning"
 )
@@ -55,7 +55,7 @@ def send(client: TestClient[Litestar], path: str, content: bytes, kind: str = "a
 
 
 def form(*parts: tuple[str, bytes]) -> dict[str, Any]:
-    """A multipart body, byte by byte: what stands after `Content-Disposition: form-data; `, and the content."""
+    """Build a multipart body from the text after `Content-Disposition: form-data; ` and the content."""
     body = b"".join(
         f"--EDGE\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
         for head, content in parts

@@ -1,4 +1,4 @@
-"""Hostile photos and broken requests: each a 4xx problem with a reason, and the service goes on."""
+"""Hostile photos and broken requests get a 4xx problem with a reason, and the service keeps working."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def assert_problem(answer: Any) -> None:
 
 
 def form(*parts: tuple[bytes, bytes]) -> dict[str, Any]:
-    """A multipart request body, byte by byte as a broken client would send it."""
+    """Build a multipart request body as a broken client would send it."""
     body = b"".join(b"--" + BOUNDARY + b"\r\n" + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts)
     return {
         "content": body + b"--" + BOUNDARY + b"--\r\n",
@@ -102,7 +102,7 @@ def test_an_ingest_rejects_hostile_files_with_a_reason_and_embeds_the_rest(
             assert (f"hostile-{number}" not in refused) == photo.acceptable, photo.name
 
 
-# Litestar 2.25 leaves the temporary files of a form that it gives up on to the garbage collector
+# Litestar 2.25 leaves the temporary files of an aborted form to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed file:ResourceWarning")
 @pytest.mark.parametrize(
     "request_parts",

@@ -1,4 +1,4 @@
-"""Ingests that are killed at random moments, and started again.
+"""Ingests that are killed at random moments and repeated.
 
 `LOOKALIKE_TEST_KILLS=50` kills fifty of them; the tally is printed with `pytest -s`.
 """
@@ -39,7 +39,7 @@ LISTINGS = 40
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a data directory holds: listings and photos, each as often as it is there, and what the last run counted."""
+    """The content of a data directory: how often each listing and photo exists, and the counts of the last job."""
 
     listings: Counter[tuple[str, str]]
     photos: Counter[tuple[str, str, str, str]]
@@ -48,7 +48,7 @@ class Holdings:
     counts: dict[str, int]
 
     def beyond(self, other: Holdings) -> int:
-        """Return how many of its listings and photos the other lacks."""
+        """Return the number of listings and photos that the other lacks."""
         return (self.listings - other.listings).total() + (self.photos - other.photos).total()
 
 
@@ -69,7 +69,7 @@ def holdings(resources: Resources) -> Holdings:
 
 
 def flawed_marketplace(folder: Path, jpeg: MakeJpeg) -> Marketplace:
-    """Write a marketplace of which a listing has no title, one is there twice, and a photo is of no listing."""
+    """Write a marketplace with an untitled listing, a duplicate listing, and a photo without a listing."""
     shop = marketplace(folder, jpeg, count=LISTINGS)
     untitled = ["untitled", "", *listing_row(LISTINGS)[2:]]
     shop.write_listings([listing_row(0), untitled, *map(listing_row, range(LISTINGS))])
@@ -79,7 +79,7 @@ def flawed_marketplace(folder: Path, jpeg: MakeJpeg) -> Marketplace:
 
 
 def ingest(shop: Marketplace, data_dir: Path, model: Bundle, *, killed_after: float | None = None) -> bool:
-    """Run `lookalike ingest`, and say whether it ended by itself before it was to be killed."""
+    """Run `lookalike ingest`; return whether it ended before it was killed."""
     options = ["--photos-table", str(shop.inputs.photos_table), "--photo-dir", str(shop.inputs.photos)]
     settings = {"LOOKALIKE_DATA_DIR": str(data_dir), "LOOKALIKE_MODEL": str(model.path)}
     with commanding("ingest", str(shop.inputs.listings), *options, folder=shop.folder, **settings) as process:
@@ -91,7 +91,7 @@ def ingest(shop: Marketplace, data_dir: Path, model: Bundle, *, killed_after: fl
 
 
 def end_jobs(resources: Resources) -> int:
-    """Let a server's runner put the jobs in order until none runs, and return how many were of killed runs."""
+    """Let a job runner recover the jobs; return the number of jobs of killed runs."""
     runner = JobRunner(resources, EmbeddingWorker(resources))
     runner.start()
     try:
@@ -108,12 +108,12 @@ def running_jobs(resources: Resources) -> list[Job]:
 
 
 def photo_files(data_dir: Path) -> set[Path]:
-    """Return every file and folder of photos, temporary ones too."""
+    """Return every file and folder of the photo store, including temporary ones."""
     return {file.relative_to(data_dir) for file in (data_dir / "photos").rglob("*")}
 
 
 def seconds_of_work(resources: Resources) -> float:
-    """Return how long the last run took, but for importing modules and opening the database."""
+    """Return the duration of the last job, without imports and opening the database."""
     with resources.database.read() as session:
         (job,) = jobs.newest_jobs(session, limit=1)
     assert job.finished_at is not None

@@ -37,21 +37,21 @@ QDRANT_BINARY = os.environ.get("LOOKALIKE_TEST_QDRANT_BINARY", "")
 
 
 def change_for(seconds: float, shop: Shop, client: httpx.Client) -> None:
-    """Make changes for so long; each of them is acknowledged."""
+    """Make changes for this long; each must be acknowledged."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         shop.change(client)
 
 
 def found_by(client: httpx.Client, photo: bytes) -> str:
-    """Ask Qdrant for what looks like the photo, and return which engine answered."""
+    """Search Qdrant by photo; return the engine that answered."""
     answer = client.post("/v1/search", data={"engine": "qdrant"}, files={"image": ("a.jpg", photo)})
     assert answer.status_code == 200, answer.text
     return str(answer.json()["engine"])
 
 
 def wait_until_indexed(client: httpx.Client) -> None:
-    """Wait until both indexes hold what the database says."""
+    """Wait until both indexes agree with the database."""
 
     def agree() -> bool:
         answer = client.get("/v1/admin/consistency")

@@ -1,4 +1,4 @@
-"""A reindex to another model, or a rollback, whose process is killed at one of its steps, and the start after that."""
+"""A reindex to another model, or a rollback, whose process is killed at a step; and the next start."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Another model than `tiny_bundle`."""
+    """A model other than `tiny_bundle`."""
     return write_projection(tmp_path_factory.mktemp("models") / "other", seed=1)
 
 
@@ -82,7 +82,7 @@ def before_rollback(before_reindex: World, tmp_path_factory: pytest.TempPathFact
 def reindexed(
     request: pytest.FixtureRequest, before_reindex: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Aftermath:
-    """A reindex to the other model was killed at the step that is the parameter."""
+    """The state after a reindex to the other model was killed at the step of the parameter."""
     world = before_reindex.copied(tmp_path_factory.mktemp("killed"))
     world.killed_at(request.param, f"reindex {world.other_model}")
     with world.started() as resources:
@@ -97,7 +97,7 @@ def reindexed(
 def rolled_back(
     request: pytest.FixtureRequest, before_rollback: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Aftermath:
-    """A rollback to generation 2 was killed at the step that is the parameter."""
+    """The state after a rollback to generation 2 was killed at the step of the parameter."""
     world = before_rollback.copied(tmp_path_factory.mktemp("killed"))
     world.killed_at(request.param, "rollback 2")
     with world.started() as resources:
@@ -110,7 +110,7 @@ def rolled_back(
 
 
 def mostly_slow(steps: Iterable[str], *fast: str) -> list[ParameterSet]:
-    """Return the steps as parameters; `make test` kills at the fast ones alone."""
+    """Return the steps as parameters; `make test` runs only the fast ones."""
     return [pytest.param(step, marks=() if step in fast else pytest.mark.slow) for step in steps]
 
 
@@ -234,7 +234,7 @@ def job_after_restart(resources: Resources) -> dict[str, Any]:
 def restarted(
     request: pytest.FixtureRequest, before_reindex: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Restarted:
-    """A server was killed at the step of a reindex that is the parameter, and started again."""
+    """The state after a server was killed at the step of the parameter and restarted."""
     world = before_reindex.copied(tmp_path_factory.mktemp("killed"))
     world.served_and_killed_at(request.param, "/v1/admin/reindex", {"model_version": world.other_model})
     with resources_in(world.data) as resources:

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from tests.conftest import MakeJpeg
 
 PHOTOS = 150
-"""Registered at a time; more than a worker embeds before it commits."""
+"""Photos registered at a time; more than a worker embeds before it commits."""
 
 
 def register(resources: Resources, folder: Path, jpeg: MakeJpeg, *, numbers: Sequence[int]) -> None:
-    """Register listings of these numbers, with a photo each, that wait to be embedded."""
+    """Register listings with these numbers, each with a pending photo."""
     (folder / "photos").mkdir(parents=True)
     made = Marketplace(folder)
     made.write_listings([listing_row(number) for number in numbers])
@@ -57,7 +57,7 @@ def any_pending(resources: Resources) -> bool:
 
 
 def wait_until_claimed(resources: Resources, worker: ForkServerProcess) -> None:
-    """Wait until the worker holds photos, or has embedded the last of them already."""
+    """Wait until the worker has claimed photos, or has embedded them all."""
 
     def has_claimed() -> bool:
         with resources.database.read() as session:
@@ -68,18 +68,18 @@ def wait_until_claimed(resources: Resources, worker: ForkServerProcess) -> None:
 
 
 def kill_workers(resources: Resources, folder: Path, moments: random.Random, *, times: int) -> int:
-    """Kill worker after worker in the midst of their work, up to so many times; return how often."""
+    """Kill one worker after the other at work, up to `times` times; return the number of kills."""
     for killed in range(times):
         with working(resources, folder) as worker:
             wait_until_claimed(resources, worker)
             time.sleep(moments.uniform(0.0, 0.8))
-        if not any_pending(resources):  # it was faster
+        if not any_pending(resources):  # the worker finished first
             return killed
     return times
 
 
 def working(resources: Resources, folder: Path) -> AbstractContextManager[ForkServerProcess]:
-    """Run a worker until it is killed at the end of the block."""
+    """Run a worker for the length of the block, then kill it."""
     return commanding("worker", folder=folder, LOOKALIKE_DATA_DIR=str(resources.settings.data_dir))
 
 
@@ -88,7 +88,7 @@ def working(resources: Resources, folder: Path) -> AbstractContextManager[ForkSe
 def test_embeds_every_photo_once_while_workers_are_killed(
     tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, kills: int
 ) -> None:
-    """Photos that `MAX_ATTEMPTS` workers died on are given up; so after one kill less, a worker may finish."""
+    """A photo fails after `MAX_ATTEMPTS` deaths, so a worker may finish after one kill less."""
     seed = random.SystemRandom().randrange(10**6)
     moments, killed, count = random.Random(seed), 0, 0
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:

@@ -1,4 +1,4 @@
-"""Eight writers of the same listings while two worker processes embed: nothing is lost, mixed up or left over."""
+"""Eight writers change the same listings while two workers embed: no change is lost or mixed with another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LISTINGS, WRITERS, CHANGES = 4, 8, 10
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """A photo that a test has the bytes of."""
+    """A `PhotoInput` made of bytes."""
 
     name: str
     bytes: bytes
@@ -54,7 +54,7 @@ def resources(request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundl
 
 
 def embedding(resources: Resources, folder: Path) -> AbstractContextManager[ForkServerProcess]:
-    """Run a worker while the block runs."""
+    """Run a worker for the length of the block."""
     settings = {
         "LOOKALIKE_DATA_DIR": str(resources.settings.data_dir),
         "LOOKALIKE_DATABASE_URL": resources.settings.database_url,
@@ -72,7 +72,7 @@ def embedding(resources: Resources, folder: Path) -> AbstractContextManager[Fork
     indirect=True,
 )
 def test_every_listing_equals_its_last_write(resources: Resources, tmp_path: Path, jpeg: MakeJpeg) -> None:
-    """Title and photo come together in each change, and so must they be found together in the end."""
+    """Each change writes a title together with its photo, so both must match in the end."""
     changes = ListingChanges(resources, on_written=lambda: None)
     photo_of = {f"{writer}-{n}": jpeg(seed=100 * writer + n) for writer in range(WRITERS) for n in range(CHANGES)}
 
@@ -108,7 +108,7 @@ def test_every_listing_equals_its_last_write(resources: Resources, tmp_path: Pat
 def test_concurrently_created_and_deleted_listings_exist_completely_or_not_at_all(
     resources: Resources, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
-    """Adding succeeds as often as deleting, and once more where the listing is there in the end."""
+    """Creations succeed as often as deletions, and once more if the listing exists in the end."""
     changes, outcomes = ListingChanges(resources, on_written=lambda: None), Counter[str]()
 
     def write(writer: int) -> None:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 SEARCHES, CHANGES, LISTINGS = map(int, os.environ.get("LOOKALIKE_TEST_LOAD", "12,2,60").split(","))
 SEARCHERS = 16
-"""Each searches on its own, so that a slow answer does not keep the others from asking."""
+"""Each searches independently, so that a slow answer does not delay the others."""
 
 STEADY = 40
-"""Listings that nobody changes: each must be found at any time."""
+"""Unchanged listings, each of which must be found at any time."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Load:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, work: Callable[[], None], every_s: float) -> None:
-        """Do the work on schedule until stopped; what goes wrong is kept."""
+        """Do the work on schedule until stopped, and record failures."""
         due = time.monotonic()
         while not self.stop.is_set():
             try:
@@ -74,7 +74,7 @@ class Load:
 
     @contextmanager
     def running(self, schedule: list[tuple[Callable[[], None], float]]) -> Iterator[None]:
-        """Run each on a thread while the block runs, or until `end`."""
+        """Run each schedule on a thread for the length of the block, or until `end`."""
         self.threads = [threading.Thread(target=self.run, args=one) for one in schedule]
         for thread in self.threads:
             thread.start()
@@ -84,18 +84,18 @@ class Load:
             self.end()
 
     def end(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
+        """Start no more requests, and wait for the current ones."""
         self.stop.set()
         for thread in self.threads:
             thread.join()
 
     def goes_on(self) -> None:
-        """Wait until more searches and a further change are answered."""
+        """Wait for the answers to more searches and another change."""
         searches, changes = self.answered["search"], self.answered["change"]
         wait_for(lambda: self.answered["search"] >= searches + SEARCHERS and self.answered["change"] > changes + 2)
 
     def search(self) -> None:
-        """Search by something that nobody changes, which must be found first, or by what was deleted last."""
+        """Search by an unchanged listing, which must be found first, or by the last deleted one."""
         number = self.random.randrange(STEADY)
         if number % 5 == 0:
             best = self._search_by_photo(2 * number)["results"][0]
@@ -108,7 +108,7 @@ class Load:
             self._check_found(self._checked("search", answer, 200), newest)
 
     def change(self) -> None:
-        """Add a listing, wait until it is found, and delete it."""
+        """Create a listing, wait until it is found, and delete it."""
         number = self.answered["change"] // 2
         form, photo = {"title": "Extra", "category": "Home"}, ("a.jpg", self.jpeg(_seed_of(number)))
         put = self.client.put(f"/v1/listings/extra-{number}", data=form, files={"photos": photo})
@@ -139,13 +139,13 @@ class Load:
 
 
 def _seed_of(number: int) -> int:
-    """Return the seed of the photo of an added listing."""
+    """Return the photo seed of a created listing."""
     return 10_000 + number
 
 
 @pytest.fixture
 def under_load(tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[tuple[Load, str]]:
-    """A server under load, and the version of another model that it knows."""
+    """A server under load, and the version of another registered model."""
     other = write_projection(tmp_path / "other", seed=1)
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=LISTINGS).inputs)
@@ -158,7 +158,7 @@ def under_load(tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[
 
 
 def differences(client: httpx.Client) -> list[tuple[list[int], list[int], list[int]]]:
-    """Return the photos that each index lacks, has too many, and holds otherwise."""
+    """Return the missing, extra and different photos of each index."""
     return [(one["missing"], one["extra"], one["different"]) for one in client.get("/v1/admin/consistency").json()]
 
 
@@ -182,4 +182,4 @@ def test_a_model_change_and_a_rollback_fail_no_request_and_restore_no_deleted_li
     assert load.failures == []
     assert len(load.models) == 1 + turns
     assert all(len(versions) == 1 for versions in load.models.values())
-    wait_for(lambda: differences(load.client) == [([], [], [])] * 2)  # the last photo may still be on its way
+    wait_for(lambda: differences(load.client) == [([], [], [])] * 2)  # the last photo may be pending

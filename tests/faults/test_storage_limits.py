@@ -1,4 +1,4 @@
-"""Uploads over the limit, and a disk that is full: refused at once, nothing lost, nothing half-written."""
+"""Uploads over the limit, and a full disk: requests are refused, and no data is lost or half-written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def add(client: TestClient[Litestar], listing_id: str, photo: bytes) -> int:
 
 
 def fill(folder: Path) -> Path:
-    """Leave no room on the disk."""
+    """Fill the disk."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         try:

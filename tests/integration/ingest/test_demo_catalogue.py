@@ -1,4 +1,4 @@
-"""The demo's catalogue, ingested while it is drawn, with the model that the package carries."""
+"""The demo's catalogue is ingested with the shipped model while it is drawn."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_shipped_model_recognises_drawn_items(resources: Resources) -> None:
     measured = measure_stored(resources, Bundle.load(MODEL).version)
     assert measured["photos"] == SOUND_PHOTOS
     assert measured["category_accuracy"] >= 0.9
-    assert measured["same_listing_recall_at_1"] >= 0.9  # among 76 photos; among a whole demo's it is less
+    assert measured["same_listing_recall_at_1"] >= 0.9  # of 76 photos; less in a whole demo
 
 
 @pytest.mark.usefixtures("summary")

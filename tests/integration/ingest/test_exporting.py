@@ -1,4 +1,4 @@
-"""`lookalike export` writes a bundle that serves elsewhere, or one line that says why it cannot."""
+"""`lookalike export` writes a bundle, or one line that says why it cannot."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.train
 
 @pytest.fixture(scope="module")
 def shop_data(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data directory of a marketplace of six listings, embedded with a small network, which is live."""
+    """The data directory of six listings, with a small network as the live model."""
     folder = tmp_path_factory.mktemp("exporting")
     with resources_in(folder / "data", model=resnet_bundle) as resources:
         ingest(resources, marketplace(folder / "shop", jpeg).inputs)
@@ -42,7 +42,7 @@ def shop_data(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.Te
 def resources(
     shop_data: Path, resnet_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, small_trunks: None
 ) -> Iterator[Resources]:
-    """The marketplace's, of which exporting changes nothing."""
+    """Resources of the six listings; exporting changes nothing in them."""
     with resources_in(tmp_path_factory.mktemp("shop") / "data", model=resnet_bundle, like=shop_data) as resources:
         yield resources
 

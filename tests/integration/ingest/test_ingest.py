@@ -1,4 +1,4 @@
-"""An ingest run, from files to indexes, with a real (untrained) network."""
+"""An ingest job, from files to indexes."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def shop(tmp_path: Path, jpeg: MakeJpeg) -> Marketplace:
 
 
 def held_ids(resources: Resources) -> dict[str, list[int]]:
-    """The photo ids in the truth and in each index."""
+    """Return the photo ids in the database and in each index."""
     live = resources.live.current()
     resources.live.refresh()
     with resources.database.read() as session:
-        truth = embeddings.embedded_ids(session, model_version=live.generation.model_version)
-    return {"truth": truth} | {engine: one.index.photo_ids().tolist() for engine, one in live.opened.items()}
+        embedded = embeddings.embedded_ids(session, model_version=live.generation.model_version)
+    return {"database": embedded} | {engine: one.index.photo_ids().tolist() for engine, one in live.opened.items()}
 
 
 @pytest.mark.parametrize("resources", STACKS, indirect=True)
@@ -72,8 +72,8 @@ def test_stores_every_listing_and_photo_in_the_database_and_both_indexes(
     assert result.summary.adds_up
     assert (result.summary.counts["listings_accepted"], result.summary.counts["photos_embedded"]) == (6, 12)
     held = held_ids(resources)
-    assert len(held["truth"]) == 12
-    assert held["truth"] == held["faiss"] == held["qdrant"]
+    assert len(held["database"]) == 12
+    assert held["database"] == held["faiss"] == held["qdrant"]
 
 
 def test_ingesting_the_same_files_twice_changes_nothing(resources: Resources, shop: Marketplace) -> None:
@@ -172,8 +172,8 @@ def test_embeds_a_photo_again_when_its_bytes_change(resources: Resources, shop: 
     counts = ingest(resources, shop.inputs).summary.counts
     assert (counts["photos_replaced"], counts["photos_embedded"]) == (1, 1)
     held = held_ids(resources)
-    assert len(held["truth"]) == 12
-    assert held["truth"] == held["faiss"] == held["qdrant"]
+    assert len(held["database"]) == 12
+    assert held["database"] == held["faiss"] == held["qdrant"]
 
 
 def test_an_unreadable_file_fails_the_job_and_writes_nothing(resources: Resources, shop: Marketplace) -> None:
@@ -227,8 +227,8 @@ def test_the_next_run_embeds_a_photo_that_the_live_model_lacks(resources: Resour
         feed.append(session, FeedOperation.DELETE, [embedding.photo_id])
     assert ingest(resources, shop.inputs).summary.counts["photos_embedded"] == 1
     held = held_ids(resources)
-    assert held["truth"] == held["faiss"] == held["qdrant"]
-    assert len(held["truth"]) == 12
+    assert held["database"] == held["faiss"] == held["qdrant"]
+    assert len(held["database"]) == 12
 
 
 def test_a_job_waits_for_photos_that_another_worker_has_claimed(resources: Resources, shop: Marketplace) -> None:
@@ -268,7 +268,7 @@ def test_rebuilds_lost_indexes_from_the_database_without_the_model(
 
 def test_the_next_run_completes_an_aborted_one(resources: Resources, shop: Marketplace) -> None:
     class Killed(BaseException):
-        """The process ends here."""
+        """Ends the process."""
 
     def die(stage: str, _done: int, _total: int | None) -> None:
         if stage == "embed photos":
@@ -278,8 +278,8 @@ def test_the_next_run_completes_an_aborted_one(resources: Resources, shop: Marke
         run_ingest(resources, create_ingest_job(resources, shop.inputs), shop.inputs, die)
     ingest(resources, shop.inputs)
     held = held_ids(resources)
-    assert len(held["truth"]) == 12
-    assert held["truth"] == held["faiss"] == held["qdrant"]
+    assert len(held["database"]) == 12
+    assert held["database"] == held["faiss"] == held["qdrant"]
 
 
 @pytest.mark.slow
@@ -306,7 +306,7 @@ def test_a_killed_and_repeated_run_ends_with_the_counts_of_an_undisturbed_one(
     subprocess.run(command, env=environment, cwd=tmp_path, check=True)
     with resources_in(tmp_path / "data") as resources:
         assert {engine: len(ids) for engine, ids in held_ids(resources).items()} == {
-            "truth": 600,
+            "database": 600,
             "faiss": 600,
             "qdrant": 600,
         }

@@ -1,4 +1,4 @@
-"""The ingest app: bulk upload, jobs, reindex, consistency. The app is the one that `lookalike serve` runs."""
+"""The REST API for bulk uploads, reindexing and consistency, in the app that `lookalike serve` runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def unchanged(
     tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
 ) -> Iterator[TestClient[Litestar]]:
-    """A service for what is refused."""
+    """A service for refused requests, shared by the tests of the module."""
     folder = tmp_path_factory.mktemp("unchanged") / "data"
     with (
         resources_in(folder, model=tiny_bundle, like=live_data) as opened,
@@ -173,7 +173,7 @@ def test_the_next_start_runs_the_job_of_a_stopped_process(resources: Resources, 
     with TestClient(build_app(resources)) as client:
         job_id = upload(client, shop).json()["job_id"]
         ended(client, job_id)
-    with resources.database.write() as session:  # as a process leaves it that is killed while it runs the job
+    with resources.database.write() as session:  # as a process leaves the job when it is killed
         left = jobs.create_job(session, "reindex", {"model_version": None})
         jobs.start_job(session, left)
     with TestClient(build_app(resources)) as client:
@@ -181,7 +181,7 @@ def test_the_next_start_runs_the_job_of_a_stopped_process(resources: Resources, 
 
 
 def test_the_queue_does_not_touch_a_commands_job_or_its_files(resources: Resources, shop: Marketplace) -> None:
-    job_id = create_ingest_job(resources, shop.inputs)  # as `lookalike ingest` does, right before it runs it
+    job_id = create_ingest_job(resources, shop.inputs)  # as `lookalike ingest` does before it runs the job
     with TestClient(build_app(resources)) as client:
         ended(client, upload(client, shop).json()["job_id"])
         assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "running"

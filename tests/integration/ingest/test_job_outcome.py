@@ -1,4 +1,4 @@
-"""What is kept of a job that was not run to its end."""
+"""The recorded outcome of a job that fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DISK_FULL = OSError(errno.ENOSPC, "No space left on device")
 @pytest.mark.parametrize(
     ("inputs", "state"),
     [({"upload": "monday"}, JobState.QUEUED), ({"process": "machine:1:2"}, JobState.FAILED)],
-    ids=["the queue's job is queued again", "a command's job fails: the queue lacks its files"],
+    ids=["a job of the queue is queued again", "a job of a command fails, because the queue lacks its files"],
 )
 def test_a_full_disk_requeues_or_fails_the_job(tmp_path: Path, inputs: dict[str, object], state: JobState) -> None:
     with new_database("sqlite", tmp_path) as database:

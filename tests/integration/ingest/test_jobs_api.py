@@ -1,4 +1,4 @@
-"""Jobs by REST: a list in pages, events, cancelling, and keys that make sending twice harmless."""
+"""Jobs over REST: pages, events, cancelling, and idempotency keys."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ FAR_AWAY = base64.urlsafe_b64encode(b"0001-01-01T00:00:00+14:00 " + b"0" * 32).d
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def nothing(
+def no_jobs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
 ) -> Iterator[TestClient[Litestar]]:
-    """A service without jobs, for what is refused."""
+    """A service without jobs, for refused requests."""
     with (
         live_resources(request.param, tmp_path_factory.mktemp("nothing"), tiny_bundle, live_data) as opened,
         TestClient(build_app(opened), raise_server_exceptions=False) as client,
@@ -53,7 +53,7 @@ def nothing(
 
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs stay in the queue."""
+    """Keep jobs in the queue."""
     monkeypatch.setattr(JobRunner, "_run_next", lambda _self: False)
 
 
@@ -67,7 +67,7 @@ def upload(client: TestClient[Litestar], shop: Marketplace, key: str | None = No
 
 
 def events(client: TestClient[Litestar], job_id: str, **headers: str) -> list[dict[str, str]]:
-    """Return the job's events until the stream ends, each as its fields."""
+    """Return the fields of each event of the job, until the stream ends."""
     body = client.get(f"/v1/jobs/{job_id}/events", headers=headers).text
     blocks = [block for block in body.replace("\r\n", "\n").split("\n\n") if block.strip()]
     return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
@@ -116,8 +116,8 @@ def test_lists_jobs_by_state(idle: None, client: TestClient[Litestar], resources
     "wrong",
     [{"cursor": "x"}, {"cursor": "eA=="}, {"cursor": FAR_AWAY}, {"cursor": "é"}, {"limit": 0}, {"state": "no"}],
 )
-def test_refuses_invalid_page_parameters(nothing: TestClient[Litestar], wrong: dict[str, Any]) -> None:
-    assert nothing.get("/v1/jobs", params=wrong).status_code == 400
+def test_refuses_invalid_page_parameters(no_jobs: TestClient[Litestar], wrong: dict[str, Any]) -> None:
+    assert no_jobs.get("/v1/jobs", params=wrong).status_code == 400
 
 
 def test_a_finished_job_reports_its_counts_and_progress(client: TestClient[Litestar], shop: Marketplace) -> None:
@@ -141,9 +141,9 @@ def test_resumes_events_after_the_last_event_id(client: TestClient[Litestar], sh
 
 @pytest.mark.parametrize("call", ["", "/events", "/rejects", "/cancel"])
 @pytest.mark.parametrize("job_id", ["nothing", "a%00b"])
-def test_answers_404_for_every_call_on_an_unknown_job(nothing: TestClient[Litestar], job_id: str, call: str) -> None:
+def test_answers_404_for_every_call_on_an_unknown_job(no_jobs: TestClient[Litestar], job_id: str, call: str) -> None:
     method = "POST" if call == "/cancel" else "GET"
-    assert nothing.request(method, f"/v1/jobs/{job_id}{call}").status_code == 404
+    assert no_jobs.request(method, f"/v1/jobs/{job_id}{call}").status_code == 404
 
 
 @on_both_slowly

@@ -1,4 +1,4 @@
-"""Single listings by REST: added, replaced, changed in part, deleted; their photos are found a moment later."""
+"""Single listings over REST: POST, PUT, PATCH and DELETE."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LAMP = {"title": "Brass lamp", "category": "Home & Garden / Lamps", "price": 12.
 def serve(
     tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, live_data: Path
 ) -> Iterator[Callable[[str], Serving]]:
-    """Starts a service on a kind of database, where it does not run yet. A listing may have three photos."""
+    """Starts one service per kind of database. A listing may have three photos."""
     with ExitStack() as stack:
 
         @cache
@@ -54,7 +54,7 @@ def serve(
 
 @pytest.fixture
 def resources(request: pytest.FixtureRequest, serve: Callable[[str], Serving]) -> Iterator[Resources]:
-    """A service without listings: they are deleted when the test is over."""
+    """A service without listings; the listings of a test are deleted after it."""
     opened = serve(getattr(request, "param", "sqlite")).resources
     yield opened
     with opened.database.write() as session:
@@ -69,7 +69,7 @@ def client(resources: Resources, serve: Callable[[str], Serving]) -> TestClient[
 
 
 class Serving(NamedTuple):
-    """A service and what it is made of."""
+    """A running service."""
 
     resources: Resources
     client: TestClient[Litestar]
@@ -79,8 +79,8 @@ def files(*photos: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
     return [("photos", photo) for photo in photos]
 
 
-def add(client: TestClient[Litestar], listing_id: str, *photos: tuple[str, bytes], **fields: Any) -> Any:
-    """Add a listing as a form."""
+def create(client: TestClient[Litestar], listing_id: str, *photos: tuple[str, bytes], **fields: Any) -> Any:
+    """Create a listing with a form."""
     form = {"listing_id": listing_id, **LAMP, **fields}
     return client.post("/v1/listings", data=form, files=files(*photos))
 
@@ -90,13 +90,13 @@ def listing(client: TestClient[Litestar], listing_id: str) -> Any:
 
 
 def found(client: TestClient[Litestar], photo: bytes) -> list[str]:
-    """Return the listings that a search by a photo answers."""
+    """Return the listings that a search by photo finds."""
     answer = client.post("/v1/search", files={"image": ("photo.jpg", photo)})
     return [result["listing_id"] for result in answer.json()["results"]]
 
 
 def test_finds_a_new_listing_by_its_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", ("front.jpg", jpeg(1)), ("back.jpg", jpeg(2)))
+    answer = create(client, "lamp", ("front.jpg", jpeg(1)), ("back.jpg", jpeg(2)))
     assert answer.status_code == 201
     assert answer.json()["outcome"] == "created"
     assert [photo["name"] for photo in answer.json()["photos"]] == ["front.jpg", "back.jpg"]
@@ -120,8 +120,8 @@ def test_cleans_a_listing_as_in_a_file(client: TestClient[Litestar]) -> None:
 
 
 def test_refuses_to_create_an_existing_id(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    add(client, "lamp", ("front.jpg", jpeg(1)))
-    answer = add(client, "lamp", ("front.jpg", jpeg(2)), title="Another")
+    create(client, "lamp", ("front.jpg", jpeg(1)))
+    answer = create(client, "lamp", ("front.jpg", jpeg(2)), title="Another")
     assert answer.status_code == 409
     assert listing(client, "lamp")["title"] == "Brass lamp"
 
@@ -176,7 +176,7 @@ def test_refuses_a_body_that_is_not_an_object(client: TestClient[Litestar], body
 
 
 def test_one_invalid_photo_rejects_the_whole_listing(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
+    answer = create(client, "lamp", ("front.jpg", jpeg(1)), ("notes.txt", b"not a photo"))
     assert (answer.status_code, answer.json()["reason"]) == (422, "not_an_image")
     assert "notes.txt" in answer.json()["detail"]
     assert client.get("/v1/listings/lamp").status_code == 404
@@ -188,12 +188,12 @@ def test_does_not_fetch_photos_from_private_addresses(client: TestClient[Litesta
 
 
 def test_refuses_more_photos_than_allowed(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
+    answer = create(client, "lamp", *((f"{n}.jpg", jpeg(n)) for n in range(4)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "too_many_photos")
 
 
 def test_refuses_two_photos_with_the_same_name(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    answer = add(client, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
+    answer = create(client, "lamp", ("a.jpg", jpeg(1)), ("a.jpg", jpeg(2)))
     assert (answer.status_code, answer.json()["reason"]) == (422, "duplicate_id")
 
 
@@ -217,7 +217,7 @@ def test_a_repeated_put_changes_nothing(client: TestClient[Litestar], jpeg: Make
 
 
 def test_patch_changes_the_given_fields_only(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    add(client, "lamp", ("a.jpg", jpeg(1)), location="Delph, Manchester")
+    create(client, "lamp", ("a.jpg", jpeg(1)), location="Delph, Manchester")
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     answer = client.patch("/v1/listings/lamp", json={"price": 9})
     assert (answer.status_code, answer.json()["outcome"]) == (200, "updated")
@@ -229,7 +229,7 @@ def test_patch_changes_the_given_fields_only(client: TestClient[Litestar], jpeg:
 
 @on_both_slowly
 def test_searches_filter_by_a_changed_price(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    add(client, "lamp", ("a.jpg", jpeg(1)))
+    create(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     client.patch("/v1/listings/lamp", json={"price": 500})
     cheap = {"image": ("photo.jpg", jpeg(1))}
@@ -238,7 +238,7 @@ def test_searches_filter_by_a_changed_price(client: TestClient[Litestar], jpeg: 
 
 
 def stored(resources: Resources, listing_id: str = "lamp") -> tuple[str, str | None, list[str]]:
-    """Return who sells a listing, since when, and its flags."""
+    """Return the seller, listing date and flags of a listing."""
     with resources.database.read() as session:
         (row,) = listings.listings_by_id(session, [listing_id])
     return row.seller, row.listed_at and row.listed_at.isoformat(), row.flags
@@ -264,9 +264,9 @@ def test_accepts_a_seller_and_a_listing_date_in_json(
 def test_accepts_a_seller_and_a_listing_date_in_a_form(
     client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
 ) -> None:
-    add(client, "lamp", ("a.jpg", jpeg(1)), seller="ann", listed_at="2024-01-31")
+    create(client, "lamp", ("a.jpg", jpeg(1)), seller="ann", listed_at="2024-01-31")
     assert stored(resources) == ("ann", MIDNIGHT, [])
-    add(client, "drill", ("a.jpg", jpeg(2)), seller="ann", listed_at="1706693400")
+    create(client, "drill", ("a.jpg", jpeg(2)), seller="ann", listed_at="1706693400")
     assert stored(resources, "drill") == ("ann", MORNING, [])
 
 
@@ -307,7 +307,7 @@ def test_patch_can_clear_the_price(client: TestClient[Litestar]) -> None:
 
 
 def test_patch_with_photos_replaces_all_photos(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    add(client, "lamp", ("a.jpg", jpeg(1)))
+    create(client, "lamp", ("a.jpg", jpeg(1)))
     answer = client.patch("/v1/listings/lamp", files=files(("b.jpg", jpeg(2))))
     assert [photo["name"] for photo in answer.json()["photos"]] == ["b.jpg"]
     wait_for(lambda: found(client, jpeg(2)) == ["lamp"])
@@ -315,7 +315,7 @@ def test_patch_with_photos_replaces_all_photos(client: TestClient[Litestar], jpe
 
 @on_both_slowly
 def test_new_bytes_under_the_same_name_replace_the_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    add(client, "lamp", ("a.jpg", jpeg(1)))
+    create(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     client.patch("/v1/listings/lamp", files=files(("a.jpg", jpeg(2))))
 
@@ -328,12 +328,12 @@ def test_new_bytes_under_the_same_name_replace_the_photo(client: TestClient[Lite
 
 @on_both
 def test_does_not_find_a_deleted_listing(client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg) -> None:
-    add(client, "lamp", ("a.jpg", jpeg(1)))
+    create(client, "lamp", ("a.jpg", jpeg(1)))
     wait_for(lambda: found(client, jpeg(1)) == ["lamp"])
     assert client.delete("/v1/listings/lamp").status_code == 204
     assert found(client, jpeg(1)) == []
     assert client.get("/v1/listings/lamp").status_code == 404
-    for engine in ("faiss", "qdrant"):  # one follows after the other
+    for engine in ("faiss", "qdrant"):  # they follow one after the other
         wait_for(lambda engine=engine: resources.live.current().index(engine).count() == 0)
 
 
@@ -346,7 +346,7 @@ def test_answers_404_for_changing_or_deleting_an_unknown_listing(client: TestCli
 @on_both
 def test_only_one_of_many_concurrent_creations_of_an_id_succeeds(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: add(client, "lamp", ("a.jpg", jpeg(n))).status_code, range(8)))
+        answers = list(pool.map(lambda n: create(client, "lamp", ("a.jpg", jpeg(n))).status_code, range(8)))
     assert sorted(answers) == [201, *[409] * 7]
 
 
@@ -366,7 +366,7 @@ def test_two_workers_embed_a_photo_once(client: TestClient[Litestar], resources:
         before = feed.last_seq(session)
     with TestClient(build_app(resources)):  # a second worker
         for number in range(6):
-            add(client, f"lamp-{number}", ("a.jpg", jpeg(number)))
+            create(client, f"lamp-{number}", ("a.jpg", jpeg(number)))
         wait_for(lambda: not pending(resources))
     with resources.database.read() as session:
         events = feed.changes_after(session, before, 100)

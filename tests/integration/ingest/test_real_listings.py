@@ -1,4 +1,4 @@
-"""The real listings, none lost: their quoting is broken and records run over several lines."""
+"""Reading the real listings, whose quoting is broken and whose records span several lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tidying: the feed is pruned behind its slowest follower, and files go when no photo has them any more."""
+"""The tidy job prunes the change feed and deletes unused photo files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a training on the listings in the truth, and what mends its bundle."""
+"""Training on the catalogue: refusals, failures, and repair of the bundle."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=1, pairs_per_batch=
 
 @pytest.fixture
 def resources(tmp_path: Path, jpeg: MakeJpeg) -> Iterator[Resources]:
-    """A marketplace of ten listings, without a model."""
+    """Ten listings, without a model."""
     with resources_in(tmp_path / "data") as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=10).inputs)
         yield resources

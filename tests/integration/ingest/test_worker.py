@@ -1,4 +1,4 @@
-"""`lookalike worker` as processes: several at once, stopped in good order, and killed."""
+"""`lookalike worker` in separate processes: several at once, stopped, and killed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PHOTOS = 160
 def resources(
     request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path, jpeg: MakeJpeg
 ) -> Iterator[Resources]:
-    """Photos that wait to be embedded, and a live generation."""
+    """A live generation and pending photos."""
     shop = marketplace(tmp_path / "shop", jpeg, count=PHOTOS // 2)
     with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
         load_files(opened, create_ingest_job(opened, shop.inputs), shop.inputs, silent)

@@ -1,4 +1,4 @@
-"""Which listings a model may be measured on."""
+"""Choosing the listings to measure a model on."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def photos_of(*listings: str) -> list[LabelledPhoto]:
-    """One photo of each listing; `name:bytes` shows a photo that another listing may show, too."""
+    """Make one photo per listing; `name:bytes` gives a photo that another listing may have as well."""
     parts = [listing.partition(":") for listing in listings]
     return [LabelledPhoto(n, name, "c", shown or name, Path("x")) for n, (name, _, shown) in enumerate(parts)]
 
 
 def chosen(photos: Sequence[LabelledPhoto], bundle: Bundle, *, unseen: bool) -> tuple[set[str], HeldOut]:
-    found = held_out_photos(photos, item_of_listing(photos), bundle=bundle, unseen=unseen)
-    return {photos[row].listing_id for row in found.rows}, found
+    held_out = held_out_photos(photos, item_of_listing(photos), bundle=bundle, unseen=unseen)
+    return {photos[row].listing_id for row in held_out.rows}, held_out
 
 
 def test_measures_on_the_held_out_listings_of_the_split(bundle: Bundle) -> None:
-    listings, found = chosen(photos_of("trained", "validated", "held", "new"), bundle, unseen=False)
+    listings, held_out = chosen(photos_of("trained", "validated", "held", "new"), bundle, unseen=False)
     assert listings == {"held"}
-    assert (found.use.measured, found.use.missing, found.use.unknown) == (1, 1, 1)
+    assert (held_out.use.measured, held_out.use.missing, held_out.use.unknown) == (1, 1, 1)
 
 
 def test_unseen_adds_the_listings_that_the_split_does_not_know(bundle: Bundle) -> None:
@@ -48,9 +48,9 @@ def test_unseen_adds_the_listings_that_the_split_does_not_know(bundle: Bundle) -
 
 
 def test_unseen_excludes_new_listings_of_items_that_were_trained_on(bundle: Bundle) -> None:
-    listings, found = chosen(photos_of("trained:a", "relisted:a", "new"), bundle, unseen=True)
+    listings, held_out = chosen(photos_of("trained:a", "relisted:a", "new"), bundle, unseen=True)
     assert listings == {"new"}
-    assert (found.use.unknown, found.use.too_alike) == (2, 1)
+    assert (held_out.use.unknown, held_out.use.too_alike) == (2, 1)
 
 
 def test_listings_outside_the_split_need_unseen(bundle: Bundle) -> None:

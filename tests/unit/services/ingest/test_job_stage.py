@@ -1,4 +1,4 @@
-"""How fast a job is, told from one stage's beginning and what is done of it."""
+"""The rate and remaining time of a job's stage."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ def stage(done: int, total: int | None, *, after_s: float) -> JobStage:
 
 
 def test_rate_and_time_left_count_from_the_start_of_the_stage() -> None:
-    told = stage(40, 100, after_s=20)
-    assert (told.rate, told.seconds_left) == (pytest.approx(2), pytest.approx(30))
+    job_stage = stage(40, 100, after_s=20)
+    assert (job_stage.rate, job_stage.seconds_left) == (pytest.approx(2), pytest.approx(30))
 
 
-@pytest.mark.parametrize("told", [stage(500, 500, after_s=3e-5), stage(0, 500, after_s=9)], ids=["at once", "nothing"])
-def test_has_no_rate_for_an_instant_or_for_no_work(told: JobStage) -> None:
-    assert (told.rate, told.seconds_left) == (None, None)
+@pytest.mark.parametrize(
+    "job_stage", [stage(500, 500, after_s=3e-5), stage(0, 500, after_s=9)], ids=str
+)
+def test_has_no_rate_for_an_instant_or_for_no_work(job_stage: JobStage) -> None:
+    assert (job_stage.rate, job_stage.seconds_left) == (None, None)
