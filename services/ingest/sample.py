@@ -105,7 +105,7 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
             resources,
             job_id,
             inputs,
-            JobProgress(resources.database, job_id, progress),
+            progress=JobProgress(resources.database, job_id, progress),
             worker=worker,
             source=drawn,
             photo_count=sample.summary.photo_records,

@@ -212,7 +212,8 @@ class JobRunner:
         try:
             with record_outcome(self._resources.database, job_id, rewrite=partial(hide_upload_paths, uploads)):
                 inputs = find_upload(uploads, upload)
-                ingest_files(self._resources, job_id, inputs, self._progress(job_id), worker=self._worker)
+                progress = self._progress(job_id)
+                ingest_files(self._resources, job_id, inputs, progress=progress, worker=self._worker)
         except Exception as error:
             if not is_temporary(error):  # else the job runs again and needs its files
                 discard_upload(uploads, upload)

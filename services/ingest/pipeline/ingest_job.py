@@ -63,15 +63,15 @@ def run_ingest(
     """
     resources.photo_files.sweep_temporary()
     with record_outcome(resources.database, job_id):
-        return ingest_files(resources, job_id, inputs, JobProgress(resources.database, job_id, progress))
+        return ingest_files(resources, job_id, inputs, progress=JobProgress(resources.database, job_id, progress))
 
 
 def ingest_files(
     resources: Resources,
     job_id: str,
     inputs: IngestInputs,
-    progress: Progress,
     *,
+    progress: Progress,
     worker: EmbeddingWorker | None = None,
     source: PhotoSource | None = None,
     photo_count: int | None = None,
@@ -87,10 +87,11 @@ def ingest_files(
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
         LookalikeError: the photos cannot be embedded, for example because the model cannot be run.
+        OSError, OperationalError: the disk is full.
     """
     ledger = load_files(resources, job_id, inputs, progress, source=source, photo_count=photo_count)
     resources.ensure_generation()
-    embedding_seconds = _embed(resources, job_id, progress, worker)
+    embedding_seconds = _embed(resources, job_id, progress=progress, worker=worker)
     ledger.count_embedded()
     progress("update indexes", 0, None)
     resources.live.refresh()
@@ -98,13 +99,13 @@ def ingest_files(
     return IngestResult(ledger.summary(), embedding_seconds)
 
 
-def _embed(resources: Resources, job_id: str, progress: Progress, worker: EmbeddingWorker | None) -> float | None:
+def _embed(resources: Resources, job_id: str, *, progress: Progress, worker: EmbeddingWorker | None) -> float | None:
     """Wait until the job's photos are embedded and return the seconds; None without a model."""
     started = time.monotonic()
     if not _adopt_pending(resources, job_id):
         return None
     with nullcontext(worker) if worker is not None else running_worker(resources) as running:
-        wait_until_embedded(resources.database, job_id, running, progress)
+        wait_until_embedded(resources.database, job_id, worker=running, progress=progress)
     return time.monotonic() - started
 
 

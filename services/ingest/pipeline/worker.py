@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from db.models import PhotoState
 from db.rows import embeddings, generations, photos
 from db.session import is_database_unavailable
-from services.errors import LookalikeError, ServiceUnavailable
+from services.errors import LookalikeError, ServiceUnavailable, is_storage_full
 from services.ingest.pipeline.embedding import PhotoEmbedder
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class EmbeddingWorker:
     def __init__(self, resources: Resources, *, on_embedded: Callable[[], object] = lambda: None) -> None:
         """Call `on_embedded` after each run that embedded photos."""
         self._resources, self._on_embedded = resources, on_embedded
-        self.problem: LookalikeError | None = None
+        self.problem: Exception | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._followed_version: str | None = None
         self._thread = threading.Thread(target=self.run, name="embedding", daemon=True)
@@ -86,7 +86,9 @@ class EmbeddingWorker:
             except Exception as error:  # nothing may end this thread
                 log.warning("photos could not be embedded; trying again", exc_info=not is_database_unavailable(error))
                 failures, pause = failures + 1, _RETRY_S
-                if failures >= _MAX_FAILURES:
+                if is_storage_full(error):
+                    self.problem = error
+                elif failures >= _MAX_FAILURES:
                     self.problem = ServiceUnavailable(
                         f"Photos cannot be embedded ({type(error).__name__}; see the log)."
                     )
@@ -129,14 +131,15 @@ def running_worker(
         worker.stop()
 
 
-def wait_until_embedded(database: Database, job_id: str, worker: EmbeddingWorker, progress: Progress) -> None:
+def wait_until_embedded(database: Database, job_id: str, *, worker: EmbeddingWorker, progress: Progress) -> None:
     """Wait until this worker, or any other, has embedded or failed every photo of the job.
 
     Returns at once when no generation is live: the photos stay pending until there is a model. What `progress` raises
     ends the wait.
 
     Raises:
-        LookalikeError: the worker's `problem`.
+        LookalikeError: the worker cannot work, for example because the model cannot be run.
+        OSError, OperationalError: the disk is full.
     """
     worker.wake()
     while True:

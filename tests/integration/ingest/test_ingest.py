@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -245,6 +246,20 @@ def test_a_job_waits_for_photos_that_another_worker_has_claimed(resources: Resou
     result = run_ingest(resources, create_ingest_job(resources, shop.inputs), shop.inputs, claim_then_release)
     assert ("embed photos", 7) in seen
     assert result.summary.counts["photos_embedded"] == 12
+
+
+def test_a_disk_that_fills_up_while_embedding_ends_the_job_at_once(
+    tmp_path: Path, tiny_bundle: Bundle, live_data: Path, shop: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(*_arguments: object, **_options: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("services.ingest.pipeline.embedding.embeddings.save_embeddings", fill_up)
+    with (
+        resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as resources,
+        pytest.raises(OSError, match="No space left"),
+    ):
+        ingest(resources, shop.inputs)
 
 
 def test_photos_stay_pending_without_a_model(tmp_path: Path, shop: Marketplace) -> None:
