@@ -93,7 +93,7 @@ class PrecisionQuality(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """Facts about a model that its bundle records beside the weights.
+    """Facts about a model that its bundle records in addition to the weights.
 
     Attributes:
         categories: names of the categories, in the order of the probabilities.

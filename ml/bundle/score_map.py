@@ -79,7 +79,7 @@ def fit_score_map(similarities: NDArray[np.float64], same_item: NDArray[np.bool_
     The probability holds for the first ten results of a photo like the validation photos, when the gallery contains the
     other photos of its item, if any. It is too high if fewer queries have a match.
 
-    The pairs are sorted by cosine into up to 50 bins with equally many pairs of one item: such pairs are few and mostly
+    The pairs are sorted by cosine into up to 50 bins with equally many pairs of one item; these are few and mostly
     at high cosines, where bins of equal size would be coarse. The knots are the increasing sequence closest to the
     bins' shares. Lines between knots give no ties, unlike the steps of isotonic regression. To keep the minimum slope,
     a line of that slope is subtracted before the isotonic regression and added afterwards. Cosine 1, the same picture,

@@ -1,4 +1,4 @@
 """Finds copies among photos: equal pictures by perceptual hash, and edited pictures by local features and pixels.
 
-Uses no network. `ml.training` and `services` may import it.
+Runs no network. `ml.training` and `services` may import it.
 """

@@ -32,15 +32,13 @@ def reexport_bundle(
 ) -> Bundle:
     """Write the bundle again at `out`, whole or not at all, and load it from there.
 
-    The version stays the same with the float files. Without them it is the version of the int8 graph.
+    The version stays the same with the float files; without them, the int8 graph determines it.
 
     Args:
-        out: a folder that does not exist.
         keep_float: whether to copy the torch weights and the float graph.
         keep_int8: whether to copy an existing int8 graph.
         quantize_with: training photos, uint8 (n, S, S, 3), to make a new int8 graph with.
-        measure_on: photos that were not trained on, to measure each precision on. By default, earlier measurements of
-            the copied precisions are kept.
+        measure_on: photos that were not trained on, to measure each precision on; by default, measurements are copied.
 
     Raises:
         BundleError: `out` exists, the bundle lacks files to copy or quantise, or the int8 graph's outputs differ from
@@ -48,22 +46,25 @@ def reexport_bundle(
         QuantizerMissing: quantising needs NNCF, which is not installed.
     """
     keep_float = keep_float and bundle.has_float
-    if (quantize_with is not None or measure_on is not None) and not keep_float:
-        raise BundleError(bundle.path, "has no float graph to quantise or compare with", "Only copy its int8 graph")
     keep_int8 = keep_int8 and bundle.has_int8 and quantize_with is None
-    if not (keep_float or keep_int8):
-        raise BundleError(bundle.path, "would have no graph left", "Keep the only graph that it has")
+    needs_float = quantize_with is not None or measure_on is not None
+    _check_graphs(bundle, keep_float=keep_float, keep_int8=keep_int8, needs_float=needs_float)
     canonical = CanonicalVectors(bundle.canonical.components, TOLERANCE | bundle.canonical.tolerance)
     with staged_folder(out) as folder:
         for name in bundle_files(has_float=keep_float, has_int8=keep_int8):
             shutil.copyfile(bundle.path / name, folder / name)
         if quantize_with is not None:
             add_int8_graph(folder, quantize_with, canonical=canonical)
-        if measure_on is not None:
-            precisions = measure_precisions(folder, measure_on)
-        else:
-            precisions = {name: one for name, one in bundle.precisions.items() if name != "int8" or keep_int8}
+        copied = {name: quality for name, quality in bundle.precisions.items() if name != "int8" or keep_int8}
+        precisions = copied if measure_on is None else measure_precisions(folder, measure_on)
         write_manifest(
             folder, bundle.description, vector_size=bundle.vector_size, canonical=canonical, precisions=precisions
         )
     return Bundle.load(out)
+
+
+def _check_graphs(bundle: Bundle, *, keep_float: bool, keep_int8: bool, needs_float: bool) -> None:
+    if needs_float and not keep_float:
+        raise BundleError(bundle.path, "has no float graph to quantise or compare with", "Only copy its int8 graph")
+    if not (keep_float or keep_int8):
+        raise BundleError(bundle.path, "would have no graph left", "Keep the only graph that it has")

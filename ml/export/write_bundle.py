@@ -59,9 +59,8 @@ def export_bundle(
     net = net.eval().cpu()
     size = description.preprocessing.size
     with staged_folder(out) as folder:
-        # `save_file` makes files that only their owner may read, but the service runs as another user.
-        weights = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
-        (folder / WEIGHTS).write_bytes(weights)
+        # Not with `save_file`, whose files only their owner may read: the service runs as another user.
+        (folder / WEIGHTS).write_bytes(save({name: values.contiguous() for name, values in net.state_dict().items()}))
         expected = _eager(net, canonical_photos(size))
         canonical = CanonicalVectors.of(expected.vectors)
         _write_graph(net, folder / GRAPH, size=size)

@@ -150,13 +150,10 @@ class LookalikeNet(nn.Module):
         """Create the network with random weights.
 
         Args:
-            categories: number of categories.
-            vector_size: components of a vector.
             mean, std: per channel (red, green, blue), for pixels in [0, 1].
             category_of_class: category of each class; None makes each category one class.
             category_share: see the class; in [0, 1).
             memory: number of photos that vote.
-            parts: of the descriptor.
         """
         super().__init__()
         self.parts = tuple(parts)
@@ -167,17 +164,19 @@ class LookalikeNet(nn.Module):
         basis = _category_basis(categories, vector_size, category_share)
         self.projection = nn.Linear(self.descriptor_size, vector_size - basis.shape[1])
         self.category_head = nn.Linear(self.descriptor_size, len(class_categories))
-        buffers = {
-            "mean": torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1),
-            "std": torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1),
-            "temperature": torch.tensor(1.0),
-            "part_table": torch.tensor(self.parts),
-            "category_of_class": functional.one_hot(class_categories, categories).float(),
-            "category_share": torch.tensor(category_share),
-            "category_basis": basis,
-            "memory_items": torch.zeros(memory, self.projection.out_features),
-            "memory_categories": torch.zeros(memory, categories),
-        }
+        self._register_buffers(
+            mean=torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1),
+            std=torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1),
+            temperature=torch.tensor(1.0),
+            part_table=torch.tensor(self.parts),
+            category_of_class=functional.one_hot(class_categories, categories).float(),
+            category_share=torch.tensor(category_share),
+            category_basis=basis,
+            memory_items=torch.zeros(memory, self.projection.out_features),
+            memory_categories=torch.zeros(memory, categories),
+        )
+
+    def _register_buffers(self, **buffers: Tensor) -> None:
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer)
 
