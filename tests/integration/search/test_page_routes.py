@@ -1,4 +1,4 @@
-"""The page's files over HTTP, without a browser: `tests/page` looks at them with one."""
+"""The page's files over HTTP; `tests/page` tests them in a browser."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Lite
 
 
 @pytest.mark.parametrize("view", ["/", "/listing?id=lamp-1", "/admin?tab=indexes"])
-def test_every_view_has_an_address_of_its_own(client: TestClient[Litestar], view: str) -> None:
+def test_every_view_has_its_own_address(client: TestClient[Litestar], view: str) -> None:
     answer = client.get(view)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_whatever_the_page_names_is_there_and_may_be_kept(client: TestClient[Litestar]) -> None:
+def test_every_file_that_the_page_loads_exists_and_may_be_cached(client: TestClient[Litestar]) -> None:
     seen, waiting = set(), re.findall(r'(?:href|src)="(/page/[^"]+)"', client.get("/").text)
     while waiting:
         address = waiting.pop()
@@ -55,13 +55,13 @@ def test_whatever_the_page_names_is_there_and_may_be_kept(client: TestClient[Lit
     assert len(seen) > 30
 
 
-def test_only_the_page_and_the_ingest_service_are_within_its_policy(client: TestClient[Litestar]) -> None:
+def test_the_content_policy_allows_only_the_page_and_the_ingest_service(client: TestClient[Litestar]) -> None:
     policy = client.get("/").headers["content-security-policy"]
     assert "connect-src 'self' https://ingest.example:8443;" in policy
     assert 'content="https://ingest.example:8443"' in client.get("/").text
 
 
 @pytest.mark.parametrize("path", ["index.html", "../routes.py", "nothing.js", "%2e%2e/routes.py"])
-def test_there_are_no_other_files(client: TestClient[Litestar], path: str) -> None:
+def test_serves_no_other_files(client: TestClient[Litestar], path: str) -> None:
     folder = re.findall(r"/page/\w+/", client.get("/").text)[0]
     assert client.get(folder + path).status_code == 404

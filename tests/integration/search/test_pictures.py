@@ -1,4 +1,4 @@
-"""Photos over HTTP: what may be kept, for how long, and what a small copy holds."""
+"""Photos and thumbnails over HTTP: content and cache headers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORIENTATION, TURNED_LEFT = 0x0112, 6
 
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
-    """One listing, whose one photo the tests replace."""
+    """One listing; the tests replace its only photo."""
     with resources_in(tmp_path_factory.mktemp("pictures")) as opened:
         add_listings(opened.database, LAMP)
         yield opened
@@ -41,7 +41,7 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
 
 
 def store(resources: Resources, content: bytes, image_format: str = "JPEG") -> None:
-    """Make this the lamp's one photo, in place of the one that it had."""
+    """Replace the lamp's only photo."""
     stored = StoredPhoto("lamp", "p1", "p1", resources.photo_files.put(content), image_format, len(content), 8, 8)
     with resources.database.write() as session:
         photos.register_photos(session, [stored])
@@ -53,7 +53,7 @@ def the_photo(client: TestClient[Litestar]) -> dict[str, str]:
 
 
 def drawn(image_format: str, *, size: tuple[int, int] = (80, 40), orientation: int = 1) -> bytes:
-    """A picture, red on the left and blue on the right, with a comment that is nobody's business."""
+    """A picture, red on the left and blue on the right, with a private comment."""
     picture = Image.new("RGB", size, "blue")
     picture.paste("red", (0, 0, size[0] // 2, size[1]))
     exif = Image.Exif()
@@ -64,7 +64,7 @@ def drawn(image_format: str, *, size: tuple[int, int] = (80, 40), orientation: i
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
-def test_a_photo_comes_back_byte_for_byte_under_its_own_type(
+def test_returns_a_photo_byte_for_byte_with_its_media_type(
     resources: Resources, client: TestClient[Litestar], image_format: str
 ) -> None:
     store(resources, drawn(image_format), image_format)
@@ -78,7 +78,7 @@ def test_a_photo_comes_back_byte_for_byte_under_its_own_type(
 
 
 @pytest.mark.parametrize("part", ["url", "thumbnail_url"])
-def test_the_url_that_an_answer_names_may_be_kept_for_ever(
+def test_the_current_url_may_be_cached_for_ever(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, part: str
 ) -> None:
     store(resources, jpeg(1))
@@ -86,7 +86,7 @@ def test_the_url_that_an_answer_names_may_be_kept_for_ever(
 
 
 @pytest.mark.parametrize("path", ["/v1/photos/1", "/v1/photos/1?v=another", "/v1/photos/1/thumbnail"])
-def test_another_url_is_asked_for_again_each_time(
+def test_any_other_url_must_be_revalidated(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, path: str
 ) -> None:
     store(resources, jpeg(1))
@@ -94,7 +94,7 @@ def test_another_url_is_asked_for_again_each_time(
 
 
 @pytest.mark.parametrize("part", ["url", "thumbnail_url"])
-def test_a_replaced_photo_has_another_url_and_another_tag(
+def test_a_replaced_photo_gets_a_new_url_and_etag(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, part: str
 ) -> None:
     store(resources, jpeg(1))
@@ -111,7 +111,7 @@ def test_a_replaced_photo_has_another_url_and_another_tag(
 
 @pytest.mark.parametrize("path", ["/v1/photos/1", "/v1/photos/1/thumbnail", "/v1/photos/1/thumbnail?size=64"])
 @pytest.mark.parametrize("known", ["{tag}", "W/{tag}", '"other", {tag}', "*"])
-def test_who_has_the_copy_already_gets_a_304(
+def test_answers_304_to_a_client_that_has_the_copy(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, path: str, known: str
 ) -> None:
     store(resources, jpeg(1))
@@ -122,16 +122,14 @@ def test_who_has_the_copy_already_gets_a_304(
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
 
 
-def test_thumbnails_of_two_sizes_have_two_tags(
+def test_thumbnails_of_different_sizes_have_different_etags(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
 ) -> None:
     store(resources, jpeg(1))
     assert len({client.get(f"/v1/photos/1/thumbnail?size={size}").headers["etag"] for size in (64, 128)}) == 2
 
 
-def test_a_thumbnail_is_upright_and_tells_nothing_that_the_picture_does_not(
-    resources: Resources, client: TestClient[Litestar]
-) -> None:
+def test_a_thumbnail_is_upright_and_has_no_metadata(resources: Resources, client: TestClient[Litestar]) -> None:
     store(resources, drawn("JPEG", size=(800, 400), orientation=TURNED_LEFT))
 
     answer = client.get("/v1/photos/1/thumbnail")
@@ -144,13 +142,13 @@ def test_a_thumbnail_is_upright_and_tells_nothing_that_the_picture_does_not(
     assert red > blue
 
 
-def test_a_small_photo_is_not_blown_up(resources: Resources, client: TestClient[Litestar]) -> None:
+def test_a_small_photo_is_not_enlarged(resources: Resources, client: TestClient[Litestar]) -> None:
     store(resources, drawn("PNG", size=(40, 20)), "PNG")
     with Image.open(io.BytesIO(client.get("/v1/photos/1/thumbnail").content)) as picture:
         assert picture.size == (40, 20)
 
 
-def test_a_photo_whose_file_is_gone_is_not_found(
+def test_a_photo_without_its_file_is_not_found(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
 ) -> None:
     store(resources, jpeg(1))
@@ -160,7 +158,7 @@ def test_a_photo_whose_file_is_gone_is_not_found(
     assert client.get("/v1/photos/1").status_code == 404
 
 
-def test_a_photo_that_cannot_be_decoded_has_no_thumbnail_and_says_why(
+def test_rejects_a_thumbnail_of_a_photo_that_cannot_be_decoded(
     resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
 ) -> None:
     store(resources, jpeg(1)[:200])
@@ -172,7 +170,7 @@ def test_a_photo_that_cannot_be_decoded_has_no_thumbnail_and_says_why(
 
 
 @pytest.mark.parametrize("path", [f"/v1/photos/{10**30}", "/v1/photos/0", "/v1/photos/7/thumbnail"])
-def test_a_photo_that_cannot_exist_does_not_exist(client: TestClient[Litestar], path: str) -> None:
+def test_a_malformed_or_unknown_photo_id_is_not_found(client: TestClient[Litestar], path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"

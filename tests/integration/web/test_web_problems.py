@@ -1,4 +1,4 @@
-"""Whatever goes wrong in whichever app, the answer is a problem that says what, and never what is inside."""
+"""Every error becomes a problem that names what is wrong and shows no internals."""
 
 import logging
 from collections.abc import Iterator
@@ -46,14 +46,14 @@ class Colour(StrEnum):
     GREEN = "green"
 
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
+class NestedBody(msgspec.Struct, forbid_unknown_fields=True):
     listing_id: str
     nested: object = None
 
 
 @dataclass
 class Upload:
-    """A dataclass, as the bulk upload is one: Litestar converts its fields along another path than a struct's."""
+    """A dataclass like the bulk upload: Litestar converts its fields in another way than a struct's."""
 
     photo: UploadFile
     note: str = ""
@@ -78,7 +78,7 @@ def paint(
 
 
 @post("/json", sync_to_thread=False)
-def take_json(data: JSONBody[Asked]) -> Asked:
+def take_json(data: JSONBody[NestedBody]) -> NestedBody:
     return data
 
 
@@ -106,7 +106,7 @@ def problem(answer: Any, status: int) -> dict[str, Any]:
 
 
 def form(*parts: bytes) -> dict[str, Any]:
-    """A multipart request body, byte by byte."""
+    """Return a multipart request with exactly these parts."""
     body = b"".join(b"--EDGE\r\n" + part + b"\r\n" for part in parts)
     return {
         "content": body + b"--EDGE--\r\n",
@@ -130,24 +130,22 @@ NOTE = b'Content-Disposition: form-data; name="note"'
         ("ours", 500),
     ],
 )
-def test_an_error_of_ours_has_its_status_and_its_own_words(
-    client: TestClient[Litestar], name: str, status: int
-) -> None:
+def test_each_of_our_errors_has_its_status_and_message(client: TestClient[Litestar], name: str, status: int) -> None:
     assert problem(client.get(f"/raise/{name}"), status)["detail"] == str(ERRORS[name])
 
 
-def test_a_rejected_photo_carries_its_reason_code_and_a_bad_query_its_field(client: TestClient[Litestar]) -> None:
+def test_names_the_reason_code_of_a_photo_and_the_field_of_a_query(client: TestClient[Litestar]) -> None:
     assert client.get("/raise/photo").json()["reason"] == "truncated"
     assert client.get("/raise/bad-query").json()["field"] == "k"
 
 
 @pytest.mark.parametrize("name", ["no-model", "no-index", "database"])
-def test_what_is_unavailable_says_when_to_try_again(client: TestClient[Litestar], name: str) -> None:
+def test_an_unavailable_service_sends_retry_after(client: TestClient[Litestar], name: str) -> None:
     assert int(client.get(f"/raise/{name}").headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize(("name", "status"), [("unexpected", 500), ("database", 503)])
-def test_what_is_unexpected_tells_the_log_and_not_the_caller(
+def test_logs_an_unexpected_error_and_hides_it_from_the_client(
     client: TestClient[Litestar], caplog: pytest.LogCaptureFixture, name: str, status: int
 ) -> None:
     with caplog.at_level(logging.ERROR, "services.web.problems"):
@@ -168,9 +166,7 @@ def test_an_internal_error_names_the_request_to_report(client: TestClient[Litest
     ("path", "detail"),
     [("/ask?k=0", "k: Expected `int` >= 1"), ("/ask?k=x", "k: Expected `int`, got `str`"), ("/ask", "'k'")],
 )
-def test_a_parameter_that_is_not_valid_is_named_in_the_detail(
-    client: TestClient[Litestar], path: str, detail: str
-) -> None:
+def test_names_an_invalid_parameter(client: TestClient[Litestar], path: str, detail: str) -> None:
     assert detail in problem(client.get(path), 400)["detail"]
 
 
@@ -181,13 +177,13 @@ def test_a_parameter_that_is_not_valid_is_named_in_the_detail(
         ("/paint?finish=satin", "finish: Invalid enum value 'satin'; choose from matt, gloss"),
     ],
 )
-def test_a_value_that_is_not_among_those_there_are_is_told_them_under_the_name_that_the_caller_knows(
+def test_lists_the_allowed_values_under_the_public_name_of_the_parameter(
     client: TestClient[Litestar], path: str, detail: str
 ) -> None:
     assert problem(client.get(path), 400)["detail"] == detail
 
 
-def test_what_the_router_refuses_is_a_problem_too(client: TestClient[Litestar]) -> None:
+def test_errors_of_the_router_are_problems_too(client: TestClient[Litestar]) -> None:
     assert "/docs" in problem(client.get("/nowhere"), 404)["detail"]
     refused = client.get("/json")
     assert "does not accept GET" in problem(refused, 405)["detail"]
@@ -195,17 +191,17 @@ def test_what_the_router_refuses_is_a_problem_too(client: TestClient[Litestar]) 
 
 
 @pytest.mark.parametrize("path", ["/ask?k=1", "/nowhere", "/json", "/raise/unexpected"])
-def test_every_answer_carries_an_id_of_its_own(client: TestClient[Litestar], path: str) -> None:
+def test_every_answer_has_its_own_request_id(client: TestClient[Litestar], path: str) -> None:
     first, second = (client.get(path).headers["x-request-id"] for _ in range(2))
     assert first != second
 
 
-def test_the_id_that_a_proxy_gave_is_kept(client: TestClient[Litestar]) -> None:
+def test_keeps_the_request_id_of_a_proxy(client: TestClient[Litestar]) -> None:
     assert client.get("/ask?k=1", headers={"X-Request-ID": "proxy-17"}).headers["x-request-id"] == "proxy-17"
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 65, "line%0abreak"])
-def test_an_id_that_could_spoil_the_log_is_replaced(client: TestClient[Litestar], given: str) -> None:
+def test_replaces_a_request_id_that_could_corrupt_the_log(client: TestClient[Litestar], given: str) -> None:
     answered = client.get("/ask?k=1", headers={"X-Request-ID": given}).headers["x-request-id"]
     assert answered != given
     assert len(answered) == 32
@@ -223,7 +219,7 @@ def test_an_id_that_could_spoil_the_log_is_replaced(client: TestClient[Litestar]
     ],
     ids=["not UTF-8", "deep", "cut off", "empty", "an array", "an unknown field"],
 )
-def test_json_that_cannot_be_read_is_refused(client: TestClient[Litestar], content: bytes, detail: str) -> None:
+def test_refuses_unreadable_json(client: TestClient[Litestar], content: bytes, detail: str) -> None:
     answer = client.post("/json", content=content, headers={"content-type": "application/json"})
     assert detail in problem(answer, 400)["detail"]
 
@@ -243,17 +239,15 @@ def test_json_that_cannot_be_read_is_refused(client: TestClient[Litestar], conte
     ],
     ids=["two files", "text for a file", "no such charset", "no text", "not UTF-8", "no file", "cut off", "no edge"],
 )
-def test_a_form_that_cannot_be_read_is_refused(
-    client: TestClient[Litestar], request_parts: dict[str, Any], detail: str
-) -> None:
+def test_refuses_an_unreadable_form(client: TestClient[Litestar], request_parts: dict[str, Any], detail: str) -> None:
     assert detail in problem(client.post("/form", **request_parts), 400)["detail"]
 
 
-def test_a_form_that_is_whole_is_read(client: TestClient[Litestar]) -> None:
+def test_reads_a_complete_form(client: TestClient[Litestar]) -> None:
     assert client.post("/form", **form(PHOTO, NOTE + b"\r\n\r\nx")).json() == len(b"bytes")
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_read(client: TestClient[Litestar], tmp_path: Path) -> None:
+def test_refuses_a_body_over_the_limit_before_reading_it(client: TestClient[Litestar], tmp_path: Path) -> None:
     large = tmp_path / "large.jpg"
     with large.open("wb") as file:
         file.truncate(25 * 2**20)

@@ -1,9 +1,10 @@
-"""The API's description shows every parameter by an example."""
+"""Every parameter, body and answer in the OpenAPI document has an example, and the examples match their schemas."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
 import pytest
 
 from services.ingest.app import ingest_part
@@ -13,6 +14,7 @@ from services.settings import Settings
 from services.web.app import create_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -26,23 +28,55 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return described
 
 
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method} {path}", operation
+
+
 def test_every_parameter_has_an_example(document: dict[str, Any]) -> None:
     without = [
-        f"{method} {path}: {parameter['name']}"
-        for path, item in document["paths"].items()
-        for method, call in item.items()
-        for parameter in call.get("parameters", ())
-        if "example" not in parameter and "examples" not in parameter
+        f"{name}: {parameter['name']}"
+        for name, operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if "example" not in parameter
     ]
     assert without == []
 
 
-def test_every_answer_in_json_has_an_example(document: dict[str, Any]) -> None:
+def test_every_answer_but_pictures_has_an_example(document: dict[str, Any]) -> None:
     without = [
-        f"{method} {path}: {status}"
-        for path, item in document["paths"].items()
-        for method, call in item.items()
-        for status, answer in call["responses"].items()
-        if not answer.get("content", {}).get("application/json", {"examples": "none needed"}).get("examples")
+        f"{name}: {status} {media_type}"
+        for name, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        for media_type, content in answer.get("content", {}).items()
+        if not media_type.startswith("image/") and not content.get("examples")
     ]
     assert without == []
+
+
+def test_every_request_body_has_an_example_or_a_curl_command(document: dict[str, Any]) -> None:
+    without = [
+        f"{name}: {media_type}"
+        for name, operation in operations(document)
+        if (body := operation.get("requestBody"))
+        for media_type, content in body["content"].items()
+        if not content.get("examples") and "curl" not in body["description"]
+    ]
+    assert without == []
+
+
+def test_examples_match_their_schemas(document: dict[str, Any]) -> None:
+    bodies = [
+        content
+        for _, operation in operations(document)
+        for part in (*operation["responses"].values(), operation.get("requestBody", {}))
+        for media_type, content in part.get("content", {}).items()
+        if media_type == "application/json"
+    ]
+    bodies += [one["content"]["application/problem+json"] for one in document["components"]["responses"].values()]
+    for body in bodies:
+        schema = {**body["schema"], "components": document["components"]}
+        for example in body["examples"].values():
+            jsonschema_rs.validate(schema, example["value"])
+    assert len(bodies) > 40

@@ -1,4 +1,4 @@
-"""The card of the live model, by REST."""
+"""The REST calls that describe the live model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
         yield opened
 
 
-def test_the_card_is_that_of_the_model_that_is_served(client: TestClient[Litestar], tiny_bundle: Bundle) -> None:
+def test_returns_the_card_of_the_live_model(client: TestClient[Litestar], tiny_bundle: Bundle) -> None:
     card = client.get("/v1/admin/model").json()
     assert card["model_version"] == tiny_bundle.version
     assert card["categories"] == list(tiny_bundle.categories)
@@ -43,7 +43,7 @@ def test_the_card_is_that_of_the_model_that_is_served(client: TestClient[Litesta
     assert card["has_report"] is False
 
 
-def test_a_report_that_was_written_is_served_and_may_load_nothing(
+def test_serves_the_report_and_forbids_it_to_load_anything(
     client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, request: pytest.FixtureRequest
 ) -> None:
     folder = report_folder(resources.settings, tiny_bundle.version)
@@ -56,7 +56,7 @@ def test_a_report_that_was_written_is_served_and_may_load_nothing(
     assert client.get("/v1/admin/model").json()["has_report"] is True
 
 
-def test_a_report_that_nobody_wrote_is_not_found_and_it_is_said_how_to_write_it(client: TestClient[Litestar]) -> None:
+def test_a_missing_report_is_not_found_and_the_problem_names_the_command(client: TestClient[Litestar]) -> None:
     answer = client.get("/v1/admin/model/report")
     assert answer.status_code == 404
     assert "lookalike evaluate" in answer.json()["detail"]
