@@ -104,6 +104,7 @@ def _embed(resources: Resources, job_id: str, *, progress: Progress, worker: Emb
     started = time.monotonic()
     if not _adopt_pending(resources, job_id):
         return None
+    resources.embedder()  # fail here, not in the worker, if the model cannot be run
     with nullcontext(worker) if worker is not None else running_worker(resources) as running:
         wait_until_embedded(resources.database, job_id, worker=running, progress=progress)
     return time.monotonic() - started

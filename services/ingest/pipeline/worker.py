@@ -84,7 +84,8 @@ class EmbeddingWorker:
                 log.warning("photos cannot be embedded: %s", error)
                 self.problem, pause = error, _RETRY_S
             except Exception as error:  # nothing may end this thread
-                log.warning("photos could not be embedded; trying again", exc_info=not is_database_unavailable(error))
+                is_expected = is_database_unavailable(error) or is_storage_full(error)
+                log.warning("photos could not be embedded; trying again", exc_info=not is_expected)
                 failures, pause = failures + 1, _RETRY_S
                 if is_storage_full(error):
                     self.problem = error
