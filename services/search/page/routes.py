@@ -1,4 +1,4 @@
-"""The routes of the page: one HTML file for each of its views, and its modules and styles."""
+"""The routes of the page: the same HTML for each view, and its modules and styles."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 _ASSETS = Path(__file__).parent / "assets"
 _VIEWS = ["/", "/listing", "/admin"]
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", "": "text/plain"}
-_KEEP = "public, max-age=31536000, immutable"
+_CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'{ingest}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types lit-html"
 )
-"""Nothing but the page's own files runs, no text becomes HTML, and nobody but this server and the ingest service is
-asked for anything."""
+"""Runs only the page's own files, turns no text into HTML, and connects only to this server and the ingest service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,9 @@ class PageFiles:
     """The page's files, read once.
 
     Attributes:
-        index: the HTML, with a place for where the others are.
-        others: content by path, as it stands in an address.
-        version: tells these files from any others: their addresses hold it, so that browsers may keep them.
+        index: the HTML, with placeholders for the addresses of the other files and of the ingest service.
+        others: content by path.
+        version: hash of all files; it is part of their addresses, so browsers can cache them forever.
     """
 
     index: str
@@ -47,7 +46,7 @@ class PageFiles:
 
     @classmethod
     def read(cls, folder: Path = _ASSETS) -> PageFiles:
-        """Return the files of a folder."""
+        """Read the files of a folder."""
         contents = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
@@ -64,23 +63,23 @@ def page_routes(ingest_url: str = "") -> list[HTTPRouteHandler]:
     """Return the page's routes.
 
     Args:
-        ingest_url: where browsers reach the ingest service, if that is another server: `https://host:port`.
+        ingest_url: `https://host:port` of the ingest service as browsers reach it; empty if it is this server.
     """
     files = PageFiles.read()
     folder = f"/page/{files.version}"
     ingest = ingest_url.rstrip("/")
     content = files.index.replace("{{assets}}", folder).replace("{{ingest_url}}", ingest)
-    headers = {
+    page_headers = {
         "Content-Security-Policy": _POLICY.format(ingest=f" {_origin(ingest)}" if ingest else ""),
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",  # addresses hold what was searched by
+        "Referrer-Policy": "no-referrer",  # addresses contain the query
         "Cache-Control": "no-cache",
     }
 
     @get(_VIEWS, include_in_schema=False, sync_to_thread=False)
     def page() -> Response[str]:
-        """Return the page; which of its views it shows, it sees by its address."""
-        return Response(content, media_type=MediaType.HTML, headers=headers)
+        """Return the page; its scripts choose the view by the address."""
+        return Response(content, media_type=MediaType.HTML, headers=page_headers)
 
     @get(f"{folder}/{{path:path}}", include_in_schema=False, sync_to_thread=False)
     def page_file(path: FromPath[str]) -> Response[bytes]:
@@ -88,8 +87,8 @@ def page_routes(ingest_url: str = "") -> list[HTTPRouteHandler]:
         name = path.removeprefix("/")
         if name not in files.others:
             raise NotFoundException
-        kept = {"Cache-Control": _KEEP, "X-Content-Type-Options": "nosniff"}
-        return Response(files.others[name], media_type=_MEDIA_TYPES[Path(name).suffix], headers=kept)
+        headers = {"Cache-Control": _CACHE_FOREVER, "X-Content-Type-Options": "nosniff"}
+        return Response(files.others[name], media_type=_MEDIA_TYPES[Path(name).suffix], headers=headers)
 
     return [page, page_file]
 

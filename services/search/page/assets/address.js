@@ -1,14 +1,14 @@
 /**
- * What the address bar says, as plain values: it alone decides what a view shows, so that it can be shared, reloaded
- * and gone back to.
+ * Reads and writes the address bar. The address alone decides what a view shows, so you can share it, reload it and go
+ * back to it.
  *
- * A search is by one of `token` (an earlier query: an upload, or a link), `listing`, `photo` or `link`; `like` and
- * `unlike` name listings whose likes are wanted, and not.
+ * A search has one source: `token` (an earlier upload or link), `listing`, `photo` or `link`. `like` and `unlike` name
+ * the liked and disliked listings.
  */
 
-const SUBJECTS = ["token", "listing", "photo", "link"];
+const SOURCES = ["token", "listing", "photo", "link"];
 
-/** Return the view and what it shows: `{view: "search", query}`, `{view: "listing", id}` or `{view: "admin", tab}`. */
+/** Parse an address: `{view: "search", query}`, `{view: "listing", id}` or `{view: "admin", tab}`. */
 export function read(address) {
   const url = new URL(address);
   const given = url.searchParams;
@@ -18,10 +18,10 @@ export function read(address) {
 }
 
 function queryOf(given) {
-  const by = SUBJECTS.find((name) => given.get(name)) ?? null;
+  const by = SOURCES.find((name) => given.get(name)) ?? null;
   return {
     by,
-    subject: by && given.get(by),
+    source: by && given.get(by),
     like: given.getAll("like"),
     unlike: given.getAll("unlike"),
     crop: cropOf(given.get("crop")),
@@ -36,10 +36,13 @@ const numberIn = (text) => (text && Number.isFinite(Number(text)) ? text : "");
 
 export const NOTHING = queryOf(new URLSearchParams());
 
+/** Return the filters of a query, without its source. */
+export const filtersOf = ({ category, price_min, price_max, place }) => ({ category, price_min, price_max, place });
+
 /** Return the address of a search. */
 export function searchAddress(query) {
   const given = new URLSearchParams();
-  if (query.by) given.set(query.by, query.subject);
+  if (query.by) given.set(query.by, query.source);
   for (const name of ["like", "unlike", "category"]) for (const value of query[name]) given.append(name, value);
   if (query.crop) given.set("crop", cropText(query.crop));
   for (const name of ["price_min", "price_max", "place"]) if (query[name]) given.set(name, query[name]);
@@ -47,16 +50,16 @@ export function searchAddress(query) {
   return text ? `/?${text}` : "/";
 }
 
-/** Return the API's path of a listing; null of an id that no path can hold. */
+/** Return the API path of a listing; null for an id that a path cannot contain. */
 export const listingPath = (id) => (/^\.{0,2}$|\//.test(id) ? null : `/v1/listings/${encodeURIComponent(id)}`);
 
 export const listingAddress = (id) => `/listing?${new URLSearchParams({ id })}`;
 export const adminAddress = (tab, more = {}) => `/admin?${new URLSearchParams({ tab, ...more })}`;
 
-/** Return whether anything is searched by. */
+/** Whether the query has a source or a liked listing. */
 export const asksForSomething = (query) => Boolean(query.by || query.like.length);
 
-/** Return a crop as the API has it: `x,y,width,height`, in shares of the photo's sides. */
+/** Format a crop for the API: `x,y,width,height`, as fractions of the photo's sides. */
 export const cropText = (crop) => [crop.x, crop.y, crop.width, crop.height].map((side) => +side.toFixed(4)).join(",");
 
 function cropOf(text) {

@@ -1,14 +1,14 @@
-/** Calls of the REST API. Each throws a `Problem`, whatever went wrong. */
+/** Calls to the REST API. Every failure is thrown as a `Problem`. */
 
 import { key } from "./session.js";
 
-/** Where the ingest service is, if it is not this server. */
+/** Base URL of the ingest service; empty if it is this server. */
 const INGEST = document.querySelector("meta[name=lookalike-ingest]").content;
 const INGEST_PATHS = ["/v1/admin/", "/v1/jobs", "/v1/listings/bulk"];
 
 /**
- * What went wrong. `kind` is what the reader can do about it: `offline`, `unreachable`, `key` (give one, or a better
- * one), `busy` (wait a moment), `refused` (ask otherwise) or `broken`.
+ * A failed call. `kind` tells what the user can do: `offline`, `unreachable`, `key` (enter another key), `busy` (wait),
+ * `refused` (change the request) or `broken`.
  */
 export class Problem extends Error {
   constructor(kind, title, detail, status = 0) {
@@ -17,13 +17,13 @@ export class Problem extends Error {
   }
 }
 
-/** Return the answer's JSON; null of an answer without a body. */
+/** Return the JSON of the answer; null if it has no body. */
 export async function call(path, options = {}) {
   const response = await send(path, options);
   return response.status === 204 ? null : response.json();
 }
 
-/** Return the response to a call, once it is a good one. */
+/** Return the response; throw a `Problem` for an error status. */
 export async function send(path, { method, json, form, signal, accept } = {}) {
   const headers = authorization();
   if (accept) headers.Accept = accept;
@@ -41,8 +41,8 @@ export async function send(path, { method, json, form, signal, accept } = {}) {
 }
 
 /**
- * Send a form, telling how much of it has gone: fetch cannot.
- * @param progress is called with a share, 0 to 1.
+ * Send a form with upload progress, which `fetch` does not report.
+ * @param progress is called with a fraction, 0 to 1.
  */
 export function upload(path, form, { headers = {}, progress, signal }) {
   return new Promise((resolve, reject) => {
@@ -63,7 +63,7 @@ export function upload(path, form, { headers = {}, progress, signal }) {
   });
 }
 
-/** Yield the data of each server-sent event: EventSource cannot send a key. */
+/** Yield the data of each server-sent event. EventSource cannot be used: it cannot send a key. */
 export async function* events(path, { signal } = {}) {
   const response = await send(path, { signal, accept: "text/event-stream" });
   if (response.status === 204) return;

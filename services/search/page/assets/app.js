@@ -1,4 +1,4 @@
-/** The page: one view at a time, chosen by the address, drawn again whenever something has changed. */
+/** The page: shows one view at a time, chosen by the address, and redraws it after each change. */
 
 import { adminAddress, read } from "./address.js";
 import { Problem } from "./api.js";
@@ -11,7 +11,7 @@ import { SearchView } from "./search_view.js";
 import { key, takeFromAddress } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
 
-/** Administration is loaded by those who go there. */
+/** The admin view is loaded on first use. */
 const VIEWS = {
   search: () => SearchView,
   listing: () => ListingView,
@@ -21,14 +21,14 @@ const MOST_FROZEN = 30;
 
 class App {
   #root = document.getElementById("app");
-  /** Null while the next one is loaded: what was left stays on the screen. */
+  /** Null while the next view loads; the screen keeps the previous one. */
   #view = null;
   #drawing = false;
   #said = "";
-  /** Views as they were left, by the name of their entry in the history: going back shows them at once. */
+  /** State of the views left behind, by history entry: going back shows them at once. */
   #frozen = new Map();
   #entry = history.state?.entry ?? newEntry();
-  /** Its place in the history: how far it is from another one. */
+  /** Position of the entry in the history. */
   #step = history.state?.step ?? 0;
   #mayGo = false;
 
@@ -43,16 +43,16 @@ class App {
     });
     addEventListener("offline", () => this.redraw());
     document.addEventListener("click", (event) => this.#follow(event));
-    // A file that is dropped where nothing takes it would be opened by the browser in the page's place.
+    // The browser would replace the page by a file dropped outside a drop zone.
     for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
     this.#open();
   }
 
   /**
-   * Go to another address of this page, if the view may be left: one whose `mayLeave()` is, or becomes, false stays.
+   * Go to another address of this page, unless the view's `mayLeave()` returns or resolves to false.
    * @param trail the searches that led there, oldest first: `{href, label}`.
-   * @param carried what the next view need not ask for again.
-   * @param stay whether the place and the focus stay where they are, as where the same search is refined.
+   * @param carried an answer that the next view need not request again.
+   * @param stay keep the scroll position and the focus, as when refining a search.
    */
   async navigate(href, { trail = [], carried = null, stay = false } = {}) {
     if (!(await this.#mayLeave())) return;
@@ -63,7 +63,7 @@ class App {
     this.#open({ carried, scroll: stay ? scrollY : 0, focus: !stay });
   }
 
-  /** Change the address of what is shown already. */
+  /** Change the address without changing the view. */
   rename(href) {
     history.replaceState(history.state, "", href);
   }
@@ -77,13 +77,13 @@ class App {
     });
   }
 
-  /** Say something to people who do not see the page change. */
+  /** Announce a change to screen readers. */
   say(text) {
-    this.#said = text === this.#said ? `${text}\u00a0` : text; // what is the same is not read aloud again
+    this.#said = text === this.#said ? `${text}\u00a0` : text; // screen readers skip unchanged text
     this.redraw();
   }
 
-  /** Ask for an API key; when one was given, the view tries again. */
+  /** Ask for an API key; if it changed, retry. */
   async askForKey(reason) {
     if (await KeyDialog.ask(reason)) {
       this.#view?.retry?.();
@@ -103,7 +103,7 @@ class App {
     this.#view = null;
     const loading = VIEWS[address.view]();
     const View = loading instanceof Promise ? await loading.catch(() => LostView) : loading;
-    if (this.#entry !== entry) return; // the reader has gone on
+    if (this.#entry !== entry) return; // the user has navigated on
     this.#view = new View(this, address, { carried, frozen });
     this.#draw();
     scrollTo(0, scroll);
@@ -113,11 +113,11 @@ class App {
   async #goBack() {
     takeFromAddress();
     const { entry = newEntry(), step = this.#step + 1 } = history.state ?? {};
-    if (entry === this.#entry) return this.redraw(); // it was not left
+    if (entry === this.#entry) return this.redraw(); // the view is still shown
     const may = this.#mayGo || this.#mayLeave();
     this.#mayGo = false;
     if (may !== true) {
-      // The browser has gone already: it is sent back until the answer is there.
+      // The browser has already moved: undo it until the user has answered.
       const way = step - this.#step;
       history.go(-way);
       this.#mayGo = await may;
@@ -132,9 +132,9 @@ class App {
     this.#open({ frozen: kept?.view ?? null, scroll: kept?.scroll ?? 0 });
   }
 
-  /** Return true, or a promise of whether what is shown may be left. */
+  /** Whether the view may be left: true, or a promise. */
   #mayLeave() {
-    document.querySelector("dialog[open]")?.close(""); // it asked about what is left now
+    document.querySelector("dialog[open]")?.close(""); // it belongs to the view being left
     return this.#view?.mayLeave?.() ?? true;
   }
 
@@ -167,7 +167,7 @@ class App {
     const hadFocus = this.#root.contains(document.activeElement);
     document.title = [this.#view.title, "Lookalike"].filter(Boolean).join(" · ");
     render(this.#page(), this.#root);
-    if (hadFocus && !this.#root.contains(document.activeElement)) this.#focusView(); // what had it is gone
+    if (hadFocus && !this.#root.contains(document.activeElement)) this.#focusView(); // the focused element is gone
     this.#view.drawn?.(this.#root);
   }
 
@@ -202,7 +202,7 @@ class App {
 
 const newEntry = () => Array.from(crypto.getRandomValues(new Uint32Array(2))).join("-");
 
-/** Stands for a view whose modules could not be loaded; the browser does not try again before a reload. */
+/** Replaces a view whose modules failed to load; the browser retries only after a reload. */
 class LostView {
   title = "";
 

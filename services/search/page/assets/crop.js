@@ -1,8 +1,8 @@
 /**
- * `<crop-box>`: a box over a photo that can be drawn, moved and resized, by pointer and by keyboard.
+ * `<crop-box>`: a box over a photo, which the user draws, moves and resizes by pointer or keyboard.
  *
- * `value` is `{x, y, width, height}` in shares of the photo's sides, or null for the whole photo. A `crop` event, with
- * the value as its `detail`, comes when the reader has chosen.
+ * `value` is `{x, y, width, height}` as fractions of the photo's sides, or null for the whole photo. A `crop` event with
+ * the value as `detail` fires after each choice.
  */
 
 const SMALLEST = 0.05;
@@ -27,7 +27,7 @@ STYLE.replaceSync(`
 class CropBox extends HTMLElement {
   #box = document.createElement("div");
   #value = null;
-  /** The value that was told last: where it has not changed nothing is told. */
+  /** The value of the last `crop` event; an unchanged value fires none. */
   #chosen = null;
   #drag = null;
   #settling = 0;
@@ -68,7 +68,7 @@ class CropBox extends HTMLElement {
   }
 
   set value(crop) {
-    if (this.#drag || this.#settling) return; // the reader is choosing
+    if (this.#drag || this.#settling) return; // the user is choosing
     this.#value = this.#chosen = crop;
     this.#draw();
   }
@@ -83,7 +83,7 @@ class CropBox extends HTMLElement {
     const corner = target.dataset?.corner;
     const box = this.#value ?? WHOLE;
     if (corner) {
-      // The opposite corner stays where it is.
+      // The opposite corner stays fixed.
       const fixed = [
         corner.includes("w") ? box.x + box.width : box.x,
         corner.includes("n") ? box.y + box.height : box.y,
@@ -123,7 +123,7 @@ class CropBox extends HTMLElement {
   }
 
   #key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return; // a key of the browser's
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // a browser shortcut
     if (event.key === "Escape") return this.#choose(null);
     const step = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
     if (!step) return;

@@ -1,9 +1,9 @@
-/** Dialogs: asking once before something is done that cannot be undone by the same button, and asking for a key. */
+/** Dialogs: confirmation of an action, and the API key. */
 
 import { key, keep } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
 
-/** Show a dialog and return what closed it: the value of a button, or "" where it was dismissed. */
+/** Show a dialog; resolve to the value of the button that closed it, or "" if it was dismissed. */
 function shown(content, className = "") {
   const dialog = document.createElement("dialog");
   dialog.className = className;
@@ -21,7 +21,7 @@ function shown(content, className = "") {
 
 const closing = (value) => (event) => event.target.closest("dialog").close(value);
 
-/** Ask whether to go on; return true for yes. */
+/** Ask for confirmation; resolve to true for yes. */
 export async function confirmed({ title, detail, action }) {
   const { chosen } = await shown(html`
     <h2 id="dialog-title">${title}</h2>
@@ -35,7 +35,7 @@ export async function confirmed({ title, detail, action }) {
 }
 
 export const KeyDialog = {
-  /** Ask for an API key, and keep what was given; return whether anything changed. */
+  /** Ask for an API key and store it; resolve to whether it changed. */
   async ask(reason = "") {
     const entered = (event) => {
       if (event.key !== "Enter") return;

@@ -1,15 +1,14 @@
-/** The filters of a search: categories with their counts, price, place. */
+/** The filters of a search: price, place, and categories with their counts. */
 
 import { number } from "./format.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 /**
- * A field is written to only when the search has changed what it says: an answer that arrives while somebody types
- * leaves the field alone.
+ * An answer that arrives while the user types does not change the field: only a new search does.
  *
  * @param categories `[{category, listings}]`.
- * @param choose is called with the filters that have changed.
+ * @param choose is called with the changed filters.
  */
 export function filterPanel(query, categories, choose) {
   const toggled = (category, chosen) =>
@@ -75,7 +74,7 @@ export function filterPanel(query, categories, choose) {
   `;
 }
 
-/** The filters that are set, each of which a click takes off. */
+/** The active filters; a click removes one. */
 export function chosenFilters(query, choose) {
   const chips = query.category.map((category) => [
     category,

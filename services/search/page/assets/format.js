@@ -1,4 +1,4 @@
-/** Values as people read them. */
+/** Formats values for people. */
 
 export function price(amount, currency) {
   if (amount === null || amount === undefined) return "";
@@ -38,7 +38,7 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** What "bytes" a file has, for people. */
+/** Format a number of bytes. */
 export function size(bytes) {
   const units = ["B", "kB", "MB", "GB"];
   const step = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));

@@ -1,18 +1,18 @@
-/** Listings that were seen in an answer, or are fetched once: what is liked is left out of the results that it shapes. */
+/** Titles and photos of listings from earlier answers: liked listings are not part of the results they lead to. */
 
 import { listingPath } from "./address.js";
 import { call } from "./api.js";
 
 const known = new Map();
 
-/** Remember what an answer tells of its listings. */
+/** Remember the listings of an answer. */
 export function notice(listings) {
   for (const { listing_id: id, title, photo_url: photo } of listings) known.set(id, { id, title, photo });
 }
 
 export const knownListing = (id) => known.get(id) ?? { id, title: id, photo: null };
 
-/** Fetch those of the listings that no answer has told of. */
+/** Fetch the listings that no answer has contained. */
 export async function meet(ids) {
   await Promise.allSettled(
     ids

@@ -1,4 +1,4 @@
-/** One listing: its photos and details, what looks like it, and what may be the same. */
+/** One listing: its photos and details, possible duplicates and similar listings. */
 
 import { NOTHING, listingAddress, listingPath, searchAddress } from "./address.js";
 import { Problem, call } from "./api.js";
@@ -18,7 +18,7 @@ export class ListingView {
     this.listing = null;
     this.similar = null;
     this.duplicates = null;
-    this.photo = 0; // which of its photos is shown large
+    this.photo = 0; // index of the large photo
     this.tasks = {
       listing: new Task(app.redraw.bind(app)),
       similar: new Task(app.redraw.bind(app)),
@@ -45,7 +45,7 @@ export class ListingView {
     this.load();
   }
 
-  /** Ask for what is not there yet. */
+  /** Request what has not been loaded yet. */
   load() {
     const asked = { listing: "", similar: `/similar?k=${SIMILAR}`, duplicates: "/duplicates?k=6" };
     for (const [name, more] of Object.entries(asked)) if (!this[name]) this.#ask(name, more);
@@ -87,7 +87,7 @@ export class ListingView {
     const shown = photos[this.photo];
     if (!shown) return html`<div class="gallery"><p class="notice">This listing has no photo.</p></div>`;
     const searchBy = () =>
-      this.app.navigate(searchAddress({ ...NOTHING, by: "photo", subject: String(shown.photo_id) }));
+      this.app.navigate(searchAddress({ ...NOTHING, by: "photo", source: String(shown.photo_id) }));
     return html`
       <div class="gallery">
         <api-photo
@@ -134,7 +134,7 @@ export class ListingView {
       ["Seller", one.seller],
       ["Listing", one.listing_id],
     ].filter(([, value]) => value);
-    const searchBy = searchAddress({ ...NOTHING, by: "listing", subject: one.listing_id });
+    const searchBy = searchAddress({ ...NOTHING, by: "listing", source: one.listing_id });
     return html`
       <h1 dir="auto">${one.title || "Untitled"}</h1>
       <p class="price">${price(one.price, one.currency) || "No price"}</p>
@@ -183,7 +183,7 @@ export class ListingView {
 
   #similar() {
     const { running, problem } = this.tasks.similar;
-    const searchBy = (one) => this.app.navigate(searchAddress({ ...NOTHING, by: "listing", subject: one.listing_id }));
+    const searchBy = (one) => this.app.navigate(searchAddress({ ...NOTHING, by: "listing", source: one.listing_id }));
     const shown = problem
       ? this.#problem(problem)
       : running || !this.similar

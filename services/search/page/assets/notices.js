@@ -1,8 +1,8 @@
-/** What is shown instead of results: that there are none, that it takes long, or that something went wrong. */
+/** Notices shown instead of results: a problem, a slow answer, a stopped request. */
 
 import { html } from "./vendor/lit-html/lit-html.js";
 
-/** A problem, with what can be done about it. */
+/** A problem, with a button for what the user can do. */
 export function problemNotice(problem, { retry, askForKey }) {
   const again = html`<button type="button" @click=${retry}>Try again</button>`;
   const actions = {
@@ -29,7 +29,7 @@ export const slowNotice = (cancel) => html`
   </p>
 `;
 
-/** What the reader stopped before anything came. */
+/** Shown after the user stopped a request before its answer. */
 export const stoppedNotice = (again) => html`
   <div class="notice">
     <h2>Loading was stopped</h2>

@@ -1,11 +1,11 @@
-/** Photos: those of the API, which want a key and so cannot be loaded by their address alone, and the reader's own. */
+/** Photos of the API, which need a key and so cannot be loaded by address alone, and the user's own photos. */
 
 import { send } from "./api.js";
 
 const MOST_KEPT = 400;
 const loading = new Map();
 
-/** Return an address that an <img> can show; the photo is fetched once. */
+/** Fetch a photo once, and resolve to an address that an <img> can show. */
 export function loaded(path) {
   if (!path.startsWith("/v1/")) return Promise.resolve(path);
   if (!loading.has(path)) {
@@ -35,9 +35,9 @@ const inSight = new IntersectionObserver(
 );
 
 /**
- * `<api-photo src alt>`: a photo of the API, fetched when it comes into sight.
+ * `<api-photo src alt>`: a photo of the API, fetched when it scrolls into view.
  *
- * A `photo-shown` or `photo-failed` event tells what became of it; the `detail` of the latter is the answer's status.
+ * Fires `photo-shown` or `photo-failed`; the `detail` of the latter is the status of the answer.
  */
 class ApiPhoto extends HTMLElement {
   static observedAttributes = ["src", "alt"];
@@ -86,22 +86,22 @@ class ApiPhoto extends HTMLElement {
 
 customElements.define("api-photo", ApiPhoto);
 
-/** Try photos again that could not be had: there is a connection again, or another key. */
+/** Retry the photos that failed to load, after a reconnect or with another key. */
 export function tryFailedPhotos() {
   for (const photo of document.querySelectorAll("api-photo[data-state=failed]")) photo.load();
 }
 
 addEventListener("online", tryFailedPhotos);
 
-/** Return the address of a small copy of the photo that `photo_url` leads to. */
+/** Return the address of a thumbnail for a `photo_url`. */
 export const thumbnail = (photoUrl, size) => `${photoUrl.replace("?", "/thumbnail?")}&size=${size}`;
 
 const LONGEST_SIDE = 2048;
 const SMALL_ENOUGH = 2 * 1024 * 1024;
 
 /**
- * Return a photo to send: a large one as a smaller JPEG, which is faster to send and looks the same to the model.
- * What the browser cannot decode is sent as it is: the server says what is wrong with it.
+ * Shrink a large photo to a smaller JPEG, which uploads faster and looks the same to the model. A file that the browser
+ * cannot decode is returned unchanged: the server explains what is wrong with it.
  */
 export async function toSend(file) {
   if (file.size <= SMALL_ENOUGH) return file;
@@ -110,7 +110,7 @@ export async function toSend(file) {
     const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
     const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
     const drawing = canvas.getContext("2d");
-    drawing.fillStyle = "#fff"; // what shows through, as the server has it
+    drawing.fillStyle = "#fff"; // the server also fills transparency with white
     drawing.fillRect(0, 0, canvas.width, canvas.height);
     drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     bitmap.close();
@@ -124,8 +124,8 @@ const own = new Map();
 const MOST_OWN = 20;
 
 /**
- * Remember the reader's own photo by the token of a search by it, so that it is shown without asking for it.
- * @param photo its bytes, or its address where the token stands for a part of it.
+ * Remember the user's own photo by its query token, to show it without a request.
+ * @param photo its bytes; or its address, if the token stands for a crop.
  */
 export function remember(token, photo) {
   if (!token) return;
@@ -136,9 +136,9 @@ export function remember(token, photo) {
   if (![...own.values()].some((one) => one.address === address)) URL.revokeObjectURL(address);
 }
 
-/** Return the address of the photo that a token stands for. */
+/** Return the address of a query token's photo. */
 export const ofToken = (token) =>
   own.get(token)?.address ?? `/v1/search/photo?${new URLSearchParams({ query_token: token })}`;
 
-/** Return the photo's bytes, if the reader has sent it from this tab. */
+/** Return the photo's bytes if it was sent from this tab, else null. */
 export const bytesOf = (token) => own.get(token)?.photo ?? null;

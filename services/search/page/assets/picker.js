@@ -1,4 +1,4 @@
-/** Ways to give a photo: drop it, paste it, choose it, take it, or name its address. */
+/** Ways to enter a photo: drop, paste, choose or take it, or enter its address. */
 
 import { html } from "./vendor/lit-html/lit-html.js";
 
@@ -37,7 +37,7 @@ export function picker({ take, open, isLarge }) {
   `;
 }
 
-/** Take photos that are dropped or pasted anywhere on the page; return what ends it. */
+/** Accept photos dropped or pasted anywhere on the page; return a function that stops it. */
 export function watchPage({ take, open, hover }) {
   const given = (transfer) => {
     const file = [...transfer.files].find((one) => one.type.startsWith("image/")) ?? transfer.files[0];

@@ -1,4 +1,4 @@
-/** What is searched by: its photo with the crop box, the categories that the model sees in it, and the reader's taste. */
+/** The query: its photo with the crop box, the predicted categories, and the liked and disliked listings. */
 
 import { listingAddress } from "./address.js";
 import { percent } from "./format.js";
@@ -10,7 +10,7 @@ import { html } from "./vendor/lit-html/lit-html.js";
 const LIKELY = 0.1;
 const GUESSES = 3;
 
-/** @param view the `SearchView` that is drawn. */
+/** @param view the `SearchView` to draw. */
 export const queryPanel = (view) =>
   view.sending
     ? html`<div class="preview sending"><api-photo src=${view.sending} alt="Your photo"></api-photo></div>`
@@ -18,7 +18,7 @@ export const queryPanel = (view) =>
 
 function preview(view) {
   const photo = html`<api-photo src=${view.preview ?? ""} alt=${view.label}></api-photo>`;
-  const subject = `${view.query.by} ${view.query.subject}`;
+  const source = `${view.query.by} ${view.query.source}`;
   if (view.isPhotoGone) {
     return view.found.answer
       ? html`<p class="preview gone">The photo has expired. Its results are still here.</p>`
@@ -35,12 +35,12 @@ function preview(view) {
     >`;
   return html`
     <div class="preview" @photo-failed=${failed}>
-      ${view.isTaste ? photo : repeat([subject], (one) => one, cropped)}
+      ${view.isRecommendation ? photo : repeat([source], (one) => one, cropped)}
     </div>
     <p class="beneath">
-      ${view.asked ? html`<a href=${listingAddress(view.asked.listing_id)} dir="auto">${view.asked.title || "The listing"}</a>` : ""}
-      ${view.query.crop && !view.isTaste ? html`<button type="button" class="quiet" @click=${() => view.choose({ crop: null })}>Whole photo</button>` : ""}
-      ${view.isTaste || view.query.crop ? "" : html`<span class="muted hint">Drag over a part of the photo to search by it.</span>`}
+      ${view.sourceListing ? html`<a href=${listingAddress(view.sourceListing.listing_id)} dir="auto">${view.sourceListing.title || "The listing"}</a>` : ""}
+      ${view.query.crop && !view.isRecommendation ? html`<button type="button" class="quiet" @click=${() => view.choose({ crop: null })}>Whole photo</button>` : ""}
+      ${view.isRecommendation || view.query.crop ? "" : html`<span class="muted hint">Drag over a part of the photo to search by it.</span>`}
     </p>
   `;
 }
@@ -91,7 +91,7 @@ function liked(view) {
                     type="button"
                     title=${one.title}
                     aria-label=${`Remove: ${name.toLowerCase()} ${one.title}`}
-                    @click=${() => view.taste({ listing_id: one.id }, kind)}
+                    @click=${() => view.togglePreference({ listing_id: one.id }, kind)}
                   >
                     ${one.photo ? html`<api-photo src=${thumbnail(one.photo, 128)} alt=""></api-photo>` : ""}<span
                       class="off"

@@ -7,9 +7,9 @@ import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 /**
- * @param listings as the API has them; those without a `score` are not ranked.
- * @param actions `searchBy(listing)`; and, where tastes are asked for, `tasteOf(listing)`, which is "like", "unlike" or
- * null, `taste(listing, "like" | "unlike")`, and `isTaste`, whether the listings are ranked by one.
+ * @param listings from the API; without a `score` if they are not ranked.
+ * @param actions `searchBy(listing)`; and optionally `preferenceOf(listing)`, which returns "like", "unlike" or null,
+ * `togglePreference(listing, "like" | "unlike")`, and `isRecommendation`, whether likes rank the listings.
  */
 export function grid(listings, actions) {
   return html`<ol class="grid">
@@ -21,7 +21,7 @@ export function grid(listings, actions) {
   </ol>`;
 }
 
-function card(listing, { searchBy, tasteOf, taste, isTaste }) {
+function card(listing, { searchBy, preferenceOf, togglePreference, isRecommendation }) {
   const name = listing.title || "Untitled";
   return html`
     <li class="card result" data-listing=${listing.listing_id}>
@@ -32,7 +32,7 @@ function card(listing, { searchBy, tasteOf, taste, isTaste }) {
         aria-label=${`Find listings that look like ${short(name)}`}
       >
         <api-photo src=${thumbnail(listing.photo_url, 320)} alt=""></api-photo>
-        ${listing.score === undefined ? "" : match(listing.score, isTaste)}
+        ${listing.score === undefined ? "" : match(listing.score, isRecommendation)}
       </button>
       <div class="text">
         <h3 dir="auto"><a href=${listingAddress(listing.listing_id)}>${name}</a></h3>
@@ -41,18 +41,18 @@ function card(listing, { searchBy, tasteOf, taste, isTaste }) {
           <span class="muted" dir="auto">${listing.location}</span>
         </p>
       </div>
-      ${taste ? tastes(listing, short(name), tasteOf(listing), taste) : ""}
+      ${togglePreference ? preferenceButtons(listing, short(name), preferenceOf(listing), togglePreference) : ""}
     </li>
   `;
 }
 
 /**
- * How alike, in words. A score is the probability that two photos show the same item, so that what merely looks alike
- * has few per cent: there the word is enough. That of a taste is a cosine, which says how alike and not how sure.
+ * Similarity in words. A score is the probability that two photos show the same item. A listing that only looks alike
+ * has a few per cent, which is not shown. The score of a recommendation is a cosine: similarity, not probability.
  */
-function match(score, isTaste) {
-  const [word, isSame] = isTaste ? ["Alike", false] : WORDS.find(([, , from]) => score >= from);
-  const share = isTaste || score >= SHOWN_FROM ? percent(score) : "";
+function match(score, isRecommendation) {
+  const [word, isSame] = isRecommendation ? ["Alike", false] : WORDS.find(([, , from]) => score >= from);
+  const share = isRecommendation || score >= SHOWN_FROM ? percent(score) : "";
   return html`<span class="match ${isSame ? "same" : ""}">${word} ${share}</span>`;
 }
 
@@ -64,28 +64,28 @@ const WORDS = [
 ];
 const SHOWN_FROM = 0.1;
 
-function tastes(listing, name, chosen, taste) {
+function preferenceButtons(listing, name, chosen, togglePreference) {
   const button = (kind, label, sign) => html`
     <button
       type="button"
-      class="quiet taste"
+      class="quiet preference"
       aria-pressed=${chosen === kind}
       title=${label}
       aria-label=${`${label}: ${name}`}
-      @click=${() => taste(listing, kind)}
+      @click=${() => togglePreference(listing, kind)}
     >
       <span aria-hidden="true">${sign}</span>
     </button>
   `;
-  return html`<div class="tastes">
+  return html`<div class="preferences">
     ${button("like", "More like this", "+ More")}${button("unlike", "Less like this", "− Less")}
   </div>`;
 }
 
-/** Names in labels are read aloud: they are cut where a listing's title is endless. */
+/** Shorten a title for a label, since screen readers read it in full. */
 const short = (text) => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
-/** What stands where results will be. */
+/** Placeholders for results. */
 export const skeleton = (count) => html`
   <ol class="grid" aria-hidden="true">
     ${Array.from(

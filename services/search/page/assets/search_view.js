@@ -1,14 +1,13 @@
-/** Searching: what is searched by at the left, or above, and what was found beside it. */
+/** The search view: the query at the left or above, and the results next to it. */
 
-import { NOTHING, asksForSomething, listingPath, read, searchAddress } from "./address.js";
+import { NOTHING, asksForSomething, filtersOf, listingPath, read, searchAddress } from "./address.js";
 import { call } from "./api.js";
-import { chosenFilters, filterPanel } from "./filters.js";
+import { filterPanel } from "./filters.js";
 import { meet, notice } from "./known_listings.js";
-import { problemNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
 import { picker, watchPage } from "./picker.js";
 import { queryPanel } from "./query_panel.js";
-import { grid, skeleton } from "./results.js";
+import { foundPanel, resultsOf } from "./results_panel.js";
 import { search, searchByFile, searchOn } from "./searching.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
@@ -18,7 +17,9 @@ const ROOMY = matchMedia("(min-width: 900px)");
 
 const NOTHING_YET = { listings: [], cursor: null, answer: null };
 
-/** As they were told last: they are shown until they are told anew. */
+const newestAreMissing = html`<p class="notice">There are no listings yet. <a href="/admin">Ingest some</a>.</p>`;
+
+/** The categories of the last answer, shown until the next one. */
 let categories = [];
 
 export class SearchView {
@@ -28,9 +29,9 @@ export class SearchView {
     this.task = new Task(() => app.redraw());
     this.more = new Task(() => app.redraw());
     this.found = NOTHING_YET;
-    this.asked = null; // the listing that is searched by
-    this.file = null; // a photo that is on its way
-    this.sending = null; // its address, to show it
+    this.sourceListing = null; // the listing to search by
+    this.file = null; // the photo being sent
+    this.sending = null; // its address, for the preview
     this.isHovered = this.isPhotoGone = this.isClosed = false;
     this.stopWatching = watchPage({
       take: (file) => this.take(file),
@@ -54,7 +55,7 @@ export class SearchView {
   }
 
   get label() {
-    if (this.asked) return this.asked.title || "A listing";
+    if (this.sourceListing) return this.sourceListing.title || "A listing";
     return (
       { token: "Your photo", link: "A photo from the web", photo: "A listing's photo" }[this.query.by] ??
       "What you like"
@@ -62,8 +63,8 @@ export class SearchView {
   }
 
   freeze() {
-    const { found, asked, isPhotoGone } = this;
-    return this.task.running || this.task.problem || found === NOTHING_YET ? null : { found, asked, isPhotoGone };
+    const { found, sourceListing, isPhotoGone } = this;
+    return this.task.running || this.task.problem || !this.hasAnswer ? null : { found, sourceListing, isPhotoGone };
   }
 
   close() {
@@ -75,7 +76,7 @@ export class SearchView {
     this.atEnd.disconnect();
   }
 
-  /** Ask again for what could not be had, and for nothing else. */
+  /** Repeat only the requests that failed. */
   retry() {
     this.loadAround();
     if (this.file && !this.task.running) this.take(this.file);
@@ -88,9 +89,9 @@ export class SearchView {
     this.#forgetFile();
     this.task.stop();
     if (!wasSending) return;
-    // What was there before the photo was given.
+    // Go back to the search before the photo.
     this.query = read(location.href).query;
-    if (this.found === NOTHING_YET) this.load();
+    if (!this.hasAnswer) this.load();
   }
 
   #forgetFile() {
@@ -117,7 +118,7 @@ export class SearchView {
       answer.results.length ? `${answer.results.length} results, the most similar first.` : "There are no results.",
     );
     if (this.query.by === "link") {
-      this.query = { ...this.query, by: "token", subject: answer.query_token, crop: null };
+      this.query = { ...this.query, by: "token", source: answer.query_token, crop: null };
       this.app.rename(searchAddress(this.query));
     }
     this.app.redraw();
@@ -129,7 +130,7 @@ export class SearchView {
     this.app.redraw();
   }
 
-  /** Load what stands around the results: the categories, and the listing that is searched by. */
+  /** Load the categories, the source listing and the liked and disliked listings. */
   async loadAround() {
     const wanted = [
       meet([...this.query.like, ...this.query.unlike]),
@@ -137,16 +138,16 @@ export class SearchView {
         categories = all;
       }),
     ];
-    if (this.query.by === "listing" && !this.asked) {
-      const path = listingPath(this.query.subject);
+    if (this.query.by === "listing" && !this.sourceListing) {
+      const path = listingPath(this.query.source);
       if (path)
         wanted.push(
           call(path).then((one) => {
-            this.asked = one;
+            this.sourceListing = one;
           }),
         );
     }
-    await Promise.allSettled(wanted); // the search itself says what is wrong
+    await Promise.allSettled(wanted); // the search itself reports problems
     this.app.redraw();
   }
 
@@ -171,21 +172,21 @@ export class SearchView {
     const query = { ...NOTHING, ...filtersOf(this.query) };
     const answer = await this.task.run((signal) => searchByFile(file, query, signal));
     if (answer)
-      this.app.navigate(searchAddress({ ...query, by: "token", subject: answer.query_token }), { carried: answer });
+      this.app.navigate(searchAddress({ ...query, by: "token", source: answer.query_token }), { carried: answer });
   }
 
   open(link) {
-    this.app.navigate(searchAddress({ ...NOTHING, ...filtersOf(this.query), by: "link", subject: link }));
+    this.app.navigate(searchAddress({ ...NOTHING, ...filtersOf(this.query), by: "link", source: link }));
   }
 
   searchBy(listing) {
-    const query = { ...NOTHING, ...filtersOf(this.query), by: "listing", subject: listing.listing_id };
+    const query = { ...NOTHING, ...filtersOf(this.query), by: "listing", source: listing.listing_id };
     const here = { href: searchAddress(this.query), label: this.label };
     const trail = asksForSomething(this.query) ? [...this.app.trail, here].slice(-LONGEST_TRAIL) : [];
     this.app.navigate(searchAddress(query), { trail });
   }
 
-  /** Refine the search: the reader goes on where they are. A photo that is on its way is sent with what has changed. */
+  /** Refine the search in place. A photo being sent is sent again with the changes. */
   choose(changes) {
     if (this.file) {
       this.query = { ...this.query, ...changes };
@@ -197,7 +198,7 @@ export class SearchView {
     if (!this.isClosed) this.app.navigate(searchAddress(query), { trail: this.app.trail, ...more });
   }
 
-  taste(listing, kind) {
+  togglePreference(listing, kind) {
     const id = listing.listing_id;
     const without = (ids) => ids.filter((one) => one !== id);
     const changes = { like: without(this.query.like), unlike: without(this.query.unlike) };
@@ -205,27 +206,32 @@ export class SearchView {
     this.#go({ ...this.query, ...changes, ...this.tokenInstead() });
   }
 
-  /** A taste is asked for beside a listing or a token: a photo, or a part of one, is named by the token of its query. */
+  /** A recommendation takes a listing or a token: replace a photo or a crop by the token of its search. */
   tokenInstead() {
     if (this.query.by !== "photo" && !this.query.crop) return {};
     const token = this.found.answer?.query_token;
     if (!token) return {};
     remember(token, this.preview);
-    return { by: "token", subject: token, crop: null };
+    return { by: "token", source: token, crop: null };
   }
 
-  get isTaste() {
+  /** Whether an answer has arrived since the view was opened. */
+  get hasAnswer() {
+    return this.found !== NOTHING_YET;
+  }
+
+  get isRecommendation() {
     return this.query.like.length + this.query.unlike.length > 0;
   }
 
-  tasteOf(listing) {
+  preferenceOf(listing) {
     return ["like", "unlike"].find((kind) => this.query[kind].includes(listing.listing_id)) ?? null;
   }
 
   get preview() {
-    if (this.query.by === "token") return ofToken(this.query.subject);
-    if (this.query.by === "photo") return `/v1/photos/${Number(this.query.subject)}/thumbnail?size=512`;
-    const [photo] = this.asked?.photos ?? [];
+    if (this.query.by === "token") return ofToken(this.query.source);
+    if (this.query.by === "photo") return `/v1/photos/${Number(this.query.source)}/thumbnail?size=512`;
+    const [photo] = this.sourceListing?.photos ?? [];
     return photo ? thumbnail(photo.url, 512) : null;
   }
 
@@ -243,7 +249,7 @@ export class SearchView {
       </section>
       <section class="found" aria-busy=${this.task.running}>
         <h2>Newest listings</h2>
-        ${this.#results({ none: html`<p class="notice">There are no listings yet. <a href="/admin">Ingest some</a>.</p>` })}
+        ${resultsOf(this, newestAreMissing)}
       </section>
     `;
   }
@@ -254,7 +260,7 @@ export class SearchView {
       <h1 class="unseen" dir="auto">Listings that look like: ${this.sending ? "your photo" : this.label}</h1>
       <div class="search">
         <aside class="query">${this.#query()}</aside>
-        <section class="found" aria-busy=${this.task.running} aria-label="Results">${this.#found()}</section>
+        <section class="found" aria-busy=${this.task.running} aria-label="Results">${foundPanel(this)}</section>
       </div>
     `;
   }
@@ -288,52 +294,4 @@ export class SearchView {
       </details>
     `;
   }
-
-  #found() {
-    const { answer } = this.found;
-    return html`
-      <div class="found-head">
-        ${chosenFilters(this.query, (changes) => this.choose(changes))}
-        ${answer?.empty || !answer ? "" : html`<p class="muted took">Found in ${Math.max(1, Math.round(answer.took_ms.total))} ms</p>`}
-      </div>
-      ${this.#results({ none: this.#empty() })}
-    `;
-  }
-
-  #results({ none }) {
-    const { listings, cursor } = this.found;
-    if (this.task.problem) {
-      return this.#problem(this.task.problem);
-    }
-    if (this.task.running) return html`${this.task.slow ? slowNotice(() => this.stop()) : ""}${skeleton(12)}`;
-    if (this.found === NOTHING_YET) return stoppedNotice(() => this.load());
-    if (!listings.length) return none;
-    const tastes =
-      this.found.answer && this.query.by !== "link"
-        ? { isTaste: this.isTaste, tasteOf: (one) => this.tasteOf(one), taste: (one, kind) => this.taste(one, kind) }
-        : {};
-    return html`
-      ${grid(listings, { searchBy: (one) => this.searchBy(one), ...tastes })}
-      ${this.more.problem ? this.#problem(this.more.problem) : ""}
-      ${cursor && !this.more.problem ? html`<p class="more"><button type="button" @click=${() => this.loadMore()}>${this.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
-      ${cursor ? "" : html`<p class="muted end">No more results.</p>`}
-    `;
-  }
-
-  #problem(problem) {
-    return problemNotice(problem, { retry: () => this.retry(), askForKey: (why) => this.app.askForKey(why) });
-  }
-
-  #empty() {
-    const isFiltered = Object.values(filtersOf(this.query)).some((value) => value.length);
-    return html`
-      <div class="notice">
-        <h2>No results</h2>
-        <p>${this.found.answer?.empty?.detail}</p>
-        ${isFiltered ? html`<p class="actions"><button type="button" class="strong" @click=${() => this.choose(filtersOf(NOTHING))}>Remove all filters</button></p>` : ""}
-      </div>
-    `;
-  }
 }
-
-const filtersOf = ({ category, price_min, price_max, place }) => ({ category, price_min, price_max, place });

@@ -1,4 +1,4 @@
-/** Searches, from what the address says to calls of the API. */
+/** Turns the query of an address into calls to the API. */
 
 import { call } from "./api.js";
 import { cropText } from "./address.js";
@@ -7,12 +7,12 @@ import { bytesOf, remember, toSend } from "./photos.js";
 const PAGE = 24;
 const NAMES = { token: "query_token", listing: "listing_id", photo: "photo_id", link: "image_url" };
 
-/** Search by what the query names; return the API's answer. */
+/** Run a query; resolve to the API's answer. */
 export function search(query, signal) {
-  return query.like.length || query.unlike.length ? recommend(query, signal) : searchBySubject(query, signal);
+  return query.like.length || query.unlike.length ? recommend(query, signal) : searchBySource(query, signal);
 }
 
-/** Search by a photo that the server does not have. */
+/** Search by uploading a photo. */
 export async function searchByFile(file, query, signal) {
   const photo = await toSend(file);
   const form = new FormData();
@@ -23,28 +23,28 @@ export async function searchByFile(file, query, signal) {
   return answer;
 }
 
-/** Return the results after those of an earlier answer. */
+/** Return the next page of results. */
 export const searchOn = (cursor, signal) => call("/v1/search", { json: { cursor, k: PAGE }, signal });
 
-async function searchBySubject(query, signal) {
-  const subject = query.by === "photo" ? Number(query.subject) : query.subject;
+async function searchBySource(query, signal) {
+  const source = query.by === "photo" ? Number(query.source) : query.source;
   try {
-    return await call("/v1/search", { json: { [NAMES[query.by]]: subject, ...fields(query) }, signal });
+    return await call("/v1/search", { json: { [NAMES[query.by]]: source, ...fields(query) }, signal });
   } catch (problem) {
-    const photo = problem.status === 409 && query.by === "token" && bytesOf(query.subject);
+    const photo = problem.status === 409 && query.by === "token" && bytesOf(query.source);
     if (!photo) throw problem;
-    return searchByFile(photo, query, signal); // the server keeps photos of queries for a while only
+    return searchByFile(photo, query, signal); // the server has dropped the photo: upload it again
   }
 }
 
 function recommend(query, signal) {
-  const liked = query.by === "listing" ? [query.subject, ...query.like] : query.like;
-  const token = query.by === "token" ? { query_token: query.subject } : {};
+  const liked = query.by === "listing" ? [query.source, ...query.like] : query.like;
+  const token = query.by === "token" ? { query_token: query.source } : {};
   const json = { positive: liked, negative: query.unlike, ...token, ...fields({ ...query, crop: null }) };
   return call("/v1/recommend", { json, signal });
 }
 
-/** Return what a query says besides its subject, as the API has it. */
+/** Return the fields of a query for the API, without its source. */
 function fields(query) {
   const said = { k: PAGE };
   if (query.category.length) said.category = query.category;

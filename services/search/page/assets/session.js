@@ -1,6 +1,6 @@
 /**
- * The API key, kept for this tab's session only: it is gone when the tab is closed, and never in an address. Where the
- * browser keeps nothing for a site, it is gone with the page.
+ * The API key of this tab's session: it is dropped when the tab is closed, and never part of an address. If the browser
+ * stores nothing for a site, it is dropped with the page.
  */
 
 const NAME = "lookalike-key";
@@ -20,11 +20,11 @@ export function keep(text) {
     if (text) sessionStorage.setItem(NAME, text);
     else sessionStorage.removeItem(NAME);
   } catch {
-    // it is in `given`
+    // the key stays in `given`
   }
 }
 
-/** Take the key out of an address that ends in `#key=…`, as somebody may be sent one, and out of the history. */
+/** Take the key from an address that ends in `#key=…`, as in a link you were sent, and remove it from the history. */
 export function takeFromAddress() {
   const text = new URLSearchParams(location.hash.slice(1)).get("key");
   if (!text) return;

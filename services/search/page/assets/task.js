@@ -1,4 +1,4 @@
-/** One thing that is asked of the server at a time: what was asked before is given up. */
+/** One request at a time: a new one aborts the one before. */
 
 import { Problem } from "./api.js";
 
@@ -8,14 +8,14 @@ export class Task {
   #controller = null;
   #changed;
 
-  /** @param changed is called whenever `running`, `slow` or `problem` has changed. */
+  /** @param changed is called after each change of `running`, `slow` or `problem`. */
   constructor(changed) {
     this.#changed = changed;
     this.running = this.slow = false;
     this.problem = null;
   }
 
-  /** Run `work(signal)`; return its value, or undefined where it failed (`problem` says why) or was given up. */
+  /** Run `work(signal)`; resolve to its value, or to undefined if it failed (see `problem`) or was aborted. */
   async run(work) {
     this.stop();
     const controller = (this.#controller = new AbortController());

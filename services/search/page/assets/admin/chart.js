@@ -1,4 +1,4 @@
-/** A line over time, or over steps, as an SVG. */
+/** A line chart as an SVG. */
 
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
 
@@ -7,7 +7,7 @@ const HEIGHT = 150;
 const PLOT = { left: 38, right: WIDTH - 34, top: 10, bottom: HEIGHT - 24 };
 const MOST_DOTS = 60;
 
-/** Return where the points, `{x, y}`, stand in the plot, for what it spans: `{from, to, low, high}`. */
+/** Map points `{x, y}` to pixels of the plot, for axes from `from` to `to` and from `low` to `high`. */
 export function placed(points, { from, to, low, high }) {
   const along = (value, least, most, start, end) =>
     most === least ? (start + end) / 2 : start + ((value - least) / (most - least)) * (end - start);
@@ -19,10 +19,10 @@ export function placed(points, { from, to, low, high }) {
 
 /**
  * @param points `{x, y}`, in order of x.
- * @param span `{from, to, low, high}`: what the axes show.
- * @param labels what stands at the ends of the axes: `{from, to, low, high}`.
- * @param mark `{y, label}`: a value that is wanted at least.
- * @param name what the chart shows, in words.
+ * @param span `{from, to, low, high}`: the range of the axes.
+ * @param labels `{from, to, low, high}`: the labels at the ends of the axes.
+ * @param mark `{y, label}`: a target line.
+ * @param name the accessible name.
  */
 export function lineChart({ points, span, labels, mark = null, name }) {
   const line = placed(points, span);

@@ -1,4 +1,4 @@
-/** How the indexes differ from the database: asked for on demand, since it reads all of both. */
+/** Differences between the indexes and the database; compared on demand, since it reads all of both. */
 
 import { call } from "../api.js";
 import { number } from "../format.js";
@@ -16,19 +16,19 @@ export class Consistency {
   #task;
   #drift = null;
 
-  /** @param queue asks once, and queues the job that repairs. */
+  /** @param queue asks for confirmation, then queues the repair job. */
   constructor(app, queue) {
     this.#app = app;
     this.#queue = queue;
     this.#task = new Task(() => app.redraw());
   }
 
-  /** Compare again where comparing has failed. */
+  /** Repeat a comparison that failed. */
   retry() {
     if (this.#task.problem) this.#compare();
   }
 
-  /** Drop what was found, for the indexes have changed since; what is being found is asked for anew. */
+  /** Drop the result, because the indexes have changed; restart a running comparison. */
   forget() {
     this.#drift = null;
     this.#app.redraw();

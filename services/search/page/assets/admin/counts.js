@@ -1,4 +1,4 @@
-/** A job's counts in plain words. */
+/** The counts of a job, in words. */
 
 import { number } from "../format.js";
 import { html } from "../vendor/lit-html/lit-html.js";
@@ -21,7 +21,7 @@ const WORDS = {
 const SUBJECTS = { listings: "Listings", photos: "Photos", events: "Change feed events" };
 const OUTCOMES = Object.keys(WORDS);
 
-/** Return `[subject, [[words, value], …]]` for each thing that was counted. */
+/** Return `[subject, [[words, value], …]]` for listings, photos, events and each index. */
 export function inWords(counts) {
   const bySubject = new Map();
   for (const [name, value] of Object.entries(counts)) {

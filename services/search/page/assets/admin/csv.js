@@ -1,8 +1,8 @@
-/** Reading CSV (RFC 4180): quoted fields may hold commas, line ends and doubled quotes. */
+/** Reads CSV (RFC 4180): quoted fields may contain commas, line ends and doubled quotes. */
 
 const FIELD = /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n|\n|\r|$)/y;
 
-/** Yield each record as a list of its fields. */
+/** Yield each record as a list of fields. */
 export function* records(text) {
   let fields = [];
   for (let at = 0; at < text.length || fields.length;) {
@@ -16,7 +16,7 @@ export function* records(text) {
   }
 }
 
-/** Yield each record but the first as an object, by the names that stand in the first. */
+/** Yield each record after the header as an object. */
 export function* rows(text) {
   const all = records(text);
   const names = all.next().value ?? [];

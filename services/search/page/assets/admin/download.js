@@ -1,10 +1,10 @@
-/** Saving an answer of the API as a file: a link to it would not send the key. */
+/** Saves an answer of the API as a file; a plain link would not send the key. */
 
 import { send } from "../api.js";
 
 const KEPT_MS = 60_000;
 
-/** Fetch the path and have the browser save it under a name. */
+/** Fetch a path and let the browser save it as a file. */
 export async function download(path, name, signal) {
   const response = await send(path, { signal });
   const address = URL.createObjectURL(await response.blob());

@@ -1,4 +1,4 @@
-/** Duplicates: listings with photos in common, for somebody to say whether they are one item. */
+/** The duplicates tab: pairs of listings that share photos, to accept or reject as one item. */
 
 import { listingAddress } from "../address.js";
 import { call } from "../api.js";
@@ -42,7 +42,7 @@ export class DuplicatesTab {
     for (const link of links) if (link.sending?.problem) this.#decide(link, link.wanted);
   }
 
-  /** Decisions go on being sent. */
+  /** Stop loading; decisions are still sent. */
   close() {
     this.#groups.close();
   }
@@ -59,13 +59,13 @@ export class DuplicatesTab {
     this.load();
   }
 
-  /** Decisions are sent one after the other: who decides fast waits for none of them. */
+  /** Send decisions one after the other, without making the user wait. */
   #decide(link, decision) {
     link.wanted = decision;
     this.#turn = this.#turn.then(() => this.#keep(link));
   }
 
-  /** What was decided stays in sight until the page is loaded again: it can be changed at once. */
+  /** Send a decision. The pair stays on screen until a reload, so that it can be changed. */
   async #keep(link) {
     const { listing_id, other_listing_id, wanted: decision } = link;
     const json = { listing_id, other_listing_id, decision };

@@ -1,4 +1,4 @@
-/** The generations of the indexes as a table. */
+/** The table of index generations. */
 
 import { number, when } from "../format.js";
 import { table } from "./table.js";
@@ -6,7 +6,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 
 const COLUMNS = ["Generation", "State", "Change", "Model", "Photos", "Created", "Promoted"];
 
-/** Return the generation that going back leads to: of the previous ones the one that was live last. */
+/** Return the target of a rollback: the previous generation that was live last. */
 export function rollbackTarget(generations) {
   const lived = ({ promoted_at: promoted, created_at: created }) => new Date(promoted ?? created);
   const previous = generations.filter(({ state }) => state === "previous");

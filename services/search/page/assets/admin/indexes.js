@@ -1,4 +1,4 @@
-/** Indexes: their generations, which one is live, and how far they are in line with the database. */
+/** The indexes tab: generations, and consistency with the database. */
 
 import { adminAddress } from "../address.js";
 import { call } from "../api.js";
@@ -60,7 +60,7 @@ export class IndexesTab {
     });
   }
 
-  /** Ask once, queue the job, and follow it. */
+  /** Ask for confirmation, queue the job, and follow it. */
   async #queue(asked) {
     const { path, json, ...question } = asked;
     this.#asked = asked;

@@ -1,4 +1,4 @@
-/** Ingest: an upload, or the job that came of it, and the jobs before. */
+/** The ingest tab: an upload or its job, and earlier jobs. */
 
 import { adminAddress } from "../address.js";
 import { html } from "../vendor/lit-html/lit-html.js";

@@ -1,4 +1,4 @@
-/** One job as it goes on: followed live until it has ended. */
+/** One job, followed live until it ends. */
 
 import { call, events } from "../api.js";
 import { confirmed } from "../dialogs.js";
@@ -28,7 +28,7 @@ export class JobPanel {
   #job = null;
   #isLost = false;
 
-  /** @param ended is called once the job is known to have ended. */
+  /** @param ended is called when the job has ended. */
   constructor(app, id, ended = () => {}) {
     this.#app = app;
     this.#id = id;
@@ -38,7 +38,7 @@ export class JobPanel {
     this.#rejects = new Rejects(app, id);
   }
 
-  /** Whether the job still goes on, as far as is known. */
+  /** Whether the job is still running, as far as the page knows. */
   get isActive() {
     return this.#job ? !hasEnded(this.#job) : this.#following.running;
   }
@@ -58,7 +58,7 @@ export class JobPanel {
     this.#rejects.close();
   }
 
-  /** A stream ends after some minutes, and when the server is started anew: then the job is asked for again. */
+  /** Follow the event stream. It ends after some minutes or when the server restarts; then reconnect. */
   async #follow(signal) {
     for (;;) {
       try {

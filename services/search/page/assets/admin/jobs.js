@@ -1,4 +1,4 @@
-/** Jobs in words, and the list of the newest. */
+/** Jobs in words, and the list of jobs. */
 
 import { adminAddress } from "../address.js";
 import { duration, number, when } from "../format.js";
@@ -17,7 +17,7 @@ const KINDS = {
 export const kindOf = (job) => KINDS[job.kind] ?? job.kind;
 export const hasEnded = (job) => ["succeeded", "failed", "cancelled"].includes(job.state);
 
-/** The state as a word with a mark; a job that is being cancelled still runs. */
+/** The state as a badge; a job that is being cancelled is still running. */
 export function stateBadge(job) {
   const state = job.cancel_requested && !hasEnded(job) ? "cancelling" : job.state;
   return html`<span class="badge" data-state=${state}>${state}</span>`;
@@ -25,7 +25,7 @@ export function stateBadge(job) {
 
 const count = (of, name) => number(of[name] ?? 0);
 
-/** What the job has done so far, in one line. */
+/** The job's counts in one line. */
 function inShort({ kind, counts }) {
   if (kind === "ingest" && counts.listings_read)
     return (
@@ -37,7 +37,7 @@ function inShort({ kind, counts }) {
   return done.map(([name, value]) => `${name.replaceAll("_", " ")}: ${number(value)}`).join(", ");
 }
 
-/** How long it ran; "" of one that has not, or does still. */
+/** How long the job ran; "" before it has ended. */
 export function took({ started_at: from, finished_at: until }) {
   if (!from || !until) return "";
   const seconds = (new Date(until) - new Date(from)) / 1000;
@@ -47,7 +47,7 @@ export function took({ started_at: from, finished_at: until }) {
 export class JobList extends Pages {
   #shown;
 
-  /** @param shown the id of the job that stands above the list, if one does. */
+  /** @param shown the id of the job above the list, if any. */
   constructor(app, shown) {
     super(app, "/v1/jobs", { name: "jobs", more: "Older jobs" });
     this.#shown = shown;

@@ -1,4 +1,4 @@
-/** The live model: what it is, what it was trained on, and how good it was found to be. */
+/** The model tab: the live model, its training, and its metrics. */
 
 import { call } from "../api.js";
 import { decimals, number, when } from "../format.js";

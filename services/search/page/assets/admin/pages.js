@@ -1,4 +1,4 @@
-/** A list that the API gives a page at a time, by cursor. */
+/** A list that the API returns in pages, by cursor. */
 
 import { call } from "../api.js";
 import { Task } from "../task.js";
@@ -8,7 +8,7 @@ import { trouble } from "./trouble.js";
 const PAGE = 20;
 
 export class Pages {
-  /** All that was read so far; null before the first page has come. */
+  /** All items so far; null before the first page. */
   items = null;
   #app;
   #path;
@@ -18,7 +18,7 @@ export class Pages {
   #asked = null;
   #cursor = null;
 
-  /** @param names `name`: what an answer calls the list; `more`: what its next page is called. */
+  /** @param names `name`: the field of the list in an answer; `more`: the label of the button for the next page. */
   constructor(app, path, { name, more }) {
     this.#app = app;
     this.#path = path;
@@ -31,12 +31,12 @@ export class Pages {
     return this.#task.running;
   }
 
-  /** Read the list from its beginning. */
+  /** Load the first page. */
   load() {
     return this.#read(null);
   }
 
-  /** Ask again for the page that could not be had, and for no other. */
+  /** Repeat the request of a page that failed. */
   retry() {
     if (this.#task.problem) this.#read(this.#asked);
   }
@@ -59,7 +59,7 @@ export class Pages {
     this.#app.redraw();
   }
 
-  /** What stands below the list: the button that asks for its next page, or why that could not be had. */
+  /** The end of the list: a button for the next page, or the problem with it. */
   end() {
     if (this.#task.problem) return trouble(this.#app, this.#task.problem, () => this.retry());
     if (!this.#cursor) return "";

@@ -1,4 +1,4 @@
-/** Recall: how many of the true neighbours the indexes find, now and in people's searches. */
+/** The recall tab: the share of true neighbours that the indexes find, now and in users' searches. */
 
 import { call } from "../api.js";
 import { number, when } from "../format.js";
@@ -12,7 +12,7 @@ import { trouble } from "./trouble.js";
 const SPANS = { 24: "the last day", 168: "the last week", 720: "the last 30 days" };
 const HOUR_MS = 3_600_000;
 
-/** A recall that falls short is never rounded up to the mark. */
+/** Format a recall, rounded down: a recall below the mark must not look like the mark. */
 const exactly = (recall) => (Math.floor(recall * 1000) / 1000).toFixed(3);
 
 const verdict = (recall) =>
@@ -24,7 +24,7 @@ export class RecallTab {
   #app;
   #task;
   #span = "24";
-  /** What was answered, and for which span. */
+  /** The last answer, with its span. */
   #found = null;
 
   constructor(app) {
@@ -58,7 +58,9 @@ export class RecallTab {
       ${trouble(this.#app, this.#task.problem, () => this.load())}
       <section aria-labelledby="recall-title" aria-busy=${this.#task.running}>
         <h2 id="recall-title">Recall of the indexes now</h2>
-        <p class="muted">The share of the true ten nearest photos that each index finds, for a hundred stored photos.</p>
+        <p class="muted">
+          The share of the true ten nearest photos that each index finds, for a hundred stored photos.
+        </p>
         ${this.#found ? now(this.#found) : ""}
         ${this.#task.running && !this.#found ? html`<p class="muted" role="status">Measuring…</p>` : ""}
       </section>

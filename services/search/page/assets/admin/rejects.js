@@ -1,4 +1,4 @@
-/** What a job did not accept: by reason, the first rows of it, and all of it as a file. */
+/** The rejected records of a job: counts by reason, the first rows, and a download of all. */
 
 import { send } from "../api.js";
 import { number } from "../format.js";
@@ -14,7 +14,7 @@ const COLUMNS = { file: "File", line: "Line", id: "Id", field: "Field", reason: 
 
 const inWords = (reason) => reason.replaceAll("_", " ");
 
-/** Return how many rejects each reason has, the most frequent first. */
+/** Count the rejects by reason, most frequent first. */
 export function byReason(rejects) {
   const counted = new Map();
   for (const { reason } of rejects) counted.set(reason, (counted.get(reason) ?? 0) + 1);

@@ -1,10 +1,10 @@
-/** What each file of a bulk upload is. */
+/** The roles of the files in a bulk upload. */
 
 const LISTINGS = /\.(csv|tsv|tab|jsonl|ndjson)(\.gz)?$|\.parquet$/i;
 const PHOTOS_TABLE = /photo[^/]*\.csv(\.gz)?$/i;
 const PHOTOS = /\.(zip|tar|tar\.gz|tgz)$/i;
 
-/** By the names of the parts that the API takes; a file without a role is not sent. */
+/** Labels by name of the form field; a file without a role is not sent. */
 export const ROLES = {
   listings: "Listings",
   photos_table: "Photo table",
@@ -12,14 +12,14 @@ export const ROLES = {
   "": "Do not send",
 };
 
-/** Return the role that a file's name tells. */
+/** Guess the role of a file by its name. */
 export function guessed(name) {
   if (PHOTOS.test(name)) return "photos";
   if (PHOTOS_TABLE.test(name)) return "photos_table";
   return LISTINGS.test(name) ? "listings" : "";
 }
 
-/** Return why files with these roles cannot be sent, or "". */
+/** Return why files with these roles cannot be sent; "" if they can. */
 export function lacking(roles) {
   const given = roles.filter(Boolean);
   const twice = given.find((role, place) => given.indexOf(role) !== place);

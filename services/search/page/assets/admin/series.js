@@ -1,12 +1,12 @@
-/** Recall of people's searches, as the API has it hour by hour, in one series for each plan and shape of filter. */
+/** Hourly recall of users' searches, as one series for each plan and filter shape. */
 
-/** What the indexes are to find of the true neighbours. */
+/** The recall that the indexes must reach. */
 export const MARK = 0.99;
 const LOWEST_SHOWN = 0.9;
 
 /**
- * Return `[{plan, shape, queries, hours: [{hour, queries, recall}]}]`: the hours in order, the lowest latest recall
- * first. An hour in which two generations were live is one point, weighted by their queries.
+ * Return `[{plan, shape, queries, hours: [{hour, queries, recall}]}]`: the hours in order, and the
+ * series with the lowest latest recall first. Two generations in one hour become one point, weighted by their queries.
  */
 export function seriesOf(searches) {
   const found = new Map();
@@ -29,7 +29,7 @@ function inOrder({ plan, shape, hours }) {
 
 export const latest = ({ hours }) => hours.at(-1);
 
-/** Return where the axis of recall begins: at 0.9, or below the lowest value. */
+/** Return the start of the recall axis: 0.9, or below the lowest value. */
 export function floorOf(hours) {
   const lowest = Math.min(...hours.map(({ recall }) => recall));
   return lowest >= LOWEST_SHOWN ? LOWEST_SHOWN : Math.max(0, Math.floor(lowest * 20) / 20);

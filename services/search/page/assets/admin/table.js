@@ -1,8 +1,8 @@
-/** A table in a region of its own, which scrolls where the page is narrow. */
+/** A table in its own region, which scrolls on a narrow page. */
 
 import { html } from "../vendor/lit-html/lit-html.js";
 
-/** @param caption tells who does not see the table what it is of; `name` is the region's, `className` its look. */
+/** @param caption read by screen readers; `name` names the region, `className` sets its style. */
 export const table = ({ name, caption, columns, rows, className = "card" }) => html`
   <div class=${`scroll ${className}`} tabindex="0" role="region" aria-label=${name}>
     <table>

@@ -1,4 +1,4 @@
-/** Files on their way to an ingest job. */
+/** The upload form of an ingest job. */
 
 import { upload } from "../api.js";
 import { confirmed } from "../dialogs.js";
@@ -8,7 +8,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { guessed, lacking, ROLES } from "./roles.js";
 import { goesOn, trouble } from "./trouble.js";
 
-/** Has the browser ask before it leaves the page. */
+/** Make the browser ask before it leaves the page. */
 const hold = (event) => event.preventDefault();
 
 function newKey() {
@@ -23,10 +23,10 @@ export class UploadForm {
   #files = [];
   #isOver = false;
   #sent = null;
-  /** Stays while the same files are sent again, so that they are one job; null once they have changed. */
+  /** Idempotency key: the same files sent again are one job. Null after the files have changed. */
   #key = null;
 
-  /** @param queued is called with the id of the job that was queued. */
+  /** @param queued is called with the id of the queued job. */
   constructor(app, queued) {
     this.#app = app;
     this.#queued = queued;
@@ -37,7 +37,7 @@ export class UploadForm {
     if (goesOn(this.#task.problem)) this.#start();
   }
 
-  /** Return whether the form may be left; while it sends, that is asked. */
+  /** Whether the form may be left; asks during an upload. */
   mayLeave() {
     if (!this.#task.running) return true;
     const detail = "The upload has not finished. You would have to choose the files again.";

@@ -1,4 +1,4 @@
-/** The admin view: one tab at a time, chosen by the address. */
+/** The admin view: shows one tab at a time, chosen by the address. */
 
 import { adminAddress } from "../address.js";
 import { html } from "../vendor/lit-html/lit-html.js";
@@ -46,12 +46,12 @@ export class AdminView {
     `;
   }
 
-  /** Ask again for what could not be had, and for nothing else. */
+  /** Repeat only the requests that failed. */
   retry() {
     this.#tab.retry();
   }
 
-  /** Return whether the view may be left, or a promise of the answer. */
+  /** Whether the view may be left: a boolean, or a promise. */
   mayLeave() {
     return this.#tab.mayLeave?.() ?? true;
   }
