@@ -42,6 +42,7 @@ def recommendation_key(request: Recommendation) -> RecommendationKey:
 def average_vector(
     positive: Sequence[Vector],
     negative: Sequence[Vector],
+    *,
     positive_weights: Sequence[float] | None = None,
     negative_weights: Sequence[float] | None = None,
 ) -> Vector:

@@ -194,7 +194,10 @@ class QuerySources:
             vectors, negatives = _flat(positive), _flat(negative)
             return QuerySource(key, vectors, negatives, excluded_listing_ids=excluded)
         vector = average_vector(
-            mean_vectors(positive), mean_vectors(negative), weights or None, key.negative_weights or None
+            mean_vectors(positive),
+            mean_vectors(negative),
+            positive_weights=weights or None,
+            negative_weights=key.negative_weights or None,
         )
         return QuerySource(key, (vector,), excluded_listing_ids=excluded)
 

@@ -115,12 +115,12 @@ def score_candidates(
     """Score the candidates, and return them in their order."""
     similarities = displayed_scores([candidate.cosine for candidate in candidates], score_map)
     return [
-        _score(candidate, similarity, options, reference)
+        _score(candidate, similarity, options, reference=reference)
         for candidate, similarity in zip(candidates, similarities, strict=True)
     ]
 
 
-def _score(candidate: Candidate, similarity: float, options: RankingOptions, reference: Reference) -> RankedListing:
+def _score(candidate: Candidate, similarity: float, options: RankingOptions, *, reference: Reference) -> RankedListing:
     by_name = factors(candidate.photo.listing, reference, options) if options.is_weighted else {}
     score = similarity * float(np.prod(list(by_name.values()))) if by_name else similarity
     return RankedListing(candidate.photo, candidate.cosine, similarity, round(score, 6), by_name)

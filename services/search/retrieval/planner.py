@@ -121,7 +121,7 @@ def _best_plan(engine: Engine, situation: Situation, costs: Costs) -> tuple[floa
     ]
     expected, _, best = min(priced)
     rejected = [plan.name for plan in possible if plan not in accepted]
-    return expected, PlanChoice(best, _reason(best, expected, situation, rejected))
+    return expected, PlanChoice(best, _reason(best, expected, situation=situation, rejected=rejected))
 
 
 def _possible_plans(engine: Engine, situation: Situation) -> list[SearchPlan]:
@@ -136,7 +136,7 @@ def _possible_plans(engine: Engine, situation: Situation) -> list[SearchPlan]:
     return [QDRANT_EXACT, QDRANT_ACORN]
 
 
-def _reason(plan: SearchPlan, expected_ms: float, situation: Situation, rejected: list[str]) -> str:
+def _reason(plan: SearchPlan, expected_ms: float, *, situation: Situation, rejected: list[str]) -> str:
     if situation.matching is None:
         photos = f"{situation.size:,} photos, matches not counted"
     else:

@@ -14,6 +14,7 @@ from services.search.query.tokens import encode
 from services.settings import Engine
 from services.wire import Recommendation, SearchFields
 from tests.angles import angle
+from tests.integration.search.result_pages import listing_ids
 from tests.truth import MODEL
 
 if TYPE_CHECKING:
@@ -21,14 +22,9 @@ if TYPE_CHECKING:
     from litestar.testing import TestClient
 
     from services.search.query.keys import QuerySourceKey
-    from services.search.results.paging import ResultPage
     from services.search.service import SearchService
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
-
-
-def listing_ids(page: ResultPage) -> list[str]:
-    return [result.photo.listing.id for result in page.results]
 
 
 def recommended(service: SearchService, **fields: object) -> list[str]:

@@ -10,16 +10,12 @@ from litestar.testing import TestClient
 from services.search.app import create_app
 from services.search.service import SearchService
 from services.wire import SearchFields, StoredSearch
+from tests.integration.search.result_pages import listing_ids
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.resources import Resources
-    from services.search.results.paging import ResultPage
-
-
-def listing_ids(page: ResultPage) -> list[str]:
-    return [result.photo.listing.id for result in page.results]
 
 
 def test_gives_the_plan_and_its_reason(five_client: TestClient[Litestar]) -> None:

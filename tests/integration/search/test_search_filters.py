@@ -9,16 +9,12 @@ import pytest
 from services.errors import BadQuery
 from services.settings import Engine
 from services.wire import SearchFields
+from tests.integration.search.result_pages import listing_ids
 
 if TYPE_CHECKING:
-    from services.search.results.paging import ResultPage
     from services.search.service import SearchService
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
-
-
-def listing_ids(page: ResultPage) -> list[str]:
-    return [result.photo.listing.id for result in page.results]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

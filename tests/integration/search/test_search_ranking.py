@@ -8,17 +8,13 @@ import pytest
 
 from services.errors import BadQuery
 from services.wire import Recommendation, SearchFields
+from tests.integration.search.result_pages import listing_ids
 
 if TYPE_CHECKING:
     from litestar import Litestar
     from litestar.testing import TestClient
 
-    from services.search.results.paging import ResultPage
     from services.search.service import SearchService
-
-
-def listing_ids(page: ResultPage) -> list[str]:
-    return [result.photo.listing.id for result in page.results]
 
 
 def test_multiplies_the_score_by_price_nearness_and_explains_it(five_client: TestClient[Litestar]) -> None:

@@ -16,6 +16,7 @@ from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import SearchFields
 from tests.angles import add, angle, listing, world
+from tests.integration.search.result_pages import listing_ids
 from tests.truth import MODEL, add_listings, add_photos, stored_photo
 
 if TYPE_CHECKING:
@@ -56,10 +57,6 @@ def client(few: Resources) -> Iterator[TestClient[Litestar]]:
 def similar(resources: Resources, listing_id: str, **query: object) -> ResultPage:
     resources.live.refresh()
     return SearchService(resources).by_listing(listing_id, SearchFields(**query))  # type: ignore[arg-type]
-
-
-def listing_ids(answer: ResultPage) -> list[str]:
-    return [result.photo.listing.id for result in answer.results]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -16,7 +16,7 @@ def test_moves_the_average_away_from_the_disliked_vector() -> None:
 def test_averages_liked_vectors_by_their_weights() -> None:
     liked = [angle(0), angle(60)]
     assert average_vector(liked, []) == pytest.approx(angle(30), abs=1e-6)
-    assert average_vector(liked, [], [1.0, 0.0]) == pytest.approx(liked[0], abs=1e-6)
+    assert average_vector(liked, [], positive_weights=[1.0, 0.0]) == pytest.approx(liked[0], abs=1e-6)
 
 
 def test_rejects_vectors_that_cancel_out() -> None:
