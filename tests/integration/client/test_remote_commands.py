@@ -44,7 +44,7 @@ def test_searches_by_a_listing_with_filters_on_a_server(
     ("arguments", "words"),
     [
         (["--listing", "none"], "Not found"),
-        ([], "Give a photo"),
+        ([], "Give either a photo file or --listing"),
         (["--listing", "listing-1", "--min-score", "2"], "min_score"),
         (["--listing", "listing-1", "--server", "nowhere"], "not a server address"),
     ],
