@@ -24,11 +24,20 @@ def read_from_query(struct: type[T]) -> Callable[..., T]:
     def read(**values: Any) -> T:
         return struct(**{name: value for name, value in values.items() if value is not None})
 
-    types = {
-        name: Annotated[kind | None, QueryParameter(include_in_schema=False)]
-        for name, kind in get_type_hints(struct).items()
-    }
-    parameters = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=types[name]) for name in types]
-    read.__annotations__ = {**types, "return": struct}
+    types = get_type_hints(struct)
+    parameters = [_parameter(field, types[field.name]) for field in msgspec.structs.fields(struct)]
+    read.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": struct}
     read.__signature__ = Signature(parameters, return_annotation=struct)  # type: ignore[attr-defined]
     return read
+
+
+def _parameter(field: msgspec.structs.FieldInfo, kind: Any) -> Parameter:
+    """Return the parameter of a field; a list, whose default is made anew each time, gets None as its default."""
+    default = None if field.default is msgspec.NODEFAULT else field.default
+    taken = kind | None if default is None else kind
+    return Parameter(
+        field.name,
+        Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[taken, QueryParameter(include_in_schema=False)],
+    )

@@ -218,8 +218,8 @@ def _searches(resources: Resources, back: timedelta) -> list[SearchRecall]:
     ]
 
 
-def _queue_reindex(resources: Resources, job_runner: JobRunner, asked: ReindexRequest) -> str:
+def _queue_reindex(resources: Resources, job_runner: JobRunner, reindex: ReindexRequest) -> str:
     with resources.database.read() as session:
-        if asked.model_version and generations.model_path(session, asked.model_version) is None:
-            raise ResourceNotFound("registered model", asked.model_version, remedy="`lookalike train` makes one.")
-    return job_runner.queue_reindex(asked.model_version, force=asked.force)
+        if reindex.model_version and generations.model_path(session, reindex.model_version) is None:
+            raise ResourceNotFound("registered model", reindex.model_version, remedy="`lookalike train` registers one.")
+    return job_runner.queue_reindex(reindex.model_version, force=reindex.force)

@@ -67,8 +67,7 @@ BULK_UPLOAD = operation(
             photos=file_part("photos", "photos.zip", "application/zip"),
         ),
         required=True,
-        description="A listings file (CSV, TSV, JSON Lines, Parquet; also gzipped), a photo table (CSV) and the photos "
-        "(zip, tar): `curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "
+        description="`curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "
         ".../v1/listings/bulk`",
     )
 )

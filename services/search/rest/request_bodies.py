@@ -13,25 +13,25 @@ from services.web.openapi.operations import file_part, form_content, json_conten
 from services.web.openapi.schemas import object_schema, without_limits
 from services.wire.fields import described
 
-Image = Annotated[UploadFile, described("JPEG, PNG, WebP, GIF or BMP.")]
+PhotoFile = Annotated[UploadFile, described("JPEG, PNG, WebP, GIF or BMP.")]
 _IMAGE = file_part("image", "a.jpg")
 
 
 class PhotoQuery(wire.SearchFields, kw_only=True):
     """A search by an uploaded photo."""
 
-    image: Image
+    image: PhotoFile
 
 
 class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A photo to classify."""
 
-    image: Image
+    image: PhotoFile
     k: Annotated[int, described("Number of categories.", 5, minimum=1, maximum=wire.MAX_K)] = 5
     crop: wire.CropText | None = None
 
 
-_EITHER_SUBJECT = [
+_ONE_SOURCE_OR_CURSOR = [
     {"properties": {name: {"type": kind}}, "required": [name]}
     for name, kind in {
         "listing_id": "string",
@@ -47,7 +47,7 @@ _LIKED_OR_CURSOR = [
     {"properties": {"query_token": {"type": "string"}, **_FIRST_PAGE}, "required": ["query_token"]},
     {"properties": {"positive": {"maxItems": 0}, "cursor": {"type": "string"}}, "required": ["cursor"]},
 ]
-_STORED = object_schema(wire.StoredSearch, in_json=True, oneOf=_EITHER_SUBJECT)
+_STORED = object_schema(wire.StoredSearch, in_json=True, oneOf=_ONE_SOURCE_OR_CURSOR)
 
 SEARCH = operation(
     body=RequestBody(

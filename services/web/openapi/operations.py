@@ -101,5 +101,5 @@ def _query_parameter(described: DescribedField) -> Parameter:
         required=described.required,
         schema=JsonSchema(value=field_schema(described)),
         description=described.description,
-        example=described.examples[0],
+        example=next(iter(described.examples), None),
     )
