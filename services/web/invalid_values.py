@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 from inspect import isclass
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from services.wire.fields import described_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from litestar.handlers import BaseRouteHandler
     from litestar.typing import FieldDefinition
@@ -40,12 +40,13 @@ def explained(handler: BaseRouteHandler, entry: Mapping[str, Any]) -> dict[str, 
 
 
 def allowed(struct: type[msgspec.Struct], key: str, message: str) -> str:
-    """Return what to add to msgspec's message about the field `key` of a struct: the values or fields allowed."""
-    fields = {field.name: field for field in described_fields(struct)}
-    if _UNKNOWN_FIELD in message and not key:
-        return f"; the fields are {', '.join(fields)}"
-    if message.startswith(_NOT_IN_ENUM) and key in fields:
-        return _choose_from(fields[key].schema.get("enum", []))
+    """Return what to add to msgspec's message: the values or fields allowed at `key`, such as `queries[0].engine`."""
+    path = key.split(".") if key else []
+    if _UNKNOWN_FIELD in message and (holder := _struct_at(struct, path)):
+        return f"; the fields are {', '.join(field.name for field in described_fields(holder))}"
+    if message.startswith(_NOT_IN_ENUM) and path and (holder := _struct_at(struct, path[:-1])):
+        enums = {field.name: field.schema.get("enum", []) for field in described_fields(holder)}
+        return _choose_from(enums.get(path[-1], []))
     return ""
 
 
@@ -57,7 +58,19 @@ def parameters_of(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
 
 
 def _body_struct(parameters: Mapping[str, FieldDefinition]) -> type[msgspec.Struct] | None:
-    annotation = parameters[_BODY].annotation if _BODY in parameters else None
+    return _struct_in(parameters[_BODY].annotation) if _BODY in parameters else None
+
+
+def _struct_at(struct: type[msgspec.Struct], path: Sequence[str]) -> type[msgspec.Struct] | None:
+    """Return the struct that a path of field names leads to; a name may have an index, as in `queries[0]`."""
+    at: type[msgspec.Struct] | None = struct
+    for name in path:
+        at = at and _struct_in(get_type_hints(at).get(name.partition("[")[0]))
+    return at
+
+
+def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+    """Return the struct that an annotation is, or that a list or union has as its member."""
     structs = (one for one in (annotation, *get_args(annotation)) if isclass(one) and issubclass(one, msgspec.Struct))
     return next(structs, None)
 
