@@ -115,7 +115,7 @@ def test_raises_not_found_for_an_unknown_listing_id_of_any_characters(client: Cl
 
 
 def test_names_the_field_that_is_invalid(client: Client, jpeg: MakeJpeg) -> None:
-    with pytest.raises(Rejected, match="min_score: .* 0 to 1") as raised:
+    with pytest.raises(Rejected, match=r"min_score: .* 0 to 1") as raised:
         client.search(jpeg(), SearchFields(min_score=2.0))
     assert (raised.value.status, raised.value.field) == (400, "min_score")
     with pytest.raises(Rejected) as raised:
