@@ -113,7 +113,7 @@ def test_refuses_to_overwrite_an_existing_folder(export, tmp_path: Path) -> None
     (tmp_path / "out").mkdir()
     code, _, error = export("out")
     assert code == 1
-    assert error.startswith("Error: out exists already")
+    assert error.startswith("Error: out already exists")
     assert list((tmp_path / "out").iterdir()) == []
 
 
