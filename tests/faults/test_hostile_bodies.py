@@ -135,7 +135,7 @@ def test_an_invalid_k_fails_only_its_search_of_a_batch(client: TestClient[Litest
 
 def test_refuses_a_recommendation_from_too_many_listings(client: TestClient[Litestar]) -> None:
     body = {"positive": ["a"] * 60, "negative": ["b"] * 41}
-    assert "at most 100" in refused(client.post("/v1/recommend", json=body))
+    assert "the limit is 100" in refused(client.post("/v1/recommend", json=body))
 
 
 @pytest.mark.parametrize("force", [0, 1, "true"])
