@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from litestar.testing import TestClient
 
+from services.cli.main import main
 from services.cli.serve import build_app
+from tests.commands import CommandResult
 from tests.databases import new_database
 from tests.worlds import live_resources, marketplace
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from db.session import Database
     from ml.bundle.bundle import Bundle
     from services.resources import Resources
+    from tests.commands import RunCommand
     from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace
 
@@ -51,3 +55,18 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
     """Both apps, with the threads that run jobs and embed photos."""
     with TestClient(build_app(resources), raise_server_exceptions=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def lookalike(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
+    """Runs a `lookalike` command."""
+
+    def run(*arguments: str) -> CommandResult:
+        monkeypatch.setattr(sys, "argv", ["lookalike", *arguments])
+        capsys.readouterr()  # discard what was printed before
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return CommandResult(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run

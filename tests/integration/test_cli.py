@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,40 +14,31 @@ import pytest
 
 from db.locks import hold_lock
 from services.cli.demo import DemoRecord, hold_build_lock
-from services.cli.main import main
 from services.ingest.pipeline.job_progress import JobCancelled
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
+    from tests.commands import CommandResult, RunCommand
     from tests.conftest import MakeJpeg
 
 
 @pytest.fixture
-def lookalike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Run a command in an empty folder; return its exit code, standard output and standard error."""
+def lookalike(lookalike: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunCommand:
+    """Runs a `lookalike` command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path / "data"))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookalike", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
+    return lookalike
 
 
-def assert_one_line_error(result: tuple[int, str, str], words: str) -> None:
-    code, _, error = result
-    assert code == 1
-    (line,) = [line for line in error.splitlines() if line.startswith("Error: ")]
-    assert error.endswith(line + "\n")
+def assert_one_line_error(result: CommandResult, words: str) -> None:
+    assert result.code == 1
+    (line,) = [line for line in result.err.splitlines() if line.startswith("Error: ")]
+    assert result.err.endswith(line + "\n")
     assert words in line
 
 
-def test_help_lists_the_commands(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_help_lists_the_commands(lookalike: RunCommand) -> None:
     code, out, _ = lookalike("--help")
     assert code == 0
     for command in ("demo", "ingest", "train", "serve", "search", "classify", "verify", "reindex"):
@@ -69,26 +59,26 @@ def test_help_lists_the_commands(lookalike) -> None:  # type: ignore[no-untyped-
     ],
     ids=lambda command: command[0],
 )
-def test_reports_a_missing_database_and_creates_no_file(  # type: ignore[no-untyped-def]
-    lookalike, tmp_path: Path, command: tuple[str, ...]
+def test_reports_a_missing_database_and_creates_no_file(
+    lookalike: RunCommand, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     assert_one_line_error(lookalike(*command), f"no database at {tmp_path / 'data' / 'lookalike.sqlite'}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_search_without_a_model_suggests_training(lookalike, tmp_path: Path, jpeg: MakeJpeg) -> None:  # type: ignore[no-untyped-def]
+def test_search_without_a_model_suggests_training(lookalike: RunCommand, tmp_path: Path, jpeg: MakeJpeg) -> None:
     lookalike("db", "upgrade")
     (tmp_path / "a.jpg").write_bytes(jpeg())
     assert_one_line_error(lookalike("search", "a.jpg"), "lookalike train")
 
 
 @pytest.mark.parametrize("command", ["search", "classify"])
-def test_names_a_missing_photo_file(lookalike, command: str) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_missing_photo_file(lookalike: RunCommand, command: str) -> None:
     lookalike("db", "upgrade")
     assert_one_line_error(lookalike(command, "nothing.jpg"), "nothing.jpg")
 
 
-def test_creates_lists_and_revokes_keys(lookalike, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_creates_lists_and_revokes_keys(lookalike: RunCommand, tmp_path: Path) -> None:
     code, key, messages = lookalike("keys", "create", "--role", "write", "--name", "importer")
     assert (code, key.split("_")[0]) == (0, "lk")
     assert f"for the database at {tmp_path / 'data' / 'lookalike.sqlite'}" in messages
@@ -101,11 +91,13 @@ def test_creates_lists_and_revokes_keys(lookalike, tmp_path: Path) -> None:  # t
     assert json.loads(lookalike("keys", "audit", "--json")[1]) == []
 
 
-def test_refuses_to_listen_beyond_this_machine_without_an_api_key(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_refuses_to_listen_beyond_this_machine_without_an_api_key(lookalike: RunCommand) -> None:
     assert_one_line_error(lookalike("serve", "--host", "0.0.0.0", "--port", "0"), "lookalike keys create")
 
 
-def test_an_interrupted_command_says_that_it_can_be_continued(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_interrupted_command_says_that_it_can_be_continued(
+    lookalike: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
@@ -116,13 +108,13 @@ def test_an_interrupted_command_says_that_it_can_be_continued(lookalike, monkeyp
     assert "run the same command again to continue" in error
 
 
-def test_names_a_setting_with_an_invalid_value(lookalike, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_setting_with_an_invalid_value(lookalike: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKALIKE_FETCH_ALLOW", "everywhere")
     assert_one_line_error(lookalike("index", "list"), "LOOKALIKE_FETCH_ALLOW")
 
 
-def test_warns_of_an_unknown_setting_and_suggests_the_closest_one(  # type: ignore[no-untyped-def]
-    lookalike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_warns_of_an_unknown_setting_and_suggests_the_closest_one(
+    lookalike: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("LOOKALIKE_PRECISON", "int8")
     monkeypatch.setenv("LOOKALIKE_TEST_KILLS", "50")
@@ -135,13 +127,13 @@ def test_warns_of_an_unknown_setting_and_suggests_the_closest_one(  # type: igno
     ]
 
 
-def test_warns_when_a_single_app_uses_embedded_stores(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_warns_when_a_single_app_uses_embedded_stores(lookalike: RunCommand) -> None:
     _, _, messages = lookalike("serve", "--app", "search", "--host", "0.0.0.0", "--port", "0")
     assert "LOOKALIKE_DATABASE_URL (PostgreSQL) and LOOKALIKE_QDRANT_URL" in messages
 
 
-def test_refers_to_the_server_when_it_has_the_generation_open(  # type: ignore[no-untyped-def]
-    lookalike, tmp_path: Path, tiny_bundle: Bundle
+def test_refers_to_the_server_when_it_has_the_generation_open(
+    lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle
 ) -> None:
     with resources_in(tmp_path / "data", model=tiny_bundle) as serving:
         serving.ensure_generation()
@@ -153,8 +145,8 @@ def test_refers_to_the_server_when_it_has_the_generation_open(  # type: ignore[n
     assert (code, "Generation 1" in out) == (0, True)
 
 
-def test_the_demo_shows_where_to_put_the_api_key_once_one_exists(  # type: ignore[no-untyped-def]
-    lookalike, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+def test_the_demo_shows_where_to_put_the_api_key_once_one_exists(
+    lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     home = tmp_path / "data"
     with resources_in(home, model=tiny_bundle) as resources:
@@ -166,9 +158,7 @@ def test_the_demo_shows_where_to_put_the_api_key_once_one_exists(  # type: ignor
     assert lookalike(*command)[1].count("curl -s -H 'Authorization: Bearer KEY'") == 3
 
 
-def test_builds_the_demo_once_and_measures_it_on_all_listings(  # type: ignore[no-untyped-def]
-    lookalike, tmp_path: Path
-) -> None:
+def test_builds_the_demo_once_and_measures_it_on_all_listings(lookalike: RunCommand, tmp_path: Path) -> None:
     command = ("demo", "--no-serve", "--listings", "26", "--data-dir", str(tmp_path / "demo"))
     code, out, messages = lookalike(*command)
     assert code == 0
@@ -187,7 +177,7 @@ def test_waits_for_another_process_that_builds_the_demo(tmp_path: Path) -> None:
             pytest.fail("two processes build the same demo")
 
 
-def test_suggests_a_free_port_when_the_port_is_in_use(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_suggests_a_free_port_when_the_port_is_in_use(lookalike: RunCommand) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -196,12 +186,12 @@ def test_suggests_a_free_port_when_the_port_is_in_use(lookalike) -> None:  # typ
         assert_one_line_error(lookalike("demo", f"--port={port}"), 'make demo DEMO="--port')
 
 
-def test_names_a_missing_listings_file(lookalike) -> None:  # type: ignore[no-untyped-def]
+def test_names_a_missing_listings_file(lookalike: RunCommand) -> None:
     assert_one_line_error(lookalike("ingest", "nothing.csv"), "nothing.csv")
 
 
-def test_search_verify_and_index_list_print_json(  # type: ignore[no-untyped-def]
-    lookalike, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+def test_search_verify_and_index_list_print_json(
+    lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=2).inputs)

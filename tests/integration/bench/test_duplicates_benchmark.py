@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from db.rows import duplicates
 from services.bench.duplicates import DuplicateBenchmark, ReviewFigures, measure_duplicates
 from services.bench.photo_edits import EDITS
-from services.cli.main import main
 from services.errors import BadInput
 from services.indexing.duplicate_finder import DuplicateFinder
 from services.ingest.pipeline.progress import silent
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from db.rows.duplicates import Decision
     from ml.bundle.bundle import Bundle
     from services.resources import Resources
+    from tests.commands import RunCommand
     from tests.conftest import MakeJpeg
 
 LISTINGS = 8
@@ -105,21 +104,14 @@ def test_suggests_ingesting_when_there_are_no_photos(tmp_path: Path, tiny_bundle
 
 
 def test_the_command_prints_every_edit_and_verdict(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lookalike: RunCommand, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide(resources, 0, 1, "accept")
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
-    printed = run(["--limit=1"], monkeypatch, capsys)
-    assert "mirrored" in printed
-    assert "0 accepted pairs are no longer found" in printed
-    figures = json.loads(run(["--limit=1", "--json"], monkeypatch, capsys))
+    text = lookalike("bench", "duplicates", "--limit=1")
+    assert text.code == 0
+    assert "mirrored" in text.out
+    assert "0 accepted pairs are no longer found" in text.out
+    figures = json.loads(lookalike("bench", "duplicates", "--limit=1", "--json").out)
     assert [one["edit"] for one in figures["edits"]] == list(EDITS)
     assert figures["reviews"][0] == {"verdict": "identical", "pairs": 6, "accepted": 1, "rejected": 0}
-
-
-def run(options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "duplicates", *options])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    return capsys.readouterr().out

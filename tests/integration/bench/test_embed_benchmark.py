@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +14,13 @@ from ml.bundle.manifest import PrecisionQuality
 from ml.labelled import LabelledPhoto
 from services.bench.embed import EmbedBenchmark, PrecisionBenchmark, compare_ways, render
 from services.bench.machine import Machine, time_in_turns
-from services.cli.main import main
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.bundle import Bundle
+    from tests.commands import RunCommand
     from tests.conftest import MakeJpeg
 
 MACHINE = Machine(processor="Some Xeon", cores=2, bf16=True, amx=True, torch="2.15.0", openvino="2026.4")
@@ -144,25 +144,17 @@ def data_dir(resnet_bundle: Bundle, jpeg: MakeJpeg, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture
-def bench(  # type: ignore[no-untyped-def]
-    data_dir: Path, tmp_path: Path, small_trunks: None, monkeypatch: pytest.MonkeyPatch, capsys
-):
-    """Run `lookalike bench` on a marketplace; return its exit code, standard output and standard error."""
+def bench(
+    lookalike: RunCommand, data_dir: Path, tmp_path: Path, small_trunks: None, monkeypatch: pytest.MonkeyPatch
+) -> RunCommand:
+    """Runs a `lookalike bench` command on the marketplace's data directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(data_dir))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookalike", "bench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
+    return partial(lookalike, "bench")
 
 
 @pytest.mark.train
-def test_bench_embed_prints_every_figure_as_json(bench) -> None:  # type: ignore[no-untyped-def]
+def test_bench_embed_prints_every_figure_as_json(bench: RunCommand) -> None:
     code, out, _ = bench("embed", "--limit=10", "--recall-photos=12", "--json")
     figures = json.loads(out)
     assert code == 0
@@ -173,7 +165,7 @@ def test_bench_embed_prints_every_figure_as_json(bench) -> None:  # type: ignore
 
 
 @pytest.mark.train
-def test_bench_ingest_does_not_change_the_database(bench, data_dir: Path) -> None:  # type: ignore[no-untyped-def]
+def test_bench_ingest_does_not_change_the_database(bench: RunCommand, data_dir: Path) -> None:
     before = (data_dir / "lookalike.sqlite").read_bytes()
     code, out, _ = bench("ingest", "--limit=12", "--json")
     figures = json.loads(out)
@@ -184,10 +176,10 @@ def test_bench_ingest_does_not_change_the_database(bench, data_dir: Path) -> Non
 
 
 @pytest.mark.parametrize("command", ["embed", "ingest"])
-def test_a_benchmark_without_a_model_suggests_training(command: str, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_benchmark_without_a_model_suggests_training(
+    lookalike: RunCommand, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["lookalike", "bench", command])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert "lookalike train" in capsys.readouterr().err
+    result = lookalike("bench", command)
+    assert result.code == 1
+    assert "lookalike train" in result.err

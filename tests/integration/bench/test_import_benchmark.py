@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,11 @@ from services.bench import imports
 from services.bench.fixed_embedder import FAKE, FixedEmbedder
 from services.bench.import_files import CATEGORIES, write_files
 from services.bench.imports import ImportBenchmark, measure_import
-from services.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.commands import RunCommand
 
 LISTINGS = 150
 STAGES = ["read listings", "write listings", "store photos", "embed photos", "update indexes"]
@@ -82,15 +82,11 @@ def test_the_fake_embedder_returns_the_same_unit_vectors_each_time() -> None:
 
 
 def test_the_command_prints_every_figure_and_names_the_fake(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lookalike: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        imports, "write_files_in_another_process", write_files
-    )  # another process takes seconds to start
-    monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "import", "--listings=20", "--json"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    figures = json.loads(capsys.readouterr().out)
-    assert not ended.value.code
+    monkeypatch.setattr(imports, "write_files_in_another_process", write_files)  # another process takes seconds
+    result = lookalike("bench", "import", "--listings=20", "--json")
+    figures = json.loads(result.out)
+    assert result.code == 0
     assert figures.keys() == set(ImportBenchmark.__dataclass_fields__)
     assert "fake" in figures["embedder"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from ml.embedding.batch_queue import BatchLimits
 from ml.embedding.openvino_embedder import OpenVINOEmbedder
 from services.bench.requests import Comparison, RequestLatency, RequestsBenchmark, measure_requests, render
-from services.cli.main import main
 from services.errors import BadInput
 from tests.worlds import resources_in
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.bundle import Bundle
+    from tests.commands import RunCommand
 
 
 @pytest.fixture(scope="module")
@@ -70,28 +69,24 @@ def test_the_report_has_both_ways_the_ratio_and_the_machine() -> None:
     assert "Some Xeon, 2 cores, bf16, OpenVINO 2026.4" in text
 
 
-def test_the_command_prints_json_with_a_row_per_number_of_threads(
-    tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def data_dir(tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The commands' data directory, with a live model."""
     with resources_in(tmp_path, model=tiny_bundle) as resources:
         resources.ensure_generation()
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path))
-    command = ["lookalike", "bench", "requests", "--threads", "1", "--threads", "4", "--requests", "8", "--json"]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    assert [row["threads"] for row in json.loads(capsys.readouterr().out)["comparisons"]] == [1, 4]
+    return tmp_path
 
 
-def test_the_command_names_the_setting_that_limits_the_threads(
-    tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with resources_in(tmp_path, model=tiny_bundle) as resources:
-        resources.ensure_generation()
-    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "requests", "--threads", "65"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert "LOOKALIKE_MAX_WAITING_PHOTOS" in capsys.readouterr().err
+@pytest.mark.usefixtures("data_dir")
+def test_the_command_prints_json_with_a_row_per_number_of_threads(lookalike: RunCommand) -> None:
+    result = lookalike("bench", "requests", "--threads", "1", "--threads", "4", "--requests", "8", "--json")
+    assert result.code == 0
+    assert [row["threads"] for row in json.loads(result.out)["comparisons"]] == [1, 4]
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_the_command_names_the_setting_that_limits_the_threads(lookalike: RunCommand) -> None:
+    result = lookalike("bench", "requests", "--threads", "65")
+    assert result.code == 1
+    assert "LOOKALIKE_MAX_WAITING_PHOTOS" in result.err

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,6 @@ from db.rows import generations
 from db.vectors.base import NO_FILTER, Filter
 from services.bench.drawn_catalogue import CATEGORY_SHARES, DrawnCatalogue, Shape
 from services.bench.drawn_embeddings import DrawnEmbeddings, fit
-from services.cli.main import main
 from tests.databases import new_database
 from tests.truth import LAMP, MODEL, SIZE, add_listings, add_photos, embed, new_embedding, stored_photo
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from tests.commands import RunCommand
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -45,16 +46,11 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def bench(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path, *options: str
-) -> tuple[int, str, str]:
-    """Run the command on a tiny collection; return its exit code, standard output and standard error."""
+@pytest.fixture
+def bench(lookalike: RunCommand, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> RunCommand:
+    """Runs `lookalike bench search` on a tiny collection, with further options."""
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(data_dir))
-    monkeypatch.setattr(sys, "argv", ["lookalike", "bench", "search", "--count=1000", "--queries=5", *options])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    printed = capsys.readouterr()
-    return int(ended.value.code or 0), printed.out, printed.err
+    return partial(lookalike, "bench", "search", "--count=1000", "--queries=5")
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +98,8 @@ def test_the_exclusions_exclude_the_nearest_photo(catalogue: DrawnCatalogue, que
         assert not photos & others
 
 
-def test_the_command_measures_every_engine_and_method_under_every_filter(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, printed, _ = bench(monkeypatch, capsys, data_dir, "--json")
+def test_the_command_measures_every_engine_and_method_under_every_filter(bench: RunCommand) -> None:
+    code, printed, _ = bench("--json")
     figures = json.loads(printed)
 
     assert code == 0
@@ -122,10 +116,8 @@ def test_the_command_measures_every_engine_and_method_under_every_filter(
     assert "cores" in figures["machine"]
 
 
-def test_the_tables_name_the_filters_the_plans_and_the_machine(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, printed, _ = bench(monkeypatch, capsys, data_dir, "--engine=faiss")
+def test_the_tables_name_the_filters_the_plans_and_the_machine(bench: RunCommand) -> None:
+    code, printed, _ = bench("--engine=faiss")
 
     assert code == 0
     assert "FAISS IVF" in printed
@@ -134,10 +126,9 @@ def test_the_tables_name_the_filters_the_plans_and_the_machine(
     assert "machine:" in printed
 
 
-def test_fails_without_a_live_generation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, printed, problem = bench(monkeypatch, capsys, tmp_path)
+def test_fails_without_a_live_generation(bench: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(tmp_path))
+    code, printed, problem = bench()
 
     assert (code, printed) == (1, "")
     assert problem.splitlines()[-1].startswith("Error: ")
