@@ -5,8 +5,7 @@
         for result in lookalike.results(answer):
             print(result.score, result.title)
 
-Requests and answers are the structs of `services.wire`. Of our own code, only `services.cli` imports
-this package.
+Requests and answers are the structs of `services.wire`. Inside this repository only `services.cli` imports it.
 """
 
 from services.client.async_client import AsyncClient

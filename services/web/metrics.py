@@ -70,7 +70,7 @@ METRICS = (
     _PLANS,
     _RECALL,
 )
-"""Every metric of Lookalike's own. Litestar's plugin records the ones of requests, the functions below the others."""
+"""All metrics of Lookalike. Litestar's plugin records those of requests, and the functions below the others."""
 
 # One collector per metric and process, in prometheus_client's default registry, which `/metrics` exposes
 _BATCH_COLLECTOR = Histogram(_BATCH.name, _BATCH.description, buckets=(1, 2, 4, 8, 16))

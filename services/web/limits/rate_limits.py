@@ -43,9 +43,9 @@ class RateLimits:
 
     def refill(self, key_id: str) -> None:
         """Reserve more calls for the key, if its limit allows."""
-        minute, wanted = _present_minute(), max(1, self._per_minute // _RESERVATIONS_PER_MINUTE)
+        minute, share = _present_minute(), max(1, self._per_minute // _RESERVATIONS_PER_MINUTE)
         with self._database.write() as session:
-            granted = keys.take_from_window(session, key_id, minute=minute, want=wanted, limit=self._per_minute)
+            granted = keys.take_from_window(session, key_id, minute=minute, want=share, limit=self._per_minute)
         with self._lock:
             self._start_new_minute()
             if minute == self._minute:

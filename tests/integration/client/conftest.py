@@ -70,14 +70,14 @@ def client(connect: Connect, url: str) -> Client:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, in seconds, that the client asks for; it does not really pause."""
-    asked_for: list[float] = []
+    requested: list[float] = []
 
     def pause(seconds: float) -> None:
-        asked_for.extend([seconds] if seconds else [])
+        requested.extend([seconds] if seconds else [])
 
     async def pause_async(seconds: float) -> None:
         pause(seconds)
 
     monkeypatch.setattr("services.client.sync_client.time", SimpleNamespace(sleep=pause))
     monkeypatch.setattr("services.client.async_client.anyio", SimpleNamespace(sleep=pause_async))
-    return asked_for
+    return requested

@@ -63,8 +63,8 @@ def run_lookalike(
     arguments: list[str], url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
     """Run `lookalike` against the server, and return what it prints."""
-    asked = ["lookalike", *arguments, *(["--server", url, "--json"] if url else [])]
-    monkeypatch.setattr(sys, "argv", asked)
+    command = ["lookalike", *arguments, *(["--server", url, "--json"] if url else [])]
+    monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as ended:
         main()
     if ended.value.code:

@@ -1,4 +1,4 @@
-"""What every photo source does, and what is particular to folders."""
+"""Behaviour of all photo sources, and of folders."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_lists_and_reads_every_photo(tmp_path, make):
 
 @every_source
 @pytest.mark.parametrize(
-    ("wanted", "name"),
+    ("id_or_name", "name"),
     [
         ("a", "a.jpg"),
         ("a.jpg", "a.jpg"),
@@ -51,9 +51,9 @@ def test_lists_and_reads_every_photo(tmp_path, make):
         ("https://example.org/a.jpg", None),
     ],
 )
-def test_finds_a_photo_by_id_or_name(tmp_path, make, wanted, name):
+def test_finds_a_photo_by_id_or_name(tmp_path, make, id_or_name, name):
     with open_photos(make(tmp_path, PHOTOS)) as photos:
-        assert photos.find(wanted) == name
+        assert photos.find(id_or_name) == name
 
 
 @every_source
@@ -162,7 +162,7 @@ def test_recognises_an_archive_by_content_whatever_its_name(tmp_path):
     "content",
     [
         b"",
-        b"no archive at all" * 100,
+        b"not an archive" * 100,
         b"PK\x03\x04 but cut off",
         gzip.compress(b"no tar" * 1000, mtime=0),
         gzip.compress(bytes(2000), mtime=0)[:-9],
