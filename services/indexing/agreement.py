@@ -1,4 +1,4 @@
-"""Whether two indexes answer alike: the same queries, under every shape of filter, to both."""
+"""Compares two indexes: the same queries to both, with every filter shape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from db.vectors.base import Hit, Payload, Point, VectorIndex
 
 SAME_SCORE = 1e-4
-"""Scores nearer than this are equal: engines add up a vector's products in different orders."""
+"""Scores closer than this are equal: engines sum products in different orders."""
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "none": (),
@@ -36,17 +36,17 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "same seller": ("sellers",),
     "other sellers": ("excluded_sellers",),
 }
-"""Which fields of the filter each shape sets."""
+"""The filter fields that each shape sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How often two indexes gave the same hits under one shape of filter.
+    """How often two indexes returned the same hits with one filter shape.
 
     Attributes:
         shape: the filter's shape.
-        queries: how many were asked.
-        agreeing: of them, those answered alike: as many hits, and rank by rank the same photo or the same score.
+        queries: number of queries.
+        agreeing: number of queries with equal results: as many hits, and the same photo or score at each rank.
     """
 
     shape: str
@@ -62,9 +62,9 @@ def measure_agreement(
     queries: int,
     k: int = 10,
 ) -> list[Agreement]:
-    """Search both indexes with the vectors of `queries` stored photos, or all there are, under each shape of filter.
+    """Search both indexes with the vectors of up to `queries` stored photos, with each filter shape.
 
-    The filters are made from each photo's own payload: its category, around its price, its place, its seller.
+    The filters are made from each photo's own payload: its category, a range around its price, its place, its seller.
     """
     points = sample_points(database, queries, model_version=model_version)
     return [
@@ -72,7 +72,7 @@ def measure_agreement(
             shape,
             len(points),
             sum(
-                _alike(*(index.search(point.vector, k, _filter(point.payload, fields)) for index in indexes))
+                _are_equal(*(index.search(point.vector, k, _filter(point.payload, fields)) for index in indexes))
                 for point in points
             ),
         )
@@ -81,14 +81,14 @@ def measure_agreement(
 
 
 def sample_points(database: Database, count: int, *, model_version: str) -> Sequence[Point]:
-    """Return up to `count` points, evenly spread over the photo ids."""
+    """Return up to `count` points, spread evenly over the photo ids."""
     with database.read() as session:
-        known = embeddings.embedded_ids(session, model_version=model_version)
-        chosen = np.linspace(0, len(known) - 1, min(count, len(known))).astype(int)
-        return embeddings.points(session, [known[row] for row in chosen], model_version=model_version)
+        photo_ids = embeddings.embedded_ids(session, model_version=model_version)
+        rows = np.linspace(0, len(photo_ids) - 1, min(count, len(photo_ids))).astype(int)
+        return embeddings.points(session, [photo_ids[row] for row in rows], model_version=model_version)
 
 
-def _alike(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
+def _are_equal(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
     return len(hits) == len(others) and all(
         hit.photo_id == other.photo_id or abs(hit.score - other.score) < SAME_SCORE
         for hit, other in zip(hits, others, strict=True)
@@ -96,9 +96,9 @@ def _alike(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
 
 
 def _filter(payload: Payload, fields: Sequence[str]) -> Filter:
-    """Return the filter that the payload suggests, of these fields only; what it does not say lets everything pass."""
+    """Return a filter that the payload matches and that sets these fields, as far as the payload has their values."""
     low, high = (0.0, 1e9) if payload.price is None else (payload.price / 2, payload.price * 2)
-    suggested: dict[str, Any] = {
+    values: dict[str, Any] = {
         "categories": frozenset({payload.category}),
         "price_min": low,
         "price_max": high,
@@ -111,4 +111,4 @@ def _filter(payload: Payload, fields: Sequence[str]) -> Filter:
         "sellers": frozenset({payload.seller} - {""}),
         "excluded_sellers": frozenset({payload.seller} - {""}),
     }
-    return Filter(**{field: suggested[field] for field in fields})
+    return Filter(**{field: values[field] for field in fields})

@@ -1,4 +1,4 @@
-"""What an index must be worth before it is promoted: it finds nearly all of the true neighbours."""
+"""The recall of an approximate index, which decides whether it is promoted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from db.vectors.base import Hit, VectorIndex
 
 LEAST_ANN_RECALL = 0.95
-"""Of ann recall@10, below which an index is not promoted unasked."""
+"""ann recall@10 below which an index is promoted only with --force."""
 
 _QUERIES = 100
 
@@ -21,23 +21,23 @@ _QUERIES = 100
 def ann_recall(
     database: Database, index: VectorIndex, *, model_version: str, queries: int = _QUERIES, k: int = 10
 ) -> float:
-    """Return the share of the true `k` nearest photos that an index finds, in [0, 1]; 1 for an empty one.
+    """Return the share of the true `k` nearest photos that an index finds, in [0, 1]; 1 for an empty index.
 
-    The queries are stored photos, evenly spread over the ids. True are those that comparing with every vector finds;
-    a photo that is as near as the last of them counts as one.
+    The queries are stored photos, spread evenly over the ids. The true neighbours are the hits of an exact search; a
+    photo that is as near as the last of them counts as a true neighbour.
     """
-    wanted = found = 0
+    expected = found = 0
     for point in sample_points(database, queries, model_version=model_version):
         true = index.search(point.vector, k, exact=True)
-        wanted += len(true)
+        expected += len(true)
         found += count_true_hits(true, index.search(point.vector, k))
-    return found / wanted if wanted else 1.0
+    return found / expected if expected else 1.0
 
 
 def count_true_hits(true: Sequence[Hit], hits: Sequence[Hit]) -> int:
-    """Return how many of the true nearest photos are among the hits, both best first.
+    """Count the hits that are true nearest photos; both lists are best first.
 
-    A hit that is as near as the last of the true ones counts as one.
+    A hit that is as near as the last true neighbour counts.
     """
     horizon = true[-1].score - SAME_SCORE if true else 0.0
     return sum(hit.score >= horizon for hit in hits[: len(true)])

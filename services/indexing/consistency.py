@@ -1,4 +1,4 @@
-"""Drift: the truth minus an index, as sets of photo ids; and its repair."""
+"""Drift, the differences between the database and an index, and its repair."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from more_itertools import chunked
 
 from db.rows import embeddings
 from db.vectors.base import HeldPoints
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from db.session import Database
-    from db.vectors.base import VectorIndex
+    from db.vectors.base import PhotoIds, VectorIndex
     from services.indexing.live import IndexSet
 
 _BATCH = 1000
@@ -25,15 +26,15 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How one index differs from the truth.
+    """Differences between one index and the database.
 
     Attributes:
         engine: the index's engine.
-        expected: number of photos that the truth says it must hold.
-        held: number of photos that it holds.
-        missing: ids in the truth and not in the index, ascending.
-        extra: ids in the index and not in the truth, ascending.
-        different: ids in both whose checksums differ: the index holds another vector or payload, ascending.
+        expected: number of photos that the index should hold.
+        held: number of photos that the index holds.
+        missing: ids in the database but not in the index, ascending.
+        extra: ids in the index but not in the database, ascending.
+        different: ids in both with different checksums (another vector or payload), ascending.
     """
 
     engine: str
@@ -45,12 +46,12 @@ class Drift:
 
     @property
     def is_empty(self) -> bool:
-        """Whether index and truth hold the same photos, each with the same vector and payload."""
+        """Whether index and database hold the same photos, with the same vectors and payloads."""
         return not self.missing and not self.extra and not self.different
 
 
 def drift(database: Database, index: VectorIndex, *, model_version: str) -> Drift:
-    """Compare an index with the truth. Run it after the index has caught up, or what is on its way shows as drift."""
+    """Compare an index with the database. Let it catch up first, or pending changes show as drift."""
     expected, held = _expected(database, model_version), index.held()
     in_both, of_expected, of_held = np.intersect1d(
         expected.photo_ids, held.photo_ids, assume_unique=True, return_indices=True
@@ -67,7 +68,7 @@ def drift(database: Database, index: VectorIndex, *, model_version: str) -> Drif
 
 
 def _expected(database: Database, model_version: str) -> HeldPoints:
-    """Return what an index must hold; memory stays flat but for 16 bytes a photo."""
+    """Return the photo ids and checksums that an index must hold, in constant memory plus 16 bytes per photo."""
     ids, sums = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
     with database.read() as session:
         for batch in embeddings.all_points(session, model_version=model_version):
@@ -77,43 +78,39 @@ def _expected(database: Database, model_version: str) -> HeldPoints:
 
 
 def live_drift(database: Database, live: IndexSet) -> list[Drift]:
-    """Compare each open index of the live generation with the truth; see `drift`.
+    """Compare each open index of the live generation with the database; see `drift`.
 
     Raises:
         IndexUnavailable: an engine cannot be reached.
     """
-    found = []
+    drifts = []
     for engine, opened in live.opened.items():
         with as_index_unavailable(engine):
-            found.append(drift(database, opened.index, model_version=live.generation.model_version))
-    return found
+            drifts.append(drift(database, opened.index, model_version=live.generation.model_version))
+    return drifts
 
 
-def repair_live(database: Database, live: IndexSet, found: Sequence[Drift]) -> None:
-    """Repair what `live_drift` found.
+def repair_live(database: Database, live: IndexSet, drifts: Sequence[Drift]) -> None:
+    """Repair the drift of the live generation's indexes; see `live_drift`.
 
     Raises:
         IndexUnavailable: an engine cannot be reached.
     """
-    for one in found:
-        opened, version = live.opened[one.engine], live.generation.model_version
-        with as_index_unavailable(one.engine):
-            repair(Follower(database, opened.index, opened.cursor, model_version=version), one)
+    for found in drifts:
+        opened, version = live.opened[found.engine], live.generation.model_version
+        with as_index_unavailable(found.engine):
+            repair(Follower(database, opened.index, opened.cursor, model_version=version), found)
 
 
 def repair(follower: Follower, found: Drift) -> None:
-    """Put in what is missing or different, and take out what is too much, from the truth alone: nothing is embedded.
+    """Upsert missing and different photos, and delete extra ones, from the database; nothing is embedded again.
 
-    The truth is asked again, in the follower's turn: what was on its way when it was compared may have arrived since.
+    The database is read again under the cursor's lock, because pending changes may have arrived since the comparison.
     """
-    for ids in _batches(sorted((*found.missing, *found.different, *found.extra))):
-        with follower.cursor.turn():
-            follower.bring_in_line(ids)
+    for photo_ids in chunked(sorted((*found.missing, *found.different, *found.extra)), _BATCH):
+        with follower.cursor.lock():
+            follower.sync_photos(photo_ids)
 
 
-def _ids(found: np.ndarray) -> tuple[int, ...]:
-    return tuple(int(photo_id) for photo_id in found)
-
-
-def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
+def _ids(photo_ids: PhotoIds) -> tuple[int, ...]:
+    return tuple(photo_ids.tolist())

@@ -1,4 +1,4 @@
-"""A follower brings one index in line with the truth, event by event of the change feed."""
+"""Keeps one index up to date with the database, by the events of the change feed."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ _BATCH = 500
 
 
 class CursorStore(Protocol):
-    """Where an index's position in the change feed is kept."""
+    """Stores an index's position in the change feed."""
 
     def read(self) -> int:
-        """Return the position up to which events are applied and durable, 0 when there is none."""
+        """Return the position up to which events are durably applied, or 0 if there is none."""
         ...
 
     def write(self, seq: int) -> None:
-        """Record that every event up to and with `seq` is applied."""
+        """Record that all events up to and including `seq` are applied."""
         ...
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Wait until no other process brings the index forward, and keep others from it while the block runs.
+    def lock(self) -> AbstractContextManager[object]:
+        """Return a context manager that makes this process (or thread) the only one to update the index.
 
-        Without it one could put back what another, further on, has just taken out.
+        Without the lock, a slower process could restore a point that another has already deleted.
         """
         ...
 
 
 class SqlCursor:
-    """A cursor kept in the truth, for indexes that are durable by themselves (both Qdrants) and may have many users."""
+    """A cursor in the database, for indexes that are durable by themselves and may have many users (both Qdrants)."""
 
     def __init__(self, database: Database, collection: str) -> None:
         self._database, self.collection = database, collection
 
     def was_filled(self) -> bool:
-        """Say whether the index was filled once, and its points carry what they must carry now."""
+        """Say whether the index was filled with points of the present payload version."""
         with self._database.read() as session:
             return feed.was_filled(session, self.collection)
 
-    def forget(self) -> None:
-        """Record that the index is not filled, before it is: a crash half-way must not leave it looking whole."""
+    def clear(self) -> None:
+        """Record that the index is not filled. Call it before filling, so that a crash leaves no half-filled index."""
         with self._database.write() as session:
             if feed.cursor_of(session, self.collection) is not None:
                 feed.delete_cursors(session, [self.collection])
@@ -66,16 +66,16 @@ class SqlCursor:
         with self._database.write() as session:
             feed.set_cursor(session, self.collection, seq)
 
-    def turn(self) -> AbstractContextManager[object]:
+    def lock(self) -> AbstractContextManager[object]:
         """See `CursorStore`."""
         return hold_lock(self._database, f"follow {self.collection}")
 
 
 class MemoryCursor:
-    """A cursor kept beside an index in memory (FAISS); it becomes durable with the index's snapshot."""
+    """A cursor in memory, for an index in memory (FAISS). The index's snapshot makes it durable."""
 
     def __init__(self, seq: int = 0) -> None:
-        self._seq, self._turn = seq, threading.Lock()
+        self._seq, self._lock = seq, threading.Lock()
 
     def read(self) -> int:
         """See `CursorStore`."""
@@ -85,16 +85,16 @@ class MemoryCursor:
         """See `CursorStore`."""
         self._seq = seq
 
-    def turn(self) -> AbstractContextManager[object]:
-        """See `CursorStore`. No other process has this index, but another thread of this one may be at it."""
-        return self._turn
+    def lock(self) -> AbstractContextManager[object]:
+        """See `CursorStore`. No other process has this index, but another thread may update it."""
+        return self._lock
 
 
 class Follower:
     """Applies the change feed to one collection, idempotently: applying an event twice changes nothing.
 
-    An event only names a photo. What the index then gets is what the truth says of that photo now, so that an old
-    event can never bring an old state back.
+    An event only names a photo. The index gets the photo's present state from the database, so that an old event never
+    restores an old state.
     """
 
     def __init__(self, database: Database, index: VectorIndex, cursor: CursorStore, *, model_version: str) -> None:
@@ -102,26 +102,26 @@ class Follower:
         self._model_version = model_version
 
     def catch_up(self) -> int:
-        """Apply every event that is there, and return how many were applied.
+        """Apply all pending events, and return their number.
 
-        An index that stands further back than the feed reaches is filled anew instead.
+        An index whose position is older than the pruned feed is filled again instead.
         """
         applied = 0
         while self._is_behind():
-            with self.cursor.turn():
+            with self.cursor.lock():
                 applied += self._apply_batch()
         return applied
 
-    def bring_in_line(self, photo_ids: Sequence[int]) -> None:
-        """Let the index hold of these photos what the truth says of them now; for who has the turn."""
+    def sync_photos(self, photo_ids: Sequence[int]) -> None:
+        """Upsert or delete these photos according to the database. The caller must hold the cursor's lock."""
         with self._database.read() as session:
             points = embeddings.points(session, photo_ids, model_version=self._model_version)
         self._put(points, photo_ids)
 
     def fill(self) -> None:
-        """Bring in every point of the model, take out everything else, and go on from there; for who has the turn.
+        """Upsert all points of the model, delete all others, and set the cursor. The caller must hold its lock.
 
-        The position is that of the snapshot that the points are read from: what came since is for `catch_up`.
+        The new position is that of the database snapshot that was read; `catch_up` applies later events.
         """
         with self._database.read() as session:
             start = feed.last_seq(session)
@@ -140,11 +140,11 @@ class Follower:
     def _apply_batch(self) -> int:
         position = self.cursor.read()
         with self._database.read() as session:
-            left_behind = position < feed.complete_after(session)
+            has_missed_events = position < feed.complete_after(session)
             changes = feed.changes_after(session, position, _BATCH)
             photo_ids = sorted({change.photo_id for change in changes})
             points = embeddings.points(session, photo_ids, model_version=self._model_version)
-        if left_behind:
+        if has_missed_events:
             self.fill()
         elif changes:
             self._put(points, photo_ids)

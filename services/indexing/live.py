@@ -1,4 +1,4 @@
-"""The indexes that searches are answered from: those of the live generation, kept in line with the truth."""
+"""The open indexes of the live generation, which serve searches and follow the change feed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def as_index_unavailable(engine: str) -> Iterator[None]:
-    """Turn what an engine that is away raises into IndexUnavailable."""
+    """Convert an engine's OSError to IndexUnavailable."""
     try:
         yield
     except OSError as error:
@@ -35,14 +35,14 @@ def as_index_unavailable(engine: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
-    """A collection that is open in this process, with its position in the change feed."""
+    """A collection that is open in this process, with its cursor in the change feed."""
 
     index: VectorIndex
     cursor: CursorStore
 
 
 class IndexStore(Protocol):
-    """One engine's collections, one per generation."""
+    """One engine's collections, one for each generation."""
 
     @property
     def engine(self) -> str:
@@ -50,7 +50,7 @@ class IndexStore(Protocol):
         ...
 
     def check(self) -> None:
-        """Ask whether the engine answers.
+        """Check that the engine responds.
 
         Raises:
             OSError: it cannot be reached.
@@ -58,7 +58,7 @@ class IndexStore(Protocol):
         ...
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the generation's collection, rebuilding it from the truth when it is missing or damaged.
+        """Open the generation's collection, rebuilding it from the database if it is missing or damaged.
 
         Raises:
             OSError: the engine cannot be reached, or another process holds the collection.
@@ -66,41 +66,41 @@ class IndexStore(Protocol):
         ...
 
     def persist(self, opened: OpenIndex) -> None:
-        """Make what the index has applied durable, where the engine does not do so by itself."""
+        """Make applied events durable, if the engine does not do so itself."""
         ...
 
     def promote(self, generation: GenerationRecord) -> None:
-        """Point the engine's own stable name, where it has one, at this generation."""
+        """Point the engine's alias, if it has one, at this generation."""
         ...
 
     def drop(self, generation: GenerationRecord) -> None:
-        """Delete the generation's collection; one that is not there is fine."""
+        """Delete the generation's collection, if it exists."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSet:
-    """The live generation with its open indexes, by engine; `unavailable` says why an engine is not among them."""
+    """The live generation and its open indexes by engine. `unavailable` has the error of every engine without one."""
 
     generation: GenerationRecord
     opened: Mapping[str, OpenIndex]
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
     def index(self, engine: str) -> VectorIndex:
-        """Return the index of `engine`.
+        """Return the index of an engine.
 
         Raises:
-            IndexUnavailable: it could not be opened in this process.
+            IndexUnavailable: the index could not be opened in this process.
         """
         if engine not in self.opened:
-            raise IndexUnavailable(engine, self.unavailable.get(engine, "this process does not serve it"))
+            raise IndexUnavailable(engine, self.unavailable.get(engine, "this process does not serve this engine"))
         return self.opened[engine].index
 
 
 class LiveIndexes:
-    """Holds the open indexes of the live generation, follows the change feed, and adopts a newly promoted one.
+    """Holds the open indexes of the live generation, follows the change feed, and adopts a newly promoted generation.
 
-    `refresh` is called by one thread at a time (others wait); `current` is cheap and never waits for it.
+    Only one thread at a time runs `refresh`; others wait. `current` is cheap and does not wait for it.
     """
 
     def __init__(self, database: Database, stores: Sequence[IndexStore]) -> None:
@@ -110,7 +110,7 @@ class LiveIndexes:
         self._lock = threading.Lock()
 
     def current(self) -> IndexSet:
-        """Return the live generation's indexes, opening them at the first call.
+        """Return the live generation's indexes, opening them on the first call.
 
         Raises:
             ModelMissing: no generation is live yet.
@@ -124,7 +124,7 @@ class LiveIndexes:
         return current
 
     def refresh(self) -> int:
-        """Adopt the live generation, open what could not be opened before, apply the feed; return events applied."""
+        """Adopt the live generation, retry unavailable indexes, apply the feed, and return the number of events."""
         with self._lock:
             with self._database.read() as session:
                 live = generations.live_generation(session)
@@ -134,19 +134,19 @@ class LiveIndexes:
             return self._follow()
 
     def close_retired(self) -> None:
-        """Close the generation before the live one now, so that it can be opened to be promoted again."""
+        """Close the generation that was live before, so that it can be opened and promoted again."""
         with self._lock:
             _close(self._retired)
             self._retired = None
 
     def persist(self) -> None:
-        """Make every open index durable at its present position."""
+        """Make all open indexes durable at their present positions."""
         with self._lock:
             for store, opened in self._pairs():
                 store.persist(opened)
 
     def close(self) -> None:
-        """Close every index; what was not persisted is applied again from the feed at the next start."""
+        """Close all indexes. Events that were not persisted are applied again after the next start."""
         with self._lock:
             for index_set in (self._current, self._retired):
                 _close(index_set)
@@ -156,16 +156,18 @@ class LiveIndexes:
         current = self._current
         if current is not None and current.generation.id == live.id and not current.unavailable:
             return
-        kept = current.opened if current is not None and current.generation.id == live.id else {}
-        known = current.unavailable if current is not None else {}
-        self._current = self._open(live, kept, known)
-        if current is not None and not kept:
-            _close(self._retired)  # searches that still use `current` have until the next promotion to finish
+        already_open = current.opened if current is not None and current.generation.id == live.id else {}
+        logged = current.unavailable if current is not None else {}
+        self._current = self._open(live, already_open, logged)
+        if current is not None and not already_open:
+            _close(self._retired)  # searches that still use `current` can finish until the next promotion
             self._retired = current
 
-    def _open(self, live: GenerationRecord, kept: Mapping[str, OpenIndex], known: Mapping[str, str]) -> IndexSet:
-        """Open what is not among `kept`; of the problems those are told that are not `known`."""
-        opened, unavailable = dict(kept), dict[str, str]()
+    def _open(
+        self, live: GenerationRecord, already_open: Mapping[str, OpenIndex], logged: Mapping[str, str]
+    ) -> IndexSet:
+        """Open all indexes that are not open yet, and log errors that are not `logged` yet."""
+        opened, unavailable = dict(already_open), dict[str, str]()
         for store in self._stores:
             if store.engine in opened:
                 continue
@@ -173,8 +175,8 @@ class LiveIndexes:
                 opened[store.engine] = store.open(live)
             except OSError as error:
                 unavailable[store.engine] = str(error)
-                if known.get(store.engine) != str(error):
-                    # Beside a server this is how it should be: whoever has the index open keeps it in line.
+                if logged.get(store.engine) != str(error):
+                    # Beside a server, a locked index is normal: the server keeps it up to date.
                     level = logging.INFO if isinstance(error, IndexLocked) else logging.WARNING
                     log.log(level, "the %s index cannot be opened: %s", store.engine, error)
         return IndexSet(live, opened, unavailable)

@@ -1,4 +1,4 @@
-"""Work in the background that gives way to requests and to embedding."""
+"""Lowers the priority of background threads below requests and embedding."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 import threading
 
 _NICENESS = 10
-"""Of 0 to 19."""
+"""On the scale from 0 to 19."""
 
 
 def lower_priority() -> None:
-    """Let the calling thread have the processor when nobody else wants it, where threads have a priority: on Linux."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process's
+    """Lower the calling thread's priority. Only on Linux: elsewhere, it would affect the whole process."""
+    if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

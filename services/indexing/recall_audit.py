@@ -1,8 +1,8 @@
-"""Whether the indexes still find what they should, asked of the searches that people make.
+"""Measures the recall of the users' searches while the service runs.
 
-Some of the searches that an approximate plan answered are compared, later and at low priority, with a search of every
-vector. What is kept of them is a count by plan and shape of filter. A plan that finds too few of the true neighbours
-under one shape is reported by `below_mark`, and whoever plans searches leaves it there.
+A sample of the searches with approximate plans is compared with exact searches, later and at low priority. Only counts
+by plan and filter shape are kept. `low_recall_plans` reports plans whose recall is too low for a filter shape, and
+the search planner avoids them.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 K = 10
-"""Neighbours that are compared."""
+"""Number of compared neighbours."""
 
-FEWEST_QUERIES = 30
-"""Searches that a verdict rests on: 300 neighbours, so that a recall of 0.95 is known to within 0.025 (95 %)."""
+MIN_QUERIES = 30
+"""Minimum number of searches for a verdict: with 300 neighbours, a recall of 0.95 is known to within 0.025 (95 %)."""
 
 WINDOW = 200
-"""The latest searches of a plan and shape that its recall is taken over."""
+"""Number of recent searches over which a plan's recall is computed."""
 
-_FIRST = 50
-"""So many searches of each plan and shape are all compared; of the later ones one in `_ONE_IN`."""
+_ALL_OF_FIRST = 50
+"""The first searches of each plan and shape are all compared; of later ones, one in `_ONE_IN`."""
 
 _ONE_IN = 20
 
-_SHARE = 0.05
-"""Of the time, at most, that is spent comparing: a search of every vector of a million takes 0.1 s of a core, and more
-of the memory's bandwidth than searches can spare."""
+_MAX_TIME_SHARE = 0.05
+"""Maximum share of the time spent comparing: an exact search of a million vectors takes 0.1 s of a core, and much of
+the memory bandwidth that other searches need."""
 
-_WAITING = 256
-"""Searches that wait to be compared; more are let go."""
+_MAX_WAITING = 256
+"""Maximum number of searches that wait for comparison; the oldest are dropped."""
 
 _SAVE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedSearch:
-    """A search that an approximate plan answered with `hits`, best first, `K` or more unless fewer pass the filter."""
+    """A search with an approximate plan. `hits` are best first, at least `K` unless fewer photos pass the filter."""
 
     generation: int
     engine: str
@@ -67,14 +67,14 @@ class AuditedSearch:
 
 
 class RecallAuditor:
-    """Keeps ann recall@10 by plan and shape of filter. `offer` is cheap; `audit_one` does the work.
+    """Tracks ann recall@10 by plan and filter shape. `offer` is cheap; `audit_one` does the work.
 
     Args:
-        database: where the counts are kept over time.
-        live: the indexes that searches are compared on.
-        mark: recall below which a plan is reported.
-        choose: draws which searches are compared, for tests.
-        show: is told a plan, a shape and its present recall, in [0, 1].
+        database: stores the counts.
+        live: the indexes for the exact searches.
+        least_recall: recall below which a plan is reported.
+        rng: draws the sample of searches.
+        report: receives a plan, a filter shape and its present recall in [0, 1].
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class RecallAuditor:
         database: Database,
         live: LiveIndexes,
         *,
-        mark: float = LEAST_ANN_RECALL,
-        choose: random.Random | None = None,
-        show: Callable[[str, str, float], None] = lambda _plan, _shape, _recall: None,
+        least_recall: float = LEAST_ANN_RECALL,
+        rng: random.Random | None = None,
+        report: Callable[[str, str, float], None] = lambda _plan, _shape, _recall: None,
     ) -> None:
-        self._show = show
-        self._database, self._live, self._mark = database, live, mark
-        self._choose = choose or random.Random()  # noqa: S311 - nothing secret is drawn
-        self._waiting: deque[AuditedSearch] = deque(maxlen=_WAITING)
+        self._database, self._live = database, live
+        self._least_recall, self._report = least_recall, report
+        self._rng = rng or random.Random()  # noqa: S311 - not for secrets
+        self._waiting: deque[AuditedSearch] = deque(maxlen=_MAX_WAITING)
         self._offered: Counter[tuple[int, str, str]] = Counter()
         self._windows: defaultdict[tuple[int, str, str], deque[Tally]] = defaultdict(deque)
         self._pending: dict[tuple[int, str, str], Tally] = {}
@@ -97,24 +97,24 @@ class RecallAuditor:
         self._lock = threading.Lock()
 
     def offer(self, sample: AuditedSearch) -> None:
-        """Take a search to be compared, or leave it."""
+        """Queue a search for comparison if it is drawn into the sample."""
         key = (sample.generation, sample.plan, sample.shape)
         with self._lock:
             self._offered[key] += 1
-            if self._offered[key] <= _FIRST or self._choose.random() * _ONE_IN < 1:
+            if self._offered[key] <= _ALL_OF_FIRST or self._rng.random() * _ONE_IN < 1:
                 self._waiting.append(sample)
 
-    def below_mark(self, generation: int, shape: str) -> frozenset[str]:
-        """Return the names of the plans that find too few of the true neighbours under filters of this shape."""
-        return frozenset(plan for of, plan, under in self._below if (of, under) == (generation, shape))
+    def low_recall_plans(self, generation: int, shape: str) -> frozenset[str]:
+        """Return the names of the plans whose recall is too low for filters of this shape."""
+        return frozenset(key[1] for key in self._below if (key[0], key[2]) == (generation, shape))
 
     def recalls(self) -> dict[tuple[int, str, str], Tally]:
-        """Return the latest counts, by generation, plan and shape of filter."""
+        """Return the recent counts by generation, plan and filter shape."""
         with self._lock:
             return {key: sum(window, Tally()) for key, window in self._windows.items()}
 
     def audit_one(self) -> bool:
-        """Compare the search that waits longest, and return whether there was one.
+        """Compare the search that has waited longest, and return whether there was one.
 
         Raises:
             OSError: its engine cannot be reached.
@@ -127,7 +127,7 @@ class RecallAuditor:
         return True
 
     def save(self) -> None:
-        """Add what was counted since the last time to the truth."""
+        """Add the counts since the last call to the database."""
         with self._lock:
             counted, self._pending = self._pending, {}
         if counted:
@@ -135,12 +135,12 @@ class RecallAuditor:
                 recall.add(session, counted)
 
     def load(self) -> None:
-        """Go on from what the truth has of the live generation and the last day, by this process or another."""
+        """Load the counts of the live generation of the last day, made by this or other processes."""
         with self._database.read() as session:
             live = generations.live_generation(session)
-            known = {} if live is None else recall.latest(session, live.id)
+            stored = {} if live is None else recall.latest(session, live.id)
         with self._lock:
-            for key, tally in known.items():
+            for key, tally in stored.items():
                 self._windows[key] = deque([tally])
         self._judge()
 
@@ -163,31 +163,32 @@ class RecallAuditor:
     def _judge(self) -> None:
         totals = self.recalls()
         for (_, plan, shape), tally in totals.items():
-            self._show(plan, shape, tally.recall)
+            self._report(plan, shape, tally.recall)
         below = frozenset(
-            key for key, tally in totals.items() if tally.queries >= FEWEST_QUERIES and tally.recall < self._mark
+            key for key, tally in totals.items() if tally.queries >= MIN_QUERIES and tally.recall < self._least_recall
         )
         for generation, plan, shape in below - self._below:
-            found = totals[generation, plan, shape].recall
             log.warning(
-                "%s finds %.3f of the true neighbours under the filter %r, and is left there", plan, found, shape
+                "the plan %r finds only %.3f of the true neighbours with filters of shape %r, and is avoided for them",
+                plan,
+                totals[generation, plan, shape].recall,
+                shape,
             )
         self._below = below
 
 
 class AuditThread:
-    """A thread of low priority that lets an auditor do its work until it is stopped."""
+    """A low-priority thread that runs an auditor until it is stopped."""
 
     def __init__(self, auditor: RecallAuditor, *, interval_s: float = 1.0) -> None:
         self._auditor, self._interval_s, self._stopping = auditor, interval_s, threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit recall", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, with what was counted kept."""
+        """Stop the thread and save the counts."""
         self._stopping.set()
         self._thread.join()
 
@@ -198,7 +199,7 @@ class AuditThread:
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
             audited = self._attempt(self._auditor.audit_one)
-            pause_s = (time.monotonic() - began) * (1 / _SHARE - 1) if audited else self._interval_s
+            pause_s = (time.monotonic() - began) * (1 / _MAX_TIME_SHARE - 1) if audited else self._interval_s
             if time.monotonic() - saved_at >= _SAVE_EVERY_S:
                 saved_at = time.monotonic()
                 self._attempt(self._auditor.save)
@@ -209,5 +210,5 @@ class AuditThread:
         try:
             return work()
         except Exception:
-            log.warning("recall could not be looked at; trying again", exc_info=True)
+            log.warning("recall could not be measured; trying again", exc_info=True)
             return None

@@ -1,4 +1,4 @@
-"""Where each engine keeps its collections: FAISS snapshots, Qdrant Edge folders, a Qdrant server."""
+"""The stores of each engine's collections: FAISS snapshots, Qdrant Edge folders, a Qdrant server."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _IVF_FROM = 100_000
-"""Photos from which FAISS searches lists instead of comparing with every vector, which takes about 6 ms by then."""
+"""Minimum number of photos for FAISS lists. Below it, comparing with every vector takes at most about 6 ms."""
 
 _OPTIMISE_FROM = 20_000
-"""Photos from which a graph makes Qdrant Edge's searches faster than comparing with every vector."""
+"""Number of photos above which a graph makes Qdrant Edge's searches faster than comparing with every vector."""
 
 ALIAS = "photos"
-"""The name under which the live generation's collection is found on a Qdrant server."""
+"""The live generation's alias on a Qdrant server."""
 
 
 class FaissStore:
-    """FAISS indexes in memory, with a snapshot per generation under `folder`."""
+    """FAISS indexes in memory, with one folder of snapshots per generation under `folder`."""
 
     engine = "faiss"
 
@@ -45,29 +45,29 @@ class FaissStore:
         self._database, self._folder, self._threads = database, folder, threads
 
     def check(self) -> None:
-        """Nothing to ask: it is in this process."""
+        """Do nothing: the engine is in this process."""
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Load the snapshot; without a usable one, rebuild from the truth and write one."""
+        """Load the snapshot; without a valid one, rebuild the index from the database and save it."""
         folder = self._folder / generation.collection
         try:
             index, seq = FaissIndex.load(folder, threads=self._threads)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                log.warning("the FAISS snapshot is rebuilt from the database: %s", error)
+                log.warning("rebuilding the FAISS index from the database: %s", error)
             return self._rebuild(generation)
         return OpenIndex(index, MemoryCursor(seq))
 
     def persist(self, opened: OpenIndex) -> None:
-        """Write a snapshot at the present position, which is kept in the truth too: so far the feed may be pruned."""
+        """Write a snapshot at the present position, and store the position: events up to it may be pruned."""
         index, seq = opened.index, opened.cursor.read()
-        assert isinstance(index, FaissIndex), "this store opens nothing else"
+        assert isinstance(index, FaissIndex), "this store opens FAISS indexes only"
         collection = index.describe().collection
         index.save(self._folder / collection, cursor=seq)
         SqlCursor(self._database, f"{self.engine}:{collection}").write(seq)
 
     def promote(self, generation: GenerationRecord) -> None:
-        """Nothing to do: which generation is live stands in the truth, and each process loads it."""
+        """Do nothing: the database says which generation is live, and each process loads it."""
 
     def drop(self, generation: GenerationRecord) -> None:
         """Delete the generation's snapshots."""
@@ -89,7 +89,7 @@ class FaissStore:
 
 
 class QdrantEdgeStore:
-    """Qdrant's engine in this process, one folder per generation. Only one process may hold a folder."""
+    """Qdrant's engine in this process, with one folder per generation. Only one process can open a folder."""
 
     engine = "qdrant"
 
@@ -97,20 +97,20 @@ class QdrantEdgeStore:
         self._database, self._folder = database, folder
 
     def check(self) -> None:
-        """Nothing to ask: it is in this process."""
+        """Do nothing: the engine is in this process."""
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the folder; one that was never filled, was lost, or is of an older version is filled and optimised."""
+        """Open the folder. Fill and optimise it if it is new, lost or of an older payload version."""
         index = self._open_folder(generation)
         cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
         if _is_filled(index, cursor):
             return OpenIndex(index, cursor)
         try:
-            cursor.forget()
+            cursor.clear()
             Follower(self._database, index, cursor, model_version=generation.model_version).fill()
             is_large = index.count() >= _OPTIMISE_FROM
         except BaseException:
-            index.close()  # or the folder would stay locked, and could not be opened for another try
+            index.close()  # otherwise the folder would stay locked, and could not be opened again
             raise
         if is_large:
             index.close()
@@ -123,10 +123,10 @@ class QdrantEdgeStore:
         return QdrantEdgeIndex.open(folder, generation.collection, generation.vector_size)
 
     def persist(self, opened: OpenIndex) -> None:
-        """Nothing to do: Edge flushes every batch."""
+        """Do nothing: Edge flushes every batch."""
 
     def promote(self, generation: GenerationRecord) -> None:
-        """Nothing to do: which generation is live stands in the truth."""
+        """Do nothing: the database says which generation is live."""
 
     def drop(self, generation: GenerationRecord) -> None:
         """Delete the generation's folder."""
@@ -134,7 +134,7 @@ class QdrantEdgeStore:
 
 
 class QdrantServerStore:
-    """Collections on a Qdrant server, and the alias `photos` on the live one."""
+    """Collections on a Qdrant server, with the alias `photos` for the live one."""
 
     engine = "qdrant"
 
@@ -147,18 +147,18 @@ class QdrantServerStore:
             self._client.collection_exists(ALIAS)
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the collection, creating and filling it where it is missing, or of an older version."""
+        """Open the collection. Create and fill it if it is missing or of an older payload version."""
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
         cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
         if not _is_filled(index, cursor):
-            with cursor.turn():
-                if not _is_filled(index, cursor):  # not by another process, meanwhile, either
-                    cursor.forget()
+            with cursor.lock():
+                if not _is_filled(index, cursor):  # another process may have filled it meanwhile
+                    cursor.clear()
                     Follower(self._database, index, cursor, model_version=generation.model_version).fill()
         return OpenIndex(index, cursor)
 
     def persist(self, opened: OpenIndex) -> None:
-        """Nothing to do: the server acknowledges a write when it is durable."""
+        """Do nothing: the server acknowledges durable writes only."""
 
     def promote(self, generation: GenerationRecord) -> None:
         """Point the alias at the generation's collection, atomically."""
@@ -170,8 +170,8 @@ class QdrantServerStore:
 
 
 def _is_filled(index: VectorIndex, cursor: SqlCursor) -> bool:
-    """Say whether the collection was filled once, with the payloads of this version, and still holds something.
+    """Say whether the collection was filled with this payload version, and still holds points.
 
-    Its cursor outlives a lost collection.
+    The count is needed because the cursor outlives a lost collection.
     """
     return cursor.was_filled() and (cursor.read() == 0 or index.count() > 0)

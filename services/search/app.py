@@ -36,7 +36,7 @@ _MAX_WAITING_SEARCHES = 128
 def search_part(resources: Resources) -> AppPart:
     """Return the search routes and services; while the app runs, a background thread audits recall."""
     settings = resources.settings
-    auditor = RecallAuditor(resources.database, resources.live, show=set_recall)
+    auditor = RecallAuditor(resources.database, resources.live, report=set_recall)
     return AppPart(
         [
             SearchController,

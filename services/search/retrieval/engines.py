@@ -109,7 +109,7 @@ class Engines:
             size=size,
             matching=matching,
             where=request.where,
-            low_recall_plans=self._auditor.below_mark(live.generation.id, shape),
+            low_recall_plans=self._auditor.low_recall_plans(live.generation.id, shape),
         )
 
     def _read_photos(self, photo_ids: Sequence[int], times: StageTimes) -> dict[int, PhotoWithListing]:

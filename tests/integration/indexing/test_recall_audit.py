@@ -13,7 +13,7 @@ import pytest
 from db.rows import recall
 from db.rows.recall import Tally
 from db.vectors.base import NO_FILTER
-from services.indexing.recall_audit import FEWEST_QUERIES, AuditedSearch, AuditThread, RecallAuditor
+from services.indexing.recall_audit import MIN_QUERIES, AuditedSearch, AuditThread, RecallAuditor
 from services.search.retrieval.engines import Engines, RetrievalRequest
 from services.search.service import SearchService
 from services.search.stage_times import StageTimes
@@ -93,10 +93,10 @@ def test_a_planted_loss_is_found_within_two_hundred_queries_and_its_plan_is_left
             audit_waiting(auditor)
     assert plans[0] == "faiss ivf"
     assert plans[-1] == "faiss exact"
-    assert plans.index("faiss exact") <= 2 * FEWEST_QUERIES
-    assert "faiss ivf finds 0." in caplog.text
-    (left,) = [record for record in caplog.records if "is left there" in record.message]
-    assert "'none'" in left.message
+    assert plans.index("faiss exact") <= 2 * MIN_QUERIES
+    assert "the plan 'faiss ivf' finds only 0." in caplog.text
+    (warning,) = [record for record in caplog.records if "is avoided for them" in record.message]
+    assert "'none'" in warning.message
 
 
 def test_a_plan_that_finds_all_is_kept(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,12 +144,12 @@ def test_counts_are_kept_by_hour_and_another_process_goes_on_from_them(
 
     other = RecallAuditor(resources.database, resources.live)
     other.load()
-    assert other.below_mark(hour.generation, "none") == {"faiss ivf"}
-    assert other.below_mark(hour.generation + 1, "none") == frozenset()
+    assert other.low_recall_plans(hour.generation, "none") == {"faiss ivf"}
+    assert other.low_recall_plans(hour.generation + 1, "none") == frozenset()
 
 
 def test_of_many_searches_a_share_is_compared(resources: Resources) -> None:
-    auditor = RecallAuditor(resources.database, resources.live, choose=random.Random(1))
+    auditor = RecallAuditor(resources.database, resources.live, rng=random.Random(1))
     sample = AuditedSearch(1, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
     compared = 0
     for _ in range(1050):
@@ -187,13 +187,13 @@ def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -
     current = resources.live.current()
     key = (current.generation.id, "faiss ivf", "none")
     with resources.database.write() as session:
-        recall.add(session, {key: Tally(FEWEST_QUERIES, 10 * FEWEST_QUERIES, 0)})
+        recall.add(session, {key: Tally(MIN_QUERIES, 10 * MIN_QUERIES, 0)})
     auditor = RecallAuditor(resources.database, resources.live)
     auditing = AuditThread(auditor, interval_s=0.01)
     auditing.start()
     wait_for(auditor.recalls)
     auditing.stop()
-    assert auditor.below_mark(current.generation.id, "none") == {"faiss ivf"}
+    assert auditor.low_recall_plans(current.generation.id, "none") == {"faiss ivf"}
 
 
 def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
