@@ -7,6 +7,12 @@ import pytest
 from ml.network.openvino_runtime import bf16_is_allowed, processor_capabilities
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _initialised_onednn() -> None:
+    """oneDNN reads its limit once per process: it must not read the limits of these tests."""
+    processor_capabilities()
+
+
 @pytest.mark.parametrize("limit", ["AVX2", "avx512_core", "AVX512_CORE_VNNI"])
 def test_bf16_is_not_used_if_its_instructions_are_excluded(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
