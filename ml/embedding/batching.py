@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.embedding.batch_queue import BatchLimits, BatchObserver, BatchQueue, EmbedderBusy, EmbedderClosed
+from ml.embedding.batch_queue import BatchLimits, BatchObserver, BatchQueue
 from ml.embedding.embedder import Embedder, Embeddings, embed_in_chunks
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
     from ml.embedding.embedder import Photos
-
-__all__ = ["BatchLimits", "BatchObserver", "BatchingEmbedder", "EmbedderBusy", "EmbedderClosed"]
 
 _EXIT_TIMEOUT_S = 2.0
 """Maximum delay of the interpreter's exit by an embedder that was not closed. Stopping a thread during an inference can

@@ -6,10 +6,10 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import numpy as np
+from more_itertools import chunked
 
 from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, original_size
 
@@ -80,7 +80,7 @@ def embed_all(
     decode_one = partial(_decode, preprocessing=embedder.bundle.preprocessing, limits=limits)
     try:
         decoded = _map_ahead(decoding, decode_one, contents, depth=2 * batch_size)
-        embedded = _map_ahead(network, partial(_embed, embedder), _batched(decoded, batch_size), depth=1)
+        embedded = _map_ahead(network, partial(_embed, embedder), chunked(decoded, batch_size), depth=1)
         for results in _read_ahead(reading, embedded, depth=4):
             yield from results
     finally:
@@ -118,12 +118,6 @@ def _map_ahead(
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
-
-
-def _batched(items: Iterable[In], size: int) -> Iterator[list[In]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _decode(

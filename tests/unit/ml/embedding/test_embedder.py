@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from ml.bundle.bundle import Bundle
-from ml.bundle.canonical import CanonicalVectors, canonical_photos
-from ml.bundle.manifest import BundleError
+from ml.bundle.canonical import CanonicalVectors
 from ml.embedding.embedder import Embeddings, embed_in_chunks
-from ml.embedding.open_embedder import check_canonical
 from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -82,21 +80,3 @@ def test_rejects_a_probability_that_is_not_finite() -> None:
 def test_rejects_a_vector_that_is_zero_or_not_finite(scale: float) -> None:
     with pytest.raises(ArithmeticError, match="zero or not finite"):
         Colours(scale).embed(photos(1))
-
-
-def test_the_canonical_check_rejects_a_network_without_finite_outputs() -> None:
-    with pytest.raises(BundleError, match="cannot embed its canonical photos"):
-        check_canonical(Colours(float("nan")))
-
-
-def test_the_canonical_check_rejects_other_vectors() -> None:
-    with pytest.raises(BundleError, match=r"differ by 0\.\d+ \(allowed in f32: 0\.001\)"):
-        check_canonical(Colours())
-
-
-def test_canonical_photos_have_fixed_bytes() -> None:
-    drawn = canonical_photos(16)
-    assert drawn.shape == (3, 16, 16, 3)
-    assert drawn[0, 0, :3].tolist() == [[0, 0, 0], [17, 0, 8], [34, 0, 17]]
-    assert drawn[1, 0, 1:3].tolist() == [[230, 180, 40], [20, 60, 120]]
-    assert drawn[2, 0, 0].tolist() == [112, 225, 81]
