@@ -13,7 +13,7 @@ from services.cli.terminal.remote_server import Key, Server, open_client
 from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
 from services.search.query.parsing import parse_crop
-from services.search.rest.answers import classify_answer, search_answer
+from services.search.rest.to_wire import classify_answer, search_answer
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import Classification, SearchAnswer, SearchFields

@@ -174,7 +174,7 @@ class DuplicateGroupPage(msgspec.Struct):
     cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
 
 
-class DuplicateReview(msgspec.Struct, forbid_unknown_fields=True):
+class DuplicateDecision(msgspec.Struct, forbid_unknown_fields=True):
     """A decision about two listings."""
 
     listing_id: Annotated[str, described("One listing.", "lamp-1")]

@@ -57,7 +57,7 @@ class Plan(msgspec.Struct):
     reason: str
 
 
-class Empty(msgspec.Struct):
+class NoResults(msgspec.Struct):
     """Why there is no result."""
 
     reason: Annotated[
@@ -93,7 +93,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
         described("The categories that the model sees in the query photo, likeliest first; only on the first page."),
     ] = None
     restricted_to: Annotated[list[str] | None, described("The categories that `category_aware` preferred.")] = None
-    empty: Annotated[Empty | None, described("Why there is no result.")] = None
+    empty: Annotated[NoResults | None, described("Why there is no result.")] = None
 
 
 class BatchProblem(msgspec.Struct, omit_defaults=True):

@@ -139,7 +139,7 @@ def config(*phases: str) -> schemathesis.Config:
 
 
 @dataclass
-class Report:
+class SchemathesisRun:
     """The requests of a run, and the checks that failed."""
 
     cases: Counter[str] = field(default_factory=Counter)
@@ -192,7 +192,7 @@ def is_beyond_a_schema(check: str, problem: str, answer: str) -> bool:
 )
 def test_every_answer_matches_the_openapi_document(app: Litestar, phases: tuple[str, ...]) -> None:
     schema = schemathesis.openapi.from_asgi("/docs/openapi.json", app, config=config(*phases))
-    report = Report()
+    report = SchemathesisRun()
     for event in from_schema(schema).execute():
         report.add(event)
     print(f"{sum(report.cases.values())} requests: {dict(report.cases)}")

@@ -16,7 +16,7 @@ from services.ingest.rest.request_bodies import REVIEW
 from services.resources import Resources
 from services.web.parameters import query
 from services.web.problems import problem_responses
-from services.wire import DuplicateGroup, DuplicateGroupPage, DuplicateLink, DuplicateReview
+from services.wire import DuplicateDecision, DuplicateGroup, DuplicateGroupPage, DuplicateLink
 
 
 class DuplicateController(Controller):
@@ -62,7 +62,7 @@ class DuplicateController(Controller):
         summary="Decide whether two listings are duplicates",
     )
     def review(
-        self, request: Request[Any, Any, Any], data: JSONBody[DuplicateReview], resources: NamedDependency[Resources]
+        self, request: Request[Any, Any, Any], data: JSONBody[DuplicateDecision], resources: NamedDependency[Resources]
     ) -> None:
         """Store a decision. A later decision replaces it; further shared photos do not change it."""
         review(

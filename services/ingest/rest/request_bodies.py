@@ -10,7 +10,7 @@ from litestar.openapi.spec import RequestBody
 
 from services.web.openapi.operations import file_part, form_content, json_content, operation
 from services.web.openapi.schemas import object_schema
-from services.wire import DuplicateReview, ListingChange, NewListing, ReindexRequest, WholeListing
+from services.wire import DuplicateDecision, ListingChange, NewListing, ReindexRequest, WholeListing
 from services.wire.fields import described
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ REINDEX = operation(
 REVIEW = operation(
     body=RequestBody(
         content=json_content(
-            object_schema(DuplicateReview, in_json=True),
+            object_schema(DuplicateDecision, in_json=True),
             accept={"listing_id": "lamp-1", "other_listing_id": "lamp-2", "decision": "accept"},
         ),
         required=True,

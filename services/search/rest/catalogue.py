@@ -15,9 +15,9 @@ from services.errors import BadQuery
 from services.resources import Resources
 from services.search.query.lookup import find_listing
 from services.search.rest.answer_examples import CATEGORIES, LISTING, NEWEST, PHOTO, THUMBNAIL
-from services.search.rest.answers import listing_answer, listing_summary
 from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE
+from services.search.rest.to_wire import listing_answer, listing_summary
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath, in_path, query

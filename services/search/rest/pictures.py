@@ -10,7 +10,7 @@ from litestar import Response
 
 from services.errors import ResourceNotFound
 from services.search.query.lookup import find_photo
-from services.search.rest.answers import photo_version
+from services.search.rest.photo_urls import photo_version
 from services.search.rest.thumbnails import accepted_format, thumbnail
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from services.errors import BadQuery, LookalikeError
 from services.search.query.parsing import parse_crop, plain_fields
 from services.search.rest import answer_examples as answers
 from services.search.rest import request_bodies as bodies
-from services.search.rest.answers import classify_answer, search_answer
+from services.search.rest.to_wire import classify_answer, search_answer
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from db.vectors.base import NO_FILTER, Filter
 from services.settings import Engine
-from services.wire import Empty
+from services.wire import NoResults
 
 if TYPE_CHECKING:
     from services.indexing.live import IndexSet
@@ -30,13 +30,15 @@ _FILTER_FIELDS: dict[str, tuple[str, ...]] = {
 _MAX_SUGGESTIONS = 3
 
 
-def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> Empty:
+def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> NoResults:
     """Return why nothing was found, and the filters whose removal lets the most photos through."""
     matching = pool.engine_result.matching
     if pool.best_similarity is not None:
         detail = f"The best match has a score of {pool.best_similarity}, below min_score, {query.ranking.min_score}."
-        return Empty("all_below_min_score", detail, matching, pool.best_similarity)
-    return Empty("filter_matches_nothing", f"No photo passes the filters. {_suggestion(query.where, live)}", matching)
+        return NoResults("all_below_min_score", detail, matching, pool.best_similarity)
+    return NoResults(
+        "filter_matches_nothing", f"No photo passes the filters. {_suggestion(query.where, live)}", matching
+    )
 
 
 def _suggestion(where: Filter, live: IndexSet) -> str:

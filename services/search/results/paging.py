@@ -19,7 +19,7 @@ from services.search.results.ranking_pool import PoolRequest, reference_of
 from services.search.results.scores import score_map_of
 from services.search.retrieval.candidates import Candidate
 from services.search.stage_times import StageTimes
-from services.wire import Empty, SearchFields
+from services.wire import NoResults, SearchFields
 
 if TYPE_CHECKING:
     from services.resources import Resources
@@ -53,7 +53,7 @@ class ResultPage:
     cursor: str | None = None
     query_token: str | None = None
     category_probabilities: tuple[tuple[str, float], ...] = ()
-    empty: Empty | None = None
+    empty: NoResults | None = None
 
 
 class Pager:
@@ -95,7 +95,7 @@ class Pager:
             times.took_ms(),
             cursor=encode(following) if following else None,
             query_token=encode(cursor.source_key),
-            empty=None if results else Empty("end", "There are no more results."),
+            empty=None if results else NoResults("end", "There are no more results."),
         )
 
     def _freeze(self, cursor: Cursor, query: Query, times: StageTimes) -> FrozenResults:

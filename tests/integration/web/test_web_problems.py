@@ -52,7 +52,7 @@ class NestedBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass
-class Upload:
+class UploadForm:
     """A dataclass like the bulk upload: Litestar converts its fields in another way than a struct's."""
 
     photo: UploadFile
@@ -83,7 +83,7 @@ def take_json(data: JSONBody[NestedBody]) -> NestedBody:
 
 
 @post("/form")
-async def take_form(data: MultipartBody[Upload]) -> int:
+async def take_form(data: MultipartBody[UploadForm]) -> int:
     return len(await data.photo.read())
 
 

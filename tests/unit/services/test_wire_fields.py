@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from services.wire import DuplicateReview, ListingChange, NewListing, Recommendation, StoredSearch, WholeListing
+from services.wire import DuplicateDecision, ListingChange, NewListing, Recommendation, StoredSearch, WholeListing
 from services.wire.fields import DescribedField, described, described_fields, out_of_limits
 
 
@@ -60,7 +60,7 @@ def test_keeps_description_and_examples_out_of_the_schema() -> None:
     assert field("watts").schema == {"type": "number", "exclusiveMinimum": 0, "maximum": 100}
 
 
-@pytest.mark.parametrize("struct", [StoredSearch, Recommendation, NewListing, DuplicateReview])
+@pytest.mark.parametrize("struct", [StoredSearch, Recommendation, NewListing, DuplicateDecision])
 def test_every_field_of_a_request_is_described(struct: type) -> None:
     assert [one.name for one in described_fields(struct) if not one.description] == []
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from services import wire
+from services.search.rest.photo_urls import photo_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,34 +20,20 @@ if TYPE_CHECKING:
     from services.search.service import PhotoClassification
 
 
-class StoredBytes(Protocol):
-    """A row whose bytes are in the photo store."""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the bytes, in hex."""
-        ...
-
-
-def photo_version(photo: StoredBytes) -> str:
-    """Return 16 hex digits that change when the photo's bytes change."""
-    return photo.sha256[:16]
-
-
-def search_answer(answer: ResultPage) -> wire.SearchAnswer:
-    found = answer.origin
+def search_answer(page: ResultPage) -> wire.SearchAnswer:
+    origin = page.origin
     return wire.SearchAnswer(
-        results=[_result(result) for result in answer.results],
-        model_version=found.model_version,
-        engine=found.engine,
-        plan=wire.Plan(found.plan, found.reason),
-        generation=found.generation,
-        took_ms=answer.took_ms,
-        cursor=answer.cursor,
-        query_token=answer.query_token,
-        categories=[wire.CategoryProbability(*category) for category in answer.category_probabilities] or None,
-        restricted_to=list(found.restricted_to) or None,
-        empty=answer.empty,
+        results=[_result(result) for result in page.results],
+        model_version=origin.model_version,
+        engine=origin.engine,
+        plan=wire.Plan(origin.plan, origin.reason),
+        generation=origin.generation,
+        took_ms=page.took_ms,
+        cursor=page.cursor,
+        query_token=page.query_token,
+        categories=[wire.CategoryProbability(*category) for category in page.category_probabilities] or None,
+        restricted_to=list(origin.restricted_to) or None,
+        empty=page.empty,
     )
 
 
@@ -83,7 +70,7 @@ def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
         price=_price(listing.price),
         currency=listing.currency,
         location=listing.location,
-        photo_url=_url(photo.id, photo),
+        photo_url=photo_url(photo.id, photo),
     )
 
 
@@ -95,13 +82,13 @@ def _result(result: RankedListing) -> wire.Result:
 def _photo(photo: Photo) -> wire.ListingPhoto:
     photo_id = photo.id or 0
     return wire.ListingPhoto(
-        photo_id, photo.state, photo.width, photo.height, _url(photo_id, photo), _url(photo_id, photo, "/thumbnail")
+        photo_id,
+        photo.state,
+        photo.width,
+        photo.height,
+        photo_url(photo_id, photo),
+        photo_url(photo_id, photo, "/thumbnail"),
     )
-
-
-def _url(photo_id: int, photo: StoredBytes, part: str = "") -> str:
-    """Return a URL that changes when the photo is replaced, so that clients may cache its answer for ever."""
-    return f"/v1/photos/{photo_id}{part}?v={photo_version(photo)}"
 
 
 def _price(price: Decimal | None) -> float | None:
