@@ -1,4 +1,4 @@
 """Downloads photos from URLs: public addresses only, within limits of size and time.
 
-`services.resources` and the layers above it may import this package.
+`services.web`, `services.resources` and the layers above them may import this package.
 """
