@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ml.labelled import LabelledPhoto
     from ml.photos.preprocess import Preprocessing
-    from ml.training.run import TrainingRun
+    from ml.training.run.training_run import TrainingRun
 
 
 @dataclass(frozen=True, slots=True)

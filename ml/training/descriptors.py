@@ -12,7 +12,7 @@ from torch import nn
 from ml.embedding.torch_tracing import trace_to_openvino
 from ml.network.device import mixed_precision
 from ml.network.openvino_runtime import available_cores
-from ml.training.augment import augment
+from ml.training.dataset.augment import augment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ml.network.model import LookalikeNet
-    from ml.training.run import TrainingRun
+    from ml.training.run.training_run import TrainingRun
 
     Describe: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
     """From photos, uint8 (B, S, S, 3), to descriptors, float32 (B, d)."""

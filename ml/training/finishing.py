@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from ml.bundle.calibration import Calibration
     from ml.network.model import LookalikeNet
+    from ml.training.dataset.labels import SplitLabels
     from ml.training.decoded_photos import DecodedPhotos
-    from ml.training.labels import SplitLabels
     from ml.training.recipes import TrainConfig
-    from ml.training.tensorboard import TensorBoardLog
+    from ml.training.run.tensorboard import TensorBoardLog
 
 _BATCH = 4096
 """Photos whose votes are counted at once; each takes as many numbers as the memory has photos."""

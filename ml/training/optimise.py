@@ -16,9 +16,9 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from ml.training.batches import paired_batches
-from ml.training.distributed import TrainingProcesses
+from ml.training.dataset.batches import paired_batches
 from ml.training.recipes import TrainingError
+from ml.training.run.distributed import TrainingProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ml.training.checkpoint import Checkpoint
     from ml.training.recipes import TrainConfig
-    from ml.training.tensorboard import TensorBoardLog
+    from ml.training.run.checkpoint import Checkpoint
+    from ml.training.run.tensorboard import TensorBoardLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from ml.evaluation.evaluate import HeldOutMetrics
     from ml.network.model import LookalikeNet
     from ml.photos.preprocess import Preprocessing
+    from ml.training.dataset.split import Split
     from ml.training.optimise import History
     from ml.training.recipes import TrainConfig
-    from ml.training.run_folder import RunFolder
-    from ml.training.split import Split
+    from ml.training.run.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)

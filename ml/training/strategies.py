@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.network.model import LookalikeNet
+    from ml.training.dataset.labels import SplitLabels
     from ml.training.heads import Whitening
-    from ml.training.labels import SplitLabels
     from ml.training.recipes import TrainConfig, Unfreezing
-    from ml.training.run import TrainingRun
-    from ml.training.tensorboard import TensorBoardLog
+    from ml.training.run.tensorboard import TensorBoardLog
+    from ml.training.run.training_run import TrainingRun
 
 
 def train_whole_network(

@@ -14,7 +14,7 @@ from torch import nn
 from ml.network.device import mixed_precision
 from ml.network.matmul_convolutions import small_maps_by_matmul
 from ml.network.model import Outputs
-from ml.training.augment import augment
+from ml.training.dataset.augment import augment
 from ml.training.losses import class_weights, classification_loss, contrastive_loss
 from ml.training.optimise import ValidationScores
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ml.network.model import LookalikeNet
-    from ml.training.distributed import TrainingProcesses
-    from ml.training.labels import Labels, SplitLabels
+    from ml.training.dataset.labels import Labels, SplitLabels
     from ml.training.recipes import TrainConfig
+    from ml.training.run.distributed import TrainingProcesses
 
 _VALIDATION_BATCH = 32
 

@@ -25,18 +25,18 @@ from ml.network.openvino_runtime import available_cores
 from ml.network.trunk_weights import batch_norms_are_folded, load_state_dict, weights_sha256
 from ml.photos.preprocess import Preprocessing
 from ml.stages import Progress, Stages
-from ml.training.classes import classes_of
+from ml.training.dataset.classes import classes_of
+from ml.training.dataset.labels import labels_of
+from ml.training.dataset.split import Split, item_of_listing, split_by_item
 from ml.training.decoded_photos import decode_all, same_picture_pairs
-from ml.training.distributed import join_processes
 from ml.training.finishing import calibrate_on_validation, evaluate_held_out, fill_memory, log_projector
-from ml.training.labels import labels_of
 from ml.training.recipes import TrainConfig, TrainingError
 from ml.training.result import RunRecord, TrainResult
-from ml.training.run import TrainingRun
-from ml.training.run_folder import RunFolder
-from ml.training.split import Split, item_of_listing, split_by_item
+from ml.training.run.distributed import join_processes
+from ml.training.run.run_folder import RunFolder
+from ml.training.run.tensorboard import TensorBoardLog
+from ml.training.run.training_run import TrainingRun
 from ml.training.strategies import train_end_of_trunk, train_heads, train_whole_network
-from ml.training.tensorboard import TensorBoardLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.labelled import LabelledPhoto
-    from ml.training.classes import Classes
+    from ml.training.dataset.classes import Classes
+    from ml.training.dataset.labels import SplitLabels
     from ml.training.decoded_photos import DecodedPhotos
-    from ml.training.labels import SplitLabels
     from ml.training.optimise import History
 
     StateDict: TypeAlias = Mapping[str, torch.Tensor]

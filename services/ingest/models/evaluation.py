@@ -26,7 +26,7 @@ from ml.evaluation.retrieval import integer_codes
 from ml.network.openvino_runtime import Precision, load_openvino
 from ml.network.trunk_weights import WeightsError
 from ml.photos.decode import PhotoError
-from ml.training.split import item_of_listing
+from ml.training.dataset.split import item_of_listing
 from services.errors import BadInput, ModelUnusable
 from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of

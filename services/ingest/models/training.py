@@ -11,7 +11,7 @@ from ml.bundle.store import install, new_bundle_folder
 from ml.export.quantize import QuantizerMissing
 from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
-from ml.training.run_folder import RunBusy
+from ml.training.run.run_folder import RunBusy
 from services.errors import BadInput
 from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.progress import Progress, silent

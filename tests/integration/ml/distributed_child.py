@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from ml.labelled import LabelledPhoto
-from ml.training.distributed import TrainingProcesses, join_processes
 from ml.training.losses import contrastive_loss
+from ml.training.run.distributed import TrainingProcesses, join_processes
 from ml.training.train import train
 from tests.networks import small_trunks
 from tests.trainings import TINY, described_in_f32

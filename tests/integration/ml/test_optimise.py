@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ml.training.labels import Labels, SplitLabels
+from ml.training.dataset.labels import Labels, SplitLabels
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainConfig, TrainingError
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from ml.network.model import FROZEN_TRUNK_PARTS, LookalikeNet  # noqa: E402
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
-from ml.training.checkpoint import Checkpoint  # noqa: E402
-from ml.training.distributed import TrainingProcesses  # noqa: E402
 from ml.training.heads import WhitenedHeads  # noqa: E402
 from ml.training.optimise import History, Task, ValidationScores, fit  # noqa: E402
+from ml.training.run.checkpoint import Checkpoint  # noqa: E402
+from ml.training.run.distributed import TrainingProcesses  # noqa: E402
+from ml.training.run.tensorboard import TensorBoardLog  # noqa: E402
 from ml.training.tasks import HeadsTask, NetworkTask, validation_scores  # noqa: E402
-from ml.training.tensorboard import TensorBoardLog  # noqa: E402
 from tests.networks import RANDOM_PARTS  # noqa: E402
 from tests.trainings import TrainingKilled  # noqa: E402
 

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from torch.distributed.run import main as torchrun  # noqa: E402
 
 from ml.export.write_bundle import PROBABILITY_TOLERANCE, VECTOR_TOLERANCE, export_bundle  # noqa: E402
-from ml.training.distributed import TrainingProcesses  # noqa: E402
-from ml.training.run_folder import RunBusy, RunFolder  # noqa: E402
+from ml.training.run.distributed import TrainingProcesses  # noqa: E402
+from ml.training.run.run_folder import RunBusy, RunFolder  # noqa: E402
 from ml.training.train import RECORD_FILE, train  # noqa: E402
 from tests.integration.ml.distributed_child import gradient  # noqa: E402
 from tests.networks import small_resnet50  # noqa: E402

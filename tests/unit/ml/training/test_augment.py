@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ml.training.augment import augment, turn_hue  # noqa: E402
+from ml.training.dataset.augment import augment, turn_hue  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -37,7 +37,7 @@ def test_turning_the_hue_preserves_greys_lightness_and_saturation() -> None:
 
 
 def test_a_third_of_a_turn_rotates_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.training.augment._uniform", lambda *_: torch.full((1,), 2 * torch.pi / 3))
+    monkeypatch.setattr("ml.training.dataset.augment._uniform", lambda *_: torch.full((1,), 2 * torch.pi / 3))
     (turned,) = turn_hue(flat(RED), torch.tensor([1]), generator())
     torch.testing.assert_close(turned[:, 0, 0], RED.roll(1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.training.batches import paired_batches
+from ml.training.dataset.batches import paired_batches
 
 
 def test_an_epoch_pairs_every_photo_with_one_of_its_item() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ml.labelled import LabelledPhoto
-from ml.training.classes import classes_of
+from ml.training.dataset.classes import classes_of
 
 
 def listings(path: tuple[str, ...], count: int) -> list[LabelledPhoto]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.labelled import LabelledPhoto
-from ml.training.split import Split, item_of_listing, split_by_item
+from ml.training.dataset.split import Split, item_of_listing, split_by_item
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

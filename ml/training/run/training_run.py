@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ml.training.checkpoint import Checkpoint
+from ml.training.run.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from ml.stages import Stages
-    from ml.training.distributed import TrainingProcesses
     from ml.training.recipes import TrainConfig
-    from ml.training.run_folder import RunFolder
+    from ml.training.run.distributed import TrainingProcesses
+    from ml.training.run.run_folder import RunFolder
 
     Fill: TypeAlias = Callable[[NDArray[Any], Callable[[int, int], None]], None]
     """Writes an array, and calls a progress callback with (done, total)."""

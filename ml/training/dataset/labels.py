@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.labelled import LabelledPhoto
-    from ml.training.classes import Classes
-    from ml.training.split import Split
+    from ml.training.dataset.classes import Classes
+    from ml.training.dataset.split import Split
 
 
 @dataclass(frozen=True, slots=True)
