@@ -1,5 +1,5 @@
 """Trains networks: recipes, the split, losses, the optimisation loop, and resuming a run that was stopped.
 
-`ml.sample` and services may import this room; among its modules only `recipes`, `split`, `batches`, `classes`,
-`labels`, `result` and `run_folder` work without torch.
+`ml.sample` and services may import this room; of its modules, `recipes`, `result`, `run.run_folder`
+and `dataset` (except `augment`) work without torch.
 """

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY
 from pydantic import ByteSize
 
-import services.web.metrics  # noqa: F401  (declares the metrics)
 from services.reason_codes import ListingFlag, RejectReason
 from services.settings import Settings
+from services.web.metrics import METRICS
 from services.wire.fields import described_fields
 from services.wire.listings import NewListing
 from services.wire.search import SearchFields
@@ -75,9 +74,9 @@ def fields_of(struct: type) -> str:
 
 
 def metrics() -> str:
-    """Return the table of the services' own Prometheus metrics."""
-    own = [metric for metric in REGISTRY.collect() if metric.name.startswith("lookalike_")]
-    return table(("metric", "type", "meaning"), [(f"`{one.name}`", one.type, one.documentation) for one in own])
+    """Return the table of the Prometheus metrics."""
+    rows = [(f"`{metric.name}`", metric.kind, ", ".join(metric.labels), metric.description) for metric in METRICS]
+    return table(("metric", "type", "labels", "meaning"), rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {
