@@ -128,8 +128,8 @@ class App {
     this.#entry = entry;
     this.#step = step;
     this.#nameEntry();
-    const kept = this.#frozen.get(this.#entry);
-    this.#open({ frozen: kept?.view ?? null, scroll: kept?.scroll ?? 0 });
+    const saved = this.#frozen.get(this.#entry);
+    this.#open({ frozen: saved?.view ?? null, scroll: saved?.scroll ?? 0 });
   }
 
   /** Whether the view may be left: true, or a promise. */

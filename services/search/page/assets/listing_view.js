@@ -47,11 +47,11 @@ export class ListingView {
 
   /** Request what has not been loaded yet. */
   load() {
-    const asked = { listing: "", similar: `/similar?k=${SIMILAR}`, duplicates: "/duplicates?k=6" };
-    for (const [name, more] of Object.entries(asked)) if (!this[name]) this.#ask(name, more);
+    const requests = { listing: "", similar: `/similar?k=${SIMILAR}`, duplicates: "/duplicates?k=6" };
+    for (const [name, more] of Object.entries(requests)) if (!this[name]) this.#request(name, more);
   }
 
-  async #ask(name, more) {
+  async #request(name, more) {
     const path = listingPath(this.id);
     const answer = await this.tasks[name].run(async (signal) => {
       if (path === null)

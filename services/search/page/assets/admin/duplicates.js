@@ -23,7 +23,7 @@ const linkTo = (id) => html`<a href=${listingAddress(id)} dir="auto">${id}</a>`;
 
 export class DuplicatesTab {
   #app;
-  #turn = Promise.resolve();
+  #lastSent = Promise.resolve();
   #state;
   #groups;
 
@@ -39,7 +39,7 @@ export class DuplicatesTab {
   retry() {
     this.#groups.retry();
     const links = this.#groups.items?.flatMap((group) => group.links) ?? [];
-    for (const link of links) if (link.sending?.problem) this.#decide(link, link.wanted);
+    for (const link of links) if (link.sending?.problem) this.#decide(link, link.requested);
   }
 
   /** Stop loading; decisions are still sent. */
@@ -61,17 +61,17 @@ export class DuplicatesTab {
 
   /** Send decisions one after the other, without making the user wait. */
   #decide(link, decision) {
-    link.wanted = decision;
-    this.#turn = this.#turn.then(() => this.#keep(link));
+    link.requested = decision;
+    this.#lastSent = this.#lastSent.then(() => this.#send(link));
   }
 
   /** Send a decision. The pair stays on screen until a reload, so that it can be changed. */
-  async #keep(link) {
-    const { listing_id, other_listing_id, wanted: decision } = link;
+  async #send(link) {
+    const { listing_id, other_listing_id, requested: decision } = link;
     const json = { listing_id, other_listing_id, decision };
     link.sending ??= new Task(() => this.#app.redraw());
-    const kept = await link.sending.run((signal) => call("/v1/admin/duplicates/review", { json, signal }));
-    if (kept === undefined) return;
+    const saved = await link.sending.run((signal) => call("/v1/admin/duplicates/review", { json, signal }));
+    if (saved === undefined) return;
     link.decision = decision;
     this.#app.say(`${listing_id} and ${other_listing_id}: ${DECIDED[decision]}.`);
   }
@@ -143,7 +143,7 @@ export class DuplicatesTab {
         <p class=${link.decision ? "decided" : "muted"}>
           ${link.decision ? `Decided: ${DECIDED[link.decision]}` : "Not decided yet"}
         </p>
-        ${trouble(this.#app, link.sending?.problem, () => this.#decide(link, link.wanted))}
+        ${trouble(this.#app, link.sending?.problem, () => this.#decide(link, link.requested))}
       </div>
     `;
   }

@@ -15,8 +15,8 @@ const VERIFIED = "The new generation is updated from the database and verified f
 export class IndexesTab {
   #app;
   #reading;
-  #asking;
-  #asked = null;
+  #queueing;
+  #request = null;
   #consistency;
   #generations = null;
   #job = null;
@@ -24,8 +24,8 @@ export class IndexesTab {
   constructor(app, { job }) {
     this.#app = app;
     this.#reading = new Task(() => app.redraw());
-    this.#asking = new Task(() => app.redraw());
-    this.#consistency = new Consistency(app, (asked) => this.#queue(asked));
+    this.#queueing = new Task(() => app.redraw());
+    this.#consistency = new Consistency(app, (request) => this.#queue(request));
     if (job) this.#job = this.#panel(job);
   }
 
@@ -36,13 +36,13 @@ export class IndexesTab {
 
   retry() {
     if (this.#reading.problem) this.#loadGenerations();
-    if (goesOn(this.#asking.problem)) this.#queue(this.#asked);
+    if (goesOn(this.#queueing.problem)) this.#queue(this.#request);
     this.#job?.retry();
     this.#consistency.retry();
   }
 
   close() {
-    for (const task of [this.#reading, this.#asking]) task.stop();
+    for (const task of [this.#reading, this.#queueing]) task.stop();
     this.#consistency.close();
     this.#job?.close();
   }
@@ -61,13 +61,13 @@ export class IndexesTab {
   }
 
   /** Ask for confirmation, queue the job, and follow it. */
-  async #queue(asked) {
-    const { path, json, ...question } = asked;
-    this.#asked = asked;
-    this.#asking.problem = null;
+  async #queue(request) {
+    const { path, json, ...question } = request;
+    this.#request = request;
+    this.#queueing.problem = null;
     this.#app.redraw();
     if (!(await confirmed(question))) return;
-    const queued = await this.#asking.run((signal) => call(path, { method: "POST", json, signal }));
+    const queued = await this.#queueing.run((signal) => call(path, { method: "POST", json, signal }));
     if (!queued) return;
     this.#job?.close();
     this.#job = this.#panel(queued.job_id);
@@ -101,9 +101,9 @@ export class IndexesTab {
   }
 
   template() {
-    const isBusy = this.#asking.running || Boolean(this.#job?.isActive);
+    const isBusy = this.#queueing.running || Boolean(this.#job?.isActive);
     return html`
-      ${this.#job?.template() ?? ""} ${trouble(this.#app, this.#asking.problem, () => this.#queue(this.#asked))}
+      ${this.#job?.template() ?? ""} ${trouble(this.#app, this.#queueing.problem, () => this.#queue(this.#request))}
       <section aria-labelledby="generations-title">
         <h2 id="generations-title">Generations</h2>
         ${trouble(this.#app, this.#reading.problem, () => this.#loadGenerations())}

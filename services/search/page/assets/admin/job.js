@@ -15,7 +15,7 @@ const PASSING = ["offline", "unreachable", "busy"];
 const OUTCOMES = {
   succeeded: "It is done.",
   failed: "It failed.",
-  cancelled: "It was cancelled. What it finished is kept.",
+  cancelled: "It was cancelled. Finished work is kept.",
 };
 
 export class JobPanel {
@@ -87,7 +87,7 @@ export class JobPanel {
   }
 
   async #cancel() {
-    const detail = "What it has finished is kept.";
+    const detail = "Finished work is kept.";
     if (!(await confirmed({ title: "Cancel this job?", detail, action: "Cancel the job" }))) return;
     const job = await this.#cancelling.run((signal) => call(this.#path("/cancel"), { method: "POST", signal }));
     if (job && !hasEnded(this.#job)) this.#take(job);

@@ -15,7 +15,7 @@ export class Pages {
   #name;
   #more;
   #task;
-  #asked = null;
+  #requested = null;
   #cursor = null;
 
   /** @param names `name`: the field of the list in an answer; `more`: the label of the button for the next page. */
@@ -38,7 +38,7 @@ export class Pages {
 
   /** Repeat the request of a page that failed. */
   retry() {
-    if (this.#task.problem) this.#read(this.#asked);
+    if (this.#task.problem) this.#read(this.#requested);
   }
 
   close() {
@@ -46,7 +46,7 @@ export class Pages {
   }
 
   async #read(cursor) {
-    this.#asked = cursor;
+    this.#requested = cursor;
     const address = new URL(this.#path, location);
     address.searchParams.set("limit", PAGE);
     if (cursor) address.searchParams.set("cursor", cursor);
