@@ -1,6 +1,6 @@
 """The requests and answers of both apps, as msgspec structs that state each field once.
 
-The apps, the client and the documentation import them; this package needs msgspec alone, and no part of a server.
+The apps, the client and the documentation import them; the package itself imports only msgspec and `services.settings`.
 """
 
 from services.wire.ingest import (

@@ -72,7 +72,7 @@ def described_fields(struct: type) -> tuple[DescribedField, ...]:
 
 
 def out_of_limits(request: msgspec.Struct) -> Iterator[tuple[DescribedField, float]]:
-    """Yield each field of a request whose number is outside its limits, with the number. Infinity and NaN are."""
+    """Yield each field whose number is outside its limits, with the number; infinity and NaN count as outside."""
     for field in described_fields(type(request)):
         value = getattr(request, field.name)
         if isinstance(value, int | float) and not _within(value, field.schema):

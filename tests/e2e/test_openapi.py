@@ -58,6 +58,7 @@ BEYOND_A_SCHEMA = re.compile(
             "Expected `int`, got `float`",
             # Values that must exist in the database, or come from an earlier answer
             "there is no listing",
+            "has no embedded photo yet",
             "no listing is in",
             "is not valid( or not complete)?. Copy it unchanged",
             "is not one that an answer gave",
