@@ -239,7 +239,7 @@ def _train(resources: Resources, count: int) -> None:
 def _print_examples(resources: Resources, record: DemoRecord, url: str) -> None:
     """Print the measured quality, and commands to try."""
     if record.metrics:
-        title = f"Quality of model {record.model_version} on the demo's listings, none of which it was trained on"
+        title = f"Quality of model {record.model_version} on unseen listings"
         print_table(title, ["", "measured"], metric_rows(record.metrics))
     with resources.database.read() as session:
         needs_key = keys.any_key(session)

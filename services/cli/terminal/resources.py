@@ -31,7 +31,7 @@ class NoDatabase(LookalikeError):
     def __init__(self, file: Path) -> None:
         super().__init__(
             f"There is no database at {file}. Run the command where your data directory is, or set LOOKALIKE_DATA_DIR. "
-            "To start anew: `lookalike ingest` creates a database, then `lookalike train` trains a model."
+            "To start a new one: `lookalike ingest` creates a database, `lookalike train` trains a model."
         )
 
 
