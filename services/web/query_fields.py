@@ -15,10 +15,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def read_from_query(struct: type[T]) -> Callable[..., T]:
-    """Return a dependency that makes a `struct` of the query parameters named as its fields.
+    """Return a dependency that builds a `struct` from the query parameters with its fields' names.
 
-    Litestar reads the types from the dependency's signature, which is made from the struct. The parameters are left
-    out of the description that Litestar makes: it says null and no limits; `openapi.operations.operation` adds them.
+    Litestar reads the types from the dependency's signature, which is generated here. `openapi.operations.operation`
+    describes the parameters: Litestar's own description would allow null and lack the limits.
     """
 
     def read(**values: Any) -> T:
@@ -32,7 +32,7 @@ def read_from_query(struct: type[T]) -> Callable[..., T]:
 
 
 def _parameter(field: msgspec.structs.FieldInfo, kind: Any) -> Parameter:
-    """Return the parameter of a field; a list, whose default is made anew each time, gets None as its default."""
+    """Return the parameter of a field. The default of a list is None: the struct makes a new list itself."""
     default = None if field.default is msgspec.NODEFAULT else field.default
     taken = kind | None if default is None else kind
     return Parameter(

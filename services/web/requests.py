@@ -121,7 +121,7 @@ def is_upload(target: Any) -> bool:
 
 
 def form_values(form: FormMultiDict, struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the fields by name, as lists those that the struct has as lists; blank text fields are left out."""
+    """Return the values by field name, in a list if the struct's field is a list; blank text is left out."""
     lists = {field.name for field in described_fields(struct) if field.schema.get("type") == "array"}
     values: dict[str, list[Any]] = {}
     for name, value in form.multi_items():

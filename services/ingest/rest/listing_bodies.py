@@ -88,7 +88,7 @@ async def read_listing(
 
 
 def listing_input(listing: WholeListing) -> ListingInput:
-    """Return a whole listing without its id and photos, which travel beside it."""
+    """Return a whole listing without its id and photos, which are separate arguments of a change."""
     fields = set_fields(listing)
     return ListingInput(**{name: fields[name] for name in fields if name not in {"listing_id", "photos"}})
 

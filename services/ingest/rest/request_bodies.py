@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar.datastructures import UploadFile
-from litestar.openapi.spec import RequestBody
 
 from services.web.openapi.operations import file_part, form_content, json_content, operation
 from services.web.openapi.schemas import object_schema
@@ -36,15 +35,12 @@ _PHOTO_FILES = {
 def _listing(struct: type, **example: Any) -> type[Operation]:
     form = object_schema(struct, in_json=False, replaced={"photos": _PHOTO_FILES})
     return operation(
-        body=RequestBody(
-            content={
-                **json_content(object_schema(struct, in_json=True), lamp=example),
-                **form_content(form, photos=file_part("photos", "a.jpg")),
-            },
-            required=True,
-            description="JSON with the photos' addresses, or a form with the photos: "
-            "`curl -F title=Lamp -F photos=@a.jpg`.",
-        )
+        body={
+            **json_content(object_schema(struct, in_json=True), lamp=example),
+            **form_content(form, photos=file_part("photos", "a.jpg")),
+        },
+        body_description="JSON with the photos' addresses, or a form with the photos: "
+        "`curl -F title=Lamp -F photos=@a.jpg`.",
     )
 
 
@@ -59,27 +55,21 @@ WHOLE_LISTING = _listing(WholeListing, **_LAMP)
 CHANGED_LISTING = _listing(ListingChange, price="£19.00")
 
 BULK_UPLOAD = operation(
-    body=RequestBody(
-        content=form_content(
-            object_schema(BulkUpload, in_json=False),
-            listings=file_part("listings", "listings.csv", "text/csv"),
-            photos_table=file_part("photos_table", "photos.csv", "text/csv"),
-            photos=file_part("photos", "photos.zip", "application/zip"),
-        ),
-        required=True,
-        description="`curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "
-        ".../v1/listings/bulk`",
-    )
+    body=form_content(
+        object_schema(BulkUpload, in_json=False),
+        listings=file_part("listings", "listings.csv", "text/csv"),
+        photos_table=file_part("photos_table", "photos.csv", "text/csv"),
+        photos=file_part("photos", "photos.zip", "application/zip"),
+    ),
+    body_description="`curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "
+    ".../v1/listings/bulk`",
 )
 REINDEX = operation(
-    body=RequestBody(content=json_content(object_schema(ReindexRequest, in_json=True), live={"force": False}))
+    body=json_content(object_schema(ReindexRequest, in_json=True), live={"force": False}), body_required=False
 )
 REVIEW = operation(
-    body=RequestBody(
-        content=json_content(
-            object_schema(DuplicateDecision, in_json=True),
-            accept={"listing_id": "lamp-1", "other_listing_id": "lamp-2", "decision": "accept"},
-        ),
-        required=True,
+    body=json_content(
+        object_schema(DuplicateDecision, in_json=True),
+        accept={"listing_id": "lamp-1", "other_listing_id": "lamp-2", "decision": "accept"},
     )
 )

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 from litestar.datastructures import UploadFile
-from litestar.openapi.spec import RequestBody
 
 from services import wire
 from services.web.openapi.operations import file_part, form_content, json_content, operation
@@ -50,20 +49,17 @@ _LIKED_OR_CURSOR = [
 _STORED = object_schema(wire.StoredSearch, in_json=True, oneOf=_ONE_SOURCE_OR_CURSOR)
 
 SEARCH = operation(
-    body=RequestBody(
-        content={
-            **form_content(object_schema(PhotoQuery, in_json=False, without={"cursor"}), image=_IMAGE),
-            **json_content(
-                _STORED,
-                listing={"listing_id": "lamp-1", "k": 5, "category": ["Home & Garden"], "price_max": 50},
-                crop={"query_token": "...", "crop": "0.25,0.25,0.5,0.5"},
-                next_page={"cursor": "...", "k": 20},
-            ),
-        },
-        required=True,
-        description="A form with a photo: `curl -F image=@lamp.jpg -F k=5 -F price_max=50 .../v1/search`. Or JSON that "
-        "names a listing, a stored photo, an earlier query or a photo's address.",
-    )
+    body={
+        **form_content(object_schema(PhotoQuery, in_json=False, without={"cursor"}), image=_IMAGE),
+        **json_content(
+            _STORED,
+            listing={"listing_id": "lamp-1", "k": 5, "category": ["Home & Garden"], "price_max": 50},
+            crop={"query_token": "...", "crop": "0.25,0.25,0.5,0.5"},
+            next_page={"cursor": "...", "k": 20},
+        ),
+    },
+    body_description="A form with a photo: `curl -F image=@lamp.jpg -F k=5 -F price_max=50 .../v1/search`. Or JSON "
+    "that names a listing, a stored photo, an earlier query or a photo's address.",
 )
 
 
@@ -75,26 +71,17 @@ def _batch_schema() -> dict[str, object]:
 
 
 BATCH = operation(
-    body=RequestBody(
-        content=json_content(_batch_schema(), two={"queries": [{"listing_id": "lamp-1"}, {"photo_id": 7, "k": 3}]}),
-        required=True,
-    )
+    body=json_content(_batch_schema(), two={"queries": [{"listing_id": "lamp-1"}, {"photo_id": 7, "k": 3}]})
 )
 RECOMMEND = operation(
-    body=RequestBody(
-        content=json_content(
-            object_schema(wire.Recommendation, in_json=True, anyOf=_LIKED_OR_CURSOR),
-            liked={"positive": ["lamp-1", "lamp-2"], "negative": ["lamp-3"], "diversity": 0.3, "k": 10},
-            less_like_this={"query_token": "...", "negative": ["lamp-3"]},
-        ),
-        required=True,
+    body=json_content(
+        object_schema(wire.Recommendation, in_json=True, anyOf=_LIKED_OR_CURSOR),
+        liked={"positive": ["lamp-1", "lamp-2"], "negative": ["lamp-3"], "diversity": 0.3, "k": 10},
+        less_like_this={"query_token": "...", "negative": ["lamp-3"]},
     )
 )
 CLASSIFY = operation(
-    body=RequestBody(
-        content=form_content(object_schema(ClassifyForm, in_json=False), image=_IMAGE),
-        required=True,
-        description="`curl -F image=@lamp.jpg -F k=3 .../v1/classify`",
-    )
+    body=form_content(object_schema(ClassifyForm, in_json=False), image=_IMAGE),
+    body_description="`curl -F image=@lamp.jpg -F k=3 .../v1/classify`",
 )
 SIMILAR = operation(query=wire.SearchFields)

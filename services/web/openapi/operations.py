@@ -31,7 +31,9 @@ _PHOTO_TYPES = "image/jpeg, image/png, image/webp, image/gif, image/bmp"
 
 def operation(
     *,
-    body: RequestBody | None = None,
+    body: Mapping[str, OpenAPIMediaType] | None = None,
+    body_description: str | None = None,
+    body_required: bool = True,
     query: type | None = None,
     headers: Sequence[Parameter] = (),
     responses: Mapping[int, OpenAPIResponse] | None = None,
@@ -39,7 +41,9 @@ def operation(
     """Return an `operation_class` that adds to what Litestar derives of a call.
 
     Args:
-        body: the request body.
+        body: the request body, by media type: see `json_content` and `form_content`.
+        body_description: what the schema and its fields do not say, such as a command.
+        body_required: whether the call needs a body.
         query: the struct whose fields the call reads from its query (see `query_fields.read_from_query`).
         headers: request headers.
         responses: the answers that are no JSON, by status.
@@ -49,7 +53,8 @@ def operation(
     @dataclass
     class DescribedOperation(Operation):
         def __post_init__(self) -> None:
-            self.request_body = body or self.request_body
+            if body:
+                self.request_body = RequestBody(content={**body}, required=body_required, description=body_description)
             self.parameters = [*(self.parameters or ()), *parameters, *headers]
             described = {str(status): response for status, response in (responses or {}).items()}
             self.responses = {**(self.responses or {}), **described}

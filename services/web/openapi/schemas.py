@@ -59,7 +59,7 @@ def object_schema(
 
 
 def field_schema(field: DescribedField, *, nullable: bool = False, examples: bool = False) -> dict[str, Any]:
-    """Return the schema of one field with its description and default; with null and examples if they are wanted."""
+    """Return the schema of one field with its description and default, and optionally with null and examples."""
     schema = dict(field.schema)
     if nullable and field.nullable:
         schema = _or_null(schema)
