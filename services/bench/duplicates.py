@@ -13,7 +13,7 @@ from more_itertools import chunked
 from db.rows import duplicates, embeddings, photos
 from ml.copies.verdicts import Verdict
 from ml.photos.decode import PhotoError, decode
-from services.bench.photo_edits import EDITS, UNTOUCHED, all_edits
+from services.bench.inputs.photo_edits import EDITS, UNTOUCHED, all_edits
 from services.bench.report import ResultTable
 from services.errors import BadInput
 from services.indexing.photo_comparer import HITS_PER_PHOTO, PhotoComparer, distinct_candidates

@@ -27,8 +27,8 @@ from services.bench.embed_work import (
     network_only,
     query_latencies,
 )
+from services.bench.inputs.stored_photos import read_photos, stored_photos, user_errors
 from services.bench.machine import Machine, Timed, this_machine, time_in_turns, torch_threads
-from services.bench.stored_photos import read_photos, stored_photos, user_errors
 from services.ingest.models.bundles import find_bundle
 
 if TYPE_CHECKING:

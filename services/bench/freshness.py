@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import numpy as np
 
-from services.bench.random_photos import random_photo
+from services.bench.inputs.random_photos import random_photo
 from services.bench.report import ResultTable
 from services.errors import ServiceUnavailable
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.rows import generations
-from services.bench.fixed_embedder import FAKE, FakeNetworkResources, FixedEmbedder
-from services.bench.import_files import CATEGORIES, write_files_in_another_process
 from services.bench.import_stages import StageFigures, StageRecorder, memory_mib
+from services.bench.inputs.fixed_embedder import FAKE, FakeNetworkResources, FixedEmbedder
+from services.bench.inputs.import_files import CATEGORIES, write_files_in_another_process
 from services.bench.report import ResultTable
 from services.indexing.generations import build_and_promote
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest

@@ -16,8 +16,8 @@ from db.rows.records import ListingRecord
 from db.session import Database
 from ml.embedding.open_embedder import open_embedder
 from services.bench.embed_work import decode_only, network_only
+from services.bench.inputs.stored_photos import read_photos, stored_photos, user_errors
 from services.bench.machine import time_in_turns
-from services.bench.stored_photos import read_photos, stored_photos, user_errors
 from services.ingest.models.bundles import find_bundle
 from services.ingest.pipeline.embedding import PhotoEmbedder
 from services.ingest.pipeline.progress import Progress, StageCounter, silent

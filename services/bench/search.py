@@ -19,11 +19,11 @@ import numpy as np
 
 from db.rows import embeddings, generations
 from ml.network.openvino_runtime import available_cores
-from services.bench import drawn_embeddings
-from services.bench.drawn_catalogue import DrawnCatalogue
+from services.bench.inputs import drawn_embeddings
+from services.bench.inputs.drawn_catalogue import DrawnCatalogue
+from services.bench.inputs.scratch_indexes import scratch_edge, scratch_faiss, scratch_server
 from services.bench.machine import processor_name
 from services.bench.report import ResultTable
-from services.bench.scratch_indexes import scratch_edge, scratch_faiss, scratch_server
 from services.errors import BadInput, ModelMissing
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from db.session import Database
     from db.vectors.base import Filter, Vector, VectorIndex
-    from services.bench.drawn_catalogue import Shape
-    from services.bench.drawn_embeddings import NeighbourCosines
+    from services.bench.inputs.drawn_catalogue import Shape
+    from services.bench.inputs.drawn_embeddings import NeighbourCosines
+    from services.bench.inputs.scratch_indexes import ScratchIndex
     from services.bench.report import BenchmarkReport
-    from services.bench.scratch_indexes import ScratchIndex
     from services.ingest.pipeline.progress import Progress
 
     Build = Callable[..., AbstractContextManager[ScratchIndex]]

@@ -2,8 +2,7 @@
 
     python -m tests.benchmarks.drawn_world FROM_DATA_DIR TO_DATA_DIR --photos 1000000 [--indexes faiss]
 
-`services.bench.drawn_embeddings` draws the vectors and `services.bench.drawn_catalogue` the payloads, with two photos
-per listing. The photos have no files, because searches by listing do not need them. It prints the build time and the
+`services.bench.inputs` draws the vectors and the payloads, with two photos per listing. The photos have no files, because searches by listing do not need them. It prints the build time and the
 size of the indexes.
 """
 
@@ -25,8 +24,8 @@ from sqlalchemy import insert
 from db.models import Embedding, Listing, Photo, PhotoState
 from db.rows import embeddings, generations
 from db.rows.payloads import to_bytes
-from services.bench.drawn_catalogue import DrawnCatalogue
-from services.bench.drawn_embeddings import fit
+from services.bench.inputs.drawn_catalogue import DrawnCatalogue
+from services.bench.inputs.drawn_embeddings import fit
 from services.indexing.generations import build_and_promote
 from services.resources import Resources
 from services.settings import Settings

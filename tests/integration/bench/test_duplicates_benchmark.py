@@ -9,7 +9,7 @@ import pytest
 
 from db.rows import duplicates
 from services.bench.duplicates import DuplicateBenchmark, ReviewFigures, measure_duplicates
-from services.bench.photo_edits import EDITS
+from services.bench.inputs.photo_edits import EDITS
 from services.errors import BadInput
 from services.indexing.duplicate_finder import DuplicateFinder
 from services.ingest.pipeline.progress import silent

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from services.bench import imports
-from services.bench.fixed_embedder import FAKE, FixedEmbedder
-from services.bench.import_files import CATEGORIES, write_files
 from services.bench.imports import ImportBenchmark, measure_import
+from services.bench.inputs.fixed_embedder import FAKE, FixedEmbedder
+from services.bench.inputs.import_files import CATEGORIES, write_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import pytest
 
 from db.rows import generations
 from db.vectors.base import NO_FILTER, Filter
-from services.bench.drawn_catalogue import CATEGORY_SHARES, DrawnCatalogue, Shape
-from services.bench.drawn_embeddings import DrawnEmbeddings, fit
+from services.bench.inputs.drawn_catalogue import CATEGORY_SHARES, DrawnCatalogue, Shape
+from services.bench.inputs.drawn_embeddings import DrawnEmbeddings, fit
 from tests.databases import new_database
 from tests.truth import LAMP, MODEL, SIZE, add_listings, add_photos, embed, new_embedding, stored_photo
 

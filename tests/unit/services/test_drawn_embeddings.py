@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from services.bench.drawn_embeddings import MINIMUM, RANKS, FittedEmbeddings, compare_neighbours, fit
+from services.bench.inputs.drawn_embeddings import MINIMUM, RANKS, FittedEmbeddings, compare_neighbours, fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

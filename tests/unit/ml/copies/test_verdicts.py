@@ -17,7 +17,7 @@ from ml.copies.verdicts import CopyMatch, Verdict, candidate_placements, compare
 from ml.photos.decode import PhotoError, decode
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import SMALLEST
-from services.bench.photo_edits import EDITS, UNTOUCHED, edited
+from services.bench.inputs.photo_edits import EDITS, UNTOUCHED, edited
 
 if TYPE_CHECKING:
     from collections.abc import Callable

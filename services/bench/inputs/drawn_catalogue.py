@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from services.bench.drawn_embeddings import DrawnEmbeddings
+    from services.bench.inputs.drawn_embeddings import DrawnEmbeddings
 
 CATEGORY_SHARES = {"20 %": 0.2, "5 %": 0.05, "1 %": 0.01, "0.1 %": 0.001}
 """Share of the listings in each category; all other listings are in `_OTHERS`."""

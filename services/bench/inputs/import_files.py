@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from services.bench.random_photos import random_photo
+from services.bench.inputs.random_photos import random_photo
 from services.ingest.pipeline.inputs import IngestInputs
 
 if TYPE_CHECKING:
