@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.rows import embeddings, generations, listings, photos
+from db.rows import embeddings, feed, generations, listings, photos
 from db.rows.embeddings import NewEmbedding
 from db.rows.photos import StoredPhoto
 from db.rows.records import ListingRecord
 
 if TYPE_CHECKING:
+    from db.models import PhotoState
+    from db.rows.feed import Change
     from db.session import Database
     from db.vectors.base import Vector
 
@@ -77,3 +79,15 @@ def embed(database: Database, *new: NewEmbedding, model_version: str = MODEL) ->
     register_model(database, model_version)
     with database.write() as session:
         return embeddings.save_embeddings(session, new, model_version=model_version)
+
+
+def feed_changes(database: Database) -> list[Change]:
+    """Return the events of the change feed."""
+    with database.read() as session:
+        return feed.changes_after(session, 0, 1000)
+
+
+def photo_states(database: Database) -> dict[PhotoState, int]:
+    """Return the number of photos in each state."""
+    with database.read() as session:
+        return photos.state_counts(session)

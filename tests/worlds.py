@@ -16,7 +16,7 @@ from services.settings import Settings
 from tests.databases import copy_migrated_sqlite, migrated_database_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ml.bundle.bundle import Bundle
@@ -112,17 +112,28 @@ def resources_in(
 
 
 @contextmanager
-def live_resources(kind: str, folder: Path, model: Bundle, live_data: Path) -> Iterator[Resources]:
-    """Give resources with an empty live generation on SQLite or PostgreSQL; `live_data` is the fixture."""
+def live_resources(
+    kind: str,
+    folder: Path,
+    model: Bundle,
+    *,
+    like: Path,
+    prepare: Callable[[Resources], object] = Resources.ensure_generation,
+) -> Iterator[Resources]:
+    """Yield resources on SQLite or PostgreSQL, with the contents of a closed SQLite data directory.
+
+    On SQLite they are a copy of the directory `like`; on PostgreSQL, `prepare` makes the same contents: by default an
+    empty live generation.
+    """
     if kind == "sqlite":
-        with resources_in(folder / "data", model=model, like=live_data) as opened:
+        with resources_in(folder / "data", model=model, like=like) as opened:
             yield opened
         return
     with (
         migrated_database_url(kind, folder) as url,
         resources_in(folder / "data", model=model, database_url=url) as opened,
     ):
-        opened.ensure_generation()
+        prepare(opened)
         yield opened
 
 

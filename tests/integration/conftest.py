@@ -46,7 +46,7 @@ def resources(
     request: pytest.FixtureRequest, tmp_path: Path, tiny_bundle: Bundle, live_data: Path
 ) -> Iterator[Resources]:
     """An empty live generation: on SQLite, and on PostgreSQL too where a test is marked `on_both`."""
-    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
+    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, like=live_data) as opened:
         yield opened
 
 

@@ -17,9 +17,10 @@ from db.vectors.qdrant import edge_shard, server_collections
 from services.indexing.consistency import drift
 from services.indexing.generations import build_and_promote, clean_up, previous_generation, promote_again
 from services.indexing.live import LiveIndexes
-from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
+from services.indexing.stores import QdrantServerStore
 from tests.contract.engines import server_client
-from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, new_database
+from tests.databases import STACKS
+from tests.integration.indexing.engines import ENGINES
 from tests.truth import LAMP, MODEL, add_listings, add_photos, embed, new_embedding, stored_photo, unit_vector
 
 if TYPE_CHECKING:
@@ -31,32 +32,8 @@ if TYPE_CHECKING:
     from db.vectors.base import Point
     from services.indexing.live import IndexStore
 
-ENGINES = ("faiss", "qdrant")
 SOLD_BY_ANN = Filter(sellers=frozenset({"ann"}), category_path="home & garden / lamps", currency="GBP")
 OLD_FIELDS = {"listing_id", "category", "locations", "price"}
-
-
-@pytest.fixture(params=LIGHT_STACKS)
-def stack(request: pytest.FixtureRequest) -> tuple[str, str]:
-    kinds: tuple[str, str] = request.param
-    return kinds
-
-
-@pytest.fixture
-def database(stack: tuple[str, str], tmp_path: Path) -> Iterator[Database]:
-    with new_database(stack[0], tmp_path) as database:
-        yield database
-
-
-@pytest.fixture
-def stores(stack: tuple[str, str], database: Database, tmp_path: Path) -> Iterator[list[IndexStore]]:
-    faiss = FaissStore(database, tmp_path / "faiss", threads=1)
-    with empty_qdrant(stack[1]) as url:
-        if not url:
-            yield [faiss, QdrantEdgeStore(database, tmp_path / "qdrant")]
-            return
-        with closing(server_client()) as client:
-            yield [faiss, QdrantServerStore(database, client)]
 
 
 @pytest.fixture
@@ -115,7 +92,7 @@ def test_an_old_collection_whose_filling_was_cut_off_is_filled_at_the_next_start
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(embeddings, "all_points", _first_point_then_death)
-        with pytest.raises(Killed):
+        with pytest.raises(FillingKilled):
             sold_by_ann(database, stores, engine)
 
     assert sold_by_ann(database, stores, engine) == lamps
@@ -130,20 +107,20 @@ def test_a_lost_collection_whose_filling_was_cut_off_is_filled_at_the_next_start
     with monkeypatch.context() as patch:
         patch.setattr(embeddings, "all_points", _first_point_then_death)
         for store in stores:
-            with pytest.raises(Killed):
+            with pytest.raises(FillingKilled):
                 store.open(generation)
 
     for engine in ENGINES:
         assert sold_by_ann(database, stores, engine) == lamps
 
 
-class Killed(BaseException):
+class FillingKilled(BaseException):
     """Stands for the end of the process."""
 
 
 def _first_point_then_death(session: object, *, model_version: str) -> Iterator[list[Point]]:
     yield embeddings.points(session, [1], model_version=model_version)  # type: ignore[arg-type]
-    raise Killed
+    raise FillingKilled
 
 
 @pytest.mark.usefixtures("old_collections")

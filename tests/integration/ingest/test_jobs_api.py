@@ -45,7 +45,7 @@ def no_jobs(
 ) -> Iterator[TestClient[Litestar]]:
     """A service without jobs, for refused requests."""
     with (
-        live_resources(request.param, tmp_path_factory.mktemp("nothing"), tiny_bundle, live_data) as opened,
+        live_resources(request.param, tmp_path_factory.mktemp("nothing"), tiny_bundle, like=live_data) as opened,
         TestClient(build_app(opened), raise_server_exceptions=False) as client,
     ):
         yield client

@@ -17,8 +17,8 @@ from services.indexing.pruning import prune
 from services.ingest.jobs.tidy import TidyResult, queue_tidy_if_due, run_tidy_job, tidy
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import reindex
-from tests.databases import migrated_database_url, on_both, on_both_slowly
-from tests.worlds import ingest, marketplace, resources_in
+from tests.databases import on_both, on_both_slowly
+from tests.worlds import ingest, live_resources, marketplace, resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,15 +46,10 @@ def resources(
 ) -> Iterator[Resources]:
     """Six listings with two photos each, embedded and indexed."""
     kind = getattr(request, "param", "sqlite")
-    if kind == "sqlite":
-        with resources_in(tmp_path / "data", model=tiny_bundle, like=six) as opened:
-            yield opened
-        return
-    with (
-        migrated_database_url(kind, tmp_path) as url,
-        resources_in(tmp_path / "data", model=tiny_bundle, database_url=url) as opened,
-    ):
-        ingest(opened, marketplace(tmp_path / "shop", jpeg).inputs)
+    shop = marketplace(tmp_path / "shop", jpeg)
+    with live_resources(
+        kind, tmp_path, tiny_bundle, like=six, prepare=lambda opened: ingest(opened, shop.inputs)
+    ) as opened:
         yield opened
 
 

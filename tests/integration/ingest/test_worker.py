@@ -39,7 +39,7 @@ def resources(
 ) -> Iterator[Resources]:
     """A live generation and pending photos."""
     shop = marketplace(tmp_path / "shop", jpeg, count=PHOTOS // 2)
-    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, live_data) as opened:
+    with live_resources(getattr(request, "param", "sqlite"), tmp_path, tiny_bundle, like=live_data) as opened:
         load_files(opened, create_ingest_job(opened, shop.inputs), shop.inputs, silent)
         yield opened
 

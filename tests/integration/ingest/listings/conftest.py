@@ -43,7 +43,7 @@ def serve(
         @cache
         def start(kind: str) -> Serving:
             folder = tmp_path_factory.mktemp(kind)
-            resources = stack.enter_context(live_resources(kind, folder, tiny_bundle, live_data))
+            resources = stack.enter_context(live_resources(kind, folder, tiny_bundle, like=live_data))
             resources.settings.fetch_allow = (ip_network("127.0.0.1/32"),)
             resources.settings.max_listing_photos = 3
             client = TestClient(build_app(resources), raise_server_exceptions=False)
