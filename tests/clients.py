@@ -75,7 +75,7 @@ class ScriptedServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, *answers: ScriptedAnswer) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _ScriptedHandler)
         self.answers, self.requests = deque(answers), list[ReceivedRequest]()
 
     @property
@@ -98,7 +98,7 @@ def scripted_server(*answers: ScriptedAnswer) -> Iterator[ScriptedServer]:
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _ScriptedHandler(BaseHTTPRequestHandler):
     server: ScriptedServer
 
     def _answer(self) -> None:

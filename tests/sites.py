@@ -29,7 +29,7 @@ class Site(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
-        super().__init__((address, port), _Handler)
+        super().__init__((address, port), _SiteHandler)
         self.photos: dict[str, bytes] = {"/photo.jpg": b"photo"}
         self.redirects: dict[str, str] = {}
         self.request_counts: Counter[str] = Counter()
@@ -75,7 +75,7 @@ def running_site(address: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
         site.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _SiteHandler(BaseHTTPRequestHandler):
     server: Site
 
     def do_GET(self) -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CATEGORIES = ("Home & Garden / Lamps", "Phones / Handsets", "Baby & Kids Stuff / Toys")
 
 
+class Killed(BaseException):
+    """Stands for the end of the process: no `except Exception` stops it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marketplace:
     """The files of a marketplace: `count` listings, two photos each. Listing n is `listing-n`."""

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.drawn_world FROM_DATA_DIR TO_DATA_DIR --photos 1000000 [--indexes faiss]
 
-`services.bench.inputs` draws the vectors and the payloads, with two photos per listing. The photos have no files, because searches by listing do not need them. It prints the build time and the
-size of the indexes.
+`services.bench.inputs` draws the vectors and payloads, with two photos per listing. The photos have no files, because
+searches by listing do not need them. It prints the build time and the size of the indexes.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ TIE = 1e-4
 
 
 @dataclass
-class Tally:
+class ComparisonTally:
     """How many answers were compared, and how many were wrong."""
 
     comparisons: int = 0

@@ -65,11 +65,11 @@ class Oracle:
         return np.array([point.vector for point in self.points.values()], dtype=np.float64)
 
     @cached_property
-    def _columns(self) -> Columns:
-        return Columns([point.payload for point in self.points.values()])
+    def _columns(self) -> PayloadColumnsOracle:
+        return PayloadColumnsOracle([point.payload for point in self.points.values()])
 
 
-class Columns:
+class PayloadColumnsOracle:
     """Payloads by field. `Filter.matches` says the same of one payload; a test compares the two."""
 
     def __init__(self, payloads: list[Payload]) -> None:

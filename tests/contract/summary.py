@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.comparison import Tally
+from tests.contract.comparison import ComparisonTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,9 +17,9 @@ COMPARED = "compared with brute force"
 
 
 @pytest.fixture
-def tally(engine: str, record_property: Callable[[str, object], None]) -> Iterator[Tally]:
+def tally(engine: str, record_property: Callable[[str, object], None]) -> Iterator[ComparisonTally]:
     """Count a test's comparisons."""
-    counted = Tally()
+    counted = ComparisonTally()
     yield counted
     record_property(COMPARED, [engine, counted.comparisons, counted.violations])
 

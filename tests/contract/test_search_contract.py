@@ -16,7 +16,7 @@ import pytest
 from db.vectors.base import NO_FILTER, Filter
 from tests.contract.cases import IMPOSSIBLE, KS, MODES, QUERIES, Case, sampled_cases
 from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
-from tests.contract.comparison import Question, Tally, violations
+from tests.contract.comparison import ComparisonTally, Question, violations
 from tests.contract.shapes import SELECTIVITIES, SHAPES, filters_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hits_are_those_of_brute_force_in_a_sample_of_every_pair_of_choices(
-    filled_index: VectorIndex, oracle: Oracle, catalogue: Catalogue, tally: Tally, shape: str
+    filled_index: VectorIndex, oracle: Oracle, catalogue: Catalogue, tally: ComparisonTally, shape: str
 ) -> None:
     wrong = []
     for case, where in sampled_cases(shape, oracle):
@@ -41,7 +41,7 @@ def test_hits_are_those_of_brute_force_in_a_sample_of_every_pair_of_choices(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hits_are_those_of_brute_force_in_every_combination(
-    filled_index: VectorIndex, oracle: Oracle, catalogue: Catalogue, tally: Tally, shape: str, mode: str
+    filled_index: VectorIndex, oracle: Oracle, catalogue: Catalogue, tally: ComparisonTally, shape: str, mode: str
 ) -> None:
     wrong = []
     for where in filters_of(shape, oracle):

@@ -12,7 +12,7 @@ import pytest
 from db.vectors.base import NO_FILTER, Filter, Payload, Point
 from db.vectors.checksums import checksums
 from tests.contract.catalogue import VECTOR_SIZE, make_catalogue
-from tests.contract.comparison import Question, Tally, violations
+from tests.contract.comparison import ComparisonTally, Question, violations
 from tests.contract.oracle import Oracle
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def test_one_bad_point_refuses_the_whole_batch(guarded_index: VectorIndex, catal
 
 
 def test_searches_are_right_while_other_points_are_written(
-    index: VectorIndex, catalogue: Catalogue, tally: Tally
+    index: VectorIndex, catalogue: Catalogue, tally: ComparisonTally
 ) -> None:
     still = [replace(point, payload=replace(point.payload, category="still")) for point in catalogue.points[:700]]
     moving = [replace(point, payload=replace(point.payload, category="moving")) for point in catalogue.points[700:1000]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from db.vectors.base import NO_FILTER, Filter, Payload, Point
 from tests.contract.catalogue import make_catalogue
-from tests.contract.comparison import Question, Tally, violations
+from tests.contract.comparison import ComparisonTally, Question, violations
 from tests.contract.oracle import Oracle
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ SEQUENCES = settings(deadline=None, suppress_health_check=[HealthCheck.function_
 @settings(SEQUENCES, max_examples=10)
 @given(operations=operations)
 def test_a_sequence_of_writes_leaves_what_brute_force_has(
-    small_index: VectorIndex, engine: str, tally: Tally, operations: list[list[Point] | list[int]]
+    small_index: VectorIndex, engine: str, tally: ComparisonTally, operations: list[list[Point] | list[int]]
 ) -> None:
     check_sequence(small_index, engine, tally, operations)
 
@@ -61,12 +61,14 @@ def test_a_sequence_of_writes_leaves_what_brute_force_has(
 @settings(SEQUENCES, max_examples=50)
 @given(operations=operations)
 def test_any_sequence_of_writes_leaves_what_brute_force_has(
-    small_index: VectorIndex, engine: str, tally: Tally, operations: list[list[Point] | list[int]]
+    small_index: VectorIndex, engine: str, tally: ComparisonTally, operations: list[list[Point] | list[int]]
 ) -> None:
     check_sequence(small_index, engine, tally, operations)
 
 
-def check_sequence(index: VectorIndex, engine: str, tally: Tally, operations: list[list[Point] | list[int]]) -> None:
+def check_sequence(
+    index: VectorIndex, engine: str, tally: ComparisonTally, operations: list[list[Point] | list[int]]
+) -> None:
     """Begin anew, write and delete as told, and compare with what must be there."""
     index.delete(index.photo_ids().tolist())
     truth = {point.photo_id: point for point in BACKGROUND} if engine == "faiss-ivf" else {}

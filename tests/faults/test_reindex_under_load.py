@@ -39,7 +39,7 @@ STEADY = 40
 
 
 @dataclass
-class Load:
+class SearchLoad:
     """Searches and changes at a steady rate, each on a schedule of its own, and what came of them.
 
     Listings are added one after the other, `extra-0` first: each is found, and deleted, before the next is added. So
@@ -144,14 +144,14 @@ def _seed_of(number: int) -> int:
 
 
 @pytest.fixture
-def under_load(tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[tuple[Load, str]]:
+def under_load(tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path) -> Iterator[tuple[SearchLoad, str]]:
     """A server under load, and the version of another registered model."""
     other = write_projection(tmp_path / "other", seed=1)
     with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=LISTINGS).inputs)
         version = resources.models.register(other.path).version
     with serving(tmp_path, tiny_bundle) as (_process, client):
-        load = Load(client, jpeg)
+        load = SearchLoad(client, jpeg)
         searchers = [(load.search, SEARCHERS / SEARCHES)] * SEARCHERS
         with load.running([*searchers, (load.change, 1 / CHANGES)]):
             yield load, version
@@ -165,7 +165,7 @@ def differences(client: httpx.Client) -> list[tuple[list[int], list[int], list[i
 @pytest.mark.timeout(280)
 @pytest.mark.parametrize("turns", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_model_change_and_a_rollback_fail_no_request_and_restore_no_deleted_listing(
-    under_load: tuple[Load, str], tiny_bundle: Bundle, turns: int
+    under_load: tuple[SearchLoad, str], tiny_bundle: Bundle, turns: int
 ) -> None:
     load, version = under_load
     started = time.monotonic()

@@ -24,7 +24,7 @@ _OVERSAMPLING = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class BatchSearch:
+class QdrantBatch:
     """Searches of one collection for several query vectors under one filter.
 
     Attributes:
@@ -83,7 +83,7 @@ class BatchSearch:
 
 def batch_search(
     client: QdrantClient, collection: str, queries: list[list[float]], *, where: Filter, exact: bool, acorn: bool
-) -> BatchSearch:
+) -> QdrantBatch:
     """Prepare a search; see `VectorIndex.search` for `exact` and `acorn`."""
     remaining, excluded = split_excluded(where)
     rendered = server_filter(remaining)
@@ -95,7 +95,7 @@ def batch_search(
         acorn=models.AcornSearchParams(enable=acorn and rendered is not None),
         quantization=quantization,
     )
-    return BatchSearch(client, collection, queries, rendered, excluded, parameters)
+    return QdrantBatch(client, collection, queries, rendered, excluded, parameters)
 
 
 def server_filter(where: Filter) -> models.Filter | None:

@@ -22,7 +22,7 @@ from services.indexing.consistency import drift
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
 from services.ingest.pipeline.inputs import IngestInputs
 from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
-from tests.worlds import ingest, listing_row, marketplace, resources_in
+from tests.worlds import Killed, ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,9 +282,6 @@ def test_rebuilds_lost_indexes_from_the_database_without_the_model(
 
 
 def test_the_next_run_completes_an_aborted_one(resources: Resources, shop: Marketplace) -> None:
-    class Killed(BaseException):
-        """Ends the process."""
-
     def die(stage: str, _done: int, _total: int | None) -> None:
         if stage == "embed photos":
             raise Killed

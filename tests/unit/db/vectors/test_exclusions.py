@@ -10,7 +10,7 @@ from db.vectors.exclusions import fetch_not_excluded, split_excluded
 EXCLUDED = frozenset({"mine"})
 
 
-class Engine:
+class EngineWithExclusions:
     """Photos 0, 1, ... in the order of their scores; the first `mine` of them are of the excluded listing."""
 
     def __init__(self, *, mine: int, others: int) -> None:
@@ -34,22 +34,22 @@ def test_a_filter_that_excludes_none_or_many_stays_whole(where: Filter) -> None:
 
 
 def test_one_look_is_enough_where_the_excluded_listing_has_few_photos() -> None:
-    engine = Engine(mine=3, others=100)
+    engine = EngineWithExclusions(mine=3, others=100)
     assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(3, 13))
     assert len(engine.asked) == 1
 
 
 def test_more_is_fetched_until_others_fill_the_place_of_many_photos() -> None:
-    engine = Engine(mine=300, others=100)
+    engine = EngineWithExclusions(mine=300, others=100)
     assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(300, 310))
 
 
 def test_fewer_are_returned_where_there_are_no_more() -> None:
-    engine = Engine(mine=300, others=4)
+    engine = EngineWithExclusions(mine=300, others=4)
     assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(300, 304))
 
 
 def test_nothing_more_is_fetched_where_nothing_is_excluded() -> None:
-    engine = Engine(mine=0, others=100)
+    engine = EngineWithExclusions(mine=0, others=100)
     assert len(fetch_not_excluded(engine.fetch, 10, frozenset())) == 10
     assert engine.asked == [10]

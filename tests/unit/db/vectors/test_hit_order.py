@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Engine:
+class EngineWithTies:
     """Returns its best hits, equal ones by descending photo id, and remembers how many it was asked for."""
 
     def __init__(self, hits: list[Hit]) -> None:
@@ -25,7 +25,7 @@ class Engine:
 
 def ranked(score: Callable[[int], float], *, k: int, count: int) -> tuple[list[int], list[int]]:
     """Return the photo ids of the best k of `count` photos, and how many hits were asked for each time."""
-    engine = Engine([Hit(photo_id, score(photo_id)) for photo_id in range(count)])
+    engine = EngineWithTies([Hit(photo_id, score(photo_id)) for photo_id in range(count)])
     return [hit.photo_id for hit in best_hits(engine.fetch, k)], engine.asked
 
 
