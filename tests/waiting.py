@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, and for the end of a job."""
+"""Waits in tests: for a condition, and for the end of a job."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 PATIENCE_S = 60.0
-"""Far longer than anything here takes: a test that waits so long has failed, however slow the machine."""
+"""Far longer than any test needs, even on a slow machine."""
 
 
 def wait_for(ask: Callable[[], Value], *, seconds: float = PATIENCE_S, every: float = 0.02) -> Value:
-    """Ask until the answer is truthy, and return it; fail the test when none comes."""
+    """Call `ask` until its result is truthy, and return the result; fail the test after the timeout."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         if time.monotonic() > deadline:

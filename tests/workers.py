@@ -1,4 +1,4 @@
-"""`lookalike worker` as a process."""
+"""Runs `lookalike worker` as a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches to compare with brute force: a filter of a shape and a selectivity, a query, how many hits, a mode."""
+"""The searches to compare with brute force: combinations of filter, query, k and mode."""
 
 from __future__ import annotations
 

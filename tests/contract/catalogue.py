@@ -1,4 +1,4 @@
-"""A collection like a marketplace's: clustered vectors, a few big and many small categories, places within places."""
+"""A synthetic marketplace: clustered vectors, a few large and many small categories, nested places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparing an engine's hits with the oracle's, and counting the comparisons."""
+"""Compares an engine's hits with the oracle's, and counts the comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer by definition: every point that the filter matches, compared with the query in float64."""
+"""The reference results by brute force: every point that the filter matches, scored in float64."""
 
 from __future__ import annotations
 

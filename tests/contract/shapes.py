@@ -1,4 +1,4 @@
-"""Every shape that a filter can have, each at selectivities from all of the collection down to a thousandth."""
+"""All filter shapes, each at selectivities from the whole collection down to a thousandth."""
 
 from __future__ import annotations
 

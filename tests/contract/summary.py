@@ -1,4 +1,4 @@
-"""A plugin that counts, over all workers, the answers that were compared with brute force and those that were wrong."""
+"""A pytest plugin that counts the comparisons with brute force, and the violations, over all workers."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def paths(factory_for_all: IndexFactory) -> VectorIndex:
         ("Home & Garden/Lamps", []),
     ],
 )
-def test_a_category_path_is_found_by_its_first_levels_however_they_are_written(
+def test_a_category_path_matches_by_its_first_levels_in_any_spelling(
     paths: VectorIndex, query: str, expected: list[int]
 ) -> None:
     assert found(paths, Filter(category_path=query)) == expected
@@ -107,7 +107,7 @@ def details(factory_for_all: IndexFactory) -> VectorIndex:
         (Filter(region=""), [1, 2]),
     ],
 )
-def test_currency_time_seller_and_region_are_compared_with_what_the_listing_has(
+def test_currency_time_seller_and_region_filters_match_the_listing(
     details: VectorIndex, where: Filter, expected: list[int]
 ) -> None:
     assert found(details, where) == expected
@@ -121,9 +121,7 @@ def places(factory_for_all: IndexFactory) -> VectorIndex:
 
 
 @pytest.mark.parametrize("query", ["Delph, Manchester", " delph,   MANCHESTER", "manchester", "Delph"])
-def test_a_location_is_found_by_the_whole_and_by_each_part_however_it_is_written(
-    places: VectorIndex, query: str
-) -> None:
+def test_a_location_matches_as_a_whole_and_by_each_part_in_any_spelling(places: VectorIndex, query: str) -> None:
     assert found(places, Filter(location=query)) == [0]
 
 
@@ -143,7 +141,7 @@ def prices(factory_for_all: IndexFactory) -> VectorIndex:
         (NO_FILTER, [0, 1, 2, 3]),
     ],
 )
-def test_price_bounds_are_inclusive_and_leave_out_listings_without_a_price(
+def test_price_bounds_are_inclusive_and_exclude_listings_without_a_price(
     prices: VectorIndex, where: Filter, expected: list[int]
 ) -> None:
     assert found(prices, where) == expected

@@ -52,7 +52,7 @@ def test_hits_are_those_of_brute_force_in_every_combination(
     assert not wrong, wrong[:5]
 
 
-def test_the_sample_holds_every_pair_of_choices(oracle: Oracle) -> None:
+def test_the_sample_covers_every_pair_of_choices(oracle: Oracle) -> None:
     cases = [case for shape in SHAPES for case, _ in sampled_cases(shape, oracle)]
     selectivities = (*SELECTIVITIES, IMPOSSIBLE)
     choices = Case(tuple(SHAPES), selectivities, tuple(QUERIES), KS, tuple(MODES))  # type: ignore[arg-type]
@@ -65,26 +65,20 @@ def test_the_sample_holds_every_pair_of_choices(oracle: Oracle) -> None:
         assert found == every, f"{one} with {other}"
 
 
-def test_the_oracle_selects_by_column_what_the_filter_matches_point_by_point(
-    oracle: Oracle, filters: list[Filter]
-) -> None:
+def test_the_oracle_selects_the_points_that_the_filter_matches(oracle: Oracle, filters: list[Filter]) -> None:
     for where in filters:
         matching = [row for row, point in enumerate(oracle.points.values()) if where.matches(point.payload)]
         assert oracle.rows(where).tolist() == matching, where
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_count_is_that_of_brute_force_at_every_selectivity(
-    filled_index: VectorIndex, oracle: Oracle, shape: str
-) -> None:
+def test_counts_match_brute_force_at_every_selectivity(filled_index: VectorIndex, oracle: Oracle, shape: str) -> None:
     for where in filters_of(shape, oracle):
         assert filled_index.count(where) == len(oracle.rows(where)), where
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES.keys() - {"none", "impossible"}))
-def test_the_filters_of_a_shape_range_from_a_tenth_to_a_thousandth_of_the_collection(
-    oracle: Oracle, shape: str
-) -> None:
+def test_the_filters_of_each_shape_cover_selectivities_from_a_tenth_to_a_thousandth(oracle: Oracle, shape: str) -> None:
     shares = [oracle.selectivity(where) for where in filters_of(shape, oracle)]
 
     assert max(shares) >= 0.1
@@ -92,7 +86,7 @@ def test_the_filters_of_a_shape_range_from_a_tenth_to_a_thousandth_of_the_collec
 
 
 @pytest.mark.parametrize("where", [NO_FILTER, Filter(excluded_listing_ids=frozenset({"listing-1", "listing-2"}))])
-def test_searching_for_several_vectors_at_once_is_searching_for_each(
+def test_searching_several_vectors_returns_the_hits_of_each(
     filled_index: VectorIndex, catalogue: Catalogue, where: Filter
 ) -> None:
     found = filled_index.search_each(catalogue.queries, 10, where)
@@ -100,7 +94,7 @@ def test_searching_for_several_vectors_at_once_is_searching_for_each(
     assert found == [filled_index.search(query, 10, where) for query in catalogue.queries]
 
 
-def test_searching_for_no_vector_finds_nothing(filled_index: VectorIndex) -> None:
+def test_searching_without_vectors_returns_nothing(filled_index: VectorIndex) -> None:
     assert filled_index.search_each([], 10) == []
 
 
@@ -113,13 +107,13 @@ def test_a_photo_finds_itself_with_a_score_of_one(filled_index: VectorIndex, cat
     assert hit.score == pytest.approx(1.0, abs=1e-6)
 
 
-def test_scores_never_leave_the_range_of_a_cosine(filled_index: VectorIndex, catalogue: Catalogue) -> None:
+def test_scores_stay_within_the_range_of_a_cosine(filled_index: VectorIndex, catalogue: Catalogue) -> None:
     for point in catalogue.points[:20]:
         for vector in (point.vector, -point.vector):
             assert all(-1.0 <= hit.score <= 1.0 for hit in filled_index.search(vector, 2000))
 
 
-def test_equal_scores_come_by_ascending_photo_id_also_across_the_border_of_k(index: VectorIndex) -> None:
+def test_equal_scores_are_sorted_by_photo_id_even_across_the_limit(index: VectorIndex) -> None:
     [point, *others] = make_catalogue(40).points
     copies = [replace(point, photo_id=photo_id) for photo_id in np.random.default_rng(1).permutation(300).tolist()]
     index.upsert([*copies, *(replace(other, photo_id=1000 + other.photo_id) for other in others)])
@@ -129,7 +123,7 @@ def test_equal_scores_come_by_ascending_photo_id_also_across_the_border_of_k(ind
     assert [hit.photo_id for hit in hits] == list(range(10))
 
 
-def test_more_hits_than_points_returns_every_point(filled_index: VectorIndex, oracle: Oracle) -> None:
+def test_a_k_above_the_number_of_points_returns_all_points(filled_index: VectorIndex, oracle: Oracle) -> None:
     vector = next(iter(oracle.points.values())).vector
 
     hits = filled_index.search(vector, len(oracle.points) + 500)
@@ -143,7 +137,7 @@ def test_an_empty_index_has_no_hits(index: VectorIndex, catalogue: Catalogue) ->
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_asking_for_no_hits_is_refused(filled_index: VectorIndex, catalogue: Catalogue, k: int) -> None:
+def test_a_k_below_one_is_refused(filled_index: VectorIndex, catalogue: Catalogue, k: int) -> None:
     with pytest.raises(ValueError, match=f"k is {k}; it must be at least 1"):
         filled_index.search(catalogue.queries[0], k)
 
@@ -158,7 +152,7 @@ def test_asking_for_no_hits_is_refused(filled_index: VectorIndex, catalogue: Cat
     ],
     ids=["not a number", "zero", "too long", "wrong size"],
 )
-def test_an_unusable_query_is_refused(filled_index: VectorIndex, vector: np.ndarray, problem: str) -> None:
+def test_an_invalid_query_vector_is_refused(filled_index: VectorIndex, vector: np.ndarray, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         filled_index.search(vector, 10)
 
@@ -173,7 +167,7 @@ def test_a_price_bound_that_is_not_finite_is_refused(
         filled_index.count(Filter(price_min=bound))
 
 
-def test_a_time_that_a_float_cannot_tell_from_the_next_is_refused(index: VectorIndex, catalogue: Catalogue) -> None:
+def test_a_time_beyond_float_precision_is_refused(index: VectorIndex, catalogue: Catalogue) -> None:
     [point] = make_catalogue(1).points
     with pytest.raises(ValueError, match="within 9007199254740992 seconds"):
         index.search(point.vector, 10, Filter(listed_since=2**53 + 1))

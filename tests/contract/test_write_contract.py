@@ -39,7 +39,7 @@ def found(index: VectorIndex, point: Point, where: Filter = NO_FILTER) -> list[i
     return sorted(hit.photo_id for hit in index.search(point.vector, 500, where))
 
 
-def test_what_was_put_in_is_counted_and_listed(index: VectorIndex, few: list[Point]) -> None:
+def test_upserted_points_are_counted_and_listed(index: VectorIndex, few: list[Point]) -> None:
     assert index.count() == 100
     assert index.photo_ids().tolist() == [point.photo_id for point in few]
     assert index.photo_ids().dtype == np.int64
@@ -47,13 +47,13 @@ def test_what_was_put_in_is_counted_and_listed(index: VectorIndex, few: list[Poi
     assert index.describe().vector_size == VECTOR_SIZE
 
 
-def test_what_was_put_in_is_held_with_its_checksum(index: VectorIndex, few: list[Point]) -> None:
+def test_upserted_points_are_held_with_their_checksums(index: VectorIndex, few: list[Point]) -> None:
     held = index.held()
     assert held.photo_ids.tolist() == [point.photo_id for point in few]
     assert held.checksums.tolist() == sums(few)
 
 
-def test_checksums_follow_what_is_replaced_and_deleted(index: VectorIndex, few: list[Point]) -> None:
+def test_checksums_change_with_replaced_and_deleted_points(index: VectorIndex, few: list[Point]) -> None:
     cheaper = replace(few[3], payload=replace(few[3].payload, price=0.01))
     index.upsert([cheaper])
     index.delete([few[0].photo_id])
@@ -67,7 +67,7 @@ def sums(points: Sequence[Point]) -> list[int]:
     return found
 
 
-def test_points_that_differ_in_anything_have_other_checksums() -> None:
+def test_points_that_differ_in_any_field_have_different_checksums() -> None:
     point = SMALL.points[0]
     changed: dict[str, object] = {"price": 0.5, "locations": ("x",), "category_paths": ("x",), "listed_at": 7}
     texts = dict.fromkeys(("listing_id", "category", "currency", "region", "seller"), "x")
@@ -105,7 +105,7 @@ def test_an_upsert_replaces_vector_and_payload(index: VectorIndex, few: list[Poi
     assert found(index, few[0], PHONES) == [new.photo_id]
 
 
-def test_the_same_batch_twice_changes_nothing(index: VectorIndex, few: list[Point]) -> None:
+def test_upserting_a_batch_twice_changes_nothing(index: VectorIndex, few: list[Point]) -> None:
     before = index.search(few[0].vector, 100)
 
     index.upsert(few)
@@ -113,7 +113,7 @@ def test_the_same_batch_twice_changes_nothing(index: VectorIndex, few: list[Poin
     assert index.search(few[0].vector, 100) == before
 
 
-def test_the_last_of_several_points_with_one_id_in_a_batch_counts(index: VectorIndex, few: list[Point]) -> None:
+def test_the_last_of_several_points_with_equal_ids_wins(index: VectorIndex, few: list[Point]) -> None:
     last = replace(few[0], payload=Payload("last", "Phones"))
 
     index.upsert([replace(few[0], payload=Payload("first", "Fridges")), last])
@@ -136,7 +136,7 @@ def test_a_changed_payload_takes_effect_in_every_filter(index: VectorIndex, few:
     assert changed.photo_id not in found(index, changed, Filter(excluded_listing_ids=frozenset({"mine"})))
 
 
-def test_a_price_and_places_can_be_taken_away(index: VectorIndex, few: list[Point]) -> None:
+def test_a_price_and_locations_can_be_removed(index: VectorIndex, few: list[Point]) -> None:
     priced = replace(few[0], payload=Payload("mine", "Phones", 5.0, ("here",)))
     index.upsert([priced])
 
@@ -156,14 +156,14 @@ def test_deleted_points_are_gone(index: VectorIndex, few: list[Point]) -> None:
     assert index.photo_ids().tolist() == [point.photo_id for point in few[30:]]
 
 
-def test_deleting_what_is_not_there_is_ignored(index: VectorIndex, few: list[Point]) -> None:
+def test_deleting_unknown_ids_is_ignored(index: VectorIndex, few: list[Point]) -> None:
     index.delete([few[0].photo_id, 10**12, 10**12])
     index.delete([few[0].photo_id])
 
     assert index.count() == 99
 
 
-def test_everything_can_be_deleted_and_put_in_again(index: VectorIndex, few: list[Point]) -> None:
+def test_all_points_can_be_deleted_and_upserted_again(index: VectorIndex, few: list[Point]) -> None:
     index.delete([point.photo_id for point in few])
     assert (index.count(), found(index, few[0])) == (0, [])
 
@@ -172,7 +172,7 @@ def test_everything_can_be_deleted_and_put_in_again(index: VectorIndex, few: lis
     assert found(index, few[0]) == [point.photo_id for point in few[50:]]
 
 
-def test_a_deleted_id_comes_back_with_its_new_payload_only(index: VectorIndex, few: list[Point]) -> None:
+def test_a_deleted_id_can_be_upserted_with_a_new_payload(index: VectorIndex, few: list[Point]) -> None:
     index.delete([few[0].photo_id])
 
     index.upsert([replace(few[0], payload=Payload("back", "Phones"))])
@@ -181,7 +181,7 @@ def test_a_deleted_id_comes_back_with_its_new_payload_only(index: VectorIndex, f
     assert found(index, few[0], PHONES) == [few[0].photo_id]
 
 
-def test_the_largest_photo_id_is_kept(index: VectorIndex, catalogue: Catalogue) -> None:
+def test_the_largest_photo_id_is_stored_exactly(index: VectorIndex, catalogue: Catalogue) -> None:
     index.upsert([replace(catalogue.points[0], photo_id=photo_id) for photo_id in (0, 2**53 + 1, 2**63 - 1)])
 
     assert index.photo_ids().tolist() == [0, 2**53 + 1, 2**63 - 1]
@@ -215,7 +215,7 @@ def guarded_index(factory_for_all: IndexFactory, catalogue: Catalogue) -> Vector
 
 
 @pytest.mark.parametrize("reason", bad_points())
-def test_one_bad_point_refuses_the_whole_batch(guarded_index: VectorIndex, catalogue: Catalogue, reason: str) -> None:
+def test_an_invalid_point_rejects_its_batch(guarded_index: VectorIndex, catalogue: Catalogue, reason: str) -> None:
     index, vector = guarded_index, catalogue.points[0].vector
     before = index.search(vector, 200)
 
@@ -252,7 +252,7 @@ def test_searches_are_right_while_other_points_are_written(
     assert index.count() == 850
 
 
-def test_several_writers_at_once_lose_nothing(index: VectorIndex, catalogue: Catalogue) -> None:
+def test_parallel_writers_lose_no_points(index: VectorIndex, catalogue: Catalogue) -> None:
     batches = [catalogue.points[start : start + 40] for start in range(0, 800, 40)]
 
     with ThreadPoolExecutor(4) as pool:

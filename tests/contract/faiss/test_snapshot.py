@@ -1,4 +1,4 @@
-"""A FAISS snapshot is whole or not there at all, and is checked when it is read."""
+"""FAISS snapshots are complete or absent, and verified when they are read."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def rewrite_manifest(folder: Path, content: bytes) -> None:
     (folder / "CURRENT").write_text(json.dumps(current | {"manifest_sha256": sha256(content).hexdigest()}))
 
 
-def test_a_loaded_index_is_the_one_that_was_saved(
+def test_a_loaded_index_equals_the_saved_one(
     saved: FaissIndex, catalogue: Catalogue, filters: list[Filter], tmp_path: Path
 ) -> None:
     loaded, cursor = FaissIndex.load(tmp_path, threads=1)
@@ -87,7 +87,7 @@ def test_a_loaded_index_is_the_one_that_was_saved(
         assert hits == saved.search(question.vector, question.k, where)
 
 
-def test_a_loaded_index_takes_writes_and_uses_free_slots_again(
+def test_a_loaded_index_accepts_writes_and_reuses_free_slots(
     saved: FaissIndex, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     loaded, _ = FaissIndex.load(tmp_path)
@@ -110,7 +110,7 @@ def test_an_empty_index_can_be_saved_and_loaded(tmp_path: Path, catalogue: Catal
     assert (loaded.count(), cursor, loaded.search(catalogue.queries[0], 3)) == (0, 0, [])
 
 
-def test_an_index_that_lost_every_point_can_be_saved_and_loaded(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_an_index_without_remaining_points_can_be_saved_and_loaded(tmp_path: Path, catalogue: Catalogue) -> None:
     index = FaissIndex(64)
     index.upsert(catalogue.points[:3])
     index.delete([point.photo_id for point in catalogue.points])
@@ -119,7 +119,7 @@ def test_an_index_that_lost_every_point_can_be_saved_and_loaded(tmp_path: Path, 
     assert FaissIndex.load(tmp_path)[0].search(catalogue.queries[0], 3) == []
 
 
-def test_any_text_survives_in_payloads(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_any_text_is_kept_in_payloads(tmp_path: Path, catalogue: Catalogue) -> None:
     texts = ["", "emoji 🛋️", "new\nline", "nul\0byte", "x" * 100_000, '["json"]']
     index = FaissIndex(64)
     vector = catalogue.points[0].vector
@@ -133,14 +133,14 @@ def test_any_text_survives_in_payloads(tmp_path: Path, catalogue: Catalogue) -> 
         assert [hit.photo_id for hit in loaded.search(vector, 10, where)] == [i]
 
 
-def test_without_a_snapshot_loading_says_so(tmp_path: Path) -> None:
+def test_loading_without_a_snapshot_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="CURRENT"):
         FaissIndex.load(tmp_path / "never made")
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_in_half], ids=["a flipped bit", "half a file"])
 @pytest.mark.parametrize(("saved", "name"), [*FILES, ("exact", "CURRENT"), ("ivf", "CURRENT")], indirect=["saved"])
-def test_a_changed_file_is_noticed(
+def test_a_changed_file_is_detected(
     saved: FaissIndex, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     damage(lying_at(tmp_path, name))
@@ -150,14 +150,14 @@ def test_a_changed_file_is_noticed(
 
 
 @pytest.mark.parametrize(("saved", "name"), FILES, indirect=["saved"])
-def test_a_missing_file_is_noticed(saved: FaissIndex, tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_detected(saved: FaissIndex, tmp_path: Path, name: str) -> None:
     lying_at(tmp_path, name).unlink()
 
     with pytest.raises(SnapshotDamaged, match=f"{name}: the file is missing"):
         FaissIndex.load(tmp_path)
 
 
-def test_a_format_of_the_future_is_named(saved: FaissIndex, tmp_path: Path) -> None:
+def test_an_unknown_format_is_reported(saved: FaissIndex, tmp_path: Path) -> None:
     rewrite_manifest(tmp_path, b'{"format": 99, "engine": "of the future"}')
 
     with pytest.raises(SnapshotDamaged, match="format 99 is unknown to this version"):
@@ -165,14 +165,14 @@ def test_a_format_of_the_future_is_named(saved: FaissIndex, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"{not json", b"[]", b'{"format": 4}', b'{"format": "one"}'])
-def test_a_manifest_that_is_not_one_is_noticed(saved: FaissIndex, tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_manifest_is_detected(saved: FaissIndex, tmp_path: Path, content: bytes) -> None:
     rewrite_manifest(tmp_path, content)
 
     with pytest.raises(SnapshotDamaged, match="its content is not valid"):
         FaissIndex.load(tmp_path)
 
 
-def test_files_of_different_snapshots_are_not_mixed(saved: FaissIndex, catalogue: Catalogue, tmp_path: Path) -> None:
+def test_files_of_different_snapshots_cannot_be_mixed(saved: FaissIndex, catalogue: Catalogue, tmp_path: Path) -> None:
     saved.upsert(catalogue.points[:1])
     saved.save(tmp_path, cursor=43)
     old, new = sorted(tmp_path.glob("snapshot-*"))
@@ -182,7 +182,7 @@ def test_files_of_different_snapshots_are_not_mixed(saved: FaissIndex, catalogue
         FaissIndex.load(tmp_path)
 
 
-def test_the_snapshot_before_is_kept_and_older_ones_are_pruned(saved: FaissIndex, tmp_path: Path) -> None:
+def test_the_previous_snapshot_is_kept_and_older_ones_are_pruned(saved: FaissIndex, tmp_path: Path) -> None:
     before = lying_at(tmp_path, "vectors.faiss")
 
     saved.save(tmp_path, cursor=43)
@@ -193,7 +193,7 @@ def test_the_snapshot_before_is_kept_and_older_ones_are_pruned(saved: FaissIndex
     assert FaissIndex.load(tmp_path)[1] == 43
 
 
-def test_a_snapshot_that_cannot_be_written_leaves_the_one_before(
+def test_a_failed_snapshot_leaves_the_previous_one(
     saved: FaissIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def disk_full(*_: object) -> None:
@@ -207,14 +207,14 @@ def test_a_snapshot_that_cannot_be_written_leaves_the_one_before(
     assert len(list(tmp_path.glob("snapshot-*"))) == 1
 
 
-def test_a_folder_that_faiss_cannot_write_to_is_an_os_error(saved: FaissIndex, tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_os_error(saved: FaissIndex, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"in the way")
 
     with pytest.raises(OSError, match="file"):
         saved.save(tmp_path / "file", cursor=1)
 
 
-def test_snapshots_can_be_loaded_while_others_replace_them(saved: FaissIndex, tmp_path: Path) -> None:
+def test_snapshots_can_be_loaded_while_they_are_replaced(saved: FaissIndex, tmp_path: Path) -> None:
     def save_many(start: int) -> None:
         for cursor in range(start, start + 15):
             saved.save(tmp_path, cursor=cursor)
@@ -229,7 +229,7 @@ def test_snapshots_can_be_loaded_while_others_replace_them(saved: FaissIndex, tm
 
 
 @pytest.mark.parametrize("acknowledged", [4, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (1, 9))])
-def test_a_kill_while_saving_leaves_a_snapshot_no_older_than_the_last_finished_one(
+def test_a_kill_while_saving_leaves_the_last_completed_snapshot_or_a_newer_one(
     tmp_path: Path, acknowledged: int
 ) -> None:
     child = subprocess.Popen(

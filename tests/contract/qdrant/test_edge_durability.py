@@ -1,4 +1,4 @@
-"""What Qdrant Edge acknowledged is there after a kill, and only one process at a time may open it."""
+"""Qdrant Edge keeps acknowledged writes after a kill, and only one process at a time can open a collection."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_every_acknowledged_point_survives_a_kill(tmp_path: Path, catalogue: Cat
             assert not violations(index.search(question.vector, 10, where), question, survivors)
 
 
-def test_a_second_process_is_told_that_the_collection_is_open(tmp_path: Path) -> None:
+def test_a_second_process_cannot_open_the_collection(tmp_path: Path) -> None:
     with upserting_child(tmp_path) as child:
         assert child.stdout is not None
         child.stdout.readline()
@@ -76,7 +76,7 @@ def test_a_second_process_is_told_that_the_collection_is_open(tmp_path: Path) ->
             QdrantEdgeIndex.open(tmp_path, "photos", VECTOR_SIZE)
 
 
-def test_a_collection_that_is_open_here_cannot_be_opened_or_optimised(tmp_path: Path) -> None:
+def test_an_open_collection_cannot_be_opened_again_or_optimised(tmp_path: Path) -> None:
     with opened(tmp_path):
         with pytest.raises(IndexLocked):
             QdrantEdgeIndex.open(tmp_path, "photos", VECTOR_SIZE)
@@ -84,7 +84,7 @@ def test_a_collection_that_is_open_here_cannot_be_opened_or_optimised(tmp_path: 
             optimise_edge(tmp_path)
 
 
-def test_closing_twice_is_allowed_and_a_closed_index_says_so(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_closing_twice_is_allowed_and_a_closed_index_raises(tmp_path: Path, catalogue: Catalogue) -> None:
     index = QdrantEdgeIndex.open(tmp_path, "photos", VECTOR_SIZE)
     index.close()
     index.close()
@@ -93,7 +93,7 @@ def test_closing_twice_is_allowed_and_a_closed_index_says_so(tmp_path: Path, cat
         index.search(catalogue.queries[0], 1)
 
 
-def test_a_closed_collection_opens_again_with_what_it_held(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_a_closed_collection_keeps_its_points(tmp_path: Path, catalogue: Catalogue) -> None:
     with opened(tmp_path) as index:
         index.upsert(catalogue.points[:50])
     with opened(tmp_path) as index:
@@ -120,7 +120,7 @@ def test_a_damaged_collection_is_an_os_error(tmp_path: Path) -> None:
         QdrantEdgeIndex.open(tmp_path, "photos", VECTOR_SIZE)
 
 
-def test_a_crash_while_a_collection_is_made_leaves_nothing_half_made(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_a_crash_while_creating_a_collection_leaves_no_partial_one(tmp_path: Path, catalogue: Catalogue) -> None:
     with opened(tmp_path):
         pass
     (tmp_path / "shard").rename(tmp_path / "shard.new")  # as it lies just before the rename that completes it
@@ -130,7 +130,7 @@ def test_a_crash_while_a_collection_is_made_leaves_nothing_half_made(tmp_path: P
         assert index.count() == 10
 
 
-def test_optimising_a_small_collection_changes_no_answer(
+def test_optimising_a_small_collection_changes_no_hits(
     tmp_path: Path, catalogue: Catalogue, filters: list[Filter]
 ) -> None:
     with opened(tmp_path) as index:
@@ -148,7 +148,7 @@ def test_optimising_a_small_collection_changes_no_answer(
             assert not violations(index.search(question.vector, 10, where), question, oracle)
 
 
-def test_a_large_collection_gets_a_graph_beside_which_exact_search_stays_exact(tmp_path: Path) -> None:
+def test_a_large_collection_gets_a_graph_and_exact_search_stays_exact(tmp_path: Path) -> None:
     large = make_catalogue(3000, 1024)  # 12 MB of vectors: above the engine's threshold
     with opened(tmp_path, 1024) as index:
         index.upsert(large.points)
@@ -170,7 +170,7 @@ def die(_folder: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_child_that_is_killed_while_it_optimises_is_an_os_error(
+def test_a_killed_optimiser_is_an_os_error(
     tmp_path: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(tmp_path) as index:
@@ -184,6 +184,6 @@ def test_a_child_that_is_killed_while_it_optimises_is_an_os_error(
         assert index.count() == 10
 
 
-def test_optimising_what_is_not_there_is_an_os_error(tmp_path: Path) -> None:
+def test_optimising_a_missing_collection_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Qdrant Edge failed"):
         optimise_edge(tmp_path)

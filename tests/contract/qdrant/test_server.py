@@ -1,4 +1,4 @@
-"""What only a Qdrant server has: aliases, and collections that others made or dropped."""
+"""What is special about a Qdrant server: aliases, and collections created or dropped by other processes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ KEYWORDS = ("listing_id", "category", "locations", "category_paths", "currency",
 ALL_FIELDS = dict.fromkeys(KEYWORDS, "keyword") | {"price": "float", "listed_at": "integer"}
 
 
-def test_several_vectors_are_searched_for_in_one_request(
+def test_several_vectors_are_searched_in_one_request(
     client: QdrantClient, names: list[str], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = QdrantServerIndex(client, names[0], VECTOR_SIZE)
@@ -81,7 +81,7 @@ def test_a_new_collection_has_a_named_vector_and_every_payload_index(client: Qdr
     assert indexed_fields(client, names[0]) == ALL_FIELDS
 
 
-def test_payload_indexes_that_are_missing_are_made(client: QdrantClient, names: list[str]) -> None:
+def test_missing_payload_indexes_are_created(client: QdrantClient, names: list[str]) -> None:
     QdrantServerIndex(client, names[0], VECTOR_SIZE)
     client.delete_payload_index(names[0], "price")
 
@@ -90,7 +90,7 @@ def test_payload_indexes_that_are_missing_are_made(client: QdrantClient, names: 
     assert indexed_fields(client, names[0]) == ALL_FIELDS
 
 
-def test_a_collection_without_codes_gets_them(client: QdrantClient, names: list[str]) -> None:
+def test_a_collection_without_quantised_codes_gets_them(client: QdrantClient, names: list[str]) -> None:
     QdrantServerIndex(client, names[0], VECTOR_SIZE)
     client.update_collection(names[0], quantization_config=models.Disabled.DISABLED)
     assert client.get_collection(names[0]).config.quantization_config is None
@@ -100,7 +100,7 @@ def test_a_collection_without_codes_gets_them(client: QdrantClient, names: list[
     assert client.get_collection(names[0]).config.quantization_config is not None
 
 
-def test_what_codes_lead_to_is_chosen_and_scored_by_vectors(client: QdrantClient, names: list[str]) -> None:
+def test_candidates_found_by_codes_are_rescored_by_vectors(client: QdrantClient, names: list[str]) -> None:
     catalogue = make_catalogue(3000)
     index = QdrantServerIndex(client, names[0], VECTOR_SIZE)
     index.upsert(catalogue.points)
@@ -128,15 +128,13 @@ def have_a_graph(client: QdrantClient, collection: str, count: int) -> None:
     pytest.fail("the server built no graph in a minute")
 
 
-def test_a_collection_opened_again_holds_what_it_held(
-    client: QdrantClient, names: list[str], catalogue: Catalogue
-) -> None:
+def test_a_reopened_collection_keeps_its_points(client: QdrantClient, names: list[str], catalogue: Catalogue) -> None:
     QdrantServerIndex(client, names[0], VECTOR_SIZE).upsert(catalogue.points[:30])
 
     assert QdrantServerIndex(client, names[0], VECTOR_SIZE).count() == 30
 
 
-def test_several_processes_may_make_the_same_collection_at_once(client: QdrantClient, names: list[str]) -> None:
+def test_the_same_collection_can_be_created_in_parallel(client: QdrantClient, names: list[str]) -> None:
     with ThreadPoolExecutor(4) as pool:
         indexes = list(pool.map(lambda _: QdrantServerIndex(client, names[0], VECTOR_SIZE), range(4)))
 
@@ -151,9 +149,7 @@ def test_a_collection_of_another_vector_size_is_refused(client: QdrantClient, na
         QdrantServerIndex(client, names[0], 32)
 
 
-def test_an_alias_moves_to_the_collection_that_is_promoted(
-    client: QdrantClient, names: list[str], catalogue: Catalogue
-) -> None:
+def test_promoting_moves_the_alias(client: QdrantClient, names: list[str], catalogue: Catalogue) -> None:
     old, new, alias = (*(QdrantServerIndex(client, name, VECTOR_SIZE) for name in names[:2]), names[2])
     old.upsert(catalogue.points[:1])
     new.upsert(catalogue.points[:2])
@@ -168,9 +164,7 @@ def test_an_alias_moves_to_the_collection_that_is_promoted(
     assert client.get_collection_aliases(names[0]).aliases == []
 
 
-def test_readers_of_an_alias_never_miss_it_while_it_moves(
-    client: QdrantClient, names: list[str], catalogue: Catalogue
-) -> None:
+def test_an_alias_always_exists_while_it_moves(client: QdrantClient, names: list[str], catalogue: Catalogue) -> None:
     indexes = [QdrantServerIndex(client, name, VECTOR_SIZE) for name in names[:2]]
     for index in indexes:
         index.upsert(catalogue.points[:5])
@@ -198,13 +192,13 @@ def test_a_dropped_collection_is_gone_with_its_alias(client: QdrantClient, names
     assert names[2] not in [alias.alias_name for alias in client.get_aliases().aliases]
 
 
-def test_dropping_what_is_not_there_is_fine(client: QdrantClient, names: list[str]) -> None:
+def test_dropping_a_missing_collection_is_allowed(client: QdrantClient, names: list[str]) -> None:
     drop_collection(client, names[0])
 
     assert not client.collection_exists(names[0])
 
 
-def test_a_collection_dropped_by_another_is_an_os_error(
+def test_searching_a_dropped_collection_is_an_os_error(
     client: QdrantClient, names: list[str], catalogue: Catalogue
 ) -> None:
     index = QdrantServerIndex(client, names[0], VECTOR_SIZE)

@@ -37,7 +37,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         opened.close()
 
 
-def test_a_held_lock_is_not_given_twice_and_is_given_again_when_it_is_let_go_of(database: Database) -> None:
+def test_a_lock_can_be_taken_again_only_after_its_release(database: Database) -> None:
     held = try_lock(database, "work")
     assert held is not None
     assert held.is_held()
@@ -48,14 +48,14 @@ def test_a_held_lock_is_not_given_twice_and_is_given_again_when_it_is_let_go_of(
     again.release()
 
 
-def test_locks_of_other_names_are_free(database: Database) -> None:
+def test_locks_with_other_names_are_free(database: Database) -> None:
     with hold_lock(database, "work"):
         other = try_lock(database, "another / work")
         assert other is not None
         other.release()
 
 
-def test_of_eight_threads_one_at_a_time_holds_it(database: Database) -> None:
+def test_only_one_of_eight_threads_at_a_time_holds_a_lock(database: Database) -> None:
     inside, most = 0, 0
 
     def work() -> None:
@@ -75,14 +75,14 @@ def test_of_eight_threads_one_at_a_time_holds_it(database: Database) -> None:
     assert (inside, most) == (0, 1)
 
 
-def test_an_error_in_the_block_lets_go_of_it(database: Database) -> None:
+def test_an_error_in_the_block_releases_the_lock(database: Database) -> None:
     with pytest.raises(KeyError), hold_lock(database, "work"):
         raise KeyError
     with hold_lock(database, "work"):
         pass
 
 
-def test_a_killed_process_lets_go_of_it(database: Database) -> None:
+def test_a_killed_process_releases_its_lock(database: Database) -> None:
     url = database.engine.url.render_as_string(hide_password=False)
     holder = subprocess.Popen([sys.executable, "-c", HOLD_FOR_EVER, url], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None

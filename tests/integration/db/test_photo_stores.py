@@ -60,23 +60,23 @@ def test_a_stored_photo_is_read_back(store: PhotoStore) -> None:
     assert store.read(SHA256) == CONTENT
 
 
-def test_a_photo_may_be_stored_again(store: PhotoStore) -> None:
+def test_a_photo_can_be_stored_again(store: PhotoStore) -> None:
     store.put(CONTENT)
     assert store.put(CONTENT) == SHA256
     assert store.read(SHA256) == CONTENT
 
 
-def test_a_photo_is_brought_to_this_machine(store: PhotoStore) -> None:
+def test_a_photo_is_downloaded_to_a_local_path(store: PhotoStore) -> None:
     store.put(CONTENT)
     assert store.local_path(SHA256).read_bytes() == CONTENT
 
 
-def test_a_photo_that_is_not_there_is_not_found(store: PhotoStore) -> None:
+def test_a_missing_photo_raises_file_not_found(store: PhotoStore) -> None:
     with pytest.raises(FileNotFoundError):
         store.read(SHA256)
 
 
-def test_a_deleted_photo_is_gone_and_deleting_it_again_is_fine(store: PhotoStore) -> None:
+def test_a_deleted_photo_is_gone_and_can_be_deleted_again(store: PhotoStore) -> None:
     store.put(CONTENT)
     store.delete(SHA256)
     store.delete(SHA256)
@@ -85,13 +85,13 @@ def test_a_deleted_photo_is_gone_and_deleting_it_again_is_fine(store: PhotoStore
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", SHA256.upper(), SHA256[:-1], f"{SHA256}/x", "partial"])
-def test_a_name_that_is_no_sha256_leads_nowhere(store: PhotoStore, name: str) -> None:
+def test_a_name_that_is_not_a_sha256_is_refused(store: PhotoStore, name: str) -> None:
     for act in (store.read, store.local_path, store.delete):
         with pytest.raises(ValueError, match="64 lower-case hex digits"):
             act(name)
 
 
-def test_what_is_not_used_is_swept_and_what_is_used_stays(store: PhotoStore) -> None:
+def test_unused_photos_are_swept_and_used_ones_stay(store: PhotoStore) -> None:
     store.put(CONTENT)
     unused = store.put(b"unused")
     assert store.sweep_unused(lambda names: {SHA256} & set(names), untouched_for=NOW) == 1
@@ -100,7 +100,7 @@ def test_what_is_not_used_is_swept_and_what_is_used_stays(store: PhotoStore) -> 
         store.read(unused)
 
 
-def test_what_was_put_a_moment_ago_is_not_swept(store: PhotoStore) -> None:
+def test_recently_stored_photos_are_not_swept(store: PhotoStore) -> None:
     store.put(CONTENT)
     assert store.sweep_unused(lambda _names: set(), untouched_for=LONG) == 0
     assert store.read(SHA256) == CONTENT
@@ -110,14 +110,12 @@ def test_sweeping_an_empty_store_does_nothing(store: PhotoStore) -> None:
     assert store.sweep_unused(lambda _names: set(), untouched_for=NOW) == 0
 
 
-def test_nothing_but_the_photo_is_left_in_a_store_that_moves_files(tmp_path: Path) -> None:
+def test_a_store_that_moves_files_leaves_no_temporary_files(tmp_path: Path) -> None:
     ObjectPhotoStore(f"file://{tmp_path}/remote", FolderPhotoStore(tmp_path / "cache")).put(CONTENT)
     assert [path.name for path in (tmp_path / "remote").rglob("*") if path.is_file()] == [SHA256]
 
 
-def test_a_store_that_moves_files_keeps_nothing_of_a_write_that_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_moves_files_removes_failed_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_arguments: object) -> None:
         raise OSError("no")
 
@@ -129,7 +127,7 @@ def test_a_store_that_moves_files_keeps_nothing_of_a_write_that_failed(
 
 
 @NEEDS_S3
-def test_a_store_that_is_away_is_named_without_its_secret(tmp_path: Path) -> None:
+def test_an_unreachable_store_is_reported_without_its_secret(tmp_path: Path) -> None:
     away = "s3://key:secret@bucket/photos?endpoint_override=127.0.0.1:9&scheme=http&region=us-east-1"
     store = ObjectPhotoStore(away, FolderPhotoStore(tmp_path))
     with pytest.raises(ConnectionError, match="photo store s3://bucket/photos cannot be reached") as problem:
@@ -154,7 +152,7 @@ def test_listings_are_ingested_and_their_photos_served_from_an_object_store(
     resources.close()
 
 
-def test_while_the_store_is_away_photos_wait_and_none_fails(
+def test_photos_stay_pending_while_the_store_is_unreachable(
     tiny_bundle: Bundle, jpeg: MakeJpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_store: object, _sha256: str) -> bytes:
@@ -177,7 +175,7 @@ def test_while_the_store_is_away_photos_wait_and_none_fails(
 
 
 @pytest.mark.parametrize("place", ["nothing://bucket", "s3://"])
-def test_a_place_where_photos_cannot_be_kept_is_refused(place: str, tmp_path: Path) -> None:
+def test_an_unsupported_store_url_is_refused(place: str, tmp_path: Path) -> None:
     resources = Resources(Settings(_env_file=None, data_dir=tmp_path, photos_url=place))
     with pytest.raises(BadInput, match="LOOKALIKE_PHOTOS_URL"):
         _ = resources.photo_files

@@ -1,4 +1,4 @@
-"""Collections that an earlier version filled lack what points must carry now: they are filled anew when opened."""
+"""Collections of an older payload version are filled again when they are opened."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def sold_by_ann(database: Database, stores: Sequence[IndexStore], engine: str) -
 
 @pytest.mark.usefixtures("old_collections")
 @pytest.mark.parametrize("stack", STACKS, indirect=True)
-def test_an_old_collection_answers_filters_by_new_fields(
+def test_a_collection_of_an_older_payload_version_supports_new_filters(
     database: Database, stores: list[IndexStore], lamps: list[int]
 ) -> None:
     for engine in ENGINES:
@@ -87,7 +87,7 @@ def test_an_old_collection_answers_filters_by_new_fields(
 
 @pytest.mark.usefixtures("old_collections")
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_old_collection_whose_filling_was_cut_off_is_filled_at_the_next_start(
+def test_an_interrupted_refill_of_an_old_collection_is_repeated(
     database: Database, stores: list[IndexStore], lamps: list[int], monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     with monkeypatch.context() as patch:
@@ -98,7 +98,7 @@ def test_an_old_collection_whose_filling_was_cut_off_is_filled_at_the_next_start
     assert sold_by_ann(database, stores, engine) == lamps
 
 
-def test_a_lost_collection_whose_filling_was_cut_off_is_filled_at_the_next_start(
+def test_an_interrupted_refill_of_a_lost_collection_is_repeated(
     database: Database, stores: list[IndexStore], lamps: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation = build_and_promote(database, stores, MODEL)
@@ -124,7 +124,7 @@ def _first_point_then_death(session: object, *, model_version: str) -> Iterator[
 
 
 @pytest.mark.usefixtures("old_collections")
-def test_an_old_collection_is_filled_once_and_leaves_nothing_behind(
+def test_an_old_collection_is_refilled_once_and_leaves_nothing_behind(
     database: Database, stores: list[IndexStore], tmp_path: Path
 ) -> None:
     sold_by_ann(database, stores, "qdrant")
@@ -145,7 +145,7 @@ def test_an_old_collection_is_filled_once_and_leaves_nothing_behind(
 
 
 @pytest.mark.usefixtures("old_collections")
-def test_an_old_collection_gets_the_payload_indexes_that_it_lacks(
+def test_an_old_collection_gets_its_missing_payload_indexes(
     database: Database, stores: list[IndexStore], tmp_path: Path
 ) -> None:
     sold_by_ann(database, stores, "qdrant")
@@ -159,7 +159,7 @@ def test_an_old_collection_gets_the_payload_indexes_that_it_lacks(
     assert indexed == edge_shard._INDEXED.keys() == server_collections._INDEXED.keys()
 
 
-def test_a_previous_generation_of_an_earlier_version_is_filled_before_it_is_promoted_again(
+def test_a_previous_generation_of_an_older_version_is_refilled_before_its_promotion(
     database: Database, stores: list[IndexStore], lamps: list[int], old_collections: None
 ) -> None:
     build_and_promote(database, stores, MODEL)

@@ -1,4 +1,4 @@
-"""The auditor finds a plan that finds too little, and the planner leaves it, by itself."""
+"""The auditor detects plans with low recall, and the planner avoids them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def asked(service: SearchService, number: int) -> str:
     return service.by_listing(f"n{number % LISTINGS}", SearchFields(engine=Engine.FAISS)).origin.plan
 
 
-def test_a_planted_loss_is_found_within_two_hundred_queries_and_its_plan_is_left(
+def test_a_plan_with_low_recall_is_detected_within_two_hundred_searches_and_avoided(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
@@ -99,7 +99,7 @@ def test_a_planted_loss_is_found_within_two_hundred_queries_and_its_plan_is_left
     assert "'none'" in warning.message
 
 
-def test_a_plan_that_finds_all_is_kept(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_with_full_recall_stays_in_use(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
     blinded(resources, monkeypatch, every=10**9)
     auditor = RecallAuditor(resources.database, resources.live)
@@ -109,7 +109,7 @@ def test_a_plan_that_finds_all_is_kept(resources: Resources, monkeypatch: pytest
         audit_waiting(auditor)
 
 
-def test_the_loss_is_told_by_the_shape_of_filter_that_has_it(
+def test_low_recall_is_reported_for_the_affected_filter_shape_only(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
@@ -124,7 +124,7 @@ def test_the_loss_is_told_by_the_shape_of_filter_that_has_it(
     assert priced.origin.plan == "faiss ivf"
 
 
-def test_counts_are_kept_by_hour_and_another_process_goes_on_from_them(
+def test_counts_are_stored_by_hour_and_loaded_by_other_processes(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
@@ -148,7 +148,7 @@ def test_counts_are_kept_by_hour_and_another_process_goes_on_from_them(
     assert other.low_recall_plans(hour.generation + 1, "none") == frozenset()
 
 
-def test_of_many_searches_a_share_is_compared(resources: Resources) -> None:
+def test_only_a_sample_of_many_searches_is_compared(resources: Resources) -> None:
     auditor = RecallAuditor(resources.database, resources.live, rng=random.Random(1))
     sample = AuditedSearch(1, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, [])
     compared = 0
@@ -158,7 +158,7 @@ def test_of_many_searches_a_share_is_compared(resources: Resources) -> None:
     assert 50 + 20 < compared < 50 + 100
 
 
-def test_a_search_of_a_generation_that_is_live_no_longer_is_let_go(resources: Resources) -> None:
+def test_a_search_of_an_outdated_generation_is_skipped(resources: Resources) -> None:
     auditor = RecallAuditor(resources.database, resources.live)
     auditor.offer(AuditedSearch(99, "faiss", "faiss ivf", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []))
     assert audit_waiting(auditor) == 1
@@ -167,7 +167,7 @@ def test_a_search_of_a_generation_that_is_live_no_longer_is_let_go(resources: Re
         assert recall.latest(session, 99) == {}
 
 
-def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resources: Resources) -> None:
+def test_the_thread_audits_and_saves_its_counts_when_stopped(resources: Resources) -> None:
     auditor = RecallAuditor(resources.database, resources.live)
     current = resources.live.current()
     auditing = AuditThread(auditor, interval_s=0.01)
@@ -183,7 +183,7 @@ def test_the_thread_audits_and_keeps_what_it_counted_when_it_is_stopped(resource
         assert list(recall.latest(session, current.generation.id).values()) == [Tally(1, 10, 0)]
 
 
-def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -> None:
+def test_the_thread_loads_earlier_counts(resources: Resources) -> None:
     current = resources.live.current()
     key = (current.generation.id, "faiss ivf", "none")
     with resources.database.write() as session:
@@ -196,7 +196,7 @@ def test_the_thread_goes_on_from_what_was_counted_before(resources: Resources) -
     assert auditor.low_recall_plans(current.generation.id, "none") == {"faiss ivf"}
 
 
-def test_where_one_engine_fails_while_it_is_compared_the_next_search_is(
+def test_a_failing_engine_does_not_stop_the_audit_of_others(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_asked: object, **_how: object) -> None:

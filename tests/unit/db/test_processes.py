@@ -22,15 +22,15 @@ def test_an_ended_process_is_gone() -> None:
     assert is_gone(name)
 
 
-def test_another_process_of_the_same_number_is_not_the_one_that_was_named() -> None:
+def test_a_later_process_with_the_same_id_is_another_process() -> None:
     machine, pid, _started = process_name().split(":")
     assert is_gone(f"{machine}:{pid}:1")
 
 
-def test_a_process_that_only_has_the_name_of_this_machine_is_unknown() -> None:
+def test_a_process_of_a_machine_with_the_same_host_name_is_unknown() -> None:
     assert not is_gone(f"{platform.node()}/another:{os.getpid()}:1")
 
 
 @pytest.mark.parametrize("name", ["another-machine:1:1", "", "nobody", f"{platform.node()}:1:1"])
-def test_of_what_it_does_not_know_it_says_nothing(name: str) -> None:
+def test_unknown_processes_are_not_gone(name: str) -> None:
     assert not is_gone(name)

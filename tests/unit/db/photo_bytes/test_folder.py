@@ -55,7 +55,7 @@ def test_the_same_photo_is_stored_once(files: FolderPhotoStore, tmp_path: Path) 
     assert len(everything_under(tmp_path)) == 1
 
 
-def test_reading_a_photo_that_is_not_there_says_so(files: FolderPhotoStore) -> None:
+def test_reading_a_missing_photo_raises_file_not_found(files: FolderPhotoStore) -> None:
     with pytest.raises(FileNotFoundError):
         files.read(SHA256)
 
@@ -73,7 +73,7 @@ def test_a_deleted_photo_is_gone_and_can_be_stored_again(files: FolderPhotoStore
 @pytest.mark.parametrize(
     "name", ["", "../../etc/passwd", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "/" + "a" * 63, SHA256 + "\n", "０" * 64]
 )
-def test_nothing_but_a_sha256_names_a_photo(files: FolderPhotoStore, name: str) -> None:
+def test_only_a_sha256_is_accepted_as_a_name(files: FolderPhotoStore, name: str) -> None:
     for act in (files.local_path, files.read, files.delete):
         with pytest.raises(ValueError, match="not a SHA-256"):
             act(name)
@@ -89,7 +89,7 @@ def test_parallel_writers_of_equal_and_different_photos_do_not_interfere(
     assert len(everything_under(tmp_path)) == 8
 
 
-def test_a_disk_that_is_full_leaves_nothing(files: FolderPhotoStore, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_file(files: FolderPhotoStore, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -103,7 +103,7 @@ def test_a_disk_that_is_full_leaves_nothing(files: FolderPhotoStore, tmp_path: P
 
 
 @pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace"])
-def test_a_failure_at_any_later_step_leaves_nothing(
+def test_a_failure_at_any_step_leaves_no_file(
     files: FolderPhotoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     files.local_path(SHA256).parent.mkdir(parents=True)
@@ -117,9 +117,7 @@ def test_a_failure_at_any_later_step_leaves_nothing(
     assert everything_under(tmp_path) == []
 
 
-def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept(
-    files: FolderPhotoStore, tmp_path: Path
-) -> None:
+def test_a_killed_writer_leaves_no_photo_and_its_partial_file_is_swept(files: FolderPhotoStore, tmp_path: Path) -> None:
     killed_before_the_rename = (
         "import os, pathlib, signal; from db.photo_bytes.folder import FolderPhotoStore;"
         "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
@@ -136,7 +134,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_photo_and_its_leftover_is_swept
 
 
 @pytest.mark.parametrize("writer", [process_name().replace(".", "%2E"), "another-machine:1"], ids=["we", "others"])
-def test_what_may_still_be_being_written_is_swept_when_it_is_old(
+def test_partial_files_of_other_machines_are_swept_when_old(
     files: FolderPhotoStore, tmp_path: Path, writer: str
 ) -> None:
     files.put(CONTENT)
@@ -158,7 +156,7 @@ def test_sweeping_a_folder_that_does_not_exist_yet_does_nothing(files: FolderPho
     assert files.sweep_temporary() == 0
 
 
-def test_a_photo_that_a_killed_sweeper_had_set_aside_comes_back(files: FolderPhotoStore, tmp_path: Path) -> None:
+def test_a_photo_set_aside_by_a_killed_sweeper_is_restored(files: FolderPhotoStore, tmp_path: Path) -> None:
     files.put(CONTENT)
     os.utime(files.local_path(SHA256), (0, 0))
     killed_after_setting_it_aside = (
@@ -176,7 +174,7 @@ def test_a_photo_that_a_killed_sweeper_had_set_aside_comes_back(files: FolderPho
     assert files.read(SHA256) == CONTENT
 
 
-def test_a_photo_that_is_put_while_it_is_swept_stays(files: FolderPhotoStore) -> None:
+def test_a_photo_stored_again_during_a_sweep_stays(files: FolderPhotoStore) -> None:
     files.put(CONTENT)
     os.utime(files.local_path(SHA256), (0, 0))
 

@@ -23,13 +23,13 @@ class EngineWithExclusions:
         return [hit for hit in found if hit.photo_id >= self.mine], len(found)
 
 
-def test_a_filter_is_parted_from_the_listings_that_it_excludes() -> None:
+def test_excluded_listings_are_split_from_the_filter() -> None:
     where = Filter(categories=frozenset({"Toys"}), excluded_listing_ids=EXCLUDED)
     assert split_excluded(where) == (Filter(categories=frozenset({"Toys"})), EXCLUDED)
 
 
 @pytest.mark.parametrize("where", [NO_FILTER, Filter(excluded_listing_ids=frozenset(str(n) for n in range(65)))])
-def test_a_filter_that_excludes_none_or_many_stays_whole(where: Filter) -> None:
+def test_a_filter_with_no_or_many_excluded_listings_stays_whole(where: Filter) -> None:
     assert split_excluded(where) == (where, frozenset())
 
 

@@ -33,7 +33,7 @@ def test_different_scores_need_one_fetch() -> None:
     assert ranked(lambda photo_id: -photo_id / 1000, k=3, count=900) == ([0, 1, 2], [19])
 
 
-def test_equal_scores_at_the_border_are_fetched_until_all_of_them_are_there() -> None:
+def test_all_equal_scores_at_the_limit_are_fetched() -> None:
     found, asked = ranked(lambda _: 0.5, k=3, count=200)
 
     assert found == [0, 1, 2]
@@ -53,7 +53,7 @@ def test_the_number_of_equal_scores_fetched_has_a_limit() -> None:
     assert asked[-1] == 3 + 1024
 
 
-def test_scores_beyond_one_by_rounding_are_brought_back() -> None:
+def test_scores_above_one_by_rounding_are_clipped() -> None:
     hits = best_hits(lambda _: [Hit(1, 1.0000001), Hit(2, -1.0000001)], 2)
 
     assert hits == [Hit(1, 1.0), Hit(2, -1.0)]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from db.vectors.faiss.rwlock import ReadWriteLock
 
 
-def test_readers_hold_the_lock_at_the_same_time() -> None:
+def test_readers_share_the_lock() -> None:
     lock, all_in = ReadWriteLock(), threading.Barrier(3, timeout=10)
 
     def read() -> None:
@@ -20,7 +20,7 @@ def test_readers_hold_the_lock_at_the_same_time() -> None:
             reader.result()
 
 
-def test_a_writer_is_alone() -> None:
+def test_a_writer_holds_the_lock_exclusively() -> None:
     lock, counter = ReadWriteLock(), [0]
 
     def write() -> None:
@@ -48,7 +48,7 @@ def test_a_writer_is_alone() -> None:
     assert [reader.result() for reader in readers] == [{True}, {True}]
 
 
-def test_a_waiting_writer_goes_before_a_new_reader() -> None:
+def test_a_waiting_writer_has_priority_over_new_readers() -> None:
     lock, order, writer_started = ReadWriteLock(), list[str](), threading.Event()
 
     def write() -> None:
@@ -73,7 +73,7 @@ def test_a_waiting_writer_goes_before_a_new_reader() -> None:
     assert order == ["writer", "reader"]
 
 
-def test_the_lock_is_free_after_an_error_inside() -> None:
+def test_the_lock_is_released_after_an_error() -> None:
     lock = ReadWriteLock()
     for held in (lock.reading, lock.writing):
         try:

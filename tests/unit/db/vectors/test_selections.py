@@ -29,7 +29,7 @@ class Masks:
 
 
 @pytest.mark.parametrize("kept", [0, 3, MAX_LISTED, MAX_LISTED + 1])
-def test_a_selection_holds_the_slots_that_the_mask_is_true_of(kept: int) -> None:
+def test_a_selection_holds_the_slots_of_the_mask(kept: int) -> None:
     mask = np.zeros(20_001, dtype=np.bool_)
     mask[np.random.default_rng(0).permutation(20_001)[:kept]] = True
 
@@ -44,7 +44,7 @@ def test_a_selection_holds_the_slots_that_the_mask_is_true_of(kept: int) -> None
         np.testing.assert_array_equal(selection.slots, np.flatnonzero(mask))
 
 
-def test_a_filter_asked_again_is_not_made_again_until_the_cache_is_cleared() -> None:
+def test_a_selection_is_cached_until_the_cache_is_cleared() -> None:
     masks, cache = Masks(), SelectionCache()
 
     assert cache.get(FILTERS[1], masks.make) is cache.get(FILTERS[1], masks.make)
@@ -54,7 +54,7 @@ def test_a_filter_asked_again_is_not_made_again_until_the_cache_is_cleared() -> 
     assert masks.made == [FILTERS[1], FILTERS[1]]
 
 
-def test_the_one_used_longest_ago_makes_room() -> None:
+def test_the_least_recently_used_selection_is_evicted() -> None:
     masks = Masks()
     cache = SelectionCache(limit_bytes=2 * Selection.of(masks.make(FILTERS[0])).nbytes)
     for number in (0, 1, 0, 2, 0, 1):
@@ -63,7 +63,7 @@ def test_the_one_used_longest_ago_makes_room() -> None:
     assert masks.made[1:] == [FILTERS[number] for number in (0, 1, 2, 1)]
 
 
-def test_what_is_larger_than_the_whole_cache_is_not_kept() -> None:
+def test_a_selection_larger_than_the_cache_is_not_cached() -> None:
     masks, cache = Masks(), SelectionCache(limit_bytes=10)
 
     assert cache.get(FILTERS[3], masks.make).count == cache.get(FILTERS[3], masks.make).count == 160

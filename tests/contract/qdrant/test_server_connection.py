@@ -1,4 +1,4 @@
-"""How a Qdrant server is asked, and that one which is not there, or does not answer, is an error that names its URL."""
+"""Connections to a Qdrant server: reuse, and errors that name the URL."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def refusing_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-def test_a_server_that_is_not_there_is_a_connection_error_that_names_its_url(refusing_port: int) -> None:
+def test_an_unreachable_server_is_a_connection_error_with_its_url(refusing_port: int) -> None:
     url = f"http://127.0.0.1:{refusing_port}"
 
     with pytest.raises(ConnectionError, match=f"Qdrant at {url} cannot be reached"):
         QdrantServerIndex(connect(url, timeout=2), "photos", 64)
 
 
-def test_a_server_that_never_answers_is_a_connection_error_after_the_timeout(silent_port: int) -> None:
+def test_an_unresponsive_server_is_a_connection_error_after_the_timeout(silent_port: int) -> None:
     url = f"http://127.0.0.1:{silent_port}"
 
     with pytest.raises(ConnectionError, match=r"timed out"):
@@ -66,7 +66,7 @@ class Noting(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_one_connection_serves_several_requests_and_answers_are_not_compressed() -> None:
+def test_a_connection_is_reused_and_responses_are_not_compressed() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Noting) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         client = connect(f"http://127.0.0.1:{server.server_port}", timeout=5)

@@ -58,7 +58,7 @@ def asked_of_qdrant(
 
 
 @pytest.mark.parametrize(("liked", "disliked"), TASTES)
-def test_the_average_finds_what_qdrants_finds(
+def test_the_average_strategy_matches_qdrants(
     collection: tuple[QdrantClient, str], vectors: NDArray[np.float32], liked: list[int], disliked: list[int]
 ) -> None:
     query = average_vector(list(vectors[liked]), list(vectors[disliked]))
@@ -68,7 +68,7 @@ def test_the_average_finds_what_qdrants_finds(
 
 
 @pytest.mark.parametrize(("liked", "disliked"), [taste for taste in TASTES if taste[1]])
-def test_the_best_score_orders_as_qdrants_does(
+def test_the_best_score_strategy_matches_qdrants(
     collection: tuple[QdrantClient, str], vectors: NDArray[np.float32], liked: list[int], disliked: list[int]
 ) -> None:
     rows = [row for row in range(COUNT) if row not in {*liked, *disliked}]
