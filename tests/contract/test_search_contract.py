@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_hits_are_those_of_brute_force_in_a_sample_of_every_pair_of_choices(
+def test_hits_match_brute_force_in_a_pairwise_sample(
     filled_index: VectorIndex, oracle: Oracle, catalogue: Catalogue, tally: ComparisonTally, shape: str
 ) -> None:
     wrong = []
@@ -40,7 +40,7 @@ def test_hits_are_those_of_brute_force_in_a_sample_of_every_pair_of_choices(
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_hits_are_those_of_brute_force_in_every_combination(
+def test_hits_match_brute_force_in_every_combination(
     filled_index: VectorIndex, oracle: Oracle, catalogue: Catalogue, tally: ComparisonTally, shape: str, mode: str
 ) -> None:
     wrong = []

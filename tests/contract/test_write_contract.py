@@ -226,7 +226,7 @@ def test_an_invalid_point_rejects_its_batch(guarded_index: VectorIndex, catalogu
     assert index.search(vector, 200) == before
 
 
-def test_searches_are_right_while_other_points_are_written(
+def test_searches_are_correct_during_writes_of_other_points(
     index: VectorIndex, catalogue: Catalogue, tally: ComparisonTally
 ) -> None:
     still = [replace(point, payload=replace(point.payload, category="still")) for point in catalogue.points[:700]]

@@ -51,7 +51,7 @@ SEQUENCES = settings(deadline=None, suppress_health_check=[HealthCheck.function_
 
 @settings(SEQUENCES, max_examples=10)
 @given(operations=operations)
-def test_a_sequence_of_writes_leaves_what_brute_force_has(
+def test_a_sequence_of_writes_matches_brute_force(
     small_index: VectorIndex, engine: str, tally: ComparisonTally, operations: list[list[Point] | list[int]]
 ) -> None:
     check_sequence(small_index, engine, tally, operations)
@@ -60,7 +60,7 @@ def test_a_sequence_of_writes_leaves_what_brute_force_has(
 @pytest.mark.slow
 @settings(SEQUENCES, max_examples=50)
 @given(operations=operations)
-def test_any_sequence_of_writes_leaves_what_brute_force_has(
+def test_any_sequence_of_writes_matches_brute_force(
     small_index: VectorIndex, engine: str, tally: ComparisonTally, operations: list[list[Point] | list[int]]
 ) -> None:
     check_sequence(small_index, engine, tally, operations)

@@ -33,23 +33,23 @@ def test_a_filter_with_no_or_many_excluded_listings_stays_whole(where: Filter) -
     assert split_excluded(where) == (where, frozenset())
 
 
-def test_one_look_is_enough_where_the_excluded_listing_has_few_photos() -> None:
+def test_one_fetch_is_enough_if_the_excluded_listing_has_few_photos() -> None:
     engine = EngineWithExclusions(mine=3, others=100)
     assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(3, 13))
     assert len(engine.asked) == 1
 
 
-def test_more_is_fetched_until_others_fill_the_place_of_many_photos() -> None:
+def test_more_hits_are_fetched_if_the_excluded_listing_has_many_photos() -> None:
     engine = EngineWithExclusions(mine=300, others=100)
     assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(300, 310))
 
 
-def test_fewer_are_returned_where_there_are_no_more() -> None:
+def test_fewer_hits_are_returned_if_there_are_no_more() -> None:
     engine = EngineWithExclusions(mine=300, others=4)
     assert [hit.photo_id for hit in fetch_not_excluded(engine.fetch, 10, EXCLUDED)] == list(range(300, 304))
 
 
-def test_nothing_more_is_fetched_where_nothing_is_excluded() -> None:
+def test_no_extra_hits_are_fetched_without_excluded_listings() -> None:
     engine = EngineWithExclusions(mine=0, others=100)
     assert len(fetch_not_excluded(engine.fetch, 10, frozenset())) == 10
     assert engine.asked == [10]
