@@ -74,11 +74,7 @@ def save_embeddings(
             earlier[new.photo_id].sqlmodel_update(columns)
         else:
             session.add(Embedding(model_version=model_version, photo_id=new.photo_id, **columns))
-        photo.error, photo.perceptual_hash = None, new.perceptual_hash
-        photo.width, photo.height = new.width, new.height
-        if not (keep_pending and photo.state == PhotoState.PENDING):
-            photo.state = PhotoState.EMBEDDED
-            photo.lease_owner = photo.lease_until = None
+        _update_photo(photo, new, keep_pending=keep_pending)
         stored.append(new.photo_id)
     session.flush()
     feed.append(session, FeedOperation.UPSERT, stored)
@@ -144,6 +140,14 @@ def mark_pending_as_embedded(session: Session, *, model_version: str) -> None:
     embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
     query = update(Photo).where(embedded, col(Photo.state) == PhotoState.PENDING)
     session.execute(query.values(state=PhotoState.EMBEDDED, lease_owner=None, lease_until=None))
+
+
+def _update_photo(photo: Photo, new: NewEmbedding, *, keep_pending: bool) -> None:
+    photo.error, photo.perceptual_hash = None, new.perceptual_hash
+    photo.width, photo.height = new.width, new.height
+    if not (keep_pending and photo.state == PhotoState.PENDING):
+        photo.state = PhotoState.EMBEDDED
+        photo.lease_owner = photo.lease_until = None
 
 
 def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScalar[Embedding]:
