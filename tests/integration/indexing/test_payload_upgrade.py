@@ -22,6 +22,7 @@ from tests.contract.engines import server_client
 from tests.databases import STACKS
 from tests.integration.indexing.engines import ENGINES
 from tests.truth import LAMP, MODEL, add_listings, add_photos, embed, new_embedding, stored_photo, unit_vector
+from tests.worlds import Killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from db.session import Database
     from db.vectors.base import Point
     from services.indexing.live import IndexStore
+
 
 SOLD_BY_ANN = Filter(sellers=frozenset({"ann"}), category_path="home & garden / lamps", currency="GBP")
 OLD_FIELDS = {"listing_id", "category", "locations", "price"}
@@ -92,7 +94,7 @@ def test_an_interrupted_refill_of_an_old_collection_is_repeated(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(embeddings, "all_points", _first_point_then_death)
-        with pytest.raises(FillingKilled):
+        with pytest.raises(Killed):
             sold_by_ann(database, stores, engine)
 
     assert sold_by_ann(database, stores, engine) == lamps
@@ -107,20 +109,16 @@ def test_an_interrupted_refill_of_a_lost_collection_is_repeated(
     with monkeypatch.context() as patch:
         patch.setattr(embeddings, "all_points", _first_point_then_death)
         for store in stores:
-            with pytest.raises(FillingKilled):
+            with pytest.raises(Killed):
                 store.open(generation)
 
     for engine in ENGINES:
         assert sold_by_ann(database, stores, engine) == lamps
 
 
-class FillingKilled(BaseException):
-    """Stands for the end of the process."""
-
-
 def _first_point_then_death(session: object, *, model_version: str) -> Iterator[list[Point]]:
     yield embeddings.points(session, [1], model_version=model_version)  # type: ignore[arg-type]
-    raise FillingKilled
+    raise Killed
 
 
 @pytest.mark.usefixtures("old_collections")

@@ -21,16 +21,12 @@ from tests.integration.indexing.duplicates.copies import (
     new_finder,
     photo_id,
 )
-from tests.worlds import ingest, listing_row
+from tests.worlds import Killed, ingest, listing_row
 
 if TYPE_CHECKING:
     from services.resources import Resources
     from tests.conftest import MakeJpeg
     from tests.worlds import Marketplace
-
-
-class FinderKilled(BaseException):
-    """The process ends here."""
 
 
 def test_copies_are_found_with_verdicts(new: Resources) -> None:
@@ -89,11 +85,11 @@ def test_a_kill_loses_no_photo(new: Resources, monkeypatch: pytest.MonkeyPatch) 
 
     def dying(*args: Any, **kwargs: Any) -> int:
         if not next(calls):
-            raise FinderKilled
+            raise Killed
         return saved(*args, **kwargs)
 
     monkeypatch.setattr(duplicates, "save_search", dying)
-    with pytest.raises(FinderKilled):
+    with pytest.raises(Killed):
         new_finder(new).find()
     monkeypatch.setattr(duplicates, "save_search", saved)
     assert new_finder(new).find().photos == 2 * LISTINGS - 2
