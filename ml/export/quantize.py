@@ -108,5 +108,5 @@ def _load_nncf() -> Any:
         import nncf
     except ModuleNotFoundError as error:
         raise QuantizerMissing from error
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level would also change handlers of others
     return nncf
