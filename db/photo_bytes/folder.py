@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
+from db.durability import sync
 from db.photo_bytes.base import is_sha256, path_parts, sha256_of
 from db.processes import is_gone, process_name
 
@@ -120,7 +121,7 @@ def _touched_at(file: Path) -> float:
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        _fsync(folder.parent)
+        sync(folder.parent)
 
 
 def _write_atomically(path: Path, content: bytes, partial: Path) -> None:
@@ -134,19 +135,10 @@ def _write_atomically(path: Path, content: bytes, partial: Path) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _fsync(path.parent)
+    sync(path.parent)
 
 
 def _temporary(partial: Path, name: str) -> Path:
     """Return a unique path whose name contains the writing process."""
     writer = quote(process_name(), safe="").replace(".", "%2E")
     return partial / f"{name}.{writer}.{uuid4().hex}{_TEMPORARY}"
-
-
-def _fsync(folder: Path) -> None:
-    """Sync a folder's names to disk: a power cut may undo a rename otherwise."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

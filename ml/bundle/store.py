@@ -29,9 +29,9 @@ def new_bundle_folder(models: Path) -> Path:
     return models / f"new-{uuid4().hex[:8]}"
 
 
-def remove_abandoned(models: Path, older_than: timedelta = ABANDONED_AFTER) -> None:
+def remove_abandoned(models: Path) -> None:
     """Remove bundles that a crash left unfinished or half replaced."""
-    before = time.time() - older_than.total_seconds()
+    before = time.time() - ABANDONED_AFTER.total_seconds()
     for abandoned in models.glob("new-*"):
         with suppress(FileNotFoundError):
             if abandoned.stat().st_mtime < before:

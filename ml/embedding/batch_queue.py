@@ -8,7 +8,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,26 +23,14 @@ _NEWEST_WEIGHT = 0.2
 """Weight of the newest batch in the running mean of seconds per photo, which adapts within about five batches."""
 
 
-class BatchObserver(Protocol):
-    """Callbacks for metrics. Called under the queue's lock, so they must be quick and must not raise."""
+class BatchObserver:
+    """Callbacks for metrics; here they do nothing. They run under the queue's lock: be quick, and do not raise."""
 
     def waiting_changed(self, by: int) -> None:
         """The number of waiting photos changed by `by`."""
-        ...
 
     def batch_taken(self, photos: int) -> None:
         """A batch of `photos` photos is about to be computed."""
-        ...
-
-
-class NullObserver:
-    """Ignores all callbacks."""
-
-    def waiting_changed(self, by: int) -> None:
-        """Do nothing."""
-
-    def batch_taken(self, photos: int) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +66,7 @@ class BatchQueue:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create an empty queue. `clock` returns monotonic seconds."""
-        self._limits, self._observer, self._clock = limits, observer or NullObserver(), clock
+        self._limits, self._observer, self._clock = limits, observer or BatchObserver(), clock
         # The condition's lock must be re-entrant, since garbage collection can close the queue during any call.
         self._changed = threading.Condition()
         self._calls: deque[QueuedCall] = deque()

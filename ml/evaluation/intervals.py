@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Statistic = Callable[[NDArray[np.float64]], float]
     """Maps the weight of each photo, (n,), to a figure."""
 
-RESAMPLES = 1000
+_RESAMPLES = 1000
 _PERCENTILES = (2.5, 97.5)
 _SEED = 0
 
@@ -28,7 +28,7 @@ class Estimate(msgspec.Struct, frozen=True):
     high: float
 
 
-def bootstrap(statistic: Statistic, groups: NDArray[np.int64], *, resamples: int = RESAMPLES) -> Estimate:
+def bootstrap(statistic: Statistic, groups: NDArray[np.int64]) -> Estimate:
     """Return the figure over all photos, and the interval between percentiles 2.5 and 97.5 of its resamples.
 
     The percentile bootstrap (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13). It resamples
@@ -42,7 +42,7 @@ def bootstrap(statistic: Statistic, groups: NDArray[np.int64], *, resamples: int
     rng, count = np.random.default_rng(_SEED), int(groups.max()) + 1
     figures = [
         statistic(rng.multinomial(count, np.full(count, 1 / count))[groups].astype(np.float64))
-        for _ in range(resamples)
+        for _ in range(_RESAMPLES)
     ]
     low, high = np.percentile(figures, _PERCENTILES)
     return Estimate(statistic(np.ones(len(groups))), float(low), float(high))

@@ -54,12 +54,12 @@ def same_listing_recall(vectors: NDArray[np.float32], listings: NDArray[np.int64
 
 
 def compare_precisions(
-    vectors: Mapping[str, NDArray[np.float32]], listings: NDArray[np.int64], *, reference: str = "f32"
+    vectors: Mapping[str, NDArray[np.float32]], listings: NDArray[np.int64]
 ) -> dict[str, PrecisionQuality]:
-    """Return the quality of each precision against the reference, by name; empty if no listing has two photos.
+    """Return the quality of each precision against f32, by name; empty if no listing has two photos.
 
     Args:
-        vectors: by precision, including the reference: (n, d), unit length.
+        vectors: by precision, including f32: (n, d), unit length.
         listings: (n,), of the photos.
     """
     queries = len(rows_with_siblings(listings))
@@ -70,8 +70,8 @@ def compare_precisions(
         name: PrecisionQuality(
             photos=queries,
             recall_at_1=recalls[name],
-            loss=100 * (recalls[reference] - recalls[name]),
-            cosine=float(np.median((rows * vectors[reference]).sum(axis=1))),
+            loss=100 * (recalls["f32"] - recalls[name]),
+            cosine=float(np.median((rows * vectors["f32"]).sum(axis=1))),
         )
         for name, rows in vectors.items()
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.embedding.batch_queue import BatchObserver
 from ml.embedding.batching import BatchingEmbedder
 from ml.network.openvino_runtime import available_cores
 from services.bench.machine import processor_name
@@ -68,17 +69,13 @@ class RequestsBenchmark:
     openvino: str
 
 
-class _BatchSizes:
-    """A `ml.embedding.batch_queue.BatchObserver` that records the batch sizes."""
+class _BatchSizes(BatchObserver):
+    """Records the batch sizes."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def waiting_changed(self, by: int) -> None:
-        """Ignore the change."""
-
     def batch_taken(self, photos: int) -> None:
-        """Record the size."""
         self.sizes.append(photos)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SAME_SCORE = 1e-4
 """Scores closer than this are equal: engines sum products in different orders."""
 
+_K = 10
+
 SHAPES: dict[str, tuple[str, ...]] = {
     "none": (),
     "category": ("categories",),
@@ -60,7 +62,6 @@ def measure_agreement(
     *,
     model_version: str,
     queries: int,
-    k: int = 10,
 ) -> list[Agreement]:
     """Search both indexes with the vectors of up to `queries` stored photos, with each filter shape.
 
@@ -72,7 +73,7 @@ def measure_agreement(
             shape,
             len(points),
             sum(
-                _are_equal(*(index.search(point.vector, k, _filter(point.payload, fields)) for index in indexes))
+                _are_equal(*(index.search(point.vector, _K, _filter(point.payload, fields)) for index in indexes))
                 for point in points
             ),
         )

@@ -15,22 +15,20 @@ if TYPE_CHECKING:
 LEAST_ANN_RECALL = 0.95
 """ann recall@10 below which an index is promoted only with --force."""
 
-_QUERIES = 100
+_QUERIES, _K = 100, 10
 
 
-def ann_recall(
-    database: Database, index: VectorIndex, *, model_version: str, queries: int = _QUERIES, k: int = 10
-) -> float:
-    """Return the share of the true `k` nearest photos that an index finds, in [0, 1]; 1 for an empty index.
+def ann_recall(database: Database, index: VectorIndex, *, model_version: str) -> float:
+    """Return the share of the true ten nearest photos that an index finds, in [0, 1]; 1 for an empty index.
 
     The queries are stored photos, spread evenly over the ids. The true neighbours are the hits of an exact search; a
     photo that is as near as the last of them counts as a true neighbour.
     """
     expected = found = 0
-    for point in sample_points(database, queries, model_version=model_version):
-        true = index.search(point.vector, k, exact=True)
+    for point in sample_points(database, _QUERIES, model_version=model_version):
+        true = index.search(point.vector, _K, exact=True)
         expected += len(true)
-        found += count_true_hits(true, index.search(point.vector, k))
+        found += count_true_hits(true, index.search(point.vector, _K))
     return found / expected if expected else 1.0
 
 

@@ -72,7 +72,6 @@ class RecallAuditor:
     Args:
         database: stores the counts.
         live: the indexes for the exact searches.
-        least_recall: recall below which a plan is reported.
         rng: draws the sample of searches.
         report: receives a plan, a filter shape and its present recall in [0, 1].
     """
@@ -82,12 +81,10 @@ class RecallAuditor:
         database: Database,
         live: LiveIndexes,
         *,
-        least_recall: float = LEAST_ANN_RECALL,
         rng: random.Random | None = None,
         report: Callable[[str, str, float], None] = lambda _plan, _shape, _recall: None,
     ) -> None:
-        self._database, self._live = database, live
-        self._least_recall, self._report = least_recall, report
+        self._database, self._live, self._report = database, live, report
         self._rng = rng or random.Random()  # noqa: S311 - not for secrets
         self._waiting: deque[AuditedSearch] = deque(maxlen=_MAX_WAITING)
         self._offered: Counter[tuple[int, str, str]] = Counter()
@@ -165,7 +162,7 @@ class RecallAuditor:
         for (_, plan, shape), tally in totals.items():
             self._report(plan, shape, tally.recall)
         below = frozenset(
-            key for key, tally in totals.items() if tally.queries >= MIN_QUERIES and tally.recall < self._least_recall
+            key for key, tally in totals.items() if tally.queries >= MIN_QUERIES and tally.recall < LEAST_ANN_RECALL
         )
         for generation, plan, shape in below - self._below:
             log.warning(

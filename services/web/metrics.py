@@ -1,10 +1,6 @@
 """The Prometheus metrics of a serving process: the table METRICS, and the functions that record them.
 
-METRICS is the only list. Documentation tables are generated from it:
-
-    for metric in METRICS:
-        print(metric.name, metric.kind, metric.labels, metric.description)
-
+METRICS is the only list; the documentation's table is generated from it.
 `/metrics` also has the metrics of the Python process that prometheus_client adds (`process_*`, `python_*`).
 """
 
@@ -15,6 +11,8 @@ from typing import Literal, TypeAlias
 
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from prometheus_client import Counter, Gauge, Histogram
+
+from ml.embedding.batch_queue import BatchObserver
 
 PREFIX = "lookalike"
 
@@ -92,8 +90,8 @@ def request_metrics() -> PrometheusConfig:
     return PrometheusConfig(app_name=PREFIX, prefix=PREFIX, group_path=True)
 
 
-class EmbeddingMetrics:
-    """Records photos waiting and embedded, over all models of the process: a `BatchObserver` of the batch queue."""
+class EmbeddingMetrics(BatchObserver):
+    """Records photos waiting and embedded, over all models of the process."""
 
     def waiting_changed(self, by: int) -> None:
         """Add to the number of waiting photos."""

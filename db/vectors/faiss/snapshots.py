@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from db.vectors.durability import sync
+from db.durability import sync
 from db.vectors.folder_lock import wait_for_folder
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import qdrant_edge as edge
 
-from db.vectors.durability import sync
+from db.durability import sync
 from db.vectors.qdrant.schema import FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
 
 if TYPE_CHECKING:

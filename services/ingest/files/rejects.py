@@ -1,4 +1,4 @@
-"""Reads and writes rejects.csv: the rejected records, with file, line, field and reason."""
+"""Writes rejects.csv: the rejected records, with file, line, field and reason."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from db.rows.records import RejectedRecord
-from services.errors import ListingsFileError, MissingColumns
 from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from db.rows.records import RejectedRecord
 
 HEADER = ("file", "line", "id", "field", "reason", "text")
 """Column names, in the order of RejectedRecord's fields."""
@@ -45,24 +45,6 @@ def write_rejects(path: Path, rejects: Iterable[RejectedRecord]) -> int:
         Path(temporary).unlink(missing_ok=True)
         raise
     return count
-
-
-def read_rejects(path: Path) -> Iterator[RejectedRecord]:
-    """Yield the rejects of a file that `write_rejects` wrote.
-
-    Raises:
-        ListingsFileError: the file is unreadable or not a rejects file.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            header = next(rows, [])
-            if tuple(header) != HEADER:
-                raise MissingColumns(path, [name for name in HEADER if name not in header], header)
-            for name, line, *rest in rows:
-                yield RejectedRecord(name, int(line), *rest)
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise ListingsFileError(path, f"is not a rejects file ({error})", "Use the rejects.csv of an ingest") from error
 
 
 def _reject_record(reject: RejectedRecord) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from db.durability import sync
 from db.photo_bytes.folder import ABANDONED_AFTER
-from db.vectors.durability import sync
 from services.errors import BadInput
 from services.ingest.pipeline.inputs import IngestInputs
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RECENCY_HALF_LIFE_DAYS = 30.0
 """Age at which recency is worth half: most listings are sold or renewed within a month."""
 
+_LIKELY_MASS, _MAX_LIKELY = 0.9, 3
+
 
 @dataclass(frozen=True, slots=True)
 class RankedListing:
@@ -167,20 +169,12 @@ def order_by_best_score(
     return [candidates[row] for row in np.argsort(-worth, kind="stable")]
 
 
-def likely_categories(
-    probabilities: Sequence[tuple[str, float]], *, mass: float = 0.9, max_count: int = 3
-) -> tuple[str, ...] | None:
-    """Return the fewest categories whose probabilities add up to `mass`; None if that takes more than `max_count`.
-
-    Args:
-        probabilities: categories with their probabilities, in any order.
-        mass: in (0, 1].
-        max_count: limit on the categories.
-    """
+def likely_categories(probabilities: Sequence[tuple[str, float]]) -> tuple[str, ...] | None:
+    """Return the fewest categories whose probabilities, in any order, add up to 0.9; None if that takes more than 3."""
     total, chosen = 0.0, []
-    for category, probability in sorted(probabilities, key=lambda one: -one[1])[:max_count]:
+    for category, probability in sorted(probabilities, key=lambda one: -one[1])[:_MAX_LIKELY]:
         chosen.append(category)
         total += probability
-        if total >= mass:
+        if total >= _LIKELY_MASS:
             return tuple(chosen)
     return None

@@ -52,8 +52,6 @@ QDRANT_EXACT = SearchPlan("qdrant exact", Engine.QDRANT, exact=True)
 QDRANT_HNSW = SearchPlan("qdrant hnsw", Engine.QDRANT)
 QDRANT_ACORN = SearchPlan("qdrant acorn", Engine.QDRANT, acorn=True)
 
-PLANS = {plan.name: plan for plan in (FAISS_EXACT, FAISS_IVF, QDRANT_EXACT, QDRANT_HNSW, QDRANT_ACORN)}
-
 
 class Costs(Protocol):
     """Expected costs of the plans."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.embedding.batch_queue import BatchLimits, EmbedderBusy, EmbedderClosed
+from ml.embedding.batch_queue import BatchLimits, BatchObserver, EmbedderBusy, EmbedderClosed
 from ml.embedding.batching import BatchingEmbedder
 from ml.embedding.embedder import Embeddings, embed_in_chunks
 from tests.unit.ml.embedding.test_embedder import BUNDLE
@@ -54,7 +54,7 @@ class MeanColours:
         return photos.mean(axis=(1, 2), dtype=np.float32), np.concatenate([share, 1 - share], axis=1)
 
 
-class RecordingObserver:
+class RecordingObserver(BatchObserver):
     """An observer that lets a test wait for calls to be queued."""
 
     def __init__(self) -> None:

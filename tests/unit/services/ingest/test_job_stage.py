@@ -20,6 +20,8 @@ def test_rate_and_time_left_count_from_the_start_of_the_stage() -> None:
     assert (job_stage.rate, job_stage.seconds_left) == (pytest.approx(2), pytest.approx(30))
 
 
-@pytest.mark.parametrize("job_stage", [stage(500, 500, after_s=3e-5), stage(0, 500, after_s=9)], ids=["instant", "no work"])
+@pytest.mark.parametrize(
+    "job_stage", [stage(500, 500, after_s=3e-5), stage(0, 500, after_s=9)], ids=["instant", "no work"]
+)
 def test_has_no_rate_for_an_instant_or_for_no_work(job_stage: JobStage) -> None:
     assert (job_stage.rate, job_stage.seconds_left) == (None, None)

@@ -1,7 +1,8 @@
-"""Reading and writing rejects.csv."""
+"""Writing rejects.csv."""
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.rows.records import RejectedRecord
-from services.errors import ListingsFileError
 from services.ingest.cleaning.text import TEXT_LIMIT, shorten
-from services.ingest.files.rejects import read_rejects, rejects_csv, write_rejects
+from services.ingest.files.rejects import rejects_csv, write_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 REJECT = RejectedRecord("listings.csv", 7, "L-1", "price", "unreadable_price", 'call "me",\r\nplease')
 
@@ -27,7 +28,7 @@ REJECTS = st.builds(RejectedRecord, TEXTS, st.integers(0, 2**40), TEXTS, TEXTS, 
 def test_reads_back_what_it_wrote(tmp_path, rejects):
     path = tmp_path / "rejects.csv"
     assert write_rejects(path, rejects) == len(rejects)
-    assert list(read_rejects(path)) == rejects
+    assert _read(path) == rejects
 
 
 def test_the_file_starts_with_the_column_names(tmp_path):
@@ -45,7 +46,7 @@ def test_keeps_the_old_file_and_leaves_no_other_when_writing_fails(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_rejects(path, interrupted())
     assert [entry.name for entry in tmp_path.iterdir()] == ["rejects.csv"]
-    assert list(read_rejects(path)) == [REJECT]
+    assert _read(path) == [REJECT]
 
 
 def test_shortens_long_text():
@@ -62,9 +63,8 @@ def test_replaces_characters_that_cannot_be_encoded():
     assert shorten("a\ud800b\0c").isprintable()
 
 
-@pytest.mark.parametrize("content", ["", "a,b\r\n", "file,line,id,field,reason,text\r\nx,seven,,,,\r\n", '"', "\xff"])
-def test_refuses_a_file_that_is_not_a_rejects_file(tmp_path, content):
-    path = tmp_path / "rejects.csv"
-    path.write_text(content, encoding="latin-1")
-    with pytest.raises(ListingsFileError, match=r"rejects\.csv"):
-        list(read_rejects(path))
+def _read(path: Path) -> list[RejectedRecord]:
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file, strict=True)
+    assert header == ["file", "line", "id", "field", "reason", "text"]
+    return [RejectedRecord(name, int(line), *rest) for name, line, *rest in rows]
