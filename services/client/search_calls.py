@@ -127,7 +127,7 @@ def photo(photo_id: int) -> Call[bytes]:
 
 
 def thumbnail(photo_id: int, *, size: int | None = None) -> Call[bytes]:
-    """Return a WebP thumbnail whose longer side has `size` pixels (64 to 512).
+    """Return a JPEG thumbnail whose longer side has `size` pixels (64 to 512).
 
     Raises:
         NotFound: there is no such photo.

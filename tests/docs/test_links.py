@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE_PATH = re.compile(r"`((?:services|ml|db|tests|infra|docs)/[\w./-]+)")
+_CODE_NAME = re.compile(r"`((?:services|ml|db|tests)/[\w./-]+\.py): (\w+)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -28,6 +29,18 @@ def test_every_link_to_a_file_leads_to_a_file_and_a_heading_in_it(page: Path) ->
 def test_every_path_of_the_repository_that_a_page_names_exists(page: Path) -> None:
     missing = [path for path in _CODE_PATH.findall(page.read_text()) if not (ROOT / path).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_name_that_a_page_places_in_a_module_is_defined_there(page: Path) -> None:
+    wrong = [
+        f"{path}: {name}" for path, name in _CODE_NAME.findall(page.read_text()) if not _defines(ROOT / path, name)
+    ]
+    assert wrong == []
+
+
+def _defines(module: Path, name: str) -> bool:
+    return re.search(rf"^\s*(?:def|async def|class) {name}\b|^{name}\b", module.read_text(), re.MULTILINE) is not None
 
 
 def _is_there(page: Path, target: str) -> bool:

@@ -1,4 +1,4 @@
-"""The job queue of the ingest app, and the jobs that are not an ingest: reindex, promote, repair, tidy.
+"""Queues and runs jobs: an ingest through `pipeline.ingest_job`, and reindexing, promotion, repair and tidying here.
 
 Only services.ingest.rest, services.ingest.app and services.cli import it.
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.search.query.parsing import Query
     from services.search.results.ranking_pool import RankedPool
 
-_FILTER_FIELDS: dict[str, tuple[str, ...]] = {
+FILTER_FIELDS: dict[str, tuple[str, ...]] = {
     "category": ("categories",),
     "category_path": ("category_path",),
     "price": ("price_min", "price_max"),
@@ -42,11 +42,11 @@ def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> NoResu
 
 
 def _suggestion(where: Filter, live: IndexSet) -> str:
-    used = [name for name, fields in _FILTER_FIELDS.items() if _without(where, fields) != where]
+    used = [name for name, fields in FILTER_FIELDS.items() if _without(where, fields) != where]
     if not used or Engine.FAISS not in live.opened:  # counting takes a Qdrant server as long as searching
         return f"Drop one of: {', '.join(used)}." if used else "Exclude fewer listings."
     index = live.index(Engine.FAISS)
-    passing = {name: index.count(_without(where, _FILTER_FIELDS[name])) for name in used}
+    passing = {name: index.count(_without(where, FILTER_FIELDS[name])) for name in used}
     helpful = sorted((name for name in used if passing[name]), key=lambda name: -passing[name])[:_MAX_SUGGESTIONS]
     if not helpful:
         return f"Dropping any single filter still matches nothing. Drop several of: {', '.join(used)}."

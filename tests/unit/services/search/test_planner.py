@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -17,6 +17,7 @@ from services.search.retrieval.planner import (
     SearchPlan,
     Situation,
     filter_shape,
+    is_open,
     rank_plans,
 )
 from services.settings import Engine
@@ -154,3 +155,23 @@ def test_a_filter_shape_names_fields_and_selectivity_but_no_value(
     where: Filter, matching: int | None, shape: str
 ) -> None:
     assert filter_shape(where, size=1000, matching=matching) == shape
+
+
+RESTRICTIVE = Filter(
+    categories=frozenset({"Phones"}),
+    price_min=5.0,
+    price_max=50.0,
+    location="delph",
+    excluded_listing_ids=frozenset(f"listing-{number}" for number in range(1000)),
+    category_path="phones / handsets",
+    currency="GBP",
+    region="manchester",
+    listed_since=1_700_000_000,
+    sellers=frozenset({"ann"}),
+    excluded_sellers=frozenset({"bob"}),
+)
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Filter)])
+def test_a_filter_with_any_field_set_is_not_open(field: str) -> None:
+    assert not is_open(replace(NO_FILTER, **{field: getattr(RESTRICTIVE, field)}))
