@@ -15,10 +15,7 @@ from ml.export.quantize import add_int8_graph
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ml.export.precisions import ListingPhotos
+    from ml.export.precision_photos import PrecisionPhotos
 
 
 def reexport_bundle(
@@ -27,8 +24,7 @@ def reexport_bundle(
     *,
     keep_float: bool = True,
     keep_int8: bool = True,
-    quantize_with: NDArray[np.uint8] | None = None,
-    measure_on: ListingPhotos | None = None,
+    photos: PrecisionPhotos | None = None,
 ) -> Bundle:
     """Write the bundle again at `out`, whole or not at all, and load it from there.
 
@@ -37,24 +33,23 @@ def reexport_bundle(
     Args:
         keep_float: whether to copy the torch weights and the float graph.
         keep_int8: whether to copy an existing int8 graph.
-        quantize_with: training photos, uint8 (n, S, S, 3), to make a new int8 graph with.
-        measure_on: photos that were not trained on, to measure each precision on; by default, measurements are copied.
+        photos: photos to quantise with and to measure on, for a new int8 graph; without, measurements are copied.
 
     Raises:
         BundleError: `out` exists, the bundle lacks files to copy or quantise, or the int8 graph's outputs differ from
             the network's.
         QuantizerMissing: quantising needs NNCF, which is not installed.
     """
+    measure_on = None if photos is None else photos.measure_on
     keep_float = keep_float and bundle.has_float
-    keep_int8 = keep_int8 and bundle.has_int8 and quantize_with is None
-    needs_float = quantize_with is not None or measure_on is not None
-    _check_graphs(bundle, keep_float=keep_float, keep_int8=keep_int8, needs_float=needs_float)
+    keep_int8 = keep_int8 and bundle.has_int8 and photos is None
+    _check_graphs(bundle, keep_float=keep_float, keep_int8=keep_int8, needs_float=photos is not None)
     canonical = CanonicalVectors(bundle.canonical.components, TOLERANCE | bundle.canonical.tolerance)
     with staged_folder(out) as folder:
         for name in bundle_files(has_float=keep_float, has_int8=keep_int8):
             shutil.copyfile(bundle.path / name, folder / name)
-        if quantize_with is not None:
-            add_int8_graph(folder, quantize_with, canonical=canonical)
+        if photos is not None:
+            add_int8_graph(folder, photos.quantize_with, canonical=canonical)
         copied = {name: quality for name, quality in bundle.precisions.items() if name != "int8" or keep_int8}
         precisions = copied if measure_on is None else measure_precisions(folder, measure_on)
         write_manifest(

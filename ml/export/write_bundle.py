@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.manifest import ModelDescription
-    from ml.export.precisions import ListingPhotos
+    from ml.export.precision_photos import PrecisionPhotos
     from ml.network.model import LookalikeNet
 
 VECTOR_TOLERANCE, PROBABILITY_TOLERANCE = 5e-3, 1e-2
@@ -40,16 +40,14 @@ def export_bundle(
     out: Path,
     *,
     description: ModelDescription,
-    quantize_with: NDArray[np.uint8] | None = None,
-    measure_on: ListingPhotos | None = None,
+    photos: PrecisionPhotos | None = None,
 ) -> Bundle:
     """Write the network as a model bundle at `out`, whole or not at all, and load the bundle from there.
 
     Leaves the network in evaluation mode on the CPU.
 
     Args:
-        quantize_with: preprocessed training photos, uint8 (n, S, S, 3), a few hundred; adds an int8 graph.
-        measure_on: photos that were not trained on; adds the quality of each precision.
+        photos: photos to quantise with and to measure on; they add an int8 graph, and the quality of each precision.
 
     Raises:
         BundleError: `out` exists, a weight is not finite, or a graph's outputs differ from the network's.
@@ -65,14 +63,14 @@ def export_bundle(
         canonical = CanonicalVectors.of(expected.vectors)
         _write_graph(net, folder / GRAPH, size=size)
         _check_graph(folder / GRAPH, canonical_photos(size), expected)
-        if quantize_with is not None:
-            add_int8_graph(folder, quantize_with, canonical=canonical)
+        if photos is not None:
+            add_int8_graph(folder, photos.quantize_with, canonical=canonical)
         write_manifest(
             folder,
             description,
             vector_size=expected.vectors.shape[1],
             canonical=canonical,
-            precisions=measure_precisions(folder, measure_on) if measure_on else None,
+            precisions=measure_precisions(folder, photos.measure_on) if photos and photos.measure_on else None,
         )
     return Bundle.load(out)
 

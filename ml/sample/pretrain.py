@@ -69,8 +69,7 @@ def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progr
         result.network,
         whole,
         description=replace(result.description(), record=record),
-        quantize_with=chosen.quantize_with,
-        measure_on=chosen.measure_on,
+        photos=chosen,
     )
     shipped = reexport_bundle(bundle, out, keep_float=False)
     (out / CARD).write_text(model_card(shipped), encoding="utf-8")

@@ -7,27 +7,28 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from litestar import Controller, Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 
 from ml.embedding.batch_queue import BatchLimits
 from services.web.access import Access
-from services.web.cross_origin import cors_config
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
 from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
 from services.web.limits.threads import WorkerThreads
 from services.web.metrics import MetricsController, request_metrics
 from services.web.openapi.config import docs_assets, openapi_config
-from services.web.options import allow_all_methods
 from services.web.problems import problem_handlers
-from services.web.request_ids import send_request_id
+from services.web.request_ids import HEADER, send_request_id
 from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from litestar.types import ControllerRouterHandler
+    from litestar.types import ControllerRouterHandler, Message, Scope
 
     from services.web.ports import WebResources
 
@@ -77,9 +78,9 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         ],
         exception_handlers=problem_handlers(),
         guards=[access.check],
-        before_send=[send_request_id, access.record, allow_all_methods],
+        before_send=[send_request_id, access.record, _allow_all_methods],
         middleware=[request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
-        cors_config=cors_config(settings.cors_origins),
+        cors_config=_cors_config(settings.cors_origins),
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
         before_request=check_request,
@@ -92,6 +93,26 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
 def _is_function(handler: ControllerRouterHandler) -> bool:
     """Sort key: functions last, since Litestar 2.25 adds an OPTIONS route per controller and refuses a second one."""
     return not isinstance(handler, type)
+
+
+def _cors_config(origins: Sequence[str]) -> CORSConfig | None:
+    """Return the configuration that lets pages of these origins call the API, without cookies; None for no origins."""
+    if not origins:
+        return None
+    return CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Retry-After", HEADER])
+
+
+async def _allow_all_methods(message: Message, scope: Scope) -> None:
+    """Put all methods of a path into Allow when it answers OPTIONS; a `before_send` hook.
+
+    Litestar 2.25 names only the methods of the first controller with this path.
+    """
+    if message["type"] != "http.response.start" or scope.get("method") != "OPTIONS":
+        return
+    headers = MutableScopeHeaders.from_message(message)
+    for route in scope["litestar_app"].routes if "allow" in headers else ():
+        if isinstance(route, HTTPRoute) and route.path_format == scope.get("path_template"):
+            headers["Allow"] = ", ".join(sorted(route.methods))
 
 
 def with_large_bodies(controller: type[Controller], max_bytes: int) -> type[Controller]:

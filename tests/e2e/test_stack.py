@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shlex
-import socket
 import subprocess
 import time
 import zipfile
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import pytest
+
+from tests.sites import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,12 +85,6 @@ def eventually(ask: Callable[[], Value | None], *, seconds: float = 120) -> Valu
             problem = repr(error)
         assert time.monotonic() < deadline, problem
         time.sleep(0.5)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import hashlib
 import multiprocessing
 import os
 import random
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ import pytest
 
 from db.rows import feed, photo_queue, photos
 from services.indexing.consistency import live_drift
+from tests.sites import free_port
 from tests.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
@@ -120,13 +120,6 @@ def _found(client: httpx.Client, listing_id: str) -> list[Stored | None]:
         return [None]
     listing = answer.json()
     return [Stored(listing["title"], photo["url"].partition("v=")[2]) for photo in listing["photos"]]
-
-
-def free_port() -> int:
-    """Return a free loopback port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

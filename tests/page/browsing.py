@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import httpx
 from playwright.sync_api import Playwright, sync_playwright
 
-from tests.faults.shop import free_port, wait_until_ready
+from tests.faults.shop import wait_until_ready
+from tests.sites import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

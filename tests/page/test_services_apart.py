@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.faults.shop import free_port
 from tests.page.browsing import DEMO, serving
+from tests.sites import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

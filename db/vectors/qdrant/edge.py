@@ -29,6 +29,7 @@ from db.vectors.qdrant.schema import (
     VECTOR_NAME,
     held_points,
     payload_fields,
+    photo_id,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class QdrantEdgeIndex:
             )
             found = self._shard.query(request)
             kept = [point for point in found if (point.payload or {}).get(LISTING_ID) not in excluded]
-            return [Hit(_photo_id(point.id), point.score) for point in kept], len(found)
+            return [Hit(photo_id(point.id), point.score) for point in kept], len(found)
 
         with engine_errors(self._folder):
             return best_hits(lambda limit: fetch_not_excluded(fetch, limit, excluded), k)
@@ -124,12 +125,12 @@ class QdrantEdgeIndex:
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
-        return np.array(sorted(_photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
+        return np.array(sorted(photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
 
     def held(self) -> HeldPoints:
         """See `VectorIndex`."""
         records = self._records(with_payload=[CHECKSUM])
-        return held_points({_photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
+        return held_points({photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
 
     def _records(self, with_payload: bool | list[str]) -> Iterator[edge.Record]:
         offset: edge.PointId | None = None
@@ -182,8 +183,3 @@ def _condition(condition: AnyOf | Between) -> edge.FieldCondition:
     if isinstance(condition, AnyOf):
         return edge.FieldCondition(condition.field, match=edge.MatchAny([*condition.values]))
     return edge.FieldCondition(condition.field, range=edge.RangeFloat(gte=condition.minimum, lte=condition.maximum))
-
-
-def _photo_id(point_id: edge.PointId) -> int:
-    assert isinstance(point_id, int), "all point ids are photo ids"
-    return point_id

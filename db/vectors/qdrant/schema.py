@@ -67,6 +67,12 @@ def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
     return fields
 
 
+def photo_id(point_id: object) -> int:
+    """Return a point id as a photo id."""
+    assert isinstance(point_id, int), "all point ids are photo ids"
+    return point_id
+
+
 def held_points(stored: Mapping[int, object]) -> HeldPoints:
     """Convert stored checksums, by photo id; 0 stands for a missing or damaged checksum."""
     ids = np.array(sorted(stored), dtype=np.int64)

@@ -11,9 +11,9 @@ from qdrant_client import models
 from db.vectors.base import NO_FILTER, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.qdrant.schema import CHECKSUM, UPSERT_BATCH, VECTOR_NAME, held_points, payload_fields
+from db.vectors.qdrant.schema import CHECKSUM, UPSERT_BATCH, VECTOR_NAME, held_points, payload_fields, photo_id
 from db.vectors.qdrant.server_collections import drop_collection, ensure_collection, server_errors
-from db.vectors.qdrant.server_search import batch_search, photo_id, server_filter
+from db.vectors.qdrant.server_search import batch_search, server_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

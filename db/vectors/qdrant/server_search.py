@@ -12,7 +12,7 @@ from db.vectors.base import Hit
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.hit_order import best_hits
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
-from db.vectors.qdrant.schema import HNSW_EF, LISTING_ID, VECTOR_NAME
+from db.vectors.qdrant.schema import HNSW_EF, LISTING_ID, VECTOR_NAME, photo_id
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -107,12 +107,6 @@ def server_filter(where: Filter) -> models.Filter | None:
         must=[_condition(condition) for condition in required.must],
         must_not=[_condition(condition) for condition in required.must_not],
     )
-
-
-def photo_id(point_id: models.ExtendedPointId) -> int:
-    """Return a point id as a photo id."""
-    assert isinstance(point_id, int), "all point ids are photo ids"
-    return point_id
 
 
 def _condition(condition: AnyOf | Between) -> models.FieldCondition:

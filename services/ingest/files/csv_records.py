@@ -33,12 +33,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.ingest.files.csv_repair import is_price, learn_start, read_tail, split_broken
-from services.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
+from services.ingest.files.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from services.ingest.files.csv_layout import CsvLayout
+
+LINE_LIMIT = 2000
+"""Lines in a record."""
 
 _LEARN_FROM_LINES = 200
 _TAIL_LIMIT = 4096

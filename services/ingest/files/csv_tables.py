@@ -10,10 +10,9 @@ import csv
 from typing import TYPE_CHECKING
 
 from services.ingest.files.csv_layout import CsvLayout
-from services.ingest.files.csv_records import read_records
-from services.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
+from services.ingest.files.csv_records import LINE_LIMIT, read_records
 from services.ingest.files.rows import BrokenRow, Row, refuse_duplicate_columns, require_columns
-from services.ingest.files.text_files import read_lines, replace_stray_bytes
+from services.ingest.files.text_files import RECORD_LIMIT, read_lines, replace_stray_bytes
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from more_itertools import spy
 
 from services.errors import ListingsFileError
-from services.ingest.files.limits import RECORD_LIMIT
 from services.ingest.files.rows import BrokenRow, require_columns
-from services.ingest.files.text_files import read_lines, replace_stray_bytes
+from services.ingest.files.text_files import RECORD_LIMIT, read_lines, replace_stray_bytes
 from services.ingest.files.values import row_of_values
 from services.reason_codes import ListingFlag, RejectReason
 

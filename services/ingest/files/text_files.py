@@ -10,11 +10,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from services.errors import ListingsFileError
-from services.ingest.files.limits import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+RECORD_LIMIT = 1 << 20
+"""Characters in a record. It bounds the memory for finding the end of a record."""
 
 _BLOCK = 1 << 16
 _SAMPLE = 4096

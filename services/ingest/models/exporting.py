@@ -77,8 +77,7 @@ def export_model(
             bundle,
             out,
             keep_int8=int8,
-            quantize_with=sample.quantize_with if sample else None,
-            measure_on=sample.measure_on if sample else None,
+            photos=sample,
         )
     except (BundleError, QuantizerMissing) as error:
         raise CannotExport(str(error)) from error

@@ -123,6 +123,5 @@ def _export(
         result.network,
         out,
         description=result.description(),
-        quantize_with=sample.quantize_with if sample else None,
-        measure_on=sample.measure_on if sample else None,
+        photos=sample,
     )

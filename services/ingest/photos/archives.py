@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 from services.errors import ListingsFileError, PhotoRejected
-from services.ingest.photos.names import IndexedPhotos, PhotoNames, safe_parts
-from services.ingest.photos.rejections import not_a_file, too_large
+from services.ingest.photos.names import IndexedPhotos, PhotoNames, not_a_file, safe_parts, too_large
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Photo names in a folder or archive: checks that they are safe, and finds the name for a photo id. Pure."""
+"""What folders and archives of photos share: safe names, the name for a photo id, and rejections. Pure."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def safe_parts(name: str) -> tuple[str, ...]:
     if name.startswith(("/", "\\")) or "\0" in name or ".." in parts or (parts and _DRIVE.match(parts[0])):
         raise PhotoRejected(RejectReason.UNSAFE_PATH, f"{name!r} points outside the photo folder. Use a path inside it")
     return parts
+
+
+def too_large(name: str, max_bytes: int) -> PhotoRejected:
+    """Return the error for a photo of more than `max_bytes`."""
+    return PhotoRejected(RejectReason.TOO_LARGE, f"{name!r} is larger than {max_bytes:,} bytes. Use a smaller photo")
+
+
+def not_a_file(name: str, kind: str) -> PhotoRejected:
+    """Return the error for a name that leads to something of another `kind`, such as `a link`."""
+    return PhotoRejected(RejectReason.NOT_A_FILE, f"{name!r} is {kind}. Replace it by the photo itself")
 
 
 class PhotoNames:

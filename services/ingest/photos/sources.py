@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.archives import TarPhotos, ZipPhotos
-from services.ingest.photos.names import IndexedPhotos, PhotoNames, safe_parts
-from services.ingest.photos.rejections import not_a_file, too_large
+from services.ingest.photos.names import IndexedPhotos, PhotoNames, not_a_file, safe_parts, too_large
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from services.errors import Conflict, ListingRejected, PhotoRejected, ResourceNo
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.listings import PHOTO_ID_LIMIT
-from services.ingest.pipeline.storing import store_photo
+from services.ingest.pipeline.loading import store_photo
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from more_itertools import chunked
 
 from db.rows import feed, listings, photos
+from db.rows.photos import StoredPhoto
 from db.rows.records import PhotoRecord, RejectedRecord
-from ml.photos.decode import PhotoError
+from ml.photos.decode import PhotoError, inspect
 from services.errors import PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.text import shorten
 from services.ingest.files.listings import PHOTO_ID_LIMIT, read_listings, read_photo_table
-from services.ingest.pipeline.storing import store_photo
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from db.photo_bytes.base import PhotoStore
-    from db.rows.photos import StoredPhoto
     from db.session import Database
     from ml.photos.decode import PhotoLimits
     from services.ingest.files.columns import Columns
@@ -171,6 +170,28 @@ class PhotoLoader:
             return _rejected(record, RejectReason.MISSING_FILE, text)
         except (PhotoRejected, PhotoError) as error:
             return _rejected(record, RejectReason(error.reason), str(error))
+
+
+def store_photo(
+    files: PhotoStore, content: bytes, *, listing_id: str, external_id: str, source: str, limits: PhotoLimits
+) -> StoredPhoto:
+    """Store the bytes under their SHA-256 and return the photo, ready to be registered.
+
+    Raises:
+        PhotoError: the bytes are not an acceptable photo; nothing is stored.
+        OSError: the bytes cannot be written; nothing is left behind.
+    """
+    header = inspect(content, limits)
+    return StoredPhoto(
+        listing_id=listing_id,
+        external_id=external_id,
+        source=source,
+        sha256=files.put(content),
+        format=header.format,
+        size_bytes=len(content),
+        width=header.width,
+        height=header.height,
+    )
 
 
 def _rejected(record: PhotoRecord, reason: RejectReason, text: str) -> RejectedRecord:

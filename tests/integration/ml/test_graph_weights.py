@@ -13,6 +13,7 @@ from torchvision.models.resnet import Bottleneck, ResNet  # noqa: E402
 
 from ml.bundle.canonical import canonical_photos  # noqa: E402
 from ml.bundle.manifest import ModelDescription  # noqa: E402
+from ml.export.precision_photos import PrecisionPhotos  # noqa: E402
 from ml.export.reexport import reexport_bundle  # noqa: E402
 from ml.export.write_bundle import export_bundle  # noqa: E402
 from ml.network.graph_weights import load_graph_weights  # noqa: E402
@@ -76,7 +77,7 @@ def bundle(network: LookalikeNet, photos: np.ndarray, tmp_path_factory: pytest.T
         network,
         tmp_path_factory.mktemp("graph-trunk") / "bundle",
         description=ModelDescription(("plain", "striped"), Preprocessing(size=SIZE), metrics={}, record={}),
-        quantize_with=photos,
+        photos=PrecisionPhotos(photos, measure_on=None),
     )
 
 

@@ -16,6 +16,7 @@ from ml.bundle.canonical import CanonicalVectors, canonical_photos
 from ml.bundle.manifest import BundleError
 from ml.embedding.open_embedder import open_embedder
 from ml.embedding.openvino_embedder import OPENVINO_BATCH
+from ml.export.precision_photos import PrecisionPhotos
 from ml.export.precisions import ListingPhotos
 from ml.export.quantize import add_int8_graph, quantize_graph
 from ml.export.reexport import reexport_bundle
@@ -45,8 +46,7 @@ def int8_bundle(resnet_bundle: Bundle, photos: NDArray[np.uint8], tmp_path_facto
     return reexport_bundle(
         resnet_bundle,
         tmp_path_factory.mktemp("int8") / "model",
-        quantize_with=photos,
-        measure_on=ListingPhotos(photos, np.arange(24) // 2),
+        photos=PrecisionPhotos(photos, ListingPhotos(photos, np.arange(24) // 2)),
     )
 
 

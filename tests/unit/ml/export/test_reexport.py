@@ -12,6 +12,7 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.manifest import FLOAT_FILES, GRAPH, GRAPH_WEIGHTS, INT8_FILES, BundleError, PrecisionQuality
 from ml.bundle.writer import staged_folder, write_manifest
 from ml.embedding.open_embedder import open_embedder
+from ml.export.precision_photos import PrecisionPhotos
 from ml.export.reexport import reexport_bundle
 from tests.projection import SIZE
 
@@ -100,7 +101,7 @@ def test_rejects_an_export_without_any_graph(int8_only: Bundle, tmp_path: Path) 
 
 def test_rejects_quantising_without_a_float_graph(int8_only: Bundle, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no float graph to quantise"):
-        reexport_bundle(int8_only, tmp_path / "out", quantize_with=PHOTOS)
+        reexport_bundle(int8_only, tmp_path / "out", photos=PrecisionPhotos(PHOTOS, measure_on=None))
     assert not (tmp_path / "out").exists()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import pytest
 
 from ml.network.imagenet_weights import imagenet_weights
 from ml.network.trunk_weights import WeightsError
+from tests.sites import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,9 +159,3 @@ def test_reports_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with server(send_all) as url, pytest.raises(WeightsError, match="cannot be written"):
         imagenet_weights(tmp_path / "file" / "cache", url=url, sha256=SHA256)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

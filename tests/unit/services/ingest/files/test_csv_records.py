@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.files.csv_layout import CsvLayout
-from services.ingest.files.csv_records import read_records
-from services.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
+from services.ingest.files.csv_records import LINE_LIMIT, read_records
+from services.ingest.files.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

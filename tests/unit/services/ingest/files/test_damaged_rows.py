@@ -10,7 +10,7 @@ import pytest
 
 from db.rows.records import RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.limits import RECORD_LIMIT
+from services.ingest.files.text_files import RECORD_LIMIT
 from tests.unit.services.ingest.files.listing_files import (
     DESK,
     HEADER,
