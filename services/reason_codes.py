@@ -87,13 +87,13 @@ class RejectReason(_ExplainedCode):
 
     # A photo that cannot be decoded (`ml.photos.decode`) or embedded
     EMPTY = "empty", "The photo file has no bytes, or is missing from the photo store."
-    NOT_AN_IMAGE = "not_an_image", "The file is not an image, whatever its name says."
+    NOT_AN_IMAGE = "not_an_image", "The file is not an image in a known format, whatever its name says."
     UNSUPPORTED_FORMAT = "unsupported_format", "The image is not JPEG, PNG, WebP, GIF or BMP."
     TOO_MANY_BYTES = "too_many_bytes", "The photo file has more bytes than the decoder accepts."
     TOO_MANY_PIXELS = "too_many_pixels", "The photo has more pixels than the decoder accepts."
     TOO_LONG_SIDE = "too_long_side", "One side of the photo has more pixels than the decoder accepts."
     TOO_SMALL = "too_small", "The photo, or the selected part of it, has too few pixels."
-    TRUNCATED = "truncated", "The photo file ends too early."
+    TRUNCATED = "truncated", "The photo file is cut off."
     DAMAGED = "damaged", "The photo file is damaged."
     ABANDONED = "abandoned", "Several workers stopped while they embedded this photo, so it is not tried again."
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
@@ -10,33 +12,25 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.errors import ServiceUnavailable
-from services.web.openapi.responses import answered
 from services.web.ports import WebResources
 from services.web.problems import problem_responses
+from services.wire.fields import example
 
 
 class Alive(msgspec.Struct):
     """The process is running."""
 
-    status: str = "alive"
+    status: Annotated[str, example("alive")] = "alive"
 
 
 class Ready(msgspec.Struct):
     """The process can answer searches: its live generation, the open engines, and why each other engine is not open."""
 
-    generation: int
-    model_version: str
-    engines: list[str]
+    generation: Annotated[int, example(3)]
+    model_version: Annotated[str, example("resnet50-2026-03-01")]
+    engines: Annotated[list[str], example(["faiss", "qdrant"])]
     unavailable: dict[str, str]
-    status: str = "ready"
-
-
-_ALIVE = answered(200, Alive(), description="The process is running")
-_READY = answered(
-    200,
-    Ready(generation=3, model_version="resnet50-2026-03-01", engines=["faiss", "qdrant"], unavailable={}),
-    description="The server can answer searches",
-)
+    status: Annotated[str, example("ready")] = "ready"
 
 
 class HealthController(Controller):
@@ -45,7 +39,12 @@ class HealthController(Controller):
     path = "/health"
     tags = ("health",)
 
-    @get("/live", sync_to_thread=False, responses=_ALIVE, summary="Check that the process runs")
+    @get(
+        "/live",
+        sync_to_thread=False,
+        response_description="The process is running",
+        summary="Check that the process runs",
+    )
     def live(self) -> Alive:
         """Answer 200 as long as the process runs."""
         return Alive()
@@ -54,7 +53,8 @@ class HealthController(Controller):
         "/ready",
         sync_to_thread=True,
         summary="Check that the server can answer searches",
-        responses={**_READY, **problem_responses(503)},
+        response_description="The server can answer searches",
+        responses=problem_responses(503),
     )
     def ready(self, resources: NamedDependency[SkipValidation[WebResources]]) -> Ready:
         """Answer 200 if the database answers, a generation is live and at least one index is open; otherwise 503."""

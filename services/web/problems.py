@@ -88,7 +88,7 @@ def problem_handlers() -> ExceptionHandlersMap:
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """Describe a call's problems for OpenAPI; `openapi.responses` adds those that every call has."""
+    """Describe a call's problems for OpenAPI; `openapi.document` adds those that every call has."""
     return {status: ResponseSpec(Problem, media_type=MEDIA_TYPE, generate_examples=False) for status in statuses}
 
 

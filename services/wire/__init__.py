@@ -3,96 +3,49 @@
 The apps, the client and the documentation import them; the package itself imports only msgspec and `services.settings`.
 """
 
-from services.wire.ingest import (
-    DriftAnswer,
-    DuplicateDecision,
-    DuplicateGroup,
-    DuplicateGroupPage,
-    DuplicateLink,
-    GenerationAnswer,
-    IndexRecall,
-    JobAnswer,
-    JobList,
-    JobProgressAnswer,
-    JobQueued,
-    ModelCard,
-    RecallAnswer,
-    ReindexRequest,
-    RejectAnswer,
-    SearchRecall,
-)
-from services.wire.listings import ListingChange, ListingWritten, NewListing, WholeListing, WrittenPhoto
-from services.wire.search import (
-    MAX_BATCH,
-    MAX_K,
-    BatchSearch,
-    CropText,
-    Recommendation,
-    SearchFields,
-    StoredSearch,
-    Strategy,
-)
-from services.wire.search_answers import (
-    BatchAnswer,
-    BatchEntry,
-    BatchProblem,
-    CategoryCount,
-    CategoryProbability,
-    Classification,
-    Duplicate,
-    ListingAnswer,
-    ListingPhoto,
-    ListingSummary,
-    NewestListings,
-    NoResults,
-    Plan,
-    Result,
-    SearchAnswer,
-)
-
-__all__ = [
-    "MAX_BATCH",
-    "MAX_K",
-    "BatchAnswer",
-    "BatchEntry",
-    "BatchProblem",
-    "BatchSearch",
-    "CategoryCount",
-    "CategoryProbability",
-    "Classification",
-    "CropText",
-    "DriftAnswer",
-    "Duplicate",
-    "DuplicateDecision",
-    "DuplicateGroup",
-    "DuplicateGroupPage",
-    "DuplicateLink",
-    "GenerationAnswer",
-    "IndexRecall",
-    "JobAnswer",
-    "JobList",
-    "JobProgressAnswer",
-    "JobQueued",
-    "ListingAnswer",
-    "ListingChange",
-    "ListingPhoto",
-    "ListingSummary",
-    "ListingWritten",
-    "ModelCard",
-    "NewListing",
-    "NewestListings",
-    "NoResults",
-    "Plan",
-    "RecallAnswer",
-    "Recommendation",
-    "ReindexRequest",
-    "RejectAnswer",
-    "Result",
-    "SearchAnswer",
-    "SearchFields",
-    "SearchRecall",
-    "StoredSearch",
-    "Strategy",
-    "WholeListing",
-    "WrittenPhoto",
-]
+from services.wire.ingest import DriftAnswer as DriftAnswer
+from services.wire.ingest import DuplicateDecision as DuplicateDecision
+from services.wire.ingest import DuplicateGroup as DuplicateGroup
+from services.wire.ingest import DuplicateGroupPage as DuplicateGroupPage
+from services.wire.ingest import DuplicateLink as DuplicateLink
+from services.wire.ingest import GenerationAnswer as GenerationAnswer
+from services.wire.ingest import IndexRecall as IndexRecall
+from services.wire.ingest import JobAnswer as JobAnswer
+from services.wire.ingest import JobList as JobList
+from services.wire.ingest import JobProgressAnswer as JobProgressAnswer
+from services.wire.ingest import JobQueued as JobQueued
+from services.wire.ingest import ModelCard as ModelCard
+from services.wire.ingest import RecallAnswer as RecallAnswer
+from services.wire.ingest import ReindexRequest as ReindexRequest
+from services.wire.ingest import RejectAnswer as RejectAnswer
+from services.wire.ingest import SearchRecall as SearchRecall
+from services.wire.listings import ListingChange as ListingChange
+from services.wire.listings import ListingWritten as ListingWritten
+from services.wire.listings import NewListing as NewListing
+from services.wire.listings import WholeListing as WholeListing
+from services.wire.listings import WrittenPhoto as WrittenPhoto
+from services.wire.search import MAX_BATCH as MAX_BATCH
+from services.wire.search import MAX_FILTER_VALUES as MAX_FILTER_VALUES
+from services.wire.search import MAX_K as MAX_K
+from services.wire.search import MAX_RECOMMENDATION_LISTINGS as MAX_RECOMMENDATION_LISTINGS
+from services.wire.search import BatchSearch as BatchSearch
+from services.wire.search import CropText as CropText
+from services.wire.search import Recommendation as Recommendation
+from services.wire.search import SearchFields as SearchFields
+from services.wire.search import StoredSearch as StoredSearch
+from services.wire.search import Strategy as Strategy
+from services.wire.search_answers import BatchAnswer as BatchAnswer
+from services.wire.search_answers import BatchEntry as BatchEntry
+from services.wire.search_answers import BatchProblem as BatchProblem
+from services.wire.search_answers import CategoryCount as CategoryCount
+from services.wire.search_answers import CategoryProbability as CategoryProbability
+from services.wire.search_answers import Classification as Classification
+from services.wire.search_answers import Duplicate as Duplicate
+from services.wire.search_answers import ListingAnswer as ListingAnswer
+from services.wire.search_answers import ListingPhoto as ListingPhoto
+from services.wire.search_answers import ListingSummary as ListingSummary
+from services.wire.search_answers import NewestListings as NewestListings
+from services.wire.search_answers import NoResults as NoResults
+from services.wire.search_answers import Plan as Plan
+from services.wire.search_answers import Result as Result
+from services.wire.search_answers import SearchAnswer as SearchAnswer

@@ -28,6 +28,14 @@ def described(description: str, *examples: Any, **keywords: Any) -> msgspec.Meta
     return msgspec.Meta(description=description, examples=list(examples) or None, extra_json_schema=keywords)
 
 
+def example(*values: Any) -> msgspec.Meta:
+    """Return examples of a field that needs no description, for `Annotated`.
+
+    Around a type that has examples itself, they replace the type's.
+    """
+    return msgspec.Meta(examples=list(values))
+
+
 @dataclass(frozen=True, slots=True)
 class DescribedField:
     """One field of a struct.

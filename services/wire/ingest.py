@@ -2,48 +2,56 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  (msgspec reads the annotations at run time)
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
-from services.wire.fields import described
+from services.wire.fields import described, example
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 """Equal to `db.models.ENDED`, which clients do not have; a test compares them."""
+
+JobId = Annotated[str, example("5f0c7a8e1b2d4c6f9a3e7d1b8c4f2a60")]
+Time = Annotated[datetime, example("2026-03-01T09:30:00Z")]
+Engine = Annotated[str, example("faiss")]
+ModelVersion = Annotated[str, example("resnet50-2026-03-01")]
 
 
 class JobQueued(msgspec.Struct):
     """A job was queued; `/v1/jobs/{job_id}` returns its state."""
 
-    job_id: str
+    job_id: JobId
 
 
 class JobProgressAnswer(msgspec.Struct):
     """The progress of a job's current stage."""
 
-    stage: str
-    done: int
-    total: Annotated[int | None, described("Null if it is not known.")]
-    per_second: float | None
-    seconds_left: Annotated[float | None, described("Estimate for this stage.")]
+    stage: Annotated[str, example("photos")]
+    done: Annotated[int, example(300)]
+    total: Annotated[int | None, described("Null if it is not known.", 1200)]
+    per_second: Annotated[float | None, example(150.0)]
+    seconds_left: Annotated[float | None, described("Estimate for this stage.", 6.0)]
 
 
 class JobAnswer(msgspec.Struct):
     """A job."""
 
-    job_id: str
-    kind: str
-    state: Annotated[str, described("`queued`, `running`, `succeeded`, `failed` or `cancelled`.")]
-    cancel_requested: bool
+    job_id: JobId
+    kind: Annotated[str, example("ingest")]
+    state: Annotated[str, described("`queued`, `running`, `succeeded`, `failed` or `cancelled`.", "running")]
+    cancel_requested: Annotated[bool, example(False)]
     progress: JobProgressAnswer | None
     counts: Annotated[
         dict[str, int],
-        described("Listings and photos. Once a job has ended: read = accepted + rejected + duplicates."),
+        described(
+            "Listings and photos. Once a job has ended: read = accepted + rejected + duplicates.",
+            {"listings_read": 600, "listings_accepted": 597, "listings_rejected": 2, "listings_duplicates": 1},
+        ),
     ]
     error: str | None
-    created_at: datetime
-    started_at: datetime | None
+    created_at: Time
+    started_at: Time | None
     finished_at: datetime | None
 
     @property
@@ -56,7 +64,10 @@ class JobList(msgspec.Struct):
     """A page of jobs, newest first."""
 
     jobs: list[JobAnswer]
-    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
+    cursor: Annotated[
+        str | None,
+        described("Send it to get the next page; null on the last page.", "MjAyNi0wMy0wMVQwOTozMDowMCs="),
+    ]
 
 
 class RejectAnswer(msgspec.Struct):
@@ -80,19 +91,23 @@ class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):
 class IndexRecall(msgspec.Struct):
     """The recall of one index, measured now with stored photos and without a filter."""
 
-    engine: str
-    ann_recall_at_10: Annotated[float, described("The share of the exact ten nearest photos that the index found.")]
+    engine: Engine
+    ann_recall_at_10: Annotated[
+        float, described("The share of the exact ten nearest photos that the index found.", 0.996)
+    ]
 
 
 class SearchRecall(msgspec.Struct):
     """The recall of the audited searches of one hour."""
 
-    generation: int
-    plan: Annotated[str, described("Name of the search plan.")]
-    shape: Annotated[str, described("Fields of the filter, and the share of photos that passed it.")]
-    hour: Annotated[datetime, described("The start of the hour.")]
-    queries: Annotated[int, described("Number of searches that were compared with an exact search.")]
-    ann_recall_at_10: Annotated[float, described("The share of the exact ten nearest photos that the searches found.")]
+    generation: Annotated[int, example(3)]
+    plan: Annotated[str, described("Name of the search plan.", "faiss scan")]
+    shape: Annotated[str, described("Fields of the filter, and the share of photos that passed it.", "category, 12 %")]
+    hour: Annotated[Time, described("The start of the hour.")]
+    queries: Annotated[int, described("Number of searches that were compared with an exact search.", 41)]
+    ann_recall_at_10: Annotated[
+        float, described("The share of the exact ten nearest photos that the searches found.", 0.998)
+    ]
 
 
 class RecallAnswer(msgspec.Struct):
@@ -105,45 +120,52 @@ class RecallAnswer(msgspec.Struct):
 class GenerationAnswer(msgspec.Struct):
     """A generation of the indexes."""
 
-    generation: int
-    state: str
-    model_version: str
-    photos: int
-    created_at: datetime
-    promoted_at: datetime | None
-    forced: Annotated[bool, described("Whether it was promoted without a check of its quality.")]
+    generation: Annotated[int, example(3)]
+    state: Annotated[str, example("live")]
+    model_version: ModelVersion
+    photos: Annotated[int, example(1200)]
+    created_at: Time
+    promoted_at: Time | None
+    forced: Annotated[bool, described("Whether it was promoted without a check of its quality.", False)]
 
 
 class ModelCard(msgspec.Struct):
     """A model: what it is, what it was trained on, and its measured quality."""
 
-    model_version: str
-    created_at: datetime
-    categories: list[str]
-    vector_size: int
-    photo_size: Annotated[int, described("Side of the square that photos are resized to for the network, in pixels.")]
-    trained_on_listings: Annotated[int | None, described("Null if it was not recorded.")]
-    held_out_listings: Annotated[int | None, described("Null if it was not recorded.")]
+    model_version: ModelVersion
+    created_at: Time
+    categories: Annotated[list[str], example(["Home & Garden", "Phones"])]
+    vector_size: Annotated[int, example(256)]
+    photo_size: Annotated[
+        int, described("Side of the square that photos are resized to for the network, in pixels.", 224)
+    ]
+    trained_on_listings: Annotated[int | None, described("Null if it was not recorded.", 4560)]
+    held_out_listings: Annotated[int | None, described("Null if it was not recorded.", 1170)]
     metrics: Annotated[
-        dict[str, float], described("By name; measured on the held-out listings when the model was made.")
+        dict[str, float],
+        described(
+            "By name; measured on the held-out listings when the model was made.",
+            {"category_accuracy": 0.889, "same_listing_recall_at_1": 0.675},
+        ),
     ]
     confident_from: Annotated[
         float | None,
         described(
-            "Probability from which a category may be filled in automatically; null if the model is not calibrated."
+            "Probability from which a category may be filled in automatically; null if the model is not calibrated.",
+            0.71,
         ),
     ]
-    losses: Annotated[list[float], described("Training loss of each epoch.")]
-    has_report: Annotated[bool, described("Whether `/v1/admin/model/report` has a report.")]
+    losses: Annotated[list[float], described("Training loss of each epoch.", [3.58, 2.41, 1.97])]
+    has_report: Annotated[bool, described("Whether `/v1/admin/model/report` has a report.", True)]
 
 
 class DriftAnswer(msgspec.Struct):
     """How an index differs from the database."""
 
-    engine: str
-    expected: Annotated[int, described("Number of photos that the index should hold.")]
-    held: Annotated[int, described("Number of photos that the index holds.")]
-    missing: Annotated[tuple[int, ...], described("Ids of photos that the index lacks.")]
+    engine: Engine
+    expected: Annotated[int, described("Number of photos that the index should hold.", 1200)]
+    held: Annotated[int, described("Number of photos that the index holds.", 1199)]
+    missing: Annotated[tuple[int, ...], described("Ids of photos that the index lacks.", [7])]
     extra: Annotated[tuple[int, ...], described("Ids of photos that only the index has.")]
     different: Annotated[tuple[int, ...], described("Ids of photos whose vector or filter values differ.")]
 
@@ -151,19 +173,19 @@ class DriftAnswer(msgspec.Struct):
 class DuplicateLink(msgspec.Struct):
     """Two listings that share a photo, with their most certain pair of photos."""
 
-    listing_id: str
-    other_listing_id: str
-    photo_id: int
-    other_photo_id: int
-    verdict: Annotated[str, described("`identical` or `same photo edited`.")]
-    score: float
+    listing_id: Annotated[str, example("lamp-1")]
+    other_listing_id: Annotated[str, example("lamp-2")]
+    photo_id: Annotated[int, example(7)]
+    other_photo_id: Annotated[int, example(9)]
+    verdict: Annotated[str, described("`identical` or `same photo edited`.", "same photo edited")]
+    score: Annotated[float, example(0.97)]
     decision: Annotated[str | None, described("`accept`, `reject`, or null if it is not decided.")]
 
 
 class DuplicateGroup(msgspec.Struct):
     """Listings that are connected by shared photos."""
 
-    listing_ids: tuple[str, ...]
+    listing_ids: Annotated[tuple[str, ...], example(["lamp-1", "lamp-2"])]
     links: list[DuplicateLink]
 
 
@@ -171,7 +193,7 @@ class DuplicateGroupPage(msgspec.Struct):
     """A page of groups, largest first."""
 
     groups: list[DuplicateGroup]
-    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
+    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.", "LTIgbGFtcC0x")]
 
 
 class DuplicateDecision(msgspec.Struct, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from services.wire.fields import described
+from services.wire.fields import described, example
 
 ID_LIMIT = 200
 """Characters in a listing's id, at most."""
@@ -91,14 +91,14 @@ class ListingChange(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unk
 class WrittenPhoto(msgspec.Struct):
     """A photo of a written listing."""
 
-    photo_id: int
-    name: Annotated[str, described("The file's name, or the photo's address.")]
-    state: Annotated[str, described("`pending`, `embedded` or `failed`.")]
+    photo_id: Annotated[int, example(7)]
+    name: Annotated[str, described("The file's name, or the photo's address.", "front.jpg")]
+    state: Annotated[str, described("`pending`, `embedded` or `failed`.", "pending")]
 
 
 class ListingWritten(msgspec.Struct):
     """The listing that a request wrote."""
 
-    listing_id: str
-    outcome: Annotated[str, described("`created`, `updated` or `unchanged`.")]
+    listing_id: Annotated[str, example("lamp-2")]
+    outcome: Annotated[str, described("`created`, `updated` or `unchanged`.", "created")]
     photos: list[WrittenPhoto]

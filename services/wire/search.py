@@ -15,6 +15,12 @@ MAX_K = 100
 MAX_BATCH = 20
 """Searches in one batch, at most."""
 
+MAX_FILTER_VALUES = 1000
+"""Values in one field of a filter, at most."""
+
+MAX_RECOMMENDATION_LISTINGS = 100
+"""Liked and disliked listings of a recommendation together, at most."""
+
 Strategy = Literal["average", "best_score"]
 
 _CURRENCY = "^[A-Za-z]{3}$"
@@ -37,7 +43,12 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
 
     k: Annotated[int, described("Number of listings.", 20, minimum=1, maximum=MAX_K)] = 10
     category: Annotated[
-        list[str], described("Only listings in any of these first levels of the category path.", ["Home & Garden"])
+        list[str],
+        described(
+            "Only listings in any of these first levels of the category path.",
+            ["Home & Garden"],
+            maxItems=MAX_FILTER_VALUES,
+        ),
     ] = []
     category_path: Annotated[
         str | None,
@@ -64,8 +75,12 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
         float | None,
         described("Days since the listing was listed, at most.", 60, exclusiveMinimum=0, maximum=36_500),
     ] = None
-    seller: Annotated[list[str], described("Only listings of any of these sellers.", ["seller-9"])] = []
-    exclude_seller: Annotated[list[str], described("No listings of these sellers.", ["seller-3"])] = []
+    seller: Annotated[
+        list[str], described("Only listings of any of these sellers.", ["seller-9"], maxItems=MAX_FILTER_VALUES)
+    ] = []
+    exclude_seller: Annotated[
+        list[str], described("No listings of these sellers.", ["seller-3"], maxItems=MAX_FILTER_VALUES)
+    ] = []
     same_seller: Annotated[
         bool | None,
         described(
@@ -75,7 +90,10 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
         ),
     ] = None
     exclude_listing: Annotated[
-        list[str], described("None of these listings, such as those that were already shown.", ["lamp-3"])
+        list[str],
+        described(
+            "None of these listings, such as those that were already shown.", ["lamp-3"], maxItems=MAX_FILTER_VALUES
+        ),
     ] = []
     min_score: Annotated[float, described("Lowest score of a result.", 0.5, minimum=0, maximum=1, default=0)] | None = (
         None
@@ -173,8 +191,18 @@ class BatchSearch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Recommendation(SearchFields, kw_only=True):
     """A search for a buyer who liked some listings and disliked others."""
 
-    positive: Annotated[list[str], described("Ids of listings that the buyer liked.", ["lamp-1", "lamp-2"])] = []
-    negative: Annotated[list[str], described("Ids of listings that the buyer disliked.", ["lamp-3"])] = []
+    positive: Annotated[
+        list[str],
+        described(
+            f"Ids of listings that the buyer liked, at most {MAX_RECOMMENDATION_LISTINGS} together with `negative`.",
+            ["lamp-1", "lamp-2"],
+            maxItems=MAX_RECOMMENDATION_LISTINGS,
+        ),
+    ] = []
+    negative: Annotated[
+        list[str],
+        described("Ids of listings that the buyer disliked.", ["lamp-3"], maxItems=MAX_RECOMMENDATION_LISTINGS),
+    ] = []
     query_token: Annotated[
         str | None,
         described(

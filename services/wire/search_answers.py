@@ -6,12 +6,17 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from services.wire.fields import described
+from services.wire.examples import example_of
+from services.wire.fields import described, example
 
-ListingId = Annotated[str, described("The marketplace's own id of the listing.")]
-PhotoId = Annotated[int, described("Id of the photo; `/v1/photos/{photo_id}` returns its file.")]
-Currency = Annotated[str | None, described("ISO 4217 code of the price.")]
-ModelVersion = Annotated[str, described("The model that embedded the photos.")]
+ListingId = Annotated[str, described("The marketplace's own id of the listing.", "lamp-2")]
+PhotoId = Annotated[int, described("Id of the photo; `/v1/photos/{photo_id}` returns its file.", 7)]
+Title = Annotated[str, example("Brass desk lamp")]
+Category = Annotated[str, described("First level of the category path.", "Home & Garden")]
+Price = Annotated[float | None, example(24.5)]
+Currency = Annotated[str | None, described("ISO 4217 code of the price.", "GBP")]
+Location = Annotated[str, example("Delph, Manchester")]
+ModelVersion = Annotated[str, described("The model that embedded the photos.", "resnet50-2026-03-01")]
 
 
 class ListingSummary(msgspec.Struct, omit_defaults=True):
@@ -19,12 +24,15 @@ class ListingSummary(msgspec.Struct, omit_defaults=True):
 
     listing_id: ListingId
     photo_id: PhotoId
-    title: str
-    category: Annotated[str, described("First level of the category path.")]
-    price: float | None
+    title: Title
+    category: Category
+    price: Price
     currency: Currency
-    location: str
-    photo_url: Annotated[str, described("Path of the photo's file, which clients may cache for ever.")]
+    location: Location
+    photo_url: Annotated[
+        str,
+        described("Path of the photo's file, which clients may cache for ever.", "/v1/photos/7?v=9f86d081884c7d65"),
+    ]
 
 
 class Result(ListingSummary):
@@ -34,7 +42,8 @@ class Result(ListingSummary):
         float,
         described(
             "0 to 1: the calibrated probability that the two photos show the same item. If the model is not "
-            "calibrated, and for recommendations, the cosine similarity of the two vectors. 1 is the same picture."
+            "calibrated, and for recommendations, the cosine similarity of the two vectors. 1 is the same picture.",
+            0.8731,
         ),
     ]
     why: Annotated[
@@ -46,15 +55,15 @@ class Result(ListingSummary):
 class CategoryProbability(msgspec.Struct):
     """A category with the probability that the model gives it."""
 
-    category: str
-    probability: float
+    category: Annotated[str, example("Home & Garden", "Electronics")]
+    probability: Annotated[float, example(0.914, 0.052)]
 
 
 class Plan(msgspec.Struct):
     """How the index was searched, and why that way."""
 
-    name: Annotated[str, described("The index and the way of searching it, such as `faiss exact`.")]
-    reason: str
+    name: Annotated[str, described("The index and the way of searching it, such as `faiss exact`.", "faiss exact")]
+    reason: Annotated[str, example("1 of 1,200 photos pass the filter; about 0.1 ms")]
 
 
 class NoResults(msgspec.Struct):
@@ -78,19 +87,28 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
 
     results: list[Result]
     model_version: ModelVersion
-    engine: Annotated[str, described("The index that answered.")]
+    engine: Annotated[str, described("The index that answered.", "faiss")]
     plan: Plan
-    generation: Annotated[int, described("Generation of the index.")]
-    took_ms: Annotated[dict[str, float], described("Milliseconds by stage, and in `total`.")]
+    generation: Annotated[int, described("Generation of the index.", 3)]
+    took_ms: Annotated[
+        dict[str, float],
+        described("Milliseconds by stage, and in `total`.", {"embed": 21.4, "search": 0.6, "rows": 1.9, "total": 24.1}),
+    ]
     cursor: Annotated[
         str | None, described("Send it to get the next page; absent on the last page and after 500 listings.")
     ] = None
     query_token: Annotated[
-        str | None, described("Send it to search by the same photo again, without uploading or embedding it again.")
+        str | None,
+        described(
+            "Send it to search by the same photo again, without uploading or embedding it again.", "lKFsp2xhbXAtMQ"
+        ),
     ] = None
     categories: Annotated[
         list[CategoryProbability] | None,
-        described("The categories that the model sees in the query photo, likeliest first; only on the first page."),
+        described(
+            "The categories that the model sees in the query photo, likeliest first; only on the first page.",
+            example_of(list[CategoryProbability]),
+        ),
     ] = None
     restricted_to: Annotated[list[str] | None, described("The categories that `category_aware` preferred.")] = None
     empty: Annotated[NoResults | None, described("Why there is no result.")] = None
@@ -99,9 +117,9 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
 class BatchProblem(msgspec.Struct, omit_defaults=True):
     """Why one search of a batch could not be answered."""
 
-    status: int
-    title: str
-    detail: str
+    status: Annotated[int, example(404)]
+    title: Annotated[str, example("Not found")]
+    detail: Annotated[str, example("There is no photo 7.")]
     field: Annotated[str | None, described("The field at fault.")] = None
     reason: Annotated[str | None, described("Reason code of a rejected photo.")] = None
 
@@ -116,14 +134,16 @@ class BatchEntry(msgspec.Struct, omit_defaults=True):
 class BatchAnswer(msgspec.Struct):
     """One entry for each search of a batch, in the same order."""
 
-    answers: list[BatchEntry]
+    answers: Annotated[
+        list[BatchEntry], example([{"answer": example_of(SearchAnswer)}, {"problem": example_of(BatchProblem)}])
+    ]
 
 
 class Classification(msgspec.Struct):
     """The likeliest categories of a photo."""
 
     categories: Annotated[list[CategoryProbability], described("Likeliest first.")]
-    confident: Annotated[bool, described("Whether the first category is likely enough to fill in automatically.")]
+    confident: Annotated[bool, described("Whether the first category is likely enough to fill in automatically.", True)]
     model_version: ModelVersion
 
 
@@ -131,41 +151,41 @@ class NewestListings(msgspec.Struct):
     """A page of listings, newest first."""
 
     listings: list[ListingSummary]
-    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.")]
+    cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.", "7")]
 
 
 class CategoryCount(msgspec.Struct):
     """A category with its number of listings."""
 
-    category: str
-    listings: int
+    category: Annotated[str, example("Home & Garden", "Phones")]
+    listings: Annotated[int, example(812, 388)]
 
 
 class ListingPhoto(msgspec.Struct):
     """A photo of a listing."""
 
     photo_id: PhotoId
-    state: Annotated[str, described("`pending`, `embedded` or `failed`.")]
-    width: int
-    height: int
-    url: str
-    thumbnail_url: str
+    state: Annotated[str, described("`pending`, `embedded` or `failed`.", "embedded")]
+    width: Annotated[int, example(1200)]
+    height: Annotated[int, example(900)]
+    url: Annotated[str, example("/v1/photos/7?v=9f86d081884c7d65")]
+    thumbnail_url: Annotated[str, example("/v1/photos/7/thumbnail?v=9f86d081884c7d65")]
 
 
 class ListingAnswer(msgspec.Struct):
     """A listing with its photos."""
 
     listing_id: ListingId
-    title: str
-    description: str
-    category: Annotated[str, described("First level of the category path.")]
-    category_path: list[str]
-    price: float | None
+    title: Title
+    description: Annotated[str, example("As new")]
+    category: Category
+    category_path: Annotated[list[str], example(["Home & Garden", "Lamps"])]
+    price: Price
     currency: Currency
-    location: str
-    region: Annotated[str, described("The last part of the place.")]
-    seller: str
-    listed_at: Annotated[str, described("ISO 8601 time.")]
+    location: Location
+    region: Annotated[str, described("The last part of the place.", "Manchester")]
+    seller: Annotated[str, example("seller-9")]
+    listed_at: Annotated[str, described("ISO 8601 time.", "2026-03-01T09:30:00+00:00")]
     flags: Annotated[list[str], described("Flags set by cleaning, such as `absurd_price`.")]
     photos: list[ListingPhoto]
 
@@ -173,13 +193,15 @@ class ListingAnswer(msgspec.Struct):
 class Duplicate(msgspec.Struct):
     """Another listing, with its nearest photo."""
 
-    listing_id: ListingId
-    photo_id: PhotoId
-    verdict: Annotated[str, described("`identical`, `same photo edited` or `similar`.")]
+    listing_id: Annotated[ListingId, example("lamp-9", "lamp-2")]
+    photo_id: Annotated[PhotoId, example(31, 7)]
+    verdict: Annotated[str, described("`identical`, `same photo edited` or `similar`.", "same photo edited", "similar")]
     score: Annotated[
         float,
         described(
             "0 to 1. Of a copy: the share of the picture that shows the same. Of a similar listing: the probability "
-            "that it is the same item."
+            "that it is the same item.",
+            0.94,
+            0.8731,
         ),
     ]

@@ -48,6 +48,7 @@ BEYOND_A_SCHEMA = re.compile(
             "for each listing in `(posi|nega)tive`",
             "only be used with the strategy",
             "also in `positive`",
+            "listings together with `negative`",
             "needs a (price|place) to compare with",
             "needs a source with a seller",
             "crop: needs a single photo",
@@ -61,7 +62,6 @@ BEYOND_A_SCHEMA = re.compile(
             "has no embedded photo yet",
             "no listing is in",
             "is not valid( or not complete)?. Copy it unchanged",
-            "is not one that an answer gave",
             # Text of a listing, after cleaning
             "(title|category|id): missing",
             "id: (bad id|id too long)",

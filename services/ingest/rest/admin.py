@@ -21,9 +21,8 @@ from services.indexing.generations import check_promotable, known_generation, pr
 from services.indexing.live import as_index_unavailable
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.uploads import UploadedFile, store_uploads
-from services.ingest.rest import request_bodies as bodies
-from services.ingest.rest.answer_examples import DRIFT, GENERATIONS, QUEUED, RECALL
-from services.ingest.rest.request_bodies import BulkUpload
+from services.ingest.rest import operations
+from services.ingest.rest.operations import BulkUpload
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import in_path, query
@@ -57,8 +56,9 @@ class BulkController(Controller):
         "/",
         status_code=202,
         sync_to_thread=True,
-        operation_class=bodies.BULK_UPLOAD,
-        responses={**QUEUED, **problem_responses(409)},
+        operation_class=operations.BULK_UPLOAD,
+        response_description="The job was queued",
+        responses=problem_responses(409),
         summary="Ingest listings in bulk",
     )
     def upload(
@@ -97,8 +97,9 @@ class AdminController(Controller):
     @post(
         "/reindex",
         status_code=202,
-        operation_class=bodies.REINDEX,
-        responses={**QUEUED, **problem_responses(404)},
+        operation_class=operations.REINDEX,
+        response_description="The job was queued",
+        responses=problem_responses(404),
         summary="Rebuild the indexes",
     )
     async def reindex(
@@ -114,7 +115,12 @@ class AdminController(Controller):
         reindex = converted(body, ReindexRequest, strict=True)
         return JobQueued(await workers.run(_queue_reindex, resources, job_runner, reindex))
 
-    @get("/indexes", sync_to_thread=True, responses=GENERATIONS, summary="List the generations, newest first")
+    @get(
+        "/indexes",
+        sync_to_thread=True,
+        response_description="Every generation",
+        summary="List the generations, newest first",
+    )
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
         """Return every generation."""
         with resources.database.read() as session:
@@ -130,7 +136,8 @@ class AdminController(Controller):
         "/indexes/{generation:int}/promote",
         status_code=202,
         sync_to_thread=True,
-        responses={**QUEUED, **problem_responses(404, 409)},
+        response_description="The job was queued",
+        responses=problem_responses(404, 409),
         summary="Make a previous generation live again",
     )
     def promote(
@@ -147,7 +154,8 @@ class AdminController(Controller):
         "/indexes/{generation:int}/rollback",
         status_code=202,
         sync_to_thread=True,
-        responses={**QUEUED, **problem_responses(404, 409)},
+        response_description="The job was queued",
+        responses=problem_responses(404, 409),
         summary="Roll back to the previous generation",
     )
     def rollback(
@@ -164,7 +172,13 @@ class AdminController(Controller):
             raise Conflict(f"Generation {generation} is not live: another request has already changed that.")
         return JobQueued(job_runner.queue_promote(previous_generation(resources.database).id))
 
-    @post("/consistency/repair", status_code=202, sync_to_thread=True, responses=QUEUED, summary="Repair the indexes")
+    @post(
+        "/consistency/repair",
+        status_code=202,
+        sync_to_thread=True,
+        response_description="The job was queued",
+        summary="Repair the indexes",
+    )
     def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
         """Queue a job that adds missing photos to the live indexes and removes extra ones."""
         return JobQueued(job_runner.queue_repair())
@@ -172,7 +186,7 @@ class AdminController(Controller):
     @get(
         "/recall",
         sync_to_thread=True,
-        responses=RECALL,
+        response_description="The recall of each open index, and of the searches of each hour",
         summary="Measure the recall of the indexes",
     )
     def recall(
@@ -199,7 +213,7 @@ class AdminController(Controller):
     @get(
         "/consistency",
         sync_to_thread=True,
-        responses=DRIFT,
+        response_description="Each open index",
         summary="Compare the indexes with the database",
     )
     def consistency(self, resources: NamedDependency[Resources]) -> list[DriftAnswer]:

@@ -11,8 +11,7 @@ from litestar.params import JSONBody
 from db.models import Role
 from db.rows.duplicate_groups import Group, GroupState
 from services.ingest.duplicates.review import page_of_groups, review
-from services.ingest.rest.answer_examples import DUPLICATES
-from services.ingest.rest.request_bodies import REVIEW
+from services.ingest.rest.operations import REVIEW
 from services.resources import Resources
 from services.web.parameters import query
 from services.web.problems import problem_responses
@@ -29,7 +28,7 @@ class DuplicateController(Controller):
     @get(
         "/",
         sync_to_thread=True,
-        responses=DUPLICATES,
+        response_description="Groups, largest first",
         summary="List groups of listings that share photos",
     )
     def groups(

@@ -20,7 +20,7 @@ from db.rows import jobs
 from services.errors import BadQuery, ResourceNotFound
 from services.ingest.files.rejects import rejects_csv
 from services.ingest.jobs.runner import JobRunner
-from services.ingest.rest.answer_examples import CANCELLED, EVENTS, JOB, JOBS, REJECTS
+from services.ingest.rest.operations import EVENTS, REJECTS
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import in_path, query
@@ -50,7 +50,7 @@ class JobController(Controller):
     tags = ("ingest",)
     opt = {"role": Role.READ}  # noqa: RUF012
 
-    @get("/", responses=JOBS, summary="List the jobs, newest first")
+    @get("/", response_description="Jobs, newest first", summary="List the jobs, newest first")
     async def newest(
         self,
         resources: NamedDependency[Resources],
@@ -65,7 +65,12 @@ class JobController(Controller):
         """Return jobs, one page at a time."""
         return await workers.run(_page, resources, state=in_state, limit=limit, cursor=cursor)
 
-    @get("/{job_id:str}", responses={**JOB, **problem_responses(404)}, summary="Get a job's state, progress and counts")
+    @get(
+        "/{job_id:str}",
+        response_description="The job's current state",
+        responses=problem_responses(404),
+        summary="Get a job's state, progress and counts",
+    )
     async def job(
         self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> JobAnswer:
@@ -114,7 +119,8 @@ class JobController(Controller):
         "/{job_id:str}/cancel",
         status_code=202,
         opt={"role": Role.WRITE},
-        responses={**CANCELLED, **problem_responses(404, 409)},
+        response_description="The job's current state",
+        responses=problem_responses(404, 409),
         summary="Cancel a job",
     )
     async def cancel(

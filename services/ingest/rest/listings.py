@@ -7,22 +7,34 @@ from uuid import uuid4
 
 from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 
 from db.models import Role
 from services.ingest.pipeline.changes import ListingChanges
-from services.ingest.rest import request_bodies as bodies
-from services.ingest.rest.answer_examples import CHANGED, CREATED
+from services.ingest.rest import operations
 from services.ingest.rest.listing_bodies import listing_input, read_listing, set_fields
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
 from services.web.problems import problem_responses
 from services.wire import ListingChange, ListingWritten, NewListing, WholeListing, WrittenPhoto
+from services.wire.examples import example_of
 
 if TYPE_CHECKING:
     from services.ingest.pipeline.changes import WriteResult
 
 AnyRequest = Request[Any, Any, Any]
+
+_ADDED = "The listing was added"
+_CREATED = ResponseSpec(ListingWritten, generate_examples=False, description=_ADDED)
+_UPDATED = example_of(ListingWritten) | {"outcome": "updated"}
+_WRITTEN = ResponseSpec(
+    ListingWritten,
+    generate_examples=False,
+    description="The listing was written",
+    examples=[Example(id="answer", value=_UPDATED)],
+)
 
 
 class ListingController(Controller):
@@ -34,8 +46,9 @@ class ListingController(Controller):
 
     @post(
         "/",
-        operation_class=bodies.NEW_LISTING,
-        responses={**CREATED, **problem_responses(409, 415, 422)},
+        operation_class=operations.NEW_LISTING,
+        response_description=_ADDED,
+        responses=problem_responses(409, 415, 422),
         summary="Add a listing",
     )
     async def create(
@@ -54,8 +67,8 @@ class ListingController(Controller):
 
     @put(
         "/{listing_id:str}",
-        operation_class=bodies.WHOLE_LISTING,
-        responses={**CHANGED, **CREATED, **problem_responses(415, 422)},
+        operation_class=operations.WHOLE_LISTING,
+        responses={200: _WRITTEN, 201: _CREATED, **problem_responses(415, 422)},
         summary="Add or replace a listing",
     )
     async def replace(
@@ -73,8 +86,8 @@ class ListingController(Controller):
 
     @patch(
         "/{listing_id:str}",
-        operation_class=bodies.CHANGED_LISTING,
-        responses={**CHANGED, **problem_responses(404, 415, 422)},
+        operation_class=operations.CHANGED_LISTING,
+        responses={200: _WRITTEN, **problem_responses(404, 415, 422)},
         summary="Change fields of a listing",
     )
     async def change(

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from db.models import Role
 from services.errors import ResourceNotFound
 from services.ingest.models.evaluation import PAGE, report_folder
-from services.ingest.rest.answer_examples import MODEL_CARD, REPORT
+from services.ingest.rest.operations import REPORT
 from services.resources import Resources
 from services.web.problems import problem_responses
 from services.wire import ModelCard
@@ -32,7 +32,8 @@ class ModelController(Controller):
     @get(
         "/",
         sync_to_thread=True,
-        responses={**MODEL_CARD, **problem_responses(503)},
+        response_description="The card",
+        responses=problem_responses(503),
         summary="Get the live model's card",
     )
     def card(self, resources: NamedDependency[Resources]) -> ModelCard:

@@ -10,9 +10,7 @@ from math import isfinite
 
 import msgspec
 
-from services.wire import Strategy  # noqa: TC001  (msgspec reads the annotations at run time)
-
-MAX_RECOMMENDATION_LISTINGS = 100
+from services.wire import MAX_RECOMMENDATION_LISTINGS, Strategy
 
 
 class PhotoKey(msgspec.Struct, array_like=True, tag="v", frozen=True):

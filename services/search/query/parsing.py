@@ -10,12 +10,9 @@ from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
 from services.wire import SearchFields
-from services.wire.fields import out_of_limits
+from services.wire.fields import described_fields, out_of_limits
 
 _SECONDS_PER_DAY = 86_400
-
-MAX_FILTER_VALUES = 1000
-"""Values in one field of a filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +93,11 @@ def plain_fields(request: SearchFields) -> SearchFields:
 
 
 def check_list_lengths(fields: SearchFields) -> None:
-    """Raise BadQuery for a list with more than `MAX_FILTER_VALUES` values."""
-    for name in ("category", "seller", "exclude_seller", "exclude_listing"):
-        if (count := len(getattr(fields, name))) > MAX_FILTER_VALUES:
-            raise BadQuery(name, f"has {count} values; the limit is {MAX_FILTER_VALUES}")
+    """Raise BadQuery for a list with more values than `SearchFields` allows."""
+    for described in described_fields(SearchFields):
+        limit = described.schema.get("maxItems")
+        if limit is not None and (count := len(getattr(fields, described.name))) > limit:
+            raise BadQuery(described.name, f"has {count} values; the limit is {limit}")
 
 
 def check_limits(fields: SearchFields) -> None:

@@ -14,7 +14,7 @@ from services import wire
 from services.errors import BadQuery
 from services.resources import Resources
 from services.search.query.lookup import find_listing
-from services.search.rest.answer_examples import CATEGORIES, LISTING, NEWEST, PHOTO, THUMBNAIL
+from services.search.rest.operations import PHOTO, THUMBNAIL
 from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE
 from services.search.rest.to_wire import listing_answer, listing_summary
@@ -39,7 +39,11 @@ class CatalogueController(Controller):
     tags = ("catalogue",)
     opt = {"role": Role.READ}  # noqa: RUF012
 
-    @get("/categories", responses=CATEGORIES, summary="List the categories with their number of listings")
+    @get(
+        "/categories",
+        response_description="Every category",
+        summary="List the categories with their number of listings",
+    )
     async def categories(
         self, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> list[wire.CategoryCount]:
@@ -127,7 +131,8 @@ def _query_photo(
     "/v1/listings/{listing_id:str}",
     tags=["catalogue"],
     opt={"role": Role.READ},
-    responses={**LISTING, **problem_responses(404)},
+    response_description="The listing with its photos",
+    responses=problem_responses(404),
     summary="Get a listing",
 )
 async def get_listing(
@@ -141,7 +146,7 @@ async def get_listing(
     "/v1/listings",
     tags=["catalogue"],
     opt={"role": Role.READ},
-    responses=NEWEST,
+    response_description="The newest listings, each with its first photo",
     summary="List the newest listings",
 )
 async def newest_listings(

@@ -15,8 +15,6 @@ from services.errors import LookalikeError
 from services.resources import Resources
 from services.search.query.keys import ListingKey
 from services.search.query.lookup import find_listing
-from services.search.query.parsing import MAX_FILTER_VALUES
-from services.search.rest.answer_examples import DUPLICATES
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
@@ -31,7 +29,8 @@ if TYPE_CHECKING:
     "/v1/listings/{listing_id:str}/duplicates",
     tags=["search"],
     opt={"role": Role.READ},
-    responses=DUPLICATES | problem_responses(400, 404, 503),
+    response_description="Copies, then similar listings",
+    responses=problem_responses(400, 404, 503),
     summary="Find duplicates of a listing",
 )
 async def get_duplicates(
@@ -78,7 +77,9 @@ def _similar(
     version = resources.live.current().generation.model_version
     if score_map_of(resources, ListingKey(listing_id), version) is None:
         return []
-    fields = wire.SearchFields(k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[:MAX_FILTER_VALUES])
+    fields = wire.SearchFields(
+        k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[: wire.MAX_FILTER_VALUES]
+    )
     return [
         wire.Duplicate(one.photo.listing.id, one.photo.id, Verdict.SIMILAR, one.score)
         for one in search.by_listing(listing_id, fields).results

@@ -15,8 +15,8 @@ from db.models import Role
 from services import wire
 from services.errors import BadQuery, LookalikeError
 from services.search.query.parsing import parse_crop, plain_fields
-from services.search.rest import answer_examples as answers
-from services.search.rest import request_bodies as bodies
+from services.search.rest import operations
+from services.search.rest.operations import ClassifyForm, PhotoQuery
 from services.search.rest.to_wire import classify_answer, search_answer
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
@@ -37,8 +37,9 @@ class SearchController(Controller):
     @post(
         "/search",
         status_code=200,
-        operation_class=bodies.SEARCH,
-        responses={**answers.SEARCH, **problem_responses(404, 409, 415, 422)},
+        operation_class=operations.SEARCH,
+        response_description="The results, best first",
+        responses=problem_responses(404, 409, 415, 422),
         summary="Find listings that look like a photo",
     )
     async def search(
@@ -50,7 +51,9 @@ class SearchController(Controller):
     ) -> wire.SearchAnswer:
         """Search by a photo (form), or by a listing, a stored photo, an address or an earlier query (JSON)."""
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
-            form = converted(form_values(await request.form(), bodies.PhotoQuery), bodies.PhotoQuery, strict=False)
+            form = converted(form_values(await request.form(), PhotoQuery), PhotoQuery, strict=False)
+            if form.cursor is not None:
+                raise BadQuery("cursor", "cannot be sent with a photo; send it as JSON to get the next page")
             content = await form.image.read()
             return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form)))
         if request.content_type[0] in (RequestEncodingType.JSON, ""):
@@ -66,8 +69,8 @@ class SearchController(Controller):
     @post(
         "/search/batch",
         status_code=200,
-        operation_class=bodies.BATCH,
-        responses=answers.BATCH,
+        operation_class=operations.BATCH,
+        response_description="An answer or a problem for each search",
         summary="Run several searches at once",
     )
     async def batch(
@@ -98,8 +101,9 @@ class SearchController(Controller):
 
     @get(
         "/listings/{listing_id:str}/similar",
-        operation_class=bodies.SIMILAR,
-        responses={**answers.SEARCH, **problem_responses(404, 409)},
+        operation_class=operations.SIMILAR,
+        response_description="The results, best first",
+        responses=problem_responses(404, 409),
         summary="Find listings that look like a listing",
     )
     async def similar(
@@ -119,8 +123,9 @@ class SearchController(Controller):
     @post(
         "/recommend",
         status_code=200,
-        operation_class=bodies.RECOMMEND,
-        responses={**answers.SEARCH, **problem_responses(409)},
+        operation_class=operations.RECOMMEND,
+        response_description="The results, best first",
+        responses=problem_responses(409),
         summary="Recommend listings from likes and dislikes",
     )
     async def recommend(
@@ -136,8 +141,9 @@ class SearchController(Controller):
     @post(
         "/classify",
         status_code=200,
-        operation_class=bodies.CLASSIFY,
-        responses={**answers.CLASSIFY, **problem_responses(422)},
+        operation_class=operations.CLASSIFY,
+        response_description="The likeliest categories",
+        responses=problem_responses(422),
         summary="Classify a photo",
     )
     async def classify(
@@ -147,7 +153,7 @@ class SearchController(Controller):
         workers: NamedDependency[WorkerThreads],
     ) -> wire.Classification:
         """Return the likeliest categories of an uploaded photo."""
-        form = converted(form_values(await request.form(), bodies.ClassifyForm), bodies.ClassifyForm, strict=False)
+        form = converted(form_values(await request.form(), ClassifyForm), ClassifyForm, strict=False)
         crop = parse_crop(form.crop)
         content = await form.image.read()
         return classify_answer(await workers.run(search_service.classify, content, form.k, crop))

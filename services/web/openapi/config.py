@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, OpenAPI, SecurityScheme
 from litestar.static_files import create_static_files_router
 
-from services.web.openapi.responses import CompleteOpenAPI
+from services.web.openapi.document import CompleteOpenAPI
 
 _ASSETS = "/docs/assets"
 
@@ -21,12 +20,9 @@ _ONLY_US = "default-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """Stops the browser from loading anything from another host. Litestar writes its script inline."""
 
 
-@dataclass
 class _Config(OpenAPIConfig):
-    """Settings that make a `CompleteOpenAPI`."""
-
     def to_openapi_schema(self) -> OpenAPI:
-        return CompleteOpenAPI.of(super().to_openapi_schema())
+        return CompleteOpenAPI(**vars(super().to_openapi_schema()))
 
 
 def openapi_config(title: str, version: str) -> OpenAPIConfig:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from litestar.openapi.spec import (
-    Encoding,
-    Example,
-    OpenAPIHeader,
-    OpenAPIMediaType,
-    OpenAPIResponse,
-    OpenAPIType,
-    Operation,
-    Parameter,
-    RequestBody,
-    Schema,
-)
+from litestar.openapi.spec import Operation
 
-from services.web.openapi.schemas import JsonSchema, field_schema
+from services.web.openapi.schemas import field_schema, object_schema
+from services.wire.examples import example_of
 from services.wire.fields import described_fields
 
 if TYPE_CHECKING:
@@ -26,85 +15,98 @@ if TYPE_CHECKING:
 
     from services.wire.fields import DescribedField
 
-_PHOTO_TYPES = "image/jpeg, image/png, image/webp, image/gif, image/bmp"
+PHOTO_FILE = ("a.jpg", "image/jpeg, image/png, image/webp, image/gif, image/bmp")
+_TEXT = {"type": "string"}
 
 
 def operation(
     *,
-    body: Mapping[str, OpenAPIMediaType] | None = None,
+    body: Mapping[str, Any] | None = None,
     body_description: str | None = None,
     body_required: bool = True,
     query: type | None = None,
-    headers: Sequence[Parameter] = (),
-    responses: Mapping[int, OpenAPIResponse] | None = None,
+    headers: Sequence[Mapping[str, Any]] = (),
+    responses: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> type[Operation]:
-    """Return an `operation_class` that adds to what Litestar derives of a call.
+    """Return an `operation_class` that adds to what Litestar derives of a call; all parts are as OpenAPI has them.
 
     Args:
         body: the request body, by media type: see `json_content` and `form_content`.
         body_description: what the schema and its fields do not say, such as a command.
         body_required: whether the call needs a body.
         query: the struct whose fields the call reads from its query (see `query_fields.read_from_query`).
-        headers: request headers.
-        responses: the answers that are no JSON, by status.
+        headers: request headers: see `request_header`.
+        responses: the answers that are no JSON, by status: see `response`.
     """
-    parameters = [_query_parameter(one) for one in described_fields(query)] if query else []
+    parameters = [*map(_query_parameter, described_fields(query) if query else ()), *headers]
 
-    @dataclass
     class DescribedOperation(Operation):
-        def __post_init__(self) -> None:
+        def to_schema(self) -> dict[str, Any]:
+            call = super().to_schema()
             if body:
-                self.request_body = RequestBody(content={**body}, required=body_required, description=body_description)
-            self.parameters = [*(self.parameters or ()), *parameters, *headers]
-            described = {str(status): response for status, response in (responses or {}).items()}
-            self.responses = {**(self.responses or {}), **described}
+                text = {"description": body_description} if body_description else {}
+                call["requestBody"] = {"content": body, "required": body_required, **text}
+            call["parameters"] = [*call.get("parameters", ()), *map(dict, parameters)]
+            call["responses"] |= {str(status): dict(described) for status, described in (responses or {}).items()}
+            return call
 
     return DescribedOperation
 
 
-def json_content(schema: Mapping[str, Any], **examples: object) -> dict[str, OpenAPIMediaType]:
-    """Return the description of a JSON body, with whole bodies as named examples."""
-    named = {name: Example(value=value) for name, value in examples.items()}
-    return {"application/json": OpenAPIMediaType(schema=JsonSchema(value=schema), examples={**named})}
+def json_content(struct: type, examples: Mapping[str, Any] | None = None, **rules: Any) -> dict[str, Any]:
+    """Return the description of a JSON body that is converted into `struct`.
+
+    Args:
+        struct: see `object_schema`, also for the `rules`.
+        examples: whole bodies by name; by default one, made from the examples of the fields.
+    """
+    named = {name: {"value": value} for name, value in (examples or {"example": example_of(struct)}).items()}
+    return {"application/json": {"schema": object_schema(struct, in_json=True, **rules), "examples": named}}
 
 
-def form_content(schema: Mapping[str, Any], **files: Encoding) -> dict[str, OpenAPIMediaType]:
-    """Return the description of a multipart form; `files` describes the fields that are files."""
-    return {"multipart/form-data": OpenAPIMediaType(schema=JsonSchema(value=schema), encoding=files)}
+def form_content(struct: type, files: Mapping[str, tuple[str, str]], **options: Any) -> dict[str, Any]:
+    """Return the description of a multipart form that is converted into `struct`.
+
+    Args:
+        struct: see `object_schema`, also for the `options`.
+        files: a file name and its content types for each field that is a file. The part's head must name both.
+    """
+    encoding = {
+        field: {
+            "contentType": types,
+            "headers": {
+                "Content-Disposition": {"schema": {"example": f'form-data; name="{field}"; filename="{filename}"'}}
+            },
+        }
+        for field, (filename, types) in files.items()
+    }
+    return {"multipart/form-data": {"schema": object_schema(struct, in_json=False, **options), "encoding": encoding}}
 
 
-def file_part(name: str, filename: str, content_type: str = _PHOTO_TYPES) -> Encoding:
-    """Return the description of a form's part that is a file: its head must name the field and the file."""
-    disposition = OpenAPIHeader(schema=Schema(example=f'form-data; name="{name}"; filename="{filename}"'))
-    return Encoding(content_type=content_type, headers={"Content-Disposition": disposition})
+def response(
+    description: str, content: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return an answer: its content by media type, and the descriptions of its headers by name."""
+    described = {name: header(text) for name, text in (headers or {}).items()}
+    return {"description": description, "headers": described, **({"content": content} if content else {})}
 
 
-def text_response(
-    description: str, media_type: str, example: str, headers: Mapping[str, OpenAPIHeader] | None = None
-) -> OpenAPIResponse:
-    """Return the description of an answer that is text."""
-    schema = Schema(type=OpenAPIType.STRING)
-    content = OpenAPIMediaType(schema=schema, examples={"answer": Example(value=example)})
-    return OpenAPIResponse(description=description, content={media_type: content}, headers={**(headers or {})})
+def text_content(media_type: str, example: str) -> dict[str, Any]:
+    """Return the description of a text."""
+    return {media_type: {"schema": _TEXT, "examples": {"answer": {"value": example}}}}
 
 
-def request_header(name: str, description: str, example: str) -> Parameter:
+def header(description: str) -> dict[str, Any]:
+    """Return the description of an answer's header."""
+    return {"schema": _TEXT, "description": description}
+
+
+def request_header(name: str, description: str, example: str) -> dict[str, Any]:
     """Return the description of a request header."""
-    return Parameter(
-        name=name,
-        param_in="header",
-        schema=Schema(type=OpenAPIType.STRING),
-        description=description,
-        example=example,
-    )
+    return {"name": name, "in": "header", "schema": _TEXT, "description": description, "example": example}
 
 
-def _query_parameter(described: DescribedField) -> Parameter:
-    return Parameter(
-        name=described.name,
-        param_in="query",
-        required=described.required,
-        schema=JsonSchema(value=field_schema(described)),
-        description=described.description,
-        example=next(iter(described.examples), None),
-    )
+def _query_parameter(field: DescribedField) -> dict[str, Any]:
+    example = {"example": field.examples[0]} if field.examples else {}
+    described = {"required": field.required, "schema": field_schema(field), "description": field.description}
+    return {"name": field.name, "in": "query", **described, **example}

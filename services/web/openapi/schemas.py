@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from litestar.openapi.spec import Schema
 
 from services.wire.fields import described_fields
 
@@ -16,17 +12,6 @@ if TYPE_CHECKING:
     from services.wire.fields import DescribedField
 
 _LIMITLESS = ("type", "items", "anyOf", "enum", "description")
-
-
-@dataclass
-class JsonSchema(Schema):
-    """A schema as a plain JSON value, where Litestar wants an object of its own."""
-
-    value: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def to_schema(self) -> dict[str, Any]:
-        """Return the schema as the document has it."""
-        return dict(self.value)
 
 
 def object_schema(

@@ -107,6 +107,13 @@ def test_a_search_by_listing_id_equals_similar_listings(client: TestClient[Lites
     assert by_json["results"] == by_path["results"]
 
 
+def test_refuses_a_cursor_with_an_uploaded_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    cursor = search(client, jpeg(seed=8), k=1)["cursor"]
+    answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=8))}, data={"cursor": cursor})
+    assert (answer.status_code, answer.json()["field"]) == (400, "cursor")
+    assert client.post("/v1/search", json={"cursor": cursor}).status_code == 200
+
+
 def test_classify_returns_probabilities_likeliest_first(
     client: TestClient[Litestar], jpeg: MakeJpeg, tiny_bundle: Bundle
 ) -> None:

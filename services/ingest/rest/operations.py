@@ -1,0 +1,91 @@
+"""Describes, for OpenAPI, the bodies and answers of the ingest app that Litestar cannot derive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar.datastructures import UploadFile
+
+from services.web.openapi.operations import (
+    PHOTO_FILE,
+    form_content,
+    json_content,
+    operation,
+    request_header,
+    response,
+    text_content,
+)
+from services.wire import DuplicateDecision, ListingChange, NewListing, ReindexRequest, WholeListing
+from services.wire.fields import described
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from litestar.openapi.spec import Operation
+
+
+@dataclass
+class BulkUpload:
+    """The files of a bulk upload."""
+
+    listings: Annotated[UploadFile, described("CSV, TSV, JSON Lines or Parquet; also gzipped.")]
+    photos_table: Annotated[UploadFile | None, described("CSV: which photo belongs to which listing.")] = None
+    photos: Annotated[UploadFile | None, described("A zip or tar archive of the photos.")] = None
+
+
+_PHOTO_FILES = {
+    "type": "array",
+    "items": {"type": "string", "format": "binary"},
+    "description": "The photos, as files: JPEG, PNG, WebP, GIF or BMP.",
+}
+
+
+def _listing(struct: type, examples: Mapping[str, Any] | None = None) -> type[Operation]:
+    return operation(
+        body={
+            **json_content(struct, examples),
+            **form_content(struct, {"photos": PHOTO_FILE}, replaced={"photos": _PHOTO_FILES}),
+        },
+        body_description="JSON with the photos' addresses, or a form with the photos: "
+        "`curl -F title=Lamp -F photos=@a.jpg`.",
+    )
+
+
+NEW_LISTING = _listing(NewListing)
+WHOLE_LISTING = _listing(WholeListing)
+CHANGED_LISTING = _listing(ListingChange, {"price": {"price": "£19.00"}})
+BULK_UPLOAD = operation(
+    body=form_content(
+        BulkUpload,
+        {
+            "listings": ("listings.csv", "text/csv"),
+            "photos_table": ("photos.csv", "text/csv"),
+            "photos": ("photos.zip", "application/zip"),
+        },
+    ),
+    body_description="`curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "
+    ".../v1/listings/bulk`",
+)
+REINDEX = operation(body=json_content(ReindexRequest), body_required=False)
+REVIEW = operation(body=json_content(DuplicateDecision))
+
+_EVENT_FIELDS = {name: {"type": "string"} for name in ("id", "event", "data")}
+_EVENT = 'id: 3f1c0a9b7d2e4f60\nevent: job\ndata: {"job_id": "5f0c7a8e", "state": "running"}\n\n'
+_EVENTS = {"schema": {"type": "object", "properties": _EVENT_FIELDS}, "examples": {"event": {"value": _EVENT}}}
+EVENTS = operation(
+    headers=[request_header("Last-Event-ID", "The id of the last event that you received.", "3f1c0a9b7d2e4f60")],
+    responses={
+        200: response("Server-sent events", {"text/event-stream": _EVENTS}),
+        204: response("The job has ended, and you received its last event"),
+    },
+)
+
+_REJECTS = "file,line,id,field,reason,text\nlistings.csv,7,lamp-9,price,unreadable_price,ask\n"
+_FILE_NAME = {"Content-Disposition": "Names the file."}
+REJECTS = operation(
+    responses={200: response("A table with a header row", text_content("text/csv", _REJECTS), _FILE_NAME)}
+)
+REPORT = operation(
+    responses={200: response("A page", text_content("text/html", "<!doctype html><title>Report</title>"))}
+)
