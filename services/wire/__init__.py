@@ -1,6 +1,7 @@
 """The requests and answers of both apps, as msgspec structs that state each field once.
 
 The apps, the client and the documentation import them; the package itself imports only msgspec and `services.settings`.
+`import A as A` marks a name that the package exports.
 """
 
 from services.wire.ingest import DriftAnswer as DriftAnswer

@@ -14,7 +14,7 @@ _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 JobId = Annotated[str, example("5f0c7a8e1b2d4c6f9a3e7d1b8c4f2a60")]
 Time = Annotated[datetime, example("2026-03-01T09:30:00Z")]
-Engine = Annotated[str, example("faiss")]
+EngineName = Annotated[str, example("faiss")]
 ModelVersion = Annotated[str, example("resnet50-2026-03-01")]
 
 
@@ -91,7 +91,7 @@ class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):
 class IndexRecall(msgspec.Struct):
     """The recall of one index, measured now with stored photos and without a filter."""
 
-    engine: Engine
+    engine: EngineName
     ann_recall_at_10: Annotated[
         float, described("The share of the exact ten nearest photos that the index found.", 0.996)
     ]
@@ -162,7 +162,7 @@ class ModelCard(msgspec.Struct):
 class DriftAnswer(msgspec.Struct):
     """How an index differs from the database."""
 
-    engine: Engine
+    engine: EngineName
     expected: Annotated[int, described("Number of photos that the index should hold.", 1200)]
     held: Annotated[int, described("Number of photos that the index holds.", 1199)]
     missing: Annotated[tuple[int, ...], described("Ids of photos that the index lacks.", [7])]

@@ -10,14 +10,7 @@ from litestar.datastructures import UploadFile
 from services import wire
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
-from services.web.openapi.operations import (
-    PHOTO_FILE,
-    form_content,
-    json_content,
-    operation,
-    request_header,
-    response,
-)
+from services.web.openapi.operations import PHOTO_FILE, form_content, json_content, operation, request_header, response
 from services.web.openapi.schemas import without_limits
 from services.wire.fields import described
 
@@ -45,14 +38,8 @@ class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 _ONE_SOURCE_OR_CURSOR = [
-    {"properties": {name: {"type": kind}}, "required": [name]}
-    for name, kind in {
-        "listing_id": "string",
-        "photo_id": "integer",
-        "query_token": "string",
-        "image_url": "string",
-        "cursor": "string",
-    }.items()
+    {"properties": {name: {"type": "integer" if name == "photo_id" else "string"}}, "required": [name]}
+    for name in ("listing_id", "photo_id", "query_token", "image_url", "cursor")
 ]
 _FIRST_PAGE = {"cursor": {"type": "null"}}
 _LIKED_OR_CURSOR = [

@@ -39,7 +39,7 @@ class CompleteOpenAPI(OpenAPI):
         document = super().to_schema()
         components = document["components"]
         components["headers"] = {HEADER: header("Identifies the request in the server's log.")}
-        components["responses"] = {_PROBLEM_NAMES[str(one.status)]: _described(one) for one in PROBLEMS}
+        components["responses"] = {_PROBLEM_NAMES[str(one.status)]: _problem_response(one) for one in PROBLEMS}
         for path, calls in document["paths"].items():
             for call in calls.values():
                 _complete(call, _common(path, call), components["schemas"])
@@ -81,7 +81,7 @@ def _simplify(parameter: dict[str, Any]) -> None:
         parameter["example"] = example["value"]
 
 
-def _described(problem: Problem) -> dict[str, Any]:
+def _problem_response(problem: Problem) -> dict[str, Any]:
     content = {
         "schema": {"$ref": "#/components/schemas/Problem"},
         "examples": {"problem": {"value": msgspec.to_builtins(problem)}},
