@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import pytest
-from PIL import Image
 
+from services.bench.inputs.random_photos import random_photo
 from tests.projection import write_projection
 from tests.worlds import resources_in
 
@@ -58,10 +56,7 @@ def _linked_bundles() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def jpeg() -> MakeJpeg:
     def make(seed: int = 0, *, width: int = 120, height: int = 90) -> bytes:
-        blocks = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        photo = io.BytesIO()
-        Image.fromarray(blocks).resize((width, height), Image.Resampling.BICUBIC).save(photo, "JPEG", quality=90)
-        return photo.getvalue()
+        return random_photo(seed, (width, height))
 
     return make
 

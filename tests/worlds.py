@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.bundle import Bundle
+    from services.ingest.pipeline.ledger import IngestSummary
     from tests.conftest import MakeJpeg
 
 CATEGORIES = ("Home & Garden / Lamps", "Phones / Handsets", "Baby & Kids Stuff / Toys")
@@ -174,6 +175,15 @@ def _parts(path: Path) -> list[tuple[int, bytes]]:
                 return found
             at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
             found.append((start, os.pread(file.fileno(), at - start, start)))
+
+
+def adds_up(summary: IngestSummary) -> bool:
+    """Whether every record has exactly one outcome."""
+    counts = summary.counts
+    return all(
+        counts[f"{kind}_read"] == sum(counts[f"{kind}_{outcome}"] for outcome in ("accepted", "rejected", "duplicates"))
+        for kind in ("listings", "photos")
+    )
 
 
 def ingest(resources: Resources, inputs: IngestInputs) -> IngestResult:

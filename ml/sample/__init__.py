@@ -9,7 +9,7 @@ Services may import this package; `pretrain` is a script, and the only module he
 from pathlib import Path
 
 from ml.sample.catalogue import CATEGORIES
-from ml.sample.render import SampleCatalogue, SampleSummary, render_listing, render_sample, write_sample_tables
+from ml.sample.render import SampleCatalogue, render_listing, write_sample_tables
 
 MODEL = Path(__file__).parent / "model"
 """The bundle of a ResNet-50 trained on drawn items, as an int8 graph; `CARD` in it explains how it was made."""
@@ -21,8 +21,6 @@ __all__ = [
     "CATEGORIES",
     "MODEL",
     "SampleCatalogue",
-    "SampleSummary",
     "render_listing",
-    "render_sample",
     "write_sample_tables",
 ]

@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
     from ml.sample.catalogue import SampleListing
 
-REJECTED_LISTINGS = {"missing_title": 1, "missing_category": 1, "unreadable_price": 1, "negative_price": 1}
-REJECTED_PHOTOS = {
-    "not_an_image": 1,
-    "truncated": 1,
-    "too_small": 1,
-    "empty": 1,
-    "unknown_listing": 1,
-    "missing_file": 1,
-}
-"""How often each reason code occurs in the rejects.csv of the catalogue."""
-
-REPAIRED = 8
+_REPAIRED = 8
 """Number of valid records with broken quoting."""
 
 _NOT_AN_IMAGE = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>No such photo.</body></html>\n"
@@ -83,7 +72,7 @@ def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) ->
     One price is absurd, so the listing is flagged and accepted. One listing has two rows; the later one is right.
     """
     rows = [_row_of(listing) for listing in listings]
-    flagged, *broken = (int(index) for index in rng.choice(len(rows) - 1, REPAIRED + 1, replace=False))
+    flagged, *broken = (int(index) for index in rng.choice(len(rows) - 1, _REPAIRED + 1, replace=False))
     for index in broken:
         rows[index] = replace(rows[index], description=_over_several_lines(rows[index].description), unquoted=True)
     rows[flagged] = replace(rows[flagged], price="£99,999.00")

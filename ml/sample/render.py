@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ml.sample.catalogue import make_listings
-from ml.sample.defects import REJECTED_LISTINGS, REJECTED_PHOTOS, REPAIRED, PhotoRow, extra_photos, listing_rows
+from ml.sample.defects import PhotoRow, extra_photos, listing_rows
 from ml.sample.draw import Canvas
 from ml.sample.scene import BACKGROUNDS, take_photo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from ml.sample.catalogue import SampleListing
@@ -47,44 +47,18 @@ _LETTERBOXED, _ROTATED = 0.04, 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class SampleSummary:
-    """The counts that an ingest of the catalogue should report.
-
-    Attributes:
-        listing_records, photo_records: rows of the two tables.
-        listings, photos: accepted listings and photos.
-        repaired: accepted listings whose record has broken quoting.
-        flagged: accepted listings with an absurd price.
-        without_photos: accepted listings without a photo.
-        duplicates: records that a later record with the same id replaces.
-        rejected_listings, rejected_photos: by reason code. The truncated photo has an intact header, so only decoding
-            rejects it.
-    """
-
-    listing_records: int
-    listings: int
-    repaired: int
-    flagged: int
-    without_photos: int
-    duplicates: int
-    rejected_listings: Mapping[str, int]
-    photo_records: int
-    photos: int
-    rejected_photos: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class SampleCatalogue:
     """A catalogue with written tables, and photos to render.
 
     Attributes:
         folder: contains `listings.csv`, `photos.csv` and the folder `photos`.
         listings: the listings with photos to render.
+        photo_records: rows of `photos.csv`.
     """
 
     folder: Path
     listings: tuple[SampleListing, ...]
-    summary: SampleSummary
+    photo_records: int
 
     @property
     def photos(self) -> Path:
@@ -92,31 +66,14 @@ class SampleCatalogue:
         return self.folder / PHOTOS
 
 
-def render_sample(out: Path, *, listings: int = 600, seed: int = 7, progress: Progress | None = None) -> SampleSummary:
-    """Write `listings.csv`, `photos.csv` and `photos/<photo id>.jpg` into the folder `out`.
+def write_sample_tables(out: Path, *, listings: int, seed: int = 7) -> SampleCatalogue:
+    """Write the tables and the defective photos of a catalogue; the other photos are left to `render_listing`.
 
     Equal arguments write equal bytes.
-
-    Args:
-        out: folder.
-        listings: number of listings.
-        seed: of everything random.
-        progress: called with ("render photos", listings done, total listings).
 
     Raises:
         ValueError: `listings` is below `SMALLEST`.
         OSError: the folder cannot be written.
-    """
-    sample = write_sample_tables(out, listings=listings, seed=seed)
-    render_photos(sample.listings, sample.photos, progress)
-    return sample.summary
-
-
-def write_sample_tables(out: Path, *, listings: int = 600, seed: int = 7) -> SampleCatalogue:
-    """Write the tables and the defective photos of `render_sample`; the other photos are left to `render_listing`.
-
-    Raises:
-        ValueError, OSError: see `render_sample`.
     """
     if listings < SMALLEST:
         raise ValueError(
@@ -136,24 +93,7 @@ def write_sample_tables(out: Path, *, listings: int = 600, seed: int = 7) -> Sam
     rows = listing_rows(made, rng)
     (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="\r\n")
     (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
-    return SampleCatalogue(out, tuple(photographed), _summary(made, rows, photo_rows))
-
-
-def _summary(
-    made: Sequence[SampleListing], rows: Sequence[ListingRow], photo_rows: Sequence[PhotoRow]
-) -> SampleSummary:
-    return SampleSummary(
-        listing_records=len(rows),
-        listings=len(made),
-        repaired=REPAIRED,
-        flagged=1,
-        without_photos=1,
-        duplicates=1,
-        rejected_listings=dict(REJECTED_LISTINGS),
-        photo_records=len(photo_rows),
-        photos=2 * (len(made) - 1),
-        rejected_photos=dict(REJECTED_PHOTOS),
-    )
+    return SampleCatalogue(out, tuple(photographed), len(photo_rows))
 
 
 def render_photos(listings: Sequence[SampleListing], folder: Path, progress: Progress | None) -> None:

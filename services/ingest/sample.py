@@ -20,7 +20,6 @@ from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.worker import running_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -56,10 +55,6 @@ class DrawnPhotos:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-
-    def names(self) -> Iterator[str]:
-        """Yield the name of every photo, drawn or not."""
-        yield from dict.fromkeys([*self._drawn, *self._folder.names()])
 
     def find(self, id_or_name: str) -> str | None:
         """Return the file name of a photo, or None if there is no such photo."""
@@ -108,7 +103,7 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
             progress=JobProgress(resources.database, job_id, progress),
             worker=worker,
             source=drawn,
-            photo_count=sample.summary.photo_records,
+            photo_count=sample.photo_records,
         )
     return result.summary
 

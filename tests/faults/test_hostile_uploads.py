@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 from db.rows import jobs
 from services.search.app import create_app
 from tests.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
-from tests.worlds import ingest, listing_row, marketplace, resources_in
+from tests.worlds import adds_up, ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def test_an_ingest_rejects_hostile_files_with_a_reason_and_embeds_the_rest(
         summary = ingest(resources, shop.inputs).summary
         with resources.database.read() as session:
             refused = {reject.record_id for reject in jobs.rejects_of(session, summary.job_id)}
-    assert summary.adds_up
+    assert adds_up(summary)
     counts = summary.counts
     assert counts["photos_accepted"] == counts["photos_embedded"] + counts["photos_failed"]
     for number, photo in enumerate(HOSTILE):

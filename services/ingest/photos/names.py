@@ -10,7 +10,7 @@ from services.errors import PhotoRejected
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Self
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
@@ -53,9 +53,6 @@ class PhotoNames:
         for name in self._all:
             self._by_file.setdefault(_key(name).rpartition("/")[2], []).append(name)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
-
     def find(self, id_or_name: str) -> str | None:
         """Return the full name of the photo with this name, or with this id and one of `EXTENSIONS`, or None.
 
@@ -86,10 +83,6 @@ class IndexedPhotos:
 
     def __enter__(self) -> Self:
         return self
-
-    def names(self) -> Iterator[str]:
-        """Yield the name of every file in the source."""
-        return iter(self._names)
 
     def find(self, id_or_name: str) -> str | None:
         """Return the full name of the photo with this id or name, or None; see `PhotoNames.find`."""

@@ -28,10 +28,6 @@ class PhotoSource(Protocol):
         """The folder or archive, as named in rejects."""
         ...
 
-    def names(self) -> Iterator[str]:
-        """Yield the name of every file in the source."""
-        ...
-
     def find(self, id_or_name: str) -> str | None:
         """Return the full name of the photo with this id or name, or None; see `PhotoNames.find`.
 

@@ -8,7 +8,6 @@ from services.errors import PhotoRejected
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -40,10 +39,6 @@ class WebPhotos:
     ) -> None:
         if self._local is not None:
             self._local.__exit__(kind, error, traceback)
-
-    def names(self) -> Iterator[str]:
-        """Yield the names of the local source; URLs cannot be listed."""
-        yield from self._local.names() if self._local is not None else ()
 
     def find(self, id_or_name: str) -> str | None:
         """Return a URL unchanged; look up any other name in the local source."""

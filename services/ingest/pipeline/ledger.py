@@ -31,15 +31,6 @@ class IngestSummary:
     counts: dict[str, int]
     reasons: dict[str, int]
 
-    @property
-    def adds_up(self) -> bool:
-        """Whether every record has exactly one outcome."""
-        return all(
-            self.counts[f"{kind}_read"]
-            == self.counts[f"{kind}_accepted"] + self.counts[f"{kind}_rejected"] + self.counts[f"{kind}_duplicates"]
-            for kind in ("listings", "photos")
-        )
-
 
 COUNTS = tuple(
     f"{kind}_{outcome}"

@@ -122,12 +122,12 @@ class PoolRanker:
 
         if not preferred:
             engine_result = search(query.where)
-            return engine_result, engine_result.pool.candidates
+            return engine_result, engine_result.candidates
         engine_result = search(replace(query.where, categories=frozenset(preferred)))
-        first = engine_result.pool.candidates
+        first = engine_result.candidates
         if len(first) >= request.count:
             return engine_result, first
-        others = [one for one in search(query.where).pool.candidates if one.photo.listing.category not in preferred]
+        others = [one for one in search(query.where).candidates if one.photo.listing.category not in preferred]
         return engine_result, [*first, *others]
 
     def _vectors(

@@ -28,14 +28,6 @@ class Candidate:
     cosine: float
 
 
-@dataclass(frozen=True, slots=True)
-class CandidatePool:
-    """Candidates, nearest first; `is_complete` when no further listing matches the filter."""
-
-    candidates: list[Candidate]
-    is_complete: bool
-
-
 def find_candidates(
     search: Callable[[Sequence[Vector], int], Sequence[Sequence[Hit]]],
     read_photos: Callable[[Sequence[int]], Mapping[int, PhotoWithListing]],
@@ -43,8 +35,8 @@ def find_candidates(
     *,
     count: int,
     where: Filter,
-) -> CandidatePool:
-    """Return `count` listings or more with the photos nearest to any of the vectors; fewer if no more match.
+) -> list[Candidate]:
+    """Return `count` listings or more, nearest first, by their photos nearest to any vector; fewer if no more match.
 
     An index lags a moment behind the database. Photos that were deleted or no longer match the filter are dropped, and
     others take their place.
@@ -65,9 +57,8 @@ def find_candidates(
         certain = settled(hits, fetch)
         nearest = best_per_listing(certain, read_photos([hit.photo_id for hit in certain]))
         candidates = _matching(nearest, where)
-        is_complete = all(len(of_vector) < fetch for of_vector in hits)
-        if len(candidates) >= count or is_complete:
-            return CandidatePool(candidates, is_complete)
+        if len(candidates) >= count or all(len(of_vector) < fetch for of_vector in hits):
+            return candidates
         fetch *= 2
 
 

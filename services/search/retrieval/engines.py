@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from db.vectors.base import Filter, Hit, Vector, VectorIndex
     from services.indexing.live import IndexSet
     from services.indexing.recall_audit import RecallAuditor
-    from services.search.retrieval.candidates import CandidatePool
+    from services.search.retrieval.candidates import Candidate
     from services.search.stage_times import StageTimes
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,12 @@ class EngineResult:
     """Candidates, and how they were found.
 
     Attributes:
-        pool: the candidates.
+        candidates: nearest first.
         choice: the plan that found them.
         matching: photos that match the filter; None if they were not counted.
     """
 
-    pool: CandidatePool
+    candidates: list[Candidate]
     choice: PlanChoice
     matching: int | None
 
@@ -84,7 +84,7 @@ class Engines:
         for choice in rank_plans(situation, self._costs):
             run = _PlanRun(live.index(choice.plan.engine), choice.plan, request.where)
             try:
-                pool = find_candidates(
+                candidates = find_candidates(
                     run,
                     lambda photo_ids: self._read_photos(photo_ids, times),
                     request.vectors,
@@ -96,7 +96,7 @@ class Engines:
                 failed[choice.plan.engine] = str(error)
                 continue
             self._record(run, situation, live.generation.id)
-            return EngineResult(pool, _with_failures(choice, failed), situation.matching)
+            return EngineResult(candidates, _with_failures(choice, failed), situation.matching)
         raise IndexUnavailable(" and ".join(failed) or "search", "; ".join(failed.values()) or "none is open")
 
     def _situation(self, live: IndexSet, request: RetrievalRequest) -> Situation:

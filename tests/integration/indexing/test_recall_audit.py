@@ -214,7 +214,7 @@ def test_a_failing_engine_does_not_stop_the_audit_of_others(
     with pytest.raises(ConnectionError):
         audit_waiting(auditor)
     assert audit_waiting(auditor) == 1
-    assert engines.search(current, RetrievalRequest([sample.vector], 1, NO_FILTER), StageTimes(10)).pool.candidates
+    assert engines.search(current, RetrievalRequest([sample.vector], 1, NO_FILTER), StageTimes(10)).candidates
 
 
 def _ivf_is_cheap() -> object:

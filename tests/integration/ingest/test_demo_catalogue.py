@@ -11,12 +11,13 @@ import pytest
 from db.models import JobState
 from db.rows import embeddings, generations, jobs
 from ml.bundle.bundle import Bundle
-from ml.sample import MODEL, render_sample, write_sample_tables
+from ml.sample import MODEL, write_sample_tables
+from ml.sample.render import render_photos
 from services.cli.serve import background_work
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.pipeline.job_progress import JobCancelled
 from services.ingest.sample import DrawnPhotos, find_copies, ingest_sample
-from tests.worlds import resources_in
+from tests.worlds import adds_up, resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def _silent(_stage: str, _done: int, _total: int | None) -> None:
 
 def test_embeds_and_indexes_every_readable_photo(resources: Resources, summary: IngestSummary) -> None:
     counts = summary.counts
-    assert summary.adds_up
+    assert adds_up(summary)
     assert (counts["listings_accepted"], counts["photos_embedded"]) == (LISTINGS, SOUND_PHOTOS)
     assert {opened.index.count() for opened in resources.live.current().opened.values()} == {SOUND_PHOTOS}
 
@@ -111,13 +112,13 @@ def test_a_stopped_run_is_cancelled_and_the_next_one_continues(tmp_path: Path) -
 
 
 def test_draws_the_same_photos_as_the_sample(tmp_path: Path) -> None:
-    render_sample(tmp_path / "rendered", listings=26)
+    rendered = write_sample_tables(tmp_path / "rendered", listings=26)
+    render_photos(rendered.listings, rendered.photos, None)
     sample = write_sample_tables(tmp_path / "begun", listings=26)
     with DrawnPhotos(sample, threads=1) as drawn:
-        names = set(drawn.names())
-        assert names == {file.name for file in (tmp_path / "rendered" / "photos").iterdir()}
-        for name in names:
-            assert drawn.read(name) == (tmp_path / "rendered" / "photos" / name).read_bytes()
+        for file in rendered.photos.iterdir():
+            assert drawn.find(file.stem) == file.name
+            assert drawn.read(file.name) == file.read_bytes()
         last = sample.listings[-1].photo_ids[0]
         assert drawn.find(last) == f"{last}.jpg"
         assert drawn.find("nobody") is None

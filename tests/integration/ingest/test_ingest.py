@@ -22,7 +22,7 @@ from services.indexing.consistency import drift
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
 from services.ingest.pipeline.inputs import IngestInputs
 from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
-from tests.worlds import Killed, ingest, listing_row, marketplace, resources_in
+from tests.worlds import Killed, adds_up, ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def test_stores_every_listing_and_photo_in_the_database_and_both_indexes(
     resources: Resources, shop: Marketplace
 ) -> None:
     result = ingest(resources, shop.inputs)
-    assert result.summary.adds_up
+    assert adds_up(result.summary)
     assert (result.summary.counts["listings_accepted"], result.summary.counts["photos_embedded"]) == (6, 12)
     held = held_ids(resources)
     assert len(held["database"]) == 12
@@ -108,7 +108,7 @@ def test_a_new_price_reaches_the_filters_without_embedding_again(resources: Reso
 def test_the_last_record_with_an_id_wins_and_the_first_is_reported(resources: Resources, shop: Marketplace) -> None:
     shop.write_listings([listing_row(0, price="£1"), listing_row(1), listing_row(0, price="£2")])
     summary = ingest(resources, shop.inputs).summary
-    assert summary.adds_up
+    assert adds_up(summary)
     assert (summary.counts["listings_read"], summary.counts["listings_duplicates"]) == (3, 1)
     assert summary.reasons["duplicate_id"] == 1
     with resources.database.read() as session:
@@ -129,7 +129,7 @@ def test_reports_each_reject_with_its_reason_and_ingests_the_rest(
         + [("photo-2-a", "listing-0")] * 2
     )
     summary = ingest(resources, shop.inputs).summary
-    assert summary.adds_up
+    assert adds_up(summary)
     assert summary.reasons == {
         "missing_id": 1,
         "missing_title": 1,

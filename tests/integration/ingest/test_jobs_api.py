@@ -23,7 +23,7 @@ from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.uploads import sweep_uploads
 from tests.databases import on_both, on_both_slowly
 from tests.waiting import ended, wait_for
-from tests.worlds import ingest, live_resources
+from tests.worlds import adds_up, ingest, live_resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,7 +249,7 @@ def test_deleting_a_listing_during_an_ingest_rejects_only_its_photos(
     monkeypatch.setattr(FolderPhotos, "read", delete_first)
     summary = ingest(resources, shop.inputs).summary
     assert (summary.counts["photos_embedded"], summary.reasons) == (4, {"unknown_listing": 2})
-    assert summary.adds_up
+    assert adds_up(summary)
 
 
 def test_only_the_photo_with_an_unreadable_file_fails(resources: Resources, shop: Marketplace) -> None:

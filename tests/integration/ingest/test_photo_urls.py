@@ -46,4 +46,3 @@ def test_reads_other_names_from_the_folder(tmp_path: Path) -> None:
 def test_finds_no_other_names_without_a_folder() -> None:
     with WebPhotos(None, None) as photos:
         assert photos.find("a.jpg") is None
-        assert list(photos.names()) == []
