@@ -9,8 +9,9 @@ from services.ingest.duplicates.worker import DuplicateWorker
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.changes import ListingChanges
 from services.ingest.pipeline.worker import EmbeddingWorker
-from services.ingest.rest.admin import AdminController, BulkController
+from services.ingest.rest.bulk import BulkController
 from services.ingest.rest.duplicates import DuplicateController
+from services.ingest.rest.indexes import IndexesController
 from services.ingest.rest.jobs import JobController
 from services.ingest.rest.listings import ListingController
 from services.ingest.rest.model import ModelController
@@ -58,7 +59,7 @@ def ingest_part(resources: Resources) -> AppPart:
                 ListingController, settings.max_listing_photos * settings.max_upload_bytes + FORM_ALLOWANCE
             ),
             JobController,
-            AdminController,
+            IndexesController,
             DuplicateController,
             ModelController,
         ],

@@ -1,15 +1,13 @@
-"""The calls for bulk ingest and for administration of the indexes."""
+"""The calls that administer the indexes: rebuild, list, promote, roll back, repair, and compare with the database."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import Example
-from litestar.params import HeaderParameter, MultipartBody
 
 from db.models import GenerationState, Role, utc_now
 from db.rows import generations
@@ -20,9 +18,7 @@ from services.indexing.consistency import live_drift
 from services.indexing.generations import check_promotable, known_generation, previous_generation
 from services.indexing.live import as_index_unavailable
 from services.ingest.jobs.runner import JobRunner
-from services.ingest.pipeline.uploads import UploadedFile, store_uploads
 from services.ingest.rest import operations
-from services.ingest.rest.operations import BulkUpload
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import in_path, query
@@ -39,55 +35,13 @@ from services.wire import (
 )
 
 if TYPE_CHECKING:
-    from typing import IO
+    pass
 
 
 GenerationId = Annotated[int, in_path(1)]
 
 
-class BulkController(Controller):
-    """Bulk ingest, which has a body limit of its own."""
-
-    path = "/v1/listings/bulk"
-    tags = ("ingest",)
-    opt = {"role": Role.WRITE}  # noqa: RUF012
-
-    @post(
-        "/",
-        status_code=202,
-        sync_to_thread=True,
-        operation_class=operations.BULK_UPLOAD,
-        response_description="The job was queued",
-        responses=problem_responses(409),
-        summary="Ingest listings in bulk",
-    )
-    def upload(
-        self,
-        data: MultipartBody[BulkUpload],
-        resources: NamedDependency[Resources],
-        job_runner: NamedDependency[JobRunner],
-        idempotency_key: Annotated[
-            str | None,
-            HeaderParameter(
-                name="Idempotency-Key",
-                min_length=1,
-                max_length=255,
-                description="If you send the same files again with the same key, they are still one job.",
-                examples=[Example(value="2026-03-01-listings")],
-            ),
-        ] = None,
-    ) -> JobQueued:
-        """Store the files and queue a job that ingests them. The file names' endings decide the formats."""
-        parts = {
-            field.name: UploadedFile(part.filename, cast("IO[bytes]", part.file))
-            for field in fields(data)
-            if (part := getattr(data, field.name)) is not None
-        }
-        stored = store_uploads(resources.uploads, parts)
-        return JobQueued(job_runner.queue_ingest(stored, idempotency_key=idempotency_key))
-
-
-class AdminController(Controller):
+class IndexesController(Controller):
     """The indexes: rebuild, list, promote, repair, and compare with the database."""
 
     path = "/v1/admin"
