@@ -31,8 +31,6 @@ from ml.training.train import train
 if TYPE_CHECKING:
     from ml.bundle.bundle import Bundle
     from ml.sample.catalogue import SampleListing
-    from ml.stages import Progress
-    from ml.training.recipes import TrainConfig
 
 SEED = 1007
 """Seed of the training listings; the demo's catalogue has seed 7."""
@@ -41,30 +39,29 @@ LISTINGS = 6000
 """Number of drawn listings, with two photos each."""
 
 
-def pretrain(out: Path, work: Path, *, listings: int, config: TrainConfig, progress: Progress) -> Bundle:
+def pretrain(out: Path, work: Path) -> Bundle:
     """Draw listings, train on them, and write a bundle with an int8 graph only, and its model card, to `out`.
 
     Args:
         work: keeps the photos and the run's folder; a training that was stopped continues from there.
-        listings: number of listings.
 
     Raises:
         TrainingError, BundleError, OSError: see `ml.training.train.train` and `ml.export.write_bundle.export_bundle`.
     """
-    drawn = make_listings(listings, np.random.default_rng(SEED))
+    drawn = make_listings(LISTINGS, np.random.default_rng(SEED))
     photos = work / PHOTOS
     photos.mkdir(parents=True, exist_ok=True)
-    all_drawn = work / f"drawn-{listings}"
+    all_drawn = work / f"drawn-{LISTINGS}"
     if not all_drawn.exists():
-        render_photos(drawn, photos, progress)
+        render_photos(drawn, photos, _print_progress)
         all_drawn.touch()
     labelled = _labelled(drawn, photos)
-    result = train(labelled, config, weights=None, home=work, progress=progress)
+    result = train(labelled, SAMPLE, weights=None, home=work, progress=_print_progress)
     split = result.split_record()
     chosen = draw_precision_photos(labelled, result.preprocessing, split=split)
     whole = work / "bundle"
     shutil.rmtree(whole, ignore_errors=True)
-    record = {**result.record.to_json(), "drawn_listings": listings, "drawn_with_seed": SEED}
+    record = {**result.record.to_json(), "drawn_listings": LISTINGS, "drawn_with_seed": SEED}
     bundle = export_bundle(
         result.network,
         whole,
@@ -95,7 +92,7 @@ def main(work: Path) -> None:
     """Train in `work`, and replace the bundle in the package."""
     fresh = work / "shipped"
     shutil.rmtree(fresh, ignore_errors=True)
-    bundle = pretrain(fresh, work, listings=LISTINGS, config=SAMPLE, progress=_print_progress)
+    bundle = pretrain(fresh, work)
     copied = MODEL.with_name("model.new")
     shutil.rmtree(copied, ignore_errors=True)
     shutil.copytree(fresh, copied)

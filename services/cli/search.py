@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.terminal.console import console, print_json, print_table
-from services.cli.terminal.remote_server import Key, Server, open_client
 from services.cli.terminal.resources import open_resources
-from services.errors import BadInput
+from services.client import ApiError, Client
+from services.errors import BadInput, LookalikeError
 from services.search.query.parsing import parse_crop
 from services.search.rest.to_wire import classify_answer, search_answer
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import Classification, SearchAnswer, SearchFields
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Crop = Annotated[
     str | None, typer.Option(help="Part of the photo to use: x,y,width,height, as fractions of its width and height.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Server = Annotated[
+    str, typer.Option(help="URL of a Lookalike server to ask. Without it, the command uses the local data directory.")
+]
+Key = Annotated[str, typer.Option(envvar="LOOKALIKE_API_KEY", help="API key for the server.", show_envvar=True)]
 
 
 def search(
@@ -76,7 +84,7 @@ def classify(
     """Predict the category of a photo."""
     content = _read(photo)
     if server:
-        with open_client(server, key) as client:
+        with _open_client(server, key) as client:
             answer = client.classify(content, k=k, crop=crop)
     else:
         answer = _classify_here(content, k=k, crop=crop)
@@ -106,8 +114,27 @@ def _search_here(subject: bytes | str, fields: SearchFields) -> SearchAnswer:
         return search_answer(service.by_listing(subject, fields))
 
 
+@contextmanager
+def _open_client(server: str, key: str) -> Iterator[Client]:
+    """Open a client of the server at the URL `server`.
+
+    Raises:
+        BadInput: the URL or the key is malformed.
+        LookalikeError: the server does not answer, or answers with an error.
+    """
+    try:
+        client = Client(server, key=key)
+    except ValueError as error:
+        raise BadInput(f"--server, --key: {error}.") from error
+    with client:
+        try:
+            yield client
+        except ApiError as error:
+            raise LookalikeError(str(error)) from error
+
+
 def _search_server(subject: bytes | str, fields: SearchFields, *, server: str, key: str) -> SearchAnswer:
-    with open_client(server, key) as client:
+    with _open_client(server, key) as client:
         return client.search(subject, fields) if isinstance(subject, bytes) else client.similar(subject, fields)
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import httpx
 
 from services.client import ingest_calls, search_calls
-from services.client.calls import Call, build_request, document_method
-from services.client.connection import httpx_options
+from services.client.calls import Call, build_request, document_method, httpx_options
 from services.client.events import JobEventStream
 from services.client.retries import Retries
 

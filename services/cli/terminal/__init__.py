@@ -1,4 +1,4 @@
-"""What all commands share: printing, opening the resources, connecting to a server, and waiting for the stores.
+"""What all commands share: printing, opening the resources, checking ports, and waiting for the stores.
 
 Only the commands in `services.cli` import it.
 """

@@ -38,7 +38,7 @@ from services.ingest.files.text_files import RECORD_LIMIT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from services.ingest.files.csv_layout import CsvLayout
+    from services.ingest.files.csv_repair import CsvLayout
 
 LINE_LIMIT = 2000
 """Lines in a record."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from services.ingest.files.csv_layout import CsvLayout
 from services.ingest.files.csv_records import LINE_LIMIT, read_records
+from services.ingest.files.csv_repair import CsvLayout
 from services.ingest.files.rows import BrokenRow, Row, refuse_duplicate_columns, require_columns
 from services.ingest.files.text_files import RECORD_LIMIT, read_lines, replace_stray_bytes
 from services.reason_codes import ListingFlag, RejectReason

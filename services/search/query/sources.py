@@ -166,7 +166,7 @@ class QuerySources:
             return self.from_upload(self._uploaded(str(key.photo_ref)), options)
         if key.model_version != options.model_version:
             raise Conflict("The model has changed since this query_token was issued. Search by the photo again.")
-        vector = decode_vector(key.vector, "query_token")
+        vector = decode_vector(key.vector)
         if len(vector) != self._resources.live.current().generation.vector_size:
             raise BadQuery("query_token", "is not valid: its vector does not have the size of the model's vectors")
         source = QuerySource(key, (vector,), category_probabilities=key.category_probabilities)

@@ -76,17 +76,17 @@ def split_hashes(joined: bytes) -> frozenset[bytes]:
     return frozenset(joined[at : at + _HASH_BYTES] for at in range(0, len(joined), _HASH_BYTES))
 
 
-def decode_vector(content: bytes, field: str) -> Vector:
-    """Decode a vector that `db.rows.payloads.to_bytes` encoded; it has unit length.
+def decode_vector(content: bytes) -> Vector:
+    """Decode a query token's vector, which `db.rows.payloads.to_bytes` encoded; it has unit length.
 
     Raises:
         BadQuery: the bytes are no such vector.
     """
     if not content or len(content) % 2:
-        raise invalid_token(field)
+        raise invalid_token("query_token")
     norm = float(np.linalg.norm(np.frombuffer(content, "<f2").astype(np.float32)))
     if not 0.5 < norm < 2:
-        raise invalid_token(field)
+        raise invalid_token("query_token")
     return from_bytes(content)
 
 

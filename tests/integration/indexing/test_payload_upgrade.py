@@ -21,7 +21,7 @@ from services.indexing.stores import QdrantServerStore
 from tests.contract.engines import server_client
 from tests.databases import STACKS
 from tests.integration.indexing.engines import ENGINES
-from tests.truth import LAMP, MODEL, add_listings, add_photos, embed, new_embedding, stored_photo, unit_vector
+from tests.truth import LAMP, MODEL, add_listings, unit_vector
 from tests.worlds import Killed
 
 if TYPE_CHECKING:
@@ -39,13 +39,10 @@ OLD_FIELDS = {"listing_id", "category", "locations", "price"}
 
 
 @pytest.fixture
-def lamps(database: Database) -> list[int]:
+def lamps(database: Database, lamps: list[int]) -> list[int]:
     """Ids of two embedded photos of one listing, which Ann sells."""
     add_listings(database, replace(LAMP, seller="ann"))
-    stored = [stored_photo(), stored_photo(external_id="p2")]
-    ids = add_photos(database, *stored)
-    embed(database, *(new_embedding(i, photo, seed=i) for i, photo in zip(ids, stored, strict=True)))
-    return ids
+    return lamps
 
 
 @pytest.fixture

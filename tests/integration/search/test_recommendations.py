@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from litestar import Litestar
     from litestar.testing import TestClient
 
-    from services.search.query.keys import QuerySourceKey
     from services.search.service import SearchService
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
@@ -101,19 +100,11 @@ SHORT_VECTOR = to_bytes(np.full(4, 0.5, dtype=np.float32))
 
 @pytest.mark.parametrize(
     "forged",
-    [PhotoKey(MODEL, SHORT_VECTOR, "key"), RecommendationKey(("near",), query=PhotoKey(MODEL, SHORT_VECTOR, "key"))],
-    ids=["a photo", "a recommendation with a photo"],
-)
-def test_rejects_a_forged_token_with_a_vector_of_another_size(
-    five_client: TestClient[Litestar], forged: QuerySourceKey
-) -> None:
-    answer = five_client.post("/v1/search", json={"query_token": encode(forged)})
-    assert (answer.status_code, answer.json()["field"]) == (400, "query_token")
-
-
-@pytest.mark.parametrize(
-    "forged",
     [
+        pytest.param(PhotoKey(MODEL, SHORT_VECTOR, "key"), id="a photo with a short vector"),
+        pytest.param(
+            RecommendationKey(("near",), query=PhotoKey(MODEL, SHORT_VECTOR, "key")), id="a query with a short vector"
+        ),
         ["r", [], []],
         ["r", [], ["near"]],
         ["r", [], [], [], [], "best_score"],
@@ -124,8 +115,6 @@ def test_rejects_a_forged_token_with_a_vector_of_another_size(
     ],
     ids=str,
 )
-def test_rejects_a_forged_token_of_an_invalid_recommendation(
-    five_client: TestClient[Litestar], forged: list[object]
-) -> None:
-    answer = five_client.post("/v1/search", json={"query_token": encode(forged)})  # type: ignore[arg-type]
+def test_rejects_a_forged_token(five_client: TestClient[Litestar], forged: Any) -> None:
+    answer = five_client.post("/v1/search", json={"query_token": encode(forged)})
     assert (answer.status_code, answer.json()["field"]) == (400, "query_token")

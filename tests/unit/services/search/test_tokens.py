@@ -103,11 +103,11 @@ def test_rejects_random_bytes_as_a_token(content: bytes) -> None:
 @pytest.mark.parametrize("content", [b"", b"\1", b"\0" * 512, b"\xff" * 512], ids=["none", "odd", "zeros", "NaN"])
 def test_rejects_a_vector_without_a_direction(content: bytes) -> None:
     with pytest.raises(BadQuery):
-        decode_vector(content, "query_token")
+        decode_vector(content)
 
 
 def test_decodes_a_vector_to_unit_length() -> None:
-    decoded = decode_vector(to_bytes(VECTOR), "query_token")
+    decoded = decode_vector(to_bytes(VECTOR))
     assert np.linalg.norm(decoded) == pytest.approx(1, abs=1e-6)
     assert float(decoded @ VECTOR) == pytest.approx(1, abs=1e-6)
 
