@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def retry_pause(attempt: int, *, first_s: float, retry_after_s: float | None = None) -> float:
+def retry_pause(attempt: int, *, first_s: float, retry_after_s: float | None) -> float:
     """Return the seconds to pause after attempt `attempt`, counted from 1.
 
     This is `retry_after_s` if the server sent one. Otherwise it is random, up to `first_s` and doubling with each

@@ -53,7 +53,6 @@ def picture(width: int = 48, height: int = 40) -> Image.Image:
 
 
 def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
-    """Return the image as a file."""
     out = io.BytesIO()
     image.save(out, image_format, **options)
     return out.getvalue()

@@ -82,12 +82,10 @@ def embed(database: Database, *new: NewEmbedding, model_version: str = MODEL) ->
 
 
 def feed_changes(database: Database) -> list[Change]:
-    """Return the events of the change feed."""
     with database.read() as session:
         return feed.changes_after(session, 0, 1000)
 
 
 def photo_states(database: Database) -> dict[PhotoState, int]:
-    """Return the number of photos in each state."""
     with database.read() as session:
         return photos.state_counts(session)

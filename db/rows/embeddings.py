@@ -101,7 +101,6 @@ def embedded_ids(session: Session, *, model_version: str) -> list[int]:
 
 
 def embedding_count(session: Session, *, model_version: str) -> int:
-    """Return the number of embeddings by `model_version`."""
     query = select(func.count()).select_from(Embedding).where(Embedding.model_version == model_version)
     return session.exec(query).one()
 

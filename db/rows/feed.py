@@ -91,7 +91,6 @@ def prune(session: Session, *, before: datetime, followers: Sequence[str]) -> in
 
 
 def delete_cursors(session: Session, collections: Sequence[str]) -> None:
-    """Delete the cursors of collections."""
     session.execute(delete(FeedCursor).where(col(FeedCursor.collection).in_(collections)))
 
 

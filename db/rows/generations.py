@@ -26,7 +26,7 @@ class GenerationRecord:
     photos: int
     created_at: datetime
     promoted_at: datetime | None
-    forced: bool = False
+    forced: bool
 
     @property
     def collection(self) -> str:
@@ -75,7 +75,6 @@ def promote_generation(session: Session, generation_id: int, *, photos: int) -> 
 
 
 def fail_generation(session: Session, generation_id: int) -> None:
-    """Mark a generation failed."""
     session.get_one(Generation, generation_id).state = GenerationState.FAILED
 
 

@@ -73,7 +73,6 @@ def start_job(session: Session, job_id: str) -> bool:
 
 
 def add_counts(session: Session, job_id: str, counts: Mapping[str, int]) -> None:
-    """Add to the job's counts."""
     job = session.get_one(Job, job_id, with_for_update=True)
     job.counts = {name: job.counts.get(name, 0) + counts.get(name, 0) for name in {**job.counts, **counts}}
 
@@ -140,7 +139,6 @@ def newest_jobs(
 
 
 def newest_of_kind(session: Session, kind: str) -> Job | None:
-    """Return the newest job of a kind."""
     query = select(Job).where(Job.kind == kind).order_by(col(Job.created_at).desc(), col(Job.id).desc())
     return session.exec(query).first()
 

@@ -72,7 +72,6 @@ def listings_by_id(session: Session, listing_ids: Iterable[str]) -> Sequence[Lis
 
 
 def listing_count(session: Session) -> int:
-    """Return the number of listings."""
     return session.exec(select(func.count()).select_from(Listing)).one()
 
 

@@ -81,7 +81,6 @@ def release(session: Session, owner: str, *, undo_attempt: bool) -> int:
 
 
 def lease_owners(session: Session) -> list[str]:
-    """Return the distinct owners of leases."""
     owners = session.exec(select(Photo.lease_owner).where(col(Photo.lease_owner).is_not(None)).distinct())
     return [owner for owner in owners if owner is not None]
 

@@ -77,13 +77,11 @@ class BatchingEmbedder:
         _stop(self._queue, self._worker, timeout=None)
 
     def __enter__(self) -> Self:
-        """Return the embedder itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
         self.close()
 
     def _infer(self, photos: Photos) -> tuple[NDArray[np.float32], ...]:

@@ -28,7 +28,7 @@ _BATCH = 64
 class TorchEmbedder:
     """An `Embedder` on one torch device. Parallel calls run one after another."""
 
-    def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
+    def __init__(self, bundle: Bundle, *, device: str) -> None:
         """Load the weights onto `device`: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
 
         Raises:

@@ -138,7 +138,7 @@ class LookalikeNet(nn.Module):
     def __init__(
         self,
         categories: int,
-        vector_size: int = 256,
+        vector_size: int,
         *,
         mean: Sequence[float],
         std: Sequence[float],

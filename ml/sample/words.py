@@ -111,5 +111,4 @@ def listed_at_of(rng: np.random.Generator) -> str:
 
 
 def with_site_suffix(title: str, place: tuple[str, str]) -> str:
-    """Return the title with the suffix that the site adds."""
     return f"{title} | in {place[0]}, {place[1]} | Gumtree"

@@ -150,7 +150,6 @@ def _column_slices(widths: Sequence[int]) -> list[slice]:
 
 
 def _component_indices(widths: Sequence[int], selected: Sequence[bool]) -> Tensor:
-    """Return the indices of the components of the selected parts."""
     return torch.arange(sum(widths))[torch.tensor(selected).repeat_interleave(torch.tensor(widths))]
 
 

@@ -57,7 +57,6 @@ class StageRecorder:
         self._sampled_at = float("-inf")
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Record the call."""
         now, is_new = time.monotonic(), not self._calls or self._calls[-1].stage != stage
         is_due = is_new or done == self.rows or now - self._sampled_at >= _SAMPLE_EVERY_S
         self._sampled_at = now if is_due else self._sampled_at

@@ -20,7 +20,7 @@ from services.bench.inputs.stored_photos import read_photos, stored_photos, user
 from services.bench.machine import time_in_turns
 from services.ingest.models.bundles import find_bundle
 from services.ingest.pipeline.embedding import PhotoEmbedder
-from services.ingest.pipeline.progress import Progress, StageCounter, silent
+from services.ingest.pipeline.progress import Progress, StageCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,9 +55,7 @@ class IngestBenchmark:
     share: float
 
 
-def measure_ingest(
-    resources: Resources, *, model: str | None, limit: int, progress: Progress = silent
-) -> IngestBenchmark:
+def measure_ingest(resources: Resources, *, model: str | None, limit: int, progress: Progress) -> IngestBenchmark:
     """Embed stored files into a scratch database on disk, as ingest does, and measure the limits of its parts.
 
     The installation's own data is only read.

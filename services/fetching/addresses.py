@@ -30,7 +30,7 @@ _NOT_PUBLIC: tuple[Network, ...] = (
 """Networks that are not public although `is_global` of some Python release says so."""
 
 
-def is_fetchable(address: str, allowed: Sequence[Network] = ()) -> bool:
+def is_fetchable(address: str, allowed: Sequence[Network]) -> bool:
     """Say whether an address is public or in one of the `allowed` networks.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from db.rows import generations
@@ -84,7 +84,7 @@ class IndexSet:
 
     generation: GenerationRecord
     opened: Mapping[str, OpenIndex]
-    unavailable: Mapping[str, str] = field(default_factory=dict)
+    unavailable: Mapping[str, str]
 
     def index(self, engine: str) -> VectorIndex:
         """Return the index of an engine.

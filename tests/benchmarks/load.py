@@ -117,7 +117,6 @@ class _Connection:
         return int(head.split(b" ", 2)[1])
 
     def close(self) -> None:
-        """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None

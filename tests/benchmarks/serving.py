@@ -15,7 +15,6 @@ import argparse
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from services.bench.machine import this_machine
 from services.resources import Resources
 from services.settings import Settings
 from tests.benchmarks.load import Load, at_rate, get, post_photo, saturating
+from tests.sites import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -216,14 +216,6 @@ def cpu_ms(process: subprocess.Popen[bytes], before: object, load: Load) -> floa
     now = psutil.Process(process.pid).cpu_times()
     used = now.user + now.system - before.user - before.system  # type: ignore[attr-defined]
     return float(1000 * used / max(1, load.statuses[200]))
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -59,7 +59,6 @@ class Stack:
         assert done.returncode == 0, f"{' '.join(command)} failed"
 
     def find(self, photo: Path, **fields: str) -> list[dict[str, Any]]:
-        """Search by a photo."""
         answer = self.search.post("/v1/search", files={"image": photo.read_bytes()}, data={"k": "5", **fields})
         assert answer.status_code == 200, answer.text
         return answer.json()["results"]

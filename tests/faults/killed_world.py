@@ -43,7 +43,6 @@ class World:
 
     @property
     def data(self) -> Path:
-        """The data directory."""
         return self.folder / "data"
 
     def copied(self, folder: Path) -> World:

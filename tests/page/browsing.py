@@ -45,7 +45,6 @@ class Demo:
         return sorted((self.folder / "catalogue" / "photos").glob("*.jpg"))
 
     def client(self) -> httpx.Client:
-        """Return a client of its API."""
         return httpx.Client(base_url=self.url, timeout=30)
 
 

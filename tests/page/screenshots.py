@@ -23,7 +23,6 @@ SCHEMES = ("light", "dark")
 
 
 def start(page: Page, _demo: Demo) -> None:
-    """Open the start."""
     page.goto("/")
     page.locator(".result api-photo[data-state=shown]").first.wait_for()
 
@@ -37,7 +36,6 @@ def search(page: Page, demo: Demo) -> None:
 
 
 def listing(page: Page, demo: Demo) -> None:
-    """Open a listing."""
     with demo.client() as client:
         newest = client.get("/v1/listings").json()["listings"]
     page.goto(f"/listing?id={newest[1]['listing_id']}")

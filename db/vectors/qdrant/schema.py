@@ -68,7 +68,6 @@ def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
 
 
 def photo_id(point_id: object) -> int:
-    """Return a point id as a photo id."""
     assert isinstance(point_id, int), "all point ids are photo ids"
     return point_id
 

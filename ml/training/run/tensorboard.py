@@ -52,6 +52,5 @@ class TensorBoardLog:
         self._writer.add_embedding(shown, list(labels[:_PROJECTED]), thumbnails, tag="vectors")
 
     def close(self) -> None:
-        """Close the log."""
         if self._writer is not None:
             self._writer.close()

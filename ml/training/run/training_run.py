@@ -45,5 +45,4 @@ class TrainingRun:
         return self.folder.array(file, shape, dtype=dtype, fill=timed)
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """Return the checkpoint of an optimisation."""
         return Checkpoint(self.folder.path / f"{name}.pt", writes=self.processes.is_first)

@@ -41,7 +41,6 @@ class Shape:
     filters: tuple[Filter, ...]
 
     def of(self, query: int) -> Filter:
-        """Return the filter of the query with this number."""
         return self.filters[query % len(self.filters)]
 
 

@@ -79,7 +79,7 @@ def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | Reje
     ]
 
 
-def clean_title(text: str, location: str = "") -> str:
+def clean_title(text: str, location: str) -> str:
     """Return a title without the suffix of its site.
 
     This is ` | in Wokingham, Berkshire | Gumtree`, or the like by another site if the place is the listing's location.

@@ -63,8 +63,8 @@ class Record:
     line: int
     text: str
     lines: int
-    fields: tuple[str, ...] = ()
-    repaired: bool = False
+    fields: tuple[str, ...]
+    repaired: bool
 
 
 def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2) -> Iterator[Record]:

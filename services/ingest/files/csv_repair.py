@@ -26,9 +26,9 @@ class CsvLayout:
 
     delimiter: str
     header: tuple[str, ...]
-    id_at: int | None = None
-    text_at: int | None = None
-    price_at: int | None = None
+    id_at: int | None
+    text_at: int | None
+    price_at: int | None
 
     @property
     def width(self) -> int:

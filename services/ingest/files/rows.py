@@ -53,7 +53,7 @@ class Row:
 
     line: int
     cells: Mapping[str, str]
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class JobRunner:
         self._resources.photo_files.sweep_temporary()
         sweep_uploads(self._resources.uploads, keep=needed)
 
-    def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None = None) -> str:
+    def queue_ingest(self, upload: StoredUpload, *, idempotency_key: str | None) -> str:
         """Queue the ingest of an upload and return the job's id.
 
         If a job with this key and the same files exists, return its id and delete the upload.
@@ -124,7 +124,7 @@ class JobRunner:
             discard_upload(self._resources.uploads, job.inputs["upload"])
         return job
 
-    def queue_reindex(self, model_version: str | None, *, force: bool = False) -> str:
+    def queue_reindex(self, model_version: str | None, *, force: bool) -> str:
         """Queue a reindex, by default for the live model, and return the job's id."""
         return self._queue("reindex", {"model_version": model_version, "force": force})
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from db.models import utc_now
 from db.rows import jobs
 from services.errors import LookalikeError
-from services.ingest.pipeline.progress import Progress, silent
 
 if TYPE_CHECKING:
     from db.session import Database
+    from services.ingest.pipeline.progress import Progress
 
 WRITE_INTERVAL_S = 0.5
 """Shortest time between two writes within a stage."""
@@ -27,7 +27,7 @@ class JobCancelled(LookalikeError):
 class JobProgress:
     """Progress callback that writes each stage to the job and passes it on to another callback."""
 
-    def __init__(self, database: Database, job_id: str, progress: Progress = silent) -> None:
+    def __init__(self, database: Database, job_id: str, progress: Progress) -> None:
         self._database, self._job_id, self._progress = database, job_id, progress
         self._stage, self._since = "", utc_now()
         self._written = float("-inf")

@@ -46,7 +46,6 @@ class PageFiles:
 
     @classmethod
     def read(cls, folder: Path = _ASSETS) -> PageFiles:
-        """Read the files of a folder."""
         contents = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
@@ -59,7 +58,7 @@ class PageFiles:
         return cls(index, contents, digest.hexdigest()[:12])
 
 
-def page_routes(ingest_url: str = "") -> list[HTTPRouteHandler]:
+def page_routes(ingest_url: str) -> list[HTTPRouteHandler]:
     """Return the page's routes.
 
     Args:

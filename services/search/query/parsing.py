@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from db.vectors.base import Filter
 from ml.photos.crops import WHOLE_PHOTO, Crop
@@ -58,13 +58,13 @@ class Query:
         crop: part of the photo to search by.
     """
 
-    k: int = 10
-    where: Filter = field(default_factory=Filter)
-    same_seller: bool | None = None
-    engine: Engine = Engine.AUTO
-    ranking: RankingOptions = field(default_factory=RankingOptions)
-    category_aware: bool | None = None
-    crop: Crop = WHOLE_PHOTO
+    k: int
+    where: Filter
+    same_seller: bool | None
+    engine: Engine
+    ranking: RankingOptions
+    category_aware: bool | None
+    crop: Crop
 
 
 def query_of(fields: SearchFields) -> Query:

@@ -9,5 +9,4 @@ if TYPE_CHECKING:
 
 
 def listing_ids(page: ResultPage) -> list[str]:
-    """Return the listings of a page, in order."""
     return [result.photo.listing.id for result in page.results]

@@ -17,7 +17,6 @@ def photo_parts(*photos: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes]
 
 
 def create(client: TestClient[Litestar], listing_id: str, *photos: tuple[str, bytes], **fields: Any) -> Any:
-    """Create a listing with a form."""
     form = {"listing_id": listing_id, **LAMP, **fields}
     return client.post("/v1/listings", data=form, files=photo_parts(*photos))
 
