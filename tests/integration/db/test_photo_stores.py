@@ -76,15 +76,33 @@ def test_a_missing_photo_raises_file_not_found(store: PhotoStore) -> None:
         store.read(SHA256)
 
 
-def test_a_deleted_photo_is_gone_and_can_be_deleted_again(store: PhotoStore) -> None:
+def test_a_deleted_photo_is_gone_and_can_be_deleted_and_stored_again(store: PhotoStore) -> None:
     store.put(CONTENT)
     store.delete(SHA256)
     store.delete(SHA256)
     with pytest.raises(FileNotFoundError):
         store.read(SHA256)
+    store.put(CONTENT)
+    assert store.read(SHA256) == CONTENT
 
 
-@pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", SHA256.upper(), SHA256[:-1], f"{SHA256}/x", "partial"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "..",
+        "../../etc/passwd",
+        "partial",
+        SHA256.upper(),
+        SHA256[:-1],
+        f"{SHA256}0",
+        f"{SHA256}/x",
+        f"{SHA256}\n",
+        f"/{SHA256[1:]}",
+        "g" * 64,
+        "０" * 64,
+    ],
+)
 def test_a_name_that_is_not_a_sha256_is_refused(store: PhotoStore, name: str) -> None:
     for act in (store.read, store.local_path, store.delete):
         with pytest.raises(ValueError, match="64 lower-case hex digits"):

@@ -138,11 +138,6 @@ def test_an_unreadable_listings_file_fails_the_job_with_the_reason(
     assert job["error"].startswith("listings.csv: "), "where it lies on the server is nobody's business"
 
 
-def test_answers_404_for_an_unknown_job(unchanged: TestClient[Litestar]) -> None:
-    assert unchanged.get("/v1/jobs/nothing").status_code == 404
-    assert unchanged.get("/v1/jobs/nothing/rejects").status_code == 404
-
-
 def test_reindex_builds_and_promotes_a_new_generation(client: TestClient[Litestar], shop: Marketplace) -> None:
     ended(client, upload(client, shop).json()["job_id"])
     answer = client.post("/v1/admin/reindex", json={})
