@@ -119,10 +119,8 @@ def fit_temperature(logits: NDArray[np.float32], actual: NDArray[np.int64]) -> f
     return float(np.exp(best.x))
 
 
-def confident_from(
-    probabilities: NDArray[Any], actual: NDArray[np.int64], *, precision: float = TARGET_PRECISION
-) -> float:
-    """Return the lowest probability from which at least a share `precision` of the predictions is correct.
+def confident_from(probabilities: NDArray[Any], actual: NDArray[np.int64]) -> float:
+    """Return the lowest probability from which at least a share `TARGET_PRECISION` of the predictions is correct.
 
     `NEVER_CONFIDENT` if no threshold achieves this on at least `MIN_CONFIDENT` photos.
 
@@ -131,20 +129,16 @@ def confident_from(
         actual: (n,), the correct columns.
     """
     top = probabilities.max(axis=1)
-    return _threshold(top, probabilities.argmax(axis=1) == actual, precision)
+    return _threshold(top, probabilities.argmax(axis=1) == actual)
 
 
 def confident_from_by_category(
-    probabilities: NDArray[Any],
-    actual: NDArray[np.int64],
-    *,
-    categories: Sequence[str],
-    precision: float = TARGET_PRECISION,
+    probabilities: NDArray[Any], actual: NDArray[np.int64], *, categories: Sequence[str]
 ) -> dict[str, float]:
     """Return `confident_from` among the photos predicted as each category, where a threshold exists."""
     top, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
     thresholds = {
-        category: _threshold(top[rows], actual[rows] == column, precision)
+        category: _threshold(top[rows], actual[rows] == column)
         for column, category in enumerate(categories)
         if (rows := predicted == column).any()
     }
@@ -165,11 +159,11 @@ def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDAr
     return softmax(temperature * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny, dtype=np.float64)))
 
 
-def _threshold(top: NDArray[Any], correct: NDArray[np.bool_], precision: float) -> float:
-    """Return the lowest of the probabilities `top` from which a share `precision` is correct, or `NEVER_CONFIDENT`."""
+def _threshold(top: NDArray[Any], correct: NDArray[np.bool_]) -> float:
+    """Return the lowest probability in `top` from which `TARGET_PRECISION` are correct, or `NEVER_CONFIDENT`."""
     order = np.argsort(-top, kind="stable")
     ranked = top[order]
     share = np.cumsum(correct[order]) / np.arange(1, len(top) + 1)
     complete = np.append(ranked[1:] < ranked[:-1], True)  # equal probabilities pass a threshold together
-    enough = complete & (share >= precision) & (np.arange(1, len(top) + 1) >= MIN_CONFIDENT)
+    enough = complete & (share >= TARGET_PRECISION) & (np.arange(1, len(top) + 1) >= MIN_CONFIDENT)
     return float(ranked[np.flatnonzero(enough)[-1]]) if enough.any() else NEVER_CONFIDENT

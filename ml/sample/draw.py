@@ -31,6 +31,9 @@ SIDE = 448
 _OUTLINE = 0.006
 """Width of the dark line around a shape."""
 
+_CURVE_STEPS = 8
+"""Corners of a curve between two of its points."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paint:
@@ -92,19 +95,19 @@ def mixed(colour: Rgb, other: Rgb, share: float = 0.5) -> Rgb:
     return (red, green, blue)
 
 
-def smooth(points: Sequence[Point], *, steps: int = 8) -> list[Point]:
+def smooth(points: Sequence[Point]) -> list[Point]:
     """Return a closed curve through the points (Catmull-Rom), as a polygon."""
     knots = np.array(points, dtype=np.float32)
     before, after, beyond = (np.roll(knots, shift, axis=0) for shift in (1, -1, -2))
-    t = np.linspace(0, 1, steps, endpoint=False, dtype=np.float32)[None, :, None]
+    t = np.linspace(0, 1, _CURVE_STEPS, endpoint=False, dtype=np.float32)[None, :, None]
     p, q, r, s = (array[:, None, :] for array in (before, knots, after, beyond))
     curve = 0.5 * (2 * q + (r - p) * t + (2 * p - 5 * q + 4 * r - s) * t**2 + (3 * q - p - 3 * r + s) * t**3)
     return [(float(x), float(y)) for x, y in curve.reshape(-1, 2)]
 
 
-def mirrored(points: Sequence[Point], *, around: float = 0.5) -> list[Point]:
+def mirrored(points: Sequence[Point]) -> list[Point]:
     """Return a closed outline from its right half, given from top to bottom, and the mirror image of it."""
-    return [*points, *((2 * around - x, y) for x, y in reversed(points))]
+    return [*points, *((1 - x, y) for x, y in reversed(points))]
 
 
 class Canvas:

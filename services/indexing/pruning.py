@@ -19,7 +19,7 @@ GENERATIONS_LOCK = "generations"
 """Name of the lock held while a generation is built, promoted or pruned: one process at a time does any of these."""
 
 
-def prune(database: Database, stores: Sequence[IndexStore], *, keep: int = 1) -> list[int]:
+def prune(database: Database, stores: Sequence[IndexStore], *, keep: int) -> list[int]:
     """Drop the collections of all previous generations but the `keep` that were live last.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from litestar import Controller, Litestar
 from litestar.config.cors import CORSConfig
@@ -84,7 +84,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
         before_request=check_request,
-        type_decoders=[(is_upload, _decode_upload)],
+        type_decoders=[(is_upload, decode_upload)],
         request_max_body_size=settings.max_upload_bytes + FORM_ALLOWANCE,
         logging_config=None,
     )
@@ -123,7 +123,3 @@ def with_large_bodies(controller: type[Controller], max_bytes: int) -> type[Cont
 
 def _provided(value: object) -> Provide:
     return value if isinstance(value, Provide) else Provide(lambda: value, sync_to_thread=False)
-
-
-def _decode_upload(target: type, value: Any) -> Any:
-    return value if isinstance(value, target) else decode_upload(target, value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
 from litestar import Request
@@ -109,9 +109,10 @@ def _refuse_unknown(name: str, taken: Collection[str]) -> None:
         raise ValidationException(INVALID, extra=[{"key": name, "message": message}])
 
 
-def decode_upload(target: type, value: object) -> NoReturn:
-    """Raise ValueError for a form field that is not one file (a Litestar type decoder)."""
-    del target
+def decode_upload(target: type, value: Any) -> Any:
+    """Return an uploaded file unchanged; raise ValueError for a form field that is not one file (a type decoder)."""
+    if isinstance(value, target):
+        return value
     raise ValueError("send one file, not several" if isinstance(value, list) else "send a file with a file name")
 
 
@@ -137,13 +138,9 @@ def converted(values: object, into: type[T], *, strict: bool) -> T:
         ValidationException: a field is missing, unknown or of another type; its `extra` names the field.
     """
     try:
-        return msgspec.convert(values, into, strict=strict, dec_hook=_decode)
+        return msgspec.convert(values, into, strict=strict, dec_hook=decode_upload)
     except msgspec.ValidationError as error:
         place, message = _PLACE.search(str(error)), _PLACE.sub("", str(error))
         key = place["path"] if place else ""
         problem = {"key": key, "message": message + allowed(into, key, message)}
         raise ValidationException(INVALID, extra=[problem]) from error
-
-
-def _decode(target: type, value: Any) -> Any:
-    return value if isinstance(value, target) else decode_upload(target, value)
