@@ -55,7 +55,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "[2/3] installing the packages for serving (takes a minute, once)"
+	@echo "[2/3] installing the packages for serving (takes one to several minutes, once)"
 	@$(PIP) --editable .
 	@echo "[3/3] ready"
 	@touch $@

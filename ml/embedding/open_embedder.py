@@ -49,7 +49,9 @@ def _torch_embedder(bundle: Bundle, device: str) -> Embedder:
     try:
         from ml.embedding.torch_embedder import TorchEmbedder
     except ImportError as error:
-        raise BundleError(bundle.path, "needs torch for the runtime 'torch'", "pip install -e '.[train]'") from error
+        raise BundleError(
+            bundle.path, "needs torch for the runtime 'torch'", "pip install -e '.[train]' -c constraints.txt"
+        ) from error
     return TorchEmbedder(bundle, device=device)
 
 

@@ -35,7 +35,7 @@ class QuantizerMissing(ImportError):
     """NNCF is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("Quantising to int8 needs nncf. Install it: pip install -e '.[train]'")
+        super().__init__("Quantising to int8 needs nncf. Install it: pip install -e '.[train]' -c constraints.txt")
 
 
 def add_int8_graph(folder: Path, photos: NDArray[np.uint8], *, canonical: CanonicalVectors) -> None:

@@ -114,7 +114,9 @@ def bench_freshness(
     search_url: Annotated[
         str, typer.Option(help="URL of the search service, if it runs separately.", show_default="the same server")
     ] = "",
-    key: Annotated[str, typer.Option(help="API key that may write.", envvar="LOOKALIKE_KEY")] = "",
+    key: Annotated[
+        str, typer.Option(help="API key that may write.", envvar=["LOOKALIKE_API_KEY", "LOOKALIKE_KEY"])
+    ] = "",
     changes: Annotated[int, typer.Option(help="Number of listings to add and delete.", min=1)] = 100,
     json: Json = False,
 ) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def ingest(
     listings: Annotated[Path, typer.Argument(help="Listings file: CSV, TSV, JSON Lines or Parquet, also as .gz.")],
-    photos_table: Annotated[Path | None, typer.Option(help="CSV file that maps photo ids to listing ids.")] = None,
+    photos_table: Annotated[
+        Path | None, typer.Option(help="Table that maps photo ids to listing ids, in any of these formats.")
+    ] = None,
     photo_dir: Annotated[Path | None, typer.Option(help="Folder with the photos.")] = None,
     photo_zip: Annotated[Path | None, typer.Option(help="Zip or tar archive with the photos.")] = None,
     fetch_photos: Annotated[

@@ -72,7 +72,7 @@ def audit(
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.", min=1, max=10_000)] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
-    """List the requests that changed something: time, key, request and status."""
+    """List the requests that changed something, and all under /v1/admin: time, key, request and status."""
     with open_resources() as resources, resources.database.read() as session:
         entries = [entry.model_dump() for entry in keys.newest_audit_entries(session, limit=limit)]
     if json:

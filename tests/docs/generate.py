@@ -6,16 +6,19 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end of generated part
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pydantic import ByteSize
 
+from services.cli.serve import build_app
 from services.reason_codes import ListingFlag, RejectReason
+from services.resources import Resources
 from services.settings import Settings
 from services.web.metrics import METRICS
+from services.wire import NewListing, Recommendation, SearchFields, StoredSearch
 from services.wire.fields import described_fields
-from services.wire.listings import NewListing
-from services.wire.search import SearchFields
 from tests.docs.cli_reference import cli_reference
 from tests.docs.pages import PAGES
 
@@ -65,12 +68,31 @@ def flags() -> str:
     return table(("flag", "meaning"), [(f"`{flag}`", flag.explanation) for flag in ListingFlag])
 
 
-def fields_of(struct: type) -> str:
-    """Return the table of a struct's fields."""
+def fields_of(struct: type, *, but: type | None = None) -> str:
+    """Return the table of a struct's fields, without those of its base `but`."""
+    known = {field.name for field in described_fields(but)} if but else set()
     return table(
         ("field", "type", "limits", "meaning"),
-        [(f"`{field.name}`", field.type, field.limits, field.description) for field in described_fields(struct)],
+        [
+            (f"`{field.name}`", field.type, field.limits.partition("matches")[0], field.description)
+            for field in described_fields(struct)
+            if field.name not in known
+        ],
     )
+
+
+def calls() -> str:
+    """Return the table of all calls with their summaries, in the order of their paths."""
+    with TemporaryDirectory() as folder:
+        resources = Resources(Settings(_env_file=None, data_dir=Path(folder), threads=1))
+        paths = build_app(resources).openapi_schema.to_schema()["paths"]
+        resources.close()
+    rows = [
+        (f"`{method.upper()} {path}`", operation.get("summary", ""))
+        for path, item in sorted(paths.items())
+        for method, operation in item.items()
+    ]
+    return table(("call", "what it does"), rows)
 
 
 def metrics() -> str:
@@ -80,11 +102,14 @@ def metrics() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
+    "calls": calls,
     "cli": cli_reference,
     "flags": flags,
     "listing-fields": lambda: fields_of(NewListing),
     "metrics": metrics,
     "rejects": rejects,
+    "recommendation-fields": lambda: fields_of(Recommendation, but=SearchFields),
+    "source-fields": lambda: fields_of(StoredSearch, but=SearchFields),
     "search-fields": lambda: fields_of(SearchFields),
     "settings": settings,
 }

@@ -38,7 +38,9 @@ class TorchMissing(BadInput):
     """The training packages are not installed."""
 
     def __init__(self) -> None:
-        super().__init__("Training needs torch and torchvision. Install them: pip install -e '.[train]'")
+        super().__init__(
+            "Training needs torch and torchvision. Install them: pip install -e '.[train]' -c constraints.txt"
+        )
 
 
 @dataclass(frozen=True, slots=True)
