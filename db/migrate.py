@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from alembic import command
@@ -11,10 +12,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from db.session import Database
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from db.session import Database
 
 _MIGRATION_LOCK = 0x10_0C_A2
 """Key of the PostgreSQL advisory lock that lets only one process migrate at a time."""
@@ -48,10 +50,16 @@ def is_current(database: Database) -> bool:
         return current_revision(connection) == ScriptDirectory.from_config(_config(connection)).get_current_head()
 
 
-def new_revision(database: Database, message: str) -> None:
-    """Write a migration file for the differences between the models and the database (for developers)."""
-    with database.write() as session:
-        command.revision(_config(session.connection()), message=message, autogenerate=True)
+def new_revision(message: str) -> None:
+    """Write a migration file for the differences between the models and the newest revision (for developers)."""
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/new.sqlite")
+        _, newest = upgrade(database)
+        with database.write() as session:
+            config = _config(session.connection())
+            config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+            command.revision(config, message=message, autogenerate=True, rev_id=f"{int(newest) + 1:04d}")
+        database.close()
 
 
 def _config(connection: Connection) -> Config:

@@ -6,8 +6,6 @@ Follows: ${down_revision | comma,n}
 
 import sqlalchemy as sa
 from alembic import op
-import db.models
-import sqlmodel
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

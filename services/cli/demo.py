@@ -17,11 +17,11 @@ from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
 from ml.training.recipes import FINE_TUNED
 from services.cli.ingest import print_summary, save_rejects
+from services.cli.models.train import metric_rows
 from services.cli.serve import DEFAULT_PORT, run
 from services.cli.terminal.console import console, output, print_table, stage_bars
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.resources import open_resources, read_settings
-from services.cli.train import metric_rows
 from services.errors import Conflict, ModelMissing
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.models.training import train_and_promote

@@ -12,17 +12,15 @@ from services.cli import (
     database,
     demo,
     duplicates,
-    evaluate,
-    export,
     index,
     ingest,
     keys,
     search,
     serve,
-    train,
     verify,
     worker,
 )
+from services.cli.models import evaluate, export, train
 from services.cli.terminal.console import console, fail
 from services.errors import LookalikeError, is_storage_full
 

@@ -42,7 +42,8 @@ class Result(ListingSummary):
         float,
         described(
             "0 to 1: the calibrated probability that the two photos show the same item. If the model is not "
-            "calibrated, and for recommendations, the cosine similarity of the two vectors. 1 is the same picture.",
+            "calibrated, and for recommendations by `average`, the cosine similarity of the two vectors. "
+            "1 is the same picture.",
             0.8731,
         ),
     ]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;", ".tab": "\t,;"}
 _JSON_LINES = (".jsonl", ".ndjson")
+_TEXT_SUFFIXES = (*_DELIMITERS, *_JSON_LINES)
+TABLE_SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES))
+"""Extensions of the files that `read_table` reads."""
 
 
 def read_table(path: Path, selection: ColumnSelection) -> Rows:
@@ -35,7 +38,7 @@ def read_table(path: Path, selection: ColumnSelection) -> Rows:
         return json_rows(path, selection)
     if path.suffix.lower() == ".parquet":
         return parquet_rows(path, selection)
-    known = ", ".join((*_DELIMITERS, *_JSON_LINES))
+    known = ", ".join(_TEXT_SUFFIXES)
     raise ListingsFileError(
         path, "has an unknown file name extension", f"Rename it to end in {known} (each also with .gz) or .parquet"
     )

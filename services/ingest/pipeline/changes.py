@@ -240,7 +240,9 @@ def _clean(listing_id: str, listing: ListingInput) -> ListingRecord:
 
 def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
     """Return the stored listing as a client would send it, with these fields replaced."""
-    set_by_cleaning = {ListingFlag.ABSURD_PRICE, *([ListingFlag.UNREADABLE_DATE] if "listed_at" in fields else [])}
+    kept_flags = {ListingFlag.REPAIRED_RECORD, ListingFlag.NOT_UTF8}  # cleaning sets the others again
+    if "listed_at" not in fields:
+        kept_flags.add(ListingFlag.UNREADABLE_DATE)  # the date that could not be read is not stored
     current = ListingInput(
         title=listing.title,
         category=" / ".join(listing.category_path),
@@ -250,7 +252,7 @@ def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
         location=listing.location,
         seller=listing.seller,
         listed_at="" if listing.listed_at is None else listing.listed_at.isoformat(),
-        flags=tuple(flag for flag in listing.flags if flag not in set_by_cleaning),
+        flags=tuple(flag for flag in listing.flags if flag in kept_flags),
     )
     return replace(current, **fields)
 

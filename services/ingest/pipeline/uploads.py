@@ -15,25 +15,14 @@ from uuid import UUID, uuid4
 from db.durability import sync
 from db.photo_bytes.folder import ABANDONED_AFTER
 from services.errors import BadInput
+from services.ingest.files.tables import TABLE_SUFFIXES
 from services.ingest.pipeline.inputs import IngestInputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import timedelta
 
-LISTINGS_SUFFIXES = (
-    ".csv",
-    ".tsv",
-    ".tab",
-    ".jsonl",
-    ".ndjson",
-    ".parquet",
-    ".csv.gz",
-    ".tsv.gz",
-    ".jsonl.gz",
-    ".ndjson.gz",
-)
-TABLE_SUFFIXES = (".csv", ".csv.gz")
+PHOTO_TABLE_SUFFIXES = (".csv", ".csv.gz")
 PHOTOS_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
@@ -75,8 +64,8 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
     suffixes = {
         part: _suffix(part, upload.filename, allowed)
         for part, allowed in (
-            ("listings", LISTINGS_SUFFIXES),
-            ("photos_table", TABLE_SUFFIXES),
+            ("listings", TABLE_SUFFIXES),
+            ("photos_table", PHOTO_TABLE_SUFFIXES),
             ("photos", PHOTOS_SUFFIXES),
         )
         if (upload := parts.get(part)) is not None

@@ -30,9 +30,7 @@ class BulkUpload:
     """The files of a bulk upload."""
 
     listings: Annotated[UploadFile, described("CSV, TSV, JSON Lines or Parquet; also gzipped.")]
-    photos_table: Annotated[
-        UploadFile | None, described("Table that maps photo ids to listing ids, in any of these formats.")
-    ] = None
+    photos_table: Annotated[UploadFile | None, described("CSV file that maps photo ids to listing ids.")] = None
     photos: Annotated[UploadFile | None, described("A zip or tar archive of the photos.")] = None
 
 

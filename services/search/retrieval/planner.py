@@ -26,7 +26,7 @@ ACORN and of an exact search 1.0 (100,000 vectors, `lookalike bench search`)."""
 _NARROWEST = -3
 """Filters that fewer than one photo in a thousand (10^-3) match share one shape."""
 
-_ENGINES = (Engine.FAISS, Engine.QDRANT)
+_ENGINES = tuple(engine for engine in Engine if engine is not Engine.AUTO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from litestar.testing import TestClient
@@ -11,7 +11,10 @@ from PIL import Image
 
 from db.rows import photos
 from db.rows.photos import StoredPhoto
+from ml.photos.formats import PhotoFormat
 from services.search.app import create_app
+from services.search.rest.pictures import MEDIA_TYPES
+from services.search.rest.thumbnails import FORMATS
 from tests.truth import LAMP, add_listings
 from tests.worlds import resources_in
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from services.resources import Resources
     from tests.conftest import MakeJpeg
+
 
 ORIENTATION, TURNED_LEFT = 0x0112, 6
 
@@ -83,6 +87,10 @@ def test_the_current_url_may_be_cached_for_ever(
 ) -> None:
     store(resources, jpeg(1))
     assert "immutable" in client.get(the_photo(client)[part]).headers["cache-control"]
+
+
+def test_every_format_of_a_photo_and_a_thumbnail_has_a_media_type() -> None:
+    assert set(MEDIA_TYPES) == {*get_args(PhotoFormat), *FORMATS}
 
 
 @pytest.mark.parametrize("path", ["/v1/photos/1", "/v1/photos/1?v=another", "/v1/photos/1/thumbnail"])

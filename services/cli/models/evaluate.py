@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ml.evaluation.report.page import FIGURE_NAMES
+from services.cli.models.train import find_weights
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
-from services.cli.train import find_weights
 from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 
 if TYPE_CHECKING:

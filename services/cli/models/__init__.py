@@ -1,0 +1,4 @@
+"""The commands that train, evaluate and export models.
+
+Only `services.cli` imports it.
+"""
