@@ -240,7 +240,7 @@ class Resources:
         A live generation stays. If it uses another model, or LOOKALIKE_MODEL cannot be used, this logs a warning.
 
         Raises:
-            ModelUnusable: no generation is live, and LOOKALIKE_MODEL is not a sound model bundle.
+            ModelUnusable: no generation is live, and LOOKALIKE_MODEL is not a valid model bundle.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
         if self.settings.model is None:
@@ -263,7 +263,7 @@ class Resources:
         """Return the live generation; if there is none, make a first, empty one for the model bundle at `path`.
 
         Raises:
-            ModelUnusable: no generation is live, and the folder is not a sound model bundle.
+            ModelUnusable: no generation is live, and the folder is not a valid model bundle.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
         if (live := self._live_generation()) is not None:

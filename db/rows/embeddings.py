@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class NewEmbedding:
     """A photo's embedding to store. `sha256` identifies the embedded bytes.
 
-    `width` and `height` are those of the decoded, upright photo; `category` is the likeliest with its `probability`.
+    `width` and `height` are those of the decoded, upright photo; `category` is the most probable one.
     """
 
     photo_id: int
@@ -106,7 +106,7 @@ def embedding_count(session: Session, *, model_version: str) -> int:
 
 
 def predicted_categories(session: Session, *, model_version: str) -> dict[int, str]:
-    """Return the likeliest category of each photo that `model_version` has embedded, by photo id."""
+    """Return the most probable category of each photo that `model_version` has embedded, by photo id."""
     query = select(Embedding.photo_id, Embedding.category).where(Embedding.model_version == model_version)
     return dict(session.exec(query).all())
 

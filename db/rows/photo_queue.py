@@ -67,17 +67,14 @@ def renew(session: Session, owner: str, *, lease: timedelta) -> None:
     session.execute(update(Photo).where(col(Photo.lease_owner) == owner).values(lease_until=utc_now() + lease))
 
 
-def release(session: Session, owner: str, *, undo_attempt: bool) -> int:
-    """Release every photo leased to `owner` and return the number of photos.
+def release(session: Session, owner: str, *, undo_attempt: bool) -> None:
+    """Release every photo leased to `owner`.
 
-    `undo_attempt` also takes back the attempt, for an owner that stopped in good order. A dead owner's attempts count.
+    `undo_attempt` also takes back the attempt, for an owner that stopped normally. A dead owner's attempts count.
     """
     feed.lock_feed(session)
     query = update(Photo).where(col(Photo.lease_owner) == owner)
-    released = session.execute(
-        query.values(lease_owner=None, lease_until=None, attempts=col(Photo.attempts) - int(undo_attempt))
-    )
-    return int(released.rowcount)  # type: ignore[attr-defined]
+    session.execute(query.values(lease_owner=None, lease_until=None, attempts=col(Photo.attempts) - int(undo_attempt)))
 
 
 def lease_owners(session: Session) -> list[str]:

@@ -49,7 +49,7 @@ class CategoryGuess:
 
 @dataclass(frozen=True, slots=True)
 class PhotoClassification:
-    """Categories, likeliest first; `confident` when the first can be filled in without asking."""
+    """Categories, most probable first; `confident` when the first can be filled in without asking."""
 
     categories: tuple[CategoryGuess, ...]
     confident: bool
@@ -169,7 +169,7 @@ class SearchService:
         return self._sources.photo(decode_query_token(token), SourceOptions(version, self._new_times()))
 
     def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> PhotoClassification:
-        """Return the `k` likeliest categories of a photo, or of a part of it.
+        """Return the `k` most probable categories of a photo, or of a part of it.
 
         Raises:
             PhotoRejected: the bytes are no acceptable photo.

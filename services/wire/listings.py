@@ -18,7 +18,7 @@ SELLER_LIMIT = 200
 _NOT_BLANK = r"\S"
 
 ListingId = Annotated[
-    str | None,
+    str,
     described(
         f"The marketplace's own id, up to {ID_LIMIT} characters; generated if it is left out.",
         "lamp-9",
@@ -71,7 +71,7 @@ class WholeListing(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkn
 class NewListing(WholeListing, kw_only=True):
     """A listing to add."""
 
-    listing_id: ListingId = None
+    listing_id: ListingId | UnsetType = UNSET
 
 
 class ListingChange(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -107,7 +107,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
     categories: Annotated[
         list[CategoryProbability] | None,
         described(
-            "The categories that the model sees in the query photo, likeliest first; only on the first page.",
+            "The categories that the model sees in the query photo, most probable first; only on the first page.",
             example_of(list[CategoryProbability]),
         ),
     ] = None
@@ -141,7 +141,7 @@ class BatchAnswer(msgspec.Struct):
 
 
 class Classification(msgspec.Struct):
-    """The likeliest categories of a photo."""
+    """The most probable categories of a photo."""
 
     categories: Annotated[list[CategoryProbability], described("Likeliest first.")]
     confident: Annotated[bool, described("Whether the first category is likely enough to fill in automatically.", True)]

@@ -37,7 +37,7 @@ _QUEUE_POLL_S = 1.0
 """Poll interval for jobs that other processes queued, and for the queue lock; jobs of this process wake the runner."""
 
 _RETRY_S = 5.0
-"""Pause after an error outside a job, such as a full disk or a database that is away."""
+"""Pause after an error outside a job, such as a full disk or a database that cannot be reached."""
 
 
 class JobRunner:

@@ -162,7 +162,7 @@ class PhotoEmbedder:
                 yield photo, self._files.read(photo.sha256)
             except FileNotFoundError:
                 yield photo, b""  # fails and is rejected as `empty`
-            except ConnectionError as error:  # the store is away, not the photo: it stays pending
+            except ConnectionError as error:  # the store cannot be reached: the photo stays pending
                 raise ServiceUnavailable(str(error)) from error
             except OSError as error:
                 with self._database.write() as session:

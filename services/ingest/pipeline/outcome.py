@@ -24,7 +24,7 @@ class JobInterrupted(BaseException):
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Whether running the job again may succeed: the database is away or a disk is full."""
+    """Whether running the job again may succeed: the database cannot be reached, or a disk is full."""
     return is_database_unavailable(error) or is_storage_full(error)
 
 

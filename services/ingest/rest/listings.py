@@ -9,6 +9,7 @@ from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from msgspec import UNSET
 
 from db.models import Role
 from services.ingest.pipeline.changes import ListingChanges
@@ -60,7 +61,7 @@ class ListingController(Controller):
     ) -> ListingWritten:
         """Add a listing with its photos: as URLs (JSON) or as files (form)."""
         listing, photos = await read_listing(request, NewListing, resources)
-        listing_id = uuid4().hex if listing.listing_id is None else listing.listing_id
+        listing_id = uuid4().hex if listing.listing_id is UNSET else listing.listing_id
         return _answer(
             await change_workers.run(listing_changes.create, listing_id, listing_input(listing), photos or ())
         )

@@ -20,7 +20,7 @@ class PhotoKey(msgspec.Struct, array_like=True, tag="v", frozen=True):
         model_version: the model that embedded it.
         vector: little-endian float16.
         photo_ref: where the whole photo is: a key of `QueryPhotoCache`, or the id of a stored photo.
-        category_probabilities: the likeliest categories with their probabilities.
+        category_probabilities: the most probable categories with their probabilities.
         listing_id: the listing of a stored photo; None for an upload.
     """
 

@@ -39,7 +39,7 @@ class QuerySource:
         negatives: vectors that results should not be near.
         seller, price, currency, place: of the source's listing; defaults for filters and ranking.
         excluded_listing_ids: the source's own listings, which are never results.
-        category_probabilities: the likeliest categories with their probabilities.
+        category_probabilities: the most probable categories with their probabilities.
     """
 
     key: QuerySourceKey
@@ -104,12 +104,13 @@ class QuerySources:
             ResourceNotFound: there is no such listing or photo, it has expired, or the key is a recommendation.
         """
         if isinstance(key, RecommendationKey):
-            raise ResourceNotFound("single photo of", "a recommendation", remedy="It combines several listings.")
+            raise ResourceNotFound("photo of the query", "recommendation", remedy="It combines several listings.")
         if isinstance(key, ListingKey):
             stored = self._stored.listing(key.listing_id, options).photos
         elif isinstance(key, PhotoKey) and isinstance(key.photo_ref, str):
             if (content := self._uploads.find(key.photo_ref)) is None:
-                raise ResourceNotFound("photo in memory for query", key.photo_ref, remedy="Send it again.")
+                remedy = "It has expired. Send it again."
+                raise ResourceNotFound("stored photo of the query", key.photo_ref, remedy=remedy)
             return content
         else:
             photo_id = key.photo_id if isinstance(key, StoredPhotoKey) else key.photo_ref
@@ -129,8 +130,8 @@ class QuerySources:
         embeddings = self._embedder.embed(content, options.crop, options.model_version)
         (vector,), (probabilities,) = embeddings.vectors, embeddings.probabilities
         names = self._resources.query_embedder(options.model_version).bundle.categories
-        likeliest = np.argsort(-probabilities, kind="stable")[:_CATEGORIES_IN_KEY]
-        categories = tuple((names[row], round(float(probabilities[row]), 4)) for row in likeliest)
+        most_probable = np.argsort(-probabilities, kind="stable")[:_CATEGORIES_IN_KEY]
+        categories = tuple((names[row], round(float(probabilities[row]), 4)) for row in most_probable)
         key = PhotoKey(options.model_version, to_bytes(vector), photo_ref(), categories, listing_id)
         return QuerySource(key, (np.asarray(vector, dtype=np.float32),), category_probabilities=categories)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
 from litestar.datastructures import UploadFile
 
+from ml.photos.formats import PhotoFormat
 from services import wire
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from litestar.openapi.spec import Operation
+
 
 PhotoFile = Annotated[UploadFile, described("JPEG, PNG, WebP, GIF or BMP.")]
 _IMAGE = {"image": PHOTO_FILE}
@@ -105,5 +107,5 @@ def _picture(media_types: Iterable[str], **headers: str) -> type[Operation]:
     )
 
 
-PHOTO = _picture(sorted(MEDIA_TYPES.values()))
+PHOTO = _picture(sorted(MEDIA_TYPES[kind] for kind in get_args(PhotoFormat)))
 THUMBNAIL = _picture([MEDIA_TYPES[kind] for kind in FORMATS], Vary="`Accept`")

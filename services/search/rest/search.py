@@ -142,7 +142,7 @@ class SearchController(Controller):
         "/classify",
         status_code=200,
         operation_class=operations.CLASSIFY,
-        response_description="The likeliest categories",
+        response_description="The most probable categories",
         responses=problem_responses(422),
         summary="Classify a photo",
     )
@@ -152,7 +152,7 @@ class SearchController(Controller):
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
     ) -> wire.Classification:
-        """Return the likeliest categories of an uploaded photo."""
+        """Return the most probable categories of an uploaded photo."""
         form = converted(form_values(await request.form(), ClassifyForm), ClassifyForm, strict=False)
         crop = parse_crop(form.crop)
         content = await form.image.read()

@@ -43,7 +43,7 @@ class ResultPage:
         took_ms: milliseconds by stage, and in `total`.
         cursor: leads to the next page; None on the last one.
         query_token: searches by the same source again.
-        category_probabilities: the likeliest categories of the source; only on the first page.
+        category_probabilities: the most probable categories of the source; only on the first page.
         empty: why there are no results.
     """
 
@@ -78,7 +78,7 @@ class Pager:
             Conflict: the model has changed since the first page.
             Overloaded, ServiceUnavailable: see `SearchService.by_photo`.
         """
-        if source_fields or msgspec.structs.replace(fields, k=10, cursor=None) != SearchFields():
+        if source_fields or msgspec.structs.replace(fields, k=SearchFields().k, cursor=None) != SearchFields():
             raise BadQuery("cursor", "already holds the whole query; send only `k` with it")
         check_k(fields.k)
         times = StageTimes(self._resources.settings.request_timeout_s)

@@ -114,7 +114,7 @@ def test_refuses_a_cursor_with_an_uploaded_photo(client: TestClient[Litestar], j
     assert client.post("/v1/search", json={"cursor": cursor}).status_code == 200
 
 
-def test_classify_returns_probabilities_likeliest_first(
+def test_classify_returns_the_most_probable_category_first(
     client: TestClient[Litestar], jpeg: MakeJpeg, tiny_bundle: Bundle
 ) -> None:
     answer = client.post("/v1/classify", files={"image": jpeg()}, data={"k": 3}).json()

@@ -77,6 +77,7 @@ def test_names_the_field_and_reason_of_a_rejected_listing(
     [
         {"colour": "brass"},
         {"title": 7},
+        {"listing_id": None},
         {"photos": "a.jpg"},
         {"photos": [7]},
         {"price": [1]},
