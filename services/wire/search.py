@@ -95,9 +95,9 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
             "None of these listings, such as those that were already shown.", ["lamp-3"], maxItems=MAX_FILTER_VALUES
         ),
     ] = []
-    min_score: Annotated[
-        float | None, described("Lowest score of a result; 0 by default.", 0.5, minimum=0, maximum=1)
-    ] = None
+    min_score: Annotated[float, described("Lowest score of a result.", 0.5, minimum=0, maximum=1, default=0)] | None = (
+        None
+    )
     diversity: Annotated[
         float,
         described(
@@ -151,8 +151,7 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
         Annotated[
             Engine,
             described(
-                "The index to search; `auto` by default. The answer's `plan` says which was used, and why.",
-                "faiss",
+                "The index to search. The answer's `plan` says which index was used, and why.", "faiss", default="auto"
             ),
         ]
         | None

@@ -55,7 +55,7 @@ def _default(value: object) -> str:
     if isinstance(value, ByteSize):
         value = value.human_readable()
     text = str(getattr(value, "get_secret_value", lambda: value)())
-    return f"`{text}`" if text not in ("", "None", "()") else ""
+    return f"`{text}`" if text not in ("", "None", "()", "[]") else ""
 
 
 def rejects() -> str:
@@ -72,9 +72,15 @@ def fields_of(struct: type, *, but: type | None = None) -> str:
     """Return the table of a struct's fields, without those of its base `but`."""
     known = {field.name for field in described_fields(but)} if but else set()
     return table(
-        ("field", "type", "limits", "meaning"),
+        ("field", "type", "limits", "default", "meaning"),
         [
-            (f"`{field.name}`", field.type, field.limits.partition("matches")[0], field.description)
+            (
+                f"`{field.name}`",
+                field.type,
+                field.limits.partition("matches")[0],
+                _default(field.default),
+                field.description,
+            )
             for field in described_fields(struct)
             if field.name not in known
         ],

@@ -46,11 +46,13 @@ def object_schema(
 def field_schema(field: DescribedField, *, nullable: bool = False, examples: bool = False) -> dict[str, Any]:
     """Return the schema of one field with its description and default, and optionally with null and examples."""
     schema = dict(field.schema)
-    if nullable and field.nullable:
+    takes_null = nullable and field.nullable
+    if takes_null:
         schema = _or_null(schema)
     if field.description:
         schema["description"] = field.description
-    if field.default not in (None, "", []):
+    # JSON that may leave a field out or null has no default: a client that filled it in would break `cursor` pages.
+    if field.default not in (None, "", []) and not takes_null:
         schema["default"] = field.default
     if examples and field.examples:
         schema["examples"] = list(field.examples)
