@@ -134,5 +134,6 @@ def serve_and_post(path: str, body: dict[str, str], step: str, data_dir: Path) -
 
 
 def _make_batches_small() -> None:
-    embedding._SAVE = _BATCH
+    assert embedding._SAVE_SIZE > _BATCH
+    embedding._SAVE_SIZE = _BATCH
     embeddings.all_points = partial(embeddings.all_points, batch_size=_BATCH)
