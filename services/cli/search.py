@@ -14,7 +14,7 @@ from services.cli.terminal.resources import open_resources
 from services.client import ApiError, Client
 from services.errors import BadInput, LookalikeError
 from services.search.query.parsing import parse_crop
-from services.search.rest.to_wire import classify_answer, search_answer
+from services.search.rest.to_wire import search_answer
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import Classification, SearchAnswer, SearchFields
@@ -141,7 +141,7 @@ def _search_server(subject: bytes | str, fields: SearchFields, *, server: str, k
 def _classify_here(photo: bytes, *, k: int, crop: str | None) -> Classification:
     box = parse_crop(crop)
     with open_resources() as resources:
-        return classify_answer(SearchService(resources).classify(photo, k, box))
+        return SearchService(resources).classify(photo, k, box)
 
 
 def _print_results(answer: SearchAnswer) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
 from ml.photos.crops import WHOLE_PHOTO
+from services import wire
 from services.errors import BadQuery
 from services.indexing.recall_audit import RecallAuditor
 from services.search.query.categories import KnownCategories
@@ -37,23 +37,6 @@ if TYPE_CHECKING:
     from services.search.query.sources import QuerySource
     from services.search.results.ranking_pool import RankedPool
     from services.wire import Recommendation, SearchFields, StoredSearch
-
-
-@dataclass(frozen=True, slots=True)
-class CategoryGuess:
-    """A category with the probability that the model gives it."""
-
-    category: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoClassification:
-    """Categories, most probable first; `confident` when the first can be filled in without asking."""
-
-    categories: tuple[CategoryGuess, ...]
-    confident: bool
-    model_version: str
 
 
 class SearchService:
@@ -168,7 +151,7 @@ class SearchService:
         version = self._resources.live.current().generation.model_version
         return self._sources.photo(decode_query_token(token), SourceOptions(version, self._new_times()))
 
-    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> PhotoClassification:
+    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> wire.Classification:
         """Return the `k` most probable categories of a photo, or of a part of it.
 
         Raises:
@@ -182,9 +165,9 @@ class SearchService:
         (probabilities,) = self._embedder.embed(content, crop, version).probabilities
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
-        guesses = tuple(CategoryGuess(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order)
+        categories = [wire.CategoryProbability(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order]
         threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
-        return PhotoClassification(guesses, bool(probabilities[order[0]] >= threshold), bundle.version)
+        return wire.Classification(categories, bool(probabilities[order[0]] >= threshold), bundle.version)
 
     def _by_key(self, key: QuerySourceKey, fields: SearchFields) -> ResultPage:
         return self._first_page(fields, lambda options: self._sources.from_key(key, options))

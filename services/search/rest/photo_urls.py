@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
 
-
-class StoredBytes(Protocol):
-    """A row whose bytes are in the photo store."""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the bytes, in hex."""
-        ...
-
-
-def photo_version(photo: StoredBytes) -> str:
+def photo_version(sha256: str) -> str:
     """Return 16 hex digits that change when the photo's bytes change."""
-    return photo.sha256[:16]
+    return sha256[:16]
 
 
-def photo_url(photo_id: int, photo: StoredBytes, part: str = "") -> str:
+def photo_url(photo_id: int, sha256: str, part: str = "") -> str:
     """Return the path of a photo, or of a part such as `/thumbnail`."""
-    return f"/v1/photos/{photo_id}{part}?v={photo_version(photo)}"
+    return f"/v1/photos/{photo_id}{part}?v={photo_version(sha256)}"

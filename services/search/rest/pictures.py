@@ -100,7 +100,7 @@ _BY_ACCEPT = {"Vary": "Accept"}
 
 
 def _cache_control(photo: Photo, conditions: CacheConditions) -> dict[str, str]:
-    return {"Cache-Control": CACHE_FOR_EVER if conditions.version == photo_version(photo) else REVALIDATE}
+    return {"Cache-Control": CACHE_FOR_EVER if conditions.version == photo_version(photo.sha256) else REVALIDATE}
 
 
 def _response(

@@ -17,7 +17,7 @@ from services.errors import BadQuery, LookalikeError
 from services.search.query.parsing import parse_crop, plain_fields
 from services.search.rest import operations
 from services.search.rest.operations import ClassifyForm, PhotoQuery
-from services.search.rest.to_wire import classify_answer, search_answer
+from services.search.rest.to_wire import search_answer
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
@@ -156,7 +156,7 @@ class SearchController(Controller):
         form = converted(form_values(await request.form(), ClassifyForm), ClassifyForm, strict=False)
         crop = parse_crop(form.crop)
         content = await form.image.read()
-        return classify_answer(await workers.run(search_service.classify, content, form.k, crop))
+        return await workers.run(search_service.classify, content, form.k, crop)
 
 
 def _needs_photo(fields: wire.SearchFields) -> bool:

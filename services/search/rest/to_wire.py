@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from db.rows.search_rows import PhotoWithListing
     from services.search.results.paging import ResultPage
     from services.search.results.ranking import RankedListing
-    from services.search.service import PhotoClassification
 
 
 def search_answer(page: ResultPage) -> wire.SearchAnswer:
@@ -35,11 +34,6 @@ def search_answer(page: ResultPage) -> wire.SearchAnswer:
         restricted_to=list(origin.restricted_to) or None,
         empty=page.empty,
     )
-
-
-def classify_answer(classification: PhotoClassification) -> wire.Classification:
-    guesses = [wire.CategoryProbability(guess.category, guess.probability) for guess in classification.categories]
-    return wire.Classification(guesses, classification.confident, classification.model_version)
 
 
 def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAnswer:
@@ -70,7 +64,7 @@ def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
         price=_price(listing.price),
         currency=listing.currency,
         location=listing.location,
-        photo_url=photo_url(photo.id, photo),
+        photo_url=photo_url(photo.id, photo.sha256),
     )
 
 
@@ -86,8 +80,8 @@ def _photo(photo: Photo) -> wire.ListingPhoto:
         photo.state,
         photo.width,
         photo.height,
-        photo_url(photo_id, photo),
-        photo_url(photo_id, photo, "/thumbnail"),
+        photo_url(photo_id, photo.sha256),
+        photo_url(photo_id, photo.sha256, "/thumbnail"),
     )
 
 
