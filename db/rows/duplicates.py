@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from db.models import DuplicatePair, DuplicateReview, DuplicateSearch, Embedding, Photo, PhotoState, utc_now
 from db.rows import feed
-from db.rows.photo_queue import ClaimedPhoto
+from db.rows.photo_queue import PhotoRef
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Link:
     decision: Decision | None
 
 
-def unsearched(session: Session, *, model_version: str, after: int, limit: int) -> list[ClaimedPhoto]:
+def unsearched(session: Session, *, model_version: str, after: int, limit: int) -> list[PhotoRef]:
     """Return up to `limit` photos with ids above `after`, in id order, whose present bytes were not searched yet.
 
     Photos without a vector by `model_version` are left out.
@@ -65,7 +65,7 @@ def unsearched(session: Session, *, model_version: str, after: int, limit: int) 
     return _unsearched(session, model_version, col(Photo.id) > after, limit)
 
 
-def unsearched_among(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[ClaimedPhoto]:
+def unsearched_among(session: Session, photo_ids: Sequence[int], *, model_version: str) -> list[PhotoRef]:
     """Return the photos among `photo_ids` that `unsearched` would return."""
     return _unsearched(session, model_version, col(Photo.id).in_(photo_ids), None)
 
@@ -89,7 +89,7 @@ def forget_replaced(session: Session, photo_ids: Sequence[int] | None = None) ->
     session.flush()
 
 
-def save_search(session: Session, photo: ClaimedPhoto, copies: Sequence[PhotoCopy], *, model_version: str) -> int:
+def save_search(session: Session, photo: PhotoRef, copies: Sequence[PhotoCopy], *, model_version: str) -> int:
     """Save a photo's search and its copies, and return the number of new pairs.
 
     A pair that is known from its other photo is not new. Skips photos that were deleted or got other bytes
@@ -110,7 +110,7 @@ def save_search(session: Session, photo: ClaimedPhoto, copies: Sequence[PhotoCop
     return len(new)
 
 
-def photos_with_same_bytes(session: Session, photo: ClaimedPhoto) -> list[int]:
+def photos_with_same_bytes(session: Session, photo: PhotoRef) -> list[int]:
     """Return up to `_MAX_IDENTICAL` photos of other listings with the same bytes as this one, lowest ids first."""
     listing_id = select(Photo.listing_id).where(Photo.id == photo.photo_id).scalar_subquery()
     query = select(Photo.id).where(Photo.sha256 == photo.sha256, col(Photo.listing_id) != listing_id)
@@ -192,7 +192,7 @@ def _with_photos(photo_ids: Sequence[int]) -> ColumnElement[bool]:
 
 def _unsearched(
     session: Session, model_version: str, condition: ColumnElement[bool], limit: int | None
-) -> list[ClaimedPhoto]:
+) -> list[PhotoRef]:
     query = (
         select(Photo.id, Photo.sha256)
         .join(Embedding, _embedded_by(model_version))
@@ -200,7 +200,7 @@ def _unsearched(
         .order_by(col(Photo.id))
         .limit(limit)
     )
-    return [ClaimedPhoto(photo_id, sha256) for photo_id, sha256 in session.exec(query) if photo_id is not None]
+    return [PhotoRef(photo_id, sha256) for photo_id, sha256 in session.exec(query) if photo_id is not None]
 
 
 def _embedded_by(model_version: str) -> ColumnElement[bool]:

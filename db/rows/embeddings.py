@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
 from db.rows import feed
 from db.rows.payloads import PAYLOAD_COLUMNS, from_bytes, payload_of, to_bytes
-from db.rows.photo_queue import ClaimedPhoto
+from db.rows.photo_queue import PhotoRef
 from db.vectors.base import Point, Vector
 
 if TYPE_CHECKING:
@@ -111,11 +111,11 @@ def predicted_categories(session: Session, *, model_version: str) -> dict[int, s
     return dict(session.exec(query).all())
 
 
-def photos_without(session: Session, *, model_version: str, after: int, limit: int) -> list[ClaimedPhoto]:
+def photos_without(session: Session, *, model_version: str, after: int, limit: int) -> list[PhotoRef]:
     """Return up to `limit` photos with ids above `after` that `model_version` has not embedded, without failed ones."""
     query = select(Photo.id, Photo.sha256).where(_lacks(model_version), col(Photo.id) > after)
     rows = session.exec(query.order_by(col(Photo.id)).limit(limit))
-    return [ClaimedPhoto(photo_id, sha256) for photo_id, sha256 in rows if photo_id is not None]
+    return [PhotoRef(photo_id, sha256) for photo_id, sha256 in rows if photo_id is not None]
 
 
 def missing_count(session: Session, *, model_version: str) -> int:

@@ -25,14 +25,14 @@ MAX_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimedPhoto:
+class PhotoRef:
     """A photo to embed: its id, and the SHA-256 that names its bytes in the photo store."""
 
     photo_id: int
     sha256: str
 
 
-def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list[ClaimedPhoto]:
+def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list[PhotoRef]:
     """Lease up to `limit` pending photos to `owner`, lowest ids first, without suspects (see `claim_suspect`).
 
     Photos with an expired lease can be claimed again. An empty list means that at most suspects are left.
@@ -41,7 +41,7 @@ def claim(session: Session, owner: str, *, limit: int, lease: timedelta) -> list
     return [_lease(row, owner, lease) for row in claimed]
 
 
-def claim_suspect(session: Session, owner: str, *, lease: timedelta) -> ClaimedPhoto | None:
+def claim_suspect(session: Session, owner: str, *, lease: timedelta) -> PhotoRef | None:
     """Lease one photo on which `ISOLATE_AFTER_ATTEMPTS` workers died, to be embedded alone; None if there is none.
 
     Marks photos with `MAX_ATTEMPTS` attempts failed instead of leasing them.
@@ -98,11 +98,11 @@ def _claimable(session: Session, condition: ColumnElement[bool], limit: int) -> 
     return list(session.exec(query.order_by(col(Photo.id)).limit(limit).with_for_update(skip_locked=True)))
 
 
-def _lease(row: Photo, owner: str, lease: timedelta) -> ClaimedPhoto:
+def _lease(row: Photo, owner: str, lease: timedelta) -> PhotoRef:
     assert row.id is not None, "a row that was read from the database has an id"
     row.attempts += 1
     row.lease_owner, row.lease_until = owner, utc_now() + lease
-    return ClaimedPhoto(row.id, row.sha256)
+    return PhotoRef(row.id, row.sha256)
 
 
 def _mark_failed(row: Photo, error: str) -> None:

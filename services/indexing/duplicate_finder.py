@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from db.models import Photo
     from db.photo_bytes.base import PhotoStore
-    from db.rows.photo_queue import ClaimedPhoto
+    from db.rows.photo_queue import PhotoRef
     from db.session import Database
     from db.vectors.base import Point, VectorIndex
     from ml.copies.verdicts import CopyMatch
@@ -151,7 +151,7 @@ class DuplicateFinder:
     def _model_version(self) -> str:
         return self._live.current().generation.model_version
 
-    def _search(self, due: Sequence[ClaimedPhoto]) -> CopySearchCount:
+    def _search(self, due: Sequence[PhotoRef]) -> CopySearchCount:
         """Find the copies of some photos, and save them in one short transaction at the end."""
         version = self._model_version
         with self._database.read() as session:
@@ -169,7 +169,7 @@ class DuplicateFinder:
             )
         return CopySearchCount(len(searched), pairs)
 
-    def _copies(self, photo: ClaimedPhoto, point: Point) -> list[PhotoCopy]:
+    def _copies(self, photo: PhotoRef, point: Point) -> list[PhotoCopy]:
         where = Filter(excluded_listing_ids=frozenset({point.payload.listing_id}))
         hits = self._index().search(point.vector, HITS_PER_PHOTO, where)
         with self._database.read() as session:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from db.photo_bytes.base import PhotoStore
-    from db.rows.photo_queue import ClaimedPhoto
+    from db.rows.photo_queue import PhotoRef
     from db.rows.records import RejectedRecord
     from db.session import Database
     from ml.embedding.bulk import EmbeddedPhoto
@@ -103,7 +103,7 @@ class PhotoEmbedder:
         return self._run(self._missing(), advance, keep_pending=True)
 
     def _run(
-        self, claimed: Iterable[ClaimedPhoto], advance: Callable[[int], None], *, keep_pending: bool = False
+        self, claimed: Iterable[PhotoRef], advance: Callable[[int], None], *, keep_pending: bool = False
     ) -> EmbeddingRun:
         started, embedded = time.monotonic(), 0
         failed: list[RejectedRecord] = []
@@ -117,7 +117,7 @@ class PhotoEmbedder:
         return EmbeddingRun(embedded, tuple(failed), time.monotonic() - started)
 
     def _save(
-        self, batch: Sequence[tuple[ClaimedPhoto, EmbeddedPhoto | PhotoError]], *, keep_pending: bool
+        self, batch: Sequence[tuple[PhotoRef, EmbeddedPhoto | PhotoError]], *, keep_pending: bool
     ) -> tuple[int, list[RejectedRecord]]:
         """Commit the outcomes in one transaction; return the number of stored embeddings, and the rejects."""
         done = [self._embedding(photo, outcome) for photo, outcome in batch if not isinstance(outcome, PhotoError)]
@@ -132,7 +132,7 @@ class PhotoEmbedder:
             photo_queue.renew(session, self._owner, lease=LEASE)
         return saved, failed
 
-    def _claimed(self) -> Iterator[ClaimedPhoto]:
+    def _claimed(self) -> Iterator[PhotoRef]:
         while not self._stop.is_set():
             with self._database.write() as session:
                 claimed = photo_queue.claim(session, self._owner, limit=_CLAIM_SIZE, lease=LEASE)
@@ -140,13 +140,13 @@ class PhotoEmbedder:
                 return
             yield from claimed
 
-    def _suspect(self) -> ClaimedPhoto | None:
+    def _suspect(self) -> PhotoRef | None:
         if self._stop.is_set():
             return None
         with self._database.write() as session:
             return photo_queue.claim_suspect(session, self._owner, lease=LEASE)
 
-    def _missing(self) -> Iterator[ClaimedPhoto]:
+    def _missing(self) -> Iterator[PhotoRef]:
         last, version = -1, self._embedder.bundle.version
         while True:
             with self._database.read() as session:
@@ -156,7 +156,7 @@ class PhotoEmbedder:
             yield from missing
             last = missing[-1].photo_id
 
-    def _contents(self, claimed: Iterable[ClaimedPhoto]) -> Iterator[tuple[ClaimedPhoto, bytes]]:
+    def _contents(self, claimed: Iterable[PhotoRef]) -> Iterator[tuple[PhotoRef, bytes]]:
         for photo in claimed:
             try:
                 yield photo, self._files.read(photo.sha256)
@@ -172,7 +172,7 @@ class PhotoEmbedder:
                         f"{RejectReason.UNREADABLE}: its file cannot be read ({error.strerror})",
                     )
 
-    def _embedding(self, photo: ClaimedPhoto, outcome: EmbeddedPhoto) -> NewEmbedding:
+    def _embedding(self, photo: PhotoRef, outcome: EmbeddedPhoto) -> NewEmbedding:
         best = int(outcome.probabilities.argmax())
         return NewEmbedding(
             photo_id=photo.photo_id,
@@ -186,7 +186,7 @@ class PhotoEmbedder:
         )
 
 
-def _fail(session: Session, photo: ClaimedPhoto, error: PhotoError) -> Iterator[RejectedRecord]:
+def _fail(session: Session, photo: PhotoRef, error: PhotoError) -> Iterator[RejectedRecord]:
     photo_queue.fail_photo(session, photo.photo_id, f"{error.reason}: {error}")
     for row in photos.photos_by_id(session, [photo.photo_id]):
         yield rejected_photo(row)

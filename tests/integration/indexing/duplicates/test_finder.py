@@ -103,7 +103,7 @@ def test_a_photo_deleted_during_the_comparison_leaves_no_pair(new: Resources) ->
     delete_listing(new, "listing-1")
     found = duplicates.PhotoCopy(gone, other.sha256, "identical", 1.0)
     with new.database.write() as session:
-        claimed = photo_queue.ClaimedPhoto(one, row.sha256)
+        claimed = photo_queue.PhotoRef(one, row.sha256)
         assert duplicates.save_search(session, claimed, [found], model_version="m") == 0
     assert copies_of_listing(new, "listing-0") == {}
 
