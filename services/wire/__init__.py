@@ -33,6 +33,7 @@ from services.wire.search import BatchSearch as BatchSearch
 from services.wire.search import CropText as CropText
 from services.wire.search import Recommendation as Recommendation
 from services.wire.search import SearchFields as SearchFields
+from services.wire.search import SearchOptions as SearchOptions
 from services.wire.search import StoredSearch as StoredSearch
 from services.wire.search import Strategy as Strategy
 from services.wire.search_answers import BatchAnswer as BatchAnswer

@@ -38,7 +38,7 @@ CropText = Annotated[
 Weights = list[Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0})]]
 
 
-class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class SearchOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The filter, the ranking and the number of results of a search. A result passes all filters."""
 
     k: Annotated[int, described("Number of listings.", 20, minimum=1, maximum=MAX_K)] = 10
@@ -156,6 +156,11 @@ class SearchFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
         ]
         | None
     ) = None
+
+
+class SearchFields(SearchOptions, kw_only=True):
+    """The options of a search, or the cursor of its next page."""
+
     cursor: Annotated[
         str | None,
         described(

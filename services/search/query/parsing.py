@@ -9,7 +9,7 @@ from db.vectors.base import Filter
 from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
-from services.wire import SearchFields
+from services.wire import SearchFields, SearchOptions
 from services.wire.fields import described_fields, out_of_limits
 
 _SECONDS_PER_DAY = 86_400
@@ -87,9 +87,9 @@ def query_of(fields: SearchFields) -> Query:
     )
 
 
-def plain_fields(request: SearchFields) -> SearchFields:
-    """Return the fields that all kinds of search share, without those that name the query source."""
-    return SearchFields(**{name: getattr(request, name) for name in SearchFields.__struct_fields__})
+def plain_fields(request: SearchOptions) -> SearchFields:
+    """Return the options that all kinds of search share, without the query source and the cursor."""
+    return SearchFields(**{name: getattr(request, name) for name in SearchOptions.__struct_fields__})
 
 
 def check_list_lengths(fields: SearchFields) -> None:

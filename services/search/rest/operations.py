@@ -25,7 +25,7 @@ PhotoFile = Annotated[UploadFile, described("JPEG, PNG, WebP, GIF or BMP.")]
 _IMAGE = {"image": PHOTO_FILE}
 
 
-class PhotoQuery(wire.SearchFields, kw_only=True):
+class PhotoQuery(wire.SearchOptions, kw_only=True):
     """A search by an uploaded photo."""
 
     image: PhotoFile
@@ -59,7 +59,7 @@ _STORED = json_content(
     oneOf=_ONE_SOURCE_OR_CURSOR,
 )
 SEARCH = operation(
-    body={**form_content(PhotoQuery, _IMAGE, without={"cursor"}), **_STORED},
+    body={**form_content(PhotoQuery, _IMAGE), **_STORED},
     body_description="A form with a photo: `curl -F image=@lamp.jpg -F k=5 -F price_max=50 .../v1/search`. Or JSON "
     "that names a listing, a stored photo, an earlier query or a photo's address.",
 )

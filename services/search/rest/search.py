@@ -51,9 +51,10 @@ class SearchController(Controller):
     ) -> wire.SearchAnswer:
         """Search by a photo (form), or by a listing, a stored photo, an address or an earlier query (JSON)."""
         if request.content_type[0] == RequestEncodingType.MULTI_PART:
-            form = converted(form_values(await request.form(), PhotoQuery), PhotoQuery, strict=False)
-            if form.cursor is not None:
+            values = form_values(await request.form(), PhotoQuery)
+            if "cursor" in values:
                 raise BadQuery("cursor", "cannot be sent with a photo; send it as JSON to get the next page")
+            form = converted(values, PhotoQuery, strict=False)
             content = await form.image.read()
             return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form)))
         if request.content_type[0] in (RequestEncodingType.JSON, ""):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from services.wire.fields import described_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from services.wire.fields import DescribedField
 
@@ -18,7 +18,6 @@ def object_schema(
     struct: type,
     *,
     in_json: bool,
-    without: Collection[str] = (),
     replaced: Mapping[str, Mapping[str, Any]] | None = None,
     **rules: Any,
 ) -> dict[str, Any]:
@@ -28,11 +27,10 @@ def object_schema(
         struct: the msgspec struct or dataclass that the body is converted into.
         in_json: whether the body is JSON, which has null, or a form, which has not. The fields of a form get no
             examples: tools would combine them into a body without its file.
-        without: fields that this body does not take.
         replaced: schemas of fields that differ in this body.
         rules: keywords for rules between the fields, such as `oneOf`.
     """
-    fields = [one for one in described_fields(struct) if one.name not in without]
+    fields = described_fields(struct)
     properties = {one.name: field_schema(one, nullable=in_json, examples=in_json) for one in fields}
     return {
         "type": "object",

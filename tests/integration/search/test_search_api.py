@@ -114,6 +114,16 @@ def test_refuses_a_cursor_with_an_uploaded_photo(client: TestClient[Litestar], j
     assert client.post("/v1/search", json={"cursor": cursor}).status_code == 200
 
 
+def test_an_unknown_form_field_gets_the_list_of_fields_that_the_form_takes(
+    client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    answer = client.post("/v1/search", files={"image": ("photo.jpg", jpeg(seed=8))}, data={"prize": "5"})
+    (problem,) = answer.json()["errors"]
+    _, fields = problem["message"].split("; the fields are ")
+    form = client.get("/docs/openapi.json").json()["paths"]["/v1/search"]["post"]["requestBody"]["content"]
+    assert fields.split(", ") == [*form["multipart/form-data"]["schema"]["properties"]]
+
+
 def test_classify_returns_the_most_probable_category_first(
     client: TestClient[Litestar], jpeg: MakeJpeg, tiny_bundle: Bundle
 ) -> None:
