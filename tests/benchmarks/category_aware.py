@@ -38,15 +38,24 @@ BONUS = 2.0
 
 
 def main(data_dir: Path) -> None:
-    """Measure both rankings, and print the results."""
+    """Measure both rankings, and print the results.
+
+    Raises:
+        SystemExit: the model held out no stored listing that has two different photos.
+    """
     resources = Resources(Settings(_env_file=None, data_dir=data_dir))
     with closing(resources):
         bundle = find_bundle(resources, None)
         photos, vectors = stored(resources, bundle.version)
         held_out = set(split_of(bundle).held_out)
-        rows = np.array([row for row, photo in enumerate(photos) if photo.listing_id in held_out])
+        rows = np.array([row for row, photo in enumerate(photos) if photo.listing_id in held_out], np.int64)
         gallery = gallery_of(photos)
         queries = gallery.rows_with_match(rows)
+        if not len(queries):
+            raise SystemExit(
+                f"Model {bundle.version} held out none of the listings in {data_dir} that have two different photos. "
+                "Train a model on these listings first: `lookalike train`."
+            )
         beliefs = believed(resources, [photos[row] for row in queries], bundle.categories)
     names = sorted({photo.category for photo in photos})
     plain = search_all(gallery, vectors, queries)
