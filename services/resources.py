@@ -245,12 +245,9 @@ class Resources:
         """
         if self.settings.model is None:
             return
-        live, bundle = self._live_generation(), self.models.preferred()
-        if live is not None and bundle is None:
-            return
-        bundle = bundle or self.models.load(self.settings.model)
-        live = self.begin_with(bundle.path)
-        if live.model_version != bundle.version:
+        live = self.begin_with(self.settings.model)
+        bundle = self.models.preferred()
+        if bundle is not None and bundle.version != live.model_version:
             log.warning(
                 "LOOKALIKE_MODEL is %s, but the live indexes use %s, which stays in use. "
                 "To change the model, run: lookalike reindex --model %s",
@@ -266,14 +263,12 @@ class Resources:
             ModelUnusable: no generation is live, and the folder is not a valid model bundle.
             OSError: an engine cannot be reached, or there is no room for the model.
         """
-        if (live := self._live_generation()) is not None:
+        if live := self._live_generation():
             return live
         with hold_lock(self.database, "first generation"):  # only one of several processes that start together makes it
-            live = self._live_generation()
-            if live is None:
-                bundle = self.models.register(path)
-                live = build_and_promote(self.database, self.stores, bundle.version)
-        return live
+            return self._live_generation() or build_and_promote(
+                self.database, self.stores, self.models.register(path).version
+            )
 
     def close(self) -> None:
         """Close everything that was opened."""
