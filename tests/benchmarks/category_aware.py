@@ -1,9 +1,9 @@
-"""Measures on held-out listings what it gains to rank listings of the predicted categories first.
+"""Measures whether ranking listings of the predicted categories first improves searches, on held-out listings.
 
     python -m tests.benchmarks.category_aware DATA_DIR
 
-For each held-out photo it measures same-listing recall and category precision, as `lookalike evaluate` does, of the
-plain ranking and of the one that puts listings of the believed categories first (`services.search.results.ranking`).
+It compares the plain ranking with the ranking that puts listings of the likely categories first
+(`services.search.results.ranking`): same-listing recall and category precision, as in `lookalike evaluate`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
 
 BONUS = 2.0
-"""Added to the inner product of listings that come first; two cosines differ by at most 2."""
+"""Added to the inner product of listings in a likely category; two cosines differ by at most 2."""
 
 
 def main(data_dir: Path) -> None:
-    """Measure both rankings, and print the results.
+    """Measure both rankings and print the results.
 
     Raises:
         SystemExit: the model held out no stored listing that has two different photos.
@@ -46,7 +46,7 @@ def main(data_dir: Path) -> None:
     resources = Resources(Settings(_env_file=None, data_dir=data_dir))
     with closing(resources):
         bundle = find_bundle(resources, None)
-        photos, vectors = stored(resources, bundle.version)
+        photos, vectors = embedded_photos(resources, bundle.version)
         held_out = set(split_of(bundle).held_out)
         rows = np.array([row for row, photo in enumerate(photos) if photo.listing_id in held_out], np.int64)
         gallery = gallery_of(photos)
@@ -56,14 +56,14 @@ def main(data_dir: Path) -> None:
                 f"Model {bundle.version} held out none of the listings in {data_dir} that have two different photos. "
                 "Train a model on these listings first: `lookalike train`."
             )
-        beliefs = believed(resources, [photos[row] for row in queries], bundle.categories)
+        likely = likely_categories_of(resources, [photos[row] for row in queries], bundle.categories)
     names = sorted({photo.category for photo in photos})
     plain = search_all(gallery, vectors, queries)
     own = np.array([[photo.category == name for name in names] for photo in photos], dtype=np.float32)
     preferred = np.zeros_like(own)
-    preferred[queries] = [[BONUS * (name in (one or ())) for name in names] for one in beliefs]
+    preferred[queries] = [[BONUS * (name in (categories or ())) for name in names] for categories in likely]
     aware = search_all(gallery, np.hstack([vectors, own]), queries, query_vectors=np.hstack([vectors, preferred]))
-    sure = np.array([one is not None for one in beliefs])
+    sure = np.array([categories is not None for categories in likely])
     print(f"{len(queries)} queries among {len(gallery)}; the model is sure of {sure.mean():.1%}")
     for name, ranking in (("plain", plain), ("category-aware", aware)):
         print(
@@ -73,19 +73,21 @@ def main(data_dir: Path) -> None:
         )
 
 
-def stored(resources: Resources, version: str) -> tuple[list[LabelledPhoto], NDArray[np.float32]]:
-    """Return the photos that the model has embedded, and their vectors, shape (n, d)."""
+def embedded_photos(resources: Resources, version: str) -> tuple[list[LabelledPhoto], NDArray[np.float32]]:
+    """Return the labelled photos that the model has embedded, and their vectors, shape (n, d)."""
     labelled = {photo.photo_id: photo for photo in labelled_photos(resources.database, resources.photo_files)}
     with resources.database.read() as session:
-        points = [point for some in embeddings.all_points(session, model_version=version) for point in some]
-    known = [point for point in points if point.photo_id in labelled]
-    return [labelled[point.photo_id] for point in known], np.stack([point.vector for point in known])
+        points = [point for batch in embeddings.all_points(session, model_version=version) for point in batch]
+    labelled_points = [point for point in points if point.photo_id in labelled]
+    return [labelled[point.photo_id] for point in labelled_points], np.stack(
+        [point.vector for point in labelled_points]
+    )
 
 
-def believed(
+def likely_categories_of(
     resources: Resources, photos: Sequence[LabelledPhoto], categories: Sequence[str]
 ) -> list[tuple[str, ...] | None]:
-    """Return the believed categories of each photo; None if the model is unsure."""
+    """Return the likely categories of each photo; None if the model is unsure."""
 
     def contents() -> Iterator[tuple[int, bytes]]:
         for row, photo in enumerate(photos):
@@ -94,8 +96,8 @@ def believed(
     categories_of: list[tuple[str, ...] | None] = [None] * len(photos)
     with closing(embed_all(contents(), resources.embedder())) as outcomes:
         for row, outcome in outcomes:
-            beliefs = list(zip(categories, map(float, outcome.probabilities), strict=True))
-            categories_of[row] = likely_categories(beliefs)
+            probabilities = list(zip(categories, map(float, outcome.probabilities), strict=True))
+            categories_of[row] = likely_categories(probabilities)
     return categories_of
 
 

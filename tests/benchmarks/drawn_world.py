@@ -1,4 +1,4 @@
-"""Builds a large data directory with random embeddings that resemble those of another one, for load tests.
+"""Builds a large data directory for load tests; its random embeddings resemble those of an existing directory.
 
     python -m tests.benchmarks.drawn_world FROM_DATA_DIR TO_DATA_DIR --photos 1000000 [--indexes faiss]
 
@@ -65,7 +65,7 @@ def main() -> None:
 
 def _fitted(source: Resources, version: str) -> Any:
     with source.database.read() as session:
-        points = [point for some in embeddings.all_points(session, model_version=version) for point in some]
+        points = [point for batch in embeddings.all_points(session, model_version=version) for point in batch]
     listings = np.unique([point.payload.listing_id for point in points], return_inverse=True)[1]
     return fit(np.stack([point.vector for point in points]), listings.astype(np.int64))
 

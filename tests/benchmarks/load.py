@@ -1,7 +1,7 @@
-"""A load generator for an HTTP server: at a fixed rate of requests, or with a fixed number of concurrent requests.
+"""A load generator for HTTP servers, with a fixed rate of requests or a fixed number of concurrent requests.
 
-Requests are prepared as bytes and answers are not parsed beyond their length, because the load generator should take
-little of a machine that also runs the server.
+The server runs on the same machine, so the generator uses little processor time: it sends prepared bytes, and reads
+only the status and the length of each answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Load:
     Attributes:
         seconds: from the first request to the last answer.
         statuses: number of answers by status; status 0 counts failed connections.
-        took_ms: time of each answer with status 200, since its request was due.
+        took_ms: latency of each answer with status 200, from the time that its request was due.
     """
 
     seconds: float = 0.0
@@ -93,7 +93,7 @@ class _Connection:
     async def send(self, request: bytes) -> int:
         """Send a request, read its answer, and return the status; 0 if the connection failed.
 
-        The server may have just closed a connection that was open before, so that one is tried once more.
+        The server may have just closed an open connection, so a request on an open connection is tried twice.
         """
         for _ in range(1 + (self._streams is not None)):
             try:
@@ -123,7 +123,7 @@ class _Connection:
 
 
 async def _at_rate(port: int, requests: Sequence[bytes], per_second: float, seconds: float, connections: int) -> Load:
-    # The connection that was used last is used first, because servers close idle connections after seconds.
+    # Take the most recently used connection first: servers close connections that are idle for some seconds.
     load, free = Load(), asyncio.LifoQueue[_Connection]()
     for _ in range(connections):
         free.put_nowait(_Connection(port))

@@ -1,4 +1,4 @@
-"""A search service as the published projects write it: FastAPI, eager torch, one photo at a time, flat FAISS index.
+"""A search service in the style of published projects: FastAPI, eager torch, single photos, a flat FAISS index.
 
     python -m tests.benchmarks.published_service DATA_DIR PORT
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def build(data_dir: Path) -> FastAPI:
-    """Return the service, with its model and index in memory."""
+    """Load the model and the index; return the service."""
     resources = Resources(Settings(_env_file=None, data_dir=data_dir))
     bundle = resources.embedder().bundle
     embedder = TorchEmbedder(bundle, device="cpu")

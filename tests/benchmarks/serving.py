@@ -4,9 +4,9 @@
     python -m tests.benchmarks.serving uploads  DATA_DIR [--rate 10] [--seconds 30]
     python -m tests.benchmarks.serving overload DATA_DIR [--seconds 60]
 
-Each command starts `lookalike serve --app search` on DATA_DIR in another process, and sends requests over loopback from
-this one, on the same processor. `uploads` sends the same requests to a service as the published projects write it (see
-`published_service`), and measures the network alone on decoded photos, so that all ratios are of one run.
+Each command starts `lookalike serve --app search` on DATA_DIR in another process, and sends requests to it over
+loopback on the same machine. `uploads` also sends the requests to a service in the style of published projects (see
+`published_service`), and measures the network alone on decoded photos, so that all ratios come from one run.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def similar(arguments: argparse.Namespace) -> None:
     requests = [
         get(f"/v1/listings/{listing_id}/similar?engine={arguments.engine}") for listing_id in listing_ids(arguments)
     ]
-    with ours(arguments.data_dir) as (port, process):
+    with search_server(arguments.data_dir) as (port, process):
         saturating(port, requests, at_once=4, seconds=5)  # warm-up
         rate = arguments.rate or 100
         print(
@@ -72,7 +72,7 @@ def similar(arguments: argparse.Namespace) -> None:
         before = psutil.Process(process.pid).cpu_times()
         load = saturating(port, requests, at_once=CONCURRENCY, seconds=15)
         print(f"similar, {CONCURRENCY} at once:", load.summary())
-        print(f"  stages of one request in ms: {stages(port, requests[0])}")
+        print(f"  stages of one request in ms: {stage_times_ms(port, requests[0])}")
         print(f"  processor time: {cpu_ms(process, before, load):.1f} ms per request")
 
 
@@ -80,21 +80,23 @@ def uploads(arguments: argparse.Namespace) -> None:
     """Search by photos of 1024 x 768 pixels, at a fixed rate and then as fast as possible, in both services."""
     photos = list(upload_photos(arguments.data_dir))
     rate, seconds = arguments.rate or 10, arguments.seconds or 30
-    ours_requests = [post_photo("/v1/search", photo) for photo in photos]
-    theirs_requests = [post_photo("/search", photo) for photo in photos]
-    with ours(arguments.data_dir) as (port, _):
-        saturating(port, ours_requests, at_once=4, seconds=5)
-        print(f"upload, {rate:g}/s:       ", at_rate(port, ours_requests, per_second=rate, seconds=seconds).summary())
-        best = saturating(port, ours_requests, at_once=CONCURRENCY, seconds=15)
+    search_requests = [post_photo("/v1/search", photo) for photo in photos]
+    baseline_requests = [post_photo("/search", photo) for photo in photos]
+    with search_server(arguments.data_dir) as (port, _):
+        saturating(port, search_requests, at_once=4, seconds=5)
+        print(f"upload, {rate:g}/s:       ", at_rate(port, search_requests, per_second=rate, seconds=seconds).summary())
+        best = saturating(port, search_requests, at_once=CONCURRENCY, seconds=15)
         print(f"upload, {CONCURRENCY} at once:   ", best.summary())
     batches = batch_rate(arguments.data_dir, photos)
     print(f"the network alone, in batches of {len(photos)}: {batches:.1f}/s; share: {best.rate / batches:.2f}")
-    with published(arguments.data_dir) as port:
-        saturating(port, theirs_requests, at_once=2, seconds=5)
-        print(f"published, {rate:g}/s:    ", at_rate(port, theirs_requests, per_second=rate, seconds=seconds).summary())
-        base = saturating(port, theirs_requests, at_once=CONCURRENCY, seconds=15)
-        print(f"published, {CONCURRENCY} at once:", base.summary())
-    print(f"ratio of throughput: {best.rate / base.rate:.2f}")
+    with baseline_server(arguments.data_dir) as port:
+        saturating(port, baseline_requests, at_once=2, seconds=5)
+        print(
+            f"published, {rate:g}/s:    ", at_rate(port, baseline_requests, per_second=rate, seconds=seconds).summary()
+        )
+        baseline = saturating(port, baseline_requests, at_once=CONCURRENCY, seconds=15)
+        print(f"published, {CONCURRENCY} at once:", baseline.summary())
+    print(f"ratio of throughput: {best.rate / baseline.rate:.2f}")
 
 
 def batch_rate(data_dir: Path, photos: Sequence[bytes], seconds: float = 10.0) -> float:
@@ -116,21 +118,21 @@ def batch_rate(data_dir: Path, photos: Sequence[bytes], seconds: float = 10.0) -
 def overload(arguments: argparse.Namespace) -> None:
     """Upload five times as many photos as the service can answer, and check that it recovers."""
     requests = [post_photo("/v1/search", photo) for photo in upload_photos(arguments.data_dir)]
-    with ours(arguments.data_dir) as (port, process):
+    with search_server(arguments.data_dir) as (port, process):
         saturating(port, requests, at_once=4, seconds=5)
-        most = saturating(port, requests, at_once=CONCURRENCY, seconds=15).rate
-        normal = at_rate(port, requests, per_second=most / 4, seconds=10)
+        max_rate = saturating(port, requests, at_once=CONCURRENCY, seconds=15).rate
+        normal = at_rate(port, requests, per_second=max_rate / 4, seconds=10)
         memory = psutil.Process(process.pid)
         before = memory.memory_info().rss
-        print(f"saturated at {most:.1f}/s; at a quarter of that: {normal.summary()}")
-        load = at_rate(port, requests, per_second=5 * most, seconds=arguments.seconds or 60, connections=256)
+        print(f"saturated at {max_rate:.1f}/s; at a quarter of that: {normal.summary()}")
+        load = at_rate(port, requests, per_second=5 * max_rate, seconds=arguments.seconds or 60, connections=256)
         after = memory.memory_info().rss
         print(f"at 5 times that: {load.summary()}")
         print(f"resident memory: {before / 2**20:.0f} MiB before, {after / 2**20:.0f} MiB after")
         for second in range(1, 11):
-            calm = at_rate(port, requests, per_second=most / 4, seconds=1)
-            if calm.statuses.keys() == {200} and calm.percentile(50) < 2 * normal.percentile(50):
-                print(f"recovered in {second} s: {calm.summary()}")
+            load = at_rate(port, requests, per_second=max_rate / 4, seconds=1)
+            if load.statuses.keys() == {200} and load.percentile(50) < 2 * normal.percentile(50):
+                print(f"recovered in {second} s: {load.summary()}")
                 return
         print("not recovered in 10 s")
 
@@ -148,7 +150,7 @@ def listing_ids(arguments: argparse.Namespace, count: int = 2000) -> list[str]:
 
 
 def upload_photos(data_dir: Path, count: int = 32) -> Iterator[bytes]:
-    """Yield stored photos as JPEGs, enlarged to the size that a phone's browser uploads."""
+    """Yield stored photos as JPEGs, enlarged to the size of a typical upload from a phone."""
     for path in sorted((data_dir / "photos").rglob("*"))[: 20 * count]:
         if count and path.is_file():
             content = io.BytesIO()
@@ -159,37 +161,37 @@ def upload_photos(data_dir: Path, count: int = 32) -> Iterator[bytes]:
 
 
 @contextmanager
-def ours(data_dir: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def search_server(data_dir: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Serve searches of the data directory during the block; yield the port and the process."""
     port = free_port()
     command = [sys.executable, "-m", "services.cli", "serve", "--app", "search", "--port", str(port)]
-    with served(command, data_dir, port, "/health/ready") as process:
+    with running_server(command, data_dir, port, "/health/ready") as process:
         yield port, process
 
 
 @contextmanager
-def published(data_dir: Path) -> Iterator[int]:
-    """Run the published service during the block; yield the port."""
+def baseline_server(data_dir: Path) -> Iterator[int]:
+    """Run the baseline, `published_service`, during the block; yield the port."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.published_service", str(data_dir), str(port)]
-    with served(command, data_dir, port, "/docs"):
+    with running_server(command, data_dir, port, "/docs"):
         yield port
 
 
 @contextmanager
-def served(command: list[str], data_dir: Path, port: int, path: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server during the block."""
+def running_server(command: list[str], data_dir: Path, port: int, path: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server during the block; it is ready once `path` answers with status 200."""
     environment = {**os.environ, "LOOKALIKE_DATA_DIR": str(data_dir)}
     process = subprocess.Popen(command, env=environment)
     try:
-        wait_for(f"http://127.0.0.1:{port}{path}", process)
+        wait_until_ready(f"http://127.0.0.1:{port}{path}", process)
         yield process
     finally:
         process.terminate()
         process.wait(60)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the URL answers with status 200."""
     for _ in range(STARTUP_TIMEOUT_S * 10):
         if process.poll() is not None:
@@ -203,7 +205,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"{url} does not answer")
 
 
-def stages(port: int, request: bytes) -> dict[str, float]:
+def stage_times_ms(port: int, request: bytes) -> dict[str, float]:
     """Send a request and return the milliseconds of each stage in its answer."""
     path = request.split(b" ", 2)[1].decode()
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:

@@ -1,4 +1,4 @@
-"""schemathesis tests every call of the API against the OpenAPI document, with all of its checks."""
+"""Checks every API call against the OpenAPI document, with all checks of schemathesis."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeJpeg
 
 EXAMPLES_PER_CALL = os.environ.get("LOOKALIKE_TEST_OPENAPI_EXAMPLES")
-"""Cases that schemathesis generates for each call and phase; if it is set, they are random."""
+"""Number of cases that schemathesis generates for each call and phase. If set, the cases are random."""
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
@@ -53,9 +53,9 @@ BEYOND_A_SCHEMA = re.compile(
             "needs a source with a seller",
             "crop: needs a single photo",
             "does not lie within the photo",
-            # schemathesis gives a file in a list no file name; a part without one is text.
+            # schemathesis sends the files of a list without file names; the server reads such a part as text.
             "A text field of the form is not in the charset",
-            # JSON Schema takes 7.0 for an integer.
+            # JSON Schema accepts 7.0 as an integer.
             "Expected `int`, got `float`",
             # Values that must exist in the database, or come from an earlier answer
             "there is no listing",
@@ -75,7 +75,7 @@ BEYOND_A_SCHEMA = re.compile(
         )
     )
 )
-"""Errors of requests that fit their schema: rules that JSON Schema cannot state."""
+"""Errors of requests that match their schema but break a rule that JSON Schema cannot state."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, jpe
         ingest(resources, shop(folder / "files", jpeg).inputs)
         with running_site() as site:
             site.photos["/lamp.jpg"] = jpeg(seed=99)
-            teach_schemathesis(jpeg, f"{site.url}/lamp.jpg")
+            register_real_inputs(jpeg, f"{site.url}/lamp.jpg")
             yield resources
     finally:
         resources.close()
@@ -105,15 +105,15 @@ def app(resources: Resources) -> Iterator[Litestar]:
 
 
 def shop(folder: Path, jpeg: MakeJpeg) -> Any:
-    """A marketplace whose listings have the ids of the document's examples."""
+    """Return a marketplace whose listing ids are those of the examples in the OpenAPI document."""
     made = marketplace(folder, jpeg)
     made.write_listings([[f"lamp-{number}", *listing_row(number)[1:]] for number in range(6)])
     made.write_photo_table([(f"photo-{n}-{side}", f"lamp-{n}") for n in range(6) for side in "ab"])
     return made
 
 
-def teach_schemathesis(jpeg: MakeJpeg, photo_url: str) -> None:
-    """Make schemathesis send real files, and addresses that answer."""
+def register_real_inputs(jpeg: MakeJpeg, photo_url: str) -> None:
+    """Make schemathesis send real files, and URLs of an existing photo."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as photos:
         photos.writestr("a.jpg", jpeg(seed=7))
@@ -127,7 +127,7 @@ def teach_schemathesis(jpeg: MakeJpeg, photo_url: str) -> None:
 
 
 def config(*phases: str) -> schemathesis.Config:
-    """All checks in these phases; always the same cases, unless the environment sets a number of random ones."""
+    """Return a configuration with all checks in these phases; its cases are fixed unless EXAMPLES_PER_CALL is set."""
     generated = {"max-examples": int(EXAMPLES_PER_CALL or 5), "deterministic": EXAMPLES_PER_CALL is None}
     return schemathesis.Config.from_dict(
         {
@@ -176,10 +176,10 @@ class SchemathesisRun:
 
 
 def is_beyond_a_schema(check: str, problem: str, answer: str) -> bool:
-    """Return whether a failed check is due to a rule that no schema can state."""
+    """Return whether a check failed because of a rule that JSON Schema cannot state."""
     if check == "positive_data_acceptance":
         return bool(BEYOND_A_SCHEMA.search(answer))
-    # Any bytes are a file; the job of a bulk upload finds out what they hold.
+    # A bulk upload accepts any bytes as a file; its job checks the content.
     return check == "negative_data_rejection" and "job_id" in answer and "violates `format` at /properties/" in problem
 
 

@@ -1,5 +1,5 @@
-"""The page, in a real browser, against the real demo.
+"""Tests of the page in a real browser, against the real demo.
 
-They need what `lookalike demo --no-serve` has built in data/demo, and Chromium: Debian's, or another one that
-LOOKALIKE_TEST_CHROMIUM names.
+They need the demo in data/demo (`lookalike demo --no-serve`), and Chromium: Debian's, or the one at the path in
+LOOKALIKE_TEST_CHROMIUM.
 """

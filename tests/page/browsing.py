@@ -1,4 +1,4 @@
-"""A browser, and the demo that it looks at: for the tests of the page, and for its screenshots."""
+"""Chromium and a running copy of the demo, for the page tests and the screenshots."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CHROMIUM = os.environ.get("LOOKALIKE_TEST_CHROMIUM") or shutil.which("chromium")
 
 @dataclass(slots=True)
 class Demo:
-    """A copy of the demo that is served.
+    """A running copy of the demo.
 
     Attributes:
-        url: where it is, without a slash at the end.
-        folder: its data directory.
+        url: base URL of the server, without a trailing slash.
+        folder: data directory of the server.
     """
 
     url: str
@@ -41,7 +41,7 @@ class Demo:
 
     @property
     def photos(self) -> list[Path]:
-        """The photos of its catalogue."""
+        """Photos of the catalogue, sorted by path."""
         return sorted((self.folder / "catalogue" / "photos").glob("*.jpg"))
 
     def client(self) -> httpx.Client:
@@ -49,8 +49,8 @@ class Demo:
 
 
 @contextmanager
-def served(folder: Path, **settings: str) -> Iterator[Demo]:
-    """Serve a copy of the demo, in `folder`, on a free port of loopback."""
+def serving_demo_copy(folder: Path, **settings: str) -> Iterator[Demo]:
+    """Copy the demo into `folder` and serve it on a free loopback port."""
     data = folder / "demo"
     shutil.copytree(DEMO, data)
     with serving(data, **settings) as url:
@@ -59,7 +59,7 @@ def served(folder: Path, **settings: str) -> Iterator[Demo]:
 
 @contextmanager
 def serving(data: Path, *, port: int | None = None, app: str = "both", **settings: str) -> Iterator[str]:
-    """Serve a data directory, and give the address."""
+    """Serve a data directory during the block; yield the base URL."""
     port = port or free_port()
     environment = os.environ | {"LOOKALIKE_DATA_DIR": str(data), "OMP_NUM_THREADS": "2"} | settings
     command = [sys.executable, "-m", "services.cli", "serve", "--app", app, "--port", str(port)]
@@ -76,38 +76,38 @@ def serving(data: Path, *, port: int | None = None, app: str = "both", **setting
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """Start Chromium."""
+def running_chromium() -> Iterator[Browser]:
+    """Run Chromium during the block."""
     with sync_playwright() as playwright:
-        opened = launched(playwright)
+        browser = launch_chromium(playwright)
         try:
-            yield opened
+            yield browser
         finally:
-            opened.close()
+            browser.close()
 
 
-def launched(playwright: Playwright) -> Browser:
+def launch_chromium(playwright: Playwright) -> Browser:
     """Start Chromium without its sandbox, which containers do not allow."""
     return playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @dataclass
-class Witness:
-    """What a page asked for, and what went wrong in it."""
+class PageLog:
+    """Requests and errors of a page."""
 
     requests: list[Request] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
-        """Note every request, error and message of the page from now on."""
+        """Record every request, exception and console error of the page from now on."""
         page.on("request", lambda request: self.requests.append(request))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
-    def strangers(self, url: str) -> list[str]:
-        """Return the addresses asked for that are not at `url`."""
-        return [one.url for one in self.requests if not one.url.startswith((f"{url}/", "blob:", "data:"))]
+    def requests_elsewhere(self, url: str) -> list[str]:
+        """Return the requested addresses that are not on the server at `url`."""
+        return [request.url for request in self.requests if not request.url.startswith((f"{url}/", "blob:", "data:"))]
 
-    def of(self, path: str) -> list[Request]:
-        """Return the requests of a path."""
-        return [one for one in self.requests if httpx.URL(one.url).path == path]
+    def requests_to(self, path: str) -> list[Request]:
+        """Return the requests to a path."""
+        return [request for request in self.requests if httpx.URL(request.url).path == path]

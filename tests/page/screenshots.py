@@ -1,6 +1,6 @@
-"""Pictures of the page, for docs/screenshots: `python -m tests.page.screenshots` after `lookalike demo --no-serve`.
+"""Takes the screenshots in docs/screenshots: `python -m tests.page.screenshots` after `lookalike demo --no-serve`.
 
-Each view at the width of a phone, a tablet and a desktop, in the light and the dark scheme.
+It takes each view at the width of a phone, a tablet and a desktop, in the light and the dark colour scheme.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.page.browsing import ROOT, Demo, browser, served
+from tests.page.browsing import ROOT, Demo, running_chromium, serving_demo_copy
 from tests.page.steps import choose_photo, wait_for_results
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-WIDTHS = {390: 844, 820: 1180, 1440: 900}
+HEIGHT_OF_WIDTH = {390: 844, 820: 1180, 1440: 900}
 SCHEMES = ("light", "dark")
 
 
@@ -28,7 +28,7 @@ def start(page: Page, _demo: Demo) -> None:
 
 
 def search(page: Page, demo: Demo) -> None:
-    """Search by a part of a photo."""
+    """Search by a crop of a photo."""
     page.goto("/")
     choose_photo(page, demo.photos[3])
     page.goto(f"{page.url}&crop=0.22,0.08,0.62,0.84")
@@ -43,7 +43,7 @@ def listing(page: Page, demo: Demo) -> None:
 
 
 def admin(page: Page, demo: Demo) -> None:
-    """Open the job that ingested the demo."""
+    """Open the ingest job of the demo."""
     with demo.client() as client:
         jobs = client.get("/v1/jobs").json()["jobs"]
     page.goto(f"/admin?tab=ingest&job={jobs[-1]['job_id']}")
@@ -51,7 +51,7 @@ def admin(page: Page, demo: Demo) -> None:
 
 
 def indexes(page: Page, _demo: Demo) -> None:
-    """Open the indexes, compared with the database."""
+    """Compare the indexes with the database."""
     page.goto("/admin?tab=indexes")
     page.get_by_role("button", name="Compare").click()
     page.wait_for_load_state("networkidle")
@@ -60,13 +60,17 @@ def indexes(page: Page, _demo: Demo) -> None:
 VIEWS: tuple[Callable[[Page, Demo], None], ...] = (start, search, listing, admin, indexes)
 
 
-def take(folder: Path) -> None:
-    """Take every picture and write it to the folder, as VIEW-WIDTH-SCHEME.jpg."""
+def take_screenshots(folder: Path) -> None:
+    """Write a screenshot of every view to the folder, as VIEW-WIDTH-SCHEME.jpg."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, served(Path(place)) as demo, browser() as opened:
-        for width, height in WIDTHS.items():
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        serving_demo_copy(Path(temporary)) as demo,
+        running_chromium() as browser,
+    ):
+        for width, height in HEIGHT_OF_WIDTH.items():
             for scheme in SCHEMES:
-                context = opened.new_context(
+                context = browser.new_context(
                     base_url=demo.url,
                     viewport={"width": width, "height": height},
                     color_scheme=scheme,  # type: ignore[arg-type]
@@ -86,4 +90,4 @@ def take(folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "screenshots")
-    take(parser.parse_args().folder)
+    take_screenshots(parser.parse_args().folder)

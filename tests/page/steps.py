@@ -1,4 +1,4 @@
-"""What readers do on the page, in their words."""
+"""User actions on the page."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ PASTE = """(target, clipboardData) =>
 
 
 def choose_photo(page: Page, photo: Path) -> None:
-    """Search by a file, and wait for results."""
+    """Search by a photo file, and wait for results."""
     page.set_input_files("input[type=file] >> nth=0", photo)
     wait_for_results(page)
 
 
-def drop(page: Page, content: bytes, *, event: str = "drop", at: str = "main", media_type: str = "image/jpeg") -> None:
-    """Drop a file onto the page, or paste it."""
+def drop_or_paste(
+    page: Page, content: bytes, *, event: str = "drop", at: str = "main", media_type: str = "image/jpeg"
+) -> None:
+    """Drop a file onto the page, or paste it if `event` is "paste"."""
     transfer = page.evaluate_handle(DROP, [base64.b64encode(content).decode(), media_type, "photo.jpg"])
     if event == "paste":
         page.locator(at).evaluate(PASTE, transfer)
@@ -39,12 +41,12 @@ def drop(page: Page, content: bytes, *, event: str = "drop", at: str = "main", m
 
 
 def wait_for_results(page: Page) -> None:
-    """Wait until a search has answered with results."""
+    """Wait until the results of a search are shown."""
     expect(page.locator(".found .match").first).to_be_visible()
 
 
 def draw_crop(page: Page) -> None:
-    """Draw a box over the middle of the photo."""
+    """Draw a crop over the middle of the photo."""
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
     box = page.locator("crop-box").bounding_box()
     assert box
@@ -55,16 +57,18 @@ def draw_crop(page: Page) -> None:
     page.wait_for_url(re.compile("crop=0.3"))
 
 
-def scroll_on(page: Page) -> None:
-    """Scroll to the end of the results, and wait for further ones."""
+def load_more_results(page: Page) -> None:
+    """Scroll to the end of the results, and wait for more."""
     shown = len(results(page))
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(page.locator(".found .result[data-listing]").nth(shown)).to_be_attached()
 
 
 def results(page: Page) -> list[str]:
-    """Return the listings found, in their order."""
+    """Return the listing ids of the results, in order."""
     return [
-        str(one)
-        for one in page.locator(".found .result[data-listing]").evaluate_all("all => all.map(e => e.dataset.listing)")
+        str(listing_id)
+        for listing_id in page.locator(".found .result[data-listing]").evaluate_all(
+            "all => all.map(e => e.dataset.listing)"
+        )
     ]

@@ -1,4 +1,4 @@
-"""Titles that want to be more than text."""
+"""Hostile listing titles: markup, scripts, text direction and very long text."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ TITLES = [
 
 
 def wait_until_embedded(client: httpx.Client, listing_ids: list[str]) -> None:
-    """Return when every photo of the listings is: without, what is similar to them is asked in vain (409)."""
+    """Wait until every photo of the listings is embedded; until then, requests for similar listings fail with 409."""
     for _ in range(600):
-        shown = (client.get(f"/v1/listings/{one}").json() for one in listing_ids)
-        if all(photo["state"] == "embedded" for listing in shown for photo in listing["photos"]):
+        listings = (client.get(f"/v1/listings/{listing_id}").json() for listing_id in listing_ids)
+        if all(photo["state"] == "embedded" for listing in listings for photo in listing["photos"]):
             return
         time.sleep(0.1)
     raise AssertionError("not embedded within a minute")
 
 
 @pytest.fixture
-def hostile(demo: Demo) -> Iterator[list[str]]:
-    """Listings with these titles, each with a photo; they are the newest."""
+def hostile_ids(demo: Demo) -> Iterator[list[str]]:
+    """Ids of the newest listings: one with a photo for each of TITLES."""
     ids = [f"hostile-{number}" for number in range(len(TITLES))]
     with demo.client() as client:
         category = client.get("/v1/categories").json()[0]["category"]
@@ -74,17 +74,19 @@ def hostile(demo: Demo) -> Iterator[list[str]]:
             client.delete(f"/v1/listings/{listing_id}")
 
 
-@pytest.mark.usefixtures("calm")
-def test_hostile_titles_are_shown_as_text_and_stay_in_their_cards(page: Page, demo: Demo, hostile: list[str]) -> None:
+@pytest.mark.usefixtures("no_page_errors")
+def test_hostile_titles_appear_as_text_inside_their_cards(page: Page, demo: Demo, hostile_ids: list[str]) -> None:
     assert len(TITLES) == 20
     with demo.client() as client:
-        kept = {one: client.get(f"/v1/listings/{one}").json()["title"] for one in hostile}
+        stored_titles = {
+            listing_id: client.get(f"/v1/listings/{listing_id}").json()["title"] for listing_id in hostile_ids
+        }
     page.goto("/")
     page.wait_for_selector(".result[data-listing]")
-    expect(page.locator(".result[data-listing^=hostile]")).to_have_count(len(hostile))
-    for listing_id in hostile:
+    expect(page.locator(".result[data-listing^=hostile]")).to_have_count(len(hostile_ids))
+    for listing_id in hostile_ids:
         card = page.locator(f".result[data-listing={listing_id}]")
-        assert card.locator("h3").text_content() == kept[listing_id]
+        assert card.locator("h3").text_content() == stored_titles[listing_id]
         box, text = card.bounding_box(), card.locator("h3").bounding_box()
         assert box
         assert text
@@ -97,9 +99,9 @@ def test_hostile_titles_are_shown_as_text_and_stay_in_their_cards(page: Page, de
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
 
 
-@pytest.mark.usefixtures("calm")
-def test_the_view_of_a_hostile_listing_shows_text(page: Page, demo: Demo, hostile: list[str]) -> None:
-    for listing_id in hostile:
+@pytest.mark.usefixtures("no_page_errors")
+def test_the_listing_view_shows_a_hostile_title_as_text(page: Page, demo: Demo, hostile_ids: list[str]) -> None:
+    for listing_id in hostile_ids:
         with demo.client() as client:
             title = client.get(f"/v1/listings/{listing_id}").json()["title"]
         page.goto(f"/listing?id={listing_id}")

@@ -1,4 +1,4 @@
-"""Leaving a view that would lose something: it is asked first, and what is declined changes nothing."""
+"""Leaving a view during an upload: the page asks first, and cancelling changes nothing."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     Leave = Callable[[Page], object]
 
-pytestmark = pytest.mark.usefixtures("calm")
+pytestmark = pytest.mark.usefixtures("no_page_errors")
 
-WAYS = {
+WAYS_TO_LEAVE = {
     "by a link": lambda page: page.get_by_role("link", name="Search", exact=True).click(),
     "by going back": lambda page: page.evaluate("history.back()"),
-    "by going forth": lambda page: page.evaluate("history.forward()"),
+    "by going forward": lambda page: page.evaluate("history.forward()"),
 }
-by_every_way = pytest.mark.parametrize("leave", WAYS.values(), ids=WAYS)
+for_every_way_to_leave = pytest.mark.parametrize("leave", WAYS_TO_LEAVE.values(), ids=WAYS_TO_LEAVE)
 
 
 @pytest.fixture
-def sending(page: Page) -> Page:
-    """A page whose files are on their way, with a search before it in the history and another after it."""
+def uploading_page(page: Page) -> Page:
+    """A page that is uploading files; its history has one search before it and one after it."""
     page.goto("/")
     page.get_by_role("link", name="Admin", exact=True).click()
     page.get_by_role("link", name="Search", exact=True).click()
@@ -39,28 +39,28 @@ def sending(page: Page) -> Page:
     return page
 
 
-@by_every_way
-def test_who_declines_stays_with_the_address_and_what_is_sent(sending: Page, leave: Leave) -> None:
-    address = sending.url
+@for_every_way_to_leave
+def test_cancelling_keeps_the_address_and_the_upload(uploading_page: Page, leave: Leave) -> None:
+    address = uploading_page.url
     for _ in range(2):
-        leave(sending)
-        sending.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-        expect(sending.get_by_role("dialog")).to_have_count(0)
-    assert sending.url == address
-    expect(sending.locator(".upload progress")).to_be_visible()
+        leave(uploading_page)
+        uploading_page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(uploading_page.get_by_role("dialog")).to_have_count(0)
+    assert uploading_page.url == address
+    expect(uploading_page.locator(".upload progress")).to_be_visible()
 
 
-@by_every_way
-def test_who_agrees_goes_where_they_asked_to(sending: Page, leave: Leave) -> None:
-    leave(sending)
-    sending.get_by_role("dialog").get_by_role("button", name="Stop and leave").click()
-    expect(sending.locator(".hero")).to_be_visible()
-    assert "/admin" not in sending.url
+@for_every_way_to_leave
+def test_confirming_opens_the_chosen_view(uploading_page: Page, leave: Leave) -> None:
+    leave(uploading_page)
+    uploading_page.get_by_role("dialog").get_by_role("button", name="Stop and leave").click()
+    expect(uploading_page.locator(".hero")).to_be_visible()
+    assert "/admin" not in uploading_page.url
 
 
-def test_who_declines_to_go_back_can_still_go_forth(sending: Page) -> None:
-    sending.evaluate("history.back()")
-    sending.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    sending.get_by_role("button", name="Stop").click()
-    sending.go_forward()
-    expect(sending.locator(".hero")).to_be_visible()
+def test_going_forward_works_after_cancelling_going_back(uploading_page: Page) -> None:
+    uploading_page.evaluate("history.back()")
+    uploading_page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    uploading_page.get_by_role("button", name="Stop").click()
+    uploading_page.go_forward()
+    expect(uploading_page.locator(".hero")).to_be_visible()

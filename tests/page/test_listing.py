@@ -1,4 +1,4 @@
-"""One listing's view."""
+"""The view of one listing."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def listing(demo: Demo) -> dict[str, Any]:
+    """The newest listing with more than one photo."""
     with demo.client() as client:
         newest = client.get("/v1/listings").json()["listings"]
-        found: dict[str, Any] = next(
-            one
-            for one in (client.get(f"/v1/listings/{each['listing_id']}").json() for each in newest)
-            if len(one["photos"]) > 1
+        with_several_photos: dict[str, Any] = next(
+            listing
+            for listing in (client.get(f"/v1/listings/{summary['listing_id']}").json() for summary in newest)
+            if len(listing["photos"]) > 1
         )
-    return found
+    return with_several_photos
 
 
-@pytest.mark.usefixtures("calm")
-def test_a_listing_shows_its_photos_details_and_what_looks_like_it(page: Page, listing: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_listing_shows_its_photos_its_details_and_similar_listings(page: Page, listing: dict[str, Any]) -> None:
     page.goto(f"/listing?id={listing['listing_id']}")
     expect(page.locator(".about h1")).to_have_text(listing["title"])
     expect(page.locator(".description")).to_have_text(re.compile(re.escape(listing["description"][:20])))
@@ -40,8 +41,8 @@ def test_a_listing_shows_its_photos_details_and_what_looks_like_it(page: Page, l
     expect(page.locator("[aria-labelledby=similar] .result[data-listing]")).to_have_count(12)
 
 
-@pytest.mark.usefixtures("calm")
-def test_its_other_photo_is_shown_and_searched_by(page: Page, listing: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("no_page_errors")
+def test_another_photo_can_be_shown_and_searched(page: Page, listing: dict[str, Any]) -> None:
     page.goto(f"/listing?id={listing['listing_id']}")
     page.get_by_role("button", name="Photo 2").click()
     expect(page.locator(".gallery .large")).to_have_attribute("src", listing["photos"][1]["url"])
@@ -50,8 +51,8 @@ def test_its_other_photo_is_shown_and_searched_by(page: Page, listing: dict[str,
     wait_for_results(page)
 
 
-@pytest.mark.usefixtures("calm")
-def test_a_copy_is_told_with_its_verdict(page: Page, demo: Demo, listing: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_duplicate_is_shown_with_its_verdict(page: Page, demo: Demo, listing: dict[str, Any]) -> None:
     with demo.client() as client:
         photo = client.get(listing["photos"][0]["url"])
         fields = {"listing_id": "copied-lamp", "title": "Again", "category": listing["category"], "price": "5"}
@@ -72,6 +73,6 @@ def test_a_copy_is_told_with_its_verdict(page: Page, demo: Demo, listing: dict[s
             client.delete("/v1/listings/copied-lamp").raise_for_status()
 
 
-def test_a_listing_that_does_not_exist_is_said_not_to(page: Page) -> None:
+def test_a_listing_that_does_not_exist_shows_an_error(page: Page) -> None:
     page.goto("/listing?id=nobody")
     expect(page.get_by_role("alert").first).to_contain_text("There is no listing 'nobody'")

@@ -1,4 +1,4 @@
-"""What holds of every view: accessible, light, by keyboard alone, and from this server only."""
+"""Requirements on every view: accessibility, keyboard use, width, size, speed and the security policy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.page.browsing import Demo
 
-HEAVIEST = 150_000
+MAX_SIZE_BYTES = 150_000
 TABS = {
     "ingest": "[aria-labelledby=jobs-title] tbody tr",
     "indexes": "[aria-labelledby=generations-title] tbody tr",
@@ -27,62 +27,62 @@ TABS = {
     "duplicates": "[aria-labelledby=duplicates-title] :is(.group, .notice:not(.problem))",
     "model": "#model-title",
 }
-"""What each tab of administration shows once it has its answers."""
+"""Selectors of the content that each admin tab shows once its data is loaded."""
 
 SCHEMES = ("light", "dark")
 
 
 def findings(page: Page) -> list[str]:
-    """Return axe-core's serious and critical findings."""
-    found = Axe().run(page).response["violations"]
+    """Return the serious and critical findings of axe-core."""
+    violations = Axe().run(page).response["violations"]
     return [
-        f"{one['id']}: {node['target']} {node.get('failureSummary', '')[:200]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
+        f"{violation['id']}: {node['target']} {node.get('failureSummary', '')[:200]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 
 @pytest.fixture(params=SCHEMES)
-def look(page: Page, request: pytest.FixtureRequest) -> Page:
+def themed_page(page: Page, request: pytest.FixtureRequest) -> Page:
     page.emulate_media(color_scheme=request.param)
     return page
 
 
-def test_the_start_is_accessible(look: Page) -> None:
-    look.goto("/")
-    expect(look.locator(".result api-photo[data-state=shown]").first).to_be_visible()
-    assert findings(look) == []
+def test_the_start_view_is_accessible(themed_page: Page) -> None:
+    themed_page.goto("/")
+    expect(themed_page.locator(".result api-photo[data-state=shown]").first).to_be_visible()
+    assert findings(themed_page) == []
 
 
-def test_results_are_accessible_with_filters_and_tastes(look: Page, photo: Path) -> None:
-    look.goto("/")
-    choose_photo(look, photo)
-    assert findings(look) == []
-    look.get_by_role("button", name=re.compile("^More like this")).nth(1).click()
-    look.wait_for_url(re.compile("like="))
-    wait_for_results(look)
-    look.locator(".result .photo").nth(1).click()
-    expect(look.locator(".trail")).to_be_visible()
-    wait_for_results(look)
-    assert findings(look) == []
+def test_results_are_accessible_with_likes_and_breadcrumbs(themed_page: Page, photo: Path) -> None:
+    themed_page.goto("/")
+    choose_photo(themed_page, photo)
+    assert findings(themed_page) == []
+    themed_page.get_by_role("button", name=re.compile("^More like this")).nth(1).click()
+    themed_page.wait_for_url(re.compile("like="))
+    wait_for_results(themed_page)
+    themed_page.locator(".result .photo").nth(1).click()
+    expect(themed_page.locator(".trail")).to_be_visible()
+    wait_for_results(themed_page)
+    assert findings(themed_page) == []
 
 
-def test_a_listing_is_accessible(look: Page) -> None:
-    look.goto("/")
-    look.locator(".result h3 a").first.click()
-    expect(look.locator("[aria-labelledby=similar] .result[data-listing]").first).to_be_visible()
-    assert findings(look) == []
+def test_the_listing_view_is_accessible(themed_page: Page) -> None:
+    themed_page.goto("/")
+    themed_page.locator(".result h3 a").first.click()
+    expect(themed_page.locator("[aria-labelledby=similar] .result[data-listing]").first).to_be_visible()
+    assert findings(themed_page) == []
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_administration_is_accessible(look: Page, tab: str) -> None:
-    look.goto(f"/admin?tab={tab}")
-    expect(look.locator(TABS[tab]).first).to_be_visible()
-    assert findings(look) == []
+def test_every_admin_tab_is_accessible(themed_page: Page, tab: str) -> None:
+    themed_page.goto(f"/admin?tab={tab}")
+    expect(themed_page.locator(TABS[tab]).first).to_be_visible()
+    assert findings(themed_page) == []
 
 
-def test_the_colours_follow_the_scheme(page: Page) -> None:
+def test_the_page_follows_the_colour_scheme(page: Page) -> None:
     page.goto("/")
     shades = {}
     for scheme in ("light", "dark"):
@@ -93,16 +93,16 @@ def test_the_colours_follow_the_scheme(page: Page) -> None:
     assert shades["dark"] < 150
 
 
-def test_a_problem_and_a_dialog_are_accessible(look: Page) -> None:
-    look.goto("/?listing=nobody")
-    expect(look.get_by_role("alert").first).to_be_visible()
-    look.get_by_role("button", name="Key", exact=True).click()
-    expect(look.get_by_role("dialog")).to_be_visible()
-    assert findings(look) == []
+def test_an_error_and_a_dialog_are_accessible(themed_page: Page) -> None:
+    themed_page.goto("/?listing=nobody")
+    expect(themed_page.get_by_role("alert").first).to_be_visible()
+    themed_page.get_by_role("button", name="Key", exact=True).click()
+    expect(themed_page.get_by_role("dialog")).to_be_visible()
+    assert findings(themed_page) == []
 
 
-@pytest.mark.usefixtures("calm")
-def test_a_search_is_refined_and_followed_by_keyboard_alone(page: Page, photo: Path) -> None:
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_result_can_be_searched_by_keyboard_alone(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     found = results(page)
@@ -120,7 +120,7 @@ def test_a_search_is_refined_and_followed_by_keyboard_alone(page: Page, photo: P
 
 
 @pytest.mark.parametrize("width", [390, 820, 1440])
-def test_nothing_sticks_out_at_any_width(page: Page, photo: Path, width: int) -> None:
+def test_no_view_is_wider_than_the_screen(page: Page, photo: Path, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/")
     choose_photo(page, photo)
@@ -132,21 +132,25 @@ def test_nothing_sticks_out_at_any_width(page: Page, photo: Path, width: int) ->
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
 
-def test_the_page_weighs_little_without_photos(browser: Browser, demo: Demo) -> None:
+def test_the_page_stays_small_without_photos(browser: Browser, demo: Demo) -> None:
     with browser.new_context(base_url=demo.url) as fresh:
         page, answers = fresh.new_page(), []
         page.on("response", lambda answer: answers.append(answer))
         page.goto("/")
         page.wait_for_load_state("networkidle")
-        weight = {one.url: len(one.body()) for one in answers if one.url.startswith(demo.url) and "/v1/" not in one.url}
-    total = sum(weight.values())
-    print(f"\n{len(weight)} files of the page, {total / 1000:.0f} kB uncompressed")
-    assert len(weight) > 10
-    assert total <= HEAVIEST
+        sizes = {
+            answer.url: len(answer.body())
+            for answer in answers
+            if answer.url.startswith(demo.url) and "/v1/" not in answer.url
+        }
+    total = sum(sizes.values())
+    print(f"\n{len(sizes)} files of the page, {total / 1000:.0f} kB uncompressed")
+    assert len(sizes) > 10
+    assert total <= MAX_SIZE_BYTES
 
 
-@pytest.mark.usefixtures("calm")
-def test_first_results_come_soon_after_a_photo_was_given(page: Page, photo: Path) -> None:
+@pytest.mark.usefixtures("no_page_errors")
+def test_repeated_uploads_show_results_and_print_their_times(page: Page, photo: Path) -> None:
     page.goto("/")
     expect(page.locator(".result").first).to_be_visible()
     times = []
@@ -161,7 +165,7 @@ def test_first_results_come_soon_after_a_photo_was_given(page: Page, photo: Path
     print(f"\nfirst results after {min(times):.0f} to {max(times):.0f} ms")
 
 
-def test_the_policy_lets_nothing_run_but_the_pages_own_files(page: Page) -> None:
+def test_the_security_policy_runs_only_the_scripts_of_the_page(page: Page) -> None:
     answer = page.goto("/")
     assert answer
     policy = answer.headers["content-security-policy"]

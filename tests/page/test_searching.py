@@ -1,4 +1,4 @@
-"""Searching by a picture: every way to give one, its crop, its category, filters, results, tastes, endless scroll."""
+"""Searching by photo: ways to add one, crops, categories, filters, results, likes and endless scrolling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.steps import choose_photo, draw_crop, drop, results, scroll_on, wait_for_results
+from tests.page.steps import choose_photo, draw_crop, drop_or_paste, load_more_results, results, wait_for_results
 from tests.sites import running_site
 
 if TYPE_CHECKING:
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page, Route
 
-    from tests.page.browsing import Demo, Witness
+    from tests.page.browsing import Demo, PageLog
 
-pytestmark = pytest.mark.usefixtures("calm")
+pytestmark = pytest.mark.usefixtures("no_page_errors")
 
 
-def test_the_newest_listings_are_there_before_anything_is_asked(page: Page) -> None:
+def test_the_start_view_shows_the_newest_listings(page: Page) -> None:
     page.goto("/")
     expect(page.locator(".result api-photo[data-state=shown]").first).to_be_visible()
     assert len(results(page)) == 24
 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_photo_that_is_dropped_or_pasted_is_shown_and_searched_by(page: Page, photo: Path, event: str) -> None:
+def test_a_dropped_or_pasted_photo_is_shown_and_searched(page: Page, photo: Path, event: str) -> None:
     page.goto("/")
     expect(page.locator(".hero")).to_be_visible()
-    drop(page, photo.read_bytes(), event=event)
+    drop_or_paste(page, photo.read_bytes(), event=event)
     wait_for_results(page)
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
     expect(page.locator(".match").first).to_contain_text("Same item")
 
 
-def test_a_photo_is_pasted_into_a_field_as_well(page: Page, photo: Path) -> None:
+def test_a_photo_can_be_pasted_into_a_text_field(page: Page, photo: Path) -> None:
     page.goto("/")
-    drop(page, photo.read_bytes(), event="paste", at="#link")
+    drop_or_paste(page, photo.read_bytes(), event="paste", at="#link")
     wait_for_results(page)
     assert "token=" in page.url
 
 
-def test_a_photo_that_is_chosen_finds_its_own_listing_first(page: Page, photo: Path) -> None:
+def test_a_chosen_photo_finds_its_own_listing_first(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     assert "token=" in page.url
@@ -58,7 +58,7 @@ def test_a_phone_offers_its_camera(page: Page) -> None:
     assert camera.get_attribute("accept") == "image/*"
 
 
-def test_the_photo_behind_a_link_is_fetched_by_the_server_and_shown(page: Page, photo: Path) -> None:
+def test_the_server_fetches_a_linked_photo_and_the_page_shows_it(page: Page, photo: Path) -> None:
     with running_site() as site:
         site.photos["/lamp.jpg"] = photo.read_bytes()
         page.goto("/")
@@ -69,18 +69,18 @@ def test_the_photo_behind_a_link_is_fetched_by_the_server_and_shown(page: Page, 
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
 
 
-def test_a_part_of_the_photo_is_searched_by_without_sending_it_again(page: Page, photo: Path, witness: Witness) -> None:
+def test_searching_by_a_crop_does_not_upload_the_photo_again(page: Page, photo: Path, page_log: PageLog) -> None:
     page.goto("/")
     choose_photo(page, photo)
-    whole, sent = results(page), len(witness.of("/v1/search"))
+    whole, sent_before = results(page), len(page_log.requests_to("/v1/search"))
     draw_crop(page)
     wait_for_results(page)
     assert results(page) != whole
-    (again,) = witness.of("/v1/search")[sent:]
+    (again,) = page_log.requests_to("/v1/search")[sent_before:]
     assert again.headers["content-type"] == "application/json"
 
 
-def test_the_crop_is_moved_and_resized_by_keys_and_escape_takes_the_whole_photo(page: Page, photo: Path) -> None:
+def test_keys_move_and_resize_the_crop_and_escape_removes_it(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     page.locator("crop-box .box").focus()
@@ -94,7 +94,7 @@ def test_the_crop_is_moved_and_resized_by_keys_and_escape_takes_the_whole_photo(
 
 
 @pytest.mark.parametrize("modifier", ["altKey", "ctrlKey", "metaKey"])
-def test_the_keys_of_the_browser_do_not_move_the_crop(page: Page, photo: Path, modifier: str) -> None:
+def test_browser_shortcuts_do_not_move_the_crop(page: Page, photo: Path, modifier: str) -> None:
     page.goto("/")
     choose_photo(page, photo)
     press = "(box, pressed) => box.dispatchEvent(new KeyboardEvent('keydown', pressed))"
@@ -103,7 +103,7 @@ def test_the_keys_of_the_browser_do_not_move_the_crop(page: Page, photo: Path, m
     expect(page.locator("crop-box .box")).to_have_class(re.compile("whole"))
 
 
-def test_a_filter_that_is_chosen_while_a_photo_is_on_its_way_is_searched_with(page: Page, photo: Path) -> None:
+def test_a_filter_chosen_during_an_upload_applies_to_its_search(page: Page, photo: Path) -> None:
     page.goto("/")
     page.route("**/v1/search", lambda _: None, times=1)
     page.set_input_files("input[type=file] >> nth=0", photo)
@@ -113,7 +113,7 @@ def test_a_filter_that_is_chosen_while_a_photo_is_on_its_way_is_searched_with(pa
     expect(page.get_by_role("checkbox", name="Home & Garden")).to_be_checked()
 
 
-def test_the_predicted_category_filters_by_one_click_and_another_takes_it_off(page: Page, photo: Path) -> None:
+def test_a_click_on_the_predicted_category_toggles_its_filter(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     guess = page.locator(".guesses .chip").first
@@ -126,7 +126,7 @@ def test_the_predicted_category_filters_by_one_click_and_another_takes_it_off(pa
     page.wait_for_url(lambda url: "category=" not in url)
 
 
-def test_filters_keep_what_they_say(page: Page, demo: Demo, photo: Path) -> None:
+def test_results_match_the_filters(page: Page, demo: Demo, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     page.get_by_label("Home & Garden").check()
@@ -136,13 +136,13 @@ def test_filters_keep_what_they_say(page: Page, demo: Demo, photo: Path) -> None
     page.wait_for_url(re.compile("price_max=30"))
     wait_for_results(page)
     with demo.client() as client:
-        found = [client.get(f"/v1/listings/{one}").json() for one in results(page)]
-    assert found
-    assert {one["category"] for one in found} == {"Home & Garden"}
-    assert max(one["price"] for one in found) <= 30
+        listings = [client.get(f"/v1/listings/{listing_id}").json() for listing_id in results(page)]
+    assert listings
+    assert {listing["category"] for listing in listings} == {"Home & Garden"}
+    assert max(listing["price"] for listing in listings) <= 30
 
 
-def test_an_answer_that_arrives_leaves_what_is_being_typed(page: Page, photo: Path) -> None:
+def test_new_results_do_not_overwrite_text_that_is_being_typed(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     held: list[Route] = []
@@ -157,16 +157,18 @@ def test_an_answer_that_arrives_leaves_what_is_being_typed(page: Page, photo: Pa
     expect(page.get_by_label("to", exact=True)).to_have_value("30")
 
 
-def test_categories_are_offered_with_their_numbers_of_listings(page: Page, demo: Demo, photo: Path) -> None:
+def test_categories_show_their_numbers_of_listings(page: Page, demo: Demo, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     with demo.client() as client:
-        counted = {one["category"]: str(one["listings"]) for one in client.get("/v1/categories").json()}
-    shown = page.locator(".categories label").all()
-    assert {one.locator("[dir=auto]").inner_text(): one.locator(".count").inner_text() for one in shown} == counted
+        counts = {row["category"]: str(row["listings"]) for row in client.get("/v1/categories").json()}
+    labels = page.locator(".categories label").all()
+    assert {
+        label.locator("[dir=auto]").inner_text(): label.locator(".count").inner_text() for label in labels
+    } == counts
 
 
-def test_categories_that_came_since_are_offered_by_the_next_search(page: Page, photo: Path) -> None:
+def test_the_next_search_shows_new_categories(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     expect(page.get_by_label("Home & Garden")).to_be_visible()
@@ -175,7 +177,7 @@ def test_categories_that_came_since_are_offered_by_the_next_search(page: Page, p
     expect(page.get_by_label("Kites")).to_be_visible()
 
 
-def test_a_filter_is_taken_off_by_its_chip(page: Page, photo: Path) -> None:
+def test_a_chip_removes_its_filter(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     page.get_by_label("Place").fill("Manchester")
@@ -198,7 +200,7 @@ def test_a_result_shows_photo_title_price_place_and_similarity(page: Page, demo:
     expect(first.locator(".facts .muted")).to_have_text(listing["location"])
 
 
-def test_a_result_is_searched_from_and_the_breadcrumb_leads_back(page: Page, photo: Path) -> None:
+def test_a_result_starts_a_search_and_the_breadcrumb_leads_back(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     found = results(page)
@@ -214,7 +216,7 @@ def test_a_result_is_searched_from_and_the_breadcrumb_leads_back(page: Page, pho
     assert page.locator(".trail").count() == 0
 
 
-def test_a_breadcrumb_opens_in_another_tab_as_well(page: Page, photo: Path) -> None:
+def test_control_click_opens_a_breadcrumb_in_a_new_tab(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     page.locator(".result .photo").nth(1).click()
@@ -225,7 +227,7 @@ def test_a_breadcrumb_opens_in_another_tab_as_well(page: Page, photo: Path) -> N
     assert "listing=" in page.url
 
 
-def test_likes_and_dislikes_change_what_is_found_and_can_be_taken_back(page: Page, photo: Path) -> None:
+def test_likes_and_dislikes_change_the_results_and_can_be_removed(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     before = results(page)
@@ -244,23 +246,24 @@ def test_likes_and_dislikes_change_what_is_found_and_can_be_taken_back(page: Pag
     assert results(page) == before
 
 
-def test_every_search_is_told_to_who_does_not_see_it(page: Page, photo: Path) -> None:
+def test_every_search_is_announced_to_screen_readers(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
-    told = page.locator(".unseen[role=status]")
-    expect(told).to_have_text("24 results, the most similar first.")
-    told.evaluate("""(told) => new MutationObserver(() => (told.dataset.changed = told.textContent.trim()))
-        .observe(told, { characterData: true, childList: true, subtree: true })""")
+    announcement = page.locator(".unseen[role=status]")
+    expect(announcement).to_have_text("24 results, the most similar first.")
+    announcement.evaluate("""(region) =>
+        new MutationObserver(() => (region.dataset.changed = region.textContent.trim()))
+        .observe(region, { characterData: true, childList: true, subtree: true })""")
     page.locator(".result .photo").nth(1).click()
     wait_for_results(page)
-    expect(told).to_have_attribute("data-changed", "24 results, the most similar first.")
+    expect(announcement).to_have_attribute("data-changed", "24 results, the most similar first.")
 
 
-def test_scrolling_down_brings_further_results_each_once(page: Page, photo: Path) -> None:
+def test_scrolling_down_loads_more_results_without_repeats(page: Page, photo: Path) -> None:
     page.goto("/")
     choose_photo(page, photo)
     for _ in range(2):
-        scroll_on(page)
+        load_more_results(page)
     found = results(page)
     assert len(found) >= 72
     assert len(set(found)) == len(found)

@@ -1,4 +1,4 @@
-"""Search and ingest as two servers: the page of the one administers the other."""
+"""Search and ingest on two servers: the page of the search server administers the ingest server."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def apart(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The addresses of a search service and of an ingest service, on one database."""
+def two_servers(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Base URLs of a search server and an ingest server that share one database."""
     data, port = tmp_path / "demo", free_port()
     shutil.copytree(DEMO, data)
     origin = f"http://127.0.0.1:{port}"
@@ -31,19 +31,19 @@ def apart(tmp_path: Path) -> Iterator[tuple[str, str]]:
         yield search, ingest
 
 
-def test_administration_reaches_the_ingest_service_and_nobody_else(browser: Browser, apart: tuple[str, str]) -> None:
+def test_the_admin_page_sends_requests_only_to_the_two_servers(browser: Browser, two_servers: tuple[str, str]) -> None:
     page = browser.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{apart[0]}/admin?tab=indexes")
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(f"{two_servers[0]}/admin?tab=indexes")
     expect(page.get_by_role("row", name="live")).to_be_visible()
-    page.goto(f"{apart[0]}/admin?tab=model")
+    page.goto(f"{two_servers[0]}/admin?tab=model")
     expect(page.locator("main svg").first).to_be_visible()
     page.close()
-    assert {url for url in asked if not url.startswith(apart)} == set()
+    assert {url for url in requested if not url.startswith(two_servers)} == set()
 
 
-def test_a_server_that_only_searches_says_so(browser: Browser, tmp_path: Path) -> None:
+def test_a_search_only_server_says_that_it_cannot_administer(browser: Browser, tmp_path: Path) -> None:
     shutil.copytree(DEMO, tmp_path / "demo")
     page = browser.new_page()
     with serving(tmp_path / "demo", app="search", LOOKALIKE_INDEXES="faiss") as search:
