@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from db.rows import feed, listings, photos
 from db.rows.records import RejectedRecord
 from ml.photos.decode import PhotoError
-from services.errors import Conflict, ListingRejected, PhotoRejected, ResourceNotFound
+from services.errors import Conflict, ListingRejected, PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.files.listings import PHOTO_ID_LIMIT
 from services.ingest.pipeline.loading import store_photo
+from services.lookup import find_listing
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -140,11 +141,11 @@ class ListingChanges:
             ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
         with self._resources.database.read() as session:
-            _find(session, listing_id)  # before fetching its photos
+            find_listing(session, listing_id)  # before fetching its photos
         stored = None if inputs is None else self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             feed.lock_feed(session)
-            record = _clean(listing_id, _with_fields(_find(session, listing_id), fields))
+            record = _clean(listing_id, _with_fields(find_listing(session, listing_id), fields))
             written = _write(session, record, stored)
         self._on_written()
         return written
@@ -156,7 +157,7 @@ class ListingChanges:
             ResourceNotFound: there is no such listing.
         """
         with self._resources.database.write() as session:
-            _find(session, listing_id)
+            find_listing(session, listing_id)
             listings.delete_listing(session, listing_id)
 
     def _store(self, listing_id: str, inputs: Sequence[PhotoInput]) -> list[StoredPhoto]:
@@ -255,13 +256,6 @@ def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
         flags=tuple(flag for flag in listing.flags if flag in kept_flags),
     )
     return replace(current, **fields)
-
-
-def _find(session: Session, listing_id: str) -> Listing:
-    rows = listings.listings_by_id(session, [listing_id])
-    if not rows:
-        raise ResourceNotFound("listing", listing_id)
-    return rows[0]
 
 
 def _refuse_existing(session: Session, listing_id: str) -> None:

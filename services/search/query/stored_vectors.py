@@ -9,7 +9,7 @@ from db.rows import embeddings, listings, photos
 from db.rows.search_rows import query_listing, query_photo
 from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery, ResourceNotFound
-from services.search.query.lookup import LARGEST_ID
+from services.lookup import LARGEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ from db.rows import listings, photos
 from db.rows.search_rows import newest_photos
 from services import wire
 from services.errors import BadQuery
+from services.lookup import find_listing
 from services.resources import Resources
-from services.search.query.lookup import find_listing
 from services.search.rest.operations import PHOTO, THUMBNAIL
 from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE

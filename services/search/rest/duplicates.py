@@ -12,9 +12,9 @@ from db.rows import duplicates
 from ml.copies.verdicts import SIMILAR_PROBABILITY, Verdict
 from services import wire
 from services.errors import LookalikeError
+from services.lookup import find_listing
 from services.resources import Resources
 from services.search.query.keys import ListingKey
-from services.search.query.lookup import find_listing
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from litestar import Response
 
 from services.errors import ResourceNotFound
-from services.search.query.lookup import find_photo
+from services.lookup import find_photo
 from services.search.rest.photo_urls import photo_version
 from services.search.rest.thumbnails import accepted_format, thumbnail
 
