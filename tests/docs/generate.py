@@ -77,7 +77,7 @@ def fields_of(struct: type, *, but: type | None = None) -> str:
             (
                 f"`{field.name}`",
                 field.type,
-                field.limits.partition("matches")[0],
+                field.limits,
                 _default(field.default),
                 field.description,
             )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml.bundle.bundle import Bundle
-from services.cli.main import main
 from services.errors import ModelUnusable
 from services.ingest.models.exporting import CannotExport, export_model
 from services.resources import Resources
@@ -20,10 +19,11 @@ from services.wire import SearchFields
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from services.settings import Settings
+    from tests.commands import RunCommand
     from tests.conftest import MakeJpeg
 
 pytestmark = pytest.mark.train
@@ -63,17 +63,16 @@ def copied_data(shop_data: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def export(tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def export(
+    tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch, lookalike: RunCommand
+) -> Callable[..., tuple[int, str, str]]:
     """Runs `lookalike export` and returns its exit code, standard output and the last line on standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookalike", "export", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, (printed.err.splitlines() or [""])[-1]
+        code, out, err = lookalike("export", *arguments)
+        return code, out, (err.splitlines() or [""])[-1]
 
     return run
 

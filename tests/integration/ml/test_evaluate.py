@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
+from functools import partial
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from ml.bundle.calibration import NEVER_CONFIDENT, UNCALIBRATED_CONFIDENT_FROM, 
 from ml.bundle.manifest import SplitRecord
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.report.figures import Report
-from services.cli.main import main
 from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 from services.ingest.models.held_out import SplitMissing
 from services.search.service import SearchService
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.resources import Resources
+    from tests.commands import RunCommand
     from tests.conftest import MakeJpeg
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -88,22 +88,12 @@ def resources(place: Path, shop_data: Path, calibrated: Bundle) -> Iterator[Reso
 
 
 @pytest.fixture
-def evaluate(
-    resources: Resources, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Runs `lookalike evaluate` without baselines; returns its exit code, standard output and standard error."""
+def evaluate(resources: Resources, place: Path, monkeypatch: pytest.MonkeyPatch, lookalike: RunCommand) -> RunCommand:
+    """Runs `lookalike evaluate` without baselines."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
     monkeypatch.setenv("LOOKALIKE_PRECISION", "f32")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookalike", "evaluate", "--weights", "none", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
+    return partial(lookalike, "evaluate", "--weights", "none")
 
 
 class ParsedReport(HTMLParser):
