@@ -42,26 +42,26 @@ class CompleteOpenAPI(OpenAPI):
         components["responses"] = {_PROBLEM_NAMES[str(one.status)]: _problem_response(one) for one in PROBLEMS}
         for path, calls in document["paths"].items():
             for call in calls.values():
-                _complete(call, _common(path, call), components["schemas"])
+                _complete_call(call, _shared_statuses(path, call), components["schemas"])
         return document
 
 
-def _common(path: str, call: dict[str, Any]) -> set[int]:
+def _shared_statuses(path: str, call: dict[str, Any]) -> set[int]:
     """Return the statuses that such a call may have besides its own."""
     with_body = _WITH_BODY if "requestBody" in call else ()
-    with_name = (404,) if "{" in path else ()
-    return {*(_API if path.startswith("/v1/") else _ANY_CALL), *with_body, *with_name}
+    with_path_parameter = (404,) if "{" in path else ()
+    return {*(_API if path.startswith("/v1/") else _ANY_CALL), *with_body, *with_path_parameter}
 
 
-def _complete(call: dict[str, Any], common: set[int], schemas: dict[str, Any]) -> None:
+def _complete_call(call: dict[str, Any], shared: set[int], schemas: dict[str, Any]) -> None:
     for parameter in call.get("parameters", ()):
-        _simplify(parameter)
+        _drop_null(parameter)
     answers = call["responses"]
     call["responses"] = {
         status: {"$ref": f"#/components/responses/{_PROBLEM_NAMES[status]}"}
         if status in _PROBLEM_NAMES
         else _with_example(answers[status], schemas)
-        for status in sorted(answers.keys() | map(str, common))
+        for status in sorted(answers.keys() | map(str, shared))
     }
 
 
@@ -71,7 +71,7 @@ def _with_example(answer: dict[str, Any], schemas: dict[str, Any]) -> dict[str, 
     return {**answer, "headers": {**answer.get("headers", {}), **_REQUEST_ID}}
 
 
-def _simplify(parameter: dict[str, Any]) -> None:
+def _drop_null(parameter: dict[str, Any]) -> None:
     """Remove null, which a URL and a header cannot hold, and state the one example as such."""
     schema = parameter["schema"]
     if choices := schema.pop("oneOf", None):
