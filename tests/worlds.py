@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from services.ingest.loading.inputs import IngestInputs
 from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
-from services.ingest.pipeline.inputs import IngestInputs
 from services.resources import Resources
 from services.settings import Settings
 from tests.databases import copy_migrated_sqlite, migrated_database_url
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.bundle import Bundle
-    from services.ingest.pipeline.ledger import IngestSummary
+    from services.ingest.loading.ledger import IngestSummary
     from tests.conftest import MakeJpeg
 
 CATEGORIES = ("Home & Garden / Lamps", "Phones / Handsets", "Baby & Kids Stuff / Toys")

@@ -4,16 +4,17 @@ These modules do without `from __future__ import annotations`, which would break
 """
 
 from db.models.access import ApiKey, AuditEntry, RateWindow, Role
-from db.models.catalogue import Embedding, Listing, ModelVersion, Photo, PhotoState
+from db.models.catalogue import CategorySpelling, Embedding, Listing, ModelVersion, Photo, PhotoState
 from db.models.columns import Money, UtcDateTime, utc_now
 from db.models.duplicates import DuplicatePair, DuplicateReview, DuplicateSearch
 from db.models.indexing import Event, FeedCursor, FeedOperation, Generation, GenerationState, RecallHour
-from db.models.jobs import ENDED, Job, JobState, Reject
+from db.models.jobs import ENDED, Job, JobState, JobWarning, Reject
 
 __all__ = [
     "ENDED",
     "ApiKey",
     "AuditEntry",
+    "CategorySpelling",
     "DuplicatePair",
     "DuplicateReview",
     "DuplicateSearch",
@@ -25,6 +26,7 @@ __all__ = [
     "GenerationState",
     "Job",
     "JobState",
+    "JobWarning",
     "Listing",
     "ModelVersion",
     "Money",

@@ -6,14 +6,17 @@ from enum import StrEnum
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     ForeignKey,
     Index,
     LargeBinary,
+    String,
     Text,
     UniqueConstraint,
     text,
 )
+from sqlalchemy import false as sql_false
 from sqlmodel import Field, SQLModel
 
 from db.models.columns import BigId, Money, UtcDateTime, utc_now
@@ -46,9 +49,27 @@ class Listing(SQLModel, table=True):
     listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """As the marketplace states it; None when unknown, and `created_at` is used instead."""
     flags: list[str] = Field(sa_column=Column(JSON, nullable=False), default_factory=list)
+    url: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    """The listing's page in the shop; empty when unknown."""
+    attributes: dict[str, str | float | bool] = Field(
+        sa_column=Column(JSON, nullable=False, server_default="{}"), default_factory=dict
+    )
+    other_categories: list[list[str]] = Field(
+        sa_column=Column(JSON, nullable=False, server_default="[]"), default_factory=list
+    )
+    sold: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=sql_false()))
     content_hash: str = Field(max_length=64)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class CategorySpelling(SQLModel, table=True):
+    """How the last level of a category path was spelled first; `key` is the path without regard to case and blanks."""
+
+    __tablename__ = "category_spelling"
+
+    key: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
 
 
 class Photo(SQLModel, table=True):
@@ -73,6 +94,10 @@ class Photo(SQLModel, table=True):
     external_id: str = Field(max_length=500)
     source: str = Field(sa_type=Text)
     sha256: str = Field(max_length=64, index=True)
+    original_sha256: str = Field(
+        default="", sa_column=Column(String(64), nullable=False, index=True, server_default="")
+    )
+    """Of the bytes as they came, before metadata was removed; empty in rows of earlier versions."""
     format: str = Field(max_length=10)
     size_bytes: int
     width: int
@@ -85,6 +110,8 @@ class Photo(SQLModel, table=True):
     lease_owner: str | None = Field(default=None, max_length=100)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, sa_type=Text)
+    flags: list[str] = Field(sa_column=Column(JSON, nullable=False, server_default="[]"), default_factory=list)
+    """What was doubtful when the photo was decoded, for example `incomplete_photo`."""
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 

@@ -1,4 +1,4 @@
-"""Jobs and the records that they rejected."""
+"""Jobs, the records that they rejected, and what they changed in others."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -69,3 +69,19 @@ class Reject(SQLModel, table=True):
     field: str = Field(max_length=50)
     reason: str = Field(max_length=50)
     text: str = Field(sa_type=Text)
+
+
+class JobWarning(SQLModel, table=True):
+    """Something that a job repaired, guessed or left out. The columns are those of warnings.csv."""
+
+    __tablename__ = "warning"
+
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    job_id: str = Field(sa_column=Column(ForeignKey("job.id", ondelete="CASCADE"), nullable=False, index=True))
+    file: str = Field(sa_type=Text)
+    line: int = Field(sa_type=BigInteger)
+    record_id: str = Field(sa_type=Text)
+    field: str = Field(sa_type=Text)
+    flag: str = Field(max_length=50)
+    before: str = Field(sa_type=Text)
+    after: str = Field(sa_type=Text)

@@ -1,4 +1,4 @@
-"""Jobs in the database, with their progress and rejects."""
+"""Jobs in the database, with their progress, rejects and warnings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import uuid4
 from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, select
 
-from db.models import ENDED, Job, JobState, Reject, utc_now
-from db.rows.records import RejectedRecord
+from db.models import ENDED, Job, JobState, JobWarning, Reject, utc_now
+from db.rows.records import RejectedRecord, WarningRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -159,11 +159,12 @@ def unfinished_jobs(session: Session) -> Sequence[Job]:
 
 
 def requeue_job(session: Session, job_id: str) -> None:
-    """Queue a job again from its start, without its counts, progress and rejects."""
+    """Queue a job again from its start, without its counts, progress, rejects and warnings."""
     job = session.get_one(Job, job_id)
     job.state, job.started_at, job.finished_at, job.error, job.counts = JobState.QUEUED, None, None, None, {}
     job.progress = None
     session.execute(delete(Reject).where(col(Reject.job_id) == job_id))
+    session.execute(delete(JobWarning).where(col(JobWarning.job_id) == job_id))
 
 
 def oldest_queued_job(session: Session) -> Job | None:
@@ -199,6 +200,19 @@ def rejects_of(session: Session, job_id: str) -> Iterator[RejectedRecord]:
     """Yield the job's rejects in the order in which they were added."""
     for row in session.exec(select(Reject).where(Reject.job_id == job_id).order_by(col(Reject.id))):
         yield RejectedRecord(row.file, row.line, row.record_id, row.field, row.reason, row.text)
+
+
+def add_warnings(session: Session, job_id: str, warnings: Sequence[WarningRecord]) -> None:
+    """Store a job's warnings."""
+    for warning in warnings:
+        columns = {name: getattr(warning, name) for name in WarningRecord.__dataclass_fields__}
+        session.add(JobWarning(job_id=job_id, **columns))
+
+
+def warnings_of(session: Session, job_id: str) -> Iterator[WarningRecord]:
+    """Yield the job's warnings in the order in which they were added."""
+    for row in session.exec(select(JobWarning).where(JobWarning.job_id == job_id).order_by(col(JobWarning.id))):
+        yield WarningRecord(row.file, row.line, row.record_id, row.field, row.flag, row.before, row.after)
 
 
 def counts_of(session: Session, job_id: str) -> dict[str, int]:

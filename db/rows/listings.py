@@ -98,4 +98,8 @@ def embedded_photo_ids(session: Session, listing_ids: Sequence[str]) -> list[int
 def _columns(record: ListingRecord) -> dict[str, Any]:
     columns = asdict(record)
     del columns["listing_id"]
-    return columns | {"category_path": list(record.category_path), "flags": list(record.flags)}
+    return columns | {
+        "category_path": list(record.category_path),
+        "flags": list(record.flags),
+        "other_categories": [list(path) for path in record.other_categories],
+    }

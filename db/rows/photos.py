@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A photo whose bytes are in the photo store and whose header was accepted. `width`, `height` as stored."""
+    """A photo whose bytes are in the photo store and whose header was accepted. `width`, `height` as stored.
+
+    `original_sha256` is of the bytes as they came; `sha256` of those that are stored.
+    """
 
     listing_id: str
     external_id: str
@@ -29,6 +32,7 @@ class StoredPhoto:
     size_bytes: int
     width: int
     height: int
+    original_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

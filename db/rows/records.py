@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from datetime import datetime  # noqa: TC003  (msgspec reads the annotations at run time)
+from collections.abc import Mapping  # noqa: TC003  (msgspec reads the annotations at run time)
+from dataclasses import asdict, dataclass, field
+from datetime import datetime  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
 
-_LATER_FIELDS = ("seller", "listed_at")
+_LATER_FIELDS = ("seller", "listed_at", "url", "attributes", "other_categories", "sold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class ListingRecord:
         flags: suspicious values that were kept, for example `absurd_price`.
         seller: the marketplace's seller id; empty when unknown.
         listed_at: when it was listed, in UTC; None when unknown.
+        url: the listing's page in the shop; empty when unknown.
+        attributes: free attributes such as brand, condition and size, by name.
+        other_categories: the paths of further categories, each with every level.
+        sold: whether it is no longer for sale.
     """
 
     listing_id: str
@@ -40,6 +45,10 @@ class ListingRecord:
     flags: tuple[str, ...] = ()
     seller: str = ""
     listed_at: datetime | None = None
+    url: str = ""
+    attributes: Mapping[str, str | float | bool] = field(default_factory=dict)
+    other_categories: tuple[tuple[str, ...], ...] = ()
+    sold: bool = False
 
     def content_hash(self) -> str:
         """Return the SHA-256, in hex, of all fields: equal hashes mean that nothing changed.
@@ -90,3 +99,26 @@ class RejectedRecord:
     field: str
     reason: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarningRecord:
+    """Something that was repaired, guessed or left out in an accepted record: one row of warnings.csv.
+
+    Attributes:
+        file: the file it came from.
+        line: 1-based line of the record's start in that file; 0 for a notice about the whole file.
+        record_id: the listing's or photo's id; empty for a notice.
+        field: the field concerned; empty if it is the whole record.
+        flag: a code of `ListingFlag`.
+        before: the text as it stands in the file, shortened to 500 characters.
+        after: the value that was taken; empty if none was.
+    """
+
+    file: str
+    line: int
+    record_id: str
+    field: str
+    flag: str
+    before: str
+    after: str

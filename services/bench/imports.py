@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
     from services.bench.report import BenchmarkReport
-    from services.ingest.pipeline.inputs import IngestInputs
+    from services.ingest.loading.inputs import IngestInputs
     from services.resources import Resources
 
 

@@ -12,13 +12,13 @@ from ml.sample import MODEL
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
-from services.ingest.files.columns import Columns
-from services.ingest.files.rejects import write_rejects
+from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.rejects import write_rejects
+from services.ingest.loading.inputs import IngestInputs
 from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
-from services.ingest.pipeline.inputs import IngestInputs
 
 if TYPE_CHECKING:
-    from services.ingest.pipeline.ledger import IngestSummary
+    from services.ingest.loading.ledger import IngestSummary
     from services.resources import Resources
 
 

@@ -12,9 +12,9 @@ from ml.sample import render_listing, write_sample_tables
 from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
 from services.indexing.duplicate_finder import DuplicateFinder
+from services.ingest.loading.inputs import IngestInputs
 from services.ingest.photos.sources import FolderPhotos
 from services.ingest.pipeline.ingest_job import create_ingest_job, ingest_files
-from services.ingest.pipeline.inputs import IngestInputs
 from services.ingest.pipeline.job_progress import JobProgress
 from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.worker import running_worker
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ml.sample import SampleCatalogue
-    from services.ingest.pipeline.ledger import IngestSummary
+    from services.ingest.loading.ledger import IngestSummary
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
 

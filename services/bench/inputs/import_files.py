@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from services.bench.inputs.random_photos import random_photo
-from services.ingest.pipeline.inputs import IngestInputs
+from services.ingest.loading.inputs import IngestInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -91,6 +91,10 @@ CLEAN_LISTINGS = pa.DataFrameSchema(
         "seller": _line(_each(RejectReason.SELLER_TOO_LONG, _at_most(SELLER_LIMIT))),
         "listed_at": pa.Column(object, _each(RejectReason.BAD_TIME, _is_utc_time), nullable=True),
         "flags": pa.Column(object, _each(RejectReason.BAD_FLAGS, _are_flags)),
+        "url": _line(),
+        "attributes": pa.Column(object),
+        "other_categories": pa.Column(object),
+        "sold": pa.Column(object),
     },
     checks=[
         pa.Check(

@@ -11,6 +11,7 @@ from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError, is_absurd, parse_price
+from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
 from services.reason_codes import ListingFlag, RejectReason
 from services.wire.listings import ID_LIMIT, SELLER_LIMIT
@@ -24,7 +25,15 @@ _GUMTREE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IG
 _SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)
 
 
-def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRecord | RejectedRecord:
+@dataclass(frozen=True, slots=True)
+class CleanListing:
+    """A cleaned listing, and what was repaired, guessed or left out in it; the codes are its flags."""
+
+    record: ListingRecord
+    repairs: tuple[Repair, ...] = ()
+
+
+def clean_listing(raw: RawListing, *, now: datetime | None = None) -> CleanListing | RejectedRecord:
     """Clean one listing, or reject it for the first fault found, in the order of `_CleanText.fault`, then its price.
 
     A listing with an unreadable price is rejected: that does less harm than a wrong price or none. An absurd price is
@@ -41,15 +50,15 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRec
         price = parse_price(raw.price)
     except PriceError as error:
         return _rejected(raw, text.listing_id, "price", reason=error.reason, text=raw.price)
-    flags = list(raw.flags)
+    repairs = list(raw.repairs)
     if price.amount is not None and is_absurd(price.amount):
-        flags.append(ListingFlag.ABSURD_PRICE)
+        repairs.append(Repair(ListingFlag.ABSURD_PRICE, "price", raw.price, str(price.amount)))
     try:
         listed_at = parse_date(clean_line(raw.listed_at), now=now or datetime.now(UTC))
     except DateError:
         listed_at = None
-        flags.append(ListingFlag.UNREADABLE_DATE)
-    return ListingRecord(
+        repairs.append(Repair(ListingFlag.UNREADABLE_DATE, "listed_at", raw.listed_at))
+    record = ListingRecord(
         listing_id=text.listing_id,
         title=text.title,
         description=clean_paragraphs(raw.description),
@@ -59,10 +68,11 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> ListingRec
         currency=price.currency,
         location=text.location,
         region=region_of(text.location),
-        flags=tuple(flags),
+        flags=tuple(dict.fromkeys(repair.flag for repair in repairs)),
         seller=text.seller,
         listed_at=listed_at,
     )
+    return CleanListing(record, tuple(repairs))
 
 
 def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | RejectedRecord]:

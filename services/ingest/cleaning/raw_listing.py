@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.ingest.cleaning.repairs import Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,7 @@ class RawListing:
     Attributes:
         file, line: where the record starts.
         photos: names or URLs of its photos.
-        flags: how it was read: `ListingFlag.REPAIRED_RECORD`, `ListingFlag.NOT_UTF8`.
+        repairs: what reading the record took, with flags such as `ListingFlag.REPAIRED_RECORD`.
         seller: the marketplace's own id of the seller.
         listed_at: a date, a date with a time, or Unix seconds.
     """
@@ -26,6 +30,11 @@ class RawListing:
     price: str
     location: str
     photos: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     seller: str = ""
     listed_at: str = ""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The codes of the repairs, each once."""
+        return tuple(dict.fromkeys(repair.flag for repair in self.repairs))

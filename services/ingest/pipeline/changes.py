@@ -12,8 +12,9 @@ from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.listings import PHOTO_ID_LIMIT
-from services.ingest.pipeline.loading import store_photo
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.feeds.listings import PHOTO_ID_LIMIT
+from services.ingest.loading.photo_loader import store_photo
 from services.lookup import find_listing
 from services.reason_codes import ListingFlag, RejectReason
 
@@ -223,11 +224,12 @@ def _clean(listing_id: str, listing: ListingInput) -> ListingRecord:
         description=listing.description,
         price=listing.price,
         location=listing.location,
-        flags=listing.flags,
+        repairs=tuple(map(Repair, listing.flags)),
         seller=listing.seller,
         listed_at=listing.listed_at,
     )
-    cleaned = clean_listing(raw)
+    result = clean_listing(raw)
+    cleaned = result if isinstance(result, RejectedRecord) else result.record
     if not isinstance(cleaned, RejectedRecord):
         if cleaned.listing_id != listing_id:
             raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not a single line of plain text")

@@ -19,7 +19,7 @@ from db.rows.embeddings import NewEmbedding
 from ml.embedding.bulk import embed_all
 from ml.photos.decode import PhotoError
 from services.errors import LookalikeError, ServiceUnavailable
-from services.ingest.pipeline.ledger import rejected_photo
+from services.ingest.loading.ledger import rejected_photo
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:

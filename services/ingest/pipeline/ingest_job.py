@@ -11,21 +11,22 @@ from db.models import JobState
 from db.processes import process_name
 from db.rows import embeddings, generations, jobs, photo_queue
 from services.errors import ListingsFileError
-from services.ingest.files.listings import check_photo_table
+from services.ingest.feeds.listings import check_photo_table
+from services.ingest.loading.ledger import Ledger
+from services.ingest.loading.listing_loader import read_into, write_listings
+from services.ingest.loading.photo_loader import PhotoLoader, named_photos
+from services.ingest.loading.spool import Spool
 from services.ingest.photos.sources import open_photos
 from services.ingest.photos.web import WebPhotos
 from services.ingest.pipeline.job_progress import JobProgress
-from services.ingest.pipeline.ledger import Ledger
-from services.ingest.pipeline.loading import PhotoLoader, named_photos, read_into, write_listings
 from services.ingest.pipeline.outcome import record_outcome
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
-from services.ingest.pipeline.spool import Spool
 from services.ingest.pipeline.worker import running_worker, wait_until_embedded
 
 if TYPE_CHECKING:
+    from services.ingest.loading.inputs import IngestInputs
+    from services.ingest.loading.ledger import IngestSummary
     from services.ingest.photos.sources import PhotoSource
-    from services.ingest.pipeline.inputs import IngestInputs
-    from services.ingest.pipeline.ledger import IngestSummary
     from services.ingest.pipeline.worker import EmbeddingWorker
     from services.resources import Resources
 

@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 from db.durability import sync
 from db.photo_bytes.folder import ABANDONED_AFTER
 from services.errors import BadInput
-from services.ingest.files.tables import TABLE_SUFFIXES
-from services.ingest.pipeline.inputs import IngestInputs
+from services.ingest.loading.inputs import IngestInputs
+from services.ingest.tables.formats import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

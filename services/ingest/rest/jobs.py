@@ -18,7 +18,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from db.models import ENDED, JobState, Role
 from db.rows import jobs
 from services.errors import BadQuery, ResourceNotFound
-from services.ingest.files.rejects import rejects_csv
+from services.ingest.feeds.rejects import rejects_csv
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.rest.operations import EVENTS, REJECTS
 from services.resources import Resources

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.ingest.pipeline.ledger import IngestSummary
+    from services.ingest.loading.ledger import IngestSummary
     from services.resources import Resources
 
 LISTINGS = 39

@@ -19,8 +19,8 @@ from db.models import Embedding, FeedOperation, JobState, PhotoState
 from db.rows import embeddings, feed, generations, jobs, listings, photo_queue, photos
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
+from services.ingest.loading.inputs import IngestInputs
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
-from services.ingest.pipeline.inputs import IngestInputs
 from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import Killed, adds_up, ingest, listing_row, marketplace, resources_in
 
@@ -150,7 +150,7 @@ def test_reports_each_reject_with_its_reason_and_ingests_the_rest(
 def test_loads_photos_that_the_listing_rows_name(resources: Resources, shop: Marketplace, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from services.ingest.files.columns import Columns
+    from services.ingest.feeds.columns import Columns
 
     (tmp_path / "rows.jsonl").write_text(
         '{"id": "a", "product_name": "A", "category": "C", "product_description": "", "price": "£1", '

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from db.rows.records import ListingRecord, PhotoRecord
-from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.columns import Columns
-from services.ingest.files.listings import read_listings, read_photo_table
+from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.listings import read_listings, read_photo_table
 from services.ingest.photos.sources import open_photos
 
 MARKETPLACE = Path(__file__).parents[4] / "shared" / "data" / "marketplace"
@@ -31,7 +31,7 @@ def raw() -> list[RawListing]:
 
 @pytest.fixture(scope="module")
 def listings(raw: list[RawListing]) -> list[ListingRecord]:
-    return [each for each in map(clean_listing, raw) if isinstance(each, ListingRecord)]
+    return [each.record for each in map(clean_listing, raw) if isinstance(each, CleanListing)]
 
 
 @pytest.fixture(scope="module")

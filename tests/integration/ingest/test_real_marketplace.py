@@ -24,11 +24,11 @@ from ml.metrics import precision_at_k, recall_at_k
 from services.indexing.agreement import SHAPES, measure_agreement
 from services.indexing.consistency import drift
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.columns import Columns
-from services.ingest.files.listings import read_listings, read_photo_table
+from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.listings import read_listings, read_photo_table
+from services.ingest.loading.inputs import IngestInputs
 from services.ingest.models.labelled import labelled_photos
 from services.ingest.models.training import train_and_promote
-from services.ingest.pipeline.inputs import IngestInputs
 from services.search.app import create_app
 from tests.worlds import Marketplace, ingest, resources_in
 

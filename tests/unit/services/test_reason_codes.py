@@ -13,9 +13,9 @@ from ml.photos import decode
 from services import reason_codes
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT
 from services.ingest.cleaning.prices import PRICE_LIMIT
-from services.ingest.files.csv_records import LINE_LIMIT
-from services.ingest.files.listings import PHOTO_ID_LIMIT
-from services.ingest.files.text_files import RECORD_LIMIT
+from services.ingest.feeds.listings import PHOTO_ID_LIMIT
+from services.ingest.tables.csv_records import LINE_LIMIT
+from services.ingest.tables.text_files import RECORD_LIMIT
 from services.reason_codes import ListingFlag, RejectReason
 
 SERVICES = Path(services.__file__).parent

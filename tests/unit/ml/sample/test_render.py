@@ -17,10 +17,10 @@ from ml.photos.preprocess import Preprocessing
 from ml.sample import write_sample_tables
 from ml.sample.catalogue import make_listings
 from ml.sample.render import render_photos
-from services.ingest.cleaning.listings import clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.columns import Columns
-from services.ingest.files.listings import read_listings, read_photo_table
+from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.listings import read_listings, read_photo_table
+from tests.unit.services.ingest.cleaning.examples import clean_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
 def cleaned(folder: Path) -> list[ListingRecord | RejectedRecord]:
     """Return each record of listings.csv after cleaning, or its reject."""
     read = read_listings(folder / "listings.csv", Columns())
-    return [clean_listing(record) if isinstance(record, RawListing) else record for record in read]
+    return [clean_record(record) if isinstance(record, RawListing) else record for record in read]
 
 
 def accepted(folder: Path) -> dict[str, ListingRecord]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from db.rows.records import ListingRecord
+from db.rows.records import ListingRecord, RejectedRecord
+from services.ingest.cleaning.listings import CleanListing, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 
 EXAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,3 +37,9 @@ CLEAN = ListingRecord(
 )
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
+def clean_record(raw: RawListing, **options: Any) -> ListingRecord | RejectedRecord:
+    """Clean a listing, and return its record without the repairs, or the reject."""
+    cleaned = clean_listing(raw, **options)
+    return cleaned.record if isinstance(cleaned, CleanListing) else cleaned

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from db.rows.records import ListingRecord
 from services.ingest.cleaning.dates import EARLIEST, FUTURE_TOLERANCE
-from services.ingest.cleaning.listings import check_records, clean_listing
-from tests.unit.services.ingest.cleaning.examples import EXAMPLES, NOW, RAW
+from services.ingest.cleaning.listings import check_records
+from services.ingest.cleaning.repairs import Repair
+from tests.unit.services.ingest.cleaning.examples import EXAMPLES, NOW, RAW, clean_record
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ from tests.unit.services.ingest.cleaning.examples import EXAMPLES, NOW, RAW
     ],
 )
 def test_reads_iso_8601_dates_and_unix_seconds_in_utc(text, read):
-    listing = clean_listing(replace(RAW, listed_at=text), now=NOW)
+    listing = clean_record(replace(RAW, listed_at=text), now=NOW)
     assert isinstance(listing, ListingRecord)
     assert listing.listed_at is not None
     assert (listing.listed_at.isoformat(), listing.listed_at.tzinfo, listing.flags) == (read, UTC, ())
@@ -46,7 +47,7 @@ def test_reads_iso_8601_dates_and_unix_seconds_in_utc(text, read):
     ],
 )  # fmt: skip
 def test_leaves_out_and_flags_an_unreadable_or_implausible_date(text):
-    listing = clean_listing(replace(RAW, listed_at=text, flags=("repaired_record",)), now=NOW)
+    listing = clean_record(replace(RAW, listed_at=text, repairs=(Repair("repaired_record"),)), now=NOW)
     assert isinstance(listing, ListingRecord)
     assert (listing.listed_at, listing.flags) == (None, ("repaired_record", "unreadable_date"))
     assert check_records([listing]) == [listing]
@@ -55,7 +56,7 @@ def test_leaves_out_and_flags_an_unreadable_or_implausible_date(text):
 @EXAMPLES
 @given(st.text() | st.datetimes().map(str) | st.floats().map(str) | st.integers().map(str))
 def test_any_text_is_a_plausible_date_or_none(text):
-    listing = clean_listing(replace(RAW, listed_at=text), now=NOW)
+    listing = clean_record(replace(RAW, listed_at=text), now=NOW)
     assert isinstance(listing, ListingRecord)
     assert listing.listed_at is None or EARLIEST <= listing.listed_at <= NOW + FUTURE_TOLERANCE
     assert check_records([listing]) == [listing]

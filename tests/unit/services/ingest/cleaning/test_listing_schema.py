@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.listings import check_records, clean_listing
-from tests.unit.services.ingest.cleaning.examples import CLEAN, EXAMPLES, RAW
+from services.ingest.cleaning.listings import check_records
+from tests.unit.services.ingest.cleaning.examples import CLEAN, EXAMPLES, RAW, clean_record
 
 
 @EXAMPLES
 @given(st.builds(replace, st.just(RAW), title=st.text(), category=st.text(), description=st.text(), location=st.text()))
 def test_every_cleaned_listing_passes_the_schema(raw):
-    listing = clean_listing(raw)
+    listing = clean_record(raw)
     if isinstance(listing, ListingRecord):
         assert check_records([listing]) == [listing]
 

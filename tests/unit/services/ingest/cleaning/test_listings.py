@@ -7,20 +7,21 @@ from dataclasses import replace
 import pytest
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.listings import clean_listing, clean_title, region_of, split_category
+from services.ingest.cleaning.listings import clean_title, region_of, split_category
+from services.ingest.cleaning.repairs import Repair
 from tests.truth import LAMP
-from tests.unit.services.ingest.cleaning.examples import CLEAN, NOW, RAW
+from tests.unit.services.ingest.cleaning.examples import CLEAN, NOW, RAW, clean_record
 
 
 def test_cleans_a_listing():
-    assert clean_listing(RAW) == CLEAN
+    assert clean_record(RAW) == CLEAN
 
 
 @pytest.mark.parametrize(
     ("price", "flags"), [("5", ("repaired_record",)), ("12345", ("repaired_record", "absurd_price"))]
 )
 def test_keeps_the_flags_of_the_raw_listing(price, flags):
-    listing = clean_listing(replace(RAW, price=price, flags=("repaired_record",)))
+    listing = clean_record(replace(RAW, price=price, repairs=(Repair("repaired_record"),)))
     assert isinstance(listing, ListingRecord)
     assert listing.flags == flags
 
@@ -38,18 +39,18 @@ def test_keeps_the_flags_of_the_raw_listing(price, flags):
     ],
 )
 def test_rejects_a_listing_with_a_missing_or_overlong_field(raw, field, reason):
-    rejected = clean_listing(raw)
+    rejected = clean_record(raw)
     assert isinstance(rejected, RejectedRecord)
     assert (rejected.file, rejected.line, rejected.field, rejected.reason) == ("listings.csv", 7, field, reason)
 
 
 @pytest.mark.parametrize("field", ["description", "price", "location", "seller", "listed_at"])
 def test_accepts_a_listing_without_optional_fields(field):
-    assert isinstance(clean_listing(replace(RAW, **{field: ""})), ListingRecord)
+    assert isinstance(clean_record(replace(RAW, **{field: ""})), ListingRecord)
 
 
 def test_cleans_the_seller_to_one_line_of_at_most_200_characters():
-    listing = clean_listing(replace(RAW, seller=f" \u200bshop\n{'x' * 195} "))
+    listing = clean_record(replace(RAW, seller=f" \u200bshop\n{'x' * 195} "))
     assert isinstance(listing, ListingRecord)
     assert listing.seller == f"shop {'x' * 195}"
 

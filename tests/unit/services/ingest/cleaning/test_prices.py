@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.cleaning.listings import check_records
 from services.ingest.cleaning.prices import Price, is_absurd, parse_price
-from tests.unit.services.ingest.cleaning.examples import EXAMPLES, RAW
+from tests.unit.services.ingest.cleaning.examples import EXAMPLES, RAW, clean_record
 
 
 @pytest.mark.parametrize(
@@ -66,20 +66,20 @@ def test_reads_blank_text_and_placeholders_as_no_price(text):
     ["call me", "£5 - £10", "5 apples", "£", "£ €5", "£5 €", "1,2345", "1.2.3", "12,34,5", "ono", "5 m", "٣", "0x10"],
 )
 def test_rejects_text_that_is_not_a_price(text):
-    rejected = clean_listing(replace(RAW, price=text))
+    rejected = clean_record(replace(RAW, price=text))
     assert rejected == RejectedRecord("listings.csv", 7, "L-1", "price", "unreadable_price", text)
 
 
 @pytest.mark.parametrize("text", ["-5", "£-5.00", "-£5", "\u22125 €"])
 def test_rejects_a_negative_price(text):
-    rejected = clean_listing(replace(RAW, price=text))
+    rejected = clean_record(replace(RAW, price=text))
     assert isinstance(rejected, RejectedRecord)
     assert (rejected.field, rejected.reason) == ("price", "negative_price")
 
 
 @pytest.mark.parametrize("text", ["£10,000,000,000,000", "9999999999999.995", "1e+16", "1e999"])
 def test_rejects_a_price_too_large_for_the_database(text):
-    rejected = clean_listing(replace(RAW, price=text))
+    rejected = clean_record(replace(RAW, price=text))
     assert isinstance(rejected, RejectedRecord)
     assert rejected.reason == "price_too_large"
 
@@ -95,7 +95,7 @@ def test_reads_back_any_amount_in_three_notations(amount):
 @EXAMPLES
 @given(st.text(st.sampled_from("£€$ -.,'0159kKe+ono\u00a0"), max_size=12))
 def test_any_text_is_a_price_or_a_reject_with_a_reason(text):
-    cleaned = clean_listing(replace(RAW, price=text))
+    cleaned = clean_record(replace(RAW, price=text))
     if isinstance(cleaned, RejectedRecord):
         assert cleaned.reason in {"unreadable_price", "negative_price", "price_too_large"}
     else:
@@ -104,7 +104,7 @@ def test_any_text_is_a_price_or_a_reject_with_a_reason(text):
 
 @pytest.mark.parametrize("amount", ["1000000", "1234567", "12345", "12345.67", "11111", "99999.99"])
 def test_keeps_and_flags_an_absurd_price(amount):
-    listing = clean_listing(replace(RAW, price=amount))
+    listing = clean_record(replace(RAW, price=amount))
     assert isinstance(listing, ListingRecord)
     assert listing.price == Decimal(amount).quantize(Decimal("0.01"))
     assert listing.flags == ("absurd_price",)

@@ -32,13 +32,13 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.ingest.files.csv_repair import is_price, learn_start, read_tail, split_broken
-from services.ingest.files.text_files import RECORD_LIMIT
+from services.ingest.tables.csv_repair import is_price, learn_start, read_tail, split_broken
+from services.ingest.tables.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from services.ingest.files.csv_repair import CsvLayout
+    from services.ingest.tables.csv_repair import CsvLayout
 
 LINE_LIMIT = 2000
 """Lines in a record."""

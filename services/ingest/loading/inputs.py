@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.ingest.files.columns import Columns
+from services.ingest.feeds.columns import Columns
 
 if TYPE_CHECKING:
     from pathlib import Path

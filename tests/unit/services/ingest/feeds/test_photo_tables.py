@@ -8,9 +8,9 @@ import pytest
 
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.errors import MissingColumns
-from services.ingest.files.columns import Columns, PhotoColumns
-from services.ingest.files.listings import read_photo_table, split_photos
-from tests.unit.services.ingest.files.listing_files import (
+from services.ingest.feeds.columns import Columns, PhotoColumns
+from services.ingest.feeds.listings import read_photo_table, split_photos
+from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
     KEYS,

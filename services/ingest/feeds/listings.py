@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.text import clean_line, shorten
-from services.ingest.files.rows import BrokenRow, ColumnSelection
-from services.ingest.files.tables import read_table
+from services.ingest.tables.formats import open_table
+from services.ingest.tables.rows import BrokenRow, ColumnSelection
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.ingest.files.columns import Columns, ListingColumns, PhotoColumns
-    from services.ingest.files.rows import Row
+    from services.ingest.feeds.columns import Columns, ListingColumns, PhotoColumns
+    from services.ingest.tables.rows import Row
 
 PHOTO_ID_LIMIT = 500
 """Characters in a photo id, file name or URL."""
@@ -40,14 +40,14 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
         texts=names.photos,
         optional=names.optional_columns,
     )
-    for row in read_table(path, selection):
+    for row in open_table(path).rows(selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)
 
 
 def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
     """Yield every row of a photo table in order, as a photo or as a reject; the formats are those of listings files.
 
-    Rejects have the reasons `missing_id`, `missing_listing_id`, `id_too_long` and the reasons of `read_table`.
+    Rejects have the reasons `missing_id`, `missing_listing_id`, `id_too_long` and the reasons of `open_table`.
 
     Raises:
         ListingsFileError: while iterating: the file cannot be read at all.
@@ -55,7 +55,7 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
     """
     names = columns.photos
     selection = ColumnSelection(tuple(filter(None, (names.id, names.listing_id, names.file))))
-    for row in read_table(path, selection):
+    for row in open_table(path).rows(selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
 
 
@@ -99,7 +99,7 @@ def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
         price=row.cells.get(names.price, ""),
         location=row.cells.get(names.location, ""),
         photos=split_photos(row.cells.get(names.photos, ""), names.photos_separator),
-        flags=row.flags,
+        repairs=row.repairs,
         seller=row.cells.get(names.seller, ""),
         listed_at=row.cells.get(names.listed_at, ""),
     )

@@ -1,13 +1,8 @@
-"""Loads files into the database: listings first, then their photos. Every record that is not stored is rejected.
-
-Listings are read and cleaned into a spool file before any is written. So a file that turns out to be unreadable changes
-nothing, and of several records with the same id only the last acceptable one is written.
-"""
+"""Copies the photos that feeds name to the photo store, and registers them. A photo that is not stored is rejected."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from more_itertools import chunked
@@ -17,9 +12,8 @@ from db.rows.photos import StoredPhoto
 from db.rows.records import PhotoRecord, RejectedRecord
 from ml.photos.decode import PhotoError, inspect
 from services.errors import PhotoRejected
-from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.text import shorten
-from services.ingest.files.listings import PHOTO_ID_LIMIT, read_listings, read_photo_table
+from services.ingest.feeds.listings import PHOTO_ID_LIMIT, read_photo_table
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -31,60 +25,15 @@ if TYPE_CHECKING:
     from db.photo_bytes.base import PhotoStore
     from db.session import Database
     from ml.photos.decode import PhotoLimits
-    from services.ingest.files.columns import Columns
+    from services.ingest.feeds.columns import Columns
+    from services.ingest.loading.ledger import Ledger
+    from services.ingest.loading.spool import Spool
     from services.ingest.photos.sources import PhotoSource
-    from services.ingest.pipeline.ledger import Ledger
-    from services.ingest.pipeline.spool import Spool
 
-_LISTINGS_PER_WRITE = 500
 _PHOTOS_PER_WRITE = 200
 
 _STORING_THREADS = 8
 """More than the cores: the threads wait for the disk or the network."""
-
-
-def read_into(spool: Spool, path: Path, columns: Columns, ledger: Ledger) -> None:
-    """Read a listings file and add its cleaned listings to the spool; rejects go to the ledger.
-
-    Raises:
-        ListingsFileError: the file cannot be read; nothing was written to the database.
-    """
-    for raw in read_listings(path, columns):
-        ledger.count("listings_read")
-        if isinstance(raw, RejectedRecord):
-            ledger.reject("listings", raw)
-            continue
-        cleaned = clean_listing(raw)
-        if isinstance(cleaned, RejectedRecord):
-            ledger.reject("listings", cleaned)
-            continue
-        named = tuple(PhotoRecord(name, cleaned.listing_id, name, raw.file, raw.line) for name in raw.photos)
-        spool.add(cleaned, named, line=raw.line)
-    for entry in spool.superseded():
-        text = "a later record of the same id supersedes this one"
-        reject = RejectedRecord(path.name, entry.line, entry.record.listing_id, "id", RejectReason.DUPLICATE_ID, text)
-        ledger.duplicate("listings", reject)
-
-
-def write_listings(
-    database: Database, spool: Spool, path: Path, *, ledger: Ledger, advance: Callable[[int], None]
-) -> None:
-    """Write the spooled listings to the database in batches, with their counts and rejects."""
-    for batch in chunked(spool.current(), _LISTINGS_PER_WRITE):
-        accepted = []
-        for entry, checked in zip(batch, check_records([entry.record for entry in batch]), strict=True):
-            if isinstance(checked, RejectedRecord):
-                ledger.reject("listings", replace(checked, file=path.name, line=entry.line))
-            else:
-                accepted.append(checked)
-        with database.write() as session:
-            outcome = listings.upsert_listings(session, accepted)
-            ledger.count("listings_accepted", len(accepted))
-            ledger.count("listings_new", outcome.inserted)
-            ledger.count("listings_updated", outcome.updated)
-            ledger.count("listings_unchanged", outcome.unchanged)
-            ledger.write(session)
-        advance(len(batch))
 
 
 def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from services.errors import ListingsFileError
-from tests.unit.services.ingest.files.listing_files import (
+from tests.unit.services.ingest.feeds.listing_files import (
     HEADER,
     ROW,
     desk_listing,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import ListingsFileError
-from services.ingest.files.columns import Columns, ListingColumns, PhotoColumns
+from services.ingest.feeds.columns import Columns, ListingColumns, PhotoColumns
 
 if TYPE_CHECKING:
     from pathlib import Path

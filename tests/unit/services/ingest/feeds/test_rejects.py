@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from db.rows.records import RejectedRecord
 from services.ingest.cleaning.text import TEXT_LIMIT, shorten
-from services.ingest.files.rejects import rejects_csv, write_rejects
+from services.ingest.feeds.rejects import rejects_csv, write_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.columns import Columns
-from services.ingest.files.listings import read_listings
-from tests.unit.services.ingest.files.listing_files import (
+from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.listings import read_listings
+from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
     KEYS,

@@ -13,9 +13,9 @@ import pytest
 from db.rows.records import RejectedRecord
 from services.errors import ListingsFileError, MissingColumns
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.columns import Columns, ListingColumns
-from services.ingest.files.listings import read_listings
-from tests.unit.services.ingest.files.listing_files import (
+from services.ingest.feeds.columns import Columns, ListingColumns
+from services.ingest.feeds.listings import read_listings
+from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
     KEYS,

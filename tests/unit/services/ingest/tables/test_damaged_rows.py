@@ -10,8 +10,8 @@ import pytest
 
 from db.rows.records import RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.text_files import RECORD_LIMIT
-from tests.unit.services.ingest.files.listing_files import (
+from services.ingest.tables.text_files import RECORD_LIMIT
+from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
     KEYS,

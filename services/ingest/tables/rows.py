@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from services.errors import ListingsFileError, MissingColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from services.ingest.cleaning.repairs import Repair
     from services.reason_codes import RejectReason
 
 _SHOWN_COLUMNS = 50
@@ -48,12 +49,12 @@ class Row:
     Attributes:
         line: 1-based line on which the row starts; the row number in Parquet.
         cells: text of the selected columns. Missing values are empty; a list of texts is a JSON array.
-        flags: `ListingFlag.REPAIRED_RECORD`, `ListingFlag.NOT_UTF8`.
+        repairs: what reading the row took, with flags such as `ListingFlag.REPAIRED_RECORD`; their fields are columns.
     """
 
     line: int
     cells: Mapping[str, str]
-    flags: tuple[str, ...]
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,32 @@ class BrokenRow:
 
 
 Rows: TypeAlias = "Iterator[Row | BrokenRow]"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How a table is written, where its file does not say so itself. Empty values are found out from the file.
+
+    Attributes:
+        encoding: of a text file, by Python's name: `cp1251`.
+        delimiter: between the columns of a delimited file.
+    """
+
+    encoding: str = ""
+    delimiter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose column names have been read.
+
+    Attributes:
+        columns: the names as they stand in the file, in order. In JSON: the keys of the first objects.
+        rows: reads the selected columns of every row from the beginning.
+    """
+
+    columns: tuple[str, ...]
+    rows: Callable[[ColumnSelection], Rows]
 
 
 def require_columns(path: Path, selection: ColumnSelection, present: Iterable[str]) -> None:

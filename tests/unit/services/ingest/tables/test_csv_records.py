@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.files.csv_records import LINE_LIMIT, read_records
-from services.ingest.files.csv_repair import CsvLayout
-from services.ingest.files.text_files import RECORD_LIMIT
+from services.ingest.tables.csv_records import LINE_LIMIT, read_records
+from services.ingest.tables.csv_repair import CsvLayout
+from services.ingest.tables.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

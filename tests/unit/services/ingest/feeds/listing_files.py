@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.files.columns import Columns, ListingColumns
-from services.ingest.files.listings import read_listings
+from services.ingest.feeds.columns import Columns, ListingColumns
+from services.ingest.feeds.listings import read_listings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from db.models import PhotoState
 from db.rows import jobs, photos
-from db.rows.records import RejectedRecord
+from db.rows.records import RejectedRecord, WarningRecord
 from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ class IngestSummary:
     Attributes:
         counts: by the name under which the job stores them: `listings_read`, `photos_embedded`, ...
         reasons: number of rejects by reason code.
+        warnings: number of warnings by flag.
     """
 
     job_id: str
     counts: dict[str, int]
     reasons: dict[str, int]
+    warnings: dict[str, int]
 
 
 COUNTS = tuple(
@@ -45,12 +47,13 @@ COUNTS = tuple(
 
 
 class Ledger:
-    """Collects counts and rejects, and writes them in the same transaction as the rows that they count."""
+    """Collects counts, rejects and warnings, and writes them in the same transaction as the rows that they count."""
 
     def __init__(self, database: Database, job_id: str) -> None:
         self._database, self.job_id = database, job_id
         self._counts: Counter[str] = Counter()
         self._rejects: list[RejectedRecord] = []
+        self._warnings: list[WarningRecord] = []
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a count; the next `write` stores it."""
@@ -66,6 +69,10 @@ class Ledger:
         self.count(f"{kind}_duplicates")
         self._rejects.append(record)
 
+    def warn(self, record: WarningRecord) -> None:
+        """Record what was repaired, guessed or left out in an accepted record, or a notice about a whole file."""
+        self._warnings.append(record)
+
     def count_embedded(self) -> None:
         """Count the job's photos that any worker embedded, and record the failed ones as rejects."""
         with self._database.write() as session:
@@ -79,8 +86,9 @@ class Ledger:
     def write(self, session: Session) -> None:
         """Store what was collected, in the caller's transaction."""
         jobs.add_rejects(session, self.job_id, self._rejects)
+        jobs.add_warnings(session, self.job_id, self._warnings)
         jobs.add_counts(session, self.job_id, self._counts)
-        self._counts, self._rejects = Counter(), []
+        self._counts, self._rejects, self._warnings = Counter(), [], []
 
     def flush(self) -> None:
         """Store what was collected, in a new transaction."""
@@ -92,7 +100,13 @@ class Ledger:
         with self._database.read() as session:
             written = jobs.counts_of(session, self.job_id)
             reasons = Counter(reject.reason for reject in jobs.rejects_of(session, self.job_id))
-        return IngestSummary(self.job_id, dict.fromkeys(COUNTS, 0) | written, dict(reasons.most_common()))
+            warnings = Counter(warning.flag for warning in jobs.warnings_of(session, self.job_id))
+        return IngestSummary(
+            self.job_id,
+            dict.fromkeys(COUNTS, 0) | written,
+            reasons=dict(reasons.most_common()),
+            warnings=dict(warnings.most_common()),
+        )
 
 
 def rejected_photo(row: Photo) -> RejectedRecord:

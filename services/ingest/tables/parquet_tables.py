@@ -1,0 +1,59 @@
+"""Reads the rows of Parquet files."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.errors import ListingsFileError
+from services.ingest.tables.rows import Table, refuse_duplicate_columns, require_columns
+from services.ingest.tables.values import row_of_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.ingest.tables.rows import ColumnSelection, Rows
+
+_BATCH = 1024
+
+
+def open_parquet(path: Path) -> Table:
+    """Read the column names of a Parquet file; see `open_table`."""
+    with _file_errors(path), pq.ParquetFile(path, pre_buffer=False) as file:
+        return Table(tuple(file.schema_arrow.names), partial(_rows, path))
+
+
+def _rows(path: Path, selection: ColumnSelection) -> Rows:
+    with _file_errors(path), pq.ParquetFile(path, pre_buffer=False) as file:
+        names = file.schema_arrow.names
+        selection = selection.without_absent(names)
+        require_columns(path, selection, names)
+        refuse_duplicate_columns(path, selection, names)
+        number = 0
+        for batch in file.iter_batches(_BATCH, columns=list(selection.columns)):
+            columns = [_values(batch.column(name)) for name in selection.columns]
+            for number, values in enumerate(zip(*columns, strict=True), start=number + 1):  # noqa: B020
+                yield row_of_values(number, dict(zip(selection.columns, values, strict=True)), selection)
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        problem = f"is not a valid Parquet file ({error})"
+        raise ListingsFileError(path, problem, "Check the path, or export the file again") from error
+
+
+def _values(column: pa.Array) -> list[object]:
+    """Return a column's values, text as bytes, because Arrow raises at text that is not UTF-8."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    values: list[object] = (column.cast(pa.large_binary()) if is_text else column).to_pylist()
+    return values
