@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from services.ingest.cleaning.repairs import Repair
 
 
@@ -18,7 +20,14 @@ class RawListing:
         photos: names or URLs of its photos.
         repairs: what reading the record took, with flags such as `ListingFlag.REPAIRED_RECORD`.
         seller: the marketplace's own id of the seller.
-        listed_at: a date, a date with a time, or Unix seconds.
+        listed_at: a date, a date with a time, or a Unix time.
+        day_first: the order of day and month in this file, where `listed_at` leaves it open; None when unknown.
+        currency: the currency of a price that names none: a code, a sign, or empty.
+        category_separator: text between the levels of a category path; empty for the usual separators.
+        categories_separator: text between several category paths in `category`; empty if it holds one path.
+        availability: text that says whether the listing is sold, such as `out of stock`; empty when unknown.
+        url: the listing's page in the shop.
+        attributes: further values by name, such as brand and size.
     """
 
     file: str
@@ -33,6 +42,13 @@ class RawListing:
     repairs: tuple[Repair, ...] = ()
     seller: str = ""
     listed_at: str = ""
+    day_first: bool | None = None
+    currency: str = ""
+    category_separator: str = ""
+    categories_separator: str = ""
+    availability: str = ""
+    url: str = ""
+    attributes: Mapping[str, str | float | bool] = field(default_factory=dict)
 
     @property
     def flags(self) -> tuple[str, ...]:
