@@ -40,7 +40,7 @@ class RejectReason(_ExplainedCode):
 
     # A listing
     MISSING_ID = "missing_id", "The listing or photo has no id."
-    ID_TOO_LONG = "id_too_long", "The id is too long: 200 characters for a listing, 500 for a photo."
+    ID_TOO_LONG = "id_too_long", "The id is too long: 200 characters for a listing, 500 for a photo, 2,048 for its URL."
     BAD_ID = "bad_id", "The id or photo name cannot be used: it must be one line of plain text and not a reserved path."
     DUPLICATE_ID = "duplicate_id", "The id occurs more than once; the last listing or the first photo was used."
     MISSING_TITLE = "missing_title", "The listing has no title."
@@ -104,4 +104,8 @@ class ListingFlag(_ExplainedCode):
     REPAIRED_RECORD = "repaired_record", "The quoting of the CSV record was broken and has been repaired."
     NOT_UTF8 = "not_utf8", "Bytes that are not UTF-8 were read as Windows-1252."
     ABSURD_PRICE = "absurd_price", "The price looks like a placeholder: a million or more, or digits such as 11111."
+    GUESSED_PHOTOS = (
+        "guessed_photos",
+        "The photo column was in another form than the mapping names, and was read.",
+    )
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."

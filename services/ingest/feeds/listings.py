@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line, shorten
+from services.ingest.photos.cells import split_photos
+from services.ingest.photos.urls import is_too_long, normal_url, stored_id
 from services.ingest.tables.formats import open_table
 from services.ingest.tables.rows import BrokenRow, ColumnSelection
-from services.reason_codes import RejectReason
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
     from services.ingest.feeds.columns import Columns, ListingColumns, PhotoColumns
     from services.ingest.tables.rows import Row
-
-PHOTO_ID_LIMIT = 500
-"""Characters in a photo id, file name or URL."""
 
 
 def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:
@@ -69,19 +68,6 @@ def check_photo_table(path: Path, columns: Columns) -> None:
     next(read_photo_table(path, columns), None)
 
 
-def split_photos(cell: str, separator: str) -> tuple[str, ...]:
-    """Return the photo names in a cell without duplicates: a JSON array of texts, or names between separators."""
-    names = cell.split(separator) if separator else [cell]
-    if cell.lstrip().startswith("["):
-        try:
-            parsed = json.loads(cell)
-        except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, list) and all(isinstance(name, str) for name in parsed):
-            names = parsed
-    return tuple(dict.fromkeys(name for name in map(clean_line, names) if name))
-
-
 def _listing_columns(names: ListingColumns) -> tuple[str, ...]:
     always = (names.id, names.title, names.category)
     optional = (names.description, names.price, names.location, names.photos, names.seller, names.listed_at)
@@ -89,6 +75,9 @@ def _listing_columns(names: ListingColumns) -> tuple[str, ...]:
 
 
 def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
+    cell = row.cells.get(names.photos, "")
+    photos = split_photos(cell, names.photos_separator)
+    guessed = Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names))
     return RawListing(
         file=path.name,
         line=row.line,
@@ -98,24 +87,28 @@ def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
         description=row.cells.get(names.description, ""),
         price=row.cells.get(names.price, ""),
         location=row.cells.get(names.location, ""),
-        photos=split_photos(row.cells.get(names.photos, ""), names.photos_separator),
-        repairs=row.repairs,
+        photos=photos.names,
+        repairs=(*row.repairs, guessed) if photos.is_guess else row.repairs,
         seller=row.cells.get(names.seller, ""),
         listed_at=row.cells.get(names.listed_at, ""),
     )
 
 
 def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedRecord:
-    external_id, listing_id = clean_line(row.cells[names.id]), clean_line(row.cells[names.listing_id])
+    external_id, listing_id = _photo_name(row.cells[names.id]), clean_line(row.cells[names.listing_id])
     rejected = RejectedRecord(path.name, row.line, external_id, "id", "", shorten(" ".join(row.cells.values())))
     if not external_id:
         return replace(rejected, reason=RejectReason.MISSING_ID)
     if not listing_id:
         return replace(rejected, field="listing_id", reason=RejectReason.MISSING_LISTING_ID)
-    if len(external_id) > PHOTO_ID_LIMIT:
+    source = _photo_name(row.cells.get(names.file, "")) or external_id
+    if is_too_long(external_id) or is_too_long(source):
         return replace(rejected, record_id=shorten(external_id), reason=RejectReason.ID_TOO_LONG)
-    source = clean_line(row.cells.get(names.file, "")) or external_id
-    return PhotoRecord(external_id, listing_id, source, path.name, row.line)
+    return PhotoRecord(stored_id(external_id), listing_id, source, path.name, row.line)
+
+
+def _photo_name(cell: str) -> str:
+    return normal_url(cell) or clean_line(cell)
 
 
 def _rejected(path: Path, row: BrokenRow) -> RejectedRecord:

@@ -16,6 +16,7 @@ from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.text import shorten
 from services.ingest.feeds.listings import read_listings
+from services.ingest.photos.urls import stored_id
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def read_into(spool: Spool, path: Path, columns: Columns, ledger: Ledger) -> Non
         listing = cleaned.record
         for repair in cleaned.repairs:
             ledger.warn(_warning(raw, listing.listing_id, repair))
-        named = tuple(PhotoRecord(name, listing.listing_id, name, raw.file, raw.line) for name in raw.photos)
+        named = tuple(PhotoRecord(stored_id(name), listing.listing_id, name, raw.file, raw.line) for name in raw.photos)
         spool.add(listing, named, line=raw.line)
     for entry in spool.superseded():
         text = "a later record of the same id supersedes this one"

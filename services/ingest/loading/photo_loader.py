@@ -13,7 +13,8 @@ from db.rows.records import PhotoRecord, RejectedRecord
 from ml.photos.decode import PhotoError, inspect
 from services.errors import PhotoRejected
 from services.ingest.cleaning.text import shorten
-from services.ingest.feeds.listings import PHOTO_ID_LIMIT, read_photo_table
+from services.ingest.feeds.listings import read_photo_table
+from services.ingest.photos.urls import is_too_long, stored_source
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> I
     """Yield every photo that the listing rows or the photo table name."""
     for entry in spool.current():
         for photo in entry.photos:
-            is_too_long = len(photo.external_id) > PHOTO_ID_LIMIT
-            yield _rejected(photo, RejectReason.ID_TOO_LONG, photo.source) if is_too_long else photo
+            yield _rejected(photo, RejectReason.ID_TOO_LONG, photo.source) if is_too_long(photo.source) else photo
     if photos_table is not None:
         yield from read_photo_table(photos_table, columns)
 
@@ -111,7 +111,7 @@ class PhotoLoader:
                 self._source.read(name),
                 listing_id=record.listing_id,
                 external_id=record.external_id,
-                source=name,
+                source=stored_source(name),
                 limits=self._limits,
             )
         except FileNotFoundError:

@@ -13,8 +13,8 @@ from services.errors import Conflict, ListingRejected, PhotoRejected
 from services.ingest.cleaning.listings import check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.feeds.listings import PHOTO_ID_LIMIT
 from services.ingest.loading.photo_loader import store_photo
+from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT, is_too_long, stored_id, stored_source
 from services.lookup import find_listing
 from services.reason_codes import ListingFlag, RejectReason
 
@@ -172,8 +172,8 @@ class ListingChanges:
                 self._resources.photo_files,
                 photo.content(),
                 listing_id=listing_id,
-                external_id=photo.name,
-                source=photo.name,
+                external_id=stored_id(photo.name),
+                source=stored_source(photo.name),
                 limits=self._resources.photo_limits,
             )
         except PhotoError as error:
@@ -188,11 +188,11 @@ class ListingChanges:
         for name, count in Counter(names).items():
             if count > 1:
                 raise ListingRejected("photos", RejectReason.DUPLICATE_ID, f"two photos have the name {name!r}")
-            if not name or len(name) > PHOTO_ID_LIMIT or "\0" in name:
+            if not name or is_too_long(name) or "\0" in name:
                 raise ListingRejected(
                     "photos",
                     RejectReason.BAD_ID,
-                    f"a name must have 1 to {PHOTO_ID_LIMIT} characters, none of them NUL",
+                    f"a name must have 1 to {NAME_LIMIT:,} characters, a URL at most {URL_LIMIT:,}, none of them NUL",
                 )
 
 

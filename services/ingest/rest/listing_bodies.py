@@ -12,6 +12,7 @@ from litestar.exceptions import ClientException, ValidationException
 from msgspec import UNSET
 
 from services.errors import PhotoRejected
+from services.ingest.photos.urls import normal_url
 from services.ingest.pipeline.changes import ListingInput
 from services.reason_codes import RejectReason
 from services.web.requests import INVALID, converted, form_values
@@ -104,7 +105,7 @@ def set_fields(listing: WholeListing | ListingChange) -> dict[str, Any]:
 def _linked(urls: object, fetcher: PhotoFetcher) -> Sequence[PhotoInput]:
     if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
         raise ValidationException(INVALID, extra=[{"key": "photos", "message": "send a list of URLs"}])
-    return [LinkedPhoto(url, fetcher) for url in urls]
+    return [LinkedPhoto(normal_url(url) or url, fetcher) for url in urls]
 
 
 def _uploaded(files: list[object] | None, max_bytes: int) -> Sequence[PhotoInput] | None:

@@ -12,6 +12,7 @@ from litestar.openapi.spec import Example
 from msgspec import UNSET
 
 from db.models import Role
+from services.ingest.photos.urls import shown_name
 from services.ingest.pipeline.changes import ListingChanges
 from services.ingest.rest import operations
 from services.ingest.rest.listing_bodies import listing_input, read_listing, set_fields
@@ -115,5 +116,8 @@ class ListingController(Controller):
 
 
 def _answer(written: WriteResult) -> ListingWritten:
-    photos = [WrittenPhoto(photo.id or 0, photo.external_id, photo.state) for photo in written.photos]
+    photos = [
+        WrittenPhoto(photo.id or 0, shown_name(photo.external_id, photo.source), photo.state)
+        for photo in written.photos
+    ]
     return ListingWritten(written.listing_id, written.outcome, photos)

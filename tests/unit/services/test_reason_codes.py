@@ -13,7 +13,7 @@ from ml.photos import decode
 from services import reason_codes
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT
 from services.ingest.cleaning.prices import PRICE_LIMIT
-from services.ingest.feeds.listings import PHOTO_ID_LIMIT
+from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT
 from services.ingest.tables.csv_records import LINE_LIMIT
 from services.ingest.tables.text_files import RECORD_LIMIT
 from services.reason_codes import ListingFlag, RejectReason
@@ -65,7 +65,8 @@ def test_the_code_uses_every_listed_reason_and_flag():
         (RejectReason.RECORD_TOO_LONG, RECORD_LIMIT),
         (RejectReason.RECORD_TOO_LONG, LINE_LIMIT),
         (RejectReason.ID_TOO_LONG, ID_LIMIT),
-        (RejectReason.ID_TOO_LONG, PHOTO_ID_LIMIT),
+        (RejectReason.ID_TOO_LONG, NAME_LIMIT),
+        (RejectReason.ID_TOO_LONG, URL_LIMIT),
         (RejectReason.CATEGORY_TOO_LONG, CATEGORY_LIMIT),
         (RejectReason.SELLER_TOO_LONG, SELLER_LIMIT),
         (RejectReason.PRICE_TOO_LARGE, PRICE_LIMIT),

@@ -9,7 +9,7 @@ import pytest
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.errors import MissingColumns
 from services.ingest.feeds.columns import Columns, PhotoColumns
-from services.ingest.feeds.listings import read_photo_table, split_photos
+from services.ingest.feeds.listings import read_photo_table
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
@@ -19,22 +19,6 @@ from tests.unit.services.ingest.feeds.listing_files import (
     read_only_listing,
     write_parquet,
 )
-
-
-@pytest.mark.parametrize(
-    ("cell", "photos"),
-    [
-        ("a.jpg|b.jpg", ("a.jpg", "b.jpg")),
-        (" a.jpg | a.jpg ||", ("a.jpg",)),
-        ('["a,b.jpg", "c.jpg"]', ("a,b.jpg", "c.jpg")),
-        ("https://example.org/a.jpg?x=1,2", ("https://example.org/a.jpg?x=1,2",)),
-        ("[a].jpg", ("[a].jpg",)),
-        ("[1, 2]", ("[1, 2]",)),
-        ("", ()),
-    ],
-)
-def test_splits_a_cell_into_photo_names(cell, photos):
-    assert split_photos(cell, "|") == photos
 
 
 def test_reads_the_photos_of_a_row_from_every_format(file, tmp_path):
