@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from operator import eq, ge, le, lt
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func
@@ -10,11 +11,15 @@ from sqlmodel import Session, col, select
 
 from db.models import FeedOperation, Listing, Photo, PhotoState, utc_now
 from db.rows import feed
+from db.rows.records import ListingRecord
+from db.vectors.keys import path_key, path_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from datetime import datetime
+    from decimal import Decimal
 
-    from db.rows.records import ListingRecord
+    from sqlalchemy import ColumnElement
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,54 @@ class UpsertCounts:
     inserted: int
     updated: int
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListingConditions:
+    """Conditions on listings: a listing must satisfy every field that is set. They mean what search filters mean.
+
+    Attributes:
+        listing_ids: any of these; None means every id.
+        categories: any of these first levels; empty means every category.
+        category_path: the first levels of the category path (`Home & Garden / Lamps`); compared after `path_key`.
+        sellers: any of these; empty means every seller.
+        currency: of the price.
+        price_min, price_max: inclusive; setting either excludes listings without a price.
+        listed_since, listed_before: inclusive and exclusive bound of the time of listing, or of adding where unknown.
+        sold: whether it is sold.
+    """
+
+    listing_ids: Collection[str] | None = None
+    categories: Collection[str] = ()
+    category_path: str | None = None
+    sellers: Collection[str] = ()
+    currency: str | None = None
+    price_min: Decimal | None = None
+    price_max: Decimal | None = None
+    listed_since: datetime | None = None
+    listed_before: datetime | None = None
+    sold: bool | None = None
+
+
+def matching_ids(session: Session, where: ListingConditions) -> list[str]:
+    """Return the ids of the listings that satisfy the conditions, ascending."""
+    query = select(Listing.id, Listing.category_path) if where.category_path else select(Listing.id)
+    rows: Any = session.exec(query.where(*_clauses(where)).order_by(col(Listing.id)))
+    if not where.category_path:
+        return list(rows)
+    key = path_key(where.category_path)
+    return [listing_id for listing_id, path in rows if key in path_keys(path)]
+
+
+def compare_listings(session: Session, records: Sequence[ListingRecord]) -> UpsertCounts:
+    """Return what `upsert_listings` would count, without a change."""
+    query = select(Listing.id, Listing.content_hash).where(
+        col(Listing.id).in_([record.listing_id for record in records])
+    )
+    existing = dict(session.exec(query).all())
+    known = [record for record in records if record.listing_id in existing]
+    unchanged = sum(existing[record.listing_id] == record.content_hash() for record in known)
+    return UpsertCounts(len(records) - len(known), len(known) - unchanged, unchanged)
 
 
 def upsert_listings(session: Session, records: Sequence[ListingRecord]) -> UpsertCounts:
@@ -56,10 +109,22 @@ def delete_listing(session: Session, listing_id: str) -> bool:
     Returns:
         Whether the listing existed.
     """
+    return delete_listings(session, [listing_id]) > 0
+
+
+def delete_listings(session: Session, listing_ids: Collection[str]) -> int:
+    """Delete listings like `delete_listing`, and return how many of them existed."""
     feed.lock_feed(session)
-    photo_ids = session.exec(select(Photo.id).where(Photo.listing_id == listing_id)).all()
+    photo_ids = session.exec(select(Photo.id).where(col(Photo.listing_id).in_(listing_ids)).order_by(col(Photo.id)))
     feed.append(session, FeedOperation.DELETE, [photo_id for photo_id in photo_ids if photo_id is not None])
-    return bool(session.execute(delete(Listing).where(col(Listing.id) == listing_id)).rowcount)  # type: ignore[attr-defined]
+    return int(session.execute(delete(Listing).where(col(Listing.id).in_(listing_ids))).rowcount)  # type: ignore[attr-defined]
+
+
+def mark_sold(session: Session, listing_ids: Collection[str]) -> int:
+    """Mark listings sold, and return how many of them existed and were not sold yet."""
+    feed.lock_feed(session)
+    unsold = [row for row in listings_by_id(session, listing_ids) if not row.sold]
+    return upsert_listings(session, [replace(record_of(row), sold=True) for row in unsold]).updated
 
 
 def listings_by_id(session: Session, listing_ids: Iterable[str]) -> Sequence[Listing]:
@@ -93,6 +158,38 @@ def embedded_photo_ids(session: Session, listing_ids: Sequence[str]) -> list[int
         .order_by(col(Photo.id))
     ).all()
     return [photo_id for photo_id in rows if photo_id is not None]
+
+
+def record_of(row: Listing) -> ListingRecord:
+    """Return the values of a stored listing, as cleaning made them."""
+    values = {field.name: getattr(row, field.name) for field in fields(ListingRecord) if field.name != "listing_id"}
+    values |= {
+        "category_path": tuple(row.category_path),
+        "flags": tuple(row.flags),
+        "other_categories": tuple(map(tuple, row.other_categories)),
+    }
+    return ListingRecord(listing_id=row.id, **values)
+
+
+def _clauses(where: ListingConditions) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that the database checks: all but the category path, whose levels are compared as keys."""
+    if where.listing_ids is not None:
+        yield col(Listing.id).in_([listing_id for listing_id in where.listing_ids if "\0" not in listing_id])
+    for column, values in ((Listing.category, where.categories), (Listing.seller, where.sellers)):
+        if values:
+            yield col(column).in_([value for value in values if "\0" not in value])
+    listed_at = func.coalesce(Listing.listed_at, Listing.created_at)
+    bounds: tuple[tuple[Any, Any, object], ...] = (
+        (eq, Listing.currency, where.currency),
+        (ge, Listing.price, where.price_min),
+        (le, Listing.price, where.price_max),
+        (ge, listed_at, where.listed_since),
+        (lt, listed_at, where.listed_before),
+        (eq, Listing.sold, where.sold),
+    )
+    for compare, column, bound in bounds:
+        if bound is not None:
+            yield compare(column, bound)
 
 
 def _columns(record: ListingRecord) -> dict[str, Any]:
