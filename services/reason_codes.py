@@ -79,10 +79,13 @@ class RejectReason(_ExplainedCode):
     # A photo that is fetched from a URL
     NOT_FETCHED = "not_fetched", "The photo is a URL and fetching is off. Turn it on with `--fetch-photos`."
     BAD_URL = "bad_url", "The photo URL, or the target of its redirect, is not a usable HTTP or HTTPS URL."
+    UNSUPPORTED_URL = "unsupported_url", "The photo URL is neither HTTP nor HTTPS, for example `ftp://` or `s3://`."
     FORBIDDEN_ADDRESS = "forbidden_address", "The photo URL leads to a network address that is not public."
+    EXPIRED_URL = "expired_url", "The signature of the photo URL has expired. Export the feed again."
+    NOT_FOUND = "not_found", "The server of the photo URL has no such photo (404 or 410)."
     UNREACHABLE = (
         "unreachable",
-        "The photo URL did not answer in full, answered with an error, or redirected too often.",
+        "The photo URL did not answer in full, answered with another error, or redirected too often.",
     )
 
     # A photo that cannot be decoded (`ml.photos.decode`) or embedded

@@ -118,7 +118,8 @@ class Resources:
         """Fetches photos by URL."""
         settings = self.settings
         return PhotoFetcher(
-            FetchLimits(settings.max_upload_bytes, allowed=settings.fetch_allow, per_host=settings.fetch_per_host)
+            FetchLimits(settings.max_upload_bytes, allowed=settings.fetch_allow, per_host=settings.fetch_per_host),
+            user_agent=settings.fetch_user_agent,
         )
 
     @property

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         description="Networks, besides public addresses, from which photos may be fetched (`10.0.0.0/8, ::1`).",
     )
     fetch_per_host: int = Field(default=4, ge=1, description="Most photos fetched from one host at a time.")
+    fetch_user_agent: str = Field(
+        default="",
+        pattern=r"^[\x20-\x7e]*$",
+        description="User-Agent header with which photos are fetched; empty names Lookalike and its version.",
+    )
     rate_limit_per_minute: int = Field(
         default=0, ge=0, description="Requests per minute that an API key may make; 0 means no limit."
     )

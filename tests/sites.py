@@ -6,8 +6,10 @@ import gzip
 import socket
 import threading
 import time
+import zlib
 from collections import Counter
 from contextlib import contextmanager, suppress
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,7 @@ class Site(ThreadingHTTPServer):
         photos: the bytes at each path.
         redirects: the target of each redirecting path.
         request_counts: number of requests of each path.
+        last_headers: the headers of the last request.
         max_simultaneous: highest number of requests answered at the same time.
     """
 
@@ -41,6 +44,7 @@ class Site(ThreadingHTTPServer):
         self.photos: dict[str, bytes] = {"/photo.jpg": b"photo"}
         self.redirects: dict[str, str] = {}
         self.request_counts: Counter[str] = Counter()
+        self.last_headers: dict[str, str] = {}
         self.max_simultaneous = self._busy = 0
         self._lock = threading.Lock()
         self.closing = threading.Event()
@@ -88,12 +92,14 @@ class _SiteHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.server.count_request(self.path) as number:
+            self.server.last_headers = dict(self.headers)
+            method = "_" + self.path.partition("?")[0].strip("/").replace("-", "_")
             if self.path in self.server.redirects:
                 self._answer(302, Location=self.server.redirects[self.path])
             elif self.path in self.server.photos:
                 content = self.server.photos[self.path]
                 self._answer(200, content, Content_Length=str(len(content)))
-            elif (misbehave := getattr(self, f"_{self.path.strip('/').replace('-', '_')}", None)) is not None:
+            elif (misbehave := getattr(self, method, None)) is not None:
                 misbehave(number)
             else:
                 self._answer(404, b"gone")
@@ -143,6 +149,40 @@ class _SiteHandler(BaseHTTPRequestHandler):
 
     def _bomb(self, _number: int) -> None:
         self._answer(200, BOMB, Content_Encoding="gzip", Content_Length=str(len(BOMB)))
+
+    def _gzip(self, _number: int) -> None:
+        self._answer(200, gzip.compress(b"photo"), Content_Encoding="gzip")
+
+    def _deflate(self, _number: int) -> None:
+        self._answer(200, zlib.compress(b"photo")[2:-4], Content_Encoding="deflate")
+
+    def _gzip_by_name_only(self, _number: int) -> None:
+        self._answer(200, b"photo", Content_Encoding="gzip")
+
+    def _cut_gzip(self, _number: int) -> None:
+        self._answer(200, gzip.compress(b"photo")[:-9], Content_Encoding="gzip")
+
+    def _brotli(self, _number: int) -> None:
+        self._answer(200, b"photo", Content_Encoding="br")
+
+    def _page(self, _number: int) -> None:
+        self._answer(200, b" <!DOCTYPE html><title>Log in</title>", Content_Type="image/jpeg")
+
+    def _403(self, _number: int) -> None:
+        self._answer(403, b"<html>no</html>")
+
+    def _expired(self, _number: int) -> None:
+        self._answer(403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+
+    def _busy_for_a_second(self, number: int) -> None:
+        self._answer(*((429, b"") if number == 1 else (200, b"photo")), Retry_After="1")
+
+    def _busy_until_a_date(self, number: int) -> None:
+        until = formatdate(time.time() + 2, usegmt=True)
+        self._answer(*((503, b"") if number == 1 else (200, b"photo")), Retry_After=until)
+
+    def _busy_for_hours(self, _number: int) -> None:
+        self._answer(429, Retry_After="7200")
 
     def log_message(self, *_arguments: object) -> None:
         """Keep the test's output clean."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, get_args
 
 import httpx
 
+from ml.photos.formats import PhotoFormat
 from services import backoff
 from services.errors import PhotoRejected
+from services.fetching.bodies import BodyTooLarge, UnknownEncoding, read_body
+from services.fetching.data_urls import read_data_url
 from services.fetching.guarded_network import AddressRefused, Deadline, GuardedTransport
+from services.fetching.host_limits import HostBusy, HostLimits
+from services.fetching.refusals import is_web_page, refusal
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -38,6 +42,28 @@ _TRANSIENT_STATUSES = frozenset(
 
 _LAST_PORT = 65535
 
+_ERROR_BYTES = 4096
+"""Bytes of an error page that are read, to find out whether a URL has expired."""
+
+_LEAST_PREFERENCE = 0.1
+
+
+def default_user_agent() -> str:
+    """Return the default User-Agent: many servers refuse programs that do not begin it as browsers do."""
+    return f"Mozilla/5.0 (compatible; Lookalike/{version('lookalike')})"
+
+
+def accept_header() -> str:
+    """Return an Accept header with exactly the formats that are read, in the order of `PhotoFormat`, the first best.
+
+    With `image/*`, servers that negotiate would answer with formats that cannot be read.
+    """
+    preferences = (max(_LEAST_PREFERENCE, 1 - rank / 10) for rank in range(len(get_args(PhotoFormat))))
+    return ", ".join(
+        f"image/{name.lower()};q={preference:.1f}"
+        for name, preference in zip(get_args(PhotoFormat), preferences, strict=True)
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
@@ -58,31 +84,46 @@ class FetchLimits:
     allowed: tuple[Network, ...] = ()
     per_host: int = 4
     tries: int = 3
-    redirects: int = 3
+    redirects: int = 10
     timeout_s: float = 10.0
     total_s: float = 30.0
     pause_s: float = 0.5
 
 
 class _Transient(Exception):
-    """An attempt failed, but a retry may succeed; `retry_after_s` is the pause that the server asks for, if any."""
+    """An attempt failed, but a retry may succeed.
 
-    def __init__(self, problem: str, retry_after_s: float | None = None) -> None:
+    Attributes:
+        retry_after_s: the pause that the server asks for, if any.
+        is_silence: the server did not answer at all.
+    """
+
+    def __init__(self, problem: str, retry_after_s: float | None = None, *, is_silence: bool = False) -> None:
         super().__init__(problem)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.is_silence = retry_after_s, is_silence
 
 
 class PhotoFetcher:
     """Downloads photos; threads may share it."""
 
-    def __init__(self, limits: FetchLimits, *, resolve: Resolve | None = None) -> None:
-        """Set up without connecting; `resolve` looks up host names (default: the system's resolver)."""
+    def __init__(self, limits: FetchLimits, *, user_agent: str = "", resolve: Resolve | None = None) -> None:
+        """Set up without connecting.
+
+        Args:
+            limits: limits of each download.
+            user_agent: the User-Agent header; empty means `default_user_agent`.
+            resolve: looks up host names; by default the system's resolver.
+        """
         self._limits, self._deadline = limits, Deadline()
-        self._hosts = _HostLimits(limits.per_host)
+        self._hosts = HostLimits(limits.per_host)
         self._client = httpx.Client(
             transport=GuardedTransport(limits.allowed, self._deadline, resolve=resolve),
             timeout=limits.timeout_s,
-            headers={"Accept": "image/*", "Accept-Encoding": "identity"},
+            headers={
+                "Accept": accept_header(),
+                "Accept-Encoding": "identity",
+                "User-Agent": user_agent or default_user_agent(),
+            },
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # stores no cookies
             trust_env=False,
         )
@@ -98,25 +139,45 @@ class PhotoFetcher:
             yield
 
     def fetch(self, url: str) -> bytes:
-        """Download a photo, with retries and redirects.
+        """Download a photo, with retries and redirects, or read it out of a `data:` URL.
 
         Raises:
-            PhotoRejected: `bad_url`, `forbidden_address`, `too_large`, or `unreachable`: no complete answer in time,
-                an error status, or too many redirects.
+            PhotoRejected: `bad_url`, `unsupported_url`, `forbidden_address`, `too_large`, `not_an_image` (a web page),
+                `expired_url`, `not_found`, or `unreachable`: no complete answer in time, another error status, or too
+                many redirects.
         """
+        if url.lower().startswith("data:"):
+            return read_data_url(url, self._limits.max_bytes)
+        _refuse_other_schemes(url)
+        host = _checked_url(url).host
         with self._deadline.time_limit(self._limits.total_s):
             for attempt in range(1, self._limits.tries + 1):
                 try:
-                    return self._follow(url)
+                    content = self._follow(url)
+                    self._hosts.note_answer(host)
+                    return content
+                except PhotoRejected:
+                    self._hosts.note_answer(host)
+                    raise
+                except HostBusy as error:
+                    problem = f"{url} is not fetched: {error}. Ingest the feed again later"
+                    raise PhotoRejected(RejectReason.UNREACHABLE, problem) from error
                 except _Transient as failure:
                     pause = backoff.retry_pause(
                         attempt, first_s=self._limits.pause_s, retry_after_s=failure.retry_after_s
                     )
                     if attempt == self._limits.tries or pause >= self._deadline.left:
-                        problem = f"{url} cannot be fetched: {failure}"
+                        self._note_failure(host, failure)
+                        problem = f"{url} cannot be fetched: {failure}. Ingest the feed again later"
                         raise PhotoRejected(RejectReason.UNREACHABLE, problem) from failure
                     time.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _note_failure(self, host: str, failure: _Transient) -> None:
+        if failure.is_silence:
+            self._hosts.note_silence(host)
+        elif failure.retry_after_s:
+            self._hosts.pause(host, failure.retry_after_s)
 
     def _follow(self, url: str) -> bytes:
         """Download the photo, following redirects."""
@@ -129,7 +190,7 @@ class PhotoFetcher:
             except (httpx.InvalidURL, UnicodeError) as error:  # in a redirect, which httpx parses before we do
                 raise PhotoRejected(RejectReason.BAD_URL, f"{url} redirects to an invalid URL") from error
             except httpx.TransportError as error:
-                raise _Transient(str(error) or type(error).__name__) from error
+                raise _Transient(str(error) or type(error).__name__, is_silence=True) from error
             if isinstance(answer, bytes):
                 return answer
             target = _checked_url(str(answer))
@@ -138,7 +199,7 @@ class PhotoFetcher:
 
     def _request(self, url: httpx.URL) -> bytes | httpx.URL:
         """Return the photo, or the target of a redirect."""
-        with self._hosts.slot(url.host), self._client.stream("GET", url) as response:
+        with self._hosts.slot(url.host, self._deadline), self._client.stream("GET", url) as response:
             if response.is_redirect:
                 try:
                     return url.join(response.headers["location"])
@@ -147,46 +208,32 @@ class PhotoFetcher:
             if response.status_code in _TRANSIENT_STATUSES:
                 raise _Transient(f"the server answers {response.status_code}", backoff.retry_after(response.headers))
             if response.status_code != HTTPStatus.OK:
-                problem = f"{url} cannot be fetched: the server answers {response.status_code}"
-                raise PhotoRejected(RejectReason.UNREACHABLE, problem)
+                raise refusal(str(url), response.status_code, next(response.iter_raw(_ERROR_BYTES), b""))
             return self._content(url, response)
 
     def _content(self, url: httpx.URL, response: httpx.Response) -> bytes:
-        """Return the body as sent; it is not decompressed, since no compression was requested."""
-        limit, content = self._limits.max_bytes, bytearray()
-        if int(response.headers.get("content-length", 0)) > limit:
-            raise _too_large(url, limit)
-        for part in response.iter_raw():
-            content += part
-            if len(content) > limit:
-                raise _too_large(url, limit)
-        return bytes(content)
-
-
-class _HostLimits:
-    """Limits the simultaneous downloads from each host."""
-
-    def __init__(self, per_host: int) -> None:
-        self._per_host, self._busy = per_host, Counter[str]()
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def slot(self, host: str) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._busy[host] < self._per_host)
-            self._busy[host] += 1
+        """Return the body. Its first bytes say later whether it is a photo, whatever its Content-Type."""
+        limit = self._limits.max_bytes
         try:
-            yield
-        finally:
-            with self._changed:
-                self._busy[host] -= 1
-                if not self._busy[host]:
-                    del self._busy[host]
-                self._changed.notify_all()
+            if int(response.headers.get("content-length", 0)) > limit:
+                raise BodyTooLarge
+            content = read_body(response.iter_raw(), response.headers.get("content-encoding", ""), limit)
+        except BodyTooLarge as error:
+            problem = f"{url} is larger than {limit:,} bytes. Use a smaller photo"
+            raise PhotoRejected(RejectReason.TOO_LARGE, problem) from error
+        except UnknownEncoding as error:
+            raise PhotoRejected(RejectReason.UNREACHABLE, f"{url} cannot be fetched: {error}") from error
+        if is_web_page(content):
+            problem = f"{url} leads to a web page, not to a photo. Use the address of the photo itself"
+            raise PhotoRejected(RejectReason.NOT_AN_IMAGE, problem)
+        return content
 
 
-def _too_large(url: httpx.URL, max_bytes: int) -> PhotoRejected:
-    return PhotoRejected(RejectReason.TOO_LARGE, f"{url} is larger than {max_bytes:,} bytes. Use a smaller photo")
+def _refuse_other_schemes(url: str) -> None:
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme.isalnum() and scheme.lower() not in ("http", "https"):
+        problem = f"{url} cannot be fetched: photos are fetched from HTTP and HTTPS URLs only. Use such a URL"
+        raise PhotoRejected(RejectReason.UNSUPPORTED_URL, problem)
 
 
 def _checked_url(url: str) -> httpx.URL:

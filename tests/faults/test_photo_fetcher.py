@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_network
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import PhotoRejected
-from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher
-from tests.sites import BOMB, Site, running_site
+from services.fetching.photo_fetcher import FetchLimits, PhotoFetcher, accept_header
+from tests.sites import Site, running_site
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -99,12 +100,16 @@ def test_rejects_addresses_that_are_not_public(host: str, fetcher: PhotoFetcher)
 
 @pytest.mark.parametrize(
     "url",
-    ["file:///etc/passwd", "ftp://example.com/a.jpg", "gopher://example.com/", "http:///a.jpg", "http://", "photo.jpg",
-     "http://user:secret@example.com/a.jpg", "http://[::1/", "http://xn--a/", "http://h:99999999999999999999/",
+    ["http:///a.jpg", "http://", "photo.jpg", "http://user:secret@example.com/a.jpg", "http://[::1/", "http://xn--a/", "http://h:99999999999999999999/",
      "http://h:65536/"],
 )  # fmt: skip
 def test_rejects_urls_that_are_not_plain_http(url: str, fetcher: PhotoFetcher) -> None:
     assert rejection_by(fetcher, url) == "bad_url"
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.com/a.jpg", "s3://bucket/a.jpg"])
+def test_rejects_other_schemes_with_a_reason_of_their_own(url: str, fetcher: PhotoFetcher) -> None:
+    assert rejection_by(fetcher, url) == "unsupported_url"
 
 
 def test_does_not_repeat_a_password_in_the_error() -> None:
@@ -178,7 +183,14 @@ def test_checks_the_target_of_a_redirect(site: Site, fetcher: PhotoFetcher, targ
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/none.jpg", "unreachable"),
+        ("/none.jpg", "not_found"),
+        ("/bomb", "too_large"),
+        ("/brotli", "unreachable"),
+        ("/cut-gzip", "unreachable"),
+        ("/page", "not_an_image"),
+        ("/403", "unreachable"),
+        ("/expired", "unreachable"),
+        ("/expired?X-Amz-Date=20991231T000000Z&X-Amz-Expires=60", "expired_url"),
         ("/dripping", "unreachable"),
         ("/dripping-headers", "unreachable"),
         ("/silent", "unreachable"),
@@ -191,8 +203,84 @@ def test_gives_up_on_slow_endless_and_false_answers(site: Site, fetcher: PhotoFe
     assert rejection_by(fetcher, f"{site.url}{path}") == reason
 
 
-def test_does_not_decompress_a_compressed_answer(site: Site, patient: PhotoFetcher) -> None:
-    assert patient.fetch(f"{site.url}/bomb") == BOMB
+def test_decompresses_an_answer_that_should_not_be_compressed(site: Site, patient: PhotoFetcher) -> None:
+    assert patient.fetch(f"{site.url}/gzip") == patient.fetch(f"{site.url}/deflate") == b"photo"
+
+
+def test_takes_a_photo_as_it_is_that_only_claims_to_be_compressed(site: Site, patient: PhotoFetcher) -> None:
+    assert patient.fetch(f"{site.url}/gzip-by-name-only") == b"photo"
+
+
+def test_asks_for_the_formats_that_are_read_under_its_own_name(site: Site, patient: PhotoFetcher) -> None:
+    patient.fetch(f"{site.url}/photo.jpg")
+    headers = site.last_headers
+    assert headers["Accept"] == accept_header()
+    assert headers["Accept"].startswith("image/jpeg;q=1.0, image/png;q=0.9")
+    assert "*" not in headers["Accept"]
+    assert "Lookalike/" in headers["User-Agent"]
+
+
+def test_names_itself_as_the_operator_wants(site: Site) -> None:
+    fetcher = PhotoFetcher(PATIENT, user_agent="Shop/1.0")
+    fetcher.fetch(f"{site.url}/photo.jpg")
+    fetcher.close()
+    assert site.last_headers["User-Agent"] == "Shop/1.0"
+
+
+@pytest.mark.parametrize("path", ["/busy-for-a-second", "/busy-until-a-date"])
+def test_waits_as_long_as_the_server_asks(path: str, site: Site, patient: PhotoFetcher) -> None:
+    assert patient.fetch(f"{site.url}{path}") == b"photo"
+    assert site.request_counts[path] == 2
+
+
+def test_does_not_wait_longer_than_the_time_limit(site: Site) -> None:
+    fetcher = PhotoFetcher(PATIENT)
+    for _ in range(2):
+        with pytest.raises(PhotoRejected, match=r"answers 429|asks to wait") as caught:
+            fetcher.fetch(f"{site.url}/busy-for-hours")
+    fetcher.close()
+    assert caught.value.reason == "unreachable"
+    assert site.request_counts["/busy-for-hours"] == 1  # the host has asked for a pause
+
+
+def test_stops_asking_a_host_that_never_answers(site: Site) -> None:
+    fetcher = PhotoFetcher(replace(LIMITS, timeout_s=0.05, tries=1, per_host=20))
+    with ThreadPoolExecutor(12) as pool:
+        reasons = list(pool.map(lambda _: rejection_by(fetcher, f"{site.url}/silent"), range(12)))
+    asked = site.request_counts["/silent"]
+    with pytest.raises(PhotoRejected, match="did not answer the last"):
+        fetcher.fetch(f"{site.url}/photo.jpg")
+    fetcher.close()
+    assert reasons == ["unreachable"] * 12
+    assert site.request_counts == {"/silent": asked}
+
+
+def test_waits_for_a_busy_host_no_longer_than_the_time_limit(site: Site) -> None:
+    fetcher = PhotoFetcher(replace(PATIENT, per_host=1))
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(rejection_by, fetcher, f"{site.url}/silent")
+        while not site.request_counts:
+            time.sleep(0.01)
+        with fetcher.time_limit(0.1), pytest.raises(PhotoRejected, match="other downloads"):
+            fetcher.fetch(f"{site.url}/photo.jpg")
+        site.closing.set()
+        assert slow.result() == "unreachable"
+    fetcher.close()
+
+
+def test_reads_a_photo_out_of_a_data_url(patient: PhotoFetcher) -> None:
+    assert patient.fetch("data:image/png;base64,cGhvdG8=") == b"photo"
+    assert patient.fetch("DATA:image/png;base64,cGhv%0AdG8%3D") == b"photo"
+    assert patient.fetch("data:image/svg+xml,%3Csvg%3E") == b"<svg>"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("data:image/png;base64,cGhvdG8", "bad_url"), ("data:image/png;base64,?", "bad_url"),
+     ("data:image/png;base64," + "A" * 16_000, "too_large")],
+)  # fmt: skip
+def test_rejects_damaged_and_large_data_urls(url: str, reason: str, fetcher: PhotoFetcher) -> None:
+    assert rejection_by(fetcher, url) == reason
 
 
 def test_retries_after_a_temporary_error(site: Site, patient: PhotoFetcher) -> None:
@@ -200,7 +288,7 @@ def test_retries_after_a_temporary_error(site: Site, patient: PhotoFetcher) -> N
 
 
 def test_does_not_retry_after_a_permanent_error(site: Site) -> None:
-    assert rejection(f"{site.url}/none.jpg") == "unreachable"
+    assert rejection(f"{site.url}/none.jpg") == "not_found"
     assert site.request_counts["/none.jpg"] == 1
 
 

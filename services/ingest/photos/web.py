@@ -1,10 +1,14 @@
-"""A photo source that downloads URLs and reads other names from a folder or archive."""
+"""A photo source that downloads URLs, reads `data:` URLs, and reads other names from a folder or archive."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from services.errors import PhotoRejected
+from services.fetching.data_urls import read_data_url
+from services.ingest.photos.fetched_once import FetchedOnce
+from services.ingest.photos.sources import MAX_PHOTO_BYTES
+from services.ingest.photos.urls import is_data_url, is_url, looks_like_url, other_scheme
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
@@ -18,11 +22,12 @@ if TYPE_CHECKING:
 class WebPhotos:
     """Downloads names that are URLs, and reads other names from a local source, if there is one.
 
-    Without a fetcher it rejects URLs as `not_fetched`.
+    Without a fetcher it rejects URLs as `not_fetched`. A URL of several listings is downloaded once.
     """
 
     def __init__(self, local: PhotoSource | None, fetcher: PhotoFetcher | None) -> None:
-        self._local, self._fetcher = local, fetcher
+        self._local = local
+        self._fetcher = FetchedOnce(fetcher) if fetcher is not None else None
 
     @property
     def label(self) -> str:
@@ -41,10 +46,22 @@ class WebPhotos:
             self._local.__exit__(kind, error, traceback)
 
     def find(self, id_or_name: str) -> str | None:
-        """Return a URL unchanged; look up any other name in the local source."""
+        """Return a URL unchanged; look up any other name in the local source.
+
+        Raises:
+            PhotoRejected: `unsupported_url` or `bad_url`: the local source has no such photo, and the name is a URL
+                with another scheme or without one; see also `PhotoNames.find`.
+        """
         if is_url(id_or_name):
             return id_or_name
-        return self._local.find(id_or_name) if self._local is not None else None
+        if scheme := other_scheme(id_or_name):
+            problem = f"{id_or_name} begins with {scheme}:, and only http: and https: can be fetched. Use such a URL"
+            raise PhotoRejected(RejectReason.UNSUPPORTED_URL, problem)
+        found = self._local.find(id_or_name) if self._local is not None else None
+        if found is None and looks_like_url(id_or_name):
+            problem = f"{id_or_name!r} is no file, and as a URL it lacks its scheme. Write https:// before it"
+            raise PhotoRejected(RejectReason.BAD_URL, problem)
+        return found
 
     def read(self, name: str) -> bytes:
         """Return a photo's bytes; see `PhotoSource.read`.
@@ -56,13 +73,10 @@ class WebPhotos:
             if self._local is None:
                 raise FileNotFoundError(name)
             return self._local.read(name)
+        if is_data_url(name):
+            return read_data_url(name, MAX_PHOTO_BYTES)
         if self._fetcher is None:
             raise PhotoRejected(
                 RejectReason.NOT_FETCHED, f"{name} is a URL. Fetch URLs with `lookalike ingest --fetch-photos`"
             )
         return self._fetcher.fetch(name)
-
-
-def is_url(name: str) -> bool:
-    """Say whether a photo's name is an HTTP URL."""
-    return name.casefold().startswith(("http://", "https://"))
