@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,10 @@ def picture(width: int = 48, height: int = 40) -> Image.Image:
 
 def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, image_format, **options)
+    if image_format == "HEIF":
+        pillow_heif.from_pillow(image).save(out, **options)
+    else:
+        image.save(out, image_format, **options)
     return out.getvalue()
 
 
@@ -77,6 +81,32 @@ def bmp(width: int, height: int, *, bits: int = 24, compression: int = 0, body: 
     return b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset) + fields + palette + body
 
 
+def tiff_of_size(width: int, height: int) -> bytes:
+    """Return a TIFF file that claims another size than it has."""
+    return _with_tags(encode(picture(), "TIFF"), {256: (256, width), 257: (257, height)})
+
+
+def tiff_of_tiles(side: int) -> bytes:
+    """Return a TIFF file that claims to have tiles of `side` x `side` pixels."""
+    return _with_tags(encode(picture(), "TIFF"), {278: (322, side), 284: (323, side)})
+
+
+def _with_tags(tiff: bytes, tags: dict[int, tuple[int, int]]) -> bytes:
+    """Return a little-endian TIFF file with tags replaced by other tags of a long value."""
+    entries, changed = 10, bytearray(tiff)
+    for at in range(entries, entries + 12 * int.from_bytes(tiff[8:10], "little"), 12):
+        if (tag := int.from_bytes(tiff[at : at + 2], "little")) in tags:
+            changed[at : at + 12] = struct.pack("<HHII", tags[tag][0], 4, 1, tags[tag][1])
+    return bytes(changed)
+
+
+def with_stated_size(image_format: str, side: int) -> bytes:
+    """Return a HEIC or AVIF file whose container claims another size than its picture has."""
+    content = encode(picture(), image_format)
+    at = content.index(b"ispe") + 8
+    return content[:at] + struct.pack(">II", side, side) + content[at + 8 :]
+
+
 def with_exif(jpeg: bytes, tiff: bytes) -> bytes:
     """Return the JPEG with `tiff`, valid or not, as its EXIF segment."""
     return with_segment(jpeg, 0xE1, b"Exif\0\0" + tiff)
@@ -92,9 +122,14 @@ def exif_orientation(value: int, *, kind: int = 3, count: int = 1) -> bytes:
     return b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHH", 1, 0x0112, kind, count, value, 0) + bytes(4)
 
 
+def _profile(space: Any) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+
+
 def _disguised() -> Iterator[HostilePhoto]:
     """Files of other kinds, uploaded as photo.jpg."""
     tiff, icon = encode(picture(), "TIFF"), encode(picture(), "ICO", sizes=[(32, 32)])
+    thumbnail = encode(picture(), "TIFF", tiffinfo={254: 1})
     others = {
         "empty": b"",
         "one byte": b"\xff",
@@ -107,10 +142,13 @@ def _disguised() -> Iterator[HostilePhoto]:
         "pdf": b"%PDF-1.7\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF",
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (r) file\n%%EOF",
         "icon": icon,
-        "tiff": tiff,
-        "tiff big-endian": b"MM\0*" + tiff[4:],
+        "tiff of the other byte order": b"MM\0*" + tiff[4:],
+        "raw file, a tiff that begins with a thumbnail": thumbnail,
+        "raw file of Canon": tiff[:8] + b"CR" + tiff[10:],
+        "tiff of a fax": encode(picture().convert("1"), "TIFF", compression="group4"),
+        "tiff of 32-bit numbers": encode(picture().convert("F"), "TIFF"),
+        "mp4": b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + bytes(64),
         "photoshop": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 40, 48, 8, 3) + bytes(64),
-        "avif": encode(picture(), "AVIF"),
         "jpeg 2000": encode(picture(), "JPEG2000"),
         "ppm": encode(picture(), "PPM"),
         "tga": encode(picture(), "TGA"),
@@ -123,7 +161,7 @@ def _disguised() -> Iterator[HostilePhoto]:
 
 
 def _truncated() -> Iterator[HostilePhoto]:
-    for image_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
+    for image_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF", "TIFF"):
         whole = encode(picture(120, 90), image_format)
         for share in (0.02, 0.3, 0.7):
             cut = whole[: max(4, int(len(whole) * share))]
@@ -157,6 +195,9 @@ def _oversized() -> Iterator[HostilePhoto]:
         "webp 65536x65536": b"RIFF" + struct.pack("<I", len(huge_webp)) + huge_webp,
         "bmp 30000x30000": bmp(30_000, 30_000),
         "rle bmp 60000x60000": bmp(60_000, 60_000, bits=8, compression=1, body=b"\0\1"),
+        "tiff 60000x60000": tiff_of_size(60_000, 60_000),
+        "tiff with tiles of 60000x60000": tiff_of_tiles(60_000),
+        **{f"{kind} {side}x{side}": with_stated_size(kind, side) for kind in ("HEIF", "AVIF") for side in (4, 30_000)},
     }
     for name, content in huge.items():
         yield HostilePhoto(name, content, acceptable=False)
@@ -250,6 +291,15 @@ def _odd_but_fine() -> Iterator[HostilePhoto]:
         "animated webp": encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]),
         "animated png": encode(frames[0], "PNG", save_all=True, append_images=frames[1:]),
         "multi-picture jpeg": encode(picture(), "MPO", save_all=True, append_images=[picture()]),
+        "tiff of two pages": encode(frames[0], "TIFF", save_all=True, append_images=frames[1:]),
+        **{f"tiff of {kind}": encode(picture(), "TIFF", compression=kind) for kind in ("tiff_lzw", "jpeg", "packbits")},
+        "cmyk tiff": encode(picture().convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
+        "16-bit tiff": encode(Image.fromarray(np.arange(1920, dtype=np.uint16).reshape(40, 48) * 34), "TIFF"),
+        "lab tiff": encode(Image.new("LAB", (48, 40), (128, 128, 128)), "TIFF"),
+        "heic": encode(picture(), "HEIF"),
+        "heic with alpha": encode(picture().convert("RGBA"), "HEIF"),
+        "avif": encode(picture(), "AVIF"),
+        "animated avif": encode(frames[0], "AVIF", save_all=True, append_images=frames[1:]),
         "jpeg with a garbled picture list": with_segment(jpeg, 0xE2, b"MPF\0II*\0\xff\xff\xff\xff"),
         "jpeg and zip": jpeg + archive.getvalue(),
         "jpeg and html": with_segment(jpeg, 0xFE, b"<script>alert(1)</script>"),
@@ -264,6 +314,9 @@ def _odd_but_fine() -> Iterator[HostilePhoto]:
         "jpeg with EXIF that points at itself": with_exif(jpeg, b"MM\0*\0\0\0\0" * 9),
         "jpeg with empty EXIF": with_exif(jpeg, b""),
         "jpeg with an empty colour profile": with_segment(jpeg, 0xE2, b"ICC_PROFILE\0\1\1"),
+        "jpeg with a profile of half its length": encode(picture(), "JPEG", icc_profile=_profile("LAB")[:300]),
+        "jpeg with a profile for other pixels": encode(picture(), "JPEG", icc_profile=_profile("LAB")),
+        "grey jpeg with a profile for colours": encode(picture().convert("L"), "JPEG", icc_profile=_profile("sRGB")),
         "cmyk jpeg": encode(picture().convert("CMYK"), "JPEG"),
         "grey jpeg": encode(picture().convert("L"), "JPEG"),
         "progressive jpeg": encode(picture(), "JPEG", progressive=True),

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+PhotoFormat: TypeAlias = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF", "TIFF"]
+"""The accepted formats, by Pillow's names. A phone's MPO file is a JPEG with more pictures behind the first."""
 
-PhotoFormat: TypeAlias = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP"]
-"""The accepted formats, by Pillow's names."""
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or TIFF"
+"""The accepted formats in texts."""
+
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_BRANDS: dict[bytes, PhotoFormat] = {
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIF"),
+}
+"""Brands of ISO/IEC 23008-12 files. `mif1` says nothing about the codec, so the others are looked at first."""
+
+_GENERIC_BRANDS = frozenset({b"mif1", b"msf1"})
+
+_BRANDS_READ = 32
+"""Brands of a file that are looked at; encoders write fewer than ten."""
 
 _BMP_HEADER_SIZES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 _UNSUPPORTED: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"II*\0", "a TIFF file"),
-    (0, b"MM\0*", "a TIFF file"),
     (0, b"8BPS", "a Photoshop file"),
     (0, b"%!PS", "a PostScript file"),
     (0, b"\xc5\xd0\xd3\xc6", "a PostScript file"),
@@ -25,24 +35,15 @@ _UNSUPPORTED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
     (0, b"\xff\x0a", "a JPEG XL file"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL file"),
-    (4, b"ftypavif", "an AVIF file"),
-    (4, b"ftypavis", "an AVIF file"),
-    (4, b"ftyphei", "a HEIC file"),
-    (4, b"ftyphev", "a HEIC file"),
-    (4, b"ftypmif1", "a HEIF file"),
+    (4, b"ftypcrx ", "a camera's raw file"),
+    (4, b"ftypjxl", "a JPEG XL file"),
+    (4, b"ftyp", "a video"),
+    *((0, signature, "a camera's raw file") for signature in _TIFF_SIGNATURES),
     (0, b"qoif", "a QOI file"),
     (0, b"<svg", "an SVG file"),
     (0, b"<?xml", "an XML or SVG file"),
 )
 """Offset, signature at that offset, and a name for the format."""
-
-JPEG_SCAN = 0xDA
-"""Code of the marker that starts a scan of a JPEG."""
-
-_EOI = 0xD9
-_WITHOUT_LENGTH = frozenset({0x01, 0xD8})
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-"""Any marker except a restart. Inside a scan, a zero follows each 0xff byte of pixel data."""
 
 
 def sniff(content: bytes) -> PhotoFormat | None:
@@ -57,11 +58,21 @@ def sniff(content: bytes) -> PhotoFormat | None:
         return "WEBP"
     if content.startswith(b"BM") and int.from_bytes(content[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
-    return None
+    if content.startswith(_TIFF_SIGNATURES):
+        return "TIFF" if content[8:10] != b"CR" else None
+    return _brand(content) if content[4:8] == b"ftyp" else None
+
+
+def _brand(content: bytes) -> PhotoFormat | None:
+    """Return the format that the brands of an ISO media file name: the major brand first, `mif1` and `msf1` last."""
+    size = min(int.from_bytes(content[:4], "big"), 16 + 4 * _BRANDS_READ)
+    brands = [content[8:12], *(content[at : at + 4] for at in range(16, size, 4))]
+    named = [_BRANDS[brand] for brand in sorted(brands, key=_GENERIC_BRANDS.__contains__) if brand in _BRANDS]
+    return named[0] if named else None
 
 
 def name_unsupported(content: bytes) -> str | None:
-    """Name a known format that is not accepted, such as 'a TIFF file'; None for unknown bytes."""
+    """Name a known format that is not accepted, such as 'a PDF file'; None for unknown bytes."""
     for offset, signature, name in _UNSUPPORTED:
         if content.startswith(signature, offset):
             return name
@@ -89,18 +100,6 @@ def webp_canvas(content: bytes) -> tuple[int, int] | None:
     if chunk == b"VP8 ":
         return _little_endian(content[26:28]) & 0x3FFF, _little_endian(content[28:30]) & 0x3FFF
     return None
-
-
-def jpeg_markers(content: bytes) -> Iterator[int]:
-    """Yield the codes of a JPEG's markers, without restart markers, up to the end of its first picture."""
-    position = 2
-    while marker := _JPEG_MARKER.search(content, position):
-        code = marker[1][0]
-        if code == _EOI:
-            return
-        yield code
-        length = 0 if code in _WITHOUT_LENGTH else int.from_bytes(content[marker.end() : marker.end() + 2], "big")
-        position = marker.end() + length
 
 
 def _little_endian(content: bytes) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ml.photos.formats import FORMAT_NAMES
 from services.cli.terminal.console import console, print_json, print_table
 from services.cli.terminal.resources import open_resources
 from services.client import ApiError, Client
@@ -33,7 +34,7 @@ Key = Annotated[str, typer.Option(envvar="LOOKALIKE_API_KEY", help="API key for 
 
 
 def search(
-    photo: Annotated[Path | None, typer.Argument(help="Photo to search by: JPEG, PNG, WebP, GIF or BMP.")] = None,
+    photo: Annotated[Path | None, typer.Argument(help=f"Photo to search by: {FORMAT_NAMES}.")] = None,
     listing: Annotated[str | None, typer.Option(help="Id of a listing to search by, instead of a photo.")] = None,
     k: Annotated[int, typer.Option("-k", help="Number of results, 1 to 100.")] = 10,
     category: Annotated[list[str] | None, typer.Option(help="Only this category; can be repeated.")] = None,
@@ -74,7 +75,7 @@ def search(
 
 
 def classify(
-    photo: Annotated[Path, typer.Argument(help="Photo to classify: JPEG, PNG, WebP, GIF or BMP.")],
+    photo: Annotated[Path, typer.Argument(help=f"Photo to classify: {FORMAT_NAMES}.")],
     k: Annotated[int, typer.Option("-k", help="Number of categories.", min=1)] = 5,
     crop: Crop = None,
     server: Server = "",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Photo = bytes | Path
-"""A photo's bytes, or the path of its file: JPEG, PNG, WebP, GIF or BMP."""
+"""A photo's bytes, or the path of its file: JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or TIFF."""
 
 Outcome = httpx.Response | httpx.RequestError
 """The result of sending a request: an answer of any status, or the reason why there is none."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar.datastructures import UploadFile
 
+from ml.photos.formats import FORMAT_NAMES
 from services.web.openapi.operations import (
     PHOTO_FILE,
     form_content,
@@ -37,7 +38,7 @@ class BulkUpload:
 _PHOTO_FILES = {
     "type": "array",
     "items": {"type": "string", "format": "binary"},
-    "description": "The photos, as files: JPEG, PNG, WebP, GIF or BMP.",
+    "description": f"The photos, as files: {FORMAT_NAMES}.",
 }
 
 

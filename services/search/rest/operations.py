@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import msgspec
 from litestar.datastructures import UploadFile
 
-from ml.photos.formats import PhotoFormat
+from ml.photos.formats import FORMAT_NAMES, PhotoFormat
 from services import wire
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from litestar.openapi.spec import Operation
 
 
-PhotoFile = Annotated[UploadFile, described("JPEG, PNG, WebP, GIF or BMP.")]
+PhotoFile = Annotated[UploadFile, described(f"{FORMAT_NAMES}.")]
 _IMAGE = {"image": PHOTO_FILE}
 
 

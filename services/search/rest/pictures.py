@@ -23,7 +23,16 @@ CACHE_FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATE = "public, no-cache"
 """Caches may store the photo, but must revalidate it each time; an unchanged photo gets a short 304."""
 
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "BMP": "image/bmp"}
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "HEIF": "image/heic",
+    "AVIF": "image/avif",
+    "TIFF": "image/tiff",
+}
 
 
 @dataclass(frozen=True, slots=True)

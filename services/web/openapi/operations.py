@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from services.wire.fields import DescribedField
 
-PHOTO_FILE = ("a.jpg", "image/jpeg, image/png, image/webp, image/gif, image/bmp")
+PHOTO_FILE = (
+    "a.jpg",
+    "image/jpeg, image/png, image/webp, image/gif, image/bmp, image/heic, image/heif, image/avif, image/tiff",
+)
 _TEXT = {"type": "string"}
 
 

@@ -2,6 +2,9 @@
 
 import { html } from "./vendor/lit-html/lit-html.js";
 
+/** Not every system counts the last four among the images. */
+const FORMATS = "image/*,.heic,.heif,.avif,.tif,.tiff";
+
 /**
  * @param take is called with a photo's file.
  * @param open is called with a photo's address.
@@ -22,7 +25,7 @@ export function picker({ take, open, isLarge }) {
       ${isLarge ? html`<p class="invite">Drop a photo here, or paste one</p>` : ""}
       <div class="actions">
         <label class="button strong"
-          >Choose a photo<input class="unseen" type="file" accept="image/*" @change=${chosen}
+          >Choose a photo<input class="unseen" type="file" accept=${FORMATS} @change=${chosen}
         /></label>
         <label class="button camera"
           >Take a photo<input class="unseen" type="file" accept="image/*" capture="environment" @change=${chosen}
