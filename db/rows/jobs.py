@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _MIN_SECONDS_FOR_RATE = 0.5
 """A stage shorter than this has no rate: the quotient would be noise."""
+
+_WARNINGS = "warnings:"
+"""Prefix in a job's counts of the number of warnings by flag: a job with a million warnings is told without a scan."""
 
 _PROMOTED = "promoted"
 """Key in a job's inputs of the generation that the job promoted."""
@@ -203,10 +207,12 @@ def rejects_of(session: Session, job_id: str) -> Iterator[RejectedRecord]:
 
 
 def add_warnings(session: Session, job_id: str, warnings: Sequence[WarningRecord]) -> None:
-    """Store a job's warnings."""
+    """Store a job's warnings, and their number by flag in its counts, where `warnings_by_flag` finds them."""
     for warning in warnings:
         columns = {name: getattr(warning, name) for name in WarningRecord.__dataclass_fields__}
         session.add(JobWarning(job_id=job_id, **columns))
+    if warnings:
+        add_counts(session, job_id, Counter(f"{_WARNINGS}{warning.flag}" for warning in warnings))
 
 
 def warnings_of(session: Session, job_id: str) -> Iterator[WarningRecord]:
@@ -215,6 +221,12 @@ def warnings_of(session: Session, job_id: str) -> Iterator[WarningRecord]:
         yield WarningRecord(row.file, row.line, row.record_id, row.field, row.flag, row.before, row.after)
 
 
-def counts_of(session: Session, job_id: str) -> dict[str, int]:
-    """Return the job's present counts."""
-    return dict(session.get_one(Job, job_id).counts)
+def counts_of(job: Job) -> dict[str, int]:
+    """Return the job's counts, without those of its warnings."""
+    return {name: count for name, count in job.counts.items() if not name.startswith(_WARNINGS)}
+
+
+def warnings_by_flag(job: Job) -> dict[str, int]:
+    """Return the number of the job's warnings by flag, most frequent first."""
+    counts = [(name, count) for name, count in job.counts.items() if name.startswith(_WARNINGS)]
+    return {name.removeprefix(_WARNINGS): count for name, count in sorted(counts, key=lambda one: -one[1])}

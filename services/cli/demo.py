@@ -16,11 +16,11 @@ from db.rows import generations, keys, photos
 from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
 from ml.training.recipes import FINE_TUNED
-from services.cli.ingest import print_summary, save_rejects
 from services.cli.models.train import metric_rows
 from services.cli.serve import DEFAULT_PORT, run
 from services.cli.terminal.console import console, output, print_table, stage_bars
 from services.cli.terminal.ports import check_port
+from services.cli.terminal.reports import Reports, print_summary
 from services.cli.terminal.resources import open_resources, read_settings
 from services.errors import Conflict, ModelMissing
 from services.ingest.models.stored_quality import measure_stored
@@ -140,8 +140,9 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
         summary = ingest_sample(resources, home / "catalogue", listings=count, progress=progress)
         progress("measure quality", 0, None)
         metrics = measure_stored(resources, version) if version == read_manifest(MODEL).version else {}
-    save_rejects(resources, summary.job_id, home / "rejects.csv")
-    print_summary(summary, home / "rejects.csv")
+    reports = Reports.beside(home / "rejects.csv", None)
+    reports.save(resources, summary.job_id)
+    print_summary(summary, reports)
     record = DemoRecord(count, version, metrics, time.monotonic() - started)
     (home / _RECORD).write_bytes(msgspec.json.encode(record))
     console.print(f"Built the demo in {record.seconds:.0f} s.")

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from db.rows import jobs
 from ml.sample import MODEL
-from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
+from services.cli.terminal.console import console, output, print_json, stage_bars
+from services.cli.terminal.reports import Reports, print_summary
 from services.cli.terminal.resources import open_resources
-from services.errors import BadInput
 from services.ingest.feeds.columns import Columns
-from services.ingest.feeds.rejects import write_rejects
 from services.ingest.loading.inputs import IngestInputs
 from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
 
-if TYPE_CHECKING:
-    from services.ingest.loading.ledger import IngestSummary
-    from services.resources import Resources
+WarningsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File to write warnings to: what was repaired, guessed or left out in accepted records. "
+        "By default, warnings.csv beside the rejects."
+    ),
+]
 
 
 def ingest(
@@ -36,6 +38,7 @@ def ingest(
     rejects: Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")] = Path(
         "rejects.csv"
     ),
+    warnings: WarningsFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Clean listings, store and embed their photos, and update the indexes.
@@ -44,8 +47,7 @@ def ingest(
     """
     if photo_dir and photo_zip:
         raise typer.BadParameter("use either --photo-dir or --photo-zip, not both")
-    if not rejects.parent.is_dir():
-        raise BadInput(f"--rejects {rejects}: the folder {rejects.parent} does not exist. Create it first.")
+    reports = Reports.beside(rejects, warnings)
     inputs = IngestInputs(
         listings=listings,
         photos_table=photos_table,
@@ -57,15 +59,15 @@ def ingest(
         job_id = create_ingest_job(resources, inputs)
         with stage_bars() as progress:
             result = run_ingest(resources, job_id, inputs, progress)
-        save_rejects(resources, job_id, rejects)
+        reports.save(resources, job_id)
         if json:
             print_json(result.summary)
         else:
-            _print(result, rejects)
+            _print(result, reports)
 
 
-def _print(result: IngestResult, rejects: Path) -> None:
-    print_summary(result.summary, rejects)
+def _print(result: IngestResult, reports: Reports) -> None:
+    print_summary(result.summary, reports)
     if result.embedding_seconds is None:
         console.print(
             "There is no model yet, so no photos were embedded. Next: lookalike train. To try search without training, "
@@ -79,27 +81,3 @@ def _print(result: IngestResult, rejects: Path) -> None:
         f"({embedded / seconds:.0f} photos/s, from stored file to committed embedding); "
         f"{result.summary.counts['photos_failed']} failed."
     )
-
-
-def print_summary(summary: IngestSummary, rejects: Path) -> None:
-    """Print the counts of an ingest run, and the reasons for its rejects."""
-    counts = summary.counts
-    print_table(
-        "Ingest",
-        ["", "read", "accepted", "rejected", "duplicates", "new", "changed", "unchanged"],
-        [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
-    )
-    if summary.reasons:
-        print_table("Rejected or not embedded", ["reason", "records"], summary.reasons.items())
-        output.print(f"File, line and reason of each record: {rejects}", soft_wrap=True)
-
-
-def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:
-    names = ("read", "accepted", "rejected", "duplicates", "new", changed, "unchanged")
-    return [kind, *(counts[f"{kind}_{name}"] for name in names)]
-
-
-def save_rejects(resources: Resources, job_id: str, path: Path) -> None:
-    """Write the rejected records of a job to a CSV file."""
-    with resources.database.read() as session:
-        write_rejects(path, jobs.rejects_of(session, job_id))

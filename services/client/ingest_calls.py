@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import msgspec
 
 from services.client.calls import Call, Upload, bytes_reader, json_call, json_reader, no_content, path_segment
 from services.client.errors import unreadable_answer
-from services.wire import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer
+from services.wire import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer, WarningAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import httpx
 
     from services.client.calls import Photo
     from services.wire import ListingChange, NewListing, WholeListing
+
+T = TypeVar("T")
 
 
 def add_listing(listing: NewListing, photos: Sequence[Photo] = ()) -> Call[ListingWritten]:
@@ -111,7 +113,16 @@ def rejects(job_id: str) -> Call[list[RejectAnswer]]:
     Raises:
         NotFound: there is no such job.
     """
-    return Call("GET", f"/v1/jobs/{path_segment(job_id)}/rejects", _read_rejects)
+    return Call("GET", f"/v1/jobs/{path_segment(job_id)}/rejects", _csv_reader(list[RejectAnswer]))
+
+
+def warnings(job_id: str) -> Call[list[WarningAnswer]]:
+    """Return what a job repaired, guessed or left out in the records that it accepted.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    return Call("GET", f"/v1/jobs/{path_segment(job_id)}/warnings", _csv_reader(list[WarningAnswer]))
 
 
 def cancel(job_id: str) -> Call[JobAnswer]:
@@ -149,9 +160,12 @@ def _write_call(
     )
 
 
-def _read_rejects(response: httpx.Response) -> list[RejectAnswer]:
-    text = bytes_reader("text/csv")(response).decode("utf-8", "replace")
-    try:
-        return msgspec.convert(list(csv.DictReader(io.StringIO(text, newline=""))), list[RejectAnswer], strict=False)
-    except (msgspec.ValidationError, csv.Error) as error:
-        raise unreadable_answer(response, f"no valid rejects ({error})") from error
+def _csv_reader(rows: type[T]) -> Callable[[httpx.Response], T]:
+    def read(response: httpx.Response) -> T:
+        text = bytes_reader("text/csv")(response).decode("utf-8", "replace")
+        try:
+            return msgspec.convert(list(csv.DictReader(io.StringIO(text, newline=""))), rows, strict=False)
+        except (msgspec.ValidationError, csv.Error) as error:
+            raise unreadable_answer(response, f"no valid table ({error})") from error
+
+    return read

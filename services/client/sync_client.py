@@ -74,6 +74,7 @@ class Client:
     job = _method(ingest_calls.job)
     jobs = _method(ingest_calls.jobs)
     rejects = _method(ingest_calls.rejects)
+    warnings = _method(ingest_calls.warnings)
     cancel = _method(ingest_calls.cancel)
     reindex = _method(ingest_calls.reindex)
 

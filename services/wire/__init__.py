@@ -20,10 +20,12 @@ from services.wire.ingest import RecallAnswer as RecallAnswer
 from services.wire.ingest import ReindexRequest as ReindexRequest
 from services.wire.ingest import RejectAnswer as RejectAnswer
 from services.wire.ingest import SearchRecall as SearchRecall
+from services.wire.ingest import WarningAnswer as WarningAnswer
 from services.wire.listings import ListingChange as ListingChange
 from services.wire.listings import ListingWritten as ListingWritten
 from services.wire.listings import NewListing as NewListing
 from services.wire.listings import WholeListing as WholeListing
+from services.wire.listings import WriteWarning as WriteWarning
 from services.wire.listings import WrittenPhoto as WrittenPhoto
 from services.wire.search import MAX_BATCH as MAX_BATCH
 from services.wire.search import MAX_FILTER_VALUES as MAX_FILTER_VALUES

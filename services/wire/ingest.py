@@ -53,6 +53,13 @@ class JobAnswer(msgspec.Struct):
     created_at: Time
     started_at: Time | None
     finished_at: datetime | None
+    warnings: Annotated[
+        dict[str, int],
+        described(
+            "Number of warnings by flag: what was repaired, guessed or left out in accepted records.",
+            {"repaired_record": 3, "absurd_price": 1},
+        ),
+    ] = {}
 
     @property
     def ended(self) -> bool:
@@ -79,6 +86,18 @@ class RejectAnswer(msgspec.Struct):
     field: str
     reason: Annotated[str, described("Reason code.")]
     text: Annotated[str, described("The record's text.")]
+
+
+class WarningAnswer(msgspec.Struct):
+    """Something that a job repaired, guessed or left out in an accepted record."""
+
+    file: str
+    line: Annotated[int, described("0 for a notice about the whole file.")]
+    id: str
+    field: str
+    flag: Annotated[str, described("Flag of the listing, or code of the notice.")]
+    before: Annotated[str, described("The text as it stands in the file.")]
+    after: Annotated[str, described("The value that was taken; empty if none was.")]
 
 
 class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):

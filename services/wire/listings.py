@@ -96,9 +96,19 @@ class WrittenPhoto(msgspec.Struct):
     state: Annotated[str, described("`pending`, `embedded` or `failed`.", "pending")]
 
 
+class WriteWarning(msgspec.Struct):
+    """Something that was repaired, guessed or left out in a written listing."""
+
+    field: Annotated[str, described("The field concerned; empty if it is the whole listing.", "price")]
+    flag: Annotated[str, described("Code of the warning.", "absurd_price")]
+    before: Annotated[str, described("The value as it was sent.", "11111")]
+    after: Annotated[str, described("The value that was stored; empty if none was.", "11111")]
+
+
 class ListingWritten(msgspec.Struct):
     """The listing that a request wrote."""
 
     listing_id: Annotated[str, example("lamp-2")]
     outcome: Annotated[str, described("`created`, `updated` or `unchanged`.", "created")]
     photos: list[WrittenPhoto]
+    warnings: list[WriteWarning] = []

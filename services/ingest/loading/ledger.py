@@ -98,14 +98,14 @@ class Ledger:
     def summary(self) -> IngestSummary:
         """Return the totals stored so far."""
         with self._database.read() as session:
-            written = jobs.counts_of(session, self.job_id)
+            job = jobs.find_job(session, self.job_id)
+            assert job is not None, "a ledger belongs to a job"
             reasons = Counter(reject.reason for reject in jobs.rejects_of(session, self.job_id))
-            warnings = Counter(warning.flag for warning in jobs.warnings_of(session, self.job_id))
         return IngestSummary(
             self.job_id,
-            dict.fromkeys(COUNTS, 0) | written,
+            dict.fromkeys(COUNTS, 0) | jobs.counts_of(job),
             reasons=dict(reasons.most_common()),
-            warnings=dict(warnings.most_common()),
+            warnings=jobs.warnings_by_flag(job),
         )
 
 

@@ -10,7 +10,7 @@ from db.rows import feed, listings, photos
 from db.rows.records import RejectedRecord
 from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
-from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.loading.photo_loader import store_photo
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from db.models import Listing, Photo
     from db.rows.photos import StoredPhoto
-    from db.rows.records import ListingRecord
     from services.resources import Resources
 
 
@@ -79,11 +78,15 @@ class ListingInput:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """The stored listing's id and photos; `outcome` is `created`, `updated` or `unchanged`, counting photos."""
+    """The stored listing's id and photos, and what was repaired, guessed or left out in the request.
+
+    `outcome` is `created`, `updated` or `unchanged`, counting photos.
+    """
 
     listing_id: str
     outcome: str
     photos: tuple[Photo, ...]
+    repairs: tuple[Repair, ...] = ()
 
 
 class ListingChanges:
@@ -104,7 +107,7 @@ class ListingChanges:
             Conflict: a listing with this id exists.
             ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
-        record = _clean(listing_id, listing)
+        cleaned = _clean(listing_id, listing)
         if listing_id in _RESERVED_IDS:
             raise ListingRejected(
                 "id",
@@ -117,7 +120,7 @@ class ListingChanges:
         with self._resources.database.write() as session:
             feed.lock_feed(session)
             _refuse_existing(session, listing_id)
-            written = _write(session, record, stored)
+            written = _write(session, cleaned, stored)
         self._on_written()
         return written
 
@@ -127,10 +130,10 @@ class ListingChanges:
         Raises:
             ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
-        record = _clean(listing_id, listing)
+        cleaned = _clean(listing_id, listing)
         stored = self._store(listing_id, inputs)
         with self._resources.database.write() as session:
-            written = _write(session, record, stored)
+            written = _write(session, cleaned, stored)
         self._on_written()
         return written
 
@@ -146,8 +149,9 @@ class ListingChanges:
         stored = None if inputs is None else self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             feed.lock_feed(session)
-            record = _clean(listing_id, _with_fields(find_listing(session, listing_id), fields))
-            written = _write(session, record, stored)
+            cleaned = _clean(listing_id, _with_fields(find_listing(session, listing_id), fields))
+            sent = tuple(repair for repair in cleaned.repairs if repair.field in fields)
+            written = _write(session, replace(cleaned, repairs=sent), stored)
         self._on_written()
         return written
 
@@ -196,8 +200,9 @@ class ListingChanges:
                 )
 
 
-def _write(session: Session, record: ListingRecord, stored: Sequence[StoredPhoto] | None) -> WriteResult:
+def _write(session: Session, cleaned: CleanListing, stored: Sequence[StoredPhoto] | None) -> WriteResult:
     """Write the listing, and replace its photos unless `stored` is None."""
+    record = cleaned.record
     counts = listings.upsert_listings(session, [record])
     changed = counts.updated
     if stored is not None:
@@ -206,11 +211,12 @@ def _write(session: Session, record: ListingRecord, stored: Sequence[StoredPhoto
         session.flush()
         changed += removed + registered["new"] + registered["replaced"]
     outcome = "created" if counts.inserted else "updated" if changed else "unchanged"
-    return WriteResult(record.listing_id, outcome, tuple(photos.photos_of(session, [record.listing_id])))
+    rows = tuple(photos.photos_of(session, [record.listing_id]))
+    return WriteResult(record.listing_id, outcome, rows, cleaned.repairs)
 
 
-def _clean(listing_id: str, listing: ListingInput) -> ListingRecord:
-    """Clean and check the listing.
+def _clean(listing_id: str, listing: ListingInput) -> CleanListing:
+    """Clean and check the listing; the answer's repairs are those of this request.
 
     Raises:
         ListingRejected: a field is invalid.
@@ -238,7 +244,8 @@ def _clean(listing_id: str, listing: ListingInput) -> ListingRecord:
         (cleaned,) = check_records([cleaned])
     if isinstance(cleaned, RejectedRecord):
         raise ListingRejected(cleaned.field, RejectReason(cleaned.reason), cleaned.text)
-    return cleaned
+    repairs = () if isinstance(result, RejectedRecord) else result.repairs
+    return CleanListing(cleaned, tuple(repair for repair in repairs if repair not in raw.repairs))
 
 
 def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:

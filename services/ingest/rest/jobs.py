@@ -18,9 +18,9 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from db.models import ENDED, JobState, Role
 from db.rows import jobs
 from services.errors import BadQuery, ResourceNotFound
-from services.ingest.feeds.rejects import rejects_csv
+from services.ingest.feeds.reports import rejects_csv, warnings_csv
 from services.ingest.jobs.runner import JobRunner
-from services.ingest.rest.operations import EVENTS, REJECTS
+from services.ingest.rest.operations import EVENTS, REJECTS, WARNINGS
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import in_path, query
@@ -112,8 +112,20 @@ class JobController(Controller):
         self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> Response[str]:
         """Return the rejects as CSV with the columns file, line, id, field, reason, text."""
-        disposition = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
-        return Response(await workers.run(_rejects, resources, job_id), media_type="text/csv", headers=disposition)
+        return _csv_file(await workers.run(_rejects, resources, job_id), name=f"rejects-{job_id}.csv")
+
+    @get(
+        "/{job_id:str}/warnings",
+        operation_class=WARNINGS,
+        media_type="text/csv",
+        responses=problem_responses(404),
+        summary="Get what a job repaired, guessed or left out in the records that it accepted",
+    )
+    async def warnings(
+        self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+    ) -> Response[str]:
+        """Return the warnings as CSV with the columns file, line, id, field, flag, before, after."""
+        return _csv_file(await workers.run(_warnings, resources, job_id), name=f"warnings-{job_id}.csv")
 
     @post(
         "/{job_id:str}/cancel",
@@ -164,6 +176,17 @@ def _rejects(resources: Resources, job_id: str) -> str:
         return "".join(rejects_csv(jobs.rejects_of(session, job_id)))
 
 
+def _warnings(resources: Resources, job_id: str) -> str:
+    _find(resources, job_id)
+    with resources.database.read() as session:
+        return "".join(warnings_csv(jobs.warnings_of(session, job_id)))
+
+
+def _csv_file(text: str, *, name: str) -> Response[str]:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="text/csv", headers=disposition)
+
+
 async def _job_events(
     resources: Resources, workers: WorkerThreads, job_id: str, seen: str
 ) -> AsyncIterator[ServerSentEventMessage]:
@@ -198,9 +221,10 @@ def _answer(job: Job) -> JobAnswer:
         state=job.state,
         cancel_requested=job.cancel_requested,
         progress=progress,
-        counts=job.counts,
+        counts=jobs.counts_of(job),
         error=job.error,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        warnings=jobs.warnings_by_flag(job),
     )

@@ -20,7 +20,7 @@ from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
 from services.web.problems import problem_responses
-from services.wire import ListingChange, ListingWritten, NewListing, WholeListing, WrittenPhoto
+from services.wire import ListingChange, ListingWritten, NewListing, WholeListing, WriteWarning, WrittenPhoto
 from services.wire.examples import example_of
 
 if TYPE_CHECKING:
@@ -120,4 +120,5 @@ def _answer(written: WriteResult) -> ListingWritten:
         WrittenPhoto(photo.id or 0, shown_name(photo.external_id, photo.source), photo.state)
         for photo in written.photos
     ]
-    return ListingWritten(written.listing_id, written.outcome, photos)
+    warnings = [WriteWarning(one.field, one.flag, one.before, one.after) for one in written.repairs]
+    return ListingWritten(written.listing_id, written.outcome, photos, warnings)

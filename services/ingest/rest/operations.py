@@ -87,6 +87,10 @@ _FILE_NAME = {"Content-Disposition": "Names the file."}
 REJECTS = operation(
     responses={200: response("A table with a header row", text_content("text/csv", _REJECTS), _FILE_NAME)}
 )
+_WARNINGS = "file,line,id,field,flag,before,after\nlistings.csv,7,lamp-9,price,absurd_price,11111,11111\n"
+WARNINGS = operation(
+    responses={200: response("A table with a header row", text_content("text/csv", _WARNINGS), _FILE_NAME)}
+)
 REPORT = operation(
     responses={200: response("A page", text_content("text/html", "<!doctype html><title>Report</title>"))}
 )

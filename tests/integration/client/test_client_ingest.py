@@ -57,7 +57,7 @@ def test_ingests_files_once_per_idempotency_key_and_follows_the_job_to_its_end(
     connect: Connect, changing_url: str, tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
     shop = marketplace(tmp_path / "shop", jpeg, count=2)
-    shop.write_listings([["good", "Lamp", "Phones", "", "£1", ""], ["bad", "", "Phones", "", "£1", ""]])
+    shop.write_listings([["good", "Lamp", "Phones", "", "£11111", ""], ["bad", "", "Phones", "", "£1", ""]])
     shop.write_photo_table([("photo-0-a", "good")])
     tables = (shop.folder / "listings.csv", shop.folder / "photos.csv")
     photos = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", shop.folder / "photos"))
@@ -75,6 +75,10 @@ def test_ingests_files_once_per_idempotency_key_and_follows_the_job_to_its_end(
     assert client.job(queued.job_id) == events[-1].job
     assert client.jobs(state="succeeded", limit=1).jobs == [events[-1].job]
     assert ("bad", "missing_title") in [(one.id, one.reason) for one in client.rejects(queued.job_id)]
+    assert [(one.id, one.flag, one.after) for one in client.warnings(queued.job_id)] == [
+        ("good", "absurd_price", "11111.00")
+    ]
+    assert events[-1].job.warnings == {"absurd_price": 1}
     with pytest.raises(Rejected) as raised:
         client.cancel(queued.job_id)
     assert raised.value.status == 409
@@ -83,7 +87,13 @@ def test_ingests_files_once_per_idempotency_key_and_follows_the_job_to_its_end(
 
 
 def test_rejects_an_unknown_job_and_an_unknown_job_state(client: Client) -> None:
-    for call in (client.job, client.rejects, client.cancel, lambda job_id: list(client.events(job_id))):
+    for call in (
+        client.job,
+        client.rejects,
+        client.warnings,
+        client.cancel,
+        lambda job_id: list(client.events(job_id)),
+    ):
         with pytest.raises(NotFound):
             call("none")
     with pytest.raises(Rejected) as raised:
@@ -95,7 +105,7 @@ def test_rejects_an_unknown_job_and_an_unknown_job_state(client: Client) -> None
 def test_a_job_has_ended_in_the_end_states_of_the_database(state: JobState) -> None:
     job = msgspec.convert(
         dict.fromkeys(JobAnswer.__struct_fields__)
-        | {"job_id": "", "kind": "", "state": state, "cancel_requested": False, "counts": {}}
+        | {"job_id": "", "kind": "", "state": state, "cancel_requested": False, "counts": {}, "warnings": {}}
         | {"created_at": "2024-01-31T00:00:00Z"},
         JobAnswer,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from db.models import FeedOperation, GenerationState, JobState
+from db.models import FeedOperation, GenerationState, Job, JobState
 from db.rows import feed, generations, jobs
 from db.rows.records import RejectedRecord
 from tests.truth import (
@@ -48,7 +48,7 @@ def test_concurrent_count_updates_are_not_lost(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(increment, range(80)))
     with database.read() as session:
-        assert jobs.counts_of(session, job_id) == {"listings_read": 80}
+        assert jobs.counts_of(session.get_one(Job, job_id)) == {"listings_read": 80}
 
 
 def test_promoting_a_generation_makes_the_old_one_previous(database: Database) -> None:

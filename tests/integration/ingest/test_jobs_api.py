@@ -139,7 +139,7 @@ def test_resumes_events_after_the_last_event_id(client: TestClient[Litestar], sh
     assert [event["id"] for event in events(client, job_id, **{"Last-Event-ID": "another"})] == [last]
 
 
-@pytest.mark.parametrize("call", ["", "/events", "/rejects", "/cancel"])
+@pytest.mark.parametrize("call", ["", "/events", "/rejects", "/warnings", "/cancel"])
 @pytest.mark.parametrize("job_id", ["nothing", "a%00b"])
 def test_answers_404_for_every_call_on_an_unknown_job(no_jobs: TestClient[Litestar], job_id: str, call: str) -> None:
     method = "POST" if call == "/cancel" else "GET"

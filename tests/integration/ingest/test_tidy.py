@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from db.models import Event, FeedCursor, Generation, Photo, utc_now
+from db.models import Event, FeedCursor, Generation, Job, Photo, utc_now
 from db.rows import feed, jobs, listings
 from services.indexing.consistency import live_drift
 from services.indexing.pruning import prune
@@ -180,4 +180,4 @@ def test_a_tidy_job_counts_what_it_removed(resources: Resources) -> None:
     known = len(events(resources))
     run_tidy_job(resources, job_id, silent)
     with resources.database.read() as session:
-        assert jobs.counts_of(session, job_id) == {"events_removed": known - 1, "photos_removed": 0}
+        assert jobs.counts_of(session.get_one(Job, job_id)) == {"events_removed": known - 1, "photos_removed": 0}

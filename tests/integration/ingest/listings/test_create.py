@@ -41,6 +41,17 @@ def test_cleans_a_listing_as_in_a_file(client: TestClient[Litestar]) -> None:
     assert stored["category_path"] == ["Home & Garden", "Lamps"]
 
 
+def test_answers_what_was_guessed_or_left_out(client: TestClient[Litestar]) -> None:
+    sent = LAMP | {"price": "£11111", "listed_at": "soon"}
+    answer = client.put("/v1/listings/lamp", json=sent)
+    assert answer.json()["warnings"] == [
+        {"field": "price", "flag": "absurd_price", "before": "£11111", "after": "11111.00"},
+        {"field": "listed_at", "flag": "unreadable_date", "before": "soon", "after": ""},
+    ]
+    renamed = client.patch("/v1/listings/lamp", json={"title": "Old lamp"})
+    assert renamed.json()["warnings"] == []
+
+
 def test_refuses_to_create_an_existing_id(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     create(client, "lamp", ("front.jpg", jpeg(1)))
     answer = create(client, "lamp", ("front.jpg", jpeg(2)), title="Another")

@@ -1,4 +1,4 @@
-"""Writing rejects.csv."""
+"""Writing rejects.csv and warnings.csv."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.rows.records import RejectedRecord
+from db.rows.records import RejectedRecord, WarningRecord
 from services.ingest.cleaning.text import TEXT_LIMIT, shorten
-from services.ingest.feeds.rejects import rejects_csv, write_rejects
+from services.ingest.feeds.reports import rejects_csv, warnings_csv, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,24 +27,30 @@ REJECTS = st.builds(RejectedRecord, TEXTS, st.integers(0, 2**40), TEXTS, TEXTS, 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_reads_back_what_it_wrote(tmp_path, rejects):
     path = tmp_path / "rejects.csv"
-    assert write_rejects(path, rejects) == len(rejects)
+    write_report(path, rejects_csv(rejects))
     assert _read(path) == rejects
 
 
-def test_the_file_starts_with_the_column_names(tmp_path):
+def test_each_file_starts_with_the_column_names(tmp_path):
     assert list(rejects_csv([])) == ["file,line,id,field,reason,text\r\n"]
+    assert list(warnings_csv([])) == ["file,line,id,field,flag,before,after\r\n"]
+
+
+def test_a_warning_shows_the_values_before_and_after():
+    warning = WarningRecord("shop.csv", 3, "L-1", "price", "absurd_price", "£11,111", "11111")
+    assert list(warnings_csv([warning]))[1:] == ['shop.csv,3,L-1,price,absurd_price,"£11,111",11111\r\n']
 
 
 def test_keeps_the_old_file_and_leaves_no_other_when_writing_fails(tmp_path):
     path = tmp_path / "rejects.csv"
-    write_rejects(path, [REJECT])
+    write_report(path, rejects_csv([REJECT]))
 
     def interrupted() -> Iterator[RejectedRecord]:
         yield RejectedRecord("other.csv", 1, "", "", "broken_record", "")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_rejects(path, interrupted())
+        write_report(path, rejects_csv(interrupted()))
     assert [entry.name for entry in tmp_path.iterdir()] == ["rejects.csv"]
     assert _read(path) == [REJECT]
 
