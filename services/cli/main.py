@@ -15,6 +15,7 @@ from services.cli import (
     index,
     ingest,
     keys,
+    listings,
     search,
     serve,
     verify,
@@ -48,6 +49,7 @@ for command in (
     app.command()(command)
 app.add_typer(index.index_app, name="index")
 app.add_typer(database.db_app, name="db")
+app.add_typer(listings.listings_app, name="listings")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(bench.bench_app, name="bench")
 

@@ -11,7 +11,16 @@ import msgspec
 
 from services.client.calls import Call, Upload, bytes_reader, json_call, json_reader, no_content, path_segment
 from services.client.errors import unreadable_answer
-from services.wire import JobAnswer, JobList, JobQueued, ListingWritten, ReindexRequest, RejectAnswer, WarningAnswer
+from services.wire import (
+    JobAnswer,
+    JobList,
+    JobQueued,
+    ListingsDeleted,
+    ListingWritten,
+    ReindexRequest,
+    RejectAnswer,
+    WarningAnswer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
     from services.client.calls import Photo
-    from services.wire import ListingChange, NewListing, WholeListing
+    from services.wire import ListingChange, ListingDeletion, NewListing, WholeListing
 
 T = TypeVar("T")
 
@@ -64,6 +73,18 @@ def delete_listing(listing_id: str) -> Call[None]:
         NotFound: there is no such listing; also when a retry finds that the first attempt deleted it.
     """
     return Call("DELETE", f"/v1/listings/{path_segment(listing_id)}", no_content)
+
+
+def delete_listings(deletion: ListingDeletion) -> Call[ListingsDeleted]:
+    """Delete all listings that pass the conditions, or only count them with `dry_run`. Not retried.
+
+    Count them first, and send the count as `expected`.
+
+    Raises:
+        Rejected: a condition is missing or invalid (see `field`), or the count has changed (409).
+    """
+    params = msgspec.to_builtins(deletion)
+    return Call("DELETE", "/v1/listings", json_reader(ListingsDeleted), params=params, repeatable=deletion.dry_run)
 
 
 def upload(

@@ -70,6 +70,7 @@ class Client:
     replace_listing = _method(ingest_calls.replace_listing)
     change_listing = _method(ingest_calls.change_listing)
     delete_listing = _method(ingest_calls.delete_listing)
+    delete_listings = _method(ingest_calls.delete_listings)
     upload = _method(ingest_calls.upload)
     job = _method(ingest_calls.job)
     jobs = _method(ingest_calls.jobs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from litestar.di import Provide
+
 from services.ingest.duplicates.worker import DuplicateWorker
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.pipeline.changes import ListingChanges
@@ -18,6 +20,8 @@ from services.ingest.rest.model import ModelController
 from services.web.app import FORM_ALLOWANCE, AppPart, with_large_bodies
 from services.web.app import create_app as create_web_app
 from services.web.limits.threads import WorkerThreads
+from services.web.query_fields import read_from_query
+from services.wire import ListingDeletion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,6 +71,7 @@ def ingest_part(resources: Resources) -> AppPart:
             "job_runner": runner,
             "listing_changes": ListingChanges(resources, on_written=worker.wake),
             "change_workers": WorkerThreads(_CHANGE_THREADS),
+            "deletion": Provide(read_from_query(ListingDeletion), sync_to_thread=False),
         },
         lifespans=[working],
     )

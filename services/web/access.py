@@ -36,6 +36,9 @@ _CACHE_S = 2.0
 
 _CACHE_SIZE = 1000
 
+_AUDITED_QUERY = 2000
+"""Characters of a query that the audit log keeps."""
+
 
 @dataclass(frozen=True, slots=True)
 class _CachedCaller:
@@ -115,13 +118,19 @@ class Access:
                 session,
                 key_id=None if key is None else key.key_id,
                 method=str(scope.get("method")),
-                path=scope["path"],
+                path=_audited_path(scope),
                 request_id=request_id(scope),
             )
 
     def _end_audit(self, entry_id: int, status: int) -> None:
         with self._database.write() as session:
             keys.end_audit(session, entry_id, status=status)
+
+
+def _audited_path(scope: Scope) -> str:
+    """Return the path with its query: it says which listings a deletion by filter was about."""
+    query = scope.get("query_string", b"").decode("latin-1")[:_AUDITED_QUERY]
+    return f"{scope['path']}?{query}" if query else scope["path"]
 
 
 def _digest(authorization: str) -> str:

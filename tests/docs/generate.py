@@ -17,7 +17,7 @@ from services.reason_codes import ListingFlag, RejectReason
 from services.resources import Resources
 from services.settings import Settings
 from services.web.metrics import METRICS
-from services.wire import NewListing, Recommendation, SearchFields, StoredSearch
+from services.wire import ListingDeletion, NewListing, Recommendation, SearchFields, StoredSearch
 from services.wire.fields import described_fields
 from tests.docs.cli_reference import cli_reference
 from tests.docs.pages import PAGES
@@ -110,6 +110,7 @@ def metrics() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "calls": calls,
     "cli": cli_reference,
+    "deletion-fields": lambda: fields_of(ListingDeletion),
     "flags": flags,
     "listing-fields": lambda: fields_of(NewListing),
     "metrics": metrics,

@@ -9,18 +9,29 @@ from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from litestar.params import SkipValidation
 from msgspec import UNSET
 
 from db.models import Role
 from services.ingest.photos.urls import shown_name
 from services.ingest.pipeline.changes import ListingChanges
+from services.ingest.pipeline.deletions import delete_by_filter
 from services.ingest.rest import operations
 from services.ingest.rest.listing_bodies import listing_input, read_listing, set_fields
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
 from services.web.problems import problem_responses
-from services.wire import ListingChange, ListingWritten, NewListing, WholeListing, WriteWarning, WrittenPhoto
+from services.wire import (
+    ListingChange,
+    ListingDeletion,
+    ListingsDeleted,
+    ListingWritten,
+    NewListing,
+    WholeListing,
+    WriteWarning,
+    WrittenPhoto,
+)
 from services.wire.examples import example_of
 
 if TYPE_CHECKING:
@@ -103,6 +114,24 @@ class ListingController(Controller):
         """Change the fields that are sent; `photos` replaces all photos."""
         change, photos = await read_listing(request, ListingChange, resources)
         return _answer(await change_workers.run(listing_changes.patch, listing_id, set_fields(change), photos))
+
+    @delete(
+        "/",
+        status_code=200,
+        opt={"role": Role.ADMIN},
+        operation_class=operations.DELETION,
+        response_description="The listings were deleted, or counted",
+        responses=problem_responses(409),
+        summary="Delete all listings that pass a filter",
+    )
+    async def remove_all(
+        self,
+        deletion: NamedDependency[SkipValidation[ListingDeletion]],
+        resources: NamedDependency[Resources],
+        change_workers: NamedDependency[WorkerThreads],
+    ) -> ListingsDeleted:
+        """Delete the listings that pass all conditions, with their photos; first count them with `dry_run=true`."""
+        return await change_workers.run(delete_by_filter, resources.database, deletion)
 
     @delete("/{listing_id:str}", responses=problem_responses(404), summary="Delete a listing")
     async def remove(

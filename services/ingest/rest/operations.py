@@ -17,7 +17,7 @@ from services.web.openapi.operations import (
     response,
     text_content,
 )
-from services.wire import DuplicateDecision, ListingChange, NewListing, ReindexRequest, WholeListing
+from services.wire import DuplicateDecision, ListingChange, ListingDeletion, NewListing, ReindexRequest, WholeListing
 from services.wire.fields import described
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def _listing(struct: type, examples: Mapping[str, Any] | None = None) -> type[Op
 NEW_LISTING = _listing(NewListing)
 WHOLE_LISTING = _listing(WholeListing)
 CHANGED_LISTING = _listing(ListingChange, {"price": {"price": "£19.00"}})
+DELETION = operation(query=ListingDeletion)
 BULK_UPLOAD = operation(
     body=form_content(
         BulkUpload,

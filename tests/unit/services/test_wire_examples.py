@@ -54,6 +54,7 @@ def test_examples_around_a_described_type_replace_its_own() -> None:
         wire.DuplicateGroupPage,
         wire.JobList,
         wire.ListingAnswer,
+        wire.ListingsDeleted,
         wire.ListingWritten,
         wire.ModelCard,
         wire.NewListing,

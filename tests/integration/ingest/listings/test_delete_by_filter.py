@@ -1,0 +1,119 @@
+"""Deletion by filter: the REST call, the client's meaning of it, and the command."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db.models import Role
+from db.rows import keys, listings
+from db.rows.listings import ListingConditions
+from services.client.ingest_calls import delete_listings
+from services.ingest.pipeline import deletions
+from services.wire import ListingDeletion
+from tests.databases import on_both
+from tests.truth import LAMP, add_listings
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+    from litestar.testing import TestClient
+
+    from services.resources import Resources
+    from tests.commands import RunCommand
+
+
+@pytest.fixture
+def stock(resources: Resources) -> Resources:
+    """Four listings: two of seller A, one of them sold, and two of seller B."""
+    records = [replace(LAMP, listing_id=f"lamp-{n}", seller="AABB"[n], price=Decimal(10 * n)) for n in range(4)]
+    add_listings(resources.database, replace(records[0], sold=True), *records[1:])
+    return resources
+
+
+def ids(resources: Resources) -> list[str]:
+    with resources.database.read() as session:
+        return listings.matching_ids(session, ListingConditions())
+
+
+@on_both
+def test_deletes_what_passes_all_conditions_if_the_count_is_the_expected_one(
+    stock: Resources, client: TestClient[Litestar], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletions, "_LISTINGS_PER_WRITE", 1)
+    counted = client.delete("/v1/listings", params={"seller": "A", "dry_run": True})
+    assert counted.json() == {"count": 2, "listing_ids": ["lamp-0", "lamp-1"], "dry_run": True}
+    assert len(ids(stock)) == 4
+    deleted = client.delete("/v1/listings", params={"seller": "A", "expected": 2})
+    assert deleted.json() == {"count": 2, "listing_ids": ["lamp-0", "lamp-1"], "dry_run": False}
+    assert ids(stock) == ["lamp-2", "lamp-3"]
+
+
+def test_deletes_nothing_if_the_count_has_changed(stock: Resources, client: TestClient[Litestar]) -> None:
+    answer = client.delete("/v1/listings", params={"seller": "A", "expected": 1})
+    assert (answer.status_code, len(ids(stock))) == (409, 4)
+    assert "2 listings pass the conditions, not 1" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"expected": 4}, "at least one condition"),
+        ({"dry_run": True}, "at least one condition"),
+        ({"seller": "A"}, "send expected=2"),
+        ({"currency": "pounds", "expected": 1}, "is not a currency"),
+        ({"price_min": 5, "price_max": 1, "expected": 1}, "above price_max"),
+        ({"price_min": -1, "expected": 1}, "out of range"),
+        ({"listed_before": "yesterday", "expected": 1}, "is not a date"),
+        ({"colour": "red", "expected": 1}, "unknown"),
+    ],
+)
+def test_refuses_a_deletion_that_is_not_clear(
+    stock: Resources, client: TestClient[Litestar], params: dict[str, str | int], problem: str
+) -> None:
+    answer = client.delete("/v1/listings", params=params)
+    assert (answer.status_code, len(ids(stock))) == (400, 4)
+    assert problem in answer.json()["detail"]
+
+
+def test_only_admins_delete_by_filter_and_the_audit_log_names_the_conditions(
+    stock: Resources, client: TestClient[Litestar]
+) -> None:
+    with stock.database.write() as session:
+        key_of = {role: keys.create_key(session, "test", role) for role in (Role.WRITE, Role.ADMIN)}
+    answers = [
+        client.delete(
+            "/v1/listings?sold=true&expected=1", headers={"Authorization": f"Bearer {key_of[role]}"}
+        ).status_code
+        for role in (Role.WRITE, Role.ADMIN)
+    ]
+    assert answers == [403, 200]
+    with stock.database.read() as session:
+        entry = keys.newest_audit_entries(session, limit=10)[0]
+    assert (entry.method, entry.path, entry.status) == ("DELETE", "/v1/listings?sold=true&expected=1", 200)
+
+
+def test_the_client_sends_conditions_as_the_call_takes_them(stock: Resources, client: TestClient[Litestar]) -> None:
+    call = delete_listings(ListingDeletion(seller=["A", "B"], price_max=20.0, sold=False, dry_run=True))
+    answer = client.request(call.method, call.path, params=dict(call.params))
+    assert (call.result(answer).count, call.repeatable) == (2, True)
+    assert not delete_listings(ListingDeletion(seller=["A"], expected=2)).repeatable
+
+
+def test_the_command_counts_asks_and_deletes(
+    stock: Resources, lookalike: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock.close()
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(stock.settings.data_dir))
+    counted = lookalike("listings", "delete", "--seller", "B", "--dry-run")
+    assert (counted.code, "2 listings pass the conditions: lamp-2, lamp-3" in counted.err) == (0, True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    asked = lookalike("listings", "delete", "--seller", "B")
+    assert (asked.code, len(ids(stock))) == (1, 4)
+    deleted = lookalike("listings", "delete", "--seller", "B", "--sold", "--yes")
+    assert (deleted.code, len(ids(stock))) == (0, 4)
+    deleted = lookalike("listings", "delete", "--seller", "B", "--yes", "--json")
+    assert (deleted.code, '"count": 2' in deleted.out, ids(stock)) == (0, True, ["lamp-0", "lamp-1"])
