@@ -70,11 +70,18 @@ class RejectReason(_ExplainedCode):
     MISSING_LISTING_ID = "missing_listing_id", "The row of the photo table names no listing."
     UNKNOWN_LISTING = "unknown_listing", "The photo belongs to a listing that does not exist."
     MISSING_FILE = "missing_file", "The photo folder or archive has no such file."
-    AMBIGUOUS_NAME = "ambiguous_name", "Several folders have a file of this name; name the photo with its folder."
+    AMBIGUOUS_NAME = (
+        "ambiguous_name",
+        "Several photo files match this name; write the name of one, with its folder.",
+    )
     UNSAFE_PATH = "unsafe_path", "The photo name points outside the photo folder or archive."
     NOT_A_FILE = "not_a_file", "The photo name leads to a folder, a link or a device, not to a plain file."
     ENCRYPTED = "encrypted", "The photo is encrypted inside the zip."
     DAMAGED_MEMBER = "damaged_member", "The photo cannot be unpacked: the archive is damaged."
+    UNSUPPORTED_COMPRESSION = (
+        "unsupported_compression",
+        "The photo is packed in the zip with a method that cannot be read; Deflate can.",
+    )
     UNREADABLE = "unreadable", "The operating system cannot read the photo file."
     TOO_LARGE = "too_large", "The photo file has more bytes than the server accepts."
 
@@ -112,5 +119,9 @@ class ListingFlag(_ExplainedCode):
     GUESSED_PHOTOS = (
         "guessed_photos",
         "The photo column was in another form than the mapping names, and was read.",
+    )
+    GUESSED_PHOTO_NAME = (
+        "guessed_photo_name",
+        "The photo was found under a name in other letter case, escapes, code page or folders than the table's.",
     )
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."

@@ -9,13 +9,14 @@ from more_itertools import chunked
 
 from db.rows import feed, listings, photos
 from db.rows.photos import StoredPhoto
-from db.rows.records import PhotoRecord, RejectedRecord
+from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from ml.photos.decode import PhotoError, inspect
 from services.errors import PhotoRejected
 from services.ingest.cleaning.text import shorten
 from services.ingest.feeds.listings import read_photo_table
+from services.ingest.photos.names import is_guess
 from services.ingest.photos.urls import is_too_long, stored_source
-from services.reason_codes import RejectReason
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -106,7 +107,7 @@ class PhotoLoader:
             name = self._source.find(record.source)
             if name is None:
                 raise FileNotFoundError(record.source)
-            return store_photo(
+            stored = store_photo(
                 self._files,
                 self._source.read(name),
                 listing_id=record.listing_id,
@@ -114,6 +115,9 @@ class PhotoLoader:
                 source=stored_source(name),
                 limits=self._limits,
             )
+            if is_guess(record.source, name):
+                self._ledger.warn(_guessed(record, name))
+            return stored
         except FileNotFoundError:
             text = f"no photo {record.source!r} in {self._source.label}"
             return _rejected(record, RejectReason.MISSING_FILE, text)
@@ -141,6 +145,11 @@ def store_photo(
         width=header.width,
         height=header.height,
     )
+
+
+def _guessed(record: PhotoRecord, name: str) -> WarningRecord:
+    photo_id, before, after = map(shorten, (record.external_id, record.source, name))
+    return WarningRecord(record.file, record.line, photo_id, "photo", ListingFlag.GUESSED_PHOTO_NAME, before, after)
 
 
 def _rejected(record: PhotoRecord, reason: RejectReason, text: str) -> RejectedRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import tempfile
 import threading
@@ -30,6 +31,15 @@ _UNPACKED_ALLOWANCE = 64 * 2**20
 _UNPACKED_RATIO = 100
 """An archive of photos hardly compresses; one that unpacks to more than 64 MiB plus 100 times its size is refused."""
 
+_UTF8_NAME = 0x800
+"""Bit of a zip member's flags: its name is UTF-8. Otherwise the name is in a code page that nobody states."""
+
+_UNICODE_PATH = 0x7075
+"""Extra field of a zip member with its name in UTF-8 (APPNOTE 4.6.9)."""
+
+_READ_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_OTHER_METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 96: "JPEG", 98: "PPMd", 99: "AES encryption"}
+
 
 class ZipPhotos(IndexedPhotos):
     """The photos of a zip archive."""
@@ -40,21 +50,26 @@ class ZipPhotos(IndexedPhotos):
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise ListingsFileError(path, f"is a damaged zip ({error})", _REMEDY) from error
-        self._names = PhotoNames(member.filename for member in self._zip.infolist() if not member.is_dir())
+        members = (member for member in self._zip.infolist() if not member.filename.endswith(("/", "\\")))
+        self._members = {_zip_name(member): member for member in members}
+        self._names = PhotoNames(self._members, read_as=("cp437", "strict"))
 
     def __exit__(self, *_exception: object) -> None:
         self._zip.close()
 
     def read(self, name: str) -> bytes:
-        try:
-            member = self._zip.getinfo(name)
-        except KeyError:
-            raise FileNotFoundError(name) from None
+        member = self._members.get(name)
+        if member is None:
+            raise FileNotFoundError(name)
         safe_parts(name)
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
             raise not_a_file(name, "not a regular file")
         if member.flag_bits & 1:
             raise PhotoRejected(RejectReason.ENCRYPTED, f"{name!r} is encrypted. Use a zip without a password")
+        if member.compress_type not in _READ_METHODS:
+            method = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
+            problem = f"{name!r} is packed with {method}. Zip the photos again with Deflate, or without compression"
+            raise PhotoRejected(RejectReason.UNSUPPORTED_COMPRESSION, problem)
         try:
             with self._zip.open(member) as file:
                 content = file.read(self._max_bytes + 1)
@@ -63,6 +78,29 @@ class ZipPhotos(IndexedPhotos):
         if len(content) > self._max_bytes:
             raise too_large(name, self._max_bytes)
         return content
+
+
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """Return a member's name. Most programs write UTF-8 without saying so, which zipfile reads as code page 437."""
+    if member.flag_bits & _UTF8_NAME:
+        return member.filename
+    written = member.orig_filename.encode("cp437")
+    if stated := _unicode_path(member.extra, written):
+        return stated
+    try:
+        return written.decode("utf-8")
+    except UnicodeDecodeError:
+        return member.filename
+
+
+def _unicode_path(extra: bytes, written: bytes) -> str | None:
+    """Return the name in the Unicode Path field, unless the name was changed after the field was written."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        content, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == _UNICODE_PATH and content[:5] == struct.pack("<BL", 1, zlib.crc32(written)):
+            return content[5:].decode("utf-8", "replace")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+_OTHER_ARCHIVES = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"PK\x07\x08": "one part of a split zip",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ\0": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+}
+"""First bytes of archives that are often sent and cannot be read."""
+
 MAX_PHOTO_BYTES = 20 * 2**20
 
 
@@ -103,10 +113,13 @@ def open_photos(path: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> PhotoSource:
         return FolderPhotos(path, max_bytes=max_bytes)
     try:
         with path.open("rb") as file:
-            magic = file.read(4)
+            magic = file.read(6)
     except OSError as error:
         raise ListingsFileError(path, f"cannot be read ({error.strerror})", "Check the path") from error
-    if magic in (b"PK\x03\x04", b"PK\x05\x06"):
+    for signature, kind in _OTHER_ARCHIVES.items():
+        if magic.startswith(signature):
+            raise ListingsFileError(path, f"is {kind}, which cannot be read", "Unpack it, and pass the folder or a zip")
+    if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return ZipPhotos(path, max_bytes=max_bytes)
     return TarPhotos(path, max_bytes=max_bytes)
 

@@ -37,6 +37,26 @@ def zip_of(tmp_path: Path, photos: dict[str, bytes]) -> Path:
     return path
 
 
+class _RawNameInfo(zipfile.ZipInfo):
+    """A member whose name is written as it is, without the UTF-8 flag."""
+
+    raw_name = b""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.raw_name, 0
+
+
+def zip_of_raw_names(tmp_path: Path, photos: dict[bytes, bytes], *, extra: bytes = b"") -> Path:
+    """Write a zip whose names are in no stated encoding, as stock `zip` and macOS do; `extra` is an extra field."""
+    path = tmp_path / "raw.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in photos.items():
+            member = _RawNameInfo(str(len(archive.filelist)))
+            member.raw_name, member.extra = name, extra
+            archive.writestr(member, content)
+    return path
+
+
 def tar_of(tmp_path: Path, photos: dict[str, bytes], mode: str = "w") -> Path:
     path = tmp_path / "photos.tar"
     with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]

@@ -42,7 +42,7 @@ def test_reads_every_photo(tmp_path, make):
         ("sub/b.png", "sub/b.PNG"),
         ("sub\\b", "sub/b.PNG"),
         ("c", "sub/c.JPEG"),
-        ("A", None),
+        ("A", "a.jpg"),
         ("a.png", None),
         ("other/b.png", None),
         ("notes", None),
@@ -171,6 +171,17 @@ def test_refuses_a_file_that_is_not_an_archive(tmp_path, content):
     path = tmp_path / "photos.zip"
     path.write_bytes(content)
     with pytest.raises(ListingsFileError, match=r"photos\.zip"):
+        open_photos(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07\x01\0", "RAR"), (b"BZh9", "bzip2"), (b"PK\x07\x08", "split zip")],
+)  # fmt: skip
+def test_names_the_archive_that_it_cannot_read(tmp_path, content, kind):
+    path = tmp_path / "photos.rar"
+    path.write_bytes(content + bytes(100))
+    with pytest.raises(ListingsFileError, match=f"{kind}.*Unpack it"):
         open_photos(path)
 
 

@@ -100,6 +100,16 @@ def test_refuses_a_gzip_bomb_before_it_fills_the_disk(tmp_path):
         open_photos(path)
 
 
+@pytest.mark.parametrize("layout", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_reads_long_names_and_letters_beyond_ascii(tmp_path, layout):
+    path, name = tmp_path / "photos.tar", "export/" + "t\u00fcr" * 60 + "/a.jpg"
+    with tarfile.open(path, "w", format=layout) as archive:
+        add_member(archive, name, b"photo")
+    with open_photos(path) as photos:
+        assert photos.find(name.removeprefix("export/")) == name
+        assert photos.read(name) == b"photo"
+
+
 def test_writes_no_files_next_to_an_archive(tmp_path):
     path = tar_gz_of(tmp_path, PHOTOS)
     with open_photos(path) as photos:
