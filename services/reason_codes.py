@@ -124,4 +124,14 @@ class ListingFlag(_ExplainedCode):
         "guessed_photo_name",
         "The photo was found under a name in other letter case, escapes, code page or folders than the table's.",
     )
+    PRICE_RANGE = "price_range", "The price is a range or begins with `from`; its lower bound was taken."
+    PRICE_PER_UNIT = "price_per_unit", "The price is for a month, a kilogram or the like; its amount was taken."
+    AMBIGUOUS_PRICE = (
+        "ambiguous_price",
+        "The price has no currency and one dot before three digits, which was read as a decimal point.",
+    )
+    ROUNDED_PRICE = "rounded_price", "The price has more than two decimals and was rounded."
+    CURRENCY_CONFLICT = "currency_conflict", "The price names another currency than the feed does; its own was taken."
+    UNKNOWN_CURRENCY = "unknown_currency", "The currency that the feed names is unknown or shared by several countries."
+    PRICE_LEFT_OUT = "price_left_out", "The price cannot be read, and was left out."
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.dates import DateError, parse_date
+from services.ingest.cleaning.fields import clean_date, clean_price
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
-from services.ingest.cleaning.prices import PriceError, is_absurd, parse_price
-from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.prices import PriceError
 from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
-from services.reason_codes import ListingFlag, RejectReason
+from services.reason_codes import RejectReason
 from services.wire.listings import ID_LIMIT, SELLER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.cleaning.repairs import Repair
 
 _GUMTREE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNORECASE)
 _SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)
@@ -33,7 +33,9 @@ class CleanListing:
     repairs: tuple[Repair, ...] = ()
 
 
-def clean_listing(raw: RawListing, *, now: datetime | None = None) -> CleanListing | RejectedRecord:
+def clean_listing(
+    raw: RawListing, *, now: datetime | None = None, keep_unpriced: bool = False
+) -> CleanListing | RejectedRecord:
     """Clean one listing, or reject it for the first fault found, in the order of `_CleanText.fault`, then its price.
 
     A listing with an unreadable price is rejected: that does less harm than a wrong price or none. An absurd price is
@@ -42,22 +44,17 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> CleanListi
     Args:
         raw: the listing as it stands in the file.
         now: compared with the listing date; the current time by default.
+        keep_unpriced: whether to accept a listing whose price cannot be read without a price, and flag it.
     """
     text = _CleanText.of(raw)
     if (fault := text.fault(raw)) is not None:
         return fault
     try:
-        price = parse_price(raw.price)
+        price, price_repairs = clean_price(raw, keep_unpriced=keep_unpriced)
     except PriceError as error:
         return _rejected(raw, text.listing_id, "price", reason=error.reason, text=raw.price)
-    repairs = list(raw.repairs)
-    if price.amount is not None and is_absurd(price.amount):
-        repairs.append(Repair(ListingFlag.ABSURD_PRICE, "price", raw.price, str(price.amount)))
-    try:
-        listed_at = parse_date(clean_line(raw.listed_at), now=now or datetime.now(UTC))
-    except DateError:
-        listed_at = None
-        repairs.append(Repair(ListingFlag.UNREADABLE_DATE, "listed_at", raw.listed_at))
+    listed_at, date_repairs = clean_date(raw, now=now or datetime.now(UTC))
+    repairs = (*raw.repairs, *price_repairs, *date_repairs)
     record = ListingRecord(
         listing_id=text.listing_id,
         title=text.title,
@@ -72,7 +69,7 @@ def clean_listing(raw: RawListing, *, now: datetime | None = None) -> CleanListi
         seller=text.seller,
         listed_at=listed_at,
     )
-    return CleanListing(record, tuple(repairs))
+    return CleanListing(record, repairs)
 
 
 def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | RejectedRecord]:

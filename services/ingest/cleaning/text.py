@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -13,6 +14,21 @@ _UNWANTED = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 _BLANK_LINES = re.compile("\n{3,}")
+
+
+_ENTITY = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+
+def decode_entities(text: str) -> str:
+    """Decode HTML entities such as `&amp;` and `&#163;`, also those that were encoded twice (`&amp;amp;`).
+
+    An entity ends with a semicolon here: browsers also read `?a=1&copy=2` as `?a=1©=2`, which feeds never mean.
+    """
+    for _ in range(2):
+        if "&" not in text:
+            break
+        text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
+    return text
 
 
 def clean_line(text: str) -> str:

@@ -1,0 +1,54 @@
+"""Cleans single fields of a raw listing: each function returns the value, and what was guessed or left out for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.ingest.cleaning.dates import DateError, parse_date
+from services.ingest.cleaning.prices import Price, PriceError, is_absurd, parse_price, read_currency
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import clean_line
+from services.reason_codes import ListingFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from services.ingest.cleaning.raw_listing import RawListing
+
+
+def clean_price(raw: RawListing, *, keep_unpriced: bool) -> tuple[Price, list[Repair]]:
+    """Return the price with its currency.
+
+    Raises:
+        PriceError: the price cannot be read, and a listing without a price is not wanted.
+    """
+    try:
+        price = parse_price(raw.price, currency=read_currency(raw.currency))
+    except PriceError:
+        if not keep_unpriced:
+            raise
+        return Price(None), [Repair(ListingFlag.PRICE_LEFT_OUT, "price", raw.price)]
+    return price, [] if price.amount is None else list(_price_repairs(raw, price))
+
+
+def _price_repairs(raw: RawListing, price: Price) -> Iterator[Repair]:
+    currency = price.currency or ""
+    read = f"{price.amount} {currency}".strip()
+    for flag in price.flags:
+        if flag is ListingFlag.CURRENCY_CONFLICT:
+            yield Repair(flag, "currency", raw.currency, currency)
+        else:
+            yield Repair(flag, "price", raw.price, read)
+    if raw.currency.strip() and (read_currency(raw.currency) is None or not currency):
+        yield Repair(ListingFlag.UNKNOWN_CURRENCY, "currency", raw.currency, currency)
+    if price.amount is not None and is_absurd(price.amount):
+        yield Repair(ListingFlag.ABSURD_PRICE, "price", raw.price, read)
+
+
+def clean_date(raw: RawListing, *, now: datetime) -> tuple[datetime | None, list[Repair]]:
+    """Return when the listing was listed, in UTC; None when it is unknown or cannot be read."""
+    try:
+        return parse_date(clean_line(raw.listed_at), now=now), []
+    except DateError:
+        return None, [Repair(ListingFlag.UNREADABLE_DATE, "listed_at", raw.listed_at)]

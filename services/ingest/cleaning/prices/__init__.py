@@ -1,0 +1,7 @@
+"""Prices: reads them as people and programs write them, as an exact amount and an ISO 4217 currency. Pure."""
+
+from services.ingest.cleaning.prices.amounts import PRICE_LIMIT
+from services.ingest.cleaning.prices.currencies import read_currency
+from services.ingest.cleaning.prices.parsing import ABSURD_PRICE, Price, PriceError, is_absurd, parse_price
+
+__all__ = ["ABSURD_PRICE", "PRICE_LIMIT", "Price", "PriceError", "is_absurd", "parse_price", "read_currency"]
