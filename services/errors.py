@@ -61,7 +61,7 @@ class MissingColumns(ListingsFileError):
         super().__init__(
             path,
             f"{columns} {', '.join(names)} {are} missing; the file has the columns {in_the_file}",
-            "Map your column names to ours in a TOML file, and pass it with --columns",
+            "Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a bulk call",
         )
 
 

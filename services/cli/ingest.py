@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,11 @@ from services.cli.terminal.console import console, output, print_json, stage_bar
 from services.cli.terminal.reports import Reports, print_summary
 from services.cli.terminal.resources import open_resources
 from services.ingest.feeds.columns import Columns
-from services.ingest.loading.inputs import IngestInputs
+from services.ingest.feeds.presets import preset_names
+from services.ingest.loading.inputs import MAX_REMOVED, IngestInputs, IngestOptions, parse_share
 from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
 
-WarningsFile = Annotated[
+_WarningsFile = Annotated[
     Path | None,
     typer.Option(
         help="File to write warnings to: what was repaired, guessed or left out in accepted records. "
@@ -24,21 +26,65 @@ WarningsFile = Annotated[
 ]
 
 
+class Photos(StrEnum):
+    """What becomes of photos that the files no longer name."""
+
+    REPLACE = "replace"
+    KEEP = "keep"
+
+
+class Missing(StrEnum):
+    """What becomes of listings that the file no longer has."""
+
+    REMOVE = "remove"
+    SOLD = "sold"
+
+
+_Listings = Annotated[Path, typer.Argument(help="Listings file: CSV, TSV, JSON Lines or Parquet, also as .gz.")]
+_PhotosTable = Annotated[
+    Path | None, typer.Option(help="Table that maps photo ids to listing ids, in any of these formats.")
+]
+_FetchPhotos = Annotated[bool, typer.Option("--fetch-photos", help="Download photos that the listings name by URL.")]
+_Columns = Annotated[Path | None, typer.Option(help="TOML file that maps your column names to ours.")]
+_Preset = Annotated[str, typer.Option(help=f"Column names of a well-known export: {', '.join(preset_names())}.")]
+_KeepOrReplace = Annotated[
+    Photos, typer.Option(help="Photos that the files no longer name: replace removes them, keep keeps them.")
+]
+_KeepUnpriced = Annotated[
+    bool, typer.Option("--keep-unpriced", help="Accept listings with an unreadable price, without the price.")
+]
+_Sync = Annotated[bool, typer.Option("--sync", help="Remove listings that the file does not have.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="With --sync: only count what would be removed.")]
+_MaxRemoved = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE",
+        help="With --sync: largest share of the listings that may be removed, such as 20% (the default) or 0.2.",
+    ),
+]
+_Missing = Annotated[
+    Missing | None,
+    typer.Option(help="With --sync: remove missing listings (the default), or mark them sold.", show_default=False),
+]
+_Rejects = Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")]
+
+
 def ingest(
-    listings: Annotated[Path, typer.Argument(help="Listings file: CSV, TSV, JSON Lines or Parquet, also as .gz.")],
-    photos_table: Annotated[
-        Path | None, typer.Option(help="Table that maps photo ids to listing ids, in any of these formats.")
-    ] = None,
+    listings: _Listings,
+    photos_table: _PhotosTable = None,
     photo_dir: Annotated[Path | None, typer.Option(help="Folder with the photos.")] = None,
     photo_zip: Annotated[Path | None, typer.Option(help="Zip or tar archive with the photos.")] = None,
-    fetch_photos: Annotated[
-        bool, typer.Option("--fetch-photos", help="Download photos that the listings name by URL.")
-    ] = False,
-    columns: Annotated[Path | None, typer.Option(help="TOML file that maps your column names to ours.")] = None,
-    rejects: Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")] = Path(
-        "rejects.csv"
-    ),
-    warnings: WarningsFile = None,
+    fetch_photos: _FetchPhotos = False,
+    columns: _Columns = None,
+    preset: _Preset = "",
+    photos: _KeepOrReplace = Photos.REPLACE,
+    keep_unpriced: _KeepUnpriced = False,
+    sync: _Sync = False,
+    dry_run: _DryRun = False,
+    max_removed: _MaxRemoved = None,
+    missing: _Missing = None,
+    rejects: _Rejects = Path("rejects.csv"),
+    warnings: _WarningsFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Clean listings, store and embed their photos, and update the indexes.
@@ -47,20 +93,30 @@ def ingest(
     """
     if photo_dir and photo_zip:
         raise typer.BadParameter("use either --photo-dir or --photo-zip, not both")
+    if not sync and (dry_run or max_removed is not None or missing is not None):
+        raise typer.BadParameter("--dry-run, --max-removed and --missing need --sync")
     reports = Reports.beside(rejects, warnings)
-    inputs = IngestInputs(
-        listings=listings,
-        photos_table=photos_table,
-        photos=photo_dir or photo_zip,
+    options = IngestOptions(
+        columns=Columns.from_toml(columns, preset=preset) if columns else Columns.of_preset(preset),
+        preset=preset,
         fetch_photos=fetch_photos,
-        columns=Columns.from_toml(columns) if columns else Columns(),
+        keep_photos=photos is Photos.KEEP,
+        keep_unpriced=keep_unpriced,
+        sync=sync,
+        dry_run=dry_run,
+        max_removed=MAX_REMOVED if max_removed is None else parse_share(max_removed),
+        mark_sold=missing is Missing.SOLD,
     )
+    _run(IngestInputs(listings, photos_table, photo_dir or photo_zip, options), reports, as_json=json)
+
+
+def _run(inputs: IngestInputs, reports: Reports, *, as_json: bool) -> None:
     with open_resources(create=True) as resources:
         job_id = create_ingest_job(resources, inputs)
         with stage_bars() as progress:
             result = run_ingest(resources, job_id, inputs, progress)
         reports.save(resources, job_id)
-        if json:
+        if as_json:
             print_json(result.summary)
         else:
             _print(result, reports)

@@ -12,6 +12,7 @@ import msgspec
 from services.client.calls import Call, Upload, bytes_reader, json_call, json_reader, no_content, path_segment
 from services.client.errors import unreadable_answer
 from services.wire import (
+    BulkOptions,
     JobAnswer,
     JobList,
     JobQueued,
@@ -88,24 +89,31 @@ def delete_listings(deletion: ListingDeletion) -> Call[ListingsDeleted]:
 
 
 def upload(
-    listings: Path, *, photos_table: Path | None = None, photos: Path | None = None, idempotency_key: str | None = None
+    listings: Path,
+    *,
+    photos_table: Path | None = None,
+    photos: Path | None = None,
+    options: BulkOptions = BulkOptions(),  # noqa: B008 - frozen
+    idempotency_key: str | None = None,
 ) -> Call[JobQueued]:
-    """Queue a job that ingests files. The same key with the same files returns the same job.
+    """Queue a job that ingests files. The same key with the same files and options returns the same job.
 
     Args:
         listings: CSV, TSV, JSON Lines or Parquet, optionally gzipped; the file name's ending selects the format.
-        photos_table: CSV.
+        photos_table: a table in any of these formats.
         photos: zip or tar.
+        options: how to read and ingest the files.
         idempotency_key: 1 to 255 characters; generated when None, so that the call can be retried.
 
     Raises:
-        Rejected: a file is invalid, or the key was used with other files (409).
+        Rejected: a file or an option is invalid, or the key was used with other files or options (409).
         OSError: a file cannot be read.
     """
     paths = {"listings": listings, "photos_table": photos_table, "photos": photos}
     files = [Upload.of(name, path) for name, path in paths.items() if path is not None]
     headers = {"Idempotency-Key": uuid4().hex if idempotency_key is None else idempotency_key}
-    return Call("POST", "/v1/listings/bulk", json_reader(JobQueued), files=files, headers=headers)
+    form = {name: _form_text(value) for name, value in msgspec.to_builtins(options).items()}
+    return Call("POST", "/v1/listings/bulk", json_reader(JobQueued), form=form, files=files, headers=headers)
 
 
 def job(job_id: str) -> Call[JobAnswer]:
@@ -164,6 +172,10 @@ def reindex(*, model_version: str | None = None, force: bool = False) -> Call[Jo
     """
     body = ReindexRequest(model_version=model_version, force=force)
     return json_call("/v1/admin/reindex", body, JobQueued, repeatable=False)
+
+
+def _form_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _write_call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from enum import Enum
 from inspect import isclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -70,8 +71,9 @@ def _struct_at(struct: type[msgspec.Struct], path: Sequence[str]) -> type[msgspe
 
 
 def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
-    """Return the struct that an annotation is, or that a list or union has as its member."""
-    structs = (one for one in (annotation, *get_args(annotation)) if isclass(one) and issubclass(one, msgspec.Struct))
+    """Return the struct or dataclass that an annotation is, or that a list or union has as its member."""
+    classes: Iterator[Any] = (one for one in (annotation, *get_args(annotation)) if isclass(one))
+    structs = (one for one in classes if issubclass(one, msgspec.Struct) or is_dataclass(one))
     return next(structs, None)
 
 

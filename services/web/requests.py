@@ -109,8 +109,25 @@ def _refuse_unknown(name: str, taken: Collection[str]) -> None:
         raise ValidationException(INVALID, extra=[{"key": name, "message": message}])
 
 
+class TextPart:
+    """A part of a form that may be a text field or a small file, which is read up to one byte more than `limit`."""
+
+    limit = 100_000
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
 def decode_upload(target: type, value: Any) -> Any:
-    """Return an uploaded file unchanged; raise ValueError for a form field that is not one file (a type decoder)."""
+    """Return an uploaded file unchanged, or as a TextPart if `target` is one (a type decoder).
+
+    Raises:
+        ValueError: the form field is not one file.
+    """
+    if issubclass(target, TextPart) and isinstance(value, UploadFile):
+        return target(value.file.read(target.limit + 1))
+    if issubclass(target, TextPart) and isinstance(value, str):
+        return target(value.encode("utf-8", "surrogatepass"))
     if isinstance(value, target):
         return value
     raise ValueError("send one file, not several" if isinstance(value, list) else "send a file with a file name")
@@ -118,7 +135,7 @@ def decode_upload(target: type, value: Any) -> Any:
 
 def is_upload(target: Any) -> bool:
     """Say whether `target` is the type of an uploaded file: the predicate for `decode_upload`."""
-    return isinstance(target, type) and issubclass(target, UploadFile)
+    return isinstance(target, type) and issubclass(target, UploadFile | TextPart)
 
 
 def form_values(form: FormMultiDict, struct: type[msgspec.Struct]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ The apps, the client and the documentation import them; the package itself impor
 `import A as A` marks a name that the package exports.
 """
 
+from services.wire.bulk import BulkMode as BulkMode
+from services.wire.bulk import BulkOptions as BulkOptions
 from services.wire.deletions import ListingDeletion as ListingDeletion
 from services.wire.deletions import ListingsDeleted as ListingsDeleted
 from services.wire.ingest import DriftAnswer as DriftAnswer

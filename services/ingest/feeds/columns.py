@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from services.errors import ListingsFileError
+from services.ingest.feeds.presets import preset_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,23 +80,50 @@ class Columns:
     photos: PhotoColumns = field(default_factory=PhotoColumns)
 
     @classmethod
-    def from_toml(cls, path: Path) -> Columns:
-        """Read a mapping; columns that the file does not mention keep the published names.
+    def of_preset(cls, preset: str) -> Columns:
+        """Return the mapping of a preset; the published names without one.
 
         Raises:
-            ListingsFileError: the file is unreadable or not TOML, has an unknown table or field, or gives a required
-                column an empty name.
+            BadInput: there is no such preset.
         """
+        return cls.from_text(b"", source="", preset=preset)
+
+    @classmethod
+    def from_toml(cls, path: Path, *, preset: str = "") -> Columns:
+        """Read a mapping from a file; see `from_text`."""
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            content = path.read_bytes()
         except OSError as error:
             raise ListingsFileError(path, f"cannot be read ({error.strerror})", "Check the path") from error
+        return cls.from_text(content, source=path, preset=preset)
+
+    @classmethod
+    def from_text(cls, content: bytes, *, source: Path | str, preset: str = "") -> Columns:
+        """Read a mapping; columns that it does not mention keep those of the preset, or the published names.
+
+        Args:
+            content: UTF-8.
+            source: where it comes from, for messages.
+            preset: name of the preset that it changes.
+
+        Raises:
+            BadInput: there is no such preset.
+            ListingsFileError: the text is not TOML, has an unknown table or field, or gives a required column an empty
+                name.
+        """
+        try:
+            tables = tomllib.loads(content.decode("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ListingsFileError(path, f"is not TOML ({error})", 'Write lines such as title = "name"') from error
-        _refuse_unknown(path, tables, known=("listings", "photos"), kind="table")
+            raise ListingsFileError(source, f"is not TOML ({error})", 'Write lines such as title = "name"') from error
+        _refuse_unknown(source, tables, known=("listings", "photos"), kind="table")
+        base = preset_tables(preset) if preset else {}
+        defaults = cls(
+            _mapped(preset, "listings", base.get("listings", {}), default=ListingColumns()),
+            _mapped(preset, "photos", base.get("photos", {}), default=PhotoColumns()),
+        )
         return cls(
-            _mapped(path, "listings", tables.get("listings", {}), default=ListingColumns()),
-            _mapped(path, "photos", tables.get("photos", {}), default=PhotoColumns()),
+            _mapped(source, "listings", tables.get("listings", {}), default=defaults.listings),
+            _mapped(source, "photos", tables.get("photos", {}), default=defaults.photos),
         )
 
 
@@ -104,7 +132,7 @@ _OPTIONAL = frozenset({"description", "price", "location", "photos", "seller", "
 _Names = TypeVar("_Names", ListingColumns, PhotoColumns)
 
 
-def _mapped(path: Path, table: str, names: object, *, default: _Names) -> _Names:
+def _mapped(path: Path | str, table: str, names: object, *, default: _Names) -> _Names:
     if not isinstance(names, dict):
         raise ListingsFileError(path, f"{table!r} is not a table", f"Begin it with the line [{table}]")
     _refuse_unknown(path, names, known=[entry.name for entry in fields(default)], kind=f"field of [{table}]")
@@ -116,7 +144,7 @@ def _mapped(path: Path, table: str, names: object, *, default: _Names) -> _Names
     return replace(default, **names)
 
 
-def _refuse_unknown(path: Path, names: Iterable[str], *, known: Iterable[str], kind: str) -> None:
+def _refuse_unknown(path: Path | str, names: Iterable[str], *, known: Iterable[str], kind: str) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ListingsFileError(

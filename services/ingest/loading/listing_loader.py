@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from db.session import Database
     from services.ingest.cleaning.raw_listing import RawListing
     from services.ingest.cleaning.repairs import Repair
-    from services.ingest.feeds.columns import Columns
+    from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
 
 _LISTINGS_PER_WRITE = 500
 
 
-def read_into(spool: Spool, path: Path, columns: Columns, ledger: Ledger) -> None:
+def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) -> None:
     """Read a listings file and add its cleaned listings to the spool; rejects go to the ledger.
 
     Raises:
         ListingsFileError: the file cannot be read; nothing was written to the database.
     """
-    for raw in read_listings(path, columns):
+    for raw in read_listings(path, options.columns):
         ledger.count("listings_read")
         if isinstance(raw, RejectedRecord):
             ledger.reject("listings", raw)

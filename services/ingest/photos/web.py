@@ -77,6 +77,7 @@ class WebPhotos:
             return read_data_url(name, MAX_PHOTO_BYTES)
         if self._fetcher is None:
             raise PhotoRejected(
-                RejectReason.NOT_FETCHED, f"{name} is a URL. Fetch URLs with `lookalike ingest --fetch-photos`"
+                RejectReason.NOT_FETCHED,
+                f"{name} is a URL. Turn fetching on: --fetch-photos, or fetch_photos=true in a bulk call",
             )
         return self._fetcher.fetch(name)

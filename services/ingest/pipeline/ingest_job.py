@@ -134,17 +134,17 @@ def load_files(
         # Open everything before writing anything.
         source = source or stack.enter_context(_open_source(inputs, resources))
         if inputs.photos_table is not None:
-            check_photo_table(inputs.photos_table, inputs.columns)
+            check_photo_table(inputs.photos_table, inputs.options.columns)
         spool = stack.enter_context(Spool())
         progress("read listings", 0, None)
-        read_into(spool, inputs.listings, inputs.columns, ledger)
+        read_into(spool, inputs.listings, inputs.options, ledger)
         counter = StageCounter(progress, "write listings", len(spool))
         write_listings(resources.database, spool, inputs.listings, ledger=ledger, advance=counter)
         loader = PhotoLoader(
             resources.database, resources.photo_files, source, limits=resources.photo_limits, ledger=ledger
         )
         loader.load(
-            named_photos(spool, inputs.photos_table, inputs.columns),
+            named_photos(spool, inputs.photos_table, inputs.options.columns),
             StageCounter(progress, "store photos", photo_count),
         )
         ledger.flush()
@@ -152,13 +152,15 @@ def load_files(
 
 
 def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
-    if inputs.photos is None and inputs.photos_table is not None and not inputs.fetch_photos:
+    if inputs.photos is None and inputs.photos_table is not None and not inputs.options.fetch_photos:
         raise ListingsFileError(
-            inputs.photos_table, "a photo table without photos", "Say where the photos are: --photo-dir or --photo-zip"
+            inputs.photos_table,
+            "a photo table without photos",
+            "Say where the photos are: a folder or an archive of photos, or fetch photos that are named by URL",
         )
     limit = resources.photo_limits.max_bytes
     local = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
-    return WebPhotos(local, resources.photo_fetcher if inputs.fetch_photos else None)
+    return WebPhotos(local, resources.photo_fetcher if inputs.options.fetch_photos else None)
 
 
 def _adopt_pending(resources: Resources, job_id: str) -> bool:

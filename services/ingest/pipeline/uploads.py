@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 import time
@@ -12,19 +13,21 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import UUID, uuid4
 
+import msgspec
+
 from db.durability import sync
 from db.photo_bytes.folder import ABANDONED_AFTER
 from services.errors import BadInput
-from services.ingest.loading.inputs import IngestInputs
+from services.ingest.loading.inputs import IngestInputs, IngestOptions
 from services.ingest.tables.formats import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import timedelta
 
-PHOTO_TABLE_SUFFIXES = (".csv", ".csv.gz")
 PHOTOS_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
+_OPTIONS = "options.json"
 
 _STEM_LIMIT = 60
 """Characters; with up to four bytes each, plus a suffix, within the 255 bytes of common file systems."""
@@ -49,14 +52,20 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredUpload:
-    """A stored upload: its name, and the SHA-256 of its files in hex."""
+    """A stored upload: its name, and the SHA-256 of its files and options in hex."""
 
     name: str
     fingerprint: str
 
 
-def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUpload:
+def store_uploads(
+    folder: Path,
+    parts: Mapping[str, UploadedFile],
+    options: IngestOptions = IngestOptions(),  # noqa: B008 - frozen
+) -> StoredUpload:
     """Write each part (`listings`, `photos_table`, `photos`) to its own folder in a new folder under `folder`.
+
+    The options go to a file beside them.
 
     Raises:
         WrongUpload: the file name of a part has an unsupported suffix; nothing is stored.
@@ -65,7 +74,7 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
         part: _suffix(part, upload.filename, allowed)
         for part, allowed in (
             ("listings", TABLE_SUFFIXES),
-            ("photos_table", PHOTO_TABLE_SUFFIXES),
+            ("photos_table", TABLE_SUFFIXES),
             ("photos", PHOTOS_SUFFIXES),
         )
         if (upload := parts.get(part)) is not None
@@ -79,6 +88,8 @@ def store_uploads(folder: Path, parts: Mapping[str, UploadedFile]) -> StoredUplo
             name = _safe_name(parts[part].filename, suffix)
             written.append((part, suffix, _write(target / part / name, parts[part].content)))
             sync(target / part)
+        encoded = msgspec.json.encode(options)
+        written.append((_OPTIONS, "", _write(target / _OPTIONS, io.BytesIO(encoded))))
         sync(target)
         sync(folder)
     except BaseException:
@@ -108,7 +119,7 @@ def sweep_uploads(folder: Path, *, keep: Collection[str], older_than: timedelta 
 
 
 def find_upload(folder: Path, name: str) -> IngestInputs:
-    """Return the files of an upload.
+    """Return the files and options of an upload; the default options if an earlier version stored it.
 
     Raises:
         BadInput: there is no such upload. Other paths are refused, because the folder is deleted after the job.
@@ -116,7 +127,9 @@ def find_upload(folder: Path, name: str) -> IngestInputs:
     try:
         target = folder / UUID(hex=name).hex
         files = {path.parent.name: path for path in target.glob("*/*")}
-        return IngestInputs(files["listings"], files.get("photos_table"), files.get("photos"))
+        stored = target / _OPTIONS
+        options = msgspec.json.decode(stored.read_bytes(), type=IngestOptions) if stored.is_file() else IngestOptions()
+        return IngestInputs(files["listings"], files.get("photos_table"), files.get("photos"), options)
     except (ValueError, OSError, KeyError) as error:
         raise BadInput(f"The upload {name!r} does not exist. Upload the files again.") from error
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, cast
 
 from litestar import Controller, post
 from litestar.di import NamedDependency
+from litestar.exceptions import ValidationException
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, MultipartBody
 
 from db.models import Role
+from services.ingest.feeds.columns import Columns
 from services.ingest.jobs.runner import JobRunner
+from services.ingest.loading.inputs import MAX_REMOVED, IngestOptions, parse_share
 from services.ingest.pipeline.uploads import UploadedFile, store_uploads
 from services.ingest.rest import operations
 from services.ingest.rest.operations import BulkUpload
 from services.resources import Resources
 from services.web.problems import problem_responses
-from services.wire import JobQueued
+from services.web.requests import INVALID, TextPart
+from services.wire import BulkMode, JobQueued
 
 if TYPE_CHECKING:
     from typing import IO
@@ -50,16 +53,56 @@ class BulkController(Controller):
                 name="Idempotency-Key",
                 min_length=1,
                 max_length=255,
-                description="If you send the same files again with the same key, they are still one job.",
+                description="If you send the same files and options again with the same key, they are still one job.",
                 examples=[Example(value="2026-03-01-listings")],
             ),
         ] = None,
     ) -> JobQueued:
         """Store the files and queue a job that ingests them. The file names' endings decide the formats."""
+        options = bulk_options(data)
+        files = {"listings": data.listings, "photos_table": data.photos_table, "photos": data.photos}
         parts = {
-            field.name: UploadedFile(part.filename, cast("IO[bytes]", part.file))
-            for field in fields(data)
-            if (part := getattr(data, field.name)) is not None
+            name: UploadedFile(part.filename, cast("IO[bytes]", part.file))
+            for name, part in files.items()
+            if part is not None
         }
-        stored = store_uploads(resources.uploads, parts)
+        stored = store_uploads(resources.uploads, parts, options)
         return JobQueued(job_runner.queue_ingest(stored, idempotency_key=idempotency_key))
+
+
+def bulk_options(data: BulkUpload) -> IngestOptions:
+    """Return the options of a bulk call.
+
+    Raises:
+        BadInput: the mapping, the preset or `max_removed` cannot be used.
+        ValidationException: parts contradict each other.
+    """
+    for name in ("dry_run", "max_removed", "mark_sold"):
+        if getattr(data, name) and data.mode is not BulkMode.SYNC:
+            raise _invalid(name, "needs mode=sync")
+    if data.photos_table is not None and data.photos is None and not data.fetch_photos:
+        raise _invalid(
+            "photos_table", "has no photos: send them as `photos`, or send fetch_photos=true if it names URLs"
+        )
+    return IngestOptions(
+        columns=_columns(data),
+        preset=data.preset,
+        fetch_photos=data.fetch_photos,
+        keep_photos=data.keep_photos,
+        keep_unpriced=data.keep_unpriced,
+        sync=data.mode is BulkMode.SYNC,
+        dry_run=data.dry_run,
+        max_removed=MAX_REMOVED if data.max_removed is None else parse_share(str(data.max_removed)),
+        mark_sold=data.mark_sold,
+    )
+
+
+def _columns(data: BulkUpload) -> Columns:
+    content = b"" if data.columns is None else data.columns.content
+    if len(content) > TextPart.limit:
+        raise _invalid("columns", f"is longer than {TextPart.limit} bytes; send a TOML file")
+    return Columns.from_text(content, source="columns", preset=data.preset)
+
+
+def _invalid(part: str, message: str) -> ValidationException:
+    return ValidationException(INVALID, extra=[{"key": part, "message": message}])

@@ -17,7 +17,17 @@ from services.web.openapi.operations import (
     response,
     text_content,
 )
-from services.wire import DuplicateDecision, ListingChange, ListingDeletion, NewListing, ReindexRequest, WholeListing
+from services.web.requests import TextPart
+from services.wire import (
+    BulkMode,
+    DuplicateDecision,
+    ListingChange,
+    ListingDeletion,
+    NewListing,
+    ReindexRequest,
+    WholeListing,
+    bulk,
+)
 from services.wire.fields import described
 
 if TYPE_CHECKING:
@@ -28,11 +38,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class BulkUpload:
-    """The files of a bulk upload."""
+    """The files of a bulk upload, and how to ingest them."""
 
-    listings: Annotated[UploadFile, described("CSV, TSV, JSON Lines or Parquet; also gzipped.")]
-    photos_table: Annotated[UploadFile | None, described("CSV file that maps photo ids to listing ids.")] = None
+    listings: Annotated[UploadFile, described("CSV, TSV, JSON Lines or Parquet; the text formats also gzipped.")]
+    photos_table: Annotated[
+        UploadFile | None, described("Table that maps photo ids to listing ids, in any of these formats.")
+    ] = None
     photos: Annotated[UploadFile | None, described("A zip or tar archive of the photos.")] = None
+    columns: Annotated[TextPart | None, described("The column mapping: a TOML file, or its text.")] = None
+    preset: bulk.Preset = ""
+    fetch_photos: bulk.FetchPhotos = False
+    keep_photos: bulk.KeepPhotos = False
+    keep_unpriced: bulk.KeepUnpriced = False
+    mode: bulk.Mode = BulkMode.ADD
+    dry_run: bulk.DryRun = False
+    max_removed: bulk.MaxRemoved = None
+    mark_sold: bulk.MarkSold = False
 
 
 _PHOTO_FILES = {
@@ -64,6 +85,7 @@ BULK_UPLOAD = operation(
             "listings": ("listings.csv", "text/csv"),
             "photos_table": ("photos.csv", "text/csv"),
             "photos": ("photos.zip", "application/zip"),
+            "columns": ("columns.toml", "application/toml"),
         },
     ),
     body_description="`curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "

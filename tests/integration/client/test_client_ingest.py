@@ -11,7 +11,7 @@ import pytest
 
 from db.models import ENDED, JobState
 from services.client import Client, NotFound, Rejected
-from services.wire import JobAnswer, ListingChange, NewListing, WholeListing
+from services.wire import BulkOptions, JobAnswer, ListingChange, NewListing, WholeListing
 from tests.worlds import marketplace
 
 if TYPE_CHECKING:
@@ -110,3 +110,15 @@ def test_a_job_has_ended_in_the_end_states_of_the_database(state: JobState) -> N
         JobAnswer,
     )
     assert job.ended == (state in ENDED)
+
+
+def test_sends_the_options_of_a_bulk_ingest(connect: Connect, changing_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("sku,name,kind,product_description,cost\nmapped-1,Desk,Home,,ask me\n")
+    mapping = '[listings]\nid = "sku"\ntitle = "name"\ncategory = "kind"\nprice = "cost"\nlocation = ""\n'
+    client = connect(changing_url)
+    queued = client.upload(file, options=BulkOptions(columns=mapping, fetch_photos=True))
+    (*_, last) = client.events(queued.job_id)
+    assert (last.job.state, last.job.counts["listings_read"]) == ("succeeded", 1)
+    with pytest.raises(Rejected, match="mode=sync"):
+        client.upload(file, options=BulkOptions(dry_run=True))
