@@ -38,6 +38,8 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
         price=names.price,
         texts=names.photos,
         optional=names.optional_columns,
+        fillable=tuple(filter(None, (names.description, names.location, names.photos, names.seller, names.listed_at))),
+        ids=tuple(filter(None, (names.id, names.seller))),
     )
     for row in open_table(path).rows(selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)
@@ -53,7 +55,9 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
         MissingColumns: a column of the mapping is missing.
     """
     names = columns.photos
-    selection = ColumnSelection(tuple(filter(None, (names.id, names.listing_id, names.file))))
+    selection = ColumnSelection(
+        tuple(filter(None, (names.id, names.listing_id, names.file))), ids=(names.id, names.listing_id)
+    )
     for row in open_table(path).rows(selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
 

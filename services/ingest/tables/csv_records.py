@@ -10,20 +10,22 @@ How a record is found:
 
 1. If standard CSV (RFC 4180) reads a row of the header's width, and the start of another record or the end of the file
    follows, the row is the record. So a well-formed file is read exactly as the standard says, with its line breaks.
-2. Otherwise the record consists of all lines up to the next start of a record. The columns before the free text are
-   read from the left and the columns after it from the right; the rest between them is the free text, unchanged.
+2. Otherwise the record consists of all lines up to the next start of a record, and `csv_repair.repair` reads it, if its
+   cells fit the columns in one way only: a text over several lines is the free text, empty cells at the end are
+   ignored, and optional columns at the end may be missing.
 
 The start of a record is recognised by its id, and by a row number before the id if the header's first column has no
 name. The pattern of ids is learnt from the first lines: a UUID, or else the most common pattern of letter and digit
 runs with at least one digit (`L-0001`). A line that begins with a UUID always starts a record. A line that begins with
-a weaker pattern does so only if it is a complete row with a readable price, or if the line before it ends with such a
-price and the columns after it. Ids without digits cannot be recognised: then only step 1 applies, and a line that is
-not a row becomes a broken record.
+a weaker pattern does so only if it is a row with a readable price, or if the line before it ends with such a price and
+the columns after it. Ids without digits cannot be recognised: then a record is what standard CSV reads, if another row
+follows, and a line that is not a row becomes a broken record.
 
-Cases that cannot be repaired correctly: unquoted commas outside the free text; a line inside an unquoted free text that
-is itself a row of the right width with a readable price; an unquoted free text that begins with a quotation mark, if a
-later one looks like its pair; a broken record without an id. Text beyond repair becomes a broken record with all the
-lines that it covers; no text is lost.
+What cannot be known, since the text is well-formed otherwise: a line inside an unquoted free text that is itself a row
+of the right width with a readable price; an unquoted text with a quotation mark at its beginning or directly after a
+delimiter, if a later one looks like its pair; a row with as many unquoted delimiters as it has blank columns at its
+end, the price among them. Text beyond repair becomes a broken record with all the lines that it covers; no text is
+lost.
 """
 
 from __future__ import annotations
@@ -32,13 +34,15 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.ingest.tables.csv_repair import is_price, learn_start, read_tail, split_broken
+from services.ingest.tables.csv_cells import ends_with_columns
+from services.ingest.tables.csv_layout import is_price, learn_start
+from services.ingest.tables.csv_repair import Ambiguous, RepairedFields, repair
 from services.ingest.tables.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from services.ingest.tables.csv_repair import CsvLayout
+    from services.ingest.tables.csv_layout import CsvLayout
 
 LINE_LIMIT = 2000
 """Lines in a record."""
@@ -57,14 +61,18 @@ class Record:
         text: the record as it stands in the file.
         lines: number of lines that it spans.
         fields: one per column; empty if the record is broken beyond repair.
-        repaired: whether reading it took more than standard CSV.
+        repaired: whether reading it took more than standard CSV, apart from empty cells beyond the header.
+        columns: positions of the columns that were repaired.
+        problem: why it is broken, if that is known.
     """
 
     line: int
     text: str
     lines: int
     fields: tuple[str, ...]
-    repaired: bool
+    repaired: bool = False
+    columns: tuple[int, ...] = ()
+    problem: str = ""
 
 
 def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2) -> Iterator[Record]:
@@ -146,28 +154,62 @@ class _Splitter:
     def next_record(self, number: int) -> Record:
         """Consume the record's lines, at least one, and return the record."""
         fields, count = self._row(0)
-        repaired = False
-        if not fields or not self._is_complete(fields, count):
-            length = self._distance_to_next() if self._starts(self._ahead.line(0)) else 0
-            text = self._ahead.text(length)
-            repaired_fields = split_broken(text, self._layout) if length and len(text) <= RECORD_LIMIT else ()
-            if repaired_fields:
-                fields, count, repaired = repaired_fields, length, True
-            elif not fields:
-                count = length if length and self._start is not None and self._start.is_strong else 1
+        is_exact = len(fields) == self._layout.width
+        if is_exact and self._is_complete(fields, count):
+            return self._taken(number, count, RepairedFields(fields, ()))
+        length = self._distance_to_next() if self._starts(self._ahead.line(0)) else 0
+        if not length and fields and not is_exact and self._is_followed_by_row(count):
+            length = count
+        text = self._ahead.text(length)
+        outcome = repair(text, self._layout) if length and len(text) <= RECORD_LIMIT else None
+        if outcome is not None:
+            return self._taken(number, length, outcome)
+        if is_exact:
+            return self._taken(number, count, RepairedFields(fields, ()))
+        is_sure = length and self._start is not None and self._start.is_strong
+        return self._taken(number, length if is_sure else 1, Ambiguous(""))
+
+    def _taken(self, number: int, count: int, outcome: RepairedFields | Ambiguous) -> Record:
         text = self._ahead.take(count)
         self._searched = self._searched.without(count, text, layout=self._layout)
-        return Record(number, text, count, fields, repaired)
+        if isinstance(outcome, Ambiguous):
+            return Record(number, text, count, (), problem=outcome.problem)
+        return Record(number, text, count, outcome.fields, bool(outcome.repaired), outcome.repaired)
 
     def _is_complete(self, fields: Sequence[str], count: int) -> bool:
         """Say whether a row of the right width in `count` lines is a record, not the beginning of a longer one."""
-        while (following := self._ahead.line(count)) is not None and _is_blank(following):
-            count += 1
+        following = self._ahead.line(self._next_line(count))
         if self._start is None or following is None or self._starts(following):
             return True
         if not self._start.is_strong and _has_price(fields, self._layout):
             return True
-        return bool(self._row(count)[0])
+        return self._is_followed_by_row(count)
+
+    def _is_followed_by_row(self, count: int) -> bool:
+        at = self._next_line(count)
+        return self._ahead.line(at) is None or self._is_row(self._row(at)[0])
+
+    def _next_line(self, count: int) -> int:
+        """Return the number of lines up to the first line after `count` lines that is not blank."""
+        while (following := self._ahead.line(count)) is not None and _is_blank(following):
+            count += 1
+        return count
+
+    def _is_row(self, fields: Sequence[str], *, priced: bool = False) -> bool:
+        """Say whether a row can be a record, of the header's width or with a price where that can be.
+
+        If `priced`, a row of the header's width must have a readable price or none, too.
+        """
+        layout = self._layout
+        filled = max((number for number, field in enumerate(fields, start=1) if field.strip()), default=0)
+        if len(fields) >= layout.width >= filled:
+            return not priced or _has_price(fields, layout)
+        if layout.price_at is None or not fields:
+            return False
+        if len(fields) > layout.width:
+            return any(map(_is_amount, fields[layout.price_at :]))
+        lacks = layout.read.intersection(range(len(fields), layout.width))
+        return layout.price_at < len(fields) and lacks <= layout.fillable and _is_amount(fields[layout.price_at])
 
     def _distance_to_next(self) -> int:
         """Return the number of lines up to the next record or the end of the file; 0 if neither is within the limits.
@@ -187,18 +229,18 @@ class _Splitter:
         if at == 0:
             return False
         if self._starts(line):
-            if (self._start is not None and self._start.is_strong) or _has_price(self._row(at)[0], self._layout):
+            if (self._start is not None and self._start.is_strong) or self._is_row(self._row(at)[0], priced=True):
                 return True
-        elif not _has_price(_standard_row([line], self._layout), self._layout):
+        elif not self._is_row(_standard_row([line], self._layout), priced=True):
             return False
         has_head = before.delimiters >= self._layout.width - 1
-        return has_head and read_tail(self._ahead.end_of(at), self._layout) is not None
+        return has_head and ends_with_columns(self._ahead.end_of(at), self._layout)
 
     def _starts(self, line: str | None) -> bool:
         return line is not None and self._start is not None and self._start.pattern.match(line) is not None
 
     def _row(self, at: int) -> tuple[tuple[str, ...], int]:
-        """Read a standard row of the header's width at line `at`; return its fields, if any, and the lines it took."""
+        """Read a standard row at line `at`; return its fields, if it is one, and the lines it took."""
         taken = 0
 
         def lines() -> Iterator[str]:
@@ -214,12 +256,13 @@ class _Splitter:
 
 
 def _standard_row(lines: Iterable[str], layout: CsvLayout) -> tuple[str, ...]:
-    """Return the first row of standard CSV if it has the header's width, otherwise ()."""
+    """Return the first row of standard CSV, or ()."""
+    escape = "\\" if layout.escaped else None
     try:
-        row = next(csv.reader(lines, delimiter=layout.delimiter, strict=True), [])
+        row = next(csv.reader(lines, delimiter=layout.delimiter, escapechar=escape, strict=True), [])
     except csv.Error:
         return ()
-    return tuple(row) if len(row) == layout.width else ()
+    return tuple(row)
 
 
 def _is_blank(line: str) -> bool:
@@ -227,4 +270,8 @@ def _is_blank(line: str) -> bool:
 
 
 def _has_price(fields: Sequence[str], layout: CsvLayout) -> bool:
-    return bool(fields) and layout.price_at is not None and is_price(fields[layout.price_at])
+    return layout.price_at is not None and is_price(fields[layout.price_at])
+
+
+def _is_amount(text: str) -> bool:
+    return bool(text.strip()) and is_price(text)

@@ -1,173 +1,237 @@
-"""Repairs CSV records with broken quoting: recognises their start, and reads their columns from both ends. Pure."""
+"""Repairs records that are not rows of the header's width, if their cells fit the columns in one way only. Pure.
+
+An assignment gives each column one or more cells in a row: several if a delimiter of the column's text was not quoted.
+It fits if
+
+- the price is a readable price or blank,
+- a quoted cell is all of its column, and a text over several lines is the free text,
+- the id is one cell,
+- cells that it leaves out are empty and stand at the end.
+
+Two assignments that fit make the record ambiguous, since each of them would be a guess. So does a price joined from
+several cells (`12` and `00`), and a join that leaves the price or a needed column blank.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
-from services.ingest.cleaning.prices import PriceError, parse_price
-from services.reason_codes import RejectReason
+from services.ingest.tables.csv_cells import cell_value, split_cells, without_line_end
+from services.ingest.tables.csv_layout import is_price
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Sequence
+
+    from services.ingest.tables.csv_cells import Cell
+    from services.ingest.tables.csv_layout import CsvLayout
+
+_CELLS_IN_PRICE = 5
+"""Cells that one price can fall into: `1,234,567,890,00`."""
+
+_SURPLUS_LIMIT = 300
+"""Cells beyond the header, so that hostile text takes bounded time."""
+
+_ASSIGNMENTS_SEEN = 50
+_SHOWN_VALUE = 60
+
+Assignment: TypeAlias = "tuple[int, ...]"
+"""Where each column's cells begin, and after them where the last column's cells end."""
 
 
 @dataclass(frozen=True, slots=True)
-class CsvLayout:
-    """The delimiter and columns of a delimited file.
+class RepairedFields:
+    """The fields of a record that was read other than as standard CSV.
 
     Attributes:
-        header: the column names; an empty first name marks a column of row numbers.
-        id_at, text_at, price_at: positions of the record's id, its free text and its price; None without such a
-            column. Without an id or a free text column no record is repaired.
+        fields: one per column.
+        repaired: positions of the columns that reading it is about.
     """
 
-    delimiter: str
-    header: tuple[str, ...]
-    id_at: int | None
-    text_at: int | None
-    price_at: int | None
-
-    @property
-    def width(self) -> int:
-        """The number of columns."""
-        return len(self.header)
-
-    @property
-    def ends_with_price(self) -> bool:
-        """Whether a price column follows the free text, so that the end of a record can be recognised."""
-        return self.price_at is not None and self.text_at is not None and self.price_at > self.text_at
+    fields: tuple[str, ...]
+    repaired: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RecordStart:
-    """The pattern of a line that begins a record; `is_strong` if practically no other line matches it."""
+class Ambiguous:
+    """A record that can be read in several ways; `problem` shows two."""
 
-    pattern: re.Pattern[str]
-    is_strong: bool
-
-
-_UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_RUN = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
+    problem: str
 
 
-def learn_start(layout: CsvLayout, lines: Iterable[str]) -> RecordStart | None:
-    """Learn from the first lines of a file how its records start; None if they have no reliable pattern."""
-    if layout.id_at is None or layout.text_at is None or layout.id_at > layout.text_at:
+def repair(text: str, layout: CsvLayout) -> RepairedFields | Ambiguous | None:
+    """Split a record that is not standard CSV of the header's width; None if its cells fit the columns in no way."""
+    content = without_line_end(text)
+    cells = split_cells(content, layout)
+    if len(cells) < layout.width:
+        return _filled_up(content, cells, layout) if text != content else None  # without a line end it may be cut off
+    filled = max((number for number, cell in enumerate(cells, start=1) if not cell.is_blank), default=0)
+    if filled > layout.width + _SURPLUS_LIMIT:
         return None
-    candidates = [line for line in lines if line.count(layout.delimiter) >= layout.text_at]
-    id_at_start = re.compile(_before_id(layout) + '"?([^"{0}\r\n]+)"?{0}'.format(re.escape(layout.delimiter)))
-    shapes = Counter(_shape(match[1]) for line in candidates if (match := id_at_start.match(line)))
-    usable = [(shape, count) for shape, count in shapes.most_common() if "[0-9]" in shape]
-    if shapes[_UUID]:
-        return RecordStart(_start_pattern(layout, _UUID), is_strong=True)
-    if usable and layout.ends_with_price:
-        return RecordStart(_start_pattern(layout, usable[0][0]), is_strong=False)
-    return None
+    is_usual = len(cells) == layout.width + layout.extra
+    record = _Record(content, cells[: filled + layout.width], layout)  # more empty cells at the end change nothing
+    if filled <= layout.width and record.is_plain():
+        return record.read_plainly(is_usual=is_usual)
+    return record.read_joined()
 
 
-def split_broken(text: str, layout: CsvLayout) -> tuple[str, ...]:
-    """Split a record whose free text may hold anything; () if the columns around the text cannot be recognised."""
-    head, tail = _read_head(text, layout), read_tail(text, layout)
-    if head is None or tail is None or tail[1] < head[1]:
-        return ()
-    return (*head[0], _unquoted(text[head[1] : tail[1]]), *tail[0])
+def _filled_up(text: str, cells: Sequence[Cell], layout: CsvLayout) -> RepairedFields | None:
+    """Read a record that lacks columns at its end, if none of them is needed."""
+    missing = range(len(cells), layout.width)
+    lacks = layout.read.intersection(missing)
+    if not layout.read or lacks - layout.fillable or any(cell.is_text for cell in cells):
+        return None
+    fields = [cell_value(text, [cell], layout) for cell in cells]
+    if layout.price_at is not None and not is_price(fields[layout.price_at]):
+        return None
+    return RepairedFields((*fields, *("" for _ in missing)), tuple(sorted(lacks)))
 
 
-def read_tail(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
-    """Read the columns after the free text from the right; return their values and where the free text ends.
+class _Record:
+    """A record's cells and the assignments of them to the columns."""
 
-    None if they cannot be read: their quoting is broken too, or the price column does not hold a price.
-    """
-    end, values = _end_of_content(text), list[str]()
-    for at in range(layout.width - 1, layout.text_at or 0, -1):
-        begin = _field_start(text, end, layout.delimiter)
-        if begin is None:
+    def __init__(self, text: str, cells: Sequence[Cell], layout: CsvLayout) -> None:
+        self._text, self._cells, self._layout = text, cells, layout
+        self._filled = max((number for number, cell in enumerate(cells, start=1) if not cell.is_blank), default=0)
+
+    def is_plain(self) -> bool:
+        """Whether each cell can be a column, apart from empty cells at the end."""
+        layout = self._layout
+        is_row = all(at == layout.text_at or _is_whole(cell) for at, cell in enumerate(self._cells[: layout.width]))
+        is_standard = len(self._cells) > layout.width and not any(cell.is_text for cell in self._cells)
+        return is_row and (is_standard or self._has_price(self._plain))
+
+    def read_plainly(self, *, is_usual: bool) -> RepairedFields | Ambiguous:
+        """Read each cell as a column, unless an assignment with joined cells fits too."""
+        if not is_usual:
+            joined = [each for each in self._assignments(complete=True) if each[:-1] != self._plain[:-1]]
+            if not joined and self._looks_shifted():
+                joined = [each for each in islice(self._assignments(), 2) if each[:-1] != self._plain[:-1]]
+            if joined:
+                return self._ambiguous([self._plain, joined[0]])
+        return RepairedFields(self._fields(self._plain), tuple(self._repaired(self._plain)))
+
+    def read_joined(self) -> RepairedFields | Ambiguous | None:
+        """Read the only assignment that fits."""
+        found = list(islice(self._assignments(), _ASSIGNMENTS_SEEN))
+        if not found:
             return None
-        values.append(_unquoted(text[begin:end]))
-        if at == layout.price_at and not is_price(values[-1]):
-            return None
-        end = begin - 1
-    return values[::-1], end
+        [only, *others] = found
+        if others or self._is_guess(only):
+            return self._ambiguous(found)
+        return RepairedFields(self._fields(only), tuple(self._repaired(only)))
+
+    @property
+    def _plain(self) -> Assignment:
+        return tuple(range(self._layout.width + 1))
+
+    def _repaired(self, assignment: Assignment) -> list[int]:
+        """Return the columns that are not one cell as standard CSV writes it."""
+        odd = [cell.is_text or cell.is_odd for cell in self._cells]
+        return [at for at, (start, end) in enumerate(pairwise(assignment)) if end - start > 1 or odd[start]]
+
+    def _joins(self, assignment: Assignment) -> list[int]:
+        return [column for column, (start, end) in enumerate(pairwise(assignment)) if end - start > 1]
+
+    def _is_guess(self, assignment: Assignment) -> bool:
+        """Say whether an assignment joins a price, or joins cells and leaves the price or a needed column blank."""
+        joins, fields, layout = self._joins(assignment), self._fields(assignment), self._layout
+        priced = {layout.price_at} - {None}
+        return bool(joins) and (
+            layout.price_at in joins or not all(fields[at].strip() for at in layout.needed | priced if at is not None)
+        )
+
+    def _looks_shifted(self) -> bool:
+        """Say whether a cell begins with a blank, as after a comma in a sentence, where the header's names do not."""
+        starts = (self._text[cell.start : cell.start + 2] for cell in self._cells[1:] if not cell.is_blank)
+        return not self._layout.spaced and any(start.startswith(" ") for start in starts)
+
+    def _fields(self, assignment: Assignment) -> tuple[str, ...]:
+        return tuple(self._value(start, end) for start, end in pairwise(assignment))
+
+    def _value(self, start: int, end: int) -> str:
+        return cell_value(self._text, self._cells[start:end], self._layout)
+
+    def _has_price(self, assignment: Assignment) -> bool:
+        at = self._layout.price_at
+        return at is None or is_price(self._value(assignment[at], assignment[at + 1]))
+
+    def _assignments(self, *, complete: bool = False) -> Iterator[Assignment]:
+        """Yield every assignment that fits; if `complete`, only those with a price and all that a record needs."""
+        width, count = self._layout.width, len(self._cells)
+        ends: list[dict[int, list[int]]] = [{} for _ in range(width)]
+        reachable = set(range(max(self._filled, width), count + 1))
+        for column in reversed(range(width)):
+            for start in range(column, column + count - width + 1):
+                fitting = [
+                    end
+                    for end in range(start + 1, start + count - width + 2)
+                    if end in reachable and self._fits(column, start, end, complete=complete)
+                ]
+                if fitting:
+                    ends[column][start] = fitting
+            reachable = set(ends[column])
+        yield from _paths(ends, (0,))
+
+    def _fits(self, column: int, start: int, end: int, *, complete: bool) -> bool:
+        layout, cells = self._layout, self._cells[start:end]
+        is_last_blank = cells[-1].is_blank
+        if len(cells) > 1:
+            if column == layout.width - 1 and is_last_blank:
+                return False
+            return (column == layout.text_at and not _is_closed(cells[0])) or self._can_join(column, start, end)
+        if column != layout.text_at and not _is_whole(cells[0]):
+            return False
+        if column == layout.price_at:
+            return is_price(self._value(start, end)) and not (complete and is_last_blank)
+        if column == layout.id_at:
+            return not is_last_blank
+        return not (complete and is_last_blank and column in layout.needed)
+
+    def _can_join(self, column: int, start: int, end: int) -> bool:
+        layout, cells = self._layout, self._cells[start:end]
+        if column == layout.id_at or not layout.header[column]:
+            return False
+        if cells[0].is_odd or any(cell.is_text or cell.is_quoted for cell in cells):
+            return False
+        if column != layout.price_at:
+            return True
+        is_number = len(cells) <= _CELLS_IN_PRICE and not any(cell.is_blank for cell in cells)
+        return is_number and is_price(self._value(start, end))
+
+    def _ambiguous(self, found: Sequence[Assignment]) -> Ambiguous:
+        """Show two assignments: with a joined price, or else with the first join, and with joined free text."""
+        layout = self._layout
+        first = min(found, key=lambda each: (self._joins(each) != [layout.price_at], self._joins(each)))
+        others = [each for each in found if each != first]
+        if not others:
+            joined = ", ".join(self._shown(first, column) for column in self._joins(first))
+            return Ambiguous(f"Perhaps {joined}; quote it if so")
+        second = min(others, key=lambda each: self._joins(each) != [layout.text_at])
+        fields, rivals = self._fields(first), self._fields(second)
+        differing = [at for at in range(layout.width) if fields[at] != rivals[at]]
+        readings = (" and ".join(self._shown(each, at) for at in differing) for each in (first, second))
+        return Ambiguous(f"Either {', or '.join(readings)}")
+
+    def _shown(self, assignment: Assignment, column: int) -> str:
+        text = self._fields(assignment)[column]
+        shown = text if len(text) <= _SHOWN_VALUE else f"{text[:_SHOWN_VALUE]}…"
+        return f"{self._layout.header[column] or 'the first column'} {shown!r}"
 
 
-def is_price(text: str) -> bool:
-    """Say whether a text can be the content of a price column: a readable price, or blank."""
-    try:
-        parse_price(text)
-    except PriceError as error:
-        return error.reason != RejectReason.UNREADABLE_PRICE
-    return True
+def _is_closed(cell: Cell) -> bool:
+    return cell.is_quoted and not cell.is_odd
 
 
-def _read_head(text: str, layout: CsvLayout) -> tuple[list[str], int] | None:
-    field = re.compile(_field(layout.delimiter) + re.escape(layout.delimiter))
-    values, at = list[str](), 0
-    for _ in range(layout.text_at or 0):
-        match = field.match(text, at)
-        if match is None:
-            return None
-        values.append(_unquoted(match[0][: -len(layout.delimiter)]))
-        at = match.end()
-    return values, at
+def _is_whole(cell: Cell) -> bool:
+    """Say whether a cell can be a column other than the free text."""
+    return not cell.is_text and (cell.is_quoted or not cell.is_odd)
 
 
-def _field_start(text: str, end: int, delimiter: str) -> int | None:
-    """Return where the field that ends before `end` starts, or None if no well-formed field ends there."""
-    if text[end - 1 : end] == '"':
-        begin = text.rfind('"', 0, end - 1)
-        while begin > 0 and text[begin - 1] == '"':  # a doubled quotation mark inside the field
-            begin = text.rfind('"', 0, begin - 1)
-    else:
-        begin = text.rfind(delimiter, 0, end) + 1
-        if re.match(r'"|.*[\r\n]', text[begin:end]):
-            return None
-    return begin if begin > 0 and text[begin - 1] == delimiter else None
-
-
-def _end_of_content(text: str) -> int:
-    """Return where the record's last line ends, without the line breaks and blank lines after it."""
-    content = len(text.rstrip(" \r\n"))
-    breaks = [at for at in (text.find("\n", content), text.find("\r", content)) if at >= 0]
-    return min(breaks, default=len(text))
-
-
-def _unquoted(field: str) -> str:
-    if len(field) < 2 or field[0] != '"' or field[-1] != '"':
-        return field
-    inner = field[1:-1]
-    return inner.replace('""', '"') if '"' not in inner.replace('""', "") else inner
-
-
-def _shape(record_id: str) -> str:
-    if re.fullmatch(_UUID, record_id):
-        return _UUID
-    return "".join(_run_pattern(run) for run in _RUN.findall(record_id))
-
-
-def _run_pattern(run: str) -> str:
-    if not run.isascii() or not run.isalnum():
-        return re.escape(run)
-    return "[0-9]+" if run.isdigit() else "[A-Za-z]+"
-
-
-def _start_pattern(layout: CsvLayout, shape: str) -> re.Pattern[str]:
-    return re.compile(f'{_before_id(layout)}"?{shape}"?{re.escape(layout.delimiter)}')
-
-
-def _before_id(layout: CsvLayout) -> str:
-    between, delimiter = list[str](), re.escape(layout.delimiter)
-    for name in layout.header[: layout.id_at]:
-        between.append('"?[0-9]+"?' if not name and not between else _field(layout.delimiter))
-    return "".join(field + delimiter for field in between)
-
-
-def _field(delimiter: str) -> str:
-    """Return the pattern of one field, with possessive quantifiers, so that hostile text takes linear time.
-
-    An unquoted field stays on its line: a short row must not take its missing columns from the next line.
-    """
-    stop = re.escape(delimiter) + "\r\n"
-    return f'(?:"(?:[^"]++|"")*+"|[^"{stop}][^{stop}]*+|)'
+def _paths(ends: Sequence[dict[int, list[int]]], path: Assignment) -> Iterator[Assignment]:
+    if len(path) > len(ends):
+        yield path
+        return
+    for end in ends[len(path) - 1].get(path[-1], ()):
+        yield from _paths(ends, (*path, end))

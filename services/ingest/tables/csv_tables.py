@@ -6,87 +6,108 @@ a record that is too long.
 
 from __future__ import annotations
 
-import csv
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import shorten
+from services.ingest.tables.csv_cells import NULL, cell_value, split_cells, without_line_end
+from services.ingest.tables.csv_dialects import DELIMITERS, SAMPLED_LINES, learn_dialect, read_header
+from services.ingest.tables.csv_layout import CsvLayout
 from services.ingest.tables.csv_records import LINE_LIMIT, read_records
-from services.ingest.tables.csv_repair import CsvLayout
 from services.ingest.tables.rows import BrokenRow, Row, Table, refuse_duplicate_columns, require_columns
-from services.ingest.tables.text_files import RECORD_LIMIT, read_lines, replace_stray_bytes
+from services.ingest.tables.text_files import RECORD_LIMIT, mend, read_lines, replace_stray_bytes
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from services.ingest.tables.csv_dialects import Header
     from services.ingest.tables.csv_records import Record
     from services.ingest.tables.rows import ColumnSelection, FileFormat, Rows
 
+_DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
-def open_csv(path: Path, file_format: FileFormat, *, delimiters: str) -> Table:
+
+def open_csv(path: Path, file_format: FileFormat, *, preferred: str = ",") -> Table:
     """Read the column names of a delimited file; see `open_table`.
 
     Args:
         path: the file.
-        file_format: its delimiter, if it is known.
-        delimiters: otherwise, of these the one that splits the header most; the first of several.
+        file_format: its encoding and delimiter, if they are known.
+        preferred: the delimiter to take if several split the header into as many columns.
     """
-    header = _header(read_lines(path))[1]
-    names = {delimiter: _column_names(header, delimiter) for delimiter in file_format.delimiter or delimiters}
-    delimiter = max(names, key=lambda delimiter: len(names[delimiter]))
-    return Table(names[delimiter], partial(_rows, path, delimiter))
+    given = _DELIMITER_NAMES.get(file_format.delimiter.casefold(), file_format.delimiter)
+    if len(given) > 1 or given in ('"', "\r", "\n"):
+        raise ListingsFileError(path, f"cannot have the delimiter {given!r}", "Give one character, or 'tab'")
+    header = read_header(
+        read_lines(path, file_format.encoding), delimiter=given, preferred=preferred + DELIMITERS.replace(preferred, "")
+    )
+    return Table(header.names, partial(_rows, path, file_format.encoding, header))
 
 
-def _rows(path: Path, delimiter: str, selection: ColumnSelection) -> Rows:
-    lines = read_lines(path)
-    header_line, header = _header(lines)
-    layout = _layout(path, _column_names(header, delimiter), selection, delimiter=delimiter)
+def _rows(path: Path, encoding: str, header: Header, selection: ColumnSelection) -> Rows:
+    lines = islice(read_lines(path, encoding), header.line, None)
+    sample = list(islice(lines, SAMPLED_LINES))
+    layout = learn_dialect(_layout(path, header, selection), sample)
     columns = selection.without_absent(layout.header).columns
     positions = {column: layout.header.index(column) for column in columns}
-    for record in read_records(lines, layout, first_line=header_line + 1):
-        yield _row(record, positions)
+    for record in read_records(chain(sample, lines), layout, first_line=header.line + 1):
+        if not record.fields:
+            yield _broken(record)
+        elif any(map(str.strip, record.fields)):  # spreadsheets write empty rows
+            yield _row(record, positions, layout)
 
 
-def _header(lines: Iterator[str]) -> tuple[int, str]:
-    """Consume the first line that is not blank, and return its number and text."""
-    header_line, header = 0, ""
-    while not header.strip():
-        header_line, header = header_line + 1, next(lines)  # `read_lines` refuses a file of blank lines only
-    return header_line, replace_stray_bytes(header)[0]
+def _broken(record: Record) -> BrokenRow:
+    text = replace_stray_bytes(record.text)[0]
+    is_too_long = len(text) > RECORD_LIMIT or text.count("\n") > LINE_LIMIT
+    reason = RejectReason.RECORD_TOO_LONG if is_too_long else RejectReason.BROKEN_RECORD
+    problem = replace_stray_bytes(record.problem)[0]
+    return BrokenRow(record.line, reason, f"{problem}. The record: {text}" if problem else text)
 
 
-def _row(record: Record, positions: dict[str, int]) -> Row | BrokenRow:
-    text, has_stray_bytes = replace_stray_bytes(record.text)
-    if not record.fields:
-        is_too_long = len(text) > RECORD_LIMIT or text.count("\n") > LINE_LIMIT
-        reason = RejectReason.RECORD_TOO_LONG if is_too_long else RejectReason.BROKEN_RECORD
-        return BrokenRow(record.line, reason, text)
-    fields, repairs = record.fields, list[Repair]()
-    if record.repaired:
-        repairs.append(Repair(ListingFlag.REPAIRED_RECORD))
-    if has_stray_bytes:
-        fields = tuple(replace_stray_bytes(field)[0] for field in fields)
-        repairs.append(Repair(ListingFlag.NOT_UTF8))
-    return Row(record.line, {column: fields[at] for column, at in positions.items()}, tuple(repairs))
+def _row(record: Record, positions: dict[str, int], layout: CsvLayout) -> Row:
+    fields, changed = _unescaped(record, layout) if layout.escaped else (record.fields, record.columns)
+    cells, repairs = dict[str, str](), list[Repair]()
+    for column, at in positions.items():
+        cells[column], mended = mend("" if fields[at] == NULL else fields[at], column)
+        repairs += mended
+        if at in changed:
+            before = shorten(replace_stray_bytes(record.text)[0])
+            repairs.append(Repair(ListingFlag.REPAIRED_RECORD, column, before, shorten(cells[column])))
+    return Row(record.line, cells, tuple(repairs))
 
 
-def _layout(path: Path, names: tuple[str, ...], selection: ColumnSelection, *, delimiter: str) -> CsvLayout:
+def _unescaped(record: Record, layout: CsvLayout) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the fields with the meaning of each backslash, and where there are any.
+
+    The standard reader takes `\\n` for `n`.
+    """
+    text = without_line_end(record.text)
+    cells = split_cells(text, layout) if "\\" in text else []
+    if len(cells) != layout.width:
+        return record.fields, record.columns
+    fields = tuple(cell_value(text, [cell], layout) for cell in cells)
+    raw = [text[cell.start : cell.end] for cell in cells]
+    return fields, tuple(at for at, cell in enumerate(raw) if "\\" in cell.replace(NULL, ""))
+
+
+def _layout(path: Path, header: Header, selection: ColumnSelection) -> CsvLayout:
     """Find the positions of the selected columns."""
-    selection = selection.without_absent(names)
-    require_columns(path, selection, names)
-    refuse_duplicate_columns(path, selection, names)
-    at = {column: names.index(column) for column in selection.columns}
+    selection = selection.without_absent(header.names)
+    require_columns(path, selection, header.names)
+    refuse_duplicate_columns(path, selection, header.names)
+    at = {column: header.names.index(column) for column in selection.columns}
     return CsvLayout(
-        delimiter,
-        names,
+        header.delimiter,
+        header.names,
         id_at=at.get(selection.id),
         text_at=at.get(selection.free_text),
         price_at=at.get(selection.price),
+        read=frozenset(at.values()),
+        fillable=frozenset(at[column] for column in selection.fillable if column in at),
+        spaced=header.spaced,
     )
-
-
-def _column_names(header: str, delimiter: str) -> tuple[str, ...]:
-    row: Sequence[str] = next(csv.reader([header.rstrip("\r\n").replace("\r", " ")], delimiter=delimiter), [])
-    return tuple(name.strip() for name in row)

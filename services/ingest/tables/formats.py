@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from services.ingest.tables.rows import Table
 
-_DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;", ".tab": "\t,;"}
+_DELIMITERS = {".csv": ",", ".txt": "\t", ".tsv": "\t", ".tab": "\t"}
+"""The delimiter to take if the header leaves several."""
+
 _JSON_LINES = (".jsonl", ".ndjson")
 _TEXT_SUFFIXES = (*_DELIMITERS, *_JSON_LINES)
 TABLE_SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES))
@@ -34,7 +36,7 @@ def open_table(path: Path, file_format: FileFormat = FileFormat()) -> Table:  # 
     suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
     suffix = suffix.lower()
     if suffix in _DELIMITERS:
-        return open_csv(path, file_format, delimiters=_DELIMITERS[suffix])
+        return open_csv(path, file_format, preferred=_DELIMITERS[suffix])
     if suffix in _JSON_LINES:
         return open_json(path)
     if path.suffix.lower() == ".parquet":

@@ -27,6 +27,8 @@ class ColumnSelection:
         id, free_text, price: columns that repairing a broken CSV record relies on.
         texts: column in which JSON Lines and Parquet may hold a list of texts.
         optional: columns that the table may lack or use for something else; their cells are empty then.
+        fillable: columns that a record of a delimited file may lack at its end; their cells are empty then.
+        ids: columns of ids, whose numbers a program may have written as `101.0`.
     """
 
     columns: tuple[str, ...]
@@ -35,6 +37,8 @@ class ColumnSelection:
     price: str = ""
     texts: str = ""
     optional: tuple[str, ...] = ()
+    fillable: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     def without_absent(self, present: Iterable[str]) -> ColumnSelection:
         """Return the selection without the optional columns that the table does not have."""

@@ -1,15 +1,21 @@
-"""Reads text files line by line, gzipped or not, with any line ends and stray bytes. Memory use stays constant."""
+"""Reads text files line by line, gzipped or not, in any encoding, with any line ends. Memory use stays constant."""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
 import zlib
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.errors import ListingsFileError
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import shorten
+from services.ingest.tables.encodings import StrayBytes
+from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,31 +27,55 @@ RECORD_LIMIT = 1 << 20
 _BLOCK = 1 << 16
 _SAMPLE = 4096
 _GZIP_MAGIC = b"\x1f\x8b"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_NOT_TEXT = re.compile(b"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks. That of UTF-8 is a character which is removed when the text is read."""
+
+_BYTE_ORDER_MARK = "\ufeff"
+_NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    r"""Yield the lines of a UTF-8 file, gzipped or not, with their line ends (LF, CRLF, or CR where there is no LF).
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How bytes become text; `errors` is `surrogateescape` where stray bytes are mended."""
 
-    Bytes that are not UTF-8 become surrogates, which `replace_stray_bytes` replaces. A line longer than `RECORD_LIMIT`
-    is cut one character after it, so that callers still see that it is too long.
+    name: str
+    errors: str = "strict"
+
+
+def read_lines(path: Path, encoding: str = "") -> Iterator[str]:
+    r"""Yield the lines of a text file, gzipped or not, with their line ends (LF, CRLF, or CR where there is no LF).
+
+    Without an encoding the file is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Bytes that are not UTF-8 become
+    surrogates, which `replace_stray_bytes` replaces. A line longer than `RECORD_LIMIT` is cut one character after it,
+    so that callers still see that it is too long.
 
     Raises:
-        ListingsFileError: the file cannot be opened, or is damaged, empty or not text.
+        ListingsFileError: the file cannot be opened, or is damaged, empty or not text; the encoding is unknown or not
+            the file's, which may show only after the last line.
     """
     with _file_errors(path), ExitStack() as stack:
         binary = _decompressed(path, stack)
-        newline = _check_text(path, binary.peek(_BLOCK))
-        file = stack.enter_context(io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline=newline))
-        line = file.readline(RECORD_LIMIT + 1).removeprefix("\ufeff")
+        beginning = binary.peek(_BLOCK)
+        chosen = _encoding(path, beginning, encoding)
+        newline = _check_text(path, beginning, chosen)
+        file = stack.enter_context(io.TextIOWrapper(binary, chosen.name, chosen.errors, newline=newline))
+        stray = StrayBytes()
+        line = file.readline(RECORD_LIMIT + 1).lstrip(_BYTE_ORDER_MARK)
         while line:
+            stray.add(line)
             yield line
             while len(line) > RECORD_LIMIT and not line.endswith(newline):
                 line = file.readline(RECORD_LIMIT + 1)
             line = file.readline(RECORD_LIMIT + 1)
+        if not encoding:
+            stray.refuse_other_code_page(path)
 
 
 def replace_stray_bytes(text: str) -> tuple[str, bool]:
@@ -58,6 +88,15 @@ def replace_stray_bytes(text: str) -> tuple[str, bool]:
     return text.translate(_WINDOWS_1252), True
 
 
+def mend(text: str, column: str) -> tuple[str, tuple[Repair, ...]]:
+    """Return a cell without stray bytes, and the repair if it had any."""
+    mended, has_stray_bytes = replace_stray_bytes(text)
+    if not has_stray_bytes:
+        return text, ()
+    before = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return mended, (Repair(ListingFlag.NOT_UTF8, column, shorten(before), shorten(mended)),)
+
+
 def _decompressed(path: Path, stack: ExitStack) -> io.BufferedReader[Any]:
     file = stack.enter_context(io.BufferedReader(stack.enter_context(path.open("rb", buffering=0)), _BLOCK))
     if not file.peek(2).startswith(_GZIP_MAGIC):
@@ -66,14 +105,32 @@ def _decompressed(path: Path, stack: ExitStack) -> io.BufferedReader[Any]:
     return stack.enter_context(io.BufferedReader(unzipped, _BLOCK))
 
 
-def _check_text(path: Path, beginning: bytes) -> str:
+def _encoding(path: Path, beginning: bytes, given: str) -> _Encoding:
+    marked = next((name for mark, name in _MARKS.items() if beginning.startswith(mark)), "")
+    if marked or not given:
+        return _Encoding(marked) if marked else _Encoding("utf-8", "surrogateescape")
+    try:
+        codec = codecs.lookup(given)
+        "".encode(given)  # raises for what is a codec, but no encoding of text
+    except LookupError as error:
+        remedy = "Use a name that Python knows, such as 'cp1252', 'cp1251', 'shift_jis' or 'utf-16'"
+        raise ListingsFileError(path, f"cannot be read in the unknown encoding {given!r}", remedy) from error
+    return _Encoding(codec.name, "surrogateescape" if codec.name in ("utf-8", "utf-8-sig") else "strict")
+
+
+def _check_text(path: Path, beginning: bytes, encoding: _Encoding) -> str:
     """Return the line end of the file, or raise if its beginning is not text."""
-    if not beginning.strip(b"\xef\xbb\xbf\r\n\t "):
+    text = codecs.getincrementaldecoder(encoding.name)(encoding.errors).decode(beginning)
+    if not text.strip(_BYTE_ORDER_MARK + "\r\n\t "):
         raise ListingsFileError(path, "is empty", "Export it again, with a header line or one JSON object per line")
-    if beginning.startswith(_UTF16_MARKS):
-        raise ListingsFileError(path, "is UTF-16 text", "Save it as UTF-8 (in Excel: CSV UTF-8)")
-    newline = "\n" if b"\n" in beginning or b"\r" not in beginning else "\r"
-    first_line, sample = beginning.split(newline.encode(), 1)[0], beginning[:_SAMPLE]
+    newline = "\n" if "\n" in text or "\r" not in text else "\r"
+    first_line, sample = text.split(newline, 1)[0], text[:_SAMPLE]
+    if "\0" in first_line and sample.count("\0") > len(sample) / 4:
+        raise ListingsFileError(
+            path,
+            "is not a text file in UTF-8: it looks like UTF-16 without a byte order mark",
+            "Save it as UTF-8, or set encoding = 'utf-16-le' in the mapping's [file] table",
+        )
     if _NOT_TEXT.search(first_line) or len(_NOT_TEXT.findall(sample)) > len(sample) / 20:
         raise ListingsFileError(
             path, "is not a text file: it begins with control characters", "Use CSV, TSV or JSON Lines in UTF-8"
@@ -87,5 +144,10 @@ def _file_errors(path: Path) -> Iterator[None]:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ListingsFileError(path, f"is a damaged gzip file ({error})", "Compress it or copy it again") from error
+    except UnicodeDecodeError as error:
+        problem = (
+            f"is not {error.encoding} text: the bytes {error.object[error.start : error.end].hex(' ')} have no meaning"
+        )
+        raise ListingsFileError(path, problem, "Save it as UTF-8, or set its own encoding in the mapping") from error
     except OSError as error:
         raise ListingsFileError(path, f"cannot be read ({error.strerror or error})", "Check the path") from error

@@ -76,7 +76,7 @@ def test_rejects_a_value_that_is_not_text_in_a_mapped_column(file):
 
 def test_a_repaired_record_keeps_its_seller_and_date(file):
     header = HEADER.replace("\n", ",seller,listed_at\n")
-    rows = "L-1,Desk,Home,Solid oak,\nhardly used\n,£5.00,Leeds,shop-7,2024-01-31\nL-2,Desk,Home,Oak,£5.00,Leeds,,\n"
+    rows = "L-1,Desk,Home,Solid oak\nhardly, used\n,£5.00,Leeds,shop-7,2024-01-31\nL-2,Desk,Home,Oak,£5.00,Leeds,,\n"
     first, second = read(file("a.csv", header + rows))
     assert (first.seller, first.listed_at, first.flags) == ("shop-7", "2024-01-31", ("repaired_record",))
     assert (second.seller, second.listed_at) == ("", "")

@@ -1,0 +1,105 @@
+"""Finds out how a delimited file is written: delimiter, backslashes, empty cells beyond the header. Pure."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from services.ingest.tables.text_files import replace_stray_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from services.ingest.tables.csv_layout import CsvLayout
+
+DELIMITERS = ",;\t|"
+"""Delimiters that are recognised."""
+
+SAMPLED_LINES = 200
+
+_DELIMITER_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_USUAL_ROWS = 3
+"""Rows that must have the same number of empty cells beyond the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The line with the column names.
+
+    Attributes:
+        line: its 1-based number.
+        delimiter: between the names.
+        names: without the blanks around them.
+        spaced: whether a blank follows each delimiter.
+    """
+
+    line: int
+    delimiter: str
+    names: tuple[str, ...]
+    spaced: bool
+
+
+def read_header(lines: Iterator[str], *, delimiter: str, preferred: str) -> Header:
+    """Consume the header, and the blank lines and the line `sep=;` before it.
+
+    Args:
+        lines: of the file; they hold more than blanks.
+        delimiter: if it is known; otherwise the line `sep=` gives it, or the one that splits the header most is taken.
+        preferred: of several such the first of these.
+    """
+    number, text = _next_filled(lines, 0)
+    if match := _DELIMITER_LINE.fullmatch(text):
+        delimiter = delimiter or match[1]
+        number, text = _next_filled(lines, number)
+    text = replace_stray_bytes(text)[0]
+    names = {each: _column_names(text, each) for each in delimiter or preferred}
+    chosen = max(names, key=lambda each: len(names[each]))
+    return Header(number, chosen, names[chosen], spaced=f"{chosen} " in text)
+
+
+def learn_dialect(layout: CsvLayout, lines: Sequence[str]) -> CsvLayout:
+    """Return the layout with what the first lines after the header show.
+
+    A backslash is an escape only if more of the rows have the header's width then, and all of them.
+    """
+    if any("\\" in line for line in lines):
+        plain, escaped = _rows(layout, lines, escape=None), _rows(layout, lines, escape="\\")
+        exact = [sum(len(row) == layout.width for row in rows) for rows in (plain, escaped)]
+        if exact[0] < exact[1] == len(escaped):
+            return replace(layout, escaped=True)
+    return replace(layout, extra=_usual_extra(layout, lines))
+
+
+def _next_filled(lines: Iterator[str], number: int) -> tuple[int, str]:
+    for number, line in enumerate(lines, start=number + 1):  # noqa: B020
+        if line.strip():
+            return number, line
+    return number, ""
+
+
+def _column_names(header: str, delimiter: str) -> tuple[str, ...]:
+    row: Sequence[str] = next(csv.reader([header.rstrip("\r\n").replace("\r", " ")], delimiter=delimiter), [])
+    return tuple(name.strip() for name in row)
+
+
+def _rows(layout: CsvLayout, lines: Iterable[str], *, escape: str | None) -> list[list[str]]:
+    """Return the rows up to the first that is not well-formed, without blank ones."""
+    rows = list[list[str]]()
+    try:
+        for row in csv.reader(lines, delimiter=layout.delimiter, escapechar=escape, strict=True):
+            rows += [row] if any(row) else []
+    except csv.Error:
+        pass
+    return rows
+
+
+def _usual_extra(layout: CsvLayout, lines: Iterable[str]) -> int:
+    """Return how many empty cells more than half of the rows have beyond the header."""
+    rows = _rows(layout, lines, escape=None)
+    widths = Counter(len(row) for row in rows if not any(row[layout.width :])).most_common(1)
+    if not widths or widths[0][1] < max(_USUAL_ROWS, len(rows) / 2):
+        return 0
+    return max(0, widths[0][0] - layout.width)

@@ -1,0 +1,129 @@
+"""Tells a file in another code page from one in Windows-1252 or with a few stray bytes.
+
+Spreadsheet programs of western Europe save CSV as Windows-1252: single letters such as `é` between ASCII letters, and
+signs such as `£`. Read as Windows-1252, text of other code pages becomes other letters, and nobody notices. It shows in
+two ways:
+
+- Scripts other than Latin have words of bytes beyond ASCII: three and more in a row.
+- Latin scripts of other code pages use letters that belong to one alphabet in that code page, but to no alphabet of
+  western Europe in Windows-1252.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import charset_normalizer
+
+from services.errors import ListingsFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_RUN = re.compile("[\udc80-\udcff]+")
+_CUT_CHARACTER = re.compile(rb"[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2}")
+"""A character in UTF-8 that lacks its last byte or bytes."""
+
+_NEVER_WESTERN = frozenset(b"\x81\x83\x88\x8d\x8f\x90\x98\x9d")
+"""Bytes that Windows-1252 leaves undefined or hardly ever uses, and that begin characters in Shift-JIS."""
+
+_MARKS = frozenset("‘’‚“”„•–—…´·\xad\xa0×".encode("cp1252"))
+"""Signs that stand between letters too."""
+
+_WESTERN = ("àâæçéèêëîïôœùûüÿ", "äöüßéà", "áéíñóúüª", "àáâãçéêíóôõúü", "àèéìíîòóùú", "åäöæøé", "áéëíïóöú", "áéíóúýþæöð",
+            "àçéèíïóòúü")  # fmt: skip
+"""The letters beyond ASCII of French, German, Spanish, Portuguese, Italian, the Nordic languages, Dutch and Catalan."""
+
+_OTHERS = {
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
+    "cp1254": ("çğıöşüâîû",),
+    "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž"),
+}
+"""The letters of Polish, Czech, Slovak, Hungarian, Romanian and Croatian; of Turkish; of Lithuanian and Latvian."""
+
+_SCRIPTS = ["cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5",
+            "cp949"]  # fmt: skip
+_NAMES = {"cp932": "Shift-JIS", "gb18030": "GBK or GB 18030", "big5": "Big5", "euc_jp": "EUC-JP", "koi8_r": "KOI8-R",
+          "cp866": "code page 866", "cp949": "EUC-KR"}  # fmt: skip
+
+_FEWEST_LETTERS = 5
+_SAMPLE = 1 << 15
+_ALL = 0.97
+_MOST = 0.9
+
+
+class StrayBytes:
+    """Counts the bytes of a file that are not UTF-8."""
+
+    def __init__(self) -> None:
+        self._utf8 = self._foreign = 0
+        self._letters = Counter[int]()
+        self._sample = bytearray()
+
+    def add(self, text: str) -> None:
+        """Count a line; bytes that are not UTF-8 are surrogates in it."""
+        if text.isascii():
+            return
+        stray = 0
+        for run in _RUN.finditer(text):
+            stray += len(run[0])
+            self._add_run(text, run)
+        self._utf8 += len(text.encode("utf-8", "surrogatepass")) - len(text) - 2 * stray
+        if stray and len(self._sample) < _SAMPLE:
+            self._sample += text[:_SAMPLE].encode("utf-8", "surrogateescape")
+
+    def refuse_other_code_page(self, path: Path) -> None:
+        """Raise ListingsFileError if most letters beyond ASCII are neither UTF-8 nor Windows-1252."""
+        if self._foreign > max(self._utf8, self._letters.total()):
+            raise _refusal(path, self._script())
+        if self._letters.total() >= max(_FEWEST_LETTERS, self._utf8) and (code_page := self._latin_code_page()):
+            raise _refusal(path, code_page)
+
+    def _add_run(self, text: str, run: re.Match[str]) -> None:
+        content = run[0].encode("utf-8", "surrogateescape")
+        if _CUT_CHARACTER.fullmatch(content):
+            return
+        strange = sum(byte in _NEVER_WESTERN for byte in content)
+        if strange or (len(content) > 2 and len(set(content)) > 1):
+            self._foreign += len(content) + strange
+            return
+        around = text[run.start() - 1 : run.start()] + text[run.end() : run.end() + 1]
+        is_inside = len(around) == 2 and around.isalpha()
+        self._letters.update(byte for byte in content if _is_letter(byte, is_inside=is_inside))
+
+    def _script(self) -> str:
+        found = charset_normalizer.from_bytes(bytes(self._sample), cp_isolation=_SCRIPTS).best()
+        return "" if found is None else found.encoding
+
+    def _latin_code_page(self) -> str:
+        """Return the code page in which nearly all letters are of one alphabet, unless Windows-1252 is one."""
+        if max(self._share("cp1252", alphabet) for alphabet in _WESTERN) >= _MOST:
+            return ""
+        shares = {name: max(self._share(name, alphabet) for alphabet in _OTHERS[name]) for name in _OTHERS}
+        best = max(shares, key=lambda name: shares[name])
+        return best if shares[best] >= _ALL else ""
+
+    def _share(self, code_page: str, alphabet: str) -> float:
+        """Return the share of the letters that are of an alphabet."""
+        letters = {byte for byte in range(0x80, 0x100) if _character(byte, code_page).casefold() in alphabet}
+        return sum(self._letters[byte] for byte in letters) / self._letters.total()
+
+
+def _is_letter(byte: int, *, is_inside: bool) -> bool:
+    """Say whether a byte is a letter; in other code pages many signs of Windows-1252 are."""
+    return byte not in _MARKS and (is_inside or _character(byte, "cp1252").isalpha())
+
+
+def _character(byte: int, code_page: str) -> str:
+    return bytes([byte]).decode(code_page, "replace")
+
+
+def _refusal(path: Path, code_page: str) -> ListingsFileError:
+    name = _NAMES.get(code_page, code_page.replace("cp", "windows-"))
+    looks = f"its letters beyond ASCII look like {name}" if name else "most of its letters beyond ASCII are not"
+    setting = f"encoding = {code_page!r}" if name else "encoding"
+    return ListingsFileError(
+        path, f"is not UTF-8: {looks}", f"Save it as UTF-8, or set {setting} in the mapping's [file] table"
+    )
