@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-PAYLOAD_VERSION = 2
+PAYLOAD_VERSION = 3
 """Version of the points' payload fields; raise it with every change of `db.vectors.base.Payload`.
 
 A collection whose cursor has another version is filled again when it is opened.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from db.models import Listing
+from db.vectors.attributes import AttributeValue  # noqa: TC001
 from db.vectors.base import Payload, Vector
 from db.vectors.keys import location_key, location_keys, path_keys
 
@@ -24,6 +26,9 @@ PAYLOAD_COLUMNS: tuple[Any, ...] = (
     Listing.seller,
     Listing.listed_at,
     Listing.created_at,
+    Listing.other_categories,
+    Listing.sold,
+    Listing.attributes,
 )
 """The columns that `payload_of` reads. Any other column would be fetched row by row."""
 
@@ -46,12 +51,26 @@ def payload_of(listing: Listing | ListingFields) -> Payload:
         category=listing.category,
         price=None if listing.price is None else float(listing.price),
         locations=location_keys(listing.location),
-        category_paths=path_keys(listing.category_path),
+        category_paths=_all_path_keys(listing),
         currency=listing.currency,
         region=location_key(listing.region),
         seller=listing.seller,
         listed_at=int((listing.listed_at or listing.created_at).timestamp()),
+        sold=listing.sold,
+        attributes=tuple(sorted((name, _typed(value)) for name, value in listing.attributes.items())),
     )
+
+
+def _all_path_keys(listing: Listing | ListingFields) -> tuple[str, ...]:
+    first = path_keys(listing.category_path)
+    if not listing.other_categories:
+        return first
+    return tuple(dict.fromkeys(chain(first, *map(path_keys, listing.other_categories))))
+
+
+def _typed(value: AttributeValue) -> AttributeValue:
+    """Return a number as float: JSON has no difference between 3 and 3.0, but a point's checksum would."""
+    return value if isinstance(value, str | bool) else float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +87,8 @@ class ListingFields:
     seller: str
     listed_at: datetime | None
     created_at: datetime
+    other_categories: list[list[str]]
+    sold: bool
+    attributes: dict[str, AttributeValue]
     title: str
+    url: str

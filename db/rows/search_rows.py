@@ -114,7 +114,7 @@ def _query_photo(
     return QueryPhoto(photo_id, sha256, PhotoState(state), unpacked, category or "", probability or 0.0)
 
 
-_LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title)
+_LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title, Listing.url)
 """In the field order of `ListingFields`."""
 
 _PHOTO_COLUMNS: tuple[Any, ...] = (

@@ -13,6 +13,9 @@ from db.vectors.keys import location_key, path_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from db.vectors.attributes import AttributeCondition, Attributes
+    from db.vectors.facets import Facet
+
 
 Vector: TypeAlias = NDArray[np.float32]
 """A unit-length float32 array of shape (d,)."""
@@ -33,14 +36,16 @@ class Payload:
 
     Attributes:
         listing_id: the listing that the photo belongs to.
-        category: first level of the category path, compared exactly.
+        category: first level of the first category path, compared exactly.
         price: in the listing's currency; None if the listing has none: then no price range matches.
         locations: the keys that a location filter may equal, from `location_keys`.
-        category_paths: the keys that a category path filter may equal, from `path_keys`.
+        category_paths: the keys that a category path filter may equal: the `path_keys` of all the listing's categories.
         currency: ISO 4217 code; None if the listing has none.
         region: the last part of the location, from `location_key`; empty when unknown.
         seller: the marketplace's seller id, compared exactly; empty when unknown.
         listed_at: time of listing, in seconds since 1970 (UTC).
+        sold: whether it is no longer for sale.
+        attributes: free attributes; names are 1 to 40 letters, digits or `_`.
     """
 
     listing_id: str
@@ -52,6 +57,8 @@ class Payload:
     region: str = ""
     seller: str = ""
     listed_at: int = 0
+    sold: bool = False
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +95,15 @@ class Filter:
         price_min, price_max: inclusive; setting either excludes listings without a price.
         location: must equal one of the payload's location keys; compared after `location_key`.
         excluded_listing_ids: listings to exclude.
-        category_path: the first levels of the listing's category path (`Home & Garden / Lamps`); compared after
-            `path_key`.
+        category_path: the first levels of any of the listing's category paths (`Home & Garden / Lamps`); compared
+            after `path_key`.
         currency: of the price; setting it excludes listings without a currency.
         region: compared after `location_key`.
         listed_since: in seconds since 1970 (UTC), inclusive.
         sellers: any of these; empty means every seller.
         excluded_sellers: sellers to exclude.
+        sold: only sold listings, or only others; None means both.
+        attributes: every one must be satisfied.
     """
 
     categories: frozenset[str] = frozenset()
@@ -108,6 +117,8 @@ class Filter:
     listed_since: int | None = None
     sellers: frozenset[str] = frozenset()
     excluded_sellers: frozenset[str] = frozenset()
+    sold: bool | None = None
+    attributes: frozenset[AttributeCondition] = frozenset()
 
     def matches(self, payload: Payload) -> bool:
         """Say whether `payload` satisfies the filter. This is the definition that every engine is tested against."""
@@ -119,6 +130,8 @@ class Filter:
             and payload.listing_id not in self.excluded_listing_ids
             and self.currency in (None, payload.currency)
             and (self.listed_since is None or payload.listed_at >= self.listed_since)
+            and self.sold in (None, payload.sold)
+            and self._matches_attributes(payload.attributes)
         )
 
     def _matches_category(self, payload: Payload) -> bool:
@@ -133,6 +146,10 @@ class Filter:
 
     def _matches_seller(self, seller: str) -> bool:
         return (not self.sellers or seller in self.sellers) and seller not in self.excluded_sellers
+
+    def _matches_attributes(self, attributes: Attributes) -> bool:
+        values = dict(attributes) if self.attributes else {}
+        return all(condition.matches(values.get(condition.name)) for condition in self.attributes)
 
     def _matches_price(self, price: float | None) -> bool:
         if self.price_min is None and self.price_max is None:
@@ -167,7 +184,7 @@ class VectorIndex(Protocol):
     - a vector of the wrong size, with infinite or NaN components, or not of unit length (tolerance 1e-3),
     - a `k` below 1,
     - a photo id outside 0 to 2**63 - 1,
-    - a price or price bound that is not finite;
+    - a price, a price bound, an attribute or its bound that is not finite, or an attribute's name that is not valid;
 
     and `OSError` (or a subclass) if the engine cannot be reached or its files are damaged.
     """
@@ -199,6 +216,17 @@ class VectorIndex(Protocol):
 
     def count(self, where: Filter = NO_FILTER) -> int:
         """Return the exact number of points that pass the filter."""
+        ...
+
+    def facet(self, name: str, where: Filter = NO_FILTER) -> Facet:
+        """Return the exact number of points with each value of a field, among those that pass the whole filter.
+
+        `name` is one of `LISTING_FACETS` or that of an attribute. A name that no point has is no error.
+        """
+        ...
+
+    def attribute_names(self) -> list[str]:
+        """Return the names of the attributes, ascending; a few may have no values any more."""
         ...
 
     def photo_ids(self) -> PhotoIds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,9 @@ _LARGEST_ID = 2**63 - 1
 
 _LARGEST_TIME = 2**53
 """In seconds. Qdrant compares numbers as float64, which is exact for integers up to here."""
+
+_ATTRIBUTE_NAME = re.compile(r"\w{1,40}")
+"""Qdrant's payload fields are paths: a name must not hold a point, a bracket or a quote."""
 
 
 def checked_query(vector: Vector, vector_size: int, *, k: int, where: Filter) -> Vector:
@@ -38,11 +42,17 @@ def check_filter(where: Filter) -> None:
     """Check that every engine supports the filter's values.
 
     Raises:
-        ValueError: a price bound is not finite (JSON cannot carry it), or `listed_since` is beyond 2**53.
+        ValueError: a bound is not finite (JSON cannot carry it), `listed_since` is beyond 2**53, or the name of an
+            attribute is not valid.
     """
     for bound in (where.price_min, where.price_max):
         if bound is not None and not math.isfinite(bound):
             raise ValueError(f"the price bound {bound} is not finite; leave it out for no bound")
+    for condition in where.attributes:
+        _check_attribute_name(condition.name)
+        for bound in (condition.minimum, condition.maximum):
+            if bound is not None and not math.isfinite(bound):
+                raise ValueError(f"the bound {bound} of {condition.name} is not finite; leave it out for no bound")
     if where.listed_since is not None and abs(where.listed_since) > _LARGEST_TIME:
         raise ValueError(f"listed_since is {where.listed_since}; it must be within {_LARGEST_TIME} seconds of 1970")
 
@@ -87,3 +97,12 @@ def _check_point(point: Point, vector_size: int) -> None:
         raise ValueError(
             f"listed_at of photo {point.photo_id} is {listed_at}; it must be within {_LARGEST_TIME} seconds of 1970"
         )
+    for name, value in point.payload.attributes:
+        _check_attribute_name(name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"the attribute {name} of photo {point.photo_id} is {value}; it must be finite")
+
+
+def _check_attribute_name(name: str) -> None:
+    if not _ATTRIBUTE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of an attribute; use 1 to 40 letters, digits or underscores")

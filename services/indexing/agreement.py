@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from db.rows import embeddings
+from db.vectors.attributes import AttributeCondition, attribute_key
 from db.vectors.base import Filter
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "listed since": ("listed_since",),
     "same seller": ("sellers",),
     "other sellers": ("excluded_sellers",),
+    "sold or not": ("sold",),
+    "attribute": ("attributes",),
+    "attribute and category": ("attributes", "categories"),
 }
 """The filter fields that each shape sets."""
 
@@ -65,7 +69,8 @@ def measure_agreement(
 ) -> list[Agreement]:
     """Search both indexes with the vectors of up to `queries` stored photos, with each filter shape.
 
-    The filters are made from each photo's own payload: its category, a range around its price, its place, its seller.
+    The filters are made from each photo's own payload: its category, a range around its price, its place, its seller,
+    its first attribute.
     """
     points = sample_points(database, queries, model_version=model_version)
     return [
@@ -111,5 +116,17 @@ def _filter(payload: Payload, fields: Sequence[str]) -> Filter:
         "listed_since": payload.listed_at,
         "sellers": frozenset({payload.seller} - {""}),
         "excluded_sellers": frozenset({payload.seller} - {""}),
+        "sold": payload.sold,
+        "attributes": _conditions(payload),
     }
     return Filter(**{field: values[field] for field in fields})
+
+
+def _conditions(payload: Payload) -> frozenset[AttributeCondition]:
+    """Return a condition on the payload's first attribute: a range that begins at a number, otherwise its value."""
+    return frozenset(
+        AttributeCondition(name, frozenset({attribute_key(value)}))
+        if isinstance(value, str | bool)
+        else AttributeCondition(name, minimum=value)
+        for name, value in payload.attributes[:1]
+    )

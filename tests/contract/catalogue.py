@@ -13,6 +13,7 @@ from db.vectors.keys import location_key, location_keys, path_keys
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from db.vectors.attributes import AttributeValue
     from db.vectors.base import Vector
 
 VECTOR_SIZE = 64
@@ -54,6 +55,8 @@ def make_catalogue(count: int = 2000, vector_size: int = VECTOR_SIZE, *, seed: i
     vectors[50::50] = vectors[49:-1:50]
     later = np.random.default_rng([seed, 1])
     payloads = [_with_details(_payload(f"listing-{number}", rng), later) for number in range((count + 1) // 2)]
+    latest = np.random.default_rng([seed, 2])
+    payloads = [_with_attributes(payload, latest) for payload in payloads]
     ids = np.sort(rng.choice(10 * count, size=count, replace=False))
     points = [Point(int(photo), vectors[row], payloads[row // 2]) for row, photo in enumerate(ids)]
     queries = unit(vectors[rng.integers(count, size=5)] + 0.05 * rng.normal(size=(5, vector_size)))
@@ -87,6 +90,21 @@ def _with_details(payload: Payload, rng: np.random.Generator) -> Payload:
         seller=f"Seller-{_often_small(rng)}" if rng.random() < 0.95 else "",
         listed_at=FIRST_LISTED + int(rng.integers(30_000_000)),
     )
+
+
+def _with_attributes(payload: Payload, rng: np.random.Generator) -> Payload:
+    """Add attributes: common and rare values, several spellings, and a name whose values have different types."""
+    sizes: list[AttributeValue] = [float(_often_small(rng)) / 2, str(_often_small(rng)), "Large"]
+    attributes: dict[str, AttributeValue] = {
+        "brand": rng.choice(("Brand {}", "BRAND  {}"), p=(0.8, 0.2)).format(_often_small(rng)),
+        "size": sizes[rng.choice(3, p=(0.7, 0.2, 0.1))],
+        "weight_kg": round(float(rng.lognormal(0, 2)), 3) - 1,
+        "boxed": bool(rng.random() < 0.1),
+        "größe": f"G{_often_small(rng)}",
+    }
+    shares = {"brand": 0.9, "größe": 0.02}
+    kept = {name: value for name, value in attributes.items() if rng.random() < shares.get(name, 0.6)}
+    return replace(payload, sold=bool(rng.random() < 0.05), attributes=tuple(sorted(kept.items())))
 
 
 def _often_small(rng: np.random.Generator) -> int:

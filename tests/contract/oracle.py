@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from db.vectors.attributes import AttributeCondition, AttributeValue
     from db.vectors.base import Filter, Payload, Point, Vector
 
 
@@ -110,5 +113,29 @@ class PayloadColumnsOracle:
             yield (one.seller in where.sellers for one in every)
         if where.excluded_sellers:
             yield (one.seller not in where.excluded_sellers for one in every)
+        if where.sold is not None:
+            yield (one.sold == where.sold for one in every)
+        for condition in where.attributes:
+            yield (_satisfies(condition, one) for one in every)
         if where.excluded_listing_ids:
             yield (one.listing_id not in where.excluded_listing_ids for one in every)
+
+
+def _satisfies(condition: AttributeCondition, payload: Payload) -> bool:
+    for name, value in payload.attributes:
+        if name != condition.name:
+            continue
+        if condition.keys and comparable(value) not in condition.keys:
+            return False
+        bounds = (condition.minimum, condition.maximum)
+        if bounds == (None, None):
+            return True
+        low, high = (end if bound is None else bound for end, bound in zip((-inf, inf), bounds, strict=True))
+        return type(value) is float and low <= value <= high
+    return False
+
+
+def comparable(value: AttributeValue) -> str:
+    """Return the text by which attributes are compared: `json` writes numbers and booleans as engines compare them."""
+    text = value if isinstance(value, str) else json.dumps(value).removesuffix(".0")
+    return " ".join(text.casefold().split())

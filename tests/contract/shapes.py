@@ -10,10 +10,12 @@ from typing import TypeAlias
 
 import numpy as np
 
+from db.vectors.attributes import AttributeCondition, AttributeValue
 from db.vectors.base import NO_FILTER, Filter
-from tests.contract.oracle import Oracle
+from tests.contract.oracle import Oracle, comparable
 
 SELECTIVITIES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+ATTRIBUTES = ("brand", "size", "weight_kg", "boxed", "größe")
 
 Candidates: TypeAlias = Callable[[Oracle], Iterable[Filter]]
 
@@ -117,6 +119,78 @@ def _other_sellers(oracle: Oracle) -> Iterable[Filter]:
     ]
 
 
+def _sold(oracle: Oracle) -> Iterable[Filter]:
+    return [
+        *(Filter(sold=sold) for sold in (True, False)),
+        *(
+            Filter(sold=sold, categories=frozenset({name}))
+            for sold, name in product((True, False), _categories(oracle))
+        ),
+    ]
+
+
+def _attribute_values(oracle: Oracle, name: str) -> list[AttributeValue]:
+    values = {value for point in oracle.points.values() for key, value in point.payload.attributes if key == name}
+    return sorted(values, key=str)
+
+
+def _having(name: str, *values: AttributeValue) -> AttributeCondition:
+    return AttributeCondition(name, frozenset(map(comparable, values)))
+
+
+def _with(*conditions: AttributeCondition) -> Filter:
+    return Filter(attributes=frozenset(conditions))
+
+
+def _one_value(oracle: Oracle) -> Iterable[Filter]:
+    return [
+        *(_with(_having(name, value)) for name in ATTRIBUTES for value in _attribute_values(oracle, name)[::3]),
+        *(_with(_having("brand", value, "no such brand")) for value in _attribute_values(oracle, "brand")),
+    ]
+
+
+def _several_values(oracle: Oracle) -> Iterable[Filter]:
+    values = {name: _attribute_values(oracle, name) for name in ("brand", "size")}
+    return [
+        _with(_having(name, *of_name[start:stop]))
+        for name, of_name in values.items()
+        for start, stop in product(range(0, len(of_name), 7), range(2, len(of_name), 5))
+        if start < stop
+    ]
+
+
+def _numbers(oracle: Oracle) -> list[float]:
+    numbers = [value for value in _attribute_values(oracle, "weight_kg") if not isinstance(value, str)]
+    shares = sorted({*SELECTIVITIES, *(1 - share for share in SELECTIVITIES)})
+    return [float(number) for number in np.quantile(numbers, shares, method="nearest")]
+
+
+def _number_ranges(oracle: Oracle) -> Iterable[Filter]:
+    bounds = [*product(_numbers(oracle), repeat=2), *((low, None) for low in _numbers(oracle))]
+    return [
+        *(_with(AttributeCondition("weight_kg", minimum=low, maximum=high)) for low, high in bounds),
+        *(_with(AttributeCondition("size", maximum=high / 2)) for high in range(10)),
+    ]
+
+
+def _attributes_and_more(oracle: Oracle) -> Iterable[Filter]:
+    light, high = AttributeCondition("weight_kg", maximum=_numbers(oracle)[-4]), _prices(oracle)[-6]
+    listings = frozenset(sorted({point.payload.listing_id for point in oracle.points.values()})[:3])
+    boxed, loose = _having("boxed", True), _having("boxed", False)
+    return [
+        _with(light),
+        replace(_with(light, boxed), excluded_listing_ids=listings),
+        *(
+            filtered
+            for brand in (_having("brand", value) for value in _attribute_values(oracle, "brand"))
+            for filtered in (
+                replace(_with(brand, light), price_max=high, sold=False),
+                replace(_with(brand, loose), categories=frozenset({"Home & Garden"})),
+            )
+        ),
+    ]
+
+
 def _all_at_once(oracle: Oracle) -> Iterable[Filter]:
     middle = int(np.median([point.payload.listed_at for point in oracle.points.values()]))
     pairs = product(_category_paths(oracle), _sellers(oracle)[:3], (0, middle))
@@ -143,6 +217,11 @@ def _impossible(oracle: Oracle) -> Iterable[Filter]:
         Filter(listed_since=2**40),
         Filter(sellers=frozenset({"nobody"})),
         Filter(excluded_sellers=frozenset(_sellers(oracle))),
+        _with(_having("brand", "No such brand")),
+        _with(_having("no_such_name", "x")),
+        _with(AttributeCondition("brand", minimum=0.0)),
+        _with(AttributeCondition("weight_kg", minimum=2.0, maximum=1.0)),
+        _with(_having("boxed", True), _having("boxed", False)),
     ]
 
 
@@ -173,5 +252,10 @@ SHAPES: dict[str, Candidates] = {
     "same sellers": _same_sellers,
     "other sellers": _other_sellers,
     "path, price, currency, time and seller": _all_at_once,
+    "sold": _sold,
+    "attribute, one value": _one_value,
+    "attribute, several values": _several_values,
+    "attribute, range": _number_ranges,
+    "attributes, price, category and exclusions": _attributes_and_more,
     "impossible": _impossible,
 }

@@ -70,6 +70,7 @@ def sums(points: Sequence[Point]) -> list[int]:
 def test_points_that_differ_in_any_field_have_different_checksums() -> None:
     point = SMALL.points[0]
     changed: dict[str, object] = {"price": 0.5, "locations": ("x",), "category_paths": ("x",), "listed_at": 7}
+    changed |= {"sold": not point.payload.sold, "attributes": (("brand", "x"),)}
     texts = dict.fromkeys(("listing_id", "category", "currency", "region", "seller"), "x")
     others = [
         replace(point, vector=SMALL.points[1].vector),
@@ -77,7 +78,7 @@ def test_points_that_differ_in_any_field_have_different_checksums() -> None:
         replace(point, payload=replace(point.payload, price=None)),
     ]
     assert {field.name for field in fields(Payload)} == changed.keys() | texts.keys()
-    assert len({*sums([point, *others])}) == 12
+    assert len({*sums([point, *others])}) == 14
 
 
 def test_an_empty_index_counts_and_lists_nothing(index: VectorIndex) -> None:

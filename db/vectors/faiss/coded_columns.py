@@ -61,6 +61,12 @@ class CodedColumn(Generic[Value]):
         slots = [np.flatnonzero(codes == self._code_of[value]) for value in values if value in self._code_of]
         return np.concatenate([np.zeros(0, dtype=np.int64), *slots])
 
+    def counts(self, mask: Mask) -> dict[Value, int]:
+        """Return how many slots of the mask have each value, without values that none of them has."""
+        found = np.bincount(self._codes[: len(mask)][mask])
+        values = list(self._code_of)
+        return {values[code]: int(found[code]) for code in np.flatnonzero(found)}
+
     def used(self, slot_count: int) -> tuple[Codes, list[Value]]:
         """Return the first `slot_count` codes, renumbered, and the values that they refer to."""
         used, codes = np.unique(self._codes[:slot_count], return_inverse=True)

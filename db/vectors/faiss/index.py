@@ -12,6 +12,7 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
+from db.vectors.facets import facet_of
 from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
 from db.vectors.faiss.payload_files import read_payloads, write_payloads
 from db.vectors.faiss.payload_table import PayloadTable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from db.vectors.base import Filter, HeldPoints, PhotoIds, Point, Vector
+    from db.vectors.facets import Facet
     from db.vectors.faiss.coded_columns import Slots
     from db.vectors.faiss.selections import Selection
 
@@ -157,6 +159,20 @@ class FaissIndex:
             selection = self._selections.get(remaining, self._table.mask)
             slots = self._table.columns.listings.slots_of(excluded, self._table.slot_count)
             return selection.count - int(np.count_nonzero(selection.has(slots)))
+
+    def facet(self, name: str, where: Filter = NO_FILTER) -> Facet:
+        """See `VectorIndex`."""
+        check_filter(where)
+        with self._lock.reading():
+            remaining, excluded = split_excluded(where)
+            mask = self._selections.get(remaining, self._table.mask).mask(self._table.slot_count)
+            mask[self._table.columns.listings.slots_of(excluded, self._table.slot_count)] = False
+            return facet_of(self._table.columns.counts(name, mask), name=name)
+
+    def attribute_names(self) -> list[str]:
+        """See `VectorIndex`."""
+        with self._lock.reading():
+            return sorted(self._table.columns.attributes.names())
 
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""

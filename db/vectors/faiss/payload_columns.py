@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from db.vectors.faiss.attribute_columns import AttributeColumns
 from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn, grown
 from db.vectors.keys import location_key, path_key
 
@@ -27,12 +28,17 @@ def _no_times() -> NDArray[np.int64]:
     return np.zeros(0, dtype=np.int64)
 
 
+def _none_sold() -> NDArray[np.bool_]:
+    return np.zeros(0, dtype=np.bool_)
+
+
 @dataclass(slots=True)
 class PayloadColumns:
     """One column per field of `Payload`. A missing price is NaN, for which every comparison is false."""
 
     prices: NDArray[np.float64] = field(default_factory=_no_prices)
     listed_at: NDArray[np.int64] = field(default_factory=_no_times)
+    sold: NDArray[np.bool_] = field(default_factory=_none_sold)
     listings: CodedColumn[str] = field(default_factory=CodedColumn)
     categories: CodedColumn[str] = field(default_factory=CodedColumn)
     currencies: CodedColumn[str | None] = field(default_factory=CodedColumn)
@@ -40,11 +46,13 @@ class PayloadColumns:
     sellers: CodedColumn[str] = field(default_factory=CodedColumn)
     places: KeysColumn = field(default_factory=KeysColumn)
     paths: KeysColumn = field(default_factory=KeysColumn)
+    attributes: AttributeColumns = field(default_factory=AttributeColumns)
 
     def put(self, slots: Slots, payloads: Sequence[Payload]) -> None:
         """Set the payloads of `slots`, which must exist (see `grow`)."""
         self.prices[slots] = [np.nan if payload.price is None else payload.price for payload in payloads]
         self.listed_at[slots] = [payload.listed_at for payload in payloads]
+        self.sold[slots] = [payload.sold for payload in payloads]
         self.listings.put(slots, [payload.listing_id for payload in payloads])
         self.categories.put(slots, [payload.category for payload in payloads])
         self.currencies.put(slots, [payload.currency for payload in payloads])
@@ -52,10 +60,13 @@ class PayloadColumns:
         self.sellers.put(slots, [payload.seller for payload in payloads])
         self.places.put(slots, [payload.locations for payload in payloads])
         self.paths.put(slots, [payload.category_paths for payload in payloads])
+        self.attributes.put(slots, [payload.attributes for payload in payloads])
 
     def grow(self, capacity: int) -> None:
         """Extend every column to `capacity` slots."""
         self.prices, self.listed_at = grown(self.prices, capacity), grown(self.listed_at, capacity)
+        self.sold = grown(self.sold, capacity)
+        self.attributes.grow(capacity)
         coded = (self.listings, self.categories, self.currencies, self.regions, self.sellers, self.places, self.paths)
         for column in coded:
             column.grow(capacity)
@@ -65,6 +76,24 @@ class PayloadColumns:
         self._narrow_by_category_and_place(mask, where)
         self._narrow_by_price_and_time(mask, where)
         self._narrow_by_listing_and_seller(mask, where)
+        if where.sold is not None:
+            mask &= self.sold[: len(mask)] == where.sold
+        self.attributes.narrow(mask, where.attributes)
+
+    def counts(self, name: str, mask: Mask) -> dict[str, int]:
+        """Return how many slots of the mask have each value of a field (see `VectorIndex.facet`), by token."""
+        if name == "sold":
+            sold = int(np.count_nonzero(mask & self.sold[: len(mask)]))
+            counts = {"btrue": sold, "bfalse": int(np.count_nonzero(mask)) - sold}
+            return {token: count for token, count in counts.items() if count}
+        coded: dict[str, CodedColumn[Any]] = {
+            "category": self.categories,
+            "currency": self.currencies,
+            "seller": self.sellers,
+        }
+        if name not in coded:
+            return self.attributes.counts(name, mask)
+        return {f"t{value}": count for value, count in coded[name].counts(mask).items() if value}
 
     def _narrow_by_category_and_place(self, mask: Mask, where: Filter) -> None:
         if where.categories:

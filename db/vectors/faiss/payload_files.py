@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from db.vectors.faiss.attribute_columns import AttributeColumns
 from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn
 from db.vectors.faiss.payload_columns import PayloadColumns
 from db.vectors.faiss.payload_table import PayloadTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from db.vectors.faiss.coded_columns import Codes
 
 _TEXT = pa.string()
 _KEYS = pa.list_(_TEXT)
+_ATTRIBUTE = "attribute."
+"""Before an attribute's name in the name of its column."""
+
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+"""Most photos lack most attributes: without compression, a column of a rare one takes four bytes for each photo."""
 
 
 def write_payloads(table: PayloadTable, path: Path) -> None:
@@ -33,9 +42,11 @@ def write_payloads(table: PayloadTable, path: Path) -> None:
         "seller": _encoded(payloads.sellers, count, _TEXT),
         "locations": _encoded(payloads.places, count, _KEYS),
         "category_paths": _encoded(payloads.paths, count, _KEYS),
+        "sold": pa.array(payloads.sold[:count]),
+        **{_ATTRIBUTE + name: _dictionary(*used, _TEXT) for name, used in payloads.attributes.used(count).items()},
     }
     batch = pa.record_batch(columns)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema, options=_COMPRESSED) as writer:
         writer.write_batch(batch)
 
 
@@ -58,6 +69,8 @@ def read_payloads(path: Path) -> PayloadTable:
         sellers=_coded(batch["seller"]),
         places=_keys(batch["locations"]),
         paths=_keys(batch["category_paths"]),
+        sold=batch["sold"].to_numpy(zero_copy_only=False).copy(),
+        attributes=AttributeColumns.read(_attributes(batch), batch.num_rows),
     )
     return PayloadTable(
         ids=batch["photo_id"].to_numpy().copy(), checksums=batch["checksum"].to_numpy().copy(), columns=columns
@@ -65,8 +78,16 @@ def read_payloads(path: Path) -> PayloadTable:
 
 
 def _encoded(column: CodedColumn[Any], count: int, kind: pa.DataType) -> pa.DictionaryArray:
-    codes, values = column.used(count)
+    return _dictionary(*column.used(count), kind)
+
+
+def _dictionary(codes: Codes, values: Sequence[object], kind: pa.DataType) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([*values], type=kind))
+
+
+def _attributes(batch: pa.RecordBatch) -> dict[str, tuple[Codes, list[str]]]:
+    names = [name for name in batch.schema.names if name.startswith(_ATTRIBUTE)]
+    return {name.removeprefix(_ATTRIBUTE): (_codes(batch[name]), batch[name].dictionary.to_pylist()) for name in names}
 
 
 def _coded(column: pa.DictionaryArray) -> CodedColumn[Any]:
@@ -77,6 +98,6 @@ def _keys(column: pa.DictionaryArray) -> KeysColumn:
     return KeysColumn(_codes(column), [tuple(keys) for keys in column.dictionary.to_pylist()])
 
 
-def _codes(column: pa.DictionaryArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    codes: np.ndarray[tuple[int], np.dtype[np.int32]] = column.indices.to_numpy().astype(np.int32)
+def _codes(column: pa.DictionaryArray) -> Codes:
+    codes: Codes = column.indices.to_numpy().astype(np.int32)
     return codes

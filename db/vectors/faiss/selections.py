@@ -51,6 +51,10 @@ class Selection:
         bits: NDArray[np.int64] = self.bitmap[slots >> 3] >> (slots & 7) & 1
         return bits.astype(np.bool_)
 
+    def mask(self, slot_count: int) -> Mask:
+        """Return a new mask of the first `slot_count` slots, shape (slot_count,)."""
+        return np.unpackbits(self.bitmap, count=slot_count, bitorder="little").view(np.bool_)
+
     @property
     def nbytes(self) -> int:
         """Size of its arrays in bytes."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-FORMAT = 4
+FORMAT = 5
 _CURRENT, _MANIFEST = "CURRENT", "manifest.json"
 
 

@@ -19,7 +19,8 @@ from db.vectors.checksums import checksums
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.folder_lock import hold_folder
 from db.vectors.hit_order import best_hits
-from db.vectors.qdrant.edge_shard import engine_errors, open_shard
+from db.vectors.qdrant.attribute_fields import AttributeIndexes, count_facet
+from db.vectors.qdrant.edge_shard import create_index, engine_errors, open_shard
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
 from db.vectors.qdrant.schema import (
     CHECKSUM,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import portalocker
 
     from db.vectors.base import Filter, HeldPoints, PhotoIds, Point, Vector
+    from db.vectors.facets import Facet
 
 _PAGE = 10_000
 
@@ -50,6 +52,7 @@ class QdrantEdgeIndex:
         self._folder, self._collection, self._vector_size = folder, collection, vector_size
         self._lock = lock
         self._shard = open_shard(folder, vector_size)
+        self._attribute_indexes = AttributeIndexes(self._shard.info().payload_schema)
 
     @classmethod
     def open(cls, folder: Path, collection: str, vector_size: int) -> QdrantEdgeIndex:
@@ -100,6 +103,10 @@ class QdrantEdgeIndex:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
         sums = checksums(latest, vectors).tolist()
+        with engine_errors(self._folder):
+            self._attribute_indexes.add(
+                (point.payload for point in latest), lambda field, kind: create_index(self._shard, field, kind)
+            )
         for batch in chunked(zip(latest, vectors, sums, strict=True), UPSERT_BATCH):
             self._write(
                 edge.UpdateOperation.upsert_points(
@@ -123,6 +130,27 @@ class QdrantEdgeIndex:
         with engine_errors(self._folder):
             return self._shard.count(edge.CountRequest(exact=True, filter=_edge_filter(where)))
 
+    def facet(self, name: str, where: Filter = NO_FILTER) -> Facet:
+        """See `VectorIndex`."""
+        check_filter(where)
+        edge_filter = _edge_filter(where)
+
+        def count_values(field: str, limit: int) -> dict[str, int]:
+            request = edge.FacetRequest(field, limit=limit, exact=True, filter=edge_filter)
+            return {str(hit.value): hit.count for hit in self._shard.facet(request).hits}
+
+        with engine_errors(self._folder):
+            return count_facet(
+                name,
+                self._attribute_indexes,
+                count_values=count_values,
+                payloads=lambda field: (one.payload or {} for one in self._records([field], edge_filter)),
+            )
+
+    def attribute_names(self) -> list[str]:
+        """See `VectorIndex`. Names without an index are left out; see `MAX_INDEXED`."""
+        return self._attribute_indexes.names()
+
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
         return np.array(sorted(photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
@@ -132,12 +160,14 @@ class QdrantEdgeIndex:
         records = self._records(with_payload=[CHECKSUM])
         return held_points({photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
 
-    def _records(self, with_payload: bool | list[str]) -> Iterator[edge.Record]:
+    def _records(self, with_payload: bool | list[str], where: edge.Filter | None = None) -> Iterator[edge.Record]:
         offset: edge.PointId | None = None
         with engine_errors(self._folder):
             while True:
                 page, offset = self._shard.scroll(
-                    edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=with_payload, with_vector=False)
+                    edge.ScrollRequest(
+                        offset=offset, limit=_PAGE, filter=where, with_payload=with_payload, with_vector=False
+                    )
                 )
                 yield from page
                 if offset is None:

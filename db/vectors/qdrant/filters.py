@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from db.vectors.attributes import attribute_text
 from db.vectors.base import NO_FILTER
 from db.vectors.keys import location_key, path_key
+from db.vectors.qdrant.attribute_fields import key_value, number_field, value_field
 from db.vectors.qdrant.schema import (
     CATEGORY,
     CATEGORY_PATHS,
@@ -17,11 +19,13 @@ from db.vectors.qdrant.schema import (
     PRICE,
     REGION,
     SELLER,
+    SOLD,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from db.vectors.attributes import AttributeCondition
     from db.vectors.base import Filter
 
 
@@ -68,6 +72,11 @@ def _equalities(where: Filter) -> Iterator[AnyOf]:
     yield from (AnyOf(field, tuple(values)) for field, values in values_of.items() if values)
     if where.sellers:
         yield AnyOf(SELLER, tuple(sorted(where.sellers - where.excluded_sellers)))
+    if where.sold is not None:
+        yield AnyOf(SOLD, (attribute_text(where.sold),))
+    for condition in _attributes(where):
+        if condition.keys:
+            yield AnyOf(value_field(condition.name), tuple(key_value(key) for key in sorted(condition.keys)))
 
 
 def _one(value: str | None, key: Callable[[str], str] = str) -> list[str]:
@@ -79,6 +88,13 @@ def _ranges(where: Filter) -> Iterator[Between]:
         yield Between(PRICE, where.price_min, where.price_max)
     if where.listed_since is not None:
         yield Between(LISTED_AT, where.listed_since, None)
+    for condition in _attributes(where):
+        if condition.is_range:
+            yield Between(number_field(condition.name), condition.minimum, condition.maximum)
+
+
+def _attributes(where: Filter) -> list[AttributeCondition]:
+    return sorted(where.attributes, key=lambda condition: condition.name)
 
 
 def _exclusions(where: Filter) -> Iterator[AnyOf]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from db.vectors.attributes import attribute_text
 from db.vectors.base import HeldPoints
+from db.vectors.qdrant.attribute_fields import attribute_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +26,13 @@ VECTOR_NAME = "photo"
 LISTING_ID, CATEGORY, PRICE, LOCATIONS = "listing_id", "category", "price", "locations"
 CATEGORY_PATHS, CURRENCY, REGION, SELLER, LISTED_AT = "category_paths", "currency", "region", "seller", "listed_at"
 
+SOLD = "sold"
+"""`true` or `false` as text: in Edge (0.9), a condition on a boolean field matches nothing."""
+
 CHECKSUM = "checksum"
 """Field of the point's checksum, 16 hex digits; not indexed."""
 
-KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS, CATEGORY_PATHS, CURRENCY, REGION, SELLER)
+KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS, CATEGORY_PATHS, CURRENCY, REGION, SELLER, SOLD)
 """Indexed before the first point is inserted: HNSW builds links for filters only on fields that are already indexed."""
 
 FLOAT_FIELDS = (PRICE,)
@@ -45,7 +50,7 @@ UPSERT_BATCH = 500
 
 _HEX = re.compile(r"[0-9a-f]{16}")
 
-PayloadFields: TypeAlias = dict[str, str | int | float | list[str]]
+PayloadFields: TypeAlias = dict[str, str | int | float | list[str] | dict[str, list[str]] | dict[str, float]]
 
 
 def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
@@ -59,6 +64,8 @@ def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
         REGION: payload.region,
         SELLER: payload.seller,
         LISTED_AT: payload.listed_at,
+        SOLD: attribute_text(payload.sold),
+        **attribute_fields(payload.attributes),
     }
     if payload.price is not None:
         fields[PRICE] = payload.price

@@ -11,6 +11,7 @@ from qdrant_client import models
 from db.vectors.base import NO_FILTER, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
+from db.vectors.qdrant.attribute_fields import AttributeIndexes, count_facet
 from db.vectors.qdrant.schema import CHECKSUM, UPSERT_BATCH, VECTOR_NAME, held_points, payload_fields, photo_id
 from db.vectors.qdrant.server_collections import drop_collection, ensure_collection, server_errors
 from db.vectors.qdrant.server_search import batch_search, server_filter
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
     from db.vectors.base import Filter, HeldPoints, Hit, PhotoIds, Point, Vector
+    from db.vectors.facets import Facet
+    from db.vectors.qdrant.attribute_fields import Kind
 
 _PAGE = 10_000
 
@@ -61,6 +64,8 @@ class QdrantServerIndex:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
         sums = checksums(latest, vectors).tolist()
+        with server_errors(self._client):
+            self._attribute_indexes().add((point.payload for point in latest), self._create_index)
         for batch in chunked(zip(latest, vectors, sums, strict=True), UPSERT_BATCH):
             structs = [
                 models.PointStruct(
@@ -85,6 +90,28 @@ class QdrantServerIndex:
         with server_errors(self._client):
             return self._client.count(self._collection, count_filter=server_filter(where), exact=True).count
 
+    def facet(self, name: str, where: Filter = NO_FILTER) -> Facet:
+        """See `VectorIndex`."""
+        check_filter(where)
+        rendered = server_filter(where)
+
+        def count_values(field: str, limit: int) -> dict[str, int]:
+            answer = self._client.facet(self._collection, field, facet_filter=rendered, limit=limit, exact=True)
+            return {str(hit.value): hit.count for hit in answer.hits}
+
+        with server_errors(self._client):
+            return count_facet(
+                name,
+                self._attribute_indexes(),
+                count_values=count_values,
+                payloads=lambda field: (one.payload or {} for one in self._records([field], rendered)),
+            )
+
+    def attribute_names(self) -> list[str]:
+        """See `VectorIndex`. Names without an index are left out; see `MAX_INDEXED`."""
+        with server_errors(self._client):
+            return self._attribute_indexes().names()
+
     def photo_ids(self) -> PhotoIds:
         """See `VectorIndex`."""
         return np.array(sorted(photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
@@ -94,12 +121,12 @@ class QdrantServerIndex:
         records = self._records(with_payload=[CHECKSUM])
         return held_points({photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
 
-    def _records(self, with_payload: bool | list[str]) -> Iterator[models.Record]:
+    def _records(self, with_payload: bool | list[str], where: models.Filter | None = None) -> Iterator[models.Record]:
         offset: models.ExtendedPointId | None = None
         with server_errors(self._client):
             while True:
                 page, offset = self._client.scroll(
-                    self._collection, limit=_PAGE, offset=offset, with_payload=with_payload
+                    self._collection, scroll_filter=where, limit=_PAGE, offset=offset, with_payload=with_payload
                 )
                 yield from page
                 if offset is None:
@@ -117,6 +144,13 @@ class QdrantServerIndex:
             count=self.count(),
             parameters={"runs_in": "server", "indexed_vectors": indexed},
         )
+
+    def _attribute_indexes(self) -> AttributeIndexes:
+        """Read the indexes each time: the process that writes and those that search are several."""
+        return AttributeIndexes(self._client.get_collection(self._collection).payload_schema)
+
+    def _create_index(self, field: str, kind: Kind) -> None:
+        self._client.create_payload_index(self._collection, field, models.PayloadSchemaType(kind), wait=True)
 
     def close(self) -> None:
         """Do nothing: the caller closes the client, and completed writes are durable."""

@@ -24,8 +24,9 @@ FILTER_FIELDS: dict[str, tuple[str, ...]] = {
     "max_age_days": ("listed_since",),
     "seller": ("sellers",),
     "exclude_seller": ("excluded_sellers",),
+    "sold": ("sold",),
 }
-"""Fields of `Filter` behind each filter of a request."""
+"""Fields of `Filter` behind each filter of a request but `attributes`, whose conditions count one by one."""
 
 _MAX_SUGGESTIONS = 3
 
@@ -42,15 +43,26 @@ def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> NoResu
 
 
 def _suggestion(where: Filter, live: IndexSet) -> str:
-    used = [name for name, fields in FILTER_FIELDS.items() if _without(where, fields) != where]
+    relaxed = filters_without_one(where)
+    used = list(relaxed)
     if not used or Engine.FAISS not in live.opened:  # counting takes a Qdrant server as long as searching
         return f"Drop one of: {', '.join(used)}." if used else "Exclude fewer listings."
     index = live.index(Engine.FAISS)
-    passing = {name: index.count(_without(where, FILTER_FIELDS[name])) for name in used}
+    passing = {name: index.count(wider) for name, wider in relaxed.items()}
     helpful = sorted((name for name in used if passing[name]), key=lambda name: -passing[name])[:_MAX_SUGGESTIONS]
     if not helpful:
         return f"Dropping any single filter still matches nothing. Drop several of: {', '.join(used)}."
     return " ".join(f"Without `{name}`, {passing[name]:,} would pass." for name in helpful)
+
+
+def filters_without_one(where: Filter) -> dict[str, Filter]:
+    """Return, by its name in the request, what is left of the filter without each one of its conditions."""
+    wider = {name: _without(where, fields) for name, fields in FILTER_FIELDS.items()}
+    conditions = sorted(where.attributes, key=lambda condition: condition.name)
+    return {name: one for name, one in wider.items() if one != where} | {
+        f"attributes.{condition.name}": replace(where, attributes=where.attributes - {condition})
+        for condition in conditions
+    }
 
 
 def _without(where: Filter, fields: tuple[str, ...]) -> Filter:

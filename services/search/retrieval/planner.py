@@ -169,6 +169,8 @@ def _filtered_fields(where: Filter) -> list[str]:
         "place": where.location is not None or where.region is not None,
         "age": where.listed_since is not None,
         "seller": bool(where.sellers or where.excluded_sellers),
+        "sold": where.sold is not None,
+        "attributes": bool(where.attributes),
         "exclusions": len(where.excluded_listing_ids) > _FEW_EXCLUSIONS,
     }
     return [name for name, filters in is_set.items() if filters]

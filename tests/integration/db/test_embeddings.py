@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
 
 def test_the_payload_of_a_point_copies_the_listing(database: Database) -> None:
-    add_listings(database, replace(LAMP, seller="ann", listed_at=datetime(2024, 1, 31, 9, 30, 0, 900_000, UTC)))
+    lamp = replace(
+        LAMP,
+        seller="ann",
+        listed_at=datetime(2024, 1, 31, 9, 30, 0, 900_000, UTC),
+        other_categories=(("Sale", "Lamps"), ("Home & Garden",)),
+        sold=True,
+        attributes={"size": 3, "brand": "Acme", "boxed": True},
+    )
+    add_listings(database, lamp)
     photo = stored_photo()
     ids = add_photos(database, photo)
     embed(database, *(new_embedding(photo_id, photo) for photo_id in ids))
@@ -43,12 +51,15 @@ def test_the_payload_of_a_point_copies_the_listing(database: Database) -> None:
         category="Home & Garden",
         price=12.5,
         locations=("delph, manchester", "delph", "manchester"),
-        category_paths=("home & garden", "home & garden / lamps"),
+        category_paths=("home & garden", "home & garden / lamps", "sale", "sale / lamps"),
         currency="GBP",
         region="manchester",
         seller="ann",
         listed_at=1706693400,
+        sold=True,
+        attributes=(("boxed", True), ("brand", "Acme"), ("size", 3.0)),
     )
+    assert type(dict(point.payload.attributes)["size"]) is float
 
 
 def test_a_listing_without_a_date_uses_the_time_it_was_added(database: Database) -> None:

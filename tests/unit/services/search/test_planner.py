@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from db.vectors.attributes import AttributeCondition
 from db.vectors.base import NO_FILTER, Filter
 from services.search.retrieval.costs import MeasuredCosts
 from services.search.retrieval.planner import (
@@ -169,6 +170,8 @@ RESTRICTIVE = Filter(
     listed_since=1_700_000_000,
     sellers=frozenset({"ann"}),
     excluded_sellers=frozenset({"bob"}),
+    sold=False,
+    attributes=frozenset({AttributeCondition("brand", frozenset({"acme"}))}),
 )
 
 

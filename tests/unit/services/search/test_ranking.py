@@ -35,7 +35,23 @@ def listing(
 ) -> ListingFields:
     listed_at = NOW - timedelta(days=age_days)
     money = None if price is None else Decimal(str(price))
-    return ListingFields(name, "Lamps", ["Lamps"], money, "GBP", place, "", "", listed_at, NOW, "A lamp")
+    return ListingFields(
+        id=name,
+        category="Lamps",
+        category_path=["Lamps"],
+        price=money,
+        currency="GBP",
+        location=place,
+        region="",
+        seller="",
+        listed_at=listed_at,
+        created_at=NOW,
+        other_categories=[],
+        sold=False,
+        attributes={},
+        title="A lamp",
+        url="",
+    )
 
 
 def photo(photo_id: int, name: str = "lamp", **of_listing: object) -> PhotoWithListing:

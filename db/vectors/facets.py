@@ -1,0 +1,71 @@
+"""Facets: how many photos have each value of a field, among those that pass a filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import TYPE_CHECKING
+
+from db.vectors.attributes import AttributeValue, attribute_key, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LISTING_FACETS = ("category", "currency", "seller", "sold")
+"""Fields of `Payload` that have facets; every other name is that of an attribute."""
+
+MAX_FACET_VALUES = 50
+"""Values in one facet, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value with the number of photos that have it. Of several spellings of a text, the most frequent one."""
+
+    value: AttributeValue
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of one field.
+
+    Attributes:
+        values: at most `MAX_FACET_VALUES`; most photos first, equal counts by ascending key.
+        more: number of further values.
+        photos: number of photos that have any value.
+        minimum, maximum: of all values that are numbers; None if none is.
+    """
+
+    values: tuple[FacetValue, ...] = ()
+    more: int = 0
+    photos: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+NO_VALUES = Facet()
+
+
+def facet_of(counts: Mapping[str, int], *, name: str) -> Facet:
+    """Return the facet of a field.
+
+    Args:
+        counts: photos, above 0, for each value; see `token_of`.
+        name: of the field: values of attributes are joined by `attribute_key`, those of listing fields are not.
+    """
+    photos_of: dict[str, int] = {}
+    commonest: dict[str, tuple[int, str]] = {}  # minus its photos, and the token
+    for token, photos in counts.items():
+        key = token if name in LISTING_FACETS else attribute_key(value_of(token))
+        photos_of[key] = photos_of.get(key, 0) + photos
+        commonest[key] = min(commonest.get(key, (0, "")), (-photos, token))
+    best = nsmallest(MAX_FACET_VALUES, ((-photos, key) for key, photos in photos_of.items()))
+    numbers = [float(token[1:]) for token in counts if token[0] == "n"]
+    return Facet(
+        values=tuple(FacetValue(value_of(commonest[key][1]), -photos) for photos, key in best),
+        more=max(0, len(photos_of) - MAX_FACET_VALUES),
+        photos=sum(counts.values()),
+        minimum=min(numbers, default=None),
+        maximum=max(numbers, default=None),
+    )
