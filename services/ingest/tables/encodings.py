@@ -22,7 +22,8 @@ from services.errors import ListingsFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_RUN = re.compile("[\udc80-\udcff]+")
+_RUN = re.compile("[^\x00-\x7f]+")
+_STRAY = re.compile("[\udc80-\udcff]+")
 _CUT_CHARACTER = re.compile(rb"[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2}")
 """A character in UTF-8 that lacks its last byte or bytes."""
 
@@ -32,13 +33,16 @@ _NEVER_WESTERN = frozenset(b"\x81\x83\x88\x8d\x8f\x90\x98\x9d")
 _MARKS = frozenset("‘’‚“”„•–—…´·\xad\xa0×".encode("cp1252"))
 """Signs that stand between letters too."""
 
+_AROUND_WORDS = "“”„‘’‚«»‹›¡¿…–—•£€¥°®™".encode("cp1252")
+"""Signs that stand before and after words."""
+
 _WESTERN = ("àâæçéèêëîïôœùûüÿ", "äöüßéà", "áéíñóúüª", "àáâãçéêíóôõúü", "àèéìíîòóùú", "åäöæøé", "áéëíïóöú", "áéíóúýþæöð",
             "àçéèíïóòúü")  # fmt: skip
 """The letters beyond ASCII of French, German, Spanish, Portuguese, Italian, the Nordic languages, Dutch and Catalan."""
 
 _OTHERS = {
     "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
-    "cp1254": ("çğıöşüâîû",),
+    "cp1254": ("çğıİöşüâîû",),
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž"),
 }
 """The letters of Polish, Czech, Slovak, Hungarian, Romanian and Croatian; of Turkish; of Lithuanian and Latvian."""
@@ -51,7 +55,6 @@ _NAMES = {"cp932": "Shift-JIS", "gb18030": "GBK or GB 18030", "big5": "Big5", "e
 _FEWEST_LETTERS = 5
 _SAMPLE = 1 << 15
 _ALL = 0.97
-_MOST = 0.9
 
 
 class StrayBytes:
@@ -66,12 +69,15 @@ class StrayBytes:
         """Count a line; bytes that are not UTF-8 are surrogates in it."""
         if text.isascii():
             return
-        stray = 0
+        has_stray_bytes = False
         for run in _RUN.finditer(text):
-            stray += len(run[0])
-            self._add_run(text, run)
-        self._utf8 += len(text.encode("utf-8", "surrogatepass")) - len(text) - 2 * stray
-        if stray and len(self._sample) < _SAMPLE:
+            stray = "".join(_STRAY.findall(run[0]))
+            if stray and not _CUT_CHARACTER.fullmatch(stray.encode("utf-8", "surrogateescape")):
+                self._add_run(text, run)
+                has_stray_bytes = True
+            else:
+                self._utf8 += sum(map(str.isalpha, run[0]))
+        if has_stray_bytes and len(self._sample) < _SAMPLE:
             self._sample += text[:_SAMPLE].encode("utf-8", "surrogateescape")
 
     def refuse_other_code_page(self, path: Path) -> None:
@@ -83,10 +89,9 @@ class StrayBytes:
 
     def _add_run(self, text: str, run: re.Match[str]) -> None:
         content = run[0].encode("utf-8", "surrogateescape")
-        if _CUT_CHARACTER.fullmatch(content):
-            return
         strange = sum(byte in _NEVER_WESTERN for byte in content)
-        if strange or (len(content) > 2 and len(set(content)) > 1):
+        word = content.strip(_AROUND_WORDS)
+        if strange or (len(word) > 2 and len(set(word)) > 1):
             self._foreign += len(content) + strange
             return
         around = text[run.start() - 1 : run.start()] + text[run.end() : run.end() + 1]
@@ -98,16 +103,15 @@ class StrayBytes:
         return "" if found is None else found.encoding
 
     def _latin_code_page(self) -> str:
-        """Return the code page in which nearly all letters are of one alphabet, unless Windows-1252 is one."""
-        if max(self._share("cp1252", alphabet) for alphabet in _WESTERN) >= _MOST:
-            return ""
+        """Return the code page in which nearly all letters are of one alphabet, more than in Windows-1252."""
+        western = max(self._share("cp1252", alphabet) for alphabet in _WESTERN)
         shares = {name: max(self._share(name, alphabet) for alphabet in _OTHERS[name]) for name in _OTHERS}
         best = max(shares, key=lambda name: shares[name])
-        return best if shares[best] >= _ALL else ""
+        return best if shares[best] >= _ALL and shares[best] > western else ""
 
     def _share(self, code_page: str, alphabet: str) -> float:
         """Return the share of the letters that are of an alphabet."""
-        letters = {byte for byte in range(0x80, 0x100) if _character(byte, code_page).casefold() in alphabet}
+        letters = {byte for byte in range(0x80, 0x100) if _character(byte, code_page) in alphabet + alphabet.upper()}
         return sum(self._letters[byte] for byte in letters) / self._letters.total()
 
 
