@@ -135,3 +135,9 @@ class ListingFlag(_ExplainedCode):
     UNKNOWN_CURRENCY = "unknown_currency", "The currency that the feed names is unknown or shared by several countries."
     PRICE_LEFT_OUT = "price_left_out", "The price cannot be read, and was left out."
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
+    AMBIGUOUS_DATE = (
+        "ambiguous_date",
+        "Day and month of the listing date can be exchanged and nothing in the file decides it, so it was left out.",
+    )
+    DATE_ORDER = "date_order", "Dates such as 03/04/2024 were read in the order that other dates of the file prove."
+    GUESSED_DATE = "guessed_date", "The listing date is a spreadsheet's day number, or a Unix time with too few digits."

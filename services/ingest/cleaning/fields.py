@@ -49,6 +49,9 @@ def _price_repairs(raw: RawListing, price: Price) -> Iterator[Repair]:
 def clean_date(raw: RawListing, *, now: datetime) -> tuple[datetime | None, list[Repair]]:
     """Return when the listing was listed, in UTC; None when it is unknown or cannot be read."""
     try:
-        return parse_date(clean_line(raw.listed_at), now=now), []
-    except DateError:
-        return None, [Repair(ListingFlag.UNREADABLE_DATE, "listed_at", raw.listed_at)]
+        read = parse_date(clean_line(raw.listed_at), now=now, day_first=raw.day_first)
+    except DateError as error:
+        return None, [Repair(error.flag, "listed_at", raw.listed_at)]
+    if read is None:
+        return None, []
+    return read.at, [Repair(read.flag, "listed_at", raw.listed_at, read.at.isoformat())] if read.flag else []
