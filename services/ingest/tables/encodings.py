@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _RUN = re.compile("[^\x00-\x7f]+")
 _STRAY = re.compile("[\udc80-\udcff]+")
-_CUT_CHARACTER = re.compile(rb"[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2}")
+CUT_CHARACTER = re.compile(rb"(?:[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2})(?![\x80-\xbf])")
 """A character in UTF-8 that lacks its last byte or bytes."""
 
 _NEVER_WESTERN = frozenset(b"\x81\x83\x88\x8d\x8f\x90\x98\x9d")
@@ -72,7 +72,7 @@ class StrayBytes:
         has_stray_bytes = False
         for run in _RUN.finditer(text):
             stray = "".join(_STRAY.findall(run[0]))
-            if stray and not _CUT_CHARACTER.fullmatch(stray.encode("utf-8", "surrogateescape")):
+            if stray and not CUT_CHARACTER.fullmatch(stray.encode("utf-8", "surrogateescape")):
                 self._add_run(text, run)
                 has_stray_bytes = True
             else:

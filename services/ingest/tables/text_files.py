@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
-from services.ingest.tables.encodings import StrayBytes
+from services.ingest.tables.encodings import CUT_CHARACTER, StrayBytes
 from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
@@ -81,10 +81,16 @@ def read_lines(path: Path, encoding: str = "") -> Iterator[str]:
 def replace_stray_bytes(text: str) -> tuple[str, bool]:
     """Decode bytes that are not UTF-8 as Windows-1252, or U+FFFD if undefined there; say whether there were any.
 
-    Spreadsheet programs save CSV as Windows-1252, so this reads their `£` and `é`. Valid UTF-8 is not changed.
+    Spreadsheet programs save CSV as Windows-1252, so this reads their `£` and `é`. Valid UTF-8 is not changed, unless
+    it is rarer in the text than other bytes: `É”` in Windows-1252 is a letter in UTF-8.
     """
     if text.isascii() or not _STRAY_BYTE.search(text):
         return text, False
+    content = text.encode("utf-8", "surrogateescape")
+    others = CUT_CHARACTER.sub(b"", content).decode("utf-8", "surrogateescape")
+    stray = len(_STRAY_BYTE.findall(others))
+    if stray >= sum(not character.isascii() for character in others) - stray > 0:
+        return content.decode("cp1252", "replace"), True
     return text.translate(_WINDOWS_1252), True
 
 
