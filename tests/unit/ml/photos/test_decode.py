@@ -226,6 +226,35 @@ def test_a_turned_photo_shrunk_while_decoding_knows_its_upright_size() -> None:
     assert (shrunk.size, original_size(shrunk)) == ((300, 400), (1200, 1600))
 
 
+LARGE = PhotoLimits(max_pixels=1600 * 1200, max_decoded_pixels=600 * 500)
+
+
+@pytest.mark.parametrize("at_least", [None, 100, 1200])
+def test_a_jpeg_larger_than_may_be_decoded_is_shrunk(at_least: int | None) -> None:
+    decoded = decode(encode(picture(1600, 1200), "JPEG"), LARGE, at_least=at_least)
+    assert decoded.size == ((200, 150) if at_least == 100 else (400, 300))
+    assert original_size(decoded) == (1600, 1200)
+
+
+@pytest.mark.parametrize(
+    ("image_format", "options"), [("PNG", {}), ("TIFF", {}), ("JPEG", {"progressive": True})], ids=str
+)
+def test_a_photo_that_cannot_be_shrunk_while_it_is_decoded_must_be_smaller(
+    image_format: str, options: dict[str, bool]
+) -> None:
+    with pytest.raises(PhotoError, match="300,000 pixels") as caught:
+        inspect(encode(picture(1600, 1200), image_format, **options), LARGE)
+    assert caught.value.reason == "too_many_pixels"
+    inspect(encode(picture(600, 500), image_format, **options), LARGE)
+
+
+@pytest.mark.slow
+def test_a_photo_of_a_phone_with_200_megapixels_is_decoded() -> None:
+    content = encode(Image.new("L", (16_320, 12_240), 90), "JPEG")
+    decoded = decode(content, at_least=256)
+    assert (decoded.size, original_size(decoded)) == ((2040, 1530), (16_320, 12_240))
+
+
 def test_decoding_never_enlarges_a_photo_or_shrinks_it_below_at_least() -> None:
     assert decode(encode(picture(120, 90), "JPEG"), at_least=300).size == (120, 90)
     assert min(decode(encode(picture(1600, 700), "JPEG"), at_least=300).size) >= 300
