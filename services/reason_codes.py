@@ -134,6 +134,10 @@ class ListingFlag(_ExplainedCode):
     CURRENCY_CONFLICT = "currency_conflict", "The price names another currency than the feed does; its own was taken."
     UNKNOWN_CURRENCY = "unknown_currency", "The currency that the feed names is unknown or shared by several countries."
     PRICE_LEFT_OUT = "price_left_out", "The price cannot be read, and was left out."
+    INCOMPLETE_PHOTO = (
+        "incomplete_photo",
+        "The JPEG file is cut off: its end marker, up to a quarter of its rows or some precision is missing.",
+    )
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
     AMBIGUOUS_DATE = (
         "ambiguous_date",

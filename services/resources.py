@@ -111,7 +111,7 @@ class Resources:
     @cached_property
     def photo_limits(self) -> PhotoLimits:
         """Limits that every accepted photo meets."""
-        return PhotoLimits(max_bytes=self.settings.max_upload_bytes)
+        return PhotoLimits(max_bytes=self.settings.max_upload_bytes, max_pixels=self.settings.max_photo_pixels)
 
     @cached_property
     def photo_fetcher(self) -> PhotoFetcher:

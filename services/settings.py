@@ -94,6 +94,17 @@ class Settings(BaseSettings):
     max_upload_bytes: ByteSize = Field(
         default=ByteSize(20 * 2**20), gt=0, description="Largest accepted photo, in bytes or with a unit (`20 MiB`)."
     )
+    max_photo_pixels: int = Field(
+        default=210_000_000,
+        ge=64,
+        le=1_000_000_000,
+        description="Most pixels of a photo. Beyond 64 million only a JPEG that is not progressive is accepted, and "
+        "decoded at a reduced size. A photo of 200 megapixels has up to 60 MB: raise LOOKALIKE_MAX_UPLOAD_BYTES too.",
+    )
+    keep_original_photos: bool = Field(
+        default=False,
+        description="Store photos as they came, with their metadata. They are shown without it all the same.",
+    )
     max_listing_photos: int = Field(default=12, ge=1, description="Most photos of a listing that is sent on its own.")
     max_bulk_bytes: ByteSize = Field(
         default=ByteSize(2 * 2**30),

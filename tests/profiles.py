@@ -34,7 +34,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile(cyan_lab: tuple[int, int, int]) -> bytes:
-    """Return a profile in which full cyan has this colour (L 0 to 100, a and b), no ink is white, and the rest black."""
+    """Return a profile in which full cyan has this colour (L, a, b), no ink is white, and the rest is black."""
     grid = np.zeros((2, 2, 2, 2, 3), np.uint8) + np.array((0, 128, 128), np.uint8)
     grid[0, 0, 0, 0] = 255, 128, 128
     lightness, a, b = cyan_lab
@@ -45,9 +45,7 @@ def cmyk_profile(cyan_lab: tuple[int, int, int]) -> bytes:
     return _profile(b"CMYK", {b"A2B0": table}, connection=b"Lab ", device=b"prtr")
 
 
-def _profile(
-    space: bytes, tags: dict[bytes, bytes], *, connection: bytes = b"XYZ ", device: bytes = b"mntr"
-) -> bytes:
+def _profile(space: bytes, tags: dict[bytes, bytes], *, connection: bytes = b"XYZ ", device: bytes = b"mntr") -> bytes:
     text = b"sRGB built-in\0"  # as the description of a profile, it may be wrong
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78),

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class NewEmbedding:
     """A photo's embedding to store. `sha256` identifies the embedded bytes.
 
-    `width` and `height` are those of the decoded, upright photo; `category` is the most probable one.
+    `width` and `height` are those of the decoded, upright photo; `category` is the most probable one; `flags` are codes
+    of what is wrong with a photo that was embedded nevertheless.
     """
 
     photo_id: int
@@ -37,6 +38,7 @@ class NewEmbedding:
     width: int
     height: int
     perceptual_hash: str
+    flags: tuple[str, ...] = ()
 
 
 def save_embeddings(
@@ -143,7 +145,7 @@ def mark_pending_as_embedded(session: Session, *, model_version: str) -> None:
 
 def _update_photo(photo: Photo, new: NewEmbedding, *, keep_pending: bool) -> None:
     photo.error, photo.perceptual_hash = None, new.perceptual_hash
-    photo.width, photo.height = new.width, new.height
+    photo.width, photo.height, photo.flags = new.width, new.height, list(new.flags)
     if not (keep_pending and photo.state == PhotoState.PENDING):
         photo.state = PhotoState.EMBEDDED
         photo.lease_owner = photo.lease_until = None

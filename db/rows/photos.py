@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, tuple_
+from sqlalchemy import Text, cast, func, tuple_
 from sqlmodel import Session, col, select
 
 from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
@@ -104,6 +104,13 @@ def failed_photos(session: Session, *, job_id: str) -> Sequence[Photo]:
     """Return the job's photos that could not be embedded, in id order."""
     query = select(Photo).where(Photo.job_id == job_id, Photo.state == PhotoState.FAILED).order_by(col(Photo.id))
     return session.exec(query).all()
+
+
+def flagged_photos(session: Session, *, job_id: str) -> Sequence[Photo]:
+    """Return the job's photos that were embedded although something is wrong with them, in id order."""
+    flagged = cast(col(Photo.flags), Text) != "[]"
+    query = select(Photo).where(Photo.job_id == job_id, Photo.state == PhotoState.EMBEDDED, flagged)
+    return session.exec(query.order_by(col(Photo.id))).all()
 
 
 def photos_of(session: Session, listing_ids: Sequence[str]) -> Sequence[Photo]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import numpy as np
 from more_itertools import chunked
 
-from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, original_size
+from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, is_incomplete, original_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -40,6 +40,7 @@ class EmbeddedPhoto:
         probabilities: float32, shape (c,), in the order of the bundle's categories.
         width, height: of the full upright photo, in pixels.
         perceptual_hash: 16 hex digits.
+        is_incomplete: whether the photo's file is cut off.
     """
 
     vector: NDArray[np.float32]
@@ -47,6 +48,7 @@ class EmbeddedPhoto:
     width: int
     height: int
     perceptual_hash: str
+    is_incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class PreparedPhoto:
     width: int
     height: int
     perceptual_hash: str
+    is_incomplete: bool
 
 
 def embed_all(
@@ -96,7 +99,7 @@ def prepare_photo(content: bytes, preprocessing: Preprocessing, limits: PhotoLim
     """
     image = decode(content, limits, at_least=preprocessing.decode_at_least)
     pixels, perceptual_hash = preprocessing.apply_and_hash(image)
-    return PreparedPhoto(pixels, *original_size(image), perceptual_hash)
+    return PreparedPhoto(pixels, *original_size(image), perceptual_hash, is_incomplete(image))
 
 
 def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[In], *, depth: int) -> Iterator[In]:
@@ -142,7 +145,6 @@ def _embed(
         for row, (key, photo) in enumerate(prepared):
             # Copies, since a view of one row would keep the whole batch in memory.
             vector, probabilities = embeddings.vectors[row].copy(), embeddings.probabilities[row].copy()
-            results.append(
-                (key, EmbeddedPhoto(vector, probabilities, photo.width, photo.height, photo.perceptual_hash))
-            )
+            properties = (photo.width, photo.height, photo.perceptual_hash, photo.is_incomplete)
+            results.append((key, EmbeddedPhoto(vector, probabilities, *properties)))
     return results

@@ -17,6 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from ml.photos import jpeg
 from ml.photos.colour import to_srgb
 from ml.photos.errors import PhotoError, Reason, truncated
+from ml.photos.metadata import png_chunks
 from ml.photos.opening import DEFAULT_LIMITS, PhotoHeader, PhotoLimits, open_photo, pillow_errors
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "decode",
     "inspect",
     "is_incomplete",
+    "orientation_of",
     "original_size",
 ]
 
@@ -83,6 +85,18 @@ def decode(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, *, at_least: in
     return upright
 
 
+def orientation_of(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> int:
+    """Return the EXIF orientation of a photo, 1 to 8, which `decode` applies; 1 if it has none.
+
+    Raises:
+        PhotoError: the file is not an accepted photo. A damaged PNG file counts as upright.
+    """
+    image, header = open_photo(content, limits)
+    if header.format == "PNG" and not any(kind in _PNG_WITH_ORIENTATION for kind, _, _ in png_chunks(content)):
+        return 1  # Pillow would decode the whole file to see what is behind its pixels
+    return _orientation(image)
+
+
 def is_incomplete(image: Image.Image) -> bool:
     """Return whether the file behind a picture from `decode` is cut off: its last rows are grey, or lack precision."""
     return "incomplete" in image.info
@@ -104,6 +118,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """The transposition that turns each EXIF orientation upright (CIPA DC-008, tag 0x0112)."""
+
+_PNG_WITH_ORIENTATION = frozenset((b"eXIf", b"zTXt", b"tEXt", b"iTXt"))
 
 _SIDE_SWAPPING_TURNS = frozenset({_TURNS[orientation] for orientation in (5, 6, 7, 8)})
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 END = b"\xff\xd9"
 _SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-_WITHOUT_LENGTH = frozenset({0x01, 0xD8})
+_WITHOUT_LENGTH = frozenset({0x01, 0xD8, _END_OF_IMAGE})
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
@@ -36,18 +36,18 @@ class Segment:
 
 
 def segments(content: bytes) -> Iterator[Segment]:
-    """Yield a JPEG's segments, without restart markers, up to the end of its first picture.
+    """Yield a JPEG's segments, without restart markers, up to the end marker of its first picture.
 
     The last one may end behind the end of a file that is cut off.
     """
     position = 2
     while marker := _MARKER.search(content, position):
         code, body = marker[1][0], marker.end()
-        if code == _END_OF_IMAGE:
-            return
         length = 0 if code in _WITHOUT_LENGTH else int.from_bytes(content[body : body + 2], "big")
         position = body + length
         yield Segment(code, body - 2, body, position)
+        if code == _END_OF_IMAGE:
+            return
 
 
 def buffers_coefficients(content: bytes) -> bool:

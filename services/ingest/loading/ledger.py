@@ -12,6 +12,8 @@ from db.rows.records import RejectedRecord, WarningRecord
 from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlmodel import Session
 
     from db.models import Photo
@@ -74,13 +76,15 @@ class Ledger:
         self._warnings.append(record)
 
     def count_embedded(self) -> None:
-        """Count the job's photos that any worker embedded, and record the failed ones as rejects."""
+        """Count the job's photos that any worker embedded; failed ones become rejects, flagged ones warnings."""
         with self._database.write() as session:
             counts = photos.state_counts(session, job_id=self.job_id)
             failed = photos.failed_photos(session, job_id=self.job_id)
             self.count("photos_embedded", counts[PhotoState.EMBEDDED])
             self.count("photos_failed", len(failed))
             self._rejects.extend(map(rejected_photo, failed))
+            for row in photos.flagged_photos(session, job_id=self.job_id):
+                self._warnings.extend(_photo_warnings(row))
             self.write(session)
 
     def write(self, session: Session) -> None:
@@ -114,3 +118,10 @@ def rejected_photo(row: Photo) -> RejectedRecord:
     reason, _, text = (row.error or "").partition(": ")
     of = f" (photo of listing {row.listing_id!r})"
     return RejectedRecord(row.source, 0, row.external_id, "photo", reason, shorten(text + of))
+
+
+def _photo_warnings(row: Photo) -> Iterator[WarningRecord]:
+    """Yield the flags of a photo that was embedded; the row names a listing, not a file and line."""
+    before = shorten(f"photo of listing {row.listing_id!r}")
+    for flag in row.flags:
+        yield WarningRecord(row.source, 0, row.external_id, "photo", flag, before, "the part that the file holds")

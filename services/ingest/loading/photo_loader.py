@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from more_itertools import chunked
 from db.rows import feed, listings, photos
 from db.rows.photos import StoredPhoto
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
+from ml.photos.clean import clean_photo
 from ml.photos.decode import PhotoError, inspect
 from services.errors import PhotoRejected
 from services.ingest.cleaning.text import shorten
@@ -24,13 +26,11 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from db.photo_bytes.base import PhotoStore
-    from db.session import Database
-    from ml.photos.decode import PhotoLimits
     from services.ingest.feeds.columns import Columns
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
     from services.ingest.photos.sources import PhotoSource
+    from services.resources import Resources
 
 _PHOTOS_PER_WRITE = 200
 
@@ -50,11 +50,8 @@ def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> I
 class PhotoLoader:
     """Copies photos from a source to the photo store, and registers them in the database as pending."""
 
-    def __init__(
-        self, database: Database, files: PhotoStore, source: PhotoSource, *, limits: PhotoLimits, ledger: Ledger
-    ) -> None:
-        self._database, self._files, self._source = database, files, source
-        self._limits, self._ledger = limits, ledger
+    def __init__(self, resources: Resources, source: PhotoSource, *, ledger: Ledger) -> None:
+        self._resources, self._source, self._ledger = resources, source, ledger
 
     def load(self, named: Iterable[PhotoRecord | RejectedRecord], advance: Callable[[int], None]) -> None:
         """Load the named photos, a batch per transaction; rejects and duplicates go to the ledger."""
@@ -75,7 +72,7 @@ class PhotoLoader:
             advance(len(batch))
 
     def _load_batch(self, records: list[PhotoRecord]) -> None:
-        with self._database.read() as session:
+        with self._resources.database.read() as session:
             records = self._of_known_listings(session, records)
         stored = {}
         with ThreadPoolExecutor(_STORING_THREADS) as pool:
@@ -84,7 +81,7 @@ class PhotoLoader:
                     self._ledger.reject("photos", outcome)
                 else:
                     stored[record] = outcome
-        with self._database.write() as session:
+        with self._resources.database.write() as session:
             feed.lock_feed(session)
             # A listing may have been deleted while its photos were stored.
             accepted = [stored[record] for record in self._of_known_listings(session, list(stored))]
@@ -108,12 +105,11 @@ class PhotoLoader:
             if name is None:
                 raise FileNotFoundError(record.source)
             stored = store_photo(
-                self._files,
+                self._resources,
                 self._source.read(name),
                 listing_id=record.listing_id,
                 external_id=record.external_id,
                 source=stored_source(name),
-                limits=self._limits,
             )
             if is_guess(record.source, name):
                 self._ledger.warn(_guessed(record, name))
@@ -125,25 +121,28 @@ class PhotoLoader:
             return _rejected(record, RejectReason(error.reason), str(error))
 
 
-def store_photo(
-    files: PhotoStore, content: bytes, *, listing_id: str, external_id: str, source: str, limits: PhotoLimits
-) -> StoredPhoto:
-    """Store the bytes under their SHA-256 and return the photo, ready to be registered.
+def store_photo(resources: Resources, content: bytes, *, listing_id: str, external_id: str, source: str) -> StoredPhoto:
+    """Store the photo's bytes under their SHA-256 and return the photo, ready to be registered.
+
+    Its metadata is cut out first (see `ml.photos.clean`) unless the operator keeps originals.
 
     Raises:
         PhotoError: the bytes are not an acceptable photo; nothing is stored.
         OSError: the bytes cannot be written; nothing is left behind.
     """
-    header = inspect(content, limits)
+    keeps_original = resources.settings.keep_original_photos
+    stored = content if keeps_original else clean_photo(content, resources.photo_limits)
+    header = inspect(stored, resources.photo_limits)
     return StoredPhoto(
         listing_id=listing_id,
         external_id=external_id,
         source=source,
-        sha256=files.put(content),
+        sha256=resources.photo_files.put(stored),
         format=header.format,
-        size_bytes=len(content),
+        size_bytes=len(stored),
         width=header.width,
         height=header.height,
+        original_sha256=hashlib.sha256(content).hexdigest(),
     )
 
 

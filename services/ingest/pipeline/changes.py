@@ -173,12 +173,11 @@ class ListingChanges:
     def _store_one(self, listing_id: str, photo: PhotoInput) -> StoredPhoto:
         try:
             return store_photo(
-                self._resources.photo_files,
+                self._resources,
                 photo.content(),
                 listing_id=listing_id,
                 external_id=stored_id(photo.name),
                 source=stored_source(photo.name),
-                limits=self._resources.photo_limits,
             )
         except PhotoError as error:
             raise PhotoRejected(RejectReason(error.reason), f"{photo.name}: {error}") from error

@@ -20,7 +20,7 @@ from ml.embedding.bulk import embed_all
 from ml.photos.decode import PhotoError
 from services.errors import LookalikeError, ServiceUnavailable
 from services.ingest.loading.ledger import rejected_photo
-from services.reason_codes import RejectReason
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -183,6 +183,7 @@ class PhotoEmbedder:
             width=outcome.width,
             height=outcome.height,
             perceptual_hash=outcome.perceptual_hash,
+            flags=(ListingFlag.INCOMPLETE_PHOTO,) if outcome.is_incomplete else (),
         )
 
 

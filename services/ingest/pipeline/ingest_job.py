@@ -140,9 +140,7 @@ def load_files(
         read_into(spool, inputs.listings, inputs.options, ledger)
         counter = StageCounter(progress, "write listings", len(spool))
         write_listings(resources.database, spool, inputs.listings, ledger=ledger, advance=counter)
-        loader = PhotoLoader(
-            resources.database, resources.photo_files, source, limits=resources.photo_limits, ledger=ledger
-        )
+        loader = PhotoLoader(resources, source, ledger=ledger)
         loader.load(
             named_photos(spool, inputs.photos_table, inputs.options.columns),
             StageCounter(progress, "store photos", photo_count),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from litestar.datastructures import UploadFile
 
-from ml.photos.formats import FORMAT_NAMES, PhotoFormat
+from ml.photos.formats import FORMAT_NAMES
 from services import wire
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
@@ -107,5 +107,5 @@ def _picture(media_types: Iterable[str], **headers: str) -> type[Operation]:
     )
 
 
-PHOTO = _picture(sorted(MEDIA_TYPES[kind] for kind in get_args(PhotoFormat)))
+PHOTO = _picture(sorted(MEDIA_TYPES.values()))
 THUMBNAIL = _picture([MEDIA_TYPES[kind] for kind in FORMATS], Vary="`Accept`")

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from litestar import Response
 
-from services.errors import ResourceNotFound
+from ml.photos.clean import ShownFormat, shown_photo
+from ml.photos.decode import PhotoError
+from services.errors import PhotoRejected, ResourceNotFound
 from services.lookup import find_photo
+from services.reason_codes import RejectReason
 from services.search.rest.photo_urls import photo_version
 from services.search.rest.thumbnails import accepted_format, thumbnail
 
@@ -17,21 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from db.models import Photo
+    from ml.photos.decode import PhotoLimits
     from services.resources import Resources
 
 CACHE_FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATE = "public, no-cache"
 """Caches may store the photo, but must revalidate it each time; an unchanged photo gets a short 304."""
 
-MEDIA_TYPES = {
+MEDIA_TYPES: dict[ShownFormat, str] = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "GIF": "image/gif",
     "BMP": "image/bmp",
-    "HEIF": "image/heic",
-    "AVIF": "image/avif",
-    "TIFF": "image/tiff",
 }
 
 
@@ -56,17 +57,18 @@ class CacheConditions:
 
 
 def photo_response(resources: Resources, photo_id: int, conditions: CacheConditions) -> Response[bytes]:
-    """Return the photo's file as it was ingested.
+    """Return the photo without metadata and upright. Its pixels are those that were ingested unless it is turned.
 
     Raises:
         ResourceNotFound: there is no such photo, or its file is missing.
+        PhotoRejected: the file is not a photo, or cannot be converted.
     """
     photo = _photo(resources, photo_id)
     return _response(
-        f'"{photo.sha256}"',
+        f'"{photo.sha256}-shown"',  # earlier versions served the file itself under its hash
         _cache_control(photo, conditions),
         conditions,
-        lambda: (_content(resources, photo), photo.format),
+        lambda: _shown(_content(resources, photo), resources.photo_limits),
     )
 
 
@@ -81,7 +83,7 @@ def thumbnail_response(
     """
     photo, kind = _photo(resources, photo_id), accepted_format(conditions.accept)
     return _response(
-        f'"{photo.sha256}-{size}-{kind.lower()}"',
+        f'"{photo.sha256}-{size}-{kind.lower()}-srgb"',
         _cache_control(photo, conditions) | _BY_ACCEPT,
         conditions,
         lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), kind),
@@ -98,11 +100,18 @@ def query_photo_response(
     """
     kind = accepted_format(conditions.accept)
     return _response(
-        f'"{hashlib.sha256(content).hexdigest()}-{size}-{kind.lower()}"',
+        f'"{hashlib.sha256(content).hexdigest()}-{size}-{kind.lower()}-srgb"',
         {"Cache-Control": "private, no-cache"} | _BY_ACCEPT,
         conditions,
         lambda: (thumbnail(content, size, resources.photo_limits, kind), kind),
     )
+
+
+def _shown(content: bytes, limits: PhotoLimits) -> tuple[bytes, ShownFormat]:
+    try:
+        return shown_photo(content, limits)
+    except PhotoError as error:
+        raise PhotoRejected(RejectReason(error.reason), str(error)) from error
 
 
 _BY_ACCEPT = {"Vary": "Accept"}
@@ -113,7 +122,7 @@ def _cache_control(photo: Photo, conditions: CacheConditions) -> dict[str, str]:
 
 
 def _response(
-    tag: str, keeping: Mapping[str, str], conditions: CacheConditions, content: Callable[[], tuple[bytes, str]]
+    tag: str, keeping: Mapping[str, str], conditions: CacheConditions, content: Callable[[], tuple[bytes, ShownFormat]]
 ) -> Response[bytes]:
     """Return the bytes that `content` makes, or 304 if the client has them; `content` returns bytes and format."""
     headers = {

@@ -123,7 +123,7 @@ def test_reports_each_reject_with_its_reason_and_ingests_the_rest(
 ) -> None:
     shop.write_listings([listing_row(0), ["", "no id", "A / B", "", "£1", ""], ["x", "", "A", "", "£1", ""]])
     shop.write_photo("photo-0-a", b"<html>not a photo</html>")
-    shop.write_photo("photo-0-b", jpeg()[:-200])
+    shop.write_photo("photo-0-b", jpeg()[:1500])
     shop.write_photo_table(
         [("photo-0-a", "listing-0"), ("photo-0-b", "listing-0"), ("gone", "listing-0"), ("photo-1-a", "nobody")]
         + [("photo-2-a", "listing-0")] * 2
@@ -202,7 +202,7 @@ def test_writes_nothing_when_the_photos_cannot_be_opened(
 
 
 def test_tries_and_reports_a_failed_photo_again(resources: Resources, shop: Marketplace, jpeg: MakeJpeg) -> None:
-    shop.write_photo("photo-0-a", jpeg(seed=0)[:-400])
+    shop.write_photo("photo-0-a", jpeg(seed=0)[:1500])
     for _ in range(2):
         summary = ingest(resources, shop.inputs).summary
         assert (summary.counts["photos_failed"], summary.reasons) == (1, {"truncated": 1})

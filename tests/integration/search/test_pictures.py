@@ -11,10 +11,11 @@ from PIL import Image
 
 from db.rows import photos
 from db.rows.photos import StoredPhoto
-from ml.photos.formats import PhotoFormat
+from ml.photos.clean import ShownFormat
 from services.search.app import create_app
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
+from tests.hostile import encode, picture
 from tests.truth import LAMP, add_listings
 from tests.worlds import resources_in
 
@@ -67,18 +68,64 @@ def drawn(image_format: str, *, size: tuple[int, int] = (80, 40), orientation: i
     return out.getvalue()
 
 
+def pixels(content: bytes) -> bytes:
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.convert("RGB").tobytes()
+
+
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
-def test_returns_a_photo_byte_for_byte_with_its_media_type(
+def test_returns_the_pixels_of_a_photo_with_its_media_type(
     resources: Resources, client: TestClient[Litestar], image_format: str
 ) -> None:
     store(resources, drawn(image_format), image_format)
 
     answer = client.get("/v1/photos/1")
 
-    assert answer.content == drawn(image_format)
+    assert pixels(answer.content) == pixels(drawn(image_format))
+    assert b"taken at home" not in answer.content
     assert answer.headers["content-type"] == f"image/{image_format.lower()}"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_photo_that_an_earlier_version_stored_turned_is_returned_upright(
+    resources: Resources, client: TestClient[Litestar]
+) -> None:
+    store(resources, drawn("JPEG", size=(80, 40), orientation=TURNED_LEFT))
+
+    with Image.open(io.BytesIO(client.get("/v1/photos/1").content)) as picture:
+        assert (picture.size, picture.format, dict(picture.getexif())) == ((40, 80), "JPEG", {})
+        red, _, blue = picture.convert("RGB").getpixel((20, 10))  # type: ignore[misc]
+    assert red > blue
+
+
+@pytest.mark.parametrize("image_format", ["HEIF", "AVIF", "TIFF"])
+def test_an_original_that_browsers_may_not_show_is_returned_as_jpeg(
+    resources: Resources, client: TestClient[Litestar], image_format: str
+) -> None:
+    store(resources, encode(picture(64, 48), image_format), image_format)
+
+    answer = client.get("/v1/photos/1")
+
+    assert answer.headers["content-type"] == "image/jpeg"
+    with Image.open(io.BytesIO(answer.content)) as shown:
+        assert (shown.size, shown.format) == ((64, 48), "JPEG")
+
+
+def test_a_file_that_is_no_photo_is_not_returned(resources: Resources, client: TestClient[Litestar]) -> None:
+    store(resources, b"<html>taken at home</html>")
+    answer = client.get("/v1/photos/1")
+    assert (answer.status_code, answer.json()["reason"]) == (422, "not_an_image")
+
+
+def test_the_copies_that_caches_keep_of_earlier_versions_are_not_used(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    store(resources, jpeg(1))
+    with resources.database.read() as session:
+        (row,) = photos.photos_by_id(session, [1])
+    assert row.sha256[:16] not in the_photo(client)["url"]
+    assert client.get("/v1/photos/1", headers={"If-None-Match": f'"{row.sha256}"'}).status_code == 200
 
 
 @pytest.mark.parametrize("part", ["url", "thumbnail_url"])
@@ -90,7 +137,7 @@ def test_the_current_url_may_be_cached_for_ever(
 
 
 def test_every_format_of_a_photo_and_a_thumbnail_has_a_media_type() -> None:
-    assert set(MEDIA_TYPES) == {*get_args(PhotoFormat), *FORMATS}
+    assert set(MEDIA_TYPES) == {*get_args(ShownFormat), *FORMATS}
 
 
 @pytest.mark.parametrize("path", ["/v1/photos/1", "/v1/photos/1?v=another", "/v1/photos/1/thumbnail"])
