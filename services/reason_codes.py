@@ -138,6 +138,10 @@ class ListingFlag(_ExplainedCode):
         "incomplete_photo",
         "The JPEG file is cut off: its end marker, up to a quarter of its rows or some precision is missing.",
     )
+    PLACEHOLDER_PHOTO = (
+        "placeholder_photo",
+        'Many unrelated listings share this photo, as they do a "no image" picture; it is not searched.',
+    )
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
     AMBIGUOUS_DATE = (
         "ambiguous_date",

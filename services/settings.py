@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Largest accepted bulk upload, in bytes or with a unit (`2 GiB`).",
     )
+    placeholder_listings: int = Field(
+        default=20,
+        ge=0,
+        description='Listings that share one photo before it counts as a placeholder ("no image") and is set aside; '
+        "0 means never.",
+    )
     fetch_allow: Networks = Field(
         default=(),
         description="Networks, besides public addresses, from which photos may be fetched (`10.0.0.0/8, ::1`).",

@@ -23,11 +23,15 @@ from db.models.columns import BigId, Money, UtcDateTime, utc_now
 
 
 class PhotoState(StrEnum):
-    """A photo's progress towards an embedding. The column is the work queue."""
+    """A photo's progress towards an embedding. The column is the work queue.
+
+    A photo that many listings share is a placeholder and is set aside: see `db.rows.placeholders`.
+    """
 
     PENDING = "pending"
     EMBEDDED = "embedded"
     FAILED = "failed"
+    SET_ASIDE = "set_aside"
 
 
 class Listing(SQLModel, table=True):

@@ -92,12 +92,13 @@ def forget_replaced(session: Session, photo_ids: Sequence[int] | None = None) ->
 def save_search(session: Session, photo: PhotoRef, copies: Sequence[PhotoCopy], *, model_version: str) -> int:
     """Save a photo's search and its copies, and return the number of new pairs.
 
-    A pair that is known from its other photo is not new. Skips photos that were deleted or got other bytes
+    A pair that is known from its other photo is not new. Skips photos that were deleted, set aside or got other bytes
     while they were compared: the feed has an event for each of them.
     """
     feed.lock_feed(session)  # so that no photo is deleted between this check and the insert
     compared = {photo.photo_id: photo.sha256} | {copy.photo_id: copy.sha256 for copy in copies}
-    rows = session.exec(select(Photo.id, Photo.sha256).where(col(Photo.id).in_(compared)))
+    searched = Photo.state != PhotoState.SET_ASIDE
+    rows = session.exec(select(Photo.id, Photo.sha256).where(col(Photo.id).in_(compared), searched))
     present = {photo_id for photo_id, sha256 in rows if photo_id is not None and compared[photo_id] == sha256}
     if photo.photo_id not in present:
         return 0

@@ -46,7 +46,7 @@ def save_embeddings(
 ) -> int:
     """Store embeddings, mark their photos embedded and put them on the change feed, in one transaction.
 
-    Skips a photo that was deleted or got other bytes since it was claimed.
+    Skips a photo that was deleted, set aside or got other bytes since it was claimed.
 
     Args:
         session: a write transaction.
@@ -65,7 +65,7 @@ def save_embeddings(
     stored = []
     for new in embeddings:
         photo = rows.get(new.photo_id)
-        if photo is None or photo.sha256 != new.sha256:
+        if photo is None or photo.sha256 != new.sha256 or photo.state == PhotoState.SET_ASIDE:
             continue
         columns: dict[str, Any] = {
             "vector": to_bytes(new.vector),
@@ -114,7 +114,10 @@ def predicted_categories(session: Session, *, model_version: str) -> dict[int, s
 
 
 def photos_without(session: Session, *, model_version: str, after: int, limit: int) -> list[PhotoRef]:
-    """Return up to `limit` photos with ids above `after` that `model_version` has not embedded, without failed ones."""
+    """Return up to `limit` photos with ids above `after` that `model_version` has not embedded.
+
+    Photos that failed or are set aside are left out.
+    """
     query = select(Photo.id, Photo.sha256).where(_lacks(model_version), col(Photo.id) > after)
     rows = session.exec(query.order_by(col(Photo.id)).limit(limit))
     return [PhotoRef(photo_id, sha256) for photo_id, sha256 in rows if photo_id is not None]
@@ -157,7 +160,7 @@ def _embeddings_of(photo_ids: Sequence[int], model_version: str) -> SelectOfScal
 
 def _lacks(model_version: str) -> ColumnElement[bool]:
     embedded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_version == model_version)  # type: ignore[arg-type]
-    return and_(~embedded, Photo.state != PhotoState.FAILED)  # type: ignore[arg-type]
+    return and_(~embedded, col(Photo.state).in_((PhotoState.PENDING, PhotoState.EMBEDDED)))
 
 
 def _points(session: Session, model_version: str, condition: ColumnElement[bool], limit: int | None) -> list[Point]:

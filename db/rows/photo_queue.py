@@ -58,7 +58,7 @@ def claim_suspect(session: Session, owner: str, *, lease: timedelta) -> PhotoRef
 def fail_photo(session: Session, photo_id: int, error: str) -> None:
     """Mark a photo as impossible to embed, with the error as `reason: message`."""
     row = session.get(Photo, photo_id)
-    if row is not None:
+    if row is not None and row.state != PhotoState.SET_ASIDE:
         _mark_failed(row, error)
 
 

@@ -129,11 +129,11 @@ def used_sha256s(session: Session, sha256s: Sequence[str]) -> set[str]:
 
 
 def labelled_photos(session: Session) -> list[LabelledRow]:
-    """Return every photo that has not failed, with its listing's category path, in id order."""
+    """Return every photo that has not failed and is not set aside, with its listing's category path, in id order."""
     query = (
         select(Photo.id, Photo.listing_id, Photo.sha256, Listing.category_path)
         .join(Listing)
-        .where(Photo.state != PhotoState.FAILED)
+        .where(col(Photo.state).in_((PhotoState.PENDING, PhotoState.EMBEDDED)))
         .order_by(col(Photo.id))
     )
     return [

@@ -93,7 +93,7 @@ class WrittenPhoto(msgspec.Struct):
 
     photo_id: Annotated[int, example(7)]
     name: Annotated[str, described("The file's name, or the photo's address.", "front.jpg")]
-    state: Annotated[str, described("`pending`, `embedded` or `failed`.", "pending")]
+    state: Annotated[str, described("`pending`, `embedded`, `failed` or `set_aside` (a placeholder).", "pending")]
 
 
 class WriteWarning(msgspec.Struct):

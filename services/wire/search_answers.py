@@ -166,7 +166,7 @@ class ListingPhoto(msgspec.Struct):
     """A photo of a listing."""
 
     photo_id: PhotoId
-    state: Annotated[str, described("`pending`, `embedded` or `failed`.", "embedded")]
+    state: Annotated[str, described("`pending`, `embedded`, `failed` or `set_aside` (a placeholder).", "embedded")]
     width: Annotated[int, example(1200)]
     height: Annotated[int, example(900)]
     url: Annotated[str, example("/v1/photos/7?v=9f86d081884c7d65")]

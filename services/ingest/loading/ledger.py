@@ -41,7 +41,7 @@ COUNTS = tuple(
     for kind, outcomes in (
         ("listings", ("read", "accepted", "rejected", "duplicates", "new", "updated", "unchanged")),
         ("photos", ("read", "accepted", "rejected", "duplicates", "new", "replaced", "unchanged")),
-        ("photos", ("embedded", "failed")),
+        ("photos", ("embedded", "failed", "set_aside")),
     )
     for outcome in outcomes
 )
@@ -81,6 +81,7 @@ class Ledger:
             counts = photos.state_counts(session, job_id=self.job_id)
             failed = photos.failed_photos(session, job_id=self.job_id)
             self.count("photos_embedded", counts[PhotoState.EMBEDDED])
+            self.count("photos_set_aside", counts[PhotoState.SET_ASIDE])
             self.count("photos_failed", len(failed))
             self._rejects.extend(map(rejected_photo, failed))
             for row in photos.flagged_photos(session, job_id=self.job_id):

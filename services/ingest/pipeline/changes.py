@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from db.rows import feed, listings, photos
+from db.rows import feed, listings, photos, placeholders
 from db.rows.records import RejectedRecord
 from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
@@ -208,6 +208,7 @@ def _write(session: Session, cleaned: CleanListing, stored: Sequence[StoredPhoto
         registered = photos.register_photos(session, stored)
         removed = photos.remove_photos(session, record.listing_id, keep={photo.external_id for photo in stored})
         session.flush()
+        placeholders.set_aside_known(session, record.listing_id)
         changed += removed + registered["new"] + registered["replaced"]
     outcome = "created" if counts.inserted else "updated" if changed else "unchanged"
     rows = tuple(photos.photos_of(session, [record.listing_id]))

@@ -15,6 +15,7 @@ from services.ingest.feeds.listings import check_photo_table
 from services.ingest.loading.ledger import Ledger
 from services.ingest.loading.listing_loader import read_into, write_listings
 from services.ingest.loading.photo_loader import PhotoLoader, named_photos
+from services.ingest.loading.placeholders import set_placeholders_aside
 from services.ingest.loading.spool import Spool
 from services.ingest.photos.sources import open_photos
 from services.ingest.photos.web import WebPhotos
@@ -91,6 +92,9 @@ def ingest_files(
         OSError, OperationalError: the disk is full.
     """
     ledger = load_files(resources, job_id, inputs, progress, source=source, photo_count=photo_count)
+    set_placeholders_aside(
+        resources.database, ledger, inputs.listings.name, min_listings=resources.settings.placeholder_listings
+    )
     resources.ensure_generation()
     embedding_seconds = _embed(resources, job_id, progress=progress, worker=worker)
     ledger.count_embedded()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from db.models import PhotoState
 from db.rows.payloads import to_bytes
 from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, Conflict, ResourceNotFound
@@ -206,6 +207,8 @@ class QuerySources:
 def _from_stored_vectors(key: QuerySourceKey, name: str, listing: QueryListing) -> QuerySource:
     embedded = [photo for photo in listing.photos if photo.vector is not None]
     if not embedded:
+        if listing.photos and all(photo.state == PhotoState.SET_ASIDE for photo in listing.photos):
+            raise Conflict(f"{name} has only photos that many listings share, which are set aside. Search by another.")
         states = ", ".join(photo.state for photo in listing.photos) or "it has no photo"
         raise Conflict(f"{name} has no embedded photo to search by ({states}). Try again once it has one.")
     vectors = tuple(photo.vector for photo in embedded if photo.vector is not None)

@@ -120,7 +120,7 @@ export class ListingView {
                 </ul>
               `
         }
-        ${shown.state === "embedded" ? html`<button type="button" class="quiet" @click=${searchBy}>Search by this photo, or a part of it</button>` : html`<p class="muted">You cannot search by this photo yet (${shown.state}).</p>`}
+        ${shown.state === "embedded" ? html`<button type="button" class="quiet" @click=${searchBy}>Search by this photo, or a part of it</button>` : html`<p class="muted">${shown.state === "set_aside" ? "Many listings share this photo, so it is not searched." : `You cannot search by this photo yet (${shown.state}).`}</p>`}
       </div>
     `;
   }
