@@ -9,6 +9,8 @@
     │   └── BadQuery                a search parameter is invalid
     ├── ResourceNotFound         the named listing, photo, job, ... does not exist
     ├── Conflict                 the request conflicts with the current state
+    │   ├── RemovalRefused          a sync would remove more listings than it may
+    │   └── SyncRunning             another sync of the same listings is running
     ├── KeyRefused               no API key was sent, or an unknown one
     ├── RoleMissing              the key's role does not allow the request
     ├── RateLimited              the key has made too many requests
@@ -30,7 +32,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from services.reason_codes import RejectReason
@@ -107,6 +109,30 @@ class ResourceNotFound(LookalikeError):
 
 class Conflict(LookalikeError):
     """The request conflicts with the current state."""
+
+
+class RemovalRefused(Conflict):
+    """A sync would remove more listings than it may; nothing was written."""
+
+    def __init__(self, file: str, missing: int, existing: int, *, limit: float | None, examples: Sequence[str]) -> None:
+        """`limit` is the largest share that may be missing; None if the feed has no acceptable listing at all."""
+        ids = ", ".join(map(repr, examples)) + (", ..." if missing > len(examples) else "")
+        if limit is None:
+            why = "It has no acceptable listing. `lookalike listings delete` deletes listings by filter"
+        else:
+            needed = ceil(1000 * missing / existing) / 10
+            why = f"The limit is {limit:.1%}. If the file is complete, set max_removed (--max-removed) to {needed}%"
+        super().__init__(
+            f"{file} lacks {missing:,} of {existing:,} listings ({missing / existing:.1%}): {ids}. "
+            f"Nothing was written. {why}."
+        )
+
+
+class SyncRunning(Conflict):
+    """Another sync of the same listings is running."""
+
+    def __init__(self) -> None:
+        super().__init__("Another sync of the same listings is running. Nothing was written. Start it again later.")
 
 
 class KeyRefused(LookalikeError):

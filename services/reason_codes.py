@@ -49,6 +49,7 @@ class RejectReason(_ExplainedCode):
     MISSING_CATEGORY = "missing_category", "The listing has no category."
     CATEGORY_TOO_LONG = "category_too_long", "The first level of the category is longer than 200 characters."
     SELLER_TOO_LONG = "seller_too_long", "The seller id is longer than 200 characters."
+    OTHER_SELLER = "other_seller", "The file is the feed of one seller, and the listing names another seller."
     UNREADABLE_PRICE = "unreadable_price", "The price is not an amount, optionally with a currency."
     NEGATIVE_PRICE = "negative_price", "The price is below zero."
     PRICE_TOO_LARGE = "price_too_large", "The price is 10,000,000,000,000 or more."
@@ -149,3 +150,11 @@ class ListingFlag(_ExplainedCode):
     )
     DATE_ORDER = "date_order", "Dates such as 03/04/2024 were read in the order that other dates of the file prove."
     GUESSED_DATE = "guessed_date", "The listing date is a spreadsheet's day number, or a Unix time with too few digits."
+
+    # A sync: what became of the listings that the feed no longer has
+    REMOVED = "removed", "The feed no longer has the listing, so a sync removed it; a dry run would."
+    MARKED_SOLD = "marked_sold", "The feed no longer has the listing, so a sync marked it sold; a dry run would."
+    NOTHING_REMOVED = (
+        "nothing_removed",
+        "A sync kept every listing, because some records of the feed have no readable id.",
+    )

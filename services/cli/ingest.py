@@ -12,6 +12,7 @@ from ml.sample import MODEL
 from services.cli.terminal.console import console, output, print_json, stage_bars
 from services.cli.terminal.reports import Reports, print_summary
 from services.cli.terminal.resources import open_resources
+from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.columns import Columns
 from services.ingest.feeds.presets import preset_names
 from services.ingest.loading.inputs import MAX_REMOVED, IngestInputs, IngestOptions, parse_share
@@ -53,8 +54,16 @@ _KeepOrReplace = Annotated[
 _KeepUnpriced = Annotated[
     bool, typer.Option("--keep-unpriced", help="Accept listings with an unreadable price, without the price.")
 ]
+_Seller = Annotated[
+    str,
+    typer.Option(
+        help="The file is this seller's feed: its listings get this seller, and --sync removes no other seller's.",
+    ),
+]
 _Sync = Annotated[bool, typer.Option("--sync", help="Remove listings that the file does not have.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="With --sync: only count what would be removed.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Write nothing: only count what would be new, updated, unchanged and removed.")
+]
 _MaxRemoved = Annotated[
     str | None,
     typer.Option(
@@ -79,6 +88,7 @@ def ingest(
     preset: _Preset = "",
     photos: _KeepOrReplace = Photos.REPLACE,
     keep_unpriced: _KeepUnpriced = False,
+    seller: _Seller = "",
     sync: _Sync = False,
     dry_run: _DryRun = False,
     max_removed: _MaxRemoved = None,
@@ -91,10 +101,8 @@ def ingest(
 
     Run it again at any time: unchanged listings and photos are skipped, and an interrupted run continues.
     """
-    if photo_dir and photo_zip:
-        raise typer.BadParameter("use either --photo-dir or --photo-zip, not both")
-    if not sync and (dry_run or max_removed is not None or missing is not None):
-        raise typer.BadParameter("--dry-run, --max-removed and --missing need --sync")
+    _check(photo_dir and photo_zip, "use either --photo-dir or --photo-zip, not both")
+    _check(not sync and (max_removed or missing), "--max-removed and --missing need --sync")
     reports = Reports.beside(rejects, warnings)
     options = IngestOptions(
         columns=Columns.from_toml(columns, preset=preset) if columns else Columns.of_preset(preset),
@@ -102,12 +110,18 @@ def ingest(
         fetch_photos=fetch_photos,
         keep_photos=photos is Photos.KEEP,
         keep_unpriced=keep_unpriced,
+        seller=clean_line(seller),
         sync=sync,
         dry_run=dry_run,
         max_removed=MAX_REMOVED if max_removed is None else parse_share(max_removed),
         mark_sold=missing is Missing.SOLD,
     )
     _run(IngestInputs(listings, photos_table, photo_dir or photo_zip, options), reports, as_json=json)
+
+
+def _check(is_wrong: object, message: str) -> None:
+    if is_wrong:
+        raise typer.BadParameter(message)
 
 
 def _run(inputs: IngestInputs, reports: Reports, *, as_json: bool) -> None:

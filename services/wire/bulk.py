@@ -25,8 +25,15 @@ KeepPhotos = Annotated[bool, described("Listings keep photos that the files no l
 KeepUnpriced = Annotated[
     bool, described("Accept a listing with an unreadable price without its price, and flag it.", True)
 ]
+Seller = Annotated[
+    str,
+    described(
+        "The file is this seller's feed: its listings get this seller, and `mode=sync` removes no other seller's.",
+        "seller-9",
+    ),
+]
 Mode = Annotated[BulkMode, described("`sync` removes listings that the file does not have; `add` leaves them.", "sync")]
-DryRun = Annotated[bool, described("With `mode=sync`: only count what would be removed.", True)]
+DryRun = Annotated[bool, described("Write nothing: count what would be new, updated, unchanged and removed.", True)]
 MaxRemoved = Annotated[
     str | float | None,
     described(
@@ -47,6 +54,7 @@ class BulkOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     fetch_photos: FetchPhotos = False
     keep_photos: KeepPhotos = False
     keep_unpriced: KeepUnpriced = False
+    seller: Seller = ""
     mode: Mode = BulkMode.ADD
     dry_run: DryRun = False
     max_removed: MaxRemoved = None

@@ -22,9 +22,10 @@ class IngestOptions:
         fetch_photos: whether to fetch photos that are named by URL.
         keep_photos: whether a listing keeps photos that the files no longer name.
         keep_unpriced: whether a listing with an unreadable price is accepted without one.
-        sync: whether listings that the file no longer has are removed.
-        dry_run: whether a sync only counts what it would remove.
-        max_removed: largest share of the listings that a sync may remove, 0 to 1.
+        seller: the seller whose feed the files are; empty if they may hold listings of any seller.
+        sync: whether listings (of the seller, if there is one) that the file no longer has are removed.
+        dry_run: whether to write nothing but the job's report.
+        max_removed: largest share of these listings that a sync may remove, 0 to 1.
         mark_sold: whether a sync marks missing listings sold instead of removing them.
     """
 
@@ -33,6 +34,7 @@ class IngestOptions:
     fetch_photos: bool = False
     keep_photos: bool = False
     keep_unpriced: bool = False
+    seller: str = ""
     sync: bool = False
     dry_run: bool = False
     max_removed: float = MAX_REMOVED

@@ -12,7 +12,7 @@ from db.rows.records import RejectedRecord, WarningRecord
 from services.ingest.cleaning.text import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlmodel import Session
 
@@ -40,6 +40,7 @@ COUNTS = tuple(
     f"{kind}_{outcome}"
     for kind, outcomes in (
         ("listings", ("read", "accepted", "rejected", "duplicates", "new", "updated", "unchanged")),
+        ("listings", ("removed", "sold", "kept")),
         ("photos", ("read", "accepted", "rejected", "duplicates", "new", "replaced", "unchanged")),
         ("photos", ("embedded", "failed", "set_aside")),
     )
@@ -56,6 +57,11 @@ class Ledger:
         self._counts: Counter[str] = Counter()
         self._rejects: list[RejectedRecord] = []
         self._warnings: list[WarningRecord] = []
+
+    @property
+    def unwritten_rejects(self) -> Sequence[RejectedRecord]:
+        """The rejects and duplicates since the last `write`."""
+        return self._rejects
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a count; the next `write` stores it."""

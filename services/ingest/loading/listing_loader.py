@@ -13,7 +13,7 @@ from more_itertools import chunked
 
 from db.rows import listings
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
-from services.ingest.cleaning.listings import check_records, clean_listing
+from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.text import shorten
 from services.ingest.feeds.listings import read_listings
 from services.ingest.photos.urls import stored_id
@@ -44,7 +44,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
         if isinstance(raw, RejectedRecord):
             ledger.reject("listings", raw)
             continue
-        cleaned = clean_listing(raw)
+        cleaned = _clean(raw, options)
         if isinstance(cleaned, RejectedRecord):
             ledger.reject("listings", cleaned)
             continue
@@ -60,9 +60,16 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
 
 
 def write_listings(
-    database: Database, spool: Spool, path: Path, *, ledger: Ledger, advance: Callable[[int], None]
+    database: Database,
+    spool: Spool,
+    path: Path,
+    *,
+    ledger: Ledger,
+    advance: Callable[[int], None],
+    dry_run: bool = False,
 ) -> None:
-    """Write the spooled listings to the database in batches, with their counts and rejects."""
+    """Write the spooled listings to the database in batches, with their counts and rejects; a dry run only counts."""
+    write = listings.compare_listings if dry_run else listings.upsert_listings
     for batch in chunked(spool.current(), _LISTINGS_PER_WRITE):
         accepted = []
         for entry, checked in zip(batch, check_records([entry.record for entry in batch]), strict=True):
@@ -71,13 +78,22 @@ def write_listings(
             else:
                 accepted.append(checked)
         with database.write() as session:
-            outcome = listings.upsert_listings(session, accepted)
+            outcome = write(session, accepted)
             ledger.count("listings_accepted", len(accepted))
             ledger.count("listings_new", outcome.inserted)
             ledger.count("listings_updated", outcome.updated)
             ledger.count("listings_unchanged", outcome.unchanged)
             ledger.write(session)
         advance(len(batch))
+
+
+def _clean(raw: RawListing, options: IngestOptions) -> CleanListing | RejectedRecord:
+    """Clean a listing; in the feed of one seller it is this seller's, or rejected."""
+    cleaned = clean_listing(replace(raw, seller=raw.seller or options.seller))
+    if isinstance(cleaned, RejectedRecord) or not options.seller or cleaned.record.seller == options.seller:
+        return cleaned
+    listing_id, seller = cleaned.record.listing_id, cleaned.record.seller
+    return RejectedRecord(raw.file, raw.line, listing_id, "seller", RejectReason.OTHER_SELLER, seller)
 
 
 def _warning(raw: RawListing, listing_id: str, repair: Repair) -> WarningRecord:

@@ -10,7 +10,7 @@ import msgspec
 from db.rows.records import ListingRecord, PhotoRecord  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 class Spooled(msgspec.Struct, array_like=True):
@@ -41,6 +41,11 @@ class Spool:
     def __len__(self) -> int:
         """Return the number of distinct listings."""
         return len(self._last)
+
+    @property
+    def listing_ids(self) -> Collection[str]:
+        """The ids of the listings."""
+        return self._last.keys()
 
     def add(self, record: ListingRecord, photos: tuple[PhotoRecord, ...], *, line: int) -> None:
         """Append a listing with the photos that its row names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from db.models import JobState
@@ -12,11 +13,13 @@ from db.processes import process_name
 from db.rows import embeddings, generations, jobs, photo_queue
 from services.errors import ListingsFileError
 from services.ingest.feeds.listings import check_photo_table
+from services.ingest.loading.dry_run import find_photos
 from services.ingest.loading.ledger import Ledger
 from services.ingest.loading.listing_loader import read_into, write_listings
 from services.ingest.loading.photo_loader import PhotoLoader, named_photos
 from services.ingest.loading.placeholders import set_placeholders_aside
 from services.ingest.loading.spool import Spool
+from services.ingest.loading.sync import only_sync, plan_removal, remove_missing
 from services.ingest.photos.sources import open_photos
 from services.ingest.photos.web import WebPhotos
 from services.ingest.pipeline.job_progress import JobProgress
@@ -25,6 +28,8 @@ from services.ingest.pipeline.progress import Progress, StageCounter, silent
 from services.ingest.pipeline.worker import running_worker, wait_until_embedded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.ingest.loading.inputs import IngestInputs
     from services.ingest.loading.ledger import IngestSummary
     from services.ingest.photos.sources import PhotoSource
@@ -88,10 +93,13 @@ def ingest_files(
 
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
+        RemovalRefused, SyncRunning: see `load_files`.
         LookalikeError: the photos cannot be embedded, for example because the model cannot be run.
         OSError, OperationalError: the disk is full.
     """
     ledger = load_files(resources, job_id, inputs, progress, source=source, photo_count=photo_count)
+    if inputs.options.dry_run:
+        return IngestResult(ledger.summary(), None)
     set_placeholders_aside(
         resources.database, ledger, inputs.listings.name, min_listings=resources.settings.placeholder_listings
     )
@@ -132,25 +140,72 @@ def load_files(
 
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
+        RemovalRefused: a sync would remove too many listings; nothing was written.
+        SyncRunning: another sync of the same listings is running; nothing was written.
     """
-    ledger = Ledger(resources.database, job_id)
+    ledger, options = Ledger(resources.database, job_id), inputs.options
     with ExitStack() as stack:
         # Open everything before writing anything.
+        if options.sync and not options.dry_run:
+            stack.enter_context(only_sync(resources.database, options))
         source = source or stack.enter_context(_open_source(inputs, resources))
         if inputs.photos_table is not None:
-            check_photo_table(inputs.photos_table, inputs.options.columns)
+            check_photo_table(inputs.photos_table, options.columns)
         spool = stack.enter_context(Spool())
         progress("read listings", 0, None)
-        read_into(spool, inputs.listings, inputs.options, ledger)
-        counter = StageCounter(progress, "write listings", len(spool))
-        write_listings(resources.database, spool, inputs.listings, ledger=ledger, advance=counter)
-        loader = PhotoLoader(resources, source, ledger=ledger)
-        loader.load(
-            named_photos(spool, inputs.photos_table, inputs.options.columns),
-            StageCounter(progress, "store photos", photo_count),
+        read_into(spool, inputs.listings, options, ledger)
+        write = partial(
+            _write, resources, inputs, spool, source=source, ledger=ledger, progress=progress, photo_count=photo_count
         )
-        ledger.flush()
+        if options.sync:
+            _sync(resources, inputs, spool, write=write, ledger=ledger, progress=progress)
+        else:
+            write()
     return ledger
+
+
+def _sync(
+    resources: Resources,
+    inputs: IngestInputs,
+    spool: Spool,
+    *,
+    write: Callable[[], None],
+    ledger: Ledger,
+    progress: Progress,
+) -> None:
+    """Write the files, then remove what they lack; refuse a removal that is too large before writing anything."""
+    database, options = resources.database, inputs.options
+    removal = plan_removal(database, spool, ledger, file=inputs.listings.name, options=options)
+    if not options.dry_run:
+        removal.check(options, ledger)
+    write()
+    progress("remove listings", 0, len(removal.missing))  # the last chance to cancel: no removal is left half done
+    remove_missing(database, removal, ledger, options=options)
+    if options.dry_run:
+        removal.check(options, ledger)
+
+
+def _write(
+    resources: Resources,
+    inputs: IngestInputs,
+    spool: Spool,
+    *,
+    source: PhotoSource,
+    ledger: Ledger,
+    progress: Progress,
+    photo_count: int | None,
+) -> None:
+    """Write the listings and store their photos; a dry run counts what that would do."""
+    database, is_dry = resources.database, inputs.options.dry_run
+    counter = StageCounter(progress, "compare listings" if is_dry else "write listings", len(spool))
+    write_listings(database, spool, inputs.listings, ledger=ledger, advance=counter, dry_run=is_dry)
+    named = named_photos(spool, inputs.photos_table, inputs.options.columns)
+    counter = StageCounter(progress, "find photos" if is_dry else "store photos", photo_count)
+    if is_dry:
+        find_photos(database, named, source, spool=spool, ledger=ledger, advance=counter)
+    else:
+        PhotoLoader(resources, source, ledger=ledger).load(named, counter)
+    ledger.flush()
 
 
 def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:

@@ -11,6 +11,7 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, MultipartBody
 
 from db.models import Role
+from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.columns import Columns
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.loading.inputs import MAX_REMOVED, IngestOptions, parse_share
@@ -77,7 +78,7 @@ def bulk_options(data: BulkUpload) -> IngestOptions:
         BadInput: the mapping, the preset or `max_removed` cannot be used.
         ValidationException: parts contradict each other.
     """
-    for name in ("dry_run", "max_removed", "mark_sold"):
+    for name in ("max_removed", "mark_sold"):
         if getattr(data, name) and data.mode is not BulkMode.SYNC:
             raise _invalid(name, "needs mode=sync")
     if data.photos_table is not None and data.photos is None and not data.fetch_photos:
@@ -90,6 +91,7 @@ def bulk_options(data: BulkUpload) -> IngestOptions:
         fetch_photos=data.fetch_photos,
         keep_photos=data.keep_photos,
         keep_unpriced=data.keep_unpriced,
+        seller=clean_line(data.seller),
         sync=data.mode is BulkMode.SYNC,
         dry_run=data.dry_run,
         max_removed=MAX_REMOVED if data.max_removed is None else parse_share(str(data.max_removed)),

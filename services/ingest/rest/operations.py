@@ -50,6 +50,7 @@ class BulkUpload:
     fetch_photos: bulk.FetchPhotos = False
     keep_photos: bulk.KeepPhotos = False
     keep_unpriced: bulk.KeepUnpriced = False
+    seller: bulk.Seller = ""
     mode: bulk.Mode = BulkMode.ADD
     dry_run: bulk.DryRun = False
     max_removed: bulk.MaxRemoved = None
