@@ -317,6 +317,8 @@ def _odd_but_fine() -> Iterator[HostilePhoto]:
         "jpeg with a profile of half its length": encode(picture(), "JPEG", icc_profile=_profile("LAB")[:300]),
         "jpeg with a profile for other pixels": encode(picture(), "JPEG", icc_profile=_profile("LAB")),
         "grey jpeg with a profile for colours": encode(picture().convert("L"), "JPEG", icc_profile=_profile("sRGB")),
+        "jpeg without its end marker": jpeg[:-2],
+        "progressive jpeg without its end marker": encode(picture(), "JPEG", progressive=True)[:-1],
         "cmyk jpeg": encode(picture().convert("CMYK"), "JPEG"),
         "grey jpeg": encode(picture().convert("L"), "JPEG"),
         "progressive jpeg": encode(picture(), "JPEG", progressive=True),

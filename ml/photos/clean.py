@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, inspect, orientation_of
@@ -19,6 +20,10 @@ _QUALITIES = (95, 85, 75)
 """Of a JPEG that stands for another file: the first that stays within the limit of bytes is taken."""
 
 
+_CONVERSIONS = threading.BoundedSemaphore(2)
+"""Photos that are decoded at full size and compressed again at a time: each of 64 million pixels takes 0.8 GB."""
+
+
 def clean_photo(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> bytes:
     """Return the file to store for a photo: the same pixels without metadata, but with the orientation.
 
@@ -30,7 +35,7 @@ def clean_photo(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> bytes:
     """
     photo_format = inspect(content, limits).format
     if photo_format not in get_args(ShownFormat):
-        return _encode(decode(content, limits), "JPEG", limits)
+        return _convert(content, "JPEG", limits)
     return without_metadata(content, photo_format, orientation=orientation_of(content, limits))
 
 
@@ -44,13 +49,13 @@ def shown_photo(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> tuple[b
     """
     photo_format = sniff(content)
     if photo_format not in get_args(ShownFormat):
-        return _encode(decode(content, limits), "JPEG", limits), "JPEG"
+        return _convert(content, "JPEG", limits), "JPEG"
     shown_format = cast("ShownFormat", photo_format)
     orientation = _orientation_if_readable(content, limits)
     if orientation == 1:
         return without_metadata(content, shown_format), shown_format
     try:
-        return _encode(decode(content, limits), shown_format, limits), shown_format
+        return _convert(content, shown_format, limits), shown_format
     except PhotoError:  # the browser turns what it can show
         return without_metadata(content, shown_format, orientation=orientation), shown_format
 
@@ -60,6 +65,12 @@ def _orientation_if_readable(content: bytes, limits: PhotoLimits) -> int:
         return orientation_of(content, limits)
     except PhotoError:
         return 1
+
+
+def _convert(content: bytes, photo_format: ShownFormat, limits: PhotoLimits) -> bytes:
+    """Return the photo upright, in sRGB and without metadata, in this format."""
+    with _CONVERSIONS:
+        return _encode(decode(content, limits), photo_format, limits)
 
 
 def _encode(picture: Image.Image, photo_format: ShownFormat, limits: PhotoLimits) -> bytes:

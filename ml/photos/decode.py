@@ -2,16 +2,19 @@
 
     bytes ─▶ magic number ─▶ header ─▶ limits ─▶ decode ─▶ sRGB on white ─▶ turn upright
 
-For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share only colour transforms, which are.
+For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share only colour transforms, which are, and a lock.
 """
 
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ml.photos import jpeg
@@ -49,6 +52,11 @@ _CHECKED_TAIL = 16
 
 _BLOCK_ROWS = 16
 """Rows of pixels that a JPEG's data fill together."""
+
+
+_AVIF_TURN = threading.Lock()
+"""One AVIF file is decoded at a time. Its picture may be larger than its container says; libavif refuses only more than
+268 million pixels, which take 0.6 GB (8 bits) to 1.6 GB (12 bits, full colour). libheif refuses such a file."""
 
 
 def inspect(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> PhotoHeader:
@@ -138,7 +146,8 @@ def _reduction(header: PhotoHeader, limits: PhotoLimits, at_least: int | None) -
 def _load(image: ImageFile, content: bytes, factor: int) -> tuple[ImageFile, bool]:
     """Load an open image, at a reduced size if `factor` is not 1, and return whether its file is cut off."""
     if not isinstance(image, JpegImageFile):
-        image.load()
+        with _AVIF_TURN if isinstance(image, AvifImageFile) else nullcontext():
+            image.load()
         return image, False
     try:
         return _load_jpeg(image, factor), False

@@ -23,7 +23,8 @@ _TIFF_WITH_ORIENTATION = b"MM\0*\0\0\0\x08" + struct.pack(">HHHI", 1, 0x0112, 3,
 _PNG_KEPT = frozenset(
     b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT cICP mDCV cLLI bKGD pHYs acTL fcTL fdAT".split()
 )
-_WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_WEBP_KEPT_IN_FRAMES = frozenset((b"VP8 ", b"VP8L", b"ALPH"))
+_WEBP_KEPT = frozenset((b"VP8X", b"ANIM", b"ANMF", b"ICCP")) | _WEBP_KEPT_IN_FRAMES
 _WEBP_EXIF_FLAG, _WEBP_XMP_FLAG = 0x08, 0x04
 _FRAME_HEADER_SIZE = 16
 _GIF_ANIMATION = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
@@ -112,26 +113,26 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _webp(content: bytes, exif: bytes) -> bytes:
-    chunks = list(_webp_chunks(content, 12))
-    body = b"".join(chunks)
+    body = b"".join(_webp_chunks(content, 12, _WEBP_KEPT))
     if exif and body.startswith(b"VP8X"):
         body = body[:8] + bytes((body[8] | _WEBP_EXIF_FLAG,)) + body[9:] + _riff_chunk(b"EXIF", exif)
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
-def _webp_chunks(content: bytes, start: int) -> Iterator[bytes]:
-    """Yield the chunks that are kept, with their padding (RFC 9649, section 2.3)."""
+def _webp_chunks(content: bytes, start: int, kept: frozenset[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of these kinds, with their padding (RFC 9649, section 2.3)."""
     while start + 8 <= len(content):
         kind, size = content[start : start + 4], int.from_bytes(content[start + 4 : start + 8], "little")
         body = content[start + 8 : start + 8 + size]
         start += 8 + size + size % 2
+        if kind not in kept:
+            continue
         if kind == b"VP8X" and body:
             body = bytes((body[0] & ~(_WEBP_EXIF_FLAG | _WEBP_XMP_FLAG),)) + body[1:]
         if kind == b"ANMF":
-            body = body[:_FRAME_HEADER_SIZE] + b"".join(_webp_chunks(body, _FRAME_HEADER_SIZE))
-        if kind in _WEBP_KEPT:
-            is_cut = len(body) < size and kind != b"ANMF"
-            yield kind + struct.pack("<I", size) + body if is_cut else _riff_chunk(kind, body)
+            body = body[:_FRAME_HEADER_SIZE] + b"".join(_webp_chunks(body, _FRAME_HEADER_SIZE, _WEBP_KEPT_IN_FRAMES))
+        is_cut = len(body) < size and kind != b"ANMF"
+        yield kind + struct.pack("<I", size) + body if is_cut else _riff_chunk(kind, body)
 
 
 def _riff_chunk(kind: bytes, body: bytes) -> bytes:

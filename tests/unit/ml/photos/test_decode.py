@@ -283,7 +283,7 @@ def test_rejects_a_photo_that_exhausts_the_memory(monkeypatch: pytest.MonkeyPatc
 
 
 def test_decoding_in_many_threads_gives_the_same_pictures() -> None:
-    contents = [encode(picture(200 + step, 150), "JPEG") for step in range(8)]
+    contents = [encode(picture(200 + step, 150), kind) for step, kind in enumerate(FORMATS)]
     expected = [decode(content).tobytes() for content in contents]
     wrong: list[int] = []
 

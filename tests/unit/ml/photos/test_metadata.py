@@ -211,3 +211,13 @@ def test_a_damaged_photo_can_be_cleaned_and_shown(name: str, changes: list[tuple
             assert shown == sniff(damaged)
         return
     assert decode(clean_photo(damaged)).tobytes() == expected.tobytes()
+
+
+def test_frames_within_frames_of_a_webp_are_cut_out() -> None:
+    nested = b""
+    for _ in range(2000):
+        nested = b"ANMF" + struct.pack("<I", 16 + len(nested)) + bytes(16) + nested
+    content = encode(picture(), "WEBP")
+    content = content[:4] + struct.pack("<I", len(content) - 8 + len(nested)) + content[8:] + nested
+    assert shown_photo(content)[1] == "WEBP"
+    assert len(shown_photo(content)[0]) < len(nested)
