@@ -2,7 +2,8 @@
 
     bytes ─▶ magic number ─▶ header ─▶ limits ─▶ decode ─▶ sRGB on white ─▶ turn upright
 
-For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share only colour transforms, which are, and a lock.
+For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share a lock, and colour
+transforms, which are.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class CatalogueController(Controller):
         operation_class=PHOTO,
         media_type="image/*",
         responses=problem_responses(404),
-        summary="Get a photo as it was ingested",
+        summary="Get a photo at full size",
     )
     async def photo(
         self,
@@ -65,7 +65,7 @@ class CatalogueController(Controller):
         workers: NamedDependency[WorkerThreads],
         v: Version = None,
     ) -> Response[bytes]:
-        """Return the photo's file, byte for byte; 304 if `If-None-Match` has its ETag."""
+        """Return the photo upright and without its metadata; 304 if `If-None-Match` has its ETag."""
         return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
 
     @get(
