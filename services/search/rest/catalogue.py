@@ -54,7 +54,7 @@ class CatalogueController(Controller):
         "/photos/{photo_id:int}",
         operation_class=PHOTO,
         media_type="image/*",
-        responses=problem_responses(404),
+        responses=problem_responses(404, 422),
         summary="Get a photo at full size",
     )
     async def photo(
