@@ -114,7 +114,11 @@ class RejectReason(_ExplainedCode):
 class ListingFlag(_ExplainedCode):
     """What looks wrong in a listing that was accepted nevertheless."""
 
-    REPAIRED_RECORD = "repaired_record", "The quoting of the CSV record was broken and has been repaired."
+    REPAIRED_RECORD = (
+        "repaired_record",
+        "The CSV record is not a row of the header's columns, and was read in the only way that fits them.",
+    )
+    DECIMAL_ID = "decimal_id", "The ids of the file are decimal numbers such as 101.0, and were read as whole numbers."
     NOT_UTF8 = "not_utf8", "Bytes that are not UTF-8 were read as Windows-1252."
     ABSURD_PRICE = "absurd_price", "The price looks like a placeholder: a million or more, or digits such as 11111."
     GUESSED_PHOTOS = (

@@ -39,7 +39,7 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
         texts=names.photos,
         optional=names.optional_columns,
         fillable=tuple(filter(None, (names.description, names.location, names.photos, names.seller, names.listed_at))),
-        ids=tuple(filter(None, (names.id, names.seller))),
+        ids=(names.id,),
     )
     for row in open_table(path).rows(selection):
         yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.errors import ListingsFileError
-from services.ingest.tables.csv_tables import open_csv
+from services.ingest.tables.contents import refuse_other_content
+from services.ingest.tables.delimited.tables import open_csv
 from services.ingest.tables.json_tables import open_json
 from services.ingest.tables.parquet_tables import open_parquet
 from services.ingest.tables.rows import FileFormat
+from services.ingest.tables.whole_ids import with_whole_ids
+from services.ingest.tables.xlsx_tables import open_xlsx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
 _DELIMITERS = {".csv": ",", ".txt": "\t", ".tsv": "\t", ".tab": "\t"}
 """The delimiter to take if the header leaves several."""
 
-_JSON_LINES = (".jsonl", ".ndjson")
-_TEXT_SUFFIXES = (*_DELIMITERS, *_JSON_LINES)
-TABLE_SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES))
+_JSON = (".json", ".jsonl", ".ndjson")
+_TEXT_SUFFIXES = (*_DELIMITERS, *_JSON)
+TABLE_SUFFIXES = (*_TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES), ".xlsx", ".parquet")
 """Extensions of the files that `open_table` reads."""
 
 
@@ -30,18 +33,31 @@ def open_table(path: Path, file_format: FileFormat = FileFormat()) -> Table:  # 
     Its broken rows have the reasons `broken_record`, `record_too_long`, `broken_json`, `not_an_object`, `wrong_type`.
 
     Raises:
-        ListingsFileError: the file cannot be read at all, or its extension is unknown. Reading rows may raise it too.
+        ListingsFileError: the file cannot be read at all, its extension is unknown, or its content is something else
+            than the extension says. Reading rows may raise it too.
         MissingColumns: while reading rows: a selected column is missing.
     """
-    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
-    suffix = suffix.lower()
-    if suffix in _DELIMITERS:
-        return open_csv(path, file_format, preferred=_DELIMITERS[suffix])
-    if suffix in _JSON_LINES:
-        return open_json(path)
-    if path.suffix.lower() == ".parquet":
+    return with_whole_ids(_open(path, file_format))
+
+
+def _open(path: Path, file_format: FileFormat) -> Table:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        refuse_other_content(path, "parquet")
         return open_parquet(path)
+    if suffix == ".xlsx":
+        refuse_other_content(path, "workbook")
+        return open_xlsx(path)
+    suffix = path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
+    if suffix in _DELIMITERS:
+        refuse_other_content(path, "text")
+        return open_csv(path, file_format, preferred=_DELIMITERS[suffix])
+    if suffix in _JSON:
+        refuse_other_content(path, "json")
+        return open_json(path, file_format, is_document=suffix == ".json")
     known = ", ".join(_TEXT_SUFFIXES)
     raise ListingsFileError(
-        path, "has an unknown file name extension", f"Rename it to end in {known} (each also with .gz) or .parquet"
+        path,
+        "has an unknown file name extension",
+        f"Rename it to end in {known} (each also with .gz), .xlsx or .parquet",
     )

@@ -60,13 +60,8 @@ def read_lines(path: Path, encoding: str = "") -> Iterator[str]:
         ListingsFileError: the file cannot be opened, or is damaged, empty or not text; the encoding is unknown or not
             the file's, which may show only after the last line.
     """
-    with _file_errors(path), ExitStack() as stack:
-        binary = _decompressed(path, stack)
-        beginning = binary.peek(_BLOCK)
-        chosen = _encoding(path, beginning, encoding)
-        newline = _check_text(path, beginning, chosen)
-        file = stack.enter_context(io.TextIOWrapper(binary, chosen.name, chosen.errors, newline=newline))
-        stray = StrayBytes()
+    stray = StrayBytes()
+    with _opened(path, encoding) as (file, newline):
         line = file.readline(RECORD_LIMIT + 1).lstrip(_BYTE_ORDER_MARK)
         while line:
             stray.add(line)
@@ -74,8 +69,31 @@ def read_lines(path: Path, encoding: str = "") -> Iterator[str]:
             while len(line) > RECORD_LIMIT and not line.endswith(newline):
                 line = file.readline(RECORD_LIMIT + 1)
             line = file.readline(RECORD_LIMIT + 1)
-        if not encoding:
-            stray.refuse_other_code_page(path)
+    if not encoding:
+        stray.refuse_other_code_page(path)
+
+
+def read_blocks(path: Path, encoding: str = "") -> Iterator[str]:
+    """Yield the text of a file in blocks, as `read_lines` does in lines."""
+    stray = StrayBytes()
+    with _opened(path, encoding) as (file, _newline):
+        block = file.read(_BLOCK).lstrip(_BYTE_ORDER_MARK)
+        while block:
+            stray.add(block)
+            yield block
+            block = file.read(_BLOCK)
+    if not encoding:
+        stray.refuse_other_code_page(path)
+
+
+def read_beginning(path: Path) -> bytes:
+    """Return the first bytes of a file, gzipped or not.
+
+    Raises:
+        ListingsFileError: the file cannot be opened, or is a damaged gzip file.
+    """
+    with _file_errors(path), ExitStack() as stack:
+        return _decompressed(path, stack).peek(_SAMPLE)[:_SAMPLE]
 
 
 def replace_stray_bytes(text: str) -> tuple[str, bool]:
@@ -101,6 +119,17 @@ def mend(text: str, column: str) -> tuple[str, tuple[Repair, ...]]:
         return text, ()
     before = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return mended, (Repair(ListingFlag.NOT_UTF8, column, shorten(before), shorten(mended)),)
+
+
+@contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[tuple[io.TextIOWrapper, str]]:
+    """Open the text of a file; yield it and its line end."""
+    with _file_errors(path), ExitStack() as stack:
+        binary = _decompressed(path, stack)
+        beginning = binary.peek(_BLOCK)
+        chosen = _encoding(path, beginning, encoding)
+        newline = _check_text(path, beginning, chosen)
+        yield stack.enter_context(io.TextIOWrapper(binary, chosen.name, chosen.errors, newline=newline)), newline
 
 
 def _decompressed(path: Path, stack: ExitStack) -> io.BufferedReader[Any]:

@@ -14,7 +14,7 @@ from services import reason_codes
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT
 from services.ingest.cleaning.prices import PRICE_LIMIT
 from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT
-from services.ingest.tables.csv_records import LINE_LIMIT
+from services.ingest.tables.delimited.records import LINE_LIMIT
 from services.ingest.tables.text_files import RECORD_LIMIT
 from services.reason_codes import ListingFlag, RejectReason
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.tables.csv_layout import CsvLayout
-from services.ingest.tables.csv_records import LINE_LIMIT, read_records
+from services.ingest.tables.delimited.layout import CsvLayout
+from services.ingest.tables.delimited.records import LINE_LIMIT, read_records
 from services.ingest.tables.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:

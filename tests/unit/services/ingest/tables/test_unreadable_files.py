@@ -40,9 +40,18 @@ def test_refuses_a_file_of_many_blank_lines_as_empty(file):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"PK\x03\x04\x14\x00\x08\x08", "not a text file"),
+        (b"PK\x03\x04\x14\x00\x08\x08", "is a damaged zip archive"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "is a PDF, whatever its file name says"),
+        (b"PAR1....", "is a Parquet file"),
+        (b"SQLite format 3\0", "is an SQLite database"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an Excel workbook of the old form \(.xls\)"),
+        (b"BZh91AY&SY", "is compressed other than with gzip"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<rss/>', "is XML"),
+        (b'\n[{"id": 1, "product_name": "Desk"}]', r"is JSON, .* Rename it to end in \.json"),
+        (b'{"id": 1, "product_name": "Desk"}\n', r"is JSON, .* Rename it to end in \.json"),
         ((HEADER + ROW).encode("utf-16-le"), "UTF-16 without a byte order mark"),
-        (b"<!DOCTYPE html>\n<html>", "are missing"),
+        (b"<!DOCTYPE html>\n<html>", r"is a web page \(HTML\)"),
+        (b"\n<table><tr><td>id</td></tr></table>", r"is a web page \(HTML\)"),
         (gzip.compress(random.Random(1).randbytes(20_000), mtime=0), "not a text file"),
         (gzip.compress((HEADER + ROW * 5000).encode(), mtime=0)[:-20], "damaged gzip file"),
         (gzip.compress((HEADER + ROW * 5000).encode(), mtime=0)[:15] + b"\xff" * 20, "damaged gzip file"),
@@ -74,7 +83,7 @@ def test_refuses_json_lines_without_an_object(file):
         read(file("a.jsonl", "id,price\n1,2\n"))
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a", "a.gz", "a.parquet.gz"])
+@pytest.mark.parametrize("name", ["a.xls", "a.xml", "a", "a.gz", "a.parquet.gz", "a.xlsx.gz"])
 def test_refuses_an_unknown_extension_and_names_the_known_ones(file, name):
     with pytest.raises(ListingsFileError, match=r"Rename it to end in \.csv, .*or \.parquet"):
         read(file(name, HEADER + ROW))

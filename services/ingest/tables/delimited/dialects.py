@@ -13,7 +13,7 @@ from services.ingest.tables.text_files import replace_stray_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from services.ingest.tables.csv_layout import CsvLayout
+    from services.ingest.tables.delimited.layout import CsvLayout
 
 DELIMITERS = ",;\t|"
 """Delimiters that are recognised."""

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
-from services.ingest.tables.csv_cells import cell_value, split_cells, without_line_end
-from services.ingest.tables.csv_layout import is_price
+from services.ingest.tables.delimited.cells import cell_value, split_cells, without_line_end
+from services.ingest.tables.delimited.layout import is_price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from services.ingest.tables.csv_cells import Cell
-    from services.ingest.tables.csv_layout import CsvLayout
+    from services.ingest.tables.delimited.cells import Cell
+    from services.ingest.tables.delimited.layout import CsvLayout
 
 _CELLS_IN_PRICE = 5
 """Cells that one price can fall into: `1,234,567,890,00`."""

@@ -10,7 +10,7 @@ How a record is found:
 
 1. If standard CSV (RFC 4180) reads a row of the header's width, and the start of another record or the end of the file
    follows, the row is the record. So a well-formed file is read exactly as the standard says, with its line breaks.
-2. Otherwise the record consists of all lines up to the next start of a record, and `csv_repair.repair` reads it, if its
+2. Otherwise the record consists of all lines up to the next start of a record, and `repair` reads it, if its
    cells fit the columns in one way only: a text over several lines is the free text, empty cells at the end are
    ignored, and optional columns at the end may be missing.
 
@@ -34,15 +34,15 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.ingest.tables.csv_cells import ends_with_columns
-from services.ingest.tables.csv_layout import is_price, learn_start
-from services.ingest.tables.csv_repair import Ambiguous, RepairedFields, repair
+from services.ingest.tables.delimited.cells import ends_with_columns
+from services.ingest.tables.delimited.layout import is_price, learn_start
+from services.ingest.tables.delimited.repair import Ambiguous, RepairedFields, repair
 from services.ingest.tables.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from services.ingest.tables.csv_layout import CsvLayout
+    from services.ingest.tables.delimited.layout import CsvLayout
 
 LINE_LIMIT = 2000
 """Lines in a record."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from services.ingest.tables.csv_layout import is_price
+from services.ingest.tables.delimited.layout import is_price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.ingest.tables.csv_layout import CsvLayout
+    from services.ingest.tables.delimited.layout import CsvLayout
 
 
 NULL = "\\N"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
-from services.ingest.tables.csv_cells import NULL, cell_value, split_cells, without_line_end
-from services.ingest.tables.csv_dialects import DELIMITERS, SAMPLED_LINES, learn_dialect, read_header
-from services.ingest.tables.csv_layout import CsvLayout
-from services.ingest.tables.csv_records import LINE_LIMIT, read_records
+from services.ingest.tables.delimited.cells import NULL, cell_value, split_cells, without_line_end
+from services.ingest.tables.delimited.dialects import DELIMITERS, SAMPLED_LINES, learn_dialect, read_header
+from services.ingest.tables.delimited.layout import CsvLayout
+from services.ingest.tables.delimited.records import LINE_LIMIT, read_records
 from services.ingest.tables.rows import BrokenRow, Row, Table, refuse_duplicate_columns, require_columns
 from services.ingest.tables.text_files import RECORD_LIMIT, mend, read_lines, replace_stray_bytes
 from services.reason_codes import ListingFlag, RejectReason
@@ -24,8 +24,8 @@ from services.reason_codes import ListingFlag, RejectReason
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.ingest.tables.csv_dialects import Header
-    from services.ingest.tables.csv_records import Record
+    from services.ingest.tables.delimited.dialects import Header
+    from services.ingest.tables.delimited.records import Record
     from services.ingest.tables.rows import ColumnSelection, FileFormat, Rows
 
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
