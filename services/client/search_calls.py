@@ -8,6 +8,7 @@ import msgspec
 
 from services.client.calls import Call, Upload, bytes_reader, json_call, json_reader, path_segment
 from services.wire import (
+    AttributeSummary,
     BatchAnswer,
     BatchSearch,
     CategoryCount,
@@ -19,6 +20,7 @@ from services.wire import (
     SearchFields,
     StoredSearch,
 )
+from services.wire.attributes import condition_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +41,7 @@ def search(photo: Photo, fields: SearchFields = _DEFAULTS) -> Call[SearchAnswer]
         "POST",
         "/v1/search",
         json_reader(SearchAnswer),
-        form=msgspec.to_builtins(fields),
+        form=_as_texts(fields),
         files=[Upload.of("image", photo)],
     )
 
@@ -62,7 +64,7 @@ def similar(listing_id: str, fields: SearchFields = _DEFAULTS) -> Call[SearchAns
         Rejected: none of its photos is embedded yet (409), or a field is invalid (see `field`).
     """
     path = f"/v1/listings/{path_segment(listing_id)}/similar"
-    return Call("GET", path, json_reader(SearchAnswer), params=msgspec.to_builtins(fields))
+    return Call("GET", path, json_reader(SearchAnswer), params=_as_texts(fields))
 
 
 def search_batch(queries: Sequence[StoredSearch]) -> Call[BatchAnswer]:
@@ -152,6 +154,23 @@ def categories() -> Call[list[CategoryCount]]:
     return Call("GET", "/v1/categories", json_reader(list[CategoryCount]))
 
 
+def attributes() -> Call[list[AttributeSummary]]:
+    """Return every attribute with its most frequent values, the one with most photos first."""
+    return Call("GET", "/v1/attributes", json_reader(list[AttributeSummary]))
+
+
 def next_page(page: SearchAnswer, k: int) -> Call[SearchAnswer] | None:
     """Return the call for the `k` results after a page; None after the last page."""
     return None if page.cursor is None else search_by(StoredSearch(cursor=page.cursor, k=k))
+
+
+def _as_texts(fields: SearchFields) -> dict[str, object]:
+    """Return the fields as a URL or a form has them.
+
+    Raises:
+        ValueError: a number in `attributes` is not finite.
+    """
+    values: dict[str, object] = msgspec.to_builtins(fields)
+    renamed = {"attribute": condition_texts(fields.attributes), "facet": values.pop("facets", [])}
+    values.pop("attributes", None)
+    return values | {name: texts for name, texts in renamed.items() if texts}

@@ -65,6 +65,7 @@ class Client:
     duplicates = _method(search_calls.duplicates)
     newest_listings = _method(search_calls.newest_listings)
     categories = _method(search_calls.categories)
+    attributes = _method(search_calls.attributes)
 
     add_listing = _method(ingest_calls.add_listing)
     replace_listing = _method(ingest_calls.replace_listing)

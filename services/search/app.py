@@ -19,7 +19,7 @@ from services.web.app import create_app as create_web_app
 from services.web.limits.threads import WorkerThreads
 from services.web.metrics import set_recall
 from services.web.query_fields import read_from_query
-from services.wire import SearchFields
+from services.wire import SearchParameters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -50,7 +50,7 @@ def search_part(resources: Resources) -> AppPart:
         {
             "search_service": SearchService(resources, auditor),
             "search_workers": WorkerThreads(settings.thread_count, queue=_MAX_WAITING_SEARCHES),
-            "search_fields": Provide(read_from_query(SearchFields), sync_to_thread=False),
+            "search_fields": Provide(read_from_query(SearchParameters), sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],
     )

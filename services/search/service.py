@@ -20,6 +20,7 @@ from services.search.query.recommendation import recommendation_key
 from services.search.query.sources import QuerySources
 from services.search.query.stored_vectors import SourceOptions
 from services.search.query.tokens import Cursor, SearchOrigin, decode_query_token, encode, listing_hashes
+from services.search.results.facets import count_facets
 from services.search.results.no_results import explain_no_results
 from services.search.results.paging import Pager, ResultPage
 from services.search.results.ranking_pool import PoolRanker, PoolRequest, pool_size
@@ -186,6 +187,7 @@ class SearchService:
         score_map = score_map_of(self._resources, source.key, version)
         pool = self._ranker.rank(live, PoolRequest(source, query, pool_size(query, source), score_map), times)
         results = tuple(pool.results[: query.k])
+        facets = count_facets(live, query.where, fields.facets, times=times)
         origin = _origin(live, pool)
         cursor = None
         if len(pool.results) > query.k:
@@ -198,6 +200,7 @@ class SearchService:
             cursor=cursor,
             query_token=encode(source.key),
             category_probabilities=source.category_probabilities,
+            facets=facets,
             empty=None if results else explain_no_results(pool, query, live),
         )
 

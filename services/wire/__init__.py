@@ -4,6 +4,11 @@ The apps, the client and the documentation import them; the package itself impor
 `import A as A` marks a name that the package exports.
 """
 
+from services.wire.attributes import AttributeFilter as AttributeFilter
+from services.wire.attributes import AttributeValue as AttributeValue
+from services.wire.attributes import FacetAnswer as FacetAnswer
+from services.wire.attributes import FacetCount as FacetCount
+from services.wire.attributes import NumberRange as NumberRange
 from services.wire.bulk import BulkMode as BulkMode
 from services.wire.bulk import BulkOptions as BulkOptions
 from services.wire.deletions import ListingDeletion as ListingDeletion
@@ -40,8 +45,12 @@ from services.wire.search import CropText as CropText
 from services.wire.search import Recommendation as Recommendation
 from services.wire.search import SearchFields as SearchFields
 from services.wire.search import SearchOptions as SearchOptions
+from services.wire.search import SearchParameters as SearchParameters
+from services.wire.search import SharedOptions as SharedOptions
 from services.wire.search import StoredSearch as StoredSearch
 from services.wire.search import Strategy as Strategy
+from services.wire.search import TextOptions as TextOptions
+from services.wire.search_answers import AttributeSummary as AttributeSummary
 from services.wire.search_answers import BatchAnswer as BatchAnswer
 from services.wire.search_answers import BatchEntry as BatchEntry
 from services.wire.search_answers import BatchProblem as BatchProblem

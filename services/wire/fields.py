@@ -115,16 +115,24 @@ def _file_schema(_type: type) -> dict[str, Any]:
     return {"type": "string", "format": "binary"}
 
 
-def _inlined(schema: Any, components: dict[str, Any]) -> Any:
-    """Return the schema with enums in place of references to them; references to structs stay."""
+def _inlined(schema: Any, components: dict[str, Any], *, structs: bool = False) -> Any:
+    """Return the schema with enums in place of references to them.
+
+    References to structs stay, unless they are the values of an object.
+    """
     if isinstance(schema, list):
-        return [_inlined(one, components) for one in schema]
+        return [_inlined(one, components, structs=structs) for one in schema]
     if not isinstance(schema, dict):
         return schema
     target = components.get(schema.get("$ref", "").rpartition("/")[2], {})
     if "enum" in target:
         return {**{key: schema[key] for key in schema if key != "$ref"}, "type": "string", "enum": target["enum"]}
-    inlined = {key: _inlined(value, components) for key, value in schema.items()}
+    if target and structs:
+        return _inlined(target, components, structs=True)
+    inlined = {
+        key: _inlined(value, components, structs=structs or key == "additionalProperties")
+        for key, value in schema.items()
+    }
     return {"type": "string", **inlined} if "enum" in inlined and "type" not in inlined else inlined
 
 
@@ -158,6 +166,7 @@ def _limits_of(schema: Mapping[str, Any]) -> str:
         _range(schema, "minimum", "maximum"),
         _range(schema, "minItems", "maxItems", " items"),
         _range(schema, "minLength", "maxLength", " characters"),
+        _range(schema, "minProperties", "maxProperties", " names"),
         f"one of {', '.join(f'`{value}`' for value in schema['enum'])}" if "enum" in schema else "",
     ]
     return ", ".join(filter(None, [*own, *inner]))

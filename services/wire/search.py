@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from services.settings import Engine  # noqa: TC001  (msgspec reads the annotations at run time)
+from services.wire.attributes import MAX_ATTRIBUTE_FILTERS, MAX_ATTRIBUTE_VALUES, AttributeFilter
 from services.wire.fields import described
 
 MAX_K = 100
@@ -17,6 +18,9 @@ MAX_BATCH = 20
 
 MAX_FILTER_VALUES = 1000
 """Values in one field of a filter, at most."""
+
+MAX_FACETS = 10
+"""Facets in one request, at most."""
 
 MAX_RECOMMENDATION_LISTINGS = 100
 """Liked and disliked listings of a recommendation together, at most."""
@@ -38,14 +42,14 @@ CropText = Annotated[
 Weights = list[Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0})]]
 
 
-class SearchOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The filter, the ranking and the number of results of a search. A result passes all filters."""
+class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The options that JSON, URLs and forms write alike. A result passes all filters."""
 
     k: Annotated[int, described("Number of listings.", 20, minimum=1, maximum=MAX_K)] = 10
     category: Annotated[
         list[str],
         described(
-            "Only listings in any of these first levels of the category path.",
+            "Only listings in any of these first levels of the category path, of a listing's first category.",
             ["Home & Garden"],
             maxItems=MAX_FILTER_VALUES,
         ),
@@ -53,7 +57,8 @@ class SearchOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
     category_path: Annotated[
         str | None,
         described(
-            "Only listings whose category path begins with these levels: `Home & Garden / Lamps`.",
+            "Only listings with a category path that begins with these levels: `Home & Garden / Lamps`. A listing in "
+            "several categories is found under each.",
             "Home & Garden / Lamps",
         ),
     ] = None
@@ -88,6 +93,9 @@ class SearchOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
             "listing has no seller, every seller is another one.",
             False,
         ),
+    ] = None
+    sold: Annotated[
+        bool | None, described("Only sold listings (true), or only those still for sale (false).", False)
     ] = None
     exclude_listing: Annotated[
         list[str],
@@ -158,17 +166,66 @@ class SearchOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
     ) = None
 
 
+class SearchOptions(SharedOptions, kw_only=True):
+    """The filter, the ranking and the number of results of a search, as in JSON."""
+
+    attributes: Annotated[
+        dict[str, AttributeFilter],
+        described(
+            "Only listings with these attributes: for each name a value, a list of values (any of them), or a range "
+            "of numbers. Case, blanks and type make no difference: `acme` finds `Acme`, 42 finds `42`. "
+            f"At most {MAX_ATTRIBUTE_VALUES} values of an attribute.",
+            {"brand": ["Acme", "Bolt"], "size": {"min": 3, "max": 5}, "boxed": True},
+            maxProperties=MAX_ATTRIBUTE_FILTERS,
+        ),
+    ] = {}
+    facets: Annotated[
+        list[str],
+        described(
+            "Count the photos that pass the filter, for each value of these: `category`, `currency`, `seller`, "
+            "`sold`, or the name of an attribute. Only on the first page.",
+            ["category", "brand"],
+            maxItems=MAX_FACETS,
+        ),
+    ] = []
+
+
+class TextOptions(SharedOptions, kw_only=True):
+    """The filter, the ranking and the number of results of a search, as in URLs and forms."""
+
+    attribute: Annotated[
+        list[str],
+        described(
+            "Only listings with this attribute: `brand:Acme`, `boxed:true`, or a range of numbers `size:3..5`, "
+            "`size:3..`, `size:..5`. The first `:` ends the name. Several values of one name: any of them. Put a text "
+            'that looks like a range in quotes: `code:"3..5"`. See `attributes` in JSON.',
+            ["brand:Acme", "size:3..5"],
+            maxItems=MAX_ATTRIBUTE_FILTERS * MAX_ATTRIBUTE_VALUES,
+        ),
+    ] = []
+    facet: Annotated[list[str], described("Like `facets` in JSON.", ["category", "brand"], maxItems=MAX_FACETS)] = []
+
+
+_Cursor = Annotated[
+    str | None,
+    described(
+        "The `cursor` of the previous page. It holds the whole query: send nothing with it but `k`; a listing in "
+        "the path is ignored. There is no further page after 500 listings.",
+        "kaFzhKNsYW1w",
+    ),
+]
+
+
 class SearchFields(SearchOptions, kw_only=True):
     """The options of a search, or the cursor of its next page."""
 
-    cursor: Annotated[
-        str | None,
-        described(
-            "The `cursor` of the previous page. It holds the whole query: send nothing with it but `k`; a listing in "
-            "the path is ignored. There is no further page after 500 listings.",
-            "kaFzhKNsYW1w",
-        ),
-    ] = None
+    cursor: _Cursor = None
+
+
+class SearchParameters(TextOptions, kw_only=True):
+    """The options of a search in a URL, or the cursor of its next page."""
+
+    cursor: _Cursor = None
 
 
 class StoredSearch(SearchFields, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from services.wire.attributes import AttributeValue, FacetAnswer
 from services.wire.examples import example_of
 from services.wire.fields import described, example
 
@@ -16,6 +17,9 @@ Category = Annotated[str, described("First level of the category path.", "Home &
 Price = Annotated[float | None, example(24.5)]
 Currency = Annotated[str | None, described("ISO 4217 code of the price.", "GBP")]
 Location = Annotated[str, example("Delph, Manchester")]
+Url = Annotated[str, described("The listing's page in the shop.", "https://shop.example/lamp-2")]
+Sold = Annotated[bool, described("Whether the listing is no longer for sale.", False)]
+AttributeValues = Annotated[dict[str, AttributeValue], example({"brand": "Acme", "size": 3.5, "boxed": True})]
 ModelVersion = Annotated[str, described("The model that embedded the photos.", "resnet50-2026-03-01")]
 
 
@@ -33,9 +37,12 @@ class ListingSummary(msgspec.Struct, omit_defaults=True):
         str,
         described("Path of the photo's file, which clients may cache for ever.", "/v1/photos/7?v=9f86d081884c7d65"),
     ]
+    url: Url = ""
+    sold: Sold = False
+    attributes: AttributeValues = {}
 
 
-class Result(ListingSummary):
+class Result(ListingSummary, kw_only=True):
     """A listing that was found, with its best photo."""
 
     score: Annotated[
@@ -112,6 +119,13 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
         ),
     ] = None
     restricted_to: Annotated[list[str] | None, described("The categories that `category_aware` preferred.")] = None
+    facets: Annotated[
+        dict[str, FacetAnswer] | None,
+        described(
+            "For each of the request's `facets`, the photos that pass the filter by value, however similar they are.",
+            {"brand": example_of(FacetAnswer)},
+        ),
+    ] = None
     empty: Annotated[NoResults | None, described("Why there is no result.")] = None
 
 
@@ -162,6 +176,12 @@ class CategoryCount(msgspec.Struct):
     listings: Annotated[int, example(812, 388)]
 
 
+class AttributeSummary(FacetAnswer, kw_only=True):
+    """An attribute that listings have, with its most frequent values."""
+
+    name: Annotated[str, example("brand", "size")]
+
+
 class ListingPhoto(msgspec.Struct):
     """A photo of a listing."""
 
@@ -181,12 +201,18 @@ class ListingAnswer(msgspec.Struct):
     description: Annotated[str, example("As new")]
     category: Category
     category_path: Annotated[list[str], example(["Home & Garden", "Lamps"])]
+    other_categories: Annotated[
+        list[list[str]], described("The paths of the listing's further categories.", [["Sale", "Lamps"]])
+    ]
     price: Price
     currency: Currency
     location: Location
     region: Annotated[str, described("The last part of the place.", "Manchester")]
     seller: Annotated[str, example("seller-9")]
     listed_at: Annotated[str, described("ISO 8601 time.", "2026-03-01T09:30:00+00:00")]
+    url: Url
+    attributes: AttributeValues
+    sold: Sold
     flags: Annotated[list[str], described("Flags set by cleaning, such as `absurd_price`.")]
     photos: list[ListingPhoto]
 

@@ -54,6 +54,7 @@ class SourceDefaults:
         return msgspec.structs.replace(
             fields,
             crop=None,
+            facets=[],
             same_seller=None,
             seller=[*fields.seller, *self.sellers],
             exclude_seller=[*fields.exclude_seller, *self.excluded_sellers],

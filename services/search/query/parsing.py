@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING
 
+from db.vectors.attributes import AttributeCondition, attribute_key
 from db.vectors.base import Filter
 from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
-from services.wire import SearchFields, SearchOptions
+from services.wire import AttributeFilter, NumberRange, SearchFields, SearchOptions, SharedOptions, TextOptions
+from services.wire.attributes import MAX_ATTRIBUTE_FILTERS, MAX_ATTRIBUTE_VALUES, NAME_PATTERN, parse_condition_texts
 from services.wire.fields import described_fields, out_of_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from services.wire import AttributeValue
 
 _SECONDS_PER_DAY = 86_400
 
@@ -76,6 +86,10 @@ def query_of(fields: SearchFields) -> Query:
     check_limits(fields)
     if fields.price_min is not None and fields.price_max is not None and fields.price_min > fields.price_max:
         raise BadQuery("price_min", f"{fields.price_min} is above price_max, {fields.price_max}")
+    for name in (*fields.attributes, *fields.facets):
+        if not re.fullmatch(NAME_PATTERN, name):
+            field = "attributes" if name in fields.attributes else "facets"
+            raise BadQuery(field, f"{name!r} is not a name; use 1 to 40 letters, digits or underscores")
     return Query(
         k=fields.k,
         where=_filter(fields),
@@ -87,9 +101,21 @@ def query_of(fields: SearchFields) -> Query:
     )
 
 
-def plain_fields(request: SearchOptions) -> SearchFields:
-    """Return the options that all kinds of search share, without the query source and the cursor."""
-    return SearchFields(**{name: getattr(request, name) for name in SearchOptions.__struct_fields__})
+def plain_fields(request: SharedOptions) -> SearchFields:
+    """Return the options that all kinds of search share, without the query source and the cursor.
+
+    Raises:
+        BadQuery: a text in `attribute` is malformed.
+    """
+    shared = {name: getattr(request, name) for name in SharedOptions.__struct_fields__}
+    if not isinstance(request, TextOptions):
+        assert isinstance(request, SearchOptions), "a request has its attributes as texts or as an object"
+        return SearchFields(**shared, attributes=request.attributes, facets=request.facets)
+    try:
+        attributes = parse_condition_texts(request.attribute)
+    except ValueError as error:
+        raise BadQuery("attribute", str(error)) from error
+    return SearchFields(**shared, attributes=attributes, facets=request.facet)
 
 
 def check_list_lengths(fields: SearchFields) -> None:
@@ -138,7 +164,39 @@ def _filter(fields: SearchFields) -> Filter:
         listed_since=_listed_since(fields.max_age_days),
         sellers=frozenset(fields.seller),
         excluded_sellers=frozenset(fields.exclude_seller),
+        sold=fields.sold,
+        attributes=_conditions(fields.attributes),
     )
+
+
+def _conditions(attributes: Mapping[str, AttributeFilter]) -> frozenset[AttributeCondition]:
+    if len(attributes) > MAX_ATTRIBUTE_FILTERS:
+        raise BadQuery("attributes", f"has {len(attributes)} names; the limit is {MAX_ATTRIBUTE_FILTERS}")
+    return frozenset(_condition(name, value) for name, value in attributes.items())
+
+
+def _condition(name: str, value: AttributeFilter) -> AttributeCondition:
+    if isinstance(value, NumberRange):
+        return _range(name, value)
+    values = value if isinstance(value, list) else [value]
+    if not 1 <= len(values) <= MAX_ATTRIBUTE_VALUES:
+        raise BadQuery("attributes", f"{name} has {len(values)} values; give 1 to {MAX_ATTRIBUTE_VALUES}")
+    _check_finite(name, values)
+    return AttributeCondition(name, frozenset(map(attribute_key, values)))
+
+
+def _range(name: str, bounds: NumberRange) -> AttributeCondition:
+    _check_finite(name, [bound for bound in (bounds.min, bounds.max) if bound is not None])
+    if bounds.min is None and bounds.max is None:
+        raise BadQuery("attributes", f"the range of {name} has neither `min` nor `max`")
+    if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
+        raise BadQuery("attributes", f"the range of {name} begins above its end: {bounds.min} to {bounds.max}")
+    return AttributeCondition(name, minimum=bounds.min, maximum=bounds.max)
+
+
+def _check_finite(name: str, values: Iterable[AttributeValue]) -> None:
+    if any(isinstance(value, float) and not isfinite(value) for value in values):
+        raise BadQuery("attributes", f"a number of {name} is not finite")
 
 
 def _ranking_options(fields: SearchFields) -> RankingOptions:

@@ -12,12 +12,14 @@ from db.rows import listings, photos
 from db.rows.search_rows import newest_photos
 from services import wire
 from services.errors import BadQuery
+from services.indexing.live import as_index_unavailable
 from services.lookup import find_listing
 from services.resources import Resources
 from services.search.rest.operations import PHOTO, THUMBNAIL
 from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE
-from services.search.rest.to_wire import listing_answer, listing_summary
+from services.search.rest.to_wire import attribute_summary, listing_answer, listing_summary
+from services.search.results.facets import counting_engine
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath, in_path, query
@@ -49,6 +51,18 @@ class CatalogueController(Controller):
     ) -> list[wire.CategoryCount]:
         """Return every category, the largest first."""
         return await workers.run(_categories, resources)
+
+    @get(
+        "/attributes",
+        response_description="Every attribute",
+        responses=problem_responses(503),
+        summary="List the attributes of listings with their most frequent values",
+    )
+    async def attributes(
+        self, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+    ) -> list[wire.AttributeSummary]:
+        """Return every attribute of searchable photos, the one with most photos first."""
+        return await workers.run(_attributes, resources)
 
     @get(
         "/photos/{photo_id:int}",
@@ -178,6 +192,16 @@ def _from_cursor(cursor: str) -> int:
 def _categories(resources: Resources) -> list[wire.CategoryCount]:
     with resources.database.read() as session:
         return [wire.CategoryCount(*counted) for counted in listings.category_counts(session).items()]
+
+
+def _attributes(resources: Resources) -> list[wire.AttributeSummary]:
+    live = resources.live.current()
+    engine = counting_engine(live)
+    with as_index_unavailable(engine):
+        index = live.index(engine)
+        facets = {name: index.facet(name) for name in index.attribute_names()}
+    used = sorted((name for name, facet in facets.items() if facet.photos), key=lambda name: -facets[name].photos)
+    return [attribute_summary(name, facets[name]) for name in used]
 
 
 def _listing(resources: Resources, listing_id: str) -> wire.ListingAnswer:

@@ -25,7 +25,7 @@ PhotoFile = Annotated[UploadFile, described(f"{FORMAT_NAMES}.")]
 _IMAGE = {"image": PHOTO_FILE}
 
 
-class PhotoQuery(wire.SearchOptions, kw_only=True):
+class PhotoQuery(wire.TextOptions, kw_only=True):
     """A search by an uploaded photo."""
 
     image: PhotoFile
@@ -53,6 +53,12 @@ _STORED = json_content(
     wire.StoredSearch,
     {
         "listing": {"listing_id": "lamp-1", "k": 5, "category": ["Home & Garden"], "price_max": 50},
+        "attributes": {
+            "listing_id": "lamp-1",
+            "attributes": {"brand": ["Acme", "Bolt"], "size": {"min": 3, "max": 5}},
+            "sold": False,
+            "facets": ["category", "brand"],
+        },
         "crop": {"query_token": "...", "crop": "0.25,0.25,0.5,0.5"},
         "next_page": {"cursor": "...", "k": 20},
     },
@@ -87,7 +93,7 @@ RECOMMEND = operation(
 CLASSIFY = operation(
     body=form_content(ClassifyForm, _IMAGE), body_description="`curl -F image=@lamp.jpg -F k=3 .../v1/classify`"
 )
-SIMILAR = operation(query=wire.SearchFields)
+SIMILAR = operation(query=wire.SearchParameters)
 
 _CACHE_HEADERS = {
     "ETag": "Identifies the file's bytes; send it back as `If-None-Match`.",

@@ -110,16 +110,17 @@ class SearchController(Controller):
     async def similar(
         self,
         listing_id: ListingIdInPath,
-        search_fields: NamedDependency[SkipValidation[wire.SearchFields]],
+        search_fields: NamedDependency[SkipValidation[wire.SearchParameters]],
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
         search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by a listing's photos; the listing itself is left out."""
         pool = workers if _needs_photo(search_fields) else search_workers
+        fields = plain_fields(search_fields)
         if search_fields.cursor is not None:
-            return search_answer(await pool.run(search_service.next_page, search_fields.cursor, search_fields))
-        return search_answer(await pool.run(search_service.by_listing, listing_id, search_fields))
+            return search_answer(await pool.run(search_service.next_page, search_fields.cursor, fields))
+        return search_answer(await pool.run(search_service.by_listing, listing_id, fields))
 
     @post(
         "/recommend",
@@ -160,7 +161,7 @@ class SearchController(Controller):
         return await workers.run(search_service.classify, content, form.k, crop)
 
 
-def _needs_photo(fields: wire.SearchFields) -> bool:
+def _needs_photo(fields: wire.SharedOptions) -> bool:
     """Say whether a search embeds or fetches a photo. It then mostly waits, and shares threads with others that wait.
 
     Other searches get as many threads as there are cores. With more threads they only took turns at the interpreter's

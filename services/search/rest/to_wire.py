@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from db.models import Listing, Photo
     from db.rows.search_rows import PhotoWithListing
+    from db.vectors.facets import Facet
     from services.search.results.paging import ResultPage
     from services.search.results.ranking import RankedListing
 
@@ -32,6 +33,7 @@ def search_answer(page: ResultPage) -> wire.SearchAnswer:
         query_token=page.query_token,
         categories=[wire.CategoryProbability(*category) for category in page.category_probabilities] or None,
         restricted_to=list(origin.restricted_to) or None,
+        facets={name: facet_answer(facet) for name, facet in page.facets.items()} or None,
         empty=page.empty,
     )
 
@@ -43,12 +45,16 @@ def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAns
         description=listing.description,
         category=listing.category,
         category_path=listing.category_path,
+        other_categories=listing.other_categories,
         price=_price(listing.price),
         currency=listing.currency,
         location=listing.location,
         region=listing.region,
         seller=listing.seller,
         listed_at=(listing.listed_at or listing.created_at).isoformat(timespec="seconds"),
+        url=listing.url,
+        attributes=listing.attributes,
+        sold=listing.sold,
         flags=listing.flags,
         photos=[_photo(photo) for photo in stored],
     )
@@ -65,7 +71,23 @@ def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
         currency=listing.currency,
         location=listing.location,
         photo_url=photo_url(photo.id, photo.sha256),
+        url=listing.url,
+        sold=listing.sold,
+        attributes=listing.attributes,
     )
+
+
+def facet_answer(facet: Facet) -> wire.FacetAnswer:
+    return wire.FacetAnswer(**_facet_fields(facet))
+
+
+def attribute_summary(name: str, facet: Facet) -> wire.AttributeSummary:
+    return wire.AttributeSummary(name=name, **_facet_fields(facet))
+
+
+def _facet_fields(facet: Facet) -> dict[str, Any]:
+    values = [wire.FacetCount(one.value, one.photos) for one in facet.values]
+    return {"values": values, "photos": facet.photos, "more": facet.more, "min": facet.minimum, "max": facet.maximum}
 
 
 def _result(result: RankedListing) -> wire.Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +22,9 @@ from services.search.stage_times import StageTimes
 from services.wire import NoResults, SearchFields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from db.vectors.facets import Facet
     from services.resources import Resources
     from services.search.query.parsing import Query
     from services.search.query.sources import QuerySources
@@ -44,6 +47,7 @@ class ResultPage:
         cursor: leads to the next page; None on the last one.
         query_token: searches by the same source again.
         category_probabilities: the most probable categories of the source; only on the first page.
+        facets: those that the request names; only on the first page.
         empty: why there are no results.
     """
 
@@ -53,6 +57,7 @@ class ResultPage:
     cursor: str | None = None
     query_token: str | None = None
     category_probabilities: tuple[tuple[str, float], ...] = ()
+    facets: Mapping[str, Facet] = field(default_factory=dict)
     empty: NoResults | None = None
 
 

@@ -67,7 +67,8 @@ def test_every_field_of_a_request_is_described(struct: type) -> None:
 
 def test_states_how_many_values_a_filter_takes() -> None:
     limits = {one.name: one.limits for one in described_fields(StoredSearch) if one.schema.get("type") == "array"}
-    assert limits == dict.fromkeys(("category", "seller", "exclude_seller", "exclude_listing"), "at most 1000 items")
+    filters = dict.fromkeys(("category", "seller", "exclude_seller", "exclude_listing"), "at most 1000 items")
+    assert limits == {**filters, "facets": "at most 10 items"}
 
 
 def test_a_change_of_a_listing_takes_the_fields_of_a_whole_one() -> None:
