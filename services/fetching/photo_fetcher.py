@@ -58,11 +58,9 @@ def accept_header() -> str:
 
     With `image/*`, servers that negotiate would answer with formats that cannot be read.
     """
-    preferences = (max(_LEAST_PREFERENCE, 1 - rank / 10) for rank in range(len(get_args(PhotoFormat))))
-    return ", ".join(
-        f"image/{name.lower()};q={preference:.1f}"
-        for name, preference in zip(get_args(PhotoFormat), preferences, strict=True)
-    )
+    types = (("heic", "heif") if name == "HEIF" else (name.lower(),) for name in get_args(PhotoFormat))
+    preferred = [(name, max(_LEAST_PREFERENCE, 1 - rank / 10)) for rank, names in enumerate(types) for name in names]
+    return ", ".join(f"image/{name};q={preference:.1f}" for name, preference in preferred)
 
 
 @dataclass(frozen=True, slots=True)
