@@ -70,6 +70,7 @@ class RejectReason(_ExplainedCode):
     # A photo that cannot be found or read
     MISSING_LISTING_ID = "missing_listing_id", "The row of the photo table names no listing."
     UNKNOWN_LISTING = "unknown_listing", "The photo belongs to a listing that does not exist."
+    DUPLICATE_PHOTO = "duplicate_photo", "The listing names another photo with the same bytes; the first was used."
     MISSING_FILE = "missing_file", "The photo folder or archive has no such file."
     AMBIGUOUS_NAME = (
         "ambiguous_name",
@@ -148,6 +149,17 @@ class ListingFlag(_ExplainedCode):
         'Many unrelated listings share this photo, as they do a "no image" picture; it is not searched.',
     )
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
+    UNITED_ROWS = "united_rows", "Several rows have this id; the listing has the photos of all of them."
+    VARIANT_LEFT_OUT = (
+        "variant_left_out",
+        "The row is a variant of another: its photos were added there, and its own values were left out.",
+    )
+    PRICE_OF_VARIANT = "price_of_variant", "The listing has no price of its own; it is the lowest of its variants."
+    PHOTOS_KEPT = (
+        "photos_kept",
+        "Stored photos that are no longer named were kept, because some that are named could not be obtained.",
+    )
+    DUPLICATE_PHOTO = "duplicate_photo", "Another photo of the listing has the same bytes; the first was used."
     AMBIGUOUS_DATE = (
         "ambiguous_date",
         "Day and month of the listing date can be exchanged and nothing in the file decides it, so it was left out.",

@@ -8,10 +8,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
+from more_itertools import map_reduce
 
 from db.rows import embeddings, feed, generations, listings, photos
 from db.rows.embeddings import NewEmbedding
-from db.rows.photos import StoredPhoto
+from db.rows.photos import PhotoSet, StoredPhoto
 from db.rows.records import ListingRecord
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def add_listings(database: Database, *records: ListingRecord) -> listings.Upsert
 
 
 def add_photos(database: Database, *stored: StoredPhoto) -> list[int]:
-    """Register the photos and return the ids of all photos of their listings."""
+    """Register the photos, beside those that are stored, and return the ids of all photos of their listings."""
+    of_listings = map_reduce(stored, lambda photo: photo.listing_id)
     with database.write() as session:
-        photos.register_photos(session, stored)
-        rows = photos.photos_of(session, sorted({photo.listing_id for photo in stored}))
+        photos.register_photos(session, [PhotoSet(*one, keeps_others=True) for one in of_listings.items()])
+        rows = photos.photos_of(session, sorted(of_listings))
         return [row.id for row in rows if row.id is not None]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from sqlalchemy import Text, cast, func, tuple_
+from sqlalchemy import Text, cast, func
 from sqlmodel import Session, col, select
 
 from db.models import Embedding, FeedOperation, Listing, Photo, PhotoState
@@ -14,7 +15,7 @@ from db.rows import feed
 from db.rows.photo_queue import MAX_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,47 +46,54 @@ class LabelledRow:
     category_path: list[str]
 
 
-def register_photos(session: Session, photos: Sequence[StoredPhoto], *, job_id: str | None = None) -> Counter[str]:
-    """Insert or update photos, and count them as `new`, `replaced` (other bytes under the same id) or `unchanged`.
+@dataclass(frozen=True, slots=True)
+class PhotoSet:
+    """The photos that a feed or a request names for one listing.
 
-    New and replaced photos become pending, for `job_id` if there is one. A replaced photo's old point leaves the
-    indexes at once. An unchanged photo that failed is tried again, so that every run reports it, unless it failed
-    because its workers died. (listing_id, external_id) must be distinct within `photos`, and the listings must exist.
+    Attributes:
+        photos: the named photos that could be stored; their external ids are distinct.
+        unavailable: external ids of named photos that could not be obtained now; what is stored under them stays.
+        keeps_others: whether stored photos that are not named stay.
+    """
+
+    listing_id: str
+    photos: Sequence[StoredPhoto]
+    unavailable: frozenset[str] = frozenset()
+    keeps_others: bool = False
+
+
+def register_photos(session: Session, sets: Sequence[PhotoSet], *, job_id: str | None = None) -> list[Counter[str]]:
+    """Make the photos of each listing those of its set, and count what became of them, set by set.
+
+    `unchanged`: the same bytes under the same id. `renamed`: the same bytes under another id, for example a URL with a
+    new signature; they are not embedded again. `replaced`: other bytes under the same id. `new`: the rest. Stored
+    photos that the set does not name are `removed`, or `kept`.
+
+    New and replaced photos become pending, for `job_id` if there is one. The old point of a replaced or removed photo
+    leaves the indexes at once. An unchanged photo that failed is tried again, so that every run reports it, unless it
+    failed because its workers died. Listing ids must be distinct within `sets`, and the listings must exist.
     """
     feed.lock_feed(session)
-    existing = {(row.listing_id, row.external_id): row for row in _by_external_id(session, photos)}
-    outcome: Counter[str] = Counter()
-    replaced: list[int] = []
-    for photo in photos:
-        row = existing.get((photo.listing_id, photo.external_id))
-        if row is None:
-            columns = {name: getattr(photo, name) for name in StoredPhoto.__dataclass_fields__}
-            session.add(Photo(**columns, job_id=job_id))
-            outcome["new"] += 1
-        elif row.sha256 != photo.sha256:
-            replaced.append(_replace(row, photo, job_id))
-            outcome["replaced"] += 1
-        else:
-            _retry_if_failed(row, job_id)
-            outcome["unchanged"] += 1
+    stored: dict[str, list[Photo]] = {one.listing_id: [] for one in sets}
+    query = select(Photo).where(col(Photo.listing_id).in_(stored)).order_by(col(Photo.id))
+    for row in session.exec(query.with_for_update()):  # a worker may be about to claim one
+        stored[row.listing_id].append(row)
+    plans = [_Plan.of(one, stored[one.listing_id]) for one in sets]
+    for row in [row for plan in plans for row in plan.removed]:
+        session.delete(row)
+    session.flush()  # frees the ids of the removed photos
+    _rename(session, [pair for plan in plans for pair in plan.renamed])
+    for photo, row in [pair for plan in plans for pair in (*plan.renamed, *plan.unchanged)]:
+        _renew(row, photo, job_id)
+    for photo in [photo for plan in plans for photo in plan.new]:
+        columns = {name: getattr(photo, name) for name in StoredPhoto.__dataclass_fields__}
+        session.add(Photo(**columns, job_id=job_id))
+    replaced = [_replace(row, photo, job_id) for plan in plans for photo, row in plan.replaced]
     session.flush()
     for embedding in session.exec(select(Embedding).where(col(Embedding.photo_id).in_(replaced))):
         session.delete(embedding)
-    feed.append(session, FeedOperation.DELETE, replaced)
-    return outcome
-
-
-def remove_photos(session: Session, listing_id: str, *, keep: Collection[str]) -> int:
-    """Remove the listing's photos except those with the external ids in `keep`, and return the number removed.
-
-    Their embeddings are deleted too, and their deletion is put on the change feed.
-    """
-    feed.lock_feed(session)
-    outdated = [row for row in photos_of(session, [listing_id]) if row.external_id not in keep]
-    for row in outdated:
-        session.delete(row)
-    feed.append(session, FeedOperation.DELETE, [_id(row) for row in outdated])
-    return len(outdated)
+    feed.append(session, FeedOperation.DELETE, [*replaced, *(_id(row) for plan in plans for row in plan.removed)])
+    return [plan.counts() for plan in plans]
 
 
 def any_pending(session: Session) -> bool:
@@ -142,10 +150,78 @@ def labelled_photos(session: Session) -> list[LabelledRow]:
     ]
 
 
-def _by_external_id(session: Session, photos: Sequence[StoredPhoto]) -> Sequence[Photo]:
-    keys = [(photo.listing_id, photo.external_id) for photo in photos]
-    query = select(Photo).where(tuple_(Photo.listing_id, Photo.external_id).in_(keys))
-    return session.exec(query.with_for_update()).all()  # a worker may be about to claim one
+@dataclass(slots=True)
+class _Plan:
+    """What to do with the named and the stored photos of one listing."""
+
+    new: list[StoredPhoto]
+    unchanged: list[tuple[StoredPhoto, Photo]] = field(default_factory=list)
+    renamed: list[tuple[StoredPhoto, Photo]] = field(default_factory=list)
+    replaced: list[tuple[StoredPhoto, Photo]] = field(default_factory=list)
+    removed: list[Photo] = field(default_factory=list)
+    kept: list[Photo] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, named: PhotoSet, stored: list[Photo]) -> _Plan:
+        """Match by id and bytes, then by bytes, then by id; a stored photo with an embedding is preferred."""
+        plan = cls(new=list(named.photos))
+        left = sorted(stored, key=lambda row: row.state != PhotoState.EMBEDDED)
+        plan.unchanged = plan._match(left, lambda one: (one.external_id, bytes_key(one)))
+        plan.renamed = plan._match(left, bytes_key)
+        plan.replaced = plan._match(left, lambda one: one.external_id)
+        taken = {photo.external_id for photo in named.photos}
+        for row in left:
+            stays = row.external_id not in taken and (named.keeps_others or row.external_id in named.unavailable)
+            (plan.kept if stays else plan.removed).append(row)
+        return plan
+
+    def _match(
+        self, left: list[Photo], key: Callable[[Photo | StoredPhoto], object]
+    ) -> list[tuple[StoredPhoto, Photo]]:
+        """Take the pairs with equal keys out of the new and the stored photos."""
+        rows: dict[object, list[Photo]] = defaultdict(list)
+        for row in left:
+            rows[key(row)].append(row)
+        pairs, unmatched = [], []
+        for photo in self.new:
+            if same := rows.get(key(photo)):
+                pairs.append((photo, same.pop(0)))
+            else:
+                unmatched.append(photo)
+        matched = {row.id for _photo, row in pairs}
+        self.new, left[:] = unmatched, [row for row in left if row.id not in matched]
+        return pairs
+
+    def counts(self) -> Counter[str]:
+        """Return the number of photos by what became of them, without zeros."""
+        return Counter({name: len(getattr(self, name)) for name in self.__slots__ if getattr(self, name)})
+
+
+def bytes_key(photo: Photo | StoredPhoto) -> str:
+    """Return the SHA-256 by which bytes that came are compared; rows of earlier versions have the stored one only."""
+    return photo.original_sha256 or photo.sha256
+
+
+def _rename(session: Session, pairs: Sequence[tuple[StoredPhoto, Photo]]) -> None:
+    """Give the rows the new ids. Names may be swapped, so every row first gets a name that nobody else has."""
+    for _photo, row in pairs:
+        row.external_id = uuid4().hex
+    session.flush()
+    for photo, row in pairs:
+        row.external_id = photo.external_id
+
+
+def _renew(row: Photo, photo: StoredPhoto, job_id: str | None) -> None:
+    """Take over how the same photo is stored now, and try it again if it failed."""
+    if row.sha256 != photo.sha256:  # an earlier version stored the bytes as they came
+        row.sha256, row.format, row.size_bytes = photo.sha256, photo.format, photo.size_bytes
+        row.lease_owner = row.lease_until = None  # what a worker is embedding has another name
+    row.original_sha256 = photo.original_sha256 or row.original_sha256
+    row.source = photo.source
+    if row.state == PhotoState.FAILED and row.attempts < MAX_ATTEMPTS:
+        row.state, row.attempts, row.error = PhotoState.PENDING, 0, None
+    if row.state == PhotoState.PENDING:
+        row.job_id = job_id
 
 
 def _replace(row: Photo, photo: StoredPhoto, job_id: str | None) -> int:
@@ -155,13 +231,6 @@ def _replace(row: Photo, photo: StoredPhoto, job_id: str | None) -> int:
     row.lease_owner = row.lease_until = None
     row.job_id = job_id
     return _id(row)
-
-
-def _retry_if_failed(row: Photo, job_id: str | None) -> None:
-    if row.state == PhotoState.FAILED and row.attempts < MAX_ATTEMPTS:
-        row.state, row.attempts, row.error = PhotoState.PENDING, 0, None
-    if row.state == PhotoState.PENDING:
-        row.job_id = job_id
 
 
 def _id(row: Photo) -> int:

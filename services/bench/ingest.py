@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from more_itertools import map_reduce
+
 from db import migrate
 from db.rows import generations, listings, photos
-from db.rows.photos import StoredPhoto
+from db.rows.photos import PhotoSet, StoredPhoto
 from db.rows.records import ListingRecord
 from db.session import Database
 from ml.embedding.open_embedder import open_embedder
@@ -104,7 +106,8 @@ def _embedding_rate(
             )
             by_listing = {photo.listing_id: photo for photo in chosen}
             listings.upsert_listings(session, [_listing(photo) for photo in by_listing.values()])
-            photos.register_photos(session, [_pending(photo) for photo in chosen])
+            of_listings = map_reduce(chosen, lambda photo: photo.listing_id, _pending)
+            photos.register_photos(session, [PhotoSet(*one) for one in of_listings.items()])
         photo_embedder = PhotoEmbedder(scratch, resources.photo_files, embedder, limits=resources.photo_limits)
         return photo_embedder.embed_pending(advance).photos_per_second
 

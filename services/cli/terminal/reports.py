@@ -55,6 +55,8 @@ def print_summary(summary: IngestSummary, reports: Reports) -> None:
         ["", "read", "accepted", "rejected", "duplicates", "new", "changed", "unchanged"],
         [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
     )
+    if changes := [f"{counts[f'photos_{name}']} {name}" for name in ("renamed", "removed") if counts[f"photos_{name}"]]:
+        output.print(f"Photos: {', '.join(changes)}.")
     if summary.reasons:
         print_table("Rejected or not embedded", ["reason", "records"], summary.reasons.items())
         output.print(f"File, line and reason of each record: {reports.rejects}", soft_wrap=True)

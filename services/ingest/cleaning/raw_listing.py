@@ -28,6 +28,7 @@ class RawListing:
         availability: text that says whether the listing is sold, such as `out of stock`; empty when unknown.
         url: the listing's page in the shop.
         attributes: further values by name, such as brand and size.
+        parent: the id of the listing that this row is a variant of; empty if it is none.
     """
 
     file: str
@@ -49,6 +50,7 @@ class RawListing:
     availability: str = ""
     url: str = ""
     attributes: Mapping[str, str | float | bool] = field(default_factory=dict)
+    parent: str = ""
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING
 from more_itertools import chunked
 
 from db.rows import listings
-from db.rows.records import PhotoRecord, RejectedRecord
+from db.rows.records import RejectedRecord
 from services.errors import PhotoRejected
-from services.ingest.cleaning.text import shorten
+from services.ingest.loading.named_photos import rejected_photo_name
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from db.rows.records import PhotoRecord
     from db.session import Database
     from services.ingest.loading.ledger import Ledger
+    from services.ingest.loading.named_photos import NamedPhotos
     from services.ingest.loading.spool import Spool
     from services.ingest.photos.sources import PhotoSource
 
-_PHOTOS_PER_LOOKUP = 500
+_LISTINGS_PER_LOOKUP = 500
 
 
 def find_photos(
     database: Database,
-    named: Iterable[PhotoRecord | RejectedRecord],
+    named: Iterable[NamedPhotos],
     source: PhotoSource,
     *,
     spool: Spool,
@@ -36,38 +38,40 @@ def find_photos(
 
     What a photo's bytes are is not known, so none counts as new, replaced or unchanged.
     """
-    seen: set[tuple[str, str]] = set()
-    for batch in chunked(named, _PHOTOS_PER_LOOKUP):
-        ids = {record.listing_id for record in batch if isinstance(record, PhotoRecord)} - set(spool.listing_ids)
+    in_file = spool.listing_ids
+    for batch in chunked(named, _LISTINGS_PER_LOOKUP):
         with database.read() as session:
+            ids = [one.listing_id for one in batch if one.listing_id not in in_file]
             known = {row.id for row in listings.listings_by_id(session, ids)} if ids else set()
-        for record in batch:
-            ledger.count("photos_read")
-            if isinstance(record, RejectedRecord):
-                ledger.reject("photos", record)
-            elif (record.listing_id, record.external_id) in seen:
-                ledger.duplicate("photos", _rejected(record, RejectReason.DUPLICATE_ID, "named more than once"))
-            else:
-                seen.add((record.listing_id, record.external_id))
-                is_known = record.listing_id in spool.listing_ids or record.listing_id in known
-                fault = _fault(record, source) if is_known else _unknown_listing(record)
-                ledger.reject("photos", fault) if fault else ledger.count("photos_accepted")
-        advance(len(batch))
+        for one in batch:
+            _find(one, source, is_known=one.listing_id in in_file or one.listing_id in known, ledger=ledger)
+        advance(sum(len(one.photos) for one in batch))
+
+
+def _find(named: NamedPhotos, source: PhotoSource, *, is_known: bool, ledger: Ledger) -> None:
+    ledger.count("photos_read", len(named.photos) + named.repeated)
+    ledger.count("photos_duplicates", named.repeated)
+    seen: set[str] = set()
+    for record in named.photos:
+        if isinstance(record, RejectedRecord):
+            ledger.reject("photos", record)
+        elif record.external_id in seen:
+            ledger.duplicate("photos", rejected_photo_name(record, RejectReason.DUPLICATE_ID, "named more than once"))
+        else:
+            seen.add(record.external_id)
+            fault = _fault(record, source) if is_known else _unknown_listing(record)
+            ledger.reject("photos", fault) if fault else ledger.count("photos_accepted")
 
 
 def _fault(record: PhotoRecord, source: PhotoSource) -> RejectedRecord | None:
     try:
         if source.find(record.source) is None:
             text = f"no photo {record.source!r} in {source.label}"
-            return _rejected(record, RejectReason.MISSING_FILE, text)
+            return rejected_photo_name(record, RejectReason.MISSING_FILE, text)
     except PhotoRejected as error:
-        return _rejected(record, RejectReason(error.reason), str(error))
+        return rejected_photo_name(record, RejectReason(error.reason), str(error))
     return None
 
 
 def _unknown_listing(record: PhotoRecord) -> RejectedRecord:
-    return _rejected(record, RejectReason.UNKNOWN_LISTING, f"no listing {record.listing_id!r}")
-
-
-def _rejected(record: PhotoRecord, reason: RejectReason, text: str) -> RejectedRecord:
-    return RejectedRecord(record.file, record.line, shorten(record.external_id), "photo", reason, shorten(text))
+    return rejected_photo_name(record, RejectReason.UNKNOWN_LISTING, f"no listing {record.listing_id!r}")

@@ -41,8 +41,8 @@ COUNTS = tuple(
     for kind, outcomes in (
         ("listings", ("read", "accepted", "rejected", "duplicates", "new", "updated", "unchanged")),
         ("listings", ("removed", "sold", "kept")),
-        ("photos", ("read", "accepted", "rejected", "duplicates", "new", "replaced", "unchanged")),
-        ("photos", ("embedded", "failed", "set_aside")),
+        ("photos", ("read", "accepted", "rejected", "duplicates", "new", "replaced", "renamed", "unchanged")),
+        ("photos", ("removed", "embedded", "failed", "set_aside")),
     )
     for outcome in outcomes
 )

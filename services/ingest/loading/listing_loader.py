@@ -1,7 +1,7 @@
 """Reads a listings file, and writes its cleaned listings to the database. Every record that is not stored is rejected.
 
-Listings are read and cleaned into a spool file before any is written. So a file that turns out to be unreadable changes
-nothing, and of several records with the same id only the last acceptable one is written.
+Rows are read and cleaned into a spool before any listing is written. So a file that turns out to be unreadable changes
+nothing, and several rows with the same id make one listing, whatever their order.
 """
 
 from __future__ import annotations
@@ -10,53 +10,56 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from more_itertools import chunked
+from msgspec.structs import replace as replace_fields
 
 from db.rows import listings
-from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
+from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
-from services.ingest.cleaning.text import shorten
+from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.listings import read_listings
+from services.ingest.loading.spool import SpooledRow
+from services.ingest.loading.united import UnitedListing, unite
 from services.ingest.photos.urls import stored_id
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from db.session import Database
     from services.ingest.cleaning.raw_listing import RawListing
-    from services.ingest.cleaning.repairs import Repair
     from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
 
 _LISTINGS_PER_WRITE = 500
 
+_JOINED = frozenset({RejectReason.MISSING_TITLE})
+"""Faults of a row that adds photos to another row of its id. Shop exports give the title in the first row only."""
+
+_JOINED_VARIANT = _JOINED | {
+    RejectReason.MISSING_CATEGORY,
+    RejectReason.UNREADABLE_PRICE,
+    RejectReason.NEGATIVE_PRICE,
+    RejectReason.PRICE_TOO_LARGE,
+}
+"""Faults of a variant that adds photos to its listing."""
+
 
 def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) -> None:
-    """Read a listings file and add its cleaned listings to the spool; rejects go to the ledger.
+    """Read a listings file and add its cleaned rows to the spool; rejects go to the ledger.
 
     Raises:
         ListingsFileError: the file cannot be read; nothing was written to the database.
     """
     for raw in read_listings(path, options.columns):
         ledger.count("listings_read")
-        if isinstance(raw, RejectedRecord):
-            ledger.reject("listings", raw)
-            continue
-        cleaned = _clean(raw, options)
-        if isinstance(cleaned, RejectedRecord):
-            ledger.reject("listings", cleaned)
-            continue
-        listing = cleaned.record
-        for repair in cleaned.repairs:
-            ledger.warn(_warning(raw, listing.listing_id, repair))
-        named = tuple(PhotoRecord(stored_id(name), listing.listing_id, name, raw.file, raw.line) for name in raw.photos)
-        spool.add(listing, named, line=raw.line)
-    for entry in spool.superseded():
-        text = "a later record of the same id supersedes this one"
-        reject = RejectedRecord(path.name, entry.line, entry.record.listing_id, "id", RejectReason.DUPLICATE_ID, text)
-        ledger.duplicate("listings", reject)
+        row = raw if isinstance(raw, RejectedRecord) else _spooled(raw, options)
+        if isinstance(row, RejectedRecord):
+            ledger.reject("listings", row)
+        else:
+            spool.add(row)
+    spool.unite_variants()
 
 
 def write_listings(
@@ -68,15 +71,20 @@ def write_listings(
     advance: Callable[[int], None],
     dry_run: bool = False,
 ) -> None:
-    """Write the spooled listings to the database in batches, with their counts and rejects; a dry run only counts."""
+    """Write the spooled listings to the database in batches, with their counts, rejects and warnings.
+
+    A dry run only counts.
+    """
     write = listings.compare_listings if dry_run else listings.upsert_listings
-    for batch in chunked(spool.current(), _LISTINGS_PER_WRITE):
+    for batch in chunked(_united(spool, path, ledger), _LISTINGS_PER_WRITE):
         accepted = []
-        for entry, checked in zip(batch, check_records([entry.record for entry in batch]), strict=True):
+        for listing, checked in zip(batch, check_records([listing.record for listing in batch]), strict=True):
             if isinstance(checked, RejectedRecord):
-                ledger.reject("listings", replace(checked, file=path.name, line=entry.line))
-            else:
-                accepted.append(checked)
+                ledger.reject("listings", replace(checked, file=path.name, line=listing.line))
+                continue
+            accepted.append(checked)
+            for warning in listing.warnings:
+                ledger.warn(warning)
         with database.write() as session:
             outcome = write(session, accepted)
             ledger.count("listings_accepted", len(accepted))
@@ -85,6 +93,20 @@ def write_listings(
             ledger.count("listings_unchanged", outcome.unchanged)
             ledger.write(session)
         advance(len(batch))
+
+
+def _united(spool: Spool, path: Path, ledger: Ledger) -> Iterator[UnitedListing]:
+    """Yield the listings of the spool; the rows that are none, or are superseded or merged, go to the ledger."""
+    for group in spool.groups():
+        united = unite(group, path.name)
+        if not isinstance(united, UnitedListing):
+            for reject in united:
+                ledger.reject("listings", reject)
+            continue
+        for reject in united.superseded:
+            ledger.duplicate("listings", reject)
+        ledger.count("listings_duplicates", united.merged)
+        yield united
 
 
 def _clean(raw: RawListing, options: IngestOptions) -> CleanListing | RejectedRecord:
@@ -96,13 +118,24 @@ def _clean(raw: RawListing, options: IngestOptions) -> CleanListing | RejectedRe
     return RejectedRecord(raw.file, raw.line, listing_id, "seller", RejectReason.OTHER_SELLER, seller)
 
 
-def _warning(raw: RawListing, listing_id: str, repair: Repair) -> WarningRecord:
-    return WarningRecord(
-        raw.file,
-        raw.line,
-        shorten(listing_id),
-        repair.field,
-        repair.flag,
-        shorten(repair.before),
-        shorten(repair.after),
+def _spooled(raw: RawListing, options: IngestOptions) -> SpooledRow | RejectedRecord:
+    """Clean a row. One that cannot stand for itself may still add its photos to another row."""
+    cleaned, parent, listing_id = _clean(raw, options), clean_line(raw.parent), clean_line(raw.listing_id)
+    row = SpooledRow(
+        listing_id=listing_id,
+        line=raw.line,
+        photos=tuple(PhotoRecord(stored_id(name), listing_id, name, raw.file, raw.line) for name in raw.photos),
+        parent="" if parent == listing_id else parent,
+        title=clean_line(raw.title),
+        repairs=raw.repairs,
+        attributes=raw.attributes,
     )
+    if not isinstance(cleaned, RejectedRecord):
+        record = cleaned.record
+        return replace_fields(row, record=record, repairs=cleaned.repairs, price=record.price, currency=record.currency)
+    if cleaned.reason not in (_JOINED_VARIANT if row.parent else _JOINED):
+        return cleaned
+    priced = clean_listing(replace(raw, title="-", category="-"))  # an unreadable price is left out
+    if isinstance(priced, RejectedRecord):
+        return replace_fields(row, reject=cleaned)
+    return replace_fields(row, reject=cleaned, price=priced.record.price, currency=priced.record.currency)

@@ -4,100 +4,131 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, get_args
 
-from more_itertools import chunked
+from more_itertools import constrained_batches
 
 from db.rows import feed, listings, photos
-from db.rows.photos import StoredPhoto
+from db.rows.photos import PhotoSet, StoredPhoto
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from ml.photos.clean import clean_photo
 from ml.photos.decode import PhotoError, inspect
+from ml.photos.errors import Reason as PhotoFault
 from services.errors import PhotoRejected
 from services.ingest.cleaning.text import shorten
-from services.ingest.feeds.listings import read_photo_table
+from services.ingest.loading.named_photos import rejected_photo_name
 from services.ingest.photos.names import is_guess
-from services.ingest.photos.urls import is_too_long, stored_source
+from services.ingest.photos.urls import stored_source
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections import Counter
+    from collections.abc import Callable, Iterable
 
     from sqlmodel import Session
 
-    from services.ingest.feeds.columns import Columns
     from services.ingest.loading.ledger import Ledger
-    from services.ingest.loading.spool import Spool
+    from services.ingest.loading.named_photos import NamedPhotos
     from services.ingest.photos.sources import PhotoSource
     from services.resources import Resources
 
 _PHOTOS_PER_WRITE = 200
+_LISTINGS_PER_WRITE = 500
+
+_OBTAINED = frozenset({*get_args(PhotoFault), RejectReason.TOO_LARGE.value})
+"""Rejected photos that were obtained: the feed's photo is another now, so the old one goes."""
 
 _STORING_THREADS = 8
 """More than the cores: the threads wait for the disk or the network."""
 
 
-def named_photos(spool: Spool, photos_table: Path | None, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
-    """Yield every photo that the listing rows or the photo table name."""
-    for entry in spool.current():
-        for photo in entry.photos:
-            yield _rejected(photo, RejectReason.ID_TOO_LONG, photo.source) if is_too_long(photo.source) else photo
-    if photos_table is not None:
-        yield from read_photo_table(photos_table, columns)
-
-
 class PhotoLoader:
-    """Copies photos from a source to the photo store, and registers them in the database as pending."""
+    """Copies photos from a source to the photo store, and makes the photos of each listing those that the feed names.
+
+    New photos are pending.
+    """
 
     def __init__(self, resources: Resources, source: PhotoSource, *, ledger: Ledger) -> None:
         self._resources, self._source, self._ledger = resources, source, ledger
 
-    def load(self, named: Iterable[PhotoRecord | RejectedRecord], advance: Callable[[int], None]) -> None:
-        """Load the named photos, a batch per transaction; rejects and duplicates go to the ledger."""
-        seen: set[tuple[str, str]] = set()
-        for batch in chunked(named, _PHOTOS_PER_WRITE):
-            distinct = []
-            for record in batch:
-                self._ledger.count("photos_read")
-                if isinstance(record, RejectedRecord):
-                    self._ledger.reject("photos", record)
-                elif (record.listing_id, record.external_id) in seen:
-                    text = "this photo is named more than once"
-                    self._ledger.duplicate("photos", _rejected(record, RejectReason.DUPLICATE_ID, text))
-                else:
-                    seen.add((record.listing_id, record.external_id))
-                    distinct.append(record)
-            self._load_batch(distinct)
-            advance(len(batch))
+    def load(self, named: Iterable[NamedPhotos], file: str, advance: Callable[[int], None]) -> None:
+        """Load the named photos, a batch of listings per transaction; rejects and duplicates go to the ledger.
 
-    def _load_batch(self, records: list[PhotoRecord]) -> None:
+        `file` is the name of the listings file, for warnings.
+        """
+        batches = constrained_batches(
+            named, _PHOTOS_PER_WRITE, max_count=_LISTINGS_PER_WRITE, get_len=lambda one: len(one.photos), strict=False
+        )
+        for batch in batches:
+            self._load_batch([self._distinct(one) for one in batch], file)
+            advance(sum(len(one.photos) for one in batch))
+
+    def _distinct(self, named: NamedPhotos) -> _Obtaining:
+        """Return the distinct photos to obtain; what is rejected or repeated goes to the ledger."""
+        self._ledger.count("photos_read", len(named.photos) + named.repeated)
+        self._ledger.count("photos_duplicates", named.repeated)
+        one = _Obtaining(named)
+        for record in named.photos:
+            if isinstance(record, RejectedRecord):
+                self._ledger.reject("photos", record)
+                one.unavailable.add(record.record_id)
+            elif record.external_id in one.records:
+                text = "this photo is named more than once"
+                self._ledger.duplicate("photos", rejected_photo_name(record, RejectReason.DUPLICATE_ID, text))
+            else:
+                one.records[record.external_id] = record
+        return one
+
+    def _load_batch(self, batch: list[_Obtaining], file: str) -> None:
         with self._resources.database.read() as session:
-            records = self._of_known_listings(session, records)
-        stored = {}
+            batch = self._of_known_listings(session, batch)
+        wanted = [(one, record) for one in batch for record in one.records.values()]
         with ThreadPoolExecutor(_STORING_THREADS) as pool:
-            for record, outcome in zip(records, pool.map(self._store, records), strict=True):
-                if isinstance(outcome, RejectedRecord):
-                    self._ledger.reject("photos", outcome)
-                else:
-                    stored[record] = outcome
+            outcomes = pool.map(lambda pair: self._store(pair[1]), wanted)
+            for (one, record), outcome in zip(wanted, outcomes, strict=True):
+                self._take(one, record, outcome)
         with self._resources.database.write() as session:
             feed.lock_feed(session)
-            # A listing may have been deleted while its photos were stored.
-            accepted = [stored[record] for record in self._of_known_listings(session, list(stored))]
-            for kind, count in photos.register_photos(session, accepted, job_id=self._ledger.job_id).items():
-                self._ledger.count(f"photos_{kind}", count)
-            self._ledger.count("photos_accepted", len(accepted))
+            batch = self._of_known_listings(session, batch)  # a listing may have been deleted meanwhile
+            registered = photos.register_photos(session, [one.result() for one in batch], job_id=self._ledger.job_id)
+            for one, counts in zip(batch, registered, strict=True):
+                self._count(one, counts, file)
             self._ledger.write(session)
 
-    def _of_known_listings(self, session: Session, records: list[PhotoRecord]) -> list[PhotoRecord]:
-        """Return the photos whose listings exist; reject the others."""
-        known = {row.id for row in listings.listings_by_id(session, {record.listing_id for record in records})}
-        for record in records:
-            if record.listing_id not in known:
-                text = f"no listing {record.listing_id!r}"
-                self._ledger.reject("photos", _rejected(record, RejectReason.UNKNOWN_LISTING, text))
-        return [record for record in records if record.listing_id in known]
+    def _take(self, one: _Obtaining, record: PhotoRecord, outcome: StoredPhoto | RejectedRecord) -> None:
+        """Put the outcome with its listing; a second photo with the same bytes is a duplicate."""
+        if isinstance(outcome, RejectedRecord):
+            self._ledger.reject("photos", outcome)
+            if outcome.reason not in _OBTAINED:
+                one.unavailable.add(record.external_id)
+        elif (first := one.stored.setdefault(photos.bytes_key(outcome), outcome)) is outcome:
+            return
+        else:
+            text = f"has the same bytes as the photo {first.external_id!r} of the listing"
+            self._ledger.duplicate("photos", rejected_photo_name(record, RejectReason.DUPLICATE_PHOTO, text))
+        del one.records[record.external_id]
+
+    def _count(self, one: _Obtaining, counts: Counter[str], file: str) -> None:
+        kept = counts.pop("kept", 0)
+        for kind, count in counts.items():
+            self._ledger.count(f"photos_{kind}", count)
+        self._ledger.count("photos_accepted", len(one.stored))
+        if kept and not one.named.is_partial:
+            text = f"{kept} photos are no longer named", f"kept, as {len(one.unavailable)} could not be obtained"
+            listing_id = shorten(one.named.listing_id)
+            flag = ListingFlag.PHOTOS_KEPT
+            self._ledger.warn(WarningRecord(file, one.named.line, listing_id, "photos", flag, *text))
+
+    def _of_known_listings(self, session: Session, batch: list[_Obtaining]) -> list[_Obtaining]:
+        """Return what belongs to existing listings; reject the photos of others."""
+        known = {row.id for row in listings.listings_by_id(session, [one.named.listing_id for one in batch])}
+        for one in batch:
+            if one.named.listing_id not in known:
+                text = f"no listing {one.named.listing_id!r}"
+                for record in one.records.values():
+                    self._ledger.reject("photos", rejected_photo_name(record, RejectReason.UNKNOWN_LISTING, text))
+        return [one for one in batch if one.named.listing_id in known]
 
     def _store(self, record: PhotoRecord) -> StoredPhoto | RejectedRecord:
         try:
@@ -116,9 +147,9 @@ class PhotoLoader:
             return stored
         except FileNotFoundError:
             text = f"no photo {record.source!r} in {self._source.label}"
-            return _rejected(record, RejectReason.MISSING_FILE, text)
+            return rejected_photo_name(record, RejectReason.MISSING_FILE, text)
         except (PhotoRejected, PhotoError) as error:
-            return _rejected(record, RejectReason(error.reason), str(error))
+            return rejected_photo_name(record, RejectReason(error.reason), str(error))
 
 
 def store_photo(resources: Resources, content: bytes, *, listing_id: str, external_id: str, source: str) -> StoredPhoto:
@@ -146,10 +177,31 @@ def store_photo(resources: Resources, content: bytes, *, listing_id: str, extern
     )
 
 
+@dataclass(slots=True)
+class _Obtaining:
+    """The photos of a listing while they are obtained.
+
+    Attributes:
+        records: by external id, without those that turned out to be rejected or duplicates.
+        stored: by their bytes.
+        unavailable: external ids of the photos that could not be obtained.
+    """
+
+    named: NamedPhotos
+    records: dict[str, PhotoRecord] = field(default_factory=dict)
+    stored: dict[str, StoredPhoto] = field(default_factory=dict)
+    unavailable: set[str] = field(default_factory=set)
+
+    def result(self) -> PhotoSet:
+        """Return the listing's photos as they are to be registered."""
+        return PhotoSet(
+            self.named.listing_id,
+            list(self.stored.values()),
+            unavailable=frozenset(self.unavailable),
+            keeps_others=self.named.is_partial or bool(self.unavailable),
+        )
+
+
 def _guessed(record: PhotoRecord, name: str) -> WarningRecord:
     photo_id, before, after = map(shorten, (record.external_id, record.source, name))
     return WarningRecord(record.file, record.line, photo_id, "photo", ListingFlag.GUESSED_PHOTO_NAME, before, after)
-
-
-def _rejected(record: PhotoRecord, reason: RejectReason, text: str) -> RejectedRecord:
-    return RejectedRecord(record.file, record.line, shorten(record.external_id), "photo", reason, shorten(text))

@@ -6,7 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from more_itertools import unique_everseen
+
 from db.rows import feed, listings, photos, placeholders
+from db.rows.photos import PhotoSet
 from db.rows.records import RejectedRecord
 from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
@@ -19,7 +22,7 @@ from services.lookup import find_listing
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlmodel import Session
 
@@ -205,14 +208,24 @@ def _write(session: Session, cleaned: CleanListing, stored: Sequence[StoredPhoto
     counts = listings.upsert_listings(session, [record])
     changed = counts.updated
     if stored is not None:
-        registered = photos.register_photos(session, stored)
-        removed = photos.remove_photos(session, record.listing_id, keep={photo.external_id for photo in stored})
+        distinct = list(unique_everseen(stored, key=photos.bytes_key))
+        cleaned = replace(cleaned, repairs=(*cleaned.repairs, *_left_out(stored, distinct)))
+        (outcomes,) = photos.register_photos(session, [PhotoSet(record.listing_id, distinct)])
         session.flush()
         placeholders.set_aside_known(session, record.listing_id)
-        changed += removed + registered["new"] + registered["replaced"]
+        changed += outcomes.total() - outcomes["unchanged"]
     outcome = "created" if counts.inserted else "updated" if changed else "unchanged"
     rows = tuple(photos.photos_of(session, [record.listing_id]))
     return WriteResult(record.listing_id, outcome, rows, cleaned.repairs)
+
+
+def _left_out(stored: Sequence[StoredPhoto], distinct: Sequence[StoredPhoto]) -> Iterator[Repair]:
+    """Name the photos whose bytes another photo of the listing has."""
+    kept = {photos.bytes_key(photo): photo for photo in distinct}
+    for photo in stored:
+        first = kept[photos.bytes_key(photo)]
+        if first is not photo:
+            yield Repair(ListingFlag.DUPLICATE_PHOTO, "photos", photo.external_id, first.external_id)
 
 
 def _clean(listing_id: str, listing: ListingInput) -> CleanListing:

@@ -16,7 +16,8 @@ from services.ingest.feeds.listings import check_photo_table
 from services.ingest.loading.dry_run import find_photos
 from services.ingest.loading.ledger import Ledger
 from services.ingest.loading.listing_loader import read_into, write_listings
-from services.ingest.loading.photo_loader import PhotoLoader, named_photos
+from services.ingest.loading.named_photos import read_photo_names
+from services.ingest.loading.photo_loader import PhotoLoader
 from services.ingest.loading.placeholders import set_placeholders_aside
 from services.ingest.loading.spool import Spool
 from services.ingest.loading.sync import only_sync, plan_removal, remove_missing
@@ -197,14 +198,14 @@ def _write(
 ) -> None:
     """Write the listings and store their photos; a dry run counts what that would do."""
     database, is_dry = resources.database, inputs.options.dry_run
+    named = read_photo_names(spool, inputs, ledger)
     counter = StageCounter(progress, "compare listings" if is_dry else "write listings", len(spool))
     write_listings(database, spool, inputs.listings, ledger=ledger, advance=counter, dry_run=is_dry)
-    named = named_photos(spool, inputs.photos_table, inputs.options.columns)
     counter = StageCounter(progress, "find photos" if is_dry else "store photos", photo_count)
     if is_dry:
         find_photos(database, named, source, spool=spool, ledger=ledger, advance=counter)
     else:
-        PhotoLoader(resources, source, ledger=ledger).load(named, counter)
+        PhotoLoader(resources, source, ledger=ledger).load(named, inputs.listings.name, counter)
     ledger.flush()
 
 

@@ -19,7 +19,7 @@ from db.models import Embedding, FeedOperation, JobState, PhotoState
 from db.rows import embeddings, feed, generations, jobs, listings, photo_queue, photos
 from services.errors import ListingsFileError
 from services.indexing.consistency import drift
-from services.ingest.loading.inputs import IngestInputs
+from services.ingest.loading.inputs import IngestInputs, IngestOptions
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
 from tests.databases import LIGHT_STACKS, STACKS, empty_qdrant, migrated_database_url
 from tests.worlds import Killed, adds_up, ingest, listing_row, marketplace, resources_in
@@ -161,7 +161,7 @@ def test_loads_photos_that_the_listing_rows_name(resources: Resources, shop: Mar
         shop.inputs,
         listings=tmp_path / "rows.jsonl",
         photos_table=None,
-        columns=Columns.from_toml(tmp_path / "columns.toml"),
+        options=IngestOptions(columns=Columns.from_toml(tmp_path / "columns.toml")),
     )
     assert ingest(resources, inputs).summary.counts["photos_embedded"] == 2
 

@@ -263,7 +263,7 @@ def test_only_the_photo_with_an_unreadable_file_fails(resources: Resources, shop
         resources.database, resources.photo_files, resources.embedder(), limits=resources.photo_limits
     ).embed_pending()
     with resources.database.read() as session:
-        assert photos.state_counts(session, job_id=job_id) == {"pending": 0, "embedded": 5, "failed": 1}
+        assert photos.state_counts(session, job_id=job_id) == {"pending": 0, "embedded": 5, "failed": 1, "set_aside": 0}
         assert photos.failed_photos(session, job_id=job_id)[0].id == 1
 
 

@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from db.rows import photos
-from db.rows.photos import StoredPhoto
+from db.rows.photos import PhotoSet, StoredPhoto
 from ml.photos.clean import ShownFormat
 from services.search.app import create_app
 from services.search.rest.pictures import MEDIA_TYPES
@@ -49,7 +49,7 @@ def store(resources: Resources, content: bytes, image_format: str = "JPEG") -> N
     """Replace the lamp's only photo."""
     stored = StoredPhoto("lamp", "p1", "p1", resources.photo_files.put(content), image_format, len(content), 8, 8)
     with resources.database.write() as session:
-        photos.register_photos(session, [stored])
+        photos.register_photos(session, [PhotoSet("lamp", [stored])])
 
 
 def the_photo(client: TestClient[Litestar]) -> dict[str, str]:

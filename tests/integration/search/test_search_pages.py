@@ -15,6 +15,7 @@ import pytest
 from litestar.testing import TestClient
 
 from db.rows import listings, photos
+from db.rows.photos import PhotoSet, StoredPhoto
 from services.errors import BadQuery, Conflict
 from services.indexing.generations import build_and_promote
 from services.search.app import create_app
@@ -139,7 +140,9 @@ def test_a_listing_does_not_reappear_with_another_photo_when_its_shown_photo_is_
     assert first.cursor
     assert first.results[0].photo.listing.id == "n00"
     with resources.database.write() as session:
-        assert photos.remove_photos(session, "n00", keep=["n00-1"]) == 1
+        (_, shown) = photos.photos_of(session, ["n00"])
+        kept = StoredPhoto("n00", shown.external_id, shown.source, shown.sha256, "JPEG", 0, 0, 0)
+        assert photos.register_photos(session, [PhotoSet("n00", [kept])]) == [{"unchanged": 1, "removed": 1}]
     resources.live.refresh()
     rest = service.next_page(first.cursor, SearchFields(k=100))
     assert "n00" not in {one.photo.listing.id for one in rest.results}

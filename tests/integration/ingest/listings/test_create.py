@@ -45,7 +45,7 @@ def test_answers_what_was_guessed_or_left_out(client: TestClient[Litestar]) -> N
     sent = LAMP | {"price": "£11111", "listed_at": "soon"}
     answer = client.put("/v1/listings/lamp", json=sent)
     assert answer.json()["warnings"] == [
-        {"field": "price", "flag": "absurd_price", "before": "£11111", "after": "11111.00"},
+        {"field": "price", "flag": "absurd_price", "before": "£11111", "after": "11111.00 GBP"},
         {"field": "listed_at", "flag": "unreadable_date", "before": "soon", "after": ""},
     ]
     renamed = client.patch("/v1/listings/lamp", json={"title": "Old lamp"})
