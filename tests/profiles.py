@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
+from PIL import Image, ImageCms
 
 PRIMARIES = {
     "Adobe RGB": (((0.6400, 0.3300), (0.2100, 0.7100), (0.1500, 0.0600)), (0.3127, 0.3290), 2.2),
@@ -43,6 +45,14 @@ def cmyk_profile(cyan_lab: tuple[int, int, int]) -> bytes:
     identity = struct.pack(">9i", *(65_536 if n % 4 == 0 else 0 for n in range(9)))
     table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + identity + straight * 4 + grid.tobytes() + straight * 3
     return _profile(b"CMYK", {b"A2B0": table}, connection=b"Lab ", device=b"prtr")
+
+
+def shown_with(image: Image.Image, profile: bytes) -> Image.Image:
+    """The pixels that show the same colours with this profile."""
+    source, target = ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source, target)
+    assert converted is not None
+    return converted
 
 
 def _profile(space: bytes, tags: dict[bytes, bytes], *, connection: bytes = b"XYZ ", device: bytes = b"mntr") -> bytes:

@@ -150,11 +150,12 @@ def _load(image: ImageFile, content: bytes, factor: int) -> tuple[ImageFile, boo
         with _AVIF_TURN if isinstance(image, AvifImageFile) else nullcontext():
             image.load()
         return image, False
-    try:
-        return _load_jpeg(image, factor), False
-    except OSError as error:
-        if "truncated" not in str(error):
-            raise
+    if not jpeg.is_filled_up(content):
+        try:
+            return _load_jpeg(image, factor), False
+        except OSError as error:
+            if "truncated" not in str(error):
+                raise
     return _load_incomplete(content, factor), True
 
 
@@ -170,16 +171,17 @@ def _load_incomplete(content: bytes, factor: int) -> ImageFile:
     Raises:
         PhotoError: `truncated`: too many rows or scans are missing.
     """
+    scans = jpeg.scans_of(content)
     image, shorter = (
-        _load_jpeg(JpegImageFile(io.BytesIO(jpeg.cut_end(content, by))), factor) for by in (0, _CHECKED_TAIL)
+        _load_jpeg(JpegImageFile(io.BytesIO(jpeg.with_end(scans, without=tail))), factor) for tail in (0, _CHECKED_TAIL)
     )
     changed = (np.asarray(image) != np.asarray(shorter)).reshape(image.height, -1).any(axis=1)
     reached = int(changed.nonzero()[0][-1]) + 1 if changed.any() else 0
-    if jpeg.scan_count(content) == 1:
+    if jpeg.scan_count(scans) == 1:
         is_usable = reached >= (1 - _MAX_MISSING_ROWS) * image.height
     else:
-        last_is_whole = reached >= image.height - _BLOCK_ROWS
-        is_usable = jpeg.lacks_only_precision(content, last_is_whole=last_is_whole)
+        last_is_whole = reached >= image.height - _BLOCK_ROWS // factor
+        is_usable = jpeg.lacks_only_precision(scans, last_is_whole=last_is_whole)
     if not is_usable:
         raise truncated("JPEG")
     return image

@@ -19,6 +19,9 @@ _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 
 _LAST_COEFFICIENT = 63
 
+_PADDING = 64
+"""Nuls at the end of a file from which on they are no pixel data: broken downloads are filled up with them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -66,13 +69,26 @@ def buffers_coefficients(content: bytes) -> bool:
     return False
 
 
-def cut_end(content: bytes, by: int = 0) -> bytes:
-    """Return a JPEG that is cut off with an end marker in the place of its last `by` bytes and of a broken segment."""
-    kept = content[: len(content) - by]
+def is_filled_up(content: bytes) -> bool:
+    """Return whether a JPEG lacks its end marker and ends in nuls, which a decoder would take for pixel data."""
+    return content.endswith(bytes(_PADDING)) and all(segment.code != _END_OF_IMAGE for segment in segments(content))
+
+
+def scans_of(content: bytes) -> bytes:
+    """Return what a JPEG that is cut off holds before its end: no broken segment, and no nuls that fill it up."""
+    unpadded = content.rstrip(b"\0")
+    kept = unpadded if len(content) - len(unpadded) >= _PADDING else content
     for segment in segments(kept):
         if segment.end > len(kept):
             kept = kept[: segment.start]
-    return kept.rstrip(b"\xff") + END
+    return kept
+
+
+def with_end(scans: bytes, *, without: int = 0) -> bytes:
+    """Return a decodable JPEG: an end marker replaces the last `without` bytes, at most half a scan."""
+    last = max((segment.end for segment in segments(scans) if segment.is_scan), default=len(scans))
+    end = max(len(scans) - without, (last + len(scans)) // 2)
+    return scans[:end].rstrip(b"\xff") + END
 
 
 def lacks_only_precision(content: bytes, *, last_is_whole: bool) -> bool:

@@ -16,6 +16,7 @@ from services.search.app import create_app
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
 from tests.hostile import encode, picture
+from tests.profiles import rgb_profile, shown_with
 from tests.truth import LAMP, add_listings
 from tests.worlds import resources_in
 
@@ -195,6 +196,21 @@ def test_a_thumbnail_is_upright_and_has_no_metadata(resources: Resources, client
         assert not picture.getexif()
         red, _, blue = picture.convert("RGB").getpixel((64, 20))  # type: ignore[misc]
     assert red > blue
+
+
+@pytest.mark.parametrize("profile", ["Adobe RGB", "Display P3", "ProPhoto"])
+def test_a_thumbnail_shows_the_colours_of_the_photo_s_profile(
+    resources: Resources, client: TestClient[Litestar], profile: str
+) -> None:
+    colour = (190, 90, 60)
+    stored = shown_with(Image.new("RGB", (64, 64), colour), rgb_profile(profile))
+    store(resources, encode(stored, "JPEG", quality=95, icc_profile=rgb_profile(profile)))
+
+    with Image.open(io.BytesIO(client.get("/v1/photos/1/thumbnail").content)) as thumbnail:
+        assert thumbnail.getpixel((32, 32)) == pytest.approx(colour, abs=4)
+        assert "icc_profile" not in thumbnail.info
+    with Image.open(io.BytesIO(client.get("/v1/photos/1").content)) as photo:
+        assert photo.info["icc_profile"] == rgb_profile(profile)
 
 
 def test_a_small_photo_is_not_enlarged(resources: Resources, client: TestClient[Litestar]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from ml.photos.decode import decode
 from tests.hostile import encode, picture
-from tests.profiles import PRIMARIES, cmyk_profile, grey_profile, rgb_profile
+from tests.profiles import PRIMARIES, cmyk_profile, grey_profile, rgb_profile, shown_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +22,6 @@ WIDE = [name for name in PRIMARIES if not name.startswith("sRGB")]
 def pastel(side: int = 64) -> Image.Image:
     """A picture without colours at the edge of sRGB, where eight bits of a wide profile are too coarse."""
     return Image.fromarray((40 + np.asarray(picture(side, side), float) * 0.65).astype(np.uint8))
-
-
-def shown_with(image: Image.Image, profile: bytes) -> Image.Image:
-    """The pixels that show the same colours with this profile."""
-    source, target = ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    converted = ImageCms.profileToProfile(image, source, target)
-    assert converted is not None
-    return converted
 
 
 def worst(image: Image.Image, other: Image.Image) -> int:

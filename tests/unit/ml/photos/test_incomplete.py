@@ -81,10 +81,8 @@ def test_a_progressive_jpeg_that_lacks_only_precision_is_decoded() -> None:
 
 @pytest.mark.parametrize("scans", [0, 1, 3, 4])
 def test_a_progressive_jpeg_that_lacks_detail_is_refused(scans: int) -> None:
-    content = whole(progressive=True)
-    with pytest.raises(PhotoError) as caught:
-        decode(content[: scan_starts(content)[scans] + 40])
-    assert caught.value.reason == "truncated"
+    content = encode(picture(WIDTH, HEIGHT), "JPEG", quality=90, progressive=True)
+    assert outcome_of(content[: scan_starts(content)[scans] + 80]) == "truncated"
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -92,3 +90,27 @@ def test_a_jpeg_cut_anywhere_decodes_or_is_refused_as_truncated_or_damaged(*, pr
     content = whole(progressive=progressive)
     for length in range(20, len(content), 97):
         assert outcome_of(content[:length]) in ("incomplete", "truncated", "damaged")
+
+
+def test_nuls_that_fill_up_a_broken_download_are_no_rows() -> None:
+    content = whole()
+    cut = len(content) * 6 // 10
+    assert outcome_of(content[:cut] + bytes(len(content) - cut)) == "truncated"
+    assert outcome_of(content[:cut] + bytes(10 * len(content))) == "truncated"
+    assert outcome_of(content[:-2] + bytes(4096)) == "incomplete"
+    assert outcome_of(content + bytes(4096)) == "whole"
+    assert outcome_of(content + b"trailer" + bytes(4096)) == "whole"
+
+
+def test_a_small_jpeg_without_its_end_marker_is_decoded() -> None:
+    for image in (picture(8, 8), Image.new("RGB", (64, 64), "red"), Image.new("L", (16, 16), 200)):
+        for options in ({}, {"progressive": True}):
+            assert outcome_of(encode(image, "JPEG", **options)[:-2]) == "incomplete"
+
+
+def test_a_photo_on_a_white_floor_is_whole_up_to_its_last_row() -> None:
+    image = Image.new("RGB", (160, 400), "white")
+    image.paste(photo())
+    for options in ({}, {"optimize": True}, {"progressive": True}):
+        content = encode(image, "JPEG", **options)
+        assert decode(content[:-2]).tobytes() == decode(content).tobytes()
