@@ -15,7 +15,7 @@ from db.models import ENDED, Job, JobState, JobWarning, Reject, utc_now
 from db.rows.records import RejectedRecord, WarningRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _MIN_SECONDS_FOR_RATE = 0.5
 """A stage shorter than this has no rate: the quotient would be noise."""
@@ -219,6 +219,12 @@ def warnings_of(session: Session, job_id: str) -> Iterator[WarningRecord]:
     """Yield the job's warnings in the order in which they were added."""
     for row in session.exec(select(JobWarning).where(JobWarning.job_id == job_id).order_by(col(JobWarning.id))):
         yield WarningRecord(row.file, row.line, row.record_id, row.field, row.flag, row.before, row.after)
+
+
+def warned_ids(session: Session, job_id: str, flags: Collection[str], *, limit: int) -> list[str]:
+    """Return the first ids of records with a warning of one of these flags."""
+    query = select(JobWarning.record_id).where(JobWarning.job_id == job_id, col(JobWarning.flag).in_(flags))
+    return list(session.exec(query.order_by(col(JobWarning.id)).limit(limit)))
 
 
 def counts_of(job: Job) -> dict[str, int]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ml.sample import MODEL
-from services.cli.terminal.console import console, output, print_json, stage_bars
-from services.cli.terminal.reports import Reports, print_summary
-from services.cli.terminal.resources import open_resources
+from services.cli.ingest_run import reported, run_reported
+from services.cli.terminal.reports import Reports
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.columns import Columns
 from services.ingest.feeds.presets import preset_names
 from services.ingest.loading.inputs import MAX_REMOVED, IngestInputs, IngestOptions, parse_share
-from services.ingest.pipeline.ingest_job import IngestResult, create_ingest_job, run_ingest
 
 _WarningsFile = Annotated[
     Path | None,
@@ -75,6 +73,13 @@ _Missing = Annotated[
     Missing | None,
     typer.Option(help="With --sync: remove missing listings (the default), or mark them sold.", show_default=False),
 ]
+_MaxRejected = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Largest share of the listings that may be rejected, such as 5%: above it, the exit code is 3.",
+    ),
+]
 _Rejects = Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")]
 
 
@@ -95,28 +100,26 @@ def ingest(
     missing: _Missing = None,
     rejects: _Rejects = Path("rejects.csv"),
     warnings: _WarningsFile = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    max_rejected: _MaxRejected = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, also when the ingest fails.")] = False,
 ) -> None:
     """Clean listings, store and embed their photos, and update the indexes.
 
     Run it again at any time: unchanged listings and photos are skipped, and an interrupted run continues.
+
+    Exit codes: 0 done; 1 failed; 2 wrong options; 3 done, but more records were rejected than --max-rejected, or a sync
+    removed nothing because records have no readable id; 4 a sync would remove too many listings; 5 another sync runs.
     """
-    _check(photo_dir and photo_zip, "use either --photo-dir or --photo-zip, not both")
-    _check(not sync and (max_removed or missing), "--max-removed and --missing need --sync")
-    reports = Reports.beside(rejects, warnings)
-    options = IngestOptions(
-        columns=Columns.from_toml(columns, preset=preset) if columns else Columns.of_preset(preset),
-        preset=preset,
-        fetch_photos=fetch_photos,
-        keep_photos=photos is Photos.KEEP,
-        keep_unpriced=keep_unpriced,
-        seller=clean_line(seller),
-        sync=sync,
-        dry_run=dry_run,
-        max_removed=MAX_REMOVED if max_removed is None else parse_share(max_removed),
-        mark_sold=missing is Missing.SOLD,
-    )
-    _run(IngestInputs(listings, photos_table, photo_dir or photo_zip, options), reports, as_json=json)
+    with reported(as_json=json) as report:
+        _check(photo_dir and photo_zip, "use either --photo-dir or --photo-zip, not both")
+        _check(not sync and (max_removed or missing), "--max-removed and --missing need --sync")
+        mapping = Columns.from_toml(columns, preset=preset) if columns else Columns.of_preset(preset)
+        options = IngestOptions(mapping, preset, fetch_photos, photos is Photos.KEEP, keep_unpriced)
+        options = replace(options, seller=clean_line(seller), sync=sync, dry_run=dry_run)
+        options = replace(options, mark_sold=missing is Missing.SOLD, max_removed=_share(max_removed, MAX_REMOVED))
+        inputs = IngestInputs(listings, photos_table, photo_dir or photo_zip, options)
+        reports, allowed = Reports.beside(rejects, warnings), _share(max_rejected, 1.0)
+        run_reported(inputs, reports, report, max_rejected=allowed, quiet=json)
 
 
 def _check(is_wrong: object, message: str) -> None:
@@ -124,30 +127,5 @@ def _check(is_wrong: object, message: str) -> None:
         raise typer.BadParameter(message)
 
 
-def _run(inputs: IngestInputs, reports: Reports, *, as_json: bool) -> None:
-    with open_resources(create=True) as resources:
-        job_id = create_ingest_job(resources, inputs)
-        with stage_bars() as progress:
-            result = run_ingest(resources, job_id, inputs, progress)
-        reports.save(resources, job_id)
-        if as_json:
-            print_json(result.summary)
-        else:
-            _print(result, reports)
-
-
-def _print(result: IngestResult, reports: Reports) -> None:
-    print_summary(result.summary, reports)
-    if result.embedding_seconds is None:
-        console.print(
-            "There is no model yet, so no photos were embedded. Next: lookalike train. To try search without training, "
-            f"set LOOKALIKE_MODEL={MODEL} (the demo's model, which knows only drawn items) and ingest again.",
-            soft_wrap=True,
-        )
-        return
-    embedded, seconds = result.summary.counts["photos_embedded"], result.embedding_seconds
-    output.print(
-        f"Embedded {embedded} photos in {seconds:.1f} s "
-        f"({embedded / seconds:.0f} photos/s, from stored file to committed embedding); "
-        f"{result.summary.counts['photos_failed']} failed."
-    )
+def _share(text: str | None, default: float) -> float:
+    return default if text is None else parse_share(text)

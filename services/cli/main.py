@@ -23,6 +23,7 @@ from services.cli import (
 )
 from services.cli.models import evaluate, export, train
 from services.cli.terminal.console import console, fail
+from services.cli.terminal.exit_codes import ExitCode, exit_code_of
 from services.errors import LookalikeError, is_storage_full
 
 app = typer.Typer(
@@ -53,21 +54,19 @@ app.add_typer(listings.listings_app, name="listings")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(bench.bench_app, name="bench")
 
-_INTERRUPTED = 130
-
 
 def main() -> None:
-    """Run the command. A LookalikeError or a full disk becomes one line on standard error and exit code 1."""
+    """Run the command. A LookalikeError or a full disk becomes one line on standard error and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     try:
         app()
     except LookalikeError as error:
-        fail(str(error))
+        fail(str(error), exit_code_of(error))
     except Exception as error:
         if not is_storage_full(error):
             raise
         fail(f"The disk is full ({error}). Free some space, then run the same command again.")
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:  # typer's exit code for KeyboardInterrupt
+        if ended.code == ExitCode.INTERRUPTED:  # typer's exit code for KeyboardInterrupt
             console.print("\nStopped. Finished work is saved; run the same command again to continue.")
         raise

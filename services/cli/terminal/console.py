@@ -33,10 +33,10 @@ console = Console(stderr=True, highlight=False)
 output = Console(highlight=False)
 
 
-def fail(message: str) -> NoReturn:
-    """Print the message as one line on standard error, and exit with code 1."""
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Print the message as one line on standard error, and exit with this code."""
     sys.stderr.write(f"Error: {' '.join(message.split())}\n")
-    sys.exit(1)
+    sys.exit(code)
 
 
 def print_json(result: object) -> None:
