@@ -165,17 +165,12 @@ class PhotoFetcher:
                         attempt, first_s=self._limits.pause_s, retry_after_s=failure.retry_after_s
                     )
                     if attempt == self._limits.tries or pause >= self._deadline.left:
-                        self._note_failure(host, failure)
+                        if failure.is_silence:
+                            self._hosts.note_silence(host)
                         problem = f"{url} cannot be fetched: {failure}. Ingest the feed again later"
                         raise PhotoRejected(RejectReason.UNREACHABLE, problem) from failure
                     time.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _note_failure(self, host: str, failure: _Transient) -> None:
-        if failure.is_silence:
-            self._hosts.note_silence(host)
-        elif failure.retry_after_s:
-            self._hosts.pause(host, failure.retry_after_s)
 
     def _follow(self, url: str) -> bytes:
         """Download the photo, following redirects."""
@@ -204,7 +199,10 @@ class PhotoFetcher:
                 except (KeyError, httpx.InvalidURL) as error:
                     raise PhotoRejected(RejectReason.BAD_URL, f"{url} redirects without a valid target") from error
             if response.status_code in _TRANSIENT_STATUSES:
-                raise _Transient(f"the server answers {response.status_code}", backoff.retry_after(response.headers))
+                retry_after_s = backoff.retry_after(response.headers)
+                if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and retry_after_s:
+                    self._hosts.pause(url.host, retry_after_s)
+                raise _Transient(f"the server answers {response.status_code}", retry_after_s)
             if response.status_code != HTTPStatus.OK:
                 raise refusal(str(url), response.status_code, next(response.iter_raw(_ERROR_BYTES), b""))
             return self._content(url, response)

@@ -21,6 +21,11 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif"
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _QUERY = re.compile(rf"(?i)({'|'.join(map(re.escape, EXTENSIONS))})\?.*")
+_SHORT_EXTENSIONS = {".jpeg": ".jpg", ".tiff": ".tif", ".heif": ".heic"}
+_LONG_EXTENSION = re.compile(r"\.(?:jpeg|tiff|heif)$")
+_UNZIP_ESCAPE = re.compile(r"#U([0-9a-fA-F]{4})|#L(0[0-9a-fA-F]{5}|10[0-9a-fA-F]{4})")
+"""How `unzip` writes letters that its locale lacks: in a plain one, all beyond ASCII."""
+
 _SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _CODE_PAGES = ("cp850", "cp1252", "cp1250", "cp866", "cp1251", "cp932", "gbk", "euc_kr")
 """In which programs write names into archives and folders that do not say so."""
@@ -196,11 +201,13 @@ def _key(name: str) -> str:
 
 
 def _loose_parts(name: str) -> tuple[str, ...]:
-    """Return a path's parts without drive, query, escapes, letter case, and blanks and dots around them."""
+    """Return a path's parts without drive, query, escapes, letter case, accents, and blanks and dots around them."""
     path = _QUERY.sub(r"\1", _DRIVE.sub("", name, count=1) if _DRIVE.match(name) else name)
-    plain = unicodedata.normalize("NFC", unquote(html.unescape(path))).casefold().replace("\\", "/")
+    letters = _UNZIP_ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), unquote(html.unescape(path)))
+    decomposed = unicodedata.normalize("NFKD", letters).casefold().replace("\\", "/")
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     parts = (part if part == ".." else " ".join(part.split()).rstrip(" .") for part in plain.split("/"))
-    return tuple(part for part in parts if part)
+    return tuple(_LONG_EXTENSION.sub(lambda match: _SHORT_EXTENSIONS[match[0]], part) for part in parts if part)
 
 
 def _is_ending(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -16,6 +16,7 @@ from services.errors import Conflict, ListingRejected, PhotoRejected
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import shorten
 from services.ingest.loading.photo_loader import store_photo
 from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT, is_too_long, stored_id, stored_source
 from services.lookup import find_listing
@@ -183,7 +184,7 @@ class ListingChanges:
                 source=stored_source(photo.name),
             )
         except PhotoError as error:
-            raise PhotoRejected(RejectReason(error.reason), f"{photo.name}: {error}") from error
+            raise PhotoRejected(RejectReason(error.reason), f"{shorten(photo.name)}: {error}") from error
 
     def _check_names(self, names: Sequence[str]) -> None:
         limit = self._resources.settings.max_listing_photos

@@ -123,7 +123,7 @@ def test_fetches_and_searches_by_a_photo_at_a_url(client: TestClient[Litestar], 
         answer = ask(client, image_url=f"{site.url}/lamp.jpg", k=1)
         missing = client.post("/v1/search", json={"image_url": f"{site.url}/nothing.jpg"})
     assert answer["results"][0]["listing_id"] == "listing-4"
-    assert (missing.status_code, missing.json()["reason"]) == (422, "unreachable")
+    assert (missing.status_code, missing.json()["reason"]) == (422, "not_found")
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/a.jpg", "file:///etc/passwd", "http://[::1]:80/", "nonsense", ""])

@@ -49,6 +49,8 @@ FILES = ("IMG_1.JPG", "sub/my photo.jpg", "sub/Caf\u00e9.png", "sub/deep/d.jpg",
         ("my%20photo.jpg", "sub/my photo.jpg"),
         ("My  Photo.jpg", "sub/my photo.jpg"),
         ("CAFE\u0301", "sub/Caf\u00e9.png"),
+        ("cafe.png", "sub/Caf\u00e9.png"),
+        ("sub/my photo.jpeg", "sub/my photo.jpg"),
         ("C:\\Users\\me\\IMG_1.JPG", "IMG_1.JPG"),
         ("/media/catalog/sub/deep/d.jpg", "sub/deep/d.jpg"),
         ("\\\\server\\photos\\d.jpg", "sub/deep/d.jpg"),
@@ -114,6 +116,15 @@ def test_finds_names_in_a_code_page_that_nobody_states():
     written = "st\u00fchle.jpg".encode("latin-1").decode("utf-8", "surrogateescape")
     assert PhotoNames([written]).find("st\u00fchle.jpg") == written
     assert is_guess("st\u00fchle.jpg", written)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("t\u00fcr.jpg", "t#U00fcr.jpg"), ("\u6905\u5b50", "#U6905#U5b50.jpg"), ("\U0001f600.jpg", "#L01f600.jpg"),
+     ("t\u00fcr.jpg", "tur.jpg"), ("#L99.jpg", "#l99.jpg")],
+)  # fmt: skip
+def test_finds_names_that_were_unpacked_where_only_plain_letters_exist(asked, found):
+    assert PhotoNames([found, "other.jpg"]).find(asked) == found
 
 
 def test_splits_a_safe_name_into_its_parts():
