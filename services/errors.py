@@ -28,6 +28,7 @@ HTTP status codes live in `services.web`, exit codes in `services.cli`.
 from __future__ import annotations
 
 from errno import EDQUOT, ENOSPC
+from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -54,16 +55,33 @@ class ListingsFileError(BadInput):
 
 
 class MissingColumns(ListingsFileError):
-    """A table lacks columns that the mapping names."""
+    """A table lacks columns that the mapping names.
 
-    def __init__(self, path: Path | str, missing: Iterable[str], present: Iterable[str]) -> None:
+    Attributes:
+        suggestion: a mapping of the columns that the table has, as TOML; empty if there is none.
+    """
+
+    _SHOWN_COLUMNS = 50
+    _SHOWN_NAME_LENGTH = 80
+
+    def __init__(
+        self,
+        path: Path | str,
+        missing: Iterable[str],
+        present: Iterable[str],
+        *,
+        advice: str = "",
+        suggestion: str = "",
+    ) -> None:
         names = [repr(name) for name in missing]
         columns, are = ("column", "is") if len(names) == 1 else ("columns", "are")
-        in_the_file = ", ".join(repr(name) for name in present) or "none"
+        shown = [repr(name[: self._SHOWN_NAME_LENGTH]) for name in islice(present, self._SHOWN_COLUMNS) if name]
+        self.suggestion = suggestion
         super().__init__(
             path,
-            f"{columns} {', '.join(names)} {are} missing; the file has the columns {in_the_file}",
-            "Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a bulk call",
+            f"{columns} {', '.join(names)} {are} missing; the file has the columns {', '.join(shown) or 'none'}",
+            f"{advice}Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a "
+            "bulk call",
         )
 
 

@@ -122,6 +122,11 @@ class ListingFlag(_ExplainedCode):
     DECIMAL_ID = "decimal_id", "The ids of the file are decimal numbers such as 101.0, and were read as whole numbers."
     NOT_UTF8 = "not_utf8", "Bytes that are not UTF-8 were read as Windows-1252."
     ABSURD_PRICE = "absurd_price", "The price looks like a placeholder: a million or more, or digits such as 11111."
+    VALUE_LEFT_OUT = (
+        "value_left_out",
+        "The value is an object, a list or a boolean where text is needed, and was left out.",
+    )
+    PRESET_CHOSEN = "preset_chosen", "The columns were recognised as those of a well-known export."
     GUESSED_PHOTOS = (
         "guessed_photos",
         "The photo column was in another form than the mapping names, and was read.",

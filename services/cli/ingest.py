@@ -12,7 +12,7 @@ import typer
 from services.cli.ingest_run import reported, run_reported
 from services.cli.terminal.reports import Reports
 from services.ingest.cleaning.text import clean_line
-from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.mapping_files import columns_of_preset, read_columns
 from services.ingest.feeds.presets import preset_names
 from services.ingest.loading.inputs import MAX_REMOVED, IngestInputs, IngestOptions, parse_share
 
@@ -113,7 +113,7 @@ def ingest(
     with reported(as_json=json) as report:
         _check(photo_dir and photo_zip, "use either --photo-dir or --photo-zip, not both")
         _check(not sync and (max_removed or missing), "--max-removed and --missing need --sync")
-        mapping = Columns.from_toml(columns, preset=preset) if columns else Columns.of_preset(preset)
+        mapping = read_columns(columns, preset=preset) if columns else columns_of_preset(preset)
         options = IngestOptions(mapping, preset, fetch_photos, photos is Photos.KEEP, keep_unpriced)
         options = replace(options, seller=clean_line(seller), sync=sync, dry_run=dry_run)
         options = replace(options, mark_sold=missing is Missing.SOLD, max_removed=_share(max_removed, MAX_REMOVED))

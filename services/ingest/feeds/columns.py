@@ -1,66 +1,67 @@
-"""The column mapping of listings and photo tables: the published data set's names, or your own from a TOML file.
-
-The TOML file names only the columns that differ:
-
-    [listings]
-    id = "sku"
-    title = "name"
-    price = ""                    # this export has no prices
-    photos = "image_urls"         # file names or URLs, as a JSON array or with a separator:
-    photos_separator = ","
-    seller = "shop_id"
-    listed_at = ""                # this export uses the name listed_at for something else
-
-    [photos]
-    id = "picture"
-    listing_id = "sku"
-    file = "file_name"
-"""
+"""The column mapping of listings and photo tables: the published data set's names, a preset's, or your own."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
 
-from services.errors import ListingsFileError
-from services.ingest.feeds.presets import preset_tables
+from services.ingest.tables.rows import FileFormat
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+Names: TypeAlias = str | tuple[str, ...]
+"""A column, or several: of `photos` all are read, of other fields the first that has a value. Empty: no column.
+
+In JSON and Parquet a name may be a path into objects, `price.amount`; in `photos` it may be a pattern, `IMAGE*`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ListingColumns:
-    """Column names of a listings table.
-
-    `description`, `price`, `location`, `photos`, `seller` and `listed_at` may be empty if the table has no such column.
-    `seller` and `listed_at` may also be absent under their default names: the published data set has neither.
+    """Columns of a listings table, and how to read them. Names that differ in case, blanks, `_` and `-` are found too.
 
     Attributes:
-        photos: column with the names or URLs of the listing's photos.
+        default_currency: the currency of prices that name none and have no value in `currency`.
+        sale_period: when the first column of `price` applies, if there are several: one column with a start and an
+            end separated by `/`, or two columns.
+        photos: columns with the names or URLs of the listing's photos.
         photos_separator: separator between them, unless the cell is a JSON array.
+        day_first: whether 01/02/2024 is the first of February; None finds out from the file.
+        availability: columns that say whether the listing is for sale; one that denies it is enough.
+        parent: the id of the listing of which the row is a variant.
+        category_separator: text between the levels of a category path; empty for the usual ones.
+        categories_separator: text between several category paths in a cell; empty if there is one.
     """
 
-    id: str = "id"
-    title: str = "product_name"
-    category: str = "category"
-    description: str = "product_description"
-    price: str = "price"
-    location: str = "location"
-    photos: str = ""
+    id: Names = "id"
+    title: Names = "product_name"
+    category: Names = "category"
+    category_separator: str = ""
+    categories_separator: str = ""
+    description: Names = "product_description"
+    price: Names = "price"
+    sale_period: Names = ""
+    currency: Names = ""
+    default_currency: str = ""
+    location: Names = "location"
+    photos: Names = ""
     photos_separator: str = "|"
-    seller: str = "seller"
-    listed_at: str = "listed_at"
+    seller: Names = "seller"
+    listed_at: Names = "listed_at"
+    day_first: bool | None = None
+    url: Names = ""
+    availability: Names = ""
+    parent: Names = ""
 
-    @property
-    def optional_columns(self) -> tuple[str, ...]:
-        """Columns that the table may lack: `seller` and `listed_at` under their default names, which nobody chose."""
-        mapped = {self.id, self.title, self.category, self.description, self.price, self.location, self.photos}
-        defaults = ListingColumns()
-        pairs = ((self.seller, defaults.seller), (self.listed_at, defaults.listed_at))
-        return tuple(name for name, default in pairs if name == default and name not in mapped)
+
+REQUIRED = ("id", "title", "category")
+"""Fields of a listing that need a column."""
+
+NOT_COLUMNS = frozenset(
+    {"category_separator", "categories_separator", "default_currency", "photos_separator", "day_first"}
+)
+"""Attributes of `ListingColumns` that name no column."""
+
+COLUMN_FIELDS = tuple(each.name for each in fields(ListingColumns) if each.name not in NOT_COLUMNS)
+"""Fields of a listing that a mapping gives columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,79 +75,43 @@ class PhotoColumns:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The column mapping of a listings table and its photo table."""
+    """The column mapping of a listings table and its photo table.
+
+    Attributes:
+        attributes: columns of the listing's free attributes, by the names that they get.
+        file: how the listings file is written.
+        preset: the preset that the mapping is based on; empty if there is none.
+        lenient: fields, and `attributes.NAME`, that have their columns from the preset.
+    """
 
     listings: ListingColumns = field(default_factory=ListingColumns)
     photos: PhotoColumns = field(default_factory=PhotoColumns)
+    attributes: dict[str, str] = field(default_factory=dict)
+    file: FileFormat = field(default_factory=FileFormat)
+    preset: str = ""
+    lenient: tuple[str, ...] = ()
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody chose the columns of the listings."""
+        return not self.preset and self.listings == ListingColumns()
 
     @classmethod
-    def of_preset(cls, preset: str) -> Columns:
-        """Return the mapping of a preset; the published names without one.
+    def without_columns(cls, preset: str) -> Columns:
+        """Return the mapping that a preset begins with."""
+        nothing: dict[str, Any] = dict.fromkeys(COLUMN_FIELDS, "")
+        return cls(ListingColumns(**nothing), preset=preset)
 
-        Raises:
-            BadInput: there is no such preset.
+    def may_lack(self, name: str) -> bool:
+        """Say whether the table may lack the columns of a field, or of `attributes.NAME`: nobody named them.
+
+        A preset has the names of several versions of an export. The published data set has no `seller` and `listed_at`.
         """
-        return cls.from_text(b"", source="", preset=preset)
+        published = ListingColumns()
+        is_published = name in ("seller", "listed_at") and getattr(self.listings, name) == getattr(published, name)
+        return name in self.lenient or (is_published and not self.preset)
 
-    @classmethod
-    def from_toml(cls, path: Path, *, preset: str = "") -> Columns:
-        """Read a mapping from a file; see `from_text`."""
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ListingsFileError(path, f"cannot be read ({error.strerror})", "Check the path") from error
-        return cls.from_text(content, source=path, preset=preset)
-
-    @classmethod
-    def from_text(cls, content: bytes, *, source: Path | str, preset: str = "") -> Columns:
-        """Read a mapping; columns that it does not mention keep those of the preset, or the published names.
-
-        Args:
-            content: UTF-8.
-            source: where it comes from, for messages.
-            preset: name of the preset that it changes.
-
-        Raises:
-            BadInput: there is no such preset.
-            ListingsFileError: the text is not TOML, has an unknown table or field, or gives a required column an empty
-                name.
-        """
-        try:
-            tables = tomllib.loads(content.decode("utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ListingsFileError(source, f"is not TOML ({error})", 'Write lines such as title = "name"') from error
-        _refuse_unknown(source, tables, known=("listings", "photos"), kind="table")
-        base = preset_tables(preset) if preset else {}
-        defaults = cls(
-            _mapped(preset, "listings", base.get("listings", {}), default=ListingColumns()),
-            _mapped(preset, "photos", base.get("photos", {}), default=PhotoColumns()),
-        )
-        return cls(
-            _mapped(source, "listings", tables.get("listings", {}), default=defaults.listings),
-            _mapped(source, "photos", tables.get("photos", {}), default=defaults.photos),
-        )
-
-
-_OPTIONAL = frozenset({"description", "price", "location", "photos", "seller", "listed_at", "file"})
-
-_Names = TypeVar("_Names", ListingColumns, PhotoColumns)
-
-
-def _mapped(path: Path | str, table: str, names: object, *, default: _Names) -> _Names:
-    if not isinstance(names, dict):
-        raise ListingsFileError(path, f"{table!r} is not a table", f"Begin it with the line [{table}]")
-    _refuse_unknown(path, names, known=[entry.name for entry in fields(default)], kind=f"field of [{table}]")
-    for name, column in names.items():
-        if not isinstance(column, str):
-            raise ListingsFileError(path, f"{table}.{name} is not text", "Put the column name in quotes")
-        if not column and name not in _OPTIONAL:
-            raise ListingsFileError(path, f"{table}.{name} is empty", "Give the name of its column")
-    return replace(default, **names)
-
-
-def _refuse_unknown(path: Path | str, names: Iterable[str], *, known: Iterable[str], kind: str) -> None:
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ListingsFileError(
-            path, f"has an unknown {kind} {', '.join(map(repr, unknown))}", f"Use {', '.join(known)}"
-        )
+    def names_of(self, listing_field: str) -> tuple[str, ...]:
+        """Return the columns of a field of `COLUMN_FIELDS`, as the mapping writes them."""
+        names: Names = getattr(self.listings, listing_field)
+        return tuple(filter(None, (names,) if isinstance(names, str) else names))

@@ -1,4 +1,4 @@
-"""Reads listings and photo tables through a column mapping, one record at a time."""
+"""Reads the records of a listings file or a photo table, one at a time."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord
-from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line, shorten
-from services.ingest.photos.cells import split_photos
+from services.ingest.feeds.feed import open_listings
+from services.ingest.feeds.header import find_photo_columns
+from services.ingest.feeds.records import rejected_row
 from services.ingest.photos.urls import is_too_long, normal_url, stored_id
 from services.ingest.tables.formats import open_table
 from services.ingest.tables.rows import BrokenRow, ColumnSelection
-from services.reason_codes import ListingFlag, RejectReason
+from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.ingest.feeds.columns import Columns, ListingColumns, PhotoColumns
+    from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.feeds.columns import Columns, PhotoColumns
     from services.ingest.tables.rows import Row
 
 
@@ -30,19 +31,7 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
         ListingsFileError: while iterating: the file cannot be read at all.
         MissingColumns: a column of the mapping is missing.
     """
-    names = columns.listings
-    selection = ColumnSelection(
-        _listing_columns(names),
-        id=names.id,
-        free_text=names.description,
-        price=names.price,
-        texts=names.photos,
-        optional=names.optional_columns,
-        fillable=tuple(filter(None, (names.description, names.location, names.photos, names.seller, names.listed_at))),
-        ids=(names.id,),
-    )
-    for row in open_table(path).rows(selection):
-        yield _rejected(path, row) if isinstance(row, BrokenRow) else _raw_listing(path, row, names)
+    yield from open_listings(path, columns).records()
 
 
 def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
@@ -54,12 +43,13 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
         ListingsFileError: while iterating: the file cannot be read at all.
         MissingColumns: a column of the mapping is missing.
     """
-    names = columns.photos
+    table = open_table(path)
+    names = find_photo_columns(path, columns.photos, table.columns)
     selection = ColumnSelection(
-        tuple(filter(None, (names.id, names.listing_id, names.file))), ids=(names.id, names.listing_id)
+        tuple(filter(None, (names.id, names.listing_id, names.file))), id=names.id, ids=(names.id, names.listing_id)
     )
-    for row in open_table(path).rows(selection):
-        yield _rejected(path, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
+    for row in table.rows(selection):
+        yield rejected_row(path.name, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
 
 
 def check_photo_table(path: Path, columns: Columns) -> None:
@@ -70,32 +60,6 @@ def check_photo_table(path: Path, columns: Columns) -> None:
         MissingColumns: a column of the mapping is missing.
     """
     next(read_photo_table(path, columns), None)
-
-
-def _listing_columns(names: ListingColumns) -> tuple[str, ...]:
-    always = (names.id, names.title, names.category)
-    optional = (names.description, names.price, names.location, names.photos, names.seller, names.listed_at)
-    return tuple(dict.fromkeys(filter(None, (*always, *optional))))
-
-
-def _raw_listing(path: Path, row: Row, names: ListingColumns) -> RawListing:
-    cell = row.cells.get(names.photos, "")
-    photos = split_photos(cell, names.photos_separator)
-    guessed = Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names))
-    return RawListing(
-        file=path.name,
-        line=row.line,
-        listing_id=row.cells[names.id],
-        title=row.cells[names.title],
-        category=row.cells[names.category],
-        description=row.cells.get(names.description, ""),
-        price=row.cells.get(names.price, ""),
-        location=row.cells.get(names.location, ""),
-        photos=photos.names,
-        repairs=(*row.repairs, guessed) if photos.is_guess else row.repairs,
-        seller=row.cells.get(names.seller, ""),
-        listed_at=row.cells.get(names.listed_at, ""),
-    )
 
 
 def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedRecord:
@@ -113,7 +77,3 @@ def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedR
 
 def _photo_name(cell: str) -> str:
     return normal_url(cell) or clean_line(cell)
-
-
-def _rejected(path: Path, row: BrokenRow) -> RejectedRecord:
-    return RejectedRecord(path.name, row.line, "", row.column, row.reason, shorten(row.text))

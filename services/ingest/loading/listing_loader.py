@@ -13,10 +13,10 @@ from more_itertools import chunked
 from msgspec.structs import replace as replace_fields
 
 from db.rows import listings
-from db.rows.records import PhotoRecord, RejectedRecord
+from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.text import clean_line
-from services.ingest.feeds.listings import read_listings
+from services.ingest.feeds.feed import open_listings
 from services.ingest.loading.spool import SpooledRow
 from services.ingest.loading.united import UnitedListing, unite
 from services.ingest.photos.urls import stored_id
@@ -52,7 +52,10 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     Raises:
         ListingsFileError: the file cannot be read; nothing was written to the database.
     """
-    for raw in read_listings(path, options.columns):
+    feed = open_listings(path, options.columns)
+    for notice in feed.notices:
+        ledger.warn(WarningRecord(path.name, 0, "", notice.field, notice.flag, notice.before, notice.after))
+    for raw in feed.records():
         ledger.count("listings_read")
         row = raw if isinstance(raw, RejectedRecord) else _spooled(raw, options)
         if isinstance(row, RejectedRecord):

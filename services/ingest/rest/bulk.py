@@ -13,6 +13,7 @@ from litestar.params import HeaderParameter, MultipartBody
 from db.models import Role
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.columns import Columns
+from services.ingest.feeds.mapping_files import parse_columns
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.loading.inputs import MAX_REMOVED, IngestOptions, parse_share
 from services.ingest.pipeline.uploads import UploadedFile, store_uploads
@@ -103,7 +104,7 @@ def _columns(data: BulkUpload) -> Columns:
     content = b"" if data.columns is None else data.columns.content
     if len(content) > TextPart.limit:
         raise _invalid("columns", f"is longer than {TextPart.limit} bytes; send a TOML file")
-    return Columns.from_text(content, source="columns", preset=data.preset)
+    return parse_columns(content, source="columns", preset=data.preset)
 
 
 def _invalid(part: str, message: str) -> ValidationException:

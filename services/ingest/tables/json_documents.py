@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _name: None)
+
+class NumberText(str):
+    """A number, as it is written."""
+
+    __slots__ = ()
+
+
+DECODER = json.JSONDecoder(parse_float=NumberText, parse_int=NumberText, parse_constant=lambda _name: None)
 """Numbers stay as they are written; NaN and Infinity, which are not JSON, are null."""
 
 _BLANKS = " \t\r\n"

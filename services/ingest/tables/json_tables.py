@@ -11,7 +11,7 @@ from services.ingest.cleaning.repairs import Repair
 from services.ingest.tables.json_documents import DECODER, is_json_lines, is_list, read_elements
 from services.ingest.tables.rows import BrokenRow, Table, require_columns
 from services.ingest.tables.text_files import RECORD_LIMIT, read_lines, replace_stray_bytes
-from services.ingest.tables.values import row_of_values
+from services.ingest.tables.values import paths_in, row_of_values
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def open_json(path: Path, file_format: FileFormat, *, is_document: bool) -> Tabl
     if not objects:
         raise ListingsFileError(path, "contains no JSON objects", "Write one JSON object on each line")
     columns = tuple(dict.fromkeys(key for entry in objects for key in entry))
-    return Table(columns, lambda selection: _rows(path, parsed(), columns, selection=selection))
+    return Table(columns, lambda selection: _rows(path, parsed(), columns, selection=selection), paths_in(objects))
 
 
 def _rows(path: Path, parsed: Iterator[_Parsed], columns: tuple[str, ...], *, selection: ColumnSelection) -> Rows:
@@ -51,9 +51,7 @@ def _rows(path: Path, parsed: Iterator[_Parsed], columns: tuple[str, ...], *, se
             yield row
         else:
             number, entry, repairs = row
-            yield row_of_values(
-                number, {column: entry.get(column) for column in selection.columns}, selection, repairs=repairs
-            )
+            yield row_of_values(number, entry, selection, repairs=repairs)
 
 
 def _lines(path: Path, encoding: str) -> Iterator[_Parsed]:

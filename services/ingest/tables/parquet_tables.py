@@ -25,7 +25,9 @@ _BATCH = 1024
 def open_parquet(path: Path) -> Table:
     """Read the column names of a Parquet file; see `open_table`."""
     with _file_errors(path), pq.ParquetFile(path, pre_buffer=False) as file:
-        return Table(tuple(file.schema_arrow.names), partial(_rows, path))
+        schema = file.schema_arrow
+        paths = (nested for column in schema for nested in _paths(column.name, column.type))
+        return Table(tuple(schema.names), partial(_rows, path), tuple(paths))
 
 
 def _rows(path: Path, selection: ColumnSelection) -> Rows:
@@ -35,10 +37,18 @@ def _rows(path: Path, selection: ColumnSelection) -> Rows:
         require_columns(path, selection, names)
         refuse_duplicate_columns(path, selection, names)
         number = 0
-        for batch in file.iter_batches(_BATCH, columns=list(selection.columns)):
-            columns = [_values(batch.column(name)) for name in selection.columns]
+        sources = selection.sources
+        for batch in file.iter_batches(_BATCH, columns=list(sources)):
+            columns = [_values(batch.column(name)) for name in sources]
             for number, values in enumerate(zip(*columns, strict=True), start=number + 1):  # noqa: B020
-                yield row_of_values(number, dict(zip(selection.columns, values, strict=True)), selection)
+                yield row_of_values(number, dict(zip(sources, values, strict=True)), selection)
+
+
+def _paths(path: str, kind: pa.DataType) -> Iterator[str]:
+    yield path
+    kind = kind.value_type if pa.types.is_list(kind) else kind
+    for inner in kind if pa.types.is_struct(kind) else ():
+        yield from _paths(f"{path}.{inner.name}", inner.type)
 
 
 @contextmanager

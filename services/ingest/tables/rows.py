@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from services.errors import ListingsFileError, MissingColumns
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from services.ingest.cleaning.repairs import Repair
     from services.reason_codes import RejectReason
 
-_SHOWN_COLUMNS = 50
-_SHOWN_NAME_LENGTH = 80
+Typed: TypeAlias = "str | float | bool | tuple[str, ...]"
+"""A value that is more than text: a number, a boolean, a list of texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,38 @@ class ColumnSelection:
     """The columns to read from a table. The columns named apart are empty when the table has none of that kind.
 
     Attributes:
-        columns: every column to read.
+        columns: every column to read. In objects, a column may be a path, `price.amount`.
+        paths: the keys of the columns that are paths, from the outside inwards.
         id, free_text, price: columns that repairing a broken CSV record relies on.
-        texts: column in which JSON Lines and Parquet may hold a list of texts.
+        as_json: columns whose objects and lists become JSON text.
+        lists: columns whose lists of texts are also kept as such.
+        typed: columns whose numbers and booleans are, too.
         optional: columns that the table may lack or use for something else; their cells are empty then.
-        fillable: columns that a record of a delimited file may lack at its end; their cells are empty then.
+        fillable: columns that a listing can do without: a record of a delimited file may lack them at its end, and an
+            object or a list in them is left out. Their cells are empty then.
         ids: columns of ids, whose numbers a program may have written as `101.0`.
     """
 
     columns: tuple[str, ...]
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     id: str = ""
     free_text: str = ""
     price: str = ""
-    texts: str = ""
+    as_json: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    typed: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     fillable: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+
+    def path_of(self, column: str) -> tuple[str, ...]:
+        """Return the keys that lead to a column."""
+        return self.paths.get(column, (column,))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the table that are read, each once."""
+        return tuple(dict.fromkeys(self.path_of(column)[0] for column in self.columns))
 
     def without_absent(self, present: Iterable[str]) -> ColumnSelection:
         """Return the selection without the optional columns that the table does not have."""
@@ -54,21 +70,29 @@ class Row:
         line: 1-based line on which the row starts; the row number in Parquet.
         cells: text of the selected columns. Missing values are empty; a list of texts is a JSON array.
         repairs: what reading the row took, with flags such as `ListingFlag.REPAIRED_RECORD`; their fields are columns.
+        typed: the values of the columns `lists` and `typed` that are more than text; empty for delimited files.
     """
 
     line: int
     cells: Mapping[str, str]
     repairs: tuple[Repair, ...] = ()
+    typed: Mapping[str, Typed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenRow:
-    """A part of the file that is not a row; `column` is the column at fault, if it is a single one."""
+    """A part of the file that is not a row.
+
+    Attributes:
+        column: the column at fault, if it is a single one.
+        id: the record's id, if it can be recognised.
+    """
 
     line: int
     reason: RejectReason
     text: str
     column: str = ""
+    id: str = ""
 
 
 Rows: TypeAlias = "Iterator[Row | BrokenRow]"
@@ -94,22 +118,24 @@ class Table:
     Attributes:
         columns: the names as they stand in the file, in order. In JSON: the keys of the first objects.
         rows: reads the selected columns of every row from the beginning.
+        paths: the columns again, and the paths inside those that hold objects, such as `price.amount`.
     """
 
     columns: tuple[str, ...]
     rows: Callable[[ColumnSelection], Rows]
+    paths: tuple[str, ...] = ()
 
 
 def require_columns(path: Path, selection: ColumnSelection, present: Iterable[str]) -> None:
     """Raise MissingColumns if the table lacks a selected column."""
     names = list(dict.fromkeys(present))
-    missing = [column for column in selection.columns if column not in names]
+    missing = [column for column in selection.sources if column not in names]
     if missing:
-        raise MissingColumns(path, missing, [name[:_SHOWN_NAME_LENGTH] for name in names[:_SHOWN_COLUMNS] if name])
+        raise MissingColumns(path, missing, names)
 
 
 def refuse_duplicate_columns(path: Path, selection: ColumnSelection, names: Sequence[str]) -> None:
     """Raise ListingsFileError if the table has several columns with the name of a selected one."""
-    duplicates = [column for column in selection.columns if names.count(column) > 1]
+    duplicates = [column for column in selection.sources if names.count(column) > 1]
     if duplicates:
         raise ListingsFileError(path, f"has more than one column {duplicates[0]!r}", "Rename all but one")

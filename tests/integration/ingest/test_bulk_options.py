@@ -30,6 +30,7 @@ NOT_DEFAULT = IngestOptions(
     fetch_photos=True,
     keep_photos=True,
     keep_unpriced=True,
+    seller="shop-7",
     sync=True,
     dry_run=True,
     max_removed=0.5,
@@ -82,7 +83,6 @@ def test_a_photo_table_may_have_any_table_format(client: TestClient[Litestar]) -
     ("parts", "key", "message"),
     [
         ({"colums": "x"}, "colums", "fetch_photos"),
-        ({"dry_run": "true"}, "dry_run", "mode=sync"),
         ({"max_removed": "20%"}, "max_removed", "mode=sync"),
         ({"mark_sold": "true"}, "mark_sold", "mode=sync"),
         ({"mode": "replace"}, "mode", "sync"),

@@ -150,7 +150,7 @@ def test_reports_each_reject_with_its_reason_and_ingests_the_rest(
 def test_loads_photos_that_the_listing_rows_name(resources: Resources, shop: Marketplace, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from services.ingest.feeds.columns import Columns
+    from services.ingest.feeds.mapping_files import read_columns
 
     (tmp_path / "rows.jsonl").write_text(
         '{"id": "a", "product_name": "A", "category": "C", "product_description": "", "price": "£1", '
@@ -161,7 +161,7 @@ def test_loads_photos_that_the_listing_rows_name(resources: Resources, shop: Mar
         shop.inputs,
         listings=tmp_path / "rows.jsonl",
         photos_table=None,
-        options=IngestOptions(columns=Columns.from_toml(tmp_path / "columns.toml")),
+        options=IngestOptions(columns=read_columns(tmp_path / "columns.toml")),
     )
     assert ingest(resources, inputs).summary.counts["photos_embedded"] == 2
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import ListingsFileError
-from services.ingest.feeds.columns import Columns, ListingColumns, PhotoColumns
+from services.ingest.feeds.columns import COLUMN_FIELDS, Columns, ListingColumns, PhotoColumns
+from services.ingest.feeds.mapping_files import read_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,42 +25,36 @@ def test_the_default_mapping_is_that_of_the_published_data_set():
     assert (listings.description, listings.price, listings.location) == ("product_description", "price", "location")
     assert (photos.id, photos.listing_id) == ("id", "product_id")
     assert (listings.photos, photos.file) == ("", "")
-    assert listings.optional_columns == ("seller", "listed_at")
+    assert [name for name in COLUMN_FIELDS if Columns().may_lack(name)] == ["seller", "listed_at"]
 
 
 def test_a_mapping_changes_only_the_columns_that_it_names(toml):
     toml.write_text('[listings]\nid = "sku"\nprice = ""\nphotos = "urls"\n[photos]\nfile = "file_name"\n')
-    assert Columns.from_toml(toml) == Columns(
+    assert read_columns(toml) == Columns(
         ListingColumns(id="sku", price="", photos="urls"), PhotoColumns(file="file_name")
     )
 
 
-def test_a_mapped_column_is_not_optional(toml):
-    toml.write_text('[listings]\nseller = "shop"\nlisted_at = ""\n')
-    listings = Columns.from_toml(toml).listings
-    assert (listings.seller, listings.listed_at, listings.optional_columns) == ("shop", "", ())
-
-
-def test_a_default_name_that_another_field_uses_is_not_optional(toml):
-    toml.write_text('[listings]\nlocation = "seller"\n')
-    assert Columns.from_toml(toml).listings.optional_columns == ("listed_at",)
+def test_a_table_may_not_lack_a_column_that_the_mapping_names(toml):
+    toml.write_text('[listings]\nseller = "shop"\n')
+    assert [read_columns(toml).may_lack(name) for name in ("seller", "listed_at")] == [False, True]
 
 
 def test_reads_a_mapping_with_a_byte_order_mark(toml):
     toml.write_text('[listings]\nid = "sku"\n', encoding="utf-8-sig")
-    assert Columns.from_toml(toml).listings.id == "sku"
+    assert read_columns(toml).listings.id == "sku"
 
 
 def test_names_an_unknown_field_and_the_known_ones(toml):
     toml.write_text('[listings]\nname = "x"\n')
     with pytest.raises(ListingsFileError, match=r"unknown field of \[listings\] 'name'.*Use id, title, category"):
-        Columns.from_toml(toml)
+        read_columns(toml)
 
 
 def test_names_an_unknown_table_and_the_known_ones(toml):
     toml.write_text('[products]\nid = "x"\n')
-    with pytest.raises(ListingsFileError, match=r"unknown table 'products'.*Use listings, photos"):
-        Columns.from_toml(toml)
+    with pytest.raises(ListingsFileError, match=r"unknown table 'products'.*Use file, listings, attributes, photos"):
+        read_columns(toml)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +71,9 @@ def test_names_an_unknown_table_and_the_known_ones(toml):
 def test_refuses_an_invalid_mapping(toml, text, problem):
     toml.write_text(text, encoding="latin-1")
     with pytest.raises(ListingsFileError, match=problem):
-        Columns.from_toml(toml)
+        read_columns(toml)
 
 
 def test_refuses_a_missing_mapping_file(toml):
     with pytest.raises(ListingsFileError, match=r"columns\.toml: cannot be read \(No such file"):
-        Columns.from_toml(toml)
+        read_columns(toml)

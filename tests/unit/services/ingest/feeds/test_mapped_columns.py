@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from db.rows.records import RejectedRecord
 from services.errors import ListingsFileError, MissingColumns
 from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.cleaning.repairs import Repair
 from services.ingest.feeds.columns import Columns, ListingColumns
 from services.ingest.feeds.listings import read_listings
 from tests.unit.services.ingest.feeds.listing_files import (
@@ -60,18 +60,13 @@ def test_reads_a_parquet_date_column_as_a_date(tmp_path):
     assert datetime.fromisoformat(read_only_listing(path).listed_at) == when
 
 
-def test_ignores_a_value_that_is_not_text_in_an_unmapped_optional_column(file):
-    entry = dict(zip(KEYS, DESK, strict=True)) | {"seller": {"id": 7}, "listed_at": 1706693400}
+@pytest.mark.parametrize("name", ["seller", "shop"])
+def test_leaves_out_and_flags_an_object_that_a_listing_can_do_without(file, name):
+    entry = dict(zip(KEYS, DESK, strict=True)) | {name: {"id": 7}, "listed_at": 1706693400}
     path = file("a.jsonl", json.dumps(entry))
-    assert read_only_listing(path) == desk_listing(path, 1, listed_at="1706693400")
-
-
-def test_rejects_a_value_that_is_not_text_in_a_mapped_column(file):
-    entry = dict(zip(KEYS, DESK, strict=True)) | {"shop": {"id": 7}}
-    path = file("a.jsonl", json.dumps(entry))
-    [rejected] = read(path, Columns(ListingColumns(seller="shop")))
-    assert isinstance(rejected, RejectedRecord)
-    assert (rejected.field, rejected.reason) == ("shop", "wrong_type")
+    listing = read_only_listing(path, Columns(ListingColumns(seller=name)))
+    assert (listing.seller, listing.listed_at) == ("", "1706693400")
+    assert listing.repairs == (Repair("value_left_out", name, '{"id": "7"}'),)
 
 
 def test_a_repaired_record_keeps_its_seller_and_date(file):
@@ -84,12 +79,12 @@ def test_a_repaired_record_keeps_its_seller_and_date(file):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.csv", "id,product_name,Category\n"), ("a.jsonl", '{"id": "1", "product_name": "x", "Category": "y"}\n')],
+    [("a.csv", "id,product_name,kind\n"), ("a.jsonl", '{"id": "1", "product_name": "x", "kind": "y"}\n')],
 )
 def test_names_the_missing_and_the_present_columns(file, name, content):
     problem = (
         r"columns 'category', 'product_description', 'price', 'location' are missing; "
-        r"the file has the columns 'id', 'product_name', 'Category'"
+        r"the file has the columns 'id', 'product_name', 'kind'"
     )
     with pytest.raises(MissingColumns, match=problem):
         read(file(name, content))

@@ -45,7 +45,7 @@ def test_rejects_a_broken_record_with_its_line_and_text(file):
         ("[" * 100_000, "broken_json"),
         ('"text"', "not_an_object"),
         ("[1]", "not_an_object"),
-        ('{"id": {"$oid": "1"}}', "wrong_type"),
+        ('{"id": {"key": "1"}}', "wrong_type"),
         ('{"id": true}', "wrong_type"),
         ('{"id": [1]}', "wrong_type"),
         ('{"id": "' + "x" * RECORD_LIMIT + '"}', "record_too_long"),

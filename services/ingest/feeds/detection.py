@@ -1,0 +1,55 @@
+"""Recognises well-known exports by their header, when nobody gave a mapping. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from services.errors import ListingsFileError
+from services.ingest.feeds.header import find_columns
+from services.ingest.feeds.mapping_files import columns_of_preset
+from services.ingest.feeds.presets import find_preset, fitting_presets, preset_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from services.ingest.feeds.columns import Columns
+    from services.ingest.feeds.presets import Preset
+
+_NEAR_MISS = 1
+"""Missing columns with which a header still looks like a preset's."""
+
+
+def choose_columns(path: Path, columns: Columns, present: Sequence[str]) -> Columns:
+    """Return the mapping; if it is the default one and does not fit, that of the export that the header shows.
+
+    Raises:
+        ListingsFileError: several exports have this header.
+    """
+    if not columns.is_default or not find_columns(path, columns, present).missing:
+        return columns
+    fitting = fitting_presets(present)
+    if len(fitting) > 1:
+        names = " and ".join(f"{preset.name!r}" for preset in fitting)
+        raise ListingsFileError(
+            path, f"has the columns of the presets {names}", "Choose one: --preset, or the part `preset` of a bulk call"
+        )
+    if not fitting:
+        return columns
+    preset = columns_of_preset(fitting[0].name)
+    return replace(preset, file=columns.file, photos=columns.photos, attributes=preset.attributes | columns.attributes)
+
+
+def nearest_preset(present: Sequence[str]) -> tuple[Preset, list[str]] | None:
+    """Return the preset that the header fits but for one column of several, and that column; None if there is none."""
+    misses = [
+        (len(missing) / len(signature), preset, missing)
+        for preset in map(find_preset, preset_names())
+        for signature, missing in zip(preset.signatures, preset.missing(present), strict=False)
+        if len(missing) <= _NEAR_MISS < len(signature) - 1
+    ]
+    if not misses:
+        return None
+    _share, preset, missing = min(misses, key=lambda miss: miss[0])
+    return preset, missing

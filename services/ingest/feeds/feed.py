@@ -1,0 +1,90 @@
+"""Opens a listings file: finds its columns, and reads its records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.errors import MissingColumns
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.feeds.detection import choose_columns
+from services.ingest.feeds.header import find_columns
+from services.ingest.feeds.read_ahead import read_ahead
+from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
+from services.ingest.feeds.suggestions import advice, suggest_toml
+from services.ingest.tables.formats import open_table
+from services.ingest.tables.rows import BrokenRow
+from services.reason_codes import ListingFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from db.rows.records import RejectedRecord
+    from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.feeds.columns import Columns
+    from services.ingest.feeds.header import FoundColumns
+    from services.ingest.feeds.records import ReadingContext
+    from services.ingest.tables.rows import ColumnSelection, Table
+
+
+@dataclass(frozen=True, slots=True)
+class ListingsFeed:
+    """A listings file whose columns have been found.
+
+    Attributes:
+        path: the file.
+        columns: the mapping that is used: as it was given, or the preset that was recognised.
+        found: the columns of the file that the mapping names.
+        table: the open table.
+        selection: what is read from it.
+        context: what the records need to know of the file.
+        notices: what was decided for the whole file.
+    """
+
+    path: Path
+    columns: Columns
+    found: FoundColumns
+    table: Table
+    selection: ColumnSelection
+    context: ReadingContext
+    notices: tuple[Repair, ...]
+
+    def records(self) -> Iterator[RawListing | RejectedRecord]:
+        """Yield every record in order, as a listing or as a reject with its reason.
+
+        Raises:
+            ListingsFileError: the file cannot be read on.
+        """
+        name = self.path.name
+        for row in self.table.rows(self.selection):
+            if isinstance(row, BrokenRow):
+                yield rejected_row(name, row)
+            else:
+                yield raw_listing(name, row, self.columns, found=self.found, context=self.context)
+
+
+def open_listings(path: Path, columns: Columns) -> ListingsFeed:
+    """Find the columns of a listings file; without a mapping, a well-known export is recognised by its header.
+
+    Raises:
+        ListingsFileError: the file cannot be read, or its header leaves open which column or preset is meant.
+        MissingColumns: a column of the mapping is missing.
+    """
+    table = open_table(path, columns.file)
+    chosen = choose_columns(path, columns, table.columns)
+    found = find_columns(path, chosen, table.columns)
+    if found.missing:
+        names = [name for _field, name in found.missing]
+        raise MissingColumns(
+            path,
+            names,
+            table.columns,
+            advice=advice(columns, table.columns),
+            suggestion=suggest_toml(table.columns),
+        )
+    selection = selection_of(found)
+    context, notices = read_ahead(table, selection, chosen, found=found)
+    if chosen.preset != columns.preset:
+        notices = (Repair(ListingFlag.PRESET_CHOSEN, after=chosen.preset), *notices)
+    return ListingsFeed(path, chosen, found, table, selection, context, notices)

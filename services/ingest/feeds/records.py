@@ -1,0 +1,184 @@
+"""Turns the rows of a table into raw listings, by the columns that a mapping names. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from db.rows.records import RejectedRecord
+from services.ingest.cleaning.dates import DateError, parse_date
+from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import clean_line, shorten
+from services.ingest.photos.cells import split_photos
+from services.ingest.tables.rows import BrokenRow, ColumnSelection
+from services.reason_codes import ListingFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.ingest.feeds.columns import Columns
+    from services.ingest.feeds.header import FoundColumns
+    from services.ingest.tables.rows import Row
+
+_FILLABLE = ("description", "location", "photos", "seller", "listed_at", "url", "availability", "parent", "sale_period")
+"""Fields that a listing can do without. A price is none of them: a listing without one counts as free of charge."""
+
+_LEVELS = " > "
+
+_LATEST = datetime(9998, 1, 1, tzinfo=UTC)
+"""The end of a sale may be any time ahead; dates of listings may not."""
+
+_DENIALS = frozenset({"0", "-1", "false", "no", "draft", "archived", "out of stock", "out_of_stock", "sold"})
+"""Texts that say that a listing is not for sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingContext:
+    """What a record cannot say by itself.
+
+    Attributes:
+        now: the time at which sale prices are compared with their period.
+        day_first: the order of day and month in the file, where a date leaves it open.
+        ids: the id of a listing by its other ids, such as its SKU, by which variants may name it.
+    """
+
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    day_first: bool | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
+def selection_of(found: FoundColumns) -> ColumnSelection:
+    """Return what to read from the table."""
+
+    def named(*names: str) -> tuple[str, ...]:
+        return tuple(column for name in names for column in found.fields[name])
+
+    needed = named("id", "title", "category", "price", "currency")
+    fillable = (*named(*_FILLABLE), *found.attributes.values())
+    return ColumnSelection(
+        found.columns,
+        paths=found.paths,
+        id=next(iter(named("id")), ""),
+        free_text=next(iter(named("description")), ""),
+        price=next(iter(named("price")), ""),
+        as_json=named("photos", "price"),
+        lists=named("category", "description"),
+        typed=tuple(found.attributes.values()),
+        optional=found.absent,
+        fillable=tuple(column for column in fillable if column not in needed),
+        ids=named("id", "parent"),
+    )
+
+
+def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, context: ReadingContext) -> RawListing:
+    """Return the listing of a row as it stands there."""
+    cells, mapping = _Cells(row, found), columns.listings
+    category, category_separator = cells.category()
+    photos, guesses = cells.photos(mapping.photos_separator)
+    parent = clean_line(cells.first("parent")).removeprefix("id:").strip()
+    return RawListing(
+        file=file,
+        line=row.line,
+        listing_id=cells.first("id"),
+        title=cells.first("title"),
+        category=category,
+        description=cells.description(),
+        price=cells.price(context),
+        location=cells.first("location"),
+        photos=photos,
+        repairs=(*row.repairs, *guesses),
+        seller=cells.first("seller"),
+        listed_at=cells.first("listed_at"),
+        day_first=context.day_first,
+        currency=cells.first("currency") or mapping.default_currency,
+        category_separator=category_separator or mapping.category_separator,
+        categories_separator="" if category_separator else mapping.categories_separator,
+        availability=cells.availability(),
+        url=cells.first("url"),
+        attributes=cells.attributes(),
+        parent=context.ids.get(parent, parent),
+    )
+
+
+def rejected_row(file: str, row: BrokenRow) -> RejectedRecord:
+    """Return the reject for a part of a file that is not a row."""
+    return RejectedRecord(file, row.line, shorten(clean_line(row.id)), row.column, row.reason, shorten(row.text))
+
+
+class _Cells:
+    """The cells of a row, by field."""
+
+    def __init__(self, row: Row, found: FoundColumns) -> None:
+        self._row, self._found = row, found
+
+    def all(self, name: str) -> list[str]:
+        return [self._row.cells.get(column, "") for column in self._found.fields[name]]
+
+    def first(self, name: str) -> str:
+        return next((cell for cell in self.all(name) if cell.strip()), "")
+
+    def category(self) -> tuple[str, str]:
+        """Return the first category that is no number, and the separator of its levels if they came as a list."""
+        columns = {}
+        for column, cell in zip(self._found.fields["category"], self.all("category"), strict=True):
+            levels = self._row.typed.get(column)
+            columns[_LEVELS.join(levels) if isinstance(levels, tuple) else cell] = isinstance(levels, tuple)
+        texts = [text for text in columns if text.strip()]
+        chosen = next((text for text in texts if not text.strip().isdecimal()), texts[0] if texts else "")
+        return chosen, _LEVELS if columns.get(chosen) else ""
+
+    def description(self) -> str:
+        for column, cell in zip(self._found.fields["description"], self.all("description"), strict=True):
+            if cell.strip():
+                texts = self._row.typed.get(column)
+                return "\n".join(texts) if isinstance(texts, tuple) else cell
+        return ""
+
+    def price(self, context: ReadingContext) -> str:
+        """Return the first price; not the sale price, which comes first, outside its period."""
+        prices = self.all("price")
+        if len(prices) > 1 and not _is_running(self.all("sale_period"), context):
+            prices = prices[1:]
+        return next((price for price in prices if price.strip()), "")
+
+    def availability(self) -> str:
+        """Return the text that says that the listing cannot be bought; else the first."""
+        texts = [text for text in self.all("availability") if text.strip()]
+        return next((text for text in texts if text.strip().casefold() in _DENIALS), texts[0] if texts else "")
+
+    def photos(self, separator: str) -> tuple[tuple[str, ...], tuple[Repair, ...]]:
+        names, guesses = list[str](), list[Repair]()
+        for cell in self.all("photos"):
+            photos = split_photos(cell, separator)
+            names += photos.names
+            if photos.is_guess:
+                guesses.append(Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names)))
+        return tuple(dict.fromkeys(names)), tuple(guesses)
+
+    def attributes(self) -> dict[str, str | float | bool]:
+        values = dict[str, str | float | bool]()
+        for name, column in self._found.attributes.items():
+            value = self._row.typed.get(column, self._row.cells.get(column, ""))
+            values[name] = ", ".join(value) if isinstance(value, tuple) else value
+        return values
+
+
+def _is_running(period: list[str], context: ReadingContext) -> bool:
+    """Say whether a sale price applies now: `period` has its start and its end, or both as `start/end`."""
+    bounds = period[0].split("/") if len(period) == 1 else period
+    start, end = ([*map(str.strip, bounds), "", ""])[:2]
+    after_start, before_end = (_compared(bound, context) for bound in (start, end))
+    return after_start >= 0 and before_end <= 0
+
+
+def _compared(bound: str, context: ReadingContext) -> int:
+    """Return 1 if a time has passed, -1 if it is to come, 0 if there is none or it cannot be read."""
+    try:
+        read = parse_date(bound, now=_LATEST, day_first=context.day_first)
+    except DateError:
+        return 0
+    if read is None:
+        return 0
+    return 1 if read.at <= context.now else -1

@@ -1,0 +1,113 @@
+"""Suggests a column mapping for an unknown header: by usual column names, and by near spellings. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from services.ingest.feeds.columns import REQUIRED, Columns
+from services.ingest.feeds.detection import nearest_preset
+from services.ingest.feeds.header_keys import header_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WORDS = {
+    "id": "id sku productid itemid listingid adid articleid offerid itemnumber articlenumber productcode itemcode "
+    "code handle reference ref uid guid uuid asin partnumber artikelnummer identifiant",
+    "title": "title name producttitle productname itemtitle itemname listingtitle adtitle heading headline subject "
+    "label titel bezeichnung titre nom titulo nombre titolo",
+    "category": "category categories categoryname categorypath productcategory producttype type department section "
+    "rubric group taxonomy breadcrumb breadcrumbs kategorie rubrik categorie categoria",
+    "description": "description productdescription longdescription shortdescription text details body bodyhtml "
+    "content summary beschreibung descripcion descrizione",
+    "price": "saleprice price regularprice currentprice sellingprice listprice unitprice askingprice retailprice "
+    "amount cost preis prix precio prezzo",
+    "currency": "currency currencycode waehrung währung devise moneda",
+    "location": "location town city place region address county ort standort stadt ville ciudad",
+    "photos": "photos photo images image pictures picture imageurl imageurls imagelink imagesrc photourl photourls "
+    "pictureurl picurl img imgs bild bilder gallery thumbnail media",
+    "seller": "seller sellerid sellername shop shopid store storeid merchant vendorid owner userid user username",
+    "listed_at": "listedat posted postedat created createdat creationdate dateadded addedat publishedat listingdate "
+    "startdate date datum",
+    "url": "url link producturl itemurl listingurl permalink href webpage",
+    "availability": "availability available stockstatus instock status quantity stock",
+}
+"""Keys of column names by field, the likeliest first."""
+
+_ATTRIBUTES = {
+    "brand": "brand vendor manufacturer marke marque",
+    "condition": "condition zustand etat",
+    "size": "size groesse größe taille",
+    "colour": "colour color farbe couleur",
+    "material": "material materials",
+}
+
+_NEAR = 0.84
+"""Similarity of two names from which one is a misspelling of the other: `Titlle` 0.91, `prise` and `price` 0.8."""
+
+_NUMBERED = re.compile(r"(?P<stem>.*\D)\d{1,2}")
+
+
+def suggest_toml(present: Sequence[str]) -> str:
+    """Return a mapping of a table's columns as TOML, with a comment for each needed field that no column suits."""
+    left = dict.fromkeys(present)
+    lines = ["[listings]"]
+    for name, words in _WORDS.items():
+        suited = _photos(left) if name == "photos" else _best(left, words.split())
+        if suited:
+            lines.append(f"{name} = {json.dumps(suited, ensure_ascii=False)}")
+        elif name in REQUIRED:
+            lines.append(f'# {name} = "..."   # needed: name its column')
+        elif name in ("description", "price", "location"):
+            lines.append(f'{name} = ""')
+    attributes = [(name, _best(left, words.split())) for name, words in _ATTRIBUTES.items()]
+    if any(column for _name, column in attributes):
+        lines += ["", "[attributes]"]
+        lines += [f"{name} = {json.dumps(column, ensure_ascii=False)}" for name, column in attributes if column]
+    return "\n".join(lines) + "\n"
+
+
+def advice(columns: Columns, present: Sequence[str]) -> str:
+    """Return a sentence about an export that the header nearly is; empty if it is none."""
+    near = nearest_preset(present) if columns.is_default else None
+    if near is None:
+        return ""
+    preset, missing = near
+    return f"The columns look like those of the preset {preset.name!r}, but lack {', '.join(map(repr, missing))}. "
+
+
+def _best(left: dict[str, None], words: Sequence[str]) -> str:
+    """Take the column out of `left` that suits the words best, and return it; empty if none does."""
+    keys = {header_key(name): name for name in reversed(left)}
+    exact = next((keys[word] for word in words if word in keys), "")
+    if not exact:
+        likely = [(_similarity(key, word), name) for key, name in keys.items() for word in words[:6]]
+        likeness, exact = max(likely, default=(0.0, ""))
+        exact = exact if likeness >= _NEAR else ""
+    left.pop(exact, None)
+    return exact
+
+
+def _photos(left: dict[str, None]) -> str | list[str]:
+    """Return the photo columns: a pattern for numbered ones, else the best and those named alike."""
+    words = _WORDS["photos"].split()
+    stems = [match["stem"] for name in left if (match := _NUMBERED.fullmatch(name))]
+    for stem in dict.fromkeys(stems):
+        if header_key(stem) in words and stems.count(stem) > 1:
+            for name in [name for name in left if name.startswith(stem)]:
+                del left[name]
+            return f"{stem}*"
+    best = _best(left, words)
+    further = [name for name in left if best and header_key(name).endswith(header_key(best))]
+    for name in further:
+        del left[name]
+    return [best, *further] if further else best
+
+
+def _similarity(key: str, word: str) -> float:
+    if len(word) >= 4 and len(key) >= 4 and (key.startswith(word) or key.endswith(word)):
+        return 0.9
+    return SequenceMatcher(None, key, word).ratio()
