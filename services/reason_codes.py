@@ -66,6 +66,9 @@ class RejectReason(_ExplainedCode):
     CURRENCY_WITHOUT_PRICE = "currency_without_price", "The listing has a currency but no price."
     BAD_TIME = "bad_time", "The listing date is not a time in UTC after cleaning."
     BAD_FLAGS = "bad_flags", "The flags are not a list of codes."
+    BAD_LINK = "bad_link", "The listing's address is not a usable HTTP or HTTPS URL after cleaning."
+    BAD_ATTRIBUTES = "bad_attributes", "The attributes have an unclean name or value after cleaning."
+    BAD_SOLD = "bad_sold", "The sold mark is neither true nor false after cleaning."
 
     # A photo that cannot be found or read
     MISSING_LISTING_ID = "missing_listing_id", "The row of the photo table names no listing."
@@ -152,6 +155,23 @@ class ListingFlag(_ExplainedCode):
     PLACEHOLDER_PHOTO = (
         "placeholder_photo",
         'Many unrelated listings share this photo, as they do a "no image" picture; it is not searched.',
+    )
+    CATEGORY_SPELLING = (
+        "category_spelling",
+        "The category differs from an earlier one in case or blanks only, and got the earlier spelling.",
+    )
+    NUMERIC_CATEGORY = "numeric_category", "The category is only a number, such as an id of Google's taxonomy."
+    UNKNOWN_AVAILABILITY = (
+        "unknown_availability",
+        "The availability is not understood; the listing counts as for sale.",
+    )
+    BAD_LISTING_URL = (
+        "bad_listing_url",
+        "The listing's address is not a usable HTTP or HTTPS URL of at most 2,048 characters, and was left out.",
+    )
+    ATTRIBUTE_LEFT_OUT = (
+        "attribute_left_out",
+        "The attribute was left out: 50 names of 40 Latin letters and digits, and texts of 200 characters are kept.",
     )
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
     UNITED_ROWS = "united_rows", "Several rows have this id; the listing has the photos of all of them."

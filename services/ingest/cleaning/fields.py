@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.ingest.cleaning.availability import sold_of
 from services.ingest.cleaning.dates import DateError, parse_date
+from services.ingest.cleaning.links import clean_url
 from services.ingest.cleaning.prices import Price, PriceError, is_absurd, parse_price, read_currency
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line
@@ -55,3 +57,17 @@ def clean_date(raw: RawListing, *, now: datetime) -> tuple[datetime | None, list
     if read is None:
         return None, []
     return read.at, [Repair(read.flag, "listed_at", raw.listed_at, read.at.isoformat())] if read.flag else []
+
+
+def clean_availability(raw: RawListing) -> tuple[bool, list[Repair]]:
+    """Return whether the listing is sold."""
+    sold = sold_of(raw.availability)
+    if sold is None:
+        return False, [Repair(ListingFlag.UNKNOWN_AVAILABILITY, "availability", raw.availability)]
+    return sold, []
+
+
+def clean_page_url(raw: RawListing) -> tuple[str, list[Repair]]:
+    """Return the address of the listing's page; empty if there is none or it cannot be used."""
+    url = clean_url(raw.url)
+    return ("", [Repair(ListingFlag.BAD_LISTING_URL, "url", raw.url)]) if url is None else (url, [])

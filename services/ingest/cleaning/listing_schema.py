@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from db.rows.records import ListingRecord
+from services.ingest.cleaning.attributes import are_clean_attributes
+from services.ingest.cleaning.links import is_usable_url
 from services.ingest.cleaning.prices import PRICE_LIMIT
 from services.reason_codes import RejectReason
 from services.wire.listings import ID_LIMIT, SELLER_LIMIT
@@ -70,6 +73,22 @@ def _are_flags(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(flag, str) and flag.isidentifier() for flag in value)
 
 
+def _is_link(value: object) -> bool:
+    return isinstance(value, str) and (not value or is_usable_url(value))
+
+
+def _are_attributes(value: object) -> bool:
+    return isinstance(value, Mapping) and are_clean_attributes(value)
+
+
+def _are_category_paths(value: object) -> bool:
+    return isinstance(value, tuple) and all(map(_is_category_path, value))
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _at_most(limit: int) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and len(value) <= limit
 
@@ -91,10 +110,10 @@ CLEAN_LISTINGS = pa.DataFrameSchema(
         "seller": _line(_each(RejectReason.SELLER_TOO_LONG, _at_most(SELLER_LIMIT))),
         "listed_at": pa.Column(object, _each(RejectReason.BAD_TIME, _is_utc_time), nullable=True),
         "flags": pa.Column(object, _each(RejectReason.BAD_FLAGS, _are_flags)),
-        "url": _line(),
-        "attributes": pa.Column(object),
-        "other_categories": pa.Column(object),
-        "sold": pa.Column(object),
+        "url": _line(_each(RejectReason.BAD_LINK, _is_link)),
+        "attributes": pa.Column(object, _each(RejectReason.BAD_ATTRIBUTES, _are_attributes)),
+        "other_categories": pa.Column(object, _each(RejectReason.BAD_CATEGORY_PATH, _are_category_paths)),
+        "sold": pa.Column(object, _each(RejectReason.BAD_SOLD, _is_bool)),
     },
     checks=[
         pa.Check(

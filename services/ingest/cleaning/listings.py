@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.fields import clean_date, clean_price
+from services.ingest.cleaning.attributes import clean_attributes
+from services.ingest.cleaning.categories import is_numeric, split_category, split_paths
+from services.ingest.cleaning.fields import clean_availability, clean_date, clean_page_url, clean_price
+from services.ingest.cleaning.html_text import plain_text
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError
-from services.ingest.cleaning.text import clean_line, clean_paragraphs, shorten
-from services.reason_codes import RejectReason
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import clean_line, clean_paragraphs, decode_entities, shorten
+from services.reason_codes import ListingFlag, RejectReason
 from services.wire.listings import ID_LIMIT, SELLER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.ingest.cleaning.categories import CategorySpellings
     from services.ingest.cleaning.raw_listing import RawListing
-    from services.ingest.cleaning.repairs import Repair
 
 _GUMTREE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNORECASE)
 _SITE_SUFFIX = re.compile(r"\s*\|\s*in\s+(?P<place>[^|]*?)\s*\|[^|]*$", re.IGNORECASE)
@@ -54,22 +59,45 @@ def clean_listing(
     except PriceError as error:
         return _rejected(raw, text.listing_id, "price", reason=error.reason, text=raw.price)
     listed_at, date_repairs = clean_date(raw, now=now or datetime.now(UTC))
-    repairs = (*raw.repairs, *price_repairs, *date_repairs)
-    record = ListingRecord(
-        listing_id=text.listing_id,
-        title=text.title,
-        description=clean_paragraphs(raw.description),
-        category=text.category_path[0],
-        category_path=text.category_path,
+    sold, sold_repairs = clean_availability(raw)
+    url, url_repairs = clean_page_url(raw)
+    attributes, attribute_repairs = clean_attributes(raw.attributes)
+    found = (text.repairs(raw), price_repairs, date_repairs, sold_repairs, url_repairs, attribute_repairs)
+    repairs = (*raw.repairs, *chain(*found))
+    record = replace(
+        text.record(raw),
         price=price.amount,
         currency=price.currency,
-        location=text.location,
-        region=region_of(text.location),
-        flags=tuple(dict.fromkeys(repair.flag for repair in repairs)),
-        seller=text.seller,
+        flags=_flags(repairs),
         listed_at=listed_at,
+        url=url,
+        attributes=attributes,
+        sold=sold,
     )
     return CleanListing(record, repairs)
+
+
+def unify_spelling(listing: CleanListing, spellings: CategorySpellings) -> CleanListing:
+    """Return the listing with its categories in the spelling in which each was first seen."""
+    record = listing.record
+    path = spellings.unify(record.category_path)
+    others = (spellings.unify(other) for other in record.other_categories)
+    paths = (record.category_path, *record.other_categories)
+    repairs = (*listing.repairs, *chain(*map(spellings.repairs, paths)))
+    return CleanListing(
+        replace(
+            record,
+            category=path[0],
+            category_path=path,
+            other_categories=tuple(dict.fromkeys(other for other in others if other != path)),
+            flags=_flags(repairs),
+        ),
+        repairs,
+    )
+
+
+def _flags(repairs: Sequence[Repair]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(repair.flag for repair in repairs))
 
 
 def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | RejectedRecord]:
@@ -96,12 +124,6 @@ def clean_title(text: str, location: str) -> str:
     return title[: match.start()] if match and location and match["place"] == location else title
 
 
-def split_category(text: str) -> tuple[str, ...]:
-    """Return the levels of a category path such as `Home & Garden / Mirrors, Clocks / `, first to last."""
-    levels = (level.strip(" /") for level in f" {clean_line(text)} ".split(" / "))
-    return tuple(filter(None, levels))
-
-
 def region_of(location: str) -> str:
     """Return the last comma-separated part of a location: `Berkshire` for `Wokingham, Berkshire`."""
     parts = [part.strip() for part in location.split(",")]
@@ -115,19 +137,45 @@ class _CleanText:
     listing_id: str
     title: str
     category_path: tuple[str, ...]
+    other_categories: tuple[tuple[str, ...], ...]
     location: str
     seller: str
 
     @classmethod
     def of(cls, raw: RawListing) -> _CleanText:
-        location = clean_line(raw.location)
+        location = clean_line(decode_entities(raw.location))
+        cells = split_paths(raw.category, raw.categories_separator)
+        paths = [path for path in (split_category(cell, raw.category_separator) for cell in cells) if path]
         return cls(
             clean_line(raw.listing_id),
-            clean_title(raw.title, location),
-            split_category(raw.category),
+            clean_title(decode_entities(raw.title), location),
+            paths[0] if paths else (),
+            tuple(dict.fromkeys(path for path in paths if path != paths[0])),
             location,
-            clean_line(raw.seller),
+            clean_line(decode_entities(raw.seller)),
         )
+
+    def record(self, raw: RawListing) -> ListingRecord:
+        """Return the listing with its texts only."""
+        return ListingRecord(
+            listing_id=self.listing_id,
+            title=self.title,
+            description=clean_paragraphs(plain_text(raw.description)),
+            category=self.category_path[0],
+            category_path=self.category_path,
+            price=None,
+            currency=None,
+            location=self.location,
+            region=region_of(self.location),
+            seller=self.seller,
+            other_categories=self.other_categories,
+        )
+
+    def repairs(self, raw: RawListing) -> tuple[Repair, ...]:
+        """Return what is doubtful in the texts."""
+        if is_numeric(self.category_path[0]):
+            return (Repair(ListingFlag.NUMERIC_CATEGORY, "category", raw.category, self.category_path[0]),)
+        return ()
 
     def fault(self, raw: RawListing) -> RejectedRecord | None:
         """Return the reject for the first missing or overlong field, or None."""

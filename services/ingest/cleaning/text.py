@@ -48,6 +48,11 @@ def _visible(text: str) -> str:
     return unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", _UNWANTED.sub("", text)))
 
 
+def word_list(text: str) -> tuple[str, ...]:
+    """Return the words and phrases of a table in the code, which stand between `|` and line ends."""
+    return tuple(filter(None, (word.strip() for word in text.replace("\n", "|").split("|"))))
+
+
 TEXT_LIMIT = 500
 """Characters of rejected text that a reject keeps."""
 

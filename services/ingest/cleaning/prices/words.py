@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (word.strip() for word in text.replace("\n", "|").split("|"))))
-
+from services.ingest.cleaning.text import word_list
 
 NO_PRICE = frozenset(
-    _words(r"""
+    word_list(r"""
     - | – | — | -- | n/a | na | n.a. | nan | none | null | \n | nil | undefined | ? | poa | p.o.a. | p.o.a | por
     p.o.r. | tbc | tbd | tba | t.b.c. | t.b.d. | t.b.a. | ask | ask me | ask price | ask for price | ask seller
     asking | enquire | inquire | please enquire | please ask | call | call us | call for price | call for pricing
@@ -35,7 +32,7 @@ NO_PRICE = frozenset(
 """Whole texts that say that there is no price."""
 
 FREE = frozenset(
-    _words("""
+    word_list("""
     free | for free | free! | free of charge | free to collector | free to a good home | free item | giveaway
     give away | gratis | kostenlos | umsonst | geschenkt | zu verschenken | verschenke | offert | offerte | gratuit
     gratuite | à donner | a donner | don | gratuito | gratuita | se regala | regalo | in regalo | te geef
@@ -47,7 +44,7 @@ FREE = frozenset(
 )
 """Whole texts that say that the item is given away."""
 
-_QUALIFIERS = _words("""
+_QUALIFIERS = word_list("""
     vb | vhb | verhandlungsbasis | verhandelbar | fp | festpreis | fest | nur | preis | preis: | stückpreis | ono
     o.n.o | ovno | o.v.n.o | obo | o.b.o | or nearest offer | or near offer | or near offers | or best offer
     or offer | or offers | neg | negotiable | nego | non negotiable | non-negotiable | not negotiable
@@ -59,16 +56,16 @@ _QUALIFIERS = _words("""
     pris: | cena | cena: | do negocjacji | do uzgodnienia | цена | цена: | торг | без торга | pazarlık olur | harga
     nett | net
     """)
-_FROM = _words("""
+_FROM = word_list("""
     from | starting at | starting from | starts at | starts from | as low as | ab | von | à partir de | a partir de
     dès | desde | vanaf | vanf | da | a partire da | od | от | від | från | fra | fra: | mulai | mulai dari
     between | zwischen | entre | tra | từ
     """)
-_TO = _words("""
+_TO = word_list("""
     to | up to | and | bis | und | à | a | et | y | e | hasta | al | tot | do | до | till | til | through | s/d
     đến
     """)
-_PERIODS_AND_MEASURES = _words("""
+_PERIODS_AND_MEASURES = word_list("""
     month | months | mo | mth | mnth | calendar month | monat | mois | mes | mês | mese | maand | mnd | miesiąc
     mies | мес | месяц | week | wk | woche | semaine | semana | settimana | tydzień | неделя | day | tag | jour
     día | dia | giorno | dag | dzień | день | сутки | сут | night | nt | nacht | nuit | noche | noite | notte | hour
@@ -77,16 +74,16 @@ _PERIODS_AND_MEASURES = _words("""
     qm | sqm | sq m | sq ft | sqft | ft | metre | meter | mètre | metro | l | litre | liter | litro | ml | cl | yd
     yard | acre | ha | person | pp | pax | guest
     """)
-_PIECES = _words("""
+_PIECES = word_list("""
     pc | pcs | piece | item | unit | each | ea | stk | stck | stück | st | pièce | pièces | piece | unité | pieza
     unidad | und | pezzo | stuk | szt | sztuka | шт | штука | ks | kus | db | adet | buah | set | pair | paar | pack
     """)
-_ALONE = _words(
+_ALONE = word_list(
     """
     pcm | pw | p/m | p/w | p.m | p.w | monthly | weekly | daily | a month | a week | a day | mtl | monatlich
     """
 )
-_PIECE_ALONE = _words(
+_PIECE_ALONE = word_list(
     """
     each | ea | apiece | a piece | le stück | stk | stück | das stück | la pièce | l'unité | l'unite | c/u | cad
     cadauno | szt

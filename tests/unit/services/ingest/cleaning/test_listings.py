@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.listings import clean_title, region_of, split_category
+from services.ingest.cleaning.listings import clean_title, region_of
 from services.ingest.cleaning.repairs import Repair
 from tests.truth import LAMP
 from tests.unit.services.ingest.cleaning.examples import CLEAN, NOW, RAW, clean_record
@@ -75,21 +75,6 @@ def test_a_record_without_seller_and_date_keeps_its_old_content_hash():
 )
 def test_removes_only_the_site_suffix_of_a_title(title, location, clean):
     assert clean_title(title, location) == clean
-
-
-@pytest.mark.parametrize(
-    ("path", "levels"),
-    [
-        ("Books", ("Books",)),
-        ("Books /", ("Books",)),
-        ("Books / Comics/", ("Books", "Comics")),
-        ("/ Books /  / Comics", ("Books", "Comics")),
-        ("TV/DVD / Players", ("TV/DVD", "Players")),
-        ("Home\u00a0& Garden / Beds", ("Home & Garden", "Beds")),
-    ],
-)
-def test_splits_a_category_path_into_levels(path, levels):
-    assert split_category(path) == levels
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+"""Category paths: their levels, several in a cell, and their spelling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.rows.records import ListingRecord
+from services.ingest.cleaning.categories import (
+    CategorySpellings,
+    category_key,
+    first_category,
+    split_category,
+    split_paths,
+)
+from services.ingest.cleaning.listings import CleanListing, clean_listing, unify_spelling
+from services.ingest.cleaning.repairs import Repair
+from tests.unit.services.ingest.cleaning.examples import EXAMPLES, RAW, clean_record
+
+
+@pytest.mark.parametrize(
+    ("path", "levels"),
+    [
+        ("Books", ("Books",)),
+        ("Books /", ("Books",)),
+        ("Books / Comics/", ("Books", "Comics")),
+        ("/ Books /  / Comics", ("Books", "Comics")),
+        ("TV/DVD / Players", ("TV/DVD", "Players")),
+        ("Home\u00a0& Garden / Beds", ("Home & Garden", "Beds")),
+        ("Home &amp; Garden > Lamps", ("Home & Garden", "Lamps")),
+        ("Home &gt; Lamps", ("Home", "Lamps")),
+        ("Home>Lamps>Desk", ("Home", "Lamps", "Desk")),
+        ("Home » Lamps", ("Home", "Lamps")),
+        ("Home › Lamps", ("Home", "Lamps")),
+        ("Home|Lamps | Desk", ("Home", "Lamps", "Desk")),
+        ("> Home > ", ("Home",)),
+        ("Lights > Indoor / Outdoor", ("Lights", "Indoor / Outdoor")),
+    ],
+)
+def test_splits_a_category_path_into_levels(path, levels):
+    assert split_category(path) == levels
+
+
+@pytest.mark.parametrize(
+    "name", ["Home & Garden", "Audio/Video", "TVs >50 inch", "Books: Fiction", "Mirrors, Clocks", "A - B"]
+)
+def test_does_not_split_the_name_of_one_level(name):
+    assert split_category(name) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("path", "separator", "levels"),
+    [
+        ("Home/Lamps", "/", ("Home", "Lamps")),
+        ("Home :: Lamps", "::", ("Home", "Lamps")),
+        ("Home:Lamps > 5 W", ":", ("Home", "Lamps > 5 W")),
+        ("Home - Lamps", " - ", ("Home", "Lamps")),
+    ],
+)
+def test_splits_at_a_separator_of_the_mapping_only(path, separator, levels):
+    assert split_category(path, separator) == levels
+
+
+@pytest.mark.parametrize(
+    ("cell", "separator", "paths"),
+    [
+        ("Home &amp; Garden > Lamps, Sale", ",", ("Home & Garden > Lamps", "Sale")),
+        (r"Lamps\, Lights > Desk, Sale", ",", ("Lamps, Lights > Desk", "Sale")),
+        ("Sale, , Sale", ",", ("Sale",)),
+        ("Mirrors, Clocks", "", ("Mirrors, Clocks",)),
+        (" ", ",", ()),
+    ],
+)
+def test_splits_a_cell_into_its_category_paths(cell, separator, paths):
+    assert split_paths(cell, separator) == paths
+
+
+def test_takes_the_first_path_as_the_category_and_keeps_the_others():
+    raw = replace(RAW, category="Home &amp; Garden > Lamps, Sale, Home & Garden > Lamps", categories_separator=",")
+    listing = clean_record(raw)
+    assert isinstance(listing, ListingRecord)
+    assert (listing.category, listing.category_path) == ("Home & Garden", ("Home & Garden", "Lamps"))
+    assert listing.other_categories == (("Sale",),)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "category"),
+    [
+        (["6372", "Home > Lamps"], "Home > Lamps"),
+        (["", "Home > Lamps"], "Home > Lamps"),
+        (["Home", "Lamps"], "Home"),
+        (["6372", " "], "6372"),
+        ([], ""),
+    ],
+)
+def test_prefers_a_category_in_words_to_a_number(candidates, category):
+    assert first_category(candidates) == category
+
+
+def test_flags_a_category_that_is_only_a_number():
+    cleaned = clean_listing(replace(RAW, category="6372"))
+    assert isinstance(cleaned, CleanListing)
+    assert cleaned.record.category == "6372"
+    assert cleaned.repairs == (Repair("numeric_category", "category", "6372", "6372"),)
+
+
+def test_spells_each_level_as_it_was_first_seen_below_its_parents():
+    spellings = CategorySpellings()
+    assert spellings.unify(("Home", "LAMPS")) == ("Home", "LAMPS")
+    assert spellings.unify(("HOME", "Lamps", "Desk")) == ("Home", "LAMPS", "Desk")
+    assert spellings.unify(("Garden", "Lamps")) == ("Garden", "Lamps")
+
+
+def test_begins_with_the_known_spellings_and_gives_the_new_ones_once():
+    spellings = CategorySpellings({category_key(["home"]): "Home"})
+    assert spellings.unify(("HOME", "Lamps")) == ("Home", "Lamps")
+    assert spellings.take_new() == {category_key(["home", "lamps"]): "Lamps"}
+    assert spellings.take_new() == {}
+
+
+def test_reports_where_two_spellings_meet():
+    spellings = CategorySpellings()
+    first, second = (clean_listing(replace(RAW, category=text)) for text in ("Home > Lamps", "home > LAMPS"))
+    assert isinstance(first, CleanListing)
+    assert isinstance(second, CleanListing)
+    assert unify_spelling(first, spellings) == first
+    unified = unify_spelling(second, spellings)
+    assert (unified.record.category, unified.record.category_path) == ("Home", ("Home", "Lamps"))
+    assert unified.record.flags == ("category_spelling",)
+    assert unified.repairs == (Repair("category_spelling", "category", "home > LAMPS", "Home > Lamps"),)
+
+
+@EXAMPLES
+@given(st.lists(st.lists(st.sampled_from(["a", "A", "a  b", "A b", "ß", "SS", "x" * 600]), min_size=1, max_size=3)))
+def test_paths_of_one_key_get_one_spelling(paths):
+    spellings = CategorySpellings()
+    unified = {}
+    for path in paths:
+        spelled = spellings.unify(path)
+        assert category_key(spelled) == category_key(path)
+        assert unified.setdefault(category_key(path), spelled) == spelled
