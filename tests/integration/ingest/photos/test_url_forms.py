@@ -6,6 +6,7 @@ import base64
 import csv
 import gzip
 import io
+import re
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -84,9 +85,9 @@ class PhotoServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, jpeg: bytes) -> None:
+    def __init__(self, make_jpeg: MakeJpeg) -> None:
         super().__init__(("127.0.0.1", 0), _PhotoServerHandler)
-        self.jpeg = jpeg
+        self.make_jpeg, self.jpeg = make_jpeg, make_jpeg(seed=100)
         self.address = f"127.0.0.1:{self.server_port}"
         self.url = f"http://{self.address}"
 
@@ -100,12 +101,10 @@ class _PhotoServerHandler(BaseHTTPRequestHandler):
         answer = getattr(self, f"_{name}", None)
         if answer is not None:
             answer(parse_qs(parts.query))
-        elif (
-            name in ("my%20photo.jpg", "stuhl-gr%C3%BCn.jpg")
-            or self.path == "/sized.jpg?w=100&h=100"
-            or (name.startswith("p") and name.endswith(".jpg"))
-        ):
+        elif name in ("my%20photo.jpg", "stuhl-gr%C3%BCn.jpg") or self.path == "/sized.jpg?w=100&h=100":
             self._answer(200, self.server.jpeg)
+        elif number := re.fullmatch(r"p(\d+)\.jpg", name):
+            self._answer(200, self.server.make_jpeg(seed=int(number[1])))
         else:
             self._answer(404)
 
@@ -156,7 +155,7 @@ class _PhotoServerHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(jpeg: MakeJpeg) -> Iterator[PhotoServer]:
-    with _running(PhotoServer(jpeg(seed=1))) as shop:
+    with _running(PhotoServer(jpeg)) as shop:
         yield shop
 
 
@@ -175,7 +174,7 @@ def _running(shop: PhotoServer) -> Iterator[PhotoServer]:
 @pytest.fixture
 def resources(tmp_path: Path) -> Iterator[Resources]:
     with resources_in(tmp_path / "data") as opened:
-        opened.settings.placeholder_listings = 0  # the server has one photo for all
+        opened.settings.placeholder_listings = 0
         opened.settings.fetch_allow = (ip_network("127.0.0.0/8"),)
         yield opened
 
