@@ -56,15 +56,6 @@ def split_paths(text: str, separator: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, paths)))
 
 
-def first_category(candidates: Sequence[str]) -> str:
-    """Return the first category text that is neither empty nor a number; else the first that is not empty.
-
-    Google's feeds may have a number of its taxonomy (`6372`) in one column, and the shop's own path in another.
-    """
-    texts = [text for text in candidates if text.strip()]
-    return next((text for text in texts if not is_numeric(text)), texts[0] if texts else "")
-
-
 def is_numeric(category: str) -> bool:
     """Say whether a category is only a number, such as those of Google's taxonomy."""
     return bool(re.fullmatch(r"\s*\d+(?:\.0)?\s*", category))

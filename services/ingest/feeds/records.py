@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.rows.records import RejectedRecord
+from services.ingest.cleaning.categories import is_numeric
 from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
@@ -126,7 +127,7 @@ class _Cells:
             levels = self._row.typed.get(column)
             columns[_LEVELS.join(levels) if isinstance(levels, tuple) else cell] = isinstance(levels, tuple)
         texts = [text for text in columns if text.strip()]
-        chosen = next((text for text in texts if not text.strip().isdecimal()), texts[0] if texts else "")
+        chosen = next((text for text in texts if not is_numeric(text)), texts[0] if texts else "")
         return chosen, _LEVELS if columns.get(chosen) else ""
 
     def description(self) -> str:

@@ -12,7 +12,6 @@ from db.rows.records import ListingRecord
 from services.ingest.cleaning.categories import (
     CategorySpellings,
     category_key,
-    first_category,
     split_category,
     split_paths,
 )
@@ -84,20 +83,6 @@ def test_takes_the_first_path_as_the_category_and_keeps_the_others():
     assert isinstance(listing, ListingRecord)
     assert (listing.category, listing.category_path) == ("Home & Garden", ("Home & Garden", "Lamps"))
     assert listing.other_categories == (("Sale",),)
-
-
-@pytest.mark.parametrize(
-    ("candidates", "category"),
-    [
-        (["6372", "Home > Lamps"], "Home > Lamps"),
-        (["", "Home > Lamps"], "Home > Lamps"),
-        (["Home", "Lamps"], "Home"),
-        (["6372", " "], "6372"),
-        ([], ""),
-    ],
-)
-def test_prefers_a_category_in_words_to_a_number(candidates, category):
-    assert first_category(candidates) == category
 
 
 def test_flags_a_category_that_is_only_a_number():
