@@ -84,6 +84,18 @@ def test_the_operator_may_keep_the_original_files(resources: Resources, shop: Ma
     assert row.sha256 == row.original_sha256
 
 
+def test_an_original_is_cleaned_when_it_is_ingested_again_and_not_embedded_again(
+    resources: Resources, shop: Marketplace
+) -> None:
+    shop.write_photo("photo", jpeg_with_secrets())
+    resources.settings.keep_original_photos = True
+    ingest(resources, shop.inputs)
+    resources.settings.keep_original_photos = False
+    counts = ingest(resources, shop.inputs).summary.counts
+    assert (counts["photos_unchanged"], counts["photos_embedded"]) == (1, 0)
+    assert not has_secrets(the_photo(resources)[1])
+
+
 def test_a_cut_off_photo_is_embedded_flagged_and_told(resources: Resources, shop: Marketplace) -> None:
     shop.write_photo("photo", encode(picture(160, 120), "JPEG")[:-2])
     result = ingest(resources, shop.inputs)
