@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from db.models import FeedOperation, PhotoState
 from db.rows import embeddings, listings, photos
 from db.rows.photos import PhotoSet
+from services.ingest.photos.urls import stored_id
 from tests.truth import (
     LAMP,
     MODEL,
@@ -35,6 +36,15 @@ def test_ids_of_deleted_photos_are_not_reused(database: Database) -> None:
         listings.delete_listing(session, "lamp")
     add_listings(database, LAMP)
     assert add_photos(database, stored_photo()) > [gone]
+
+
+def test_stores_the_longest_ids_of_listings_and_photos(database: Database) -> None:
+    letters = "".join(chr(0x20000 + number * 7919 % 40_000) for number in range(2200))  # four bytes each
+    listing = replace(LAMP, listing_id=letters[:200])
+    name = stored_id("https://x.example/" + letters[200:])
+    add_listings(database, listing)
+    (photo_id,) = add_photos(database, replace(stored_photo(), listing_id=listing.listing_id, external_id=name))
+    assert photo_id
 
 
 def test_a_photo_with_new_bytes_becomes_pending_and_its_point_is_deleted(database: Database) -> None:
