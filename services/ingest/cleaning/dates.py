@@ -24,13 +24,16 @@ _NO_DATE = frozenset({"", "-", "–", "—", "n/a", "na", "nan", "nat", "none", 
 _ISO = re.compile(r"\d{4}-?(?:\d\d-?\d\d|w\d\d-?\d)(?:[t ].+)?")
 _WEEKDAY = r"(?:(?P<weekday>[^\W\d_]{2,14})\.?,?\s)?"
 _MONTH = r"(?P<name>[^\W\d_]{3,14})\.?"
-_OFFSET = r"(?:utc|gmt|ut)?\s?(?P<sign>[+-])(?P<zone_hour>\d{1,2}):?(?P<zone_minute>\d\d)?"
+_OFFSET = (
+    r"(?:utc|gmt|ut)?\s?(?P<sign>[+-])(?P<zone_hour>\d{1,2}):?(?P<zone_minute>\d\d)?"
+    r"(?:\s[a-z]{3,5}|\[[^\[\]]*\])?"  # its name after it: +0100 CET, +01:00[Europe/Paris]
+)
 _TIME = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,12}))?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
     rf"(?:\s?(?:{_OFFSET}|z|utc|gmt|ut|(?P<zone>{'|'.join(ZONES)})))?(?:\s\([^()]*\))?"
 )
 _DATES = (
-    r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)(?P<day>\d{1,2})",
+    r"(?P<year>\d{4})(?P<separator>[-/]|\.\s?)(?P<month>\d{1,2})(?P=separator)(?P<day>\d{1,2})\.?",
     r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?P<day>\d{1,2})日",
     NUMERIC.pattern,
     rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[-\s/](?:(?:of|de)\s)?{_MONTH}(?:[-\s/]|,\s)(?:de\s)?(?P<year>\d{{4}})",

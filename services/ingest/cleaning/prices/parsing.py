@@ -180,8 +180,8 @@ class _Parts:
         scales = [match["scale"] for match in (self.between, self.suffix) if match]
         if self._hundredths:
             return self._in_hundredths(), ()
-        if not self.signs and any(scale in ("m", "cr") for scale in scales):
-            raise AmountError("metres")
+        if not self.signs and (self.suffix["open_end"] or any(scale in ("m", "cr") for scale in scales)):
+            raise AmountError("an age, or metres")
         writings = (Writing(bool(self.signs), decimals, scale is not None) for scale in scales)
         amounts = [read_amount(*each) for each in zip(self.numbers, writings, strict=True)]
         scaled = [amount * scale_of(scale) for (amount, _), scale in zip(amounts, scales, strict=True)]

@@ -277,6 +277,8 @@ $5 EUR
 C$10 USD
 5 apples
 5 m
+5m
+12+
 10 km
 50%
 50 % off
