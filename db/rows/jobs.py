@@ -221,6 +221,16 @@ def warnings_of(session: Session, job_id: str) -> Iterator[WarningRecord]:
         yield WarningRecord(row.file, row.line, row.record_id, row.field, row.flag, row.before, row.after)
 
 
+def prune_reports(session: Session, *, before: datetime) -> int:
+    """Delete the rejects and warnings of jobs that ended before a time, and return their number; the counts stay."""
+    ended = select(Job.id).where(col(Job.finished_at) < before)
+    removed = 0
+    for table in (Reject, JobWarning):
+        query = delete(table).where(col(table.job_id).in_(ended))
+        removed += session.execute(query).rowcount  # type: ignore[attr-defined]
+    return removed
+
+
 def warned_ids(session: Session, job_id: str, flags: Collection[str], *, limit: int) -> list[str]:
     """Return the first ids of records with a warning of one of these flags."""
     query = select(JobWarning.record_id).where(JobWarning.job_id == job_id, col(JobWarning.flag).in_(flags))

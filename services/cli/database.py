@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 @db_app.command("tidy")
 def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False) -> None:
-    """Remove change events that every index has read, and photo files that no listing uses.
+    """Remove change events that every index has read, photo files that no listing uses, and old rejects and warnings.
 
     `lookalike serve` does this daily.
     """
@@ -43,7 +43,9 @@ def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was remov
     if json:
         print_json(removed)
     else:
-        output.print(f"Removed {removed.events} events and {removed.photos} photos.")
+        output.print(
+            f"Removed {removed.events} events, {removed.photos} photos, and {removed.reports} rejects and warnings."
+        )
 
 
 def _upgrade(database: Database) -> tuple[str | None, str]:

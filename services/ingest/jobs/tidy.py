@@ -1,8 +1,8 @@
-"""The daily tidy job: removes old events of the change feed, and files of deleted photos."""
+"""The daily tidy job: removes old events of the change feed, files of deleted photos, and old reports of jobs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,9 @@ FEED_KEPT_FOR = timedelta(days=7)
 PHOTOS_KEPT_FOR = timedelta(days=1)
 """Photos are stored before their listings: a younger file without a row may belong to a job that still runs."""
 
+REPORTS_KEPT_FOR = timedelta(days=30)
+"""A daily feed of a million listings with 1 % of rejects and warnings would add 3.6 million rows a year."""
+
 _NAMES_PER_QUERY = 10_000
 """Databases accept some 30,000 values in one query."""
 
@@ -33,10 +36,11 @@ _INTERVAL = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class TidyResult:
-    """The number of feed events and photo files that were removed."""
+    """The number of feed events, of photo files, and of rejects and warnings of old jobs that were removed."""
 
     events: int
     photos: int
+    reports: int = 0
 
 
 def tidy(
@@ -44,8 +48,9 @@ def tidy(
     *,
     feed_kept_for: timedelta = FEED_KEPT_FOR,
     photos_kept_for: timedelta = PHOTOS_KEPT_FOR,
+    reports_kept_for: timedelta = REPORTS_KEPT_FOR,
 ) -> TidyResult:
-    """Remove feed events that every follower has applied, and photo files that no listing uses.
+    """Remove feed events that every follower has applied, photo files that no listing uses, and reports of old jobs.
 
     Raises:
         OSError: the photo store cannot be reached.
@@ -54,7 +59,9 @@ def tidy(
     remove_abandoned(resources.models.folder)
     events = _prune_feed(resources, feed_kept_for)
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
-    return TidyResult(events, swept)
+    with resources.database.write() as session:
+        reports = jobs.prune_reports(session, before=utc_now() - reports_kept_for)
+    return TidyResult(events, swept, reports)
 
 
 def queue_tidy_if_due(resources: Resources) -> bool:
@@ -75,7 +82,7 @@ def run_tidy_job(resources: Resources, job_id: str, progress: Progress) -> None:
         progress("tidy", 0, None)
         removed = tidy(resources)
         with resources.database.write() as session:
-            jobs.add_counts(session, job_id, {"events_removed": removed.events, "photos_removed": removed.photos})
+            jobs.add_counts(session, job_id, {f"{name}_removed": count for name, count in asdict(removed).items()})
 
 
 def _prune_feed(resources: Resources, kept_for: timedelta) -> int:

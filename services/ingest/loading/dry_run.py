@@ -42,7 +42,7 @@ def find_photos(
     for batch in chunked(named, _LISTINGS_PER_LOOKUP):
         with database.read() as session:
             ids = [one.listing_id for one in batch if one.listing_id not in in_file]
-            known = {row.id for row in listings.listings_by_id(session, ids)} if ids else set()
+            known = listings.known_ids(session, ids) if ids else set()
         for one in batch:
             _find(one, source, is_known=one.listing_id in in_file or one.listing_id in known, ledger=ledger)
         advance(sum(len(one.photos) for one in batch))

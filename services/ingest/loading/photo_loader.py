@@ -122,7 +122,7 @@ class PhotoLoader:
 
     def _of_known_listings(self, session: Session, batch: list[_Obtaining]) -> list[_Obtaining]:
         """Return what belongs to existing listings; reject the photos of others."""
-        known = {row.id for row in listings.listings_by_id(session, [one.named.listing_id for one in batch])}
+        known = listings.known_ids(session, [one.named.listing_id for one in batch])
         for one in batch:
             if one.named.listing_id not in known:
                 text = f"no listing {one.named.listing_id!r}"

@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from db.models import Event, FeedCursor, Generation, Job, Photo, utc_now
+from db.models import Event, FeedCursor, Generation, Job, JobState, Photo, utc_now
 from db.rows import feed, jobs, listings
+from db.rows.records import RejectedRecord, WarningRecord
 from services.indexing.consistency import live_drift
 from services.indexing.pruning import prune
 from services.ingest.jobs.tidy import TidyResult, queue_tidy_if_due, run_tidy_job, tidy
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.reindex import reindex
+from services.reason_codes import ListingFlag, RejectReason
 from tests.databases import on_both, on_both_slowly
 from tests.worlds import ingest, live_resources, marketplace, resources_in
 
@@ -180,4 +182,25 @@ def test_a_tidy_job_counts_what_it_removed(resources: Resources) -> None:
     known = len(events(resources))
     run_tidy_job(resources, job_id, silent)
     with resources.database.read() as session:
-        assert jobs.counts_of(session.get_one(Job, job_id)) == {"events_removed": known - 1, "photos_removed": 0}
+        assert jobs.counts_of(session.get_one(Job, job_id)) == {
+            "events_removed": known - 1,
+            "photos_removed": 0,
+            "reports_removed": 0,
+        }
+
+
+@on_both
+def test_removes_the_rejects_and_warnings_of_old_jobs_but_not_their_counts(resources: Resources) -> None:
+    with resources.database.write() as session:
+        old, recent = (jobs.create_job(session, "ingest", {}, state=JobState.RUNNING) for _ in range(2))
+        for job_id in (old, recent):
+            jobs.add_rejects(session, job_id, [RejectedRecord("a.csv", 1, "x", "id", RejectReason.MISSING_ID, "")])
+            flag = ListingFlag.ABSURD_PRICE
+            jobs.add_warnings(session, job_id, [WarningRecord("a.csv", 1, "x", "price", flag, "1", "1")])
+            jobs.finish_job(session, job_id)
+        session.get_one(Job, old).finished_at = utc_now() - 31 * DAY
+    assert tidy(resources).reports == 2
+    with resources.database.read() as session:
+        assert [len(list(jobs.rejects_of(session, job_id))) for job_id in (old, recent)] == [0, 1]
+        assert [len(list(jobs.warnings_of(session, job_id))) for job_id in (old, recent)] == [0, 1]
+        assert jobs.warnings_by_flag(session.get_one(Job, old)) == {ListingFlag.ABSURD_PRICE: 1}
