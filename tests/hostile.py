@@ -83,15 +83,15 @@ def bmp(width: int, height: int, *, bits: int = 24, compression: int = 0, body: 
 
 def tiff_of_size(width: int, height: int) -> bytes:
     """Return a TIFF file that claims another size than it has."""
-    return _with_tags(encode(picture(), "TIFF"), {256: (256, width), 257: (257, height)})
+    return with_tags(encode(picture(), "TIFF"), {256: (256, width), 257: (257, height)})
 
 
 def tiff_of_tiles(side: int) -> bytes:
     """Return a TIFF file that claims to have tiles of `side` x `side` pixels."""
-    return _with_tags(encode(picture(), "TIFF"), {278: (322, side), 284: (323, side)})
+    return with_tags(encode(picture(), "TIFF"), {278: (322, side), 284: (323, side)})
 
 
-def _with_tags(tiff: bytes, tags: dict[int, tuple[int, int]]) -> bytes:
+def with_tags(tiff: bytes, tags: dict[int, tuple[int, int]]) -> bytes:
     """Return a little-endian TIFF file with tags replaced by other tags of a long value."""
     entries, changed = 10, bytearray(tiff)
     for at in range(entries, entries + 12 * int.from_bytes(tiff[8:10], "little"), 12):

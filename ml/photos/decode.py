@@ -17,6 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ml.photos import jpeg
 from ml.photos.colour import to_srgb
@@ -81,9 +82,9 @@ def decode(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, *, at_least: in
     Raises:
         PhotoError: the file is not an image, is not in an accepted format, is damaged or exceeds a limit.
     """
-    image, header = open_photo(content, limits)
+    opened, header = open_photo(content, limits)
     with pillow_errors(header.format):
-        image, is_cut_off = _load(image, content, _reduction(header, limits, at_least))
+        image, is_cut_off = _load(opened, content, _reduction(header, limits, at_least))
         turn = _TURNS.get(_orientation(image))
         picture = to_srgb(image, at_least=at_least)
         upright = picture if turn is None else picture.transpose(turn)
@@ -128,6 +129,8 @@ _TURNS = {
 }
 """The transposition that turns each EXIF orientation upright (CIPA DC-008, tag 0x0112)."""
 
+_TIFF_PHOTOMETRIC = 262
+
 _PNG_WITH_ORIENTATION = frozenset((b"eXIf", b"zTXt", b"tEXt", b"iTXt"))
 
 _SIDE_SWAPPING_TURNS = frozenset({_TURNS[orientation] for orientation in (5, 6, 7, 8)})
@@ -144,12 +147,12 @@ def _reduction(header: PhotoHeader, limits: PhotoLimits, at_least: int | None) -
     return max(wanted, next(fitting, 8))
 
 
-def _load(image: ImageFile, content: bytes, factor: int) -> tuple[ImageFile, bool]:
+def _load(image: ImageFile, content: bytes, factor: int) -> tuple[Image.Image, bool]:
     """Load an open image, at a reduced size if `factor` is not 1, and return whether its file is cut off."""
     if not isinstance(image, JpegImageFile):
         with _AVIF_TURN if isinstance(image, AvifImageFile) else nullcontext():
             image.load()
-        return image, False
+        return _with_white_as_highest(image), False
     if not jpeg.is_filled_up(content):
         try:
             return _load_jpeg(image, factor), False
@@ -157,6 +160,13 @@ def _load(image: ImageFile, content: bytes, factor: int) -> tuple[ImageFile, boo
             if "truncated" not in str(error):
                 raise
     return _load_incomplete(content, factor), True
+
+
+def _with_white_as_highest(image: ImageFile) -> Image.Image:
+    """Return a loaded image; inverts 16-bit grey of a TIFF file in which 0 is white, as Pillow does for 8 bits."""
+    if isinstance(image, TiffImageFile) and image.mode.startswith("I;16") and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:
+        return Image.fromarray(65_535 - np.asarray(image))
+    return image
 
 
 def _load_jpeg(image: ImageFile, factor: int) -> ImageFile:
@@ -187,7 +197,7 @@ def _load_incomplete(content: bytes, factor: int) -> ImageFile:
     return image
 
 
-def _orientation(image: ImageFile) -> int:
+def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8, of a loaded image; 1 if the EXIF data is broken."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)

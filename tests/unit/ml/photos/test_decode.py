@@ -24,6 +24,7 @@ from tests.hostile import (
     png,
     png_chunk,
     with_exif,
+    with_tags,
 )
 
 pytestmark = PILLOW_MAY_WARN
@@ -171,6 +172,12 @@ def test_sixteen_bit_grey_keeps_its_shades() -> None:
     shades = np.linspace(0, 65_535, 32 * 32).reshape(32, 32).astype(np.uint16)
     decoded = np.asarray(decode(encode(Image.fromarray(shades), "PNG")))
     assert np.array_equal(decoded[..., 0], shades >> 8)
+
+
+def test_grey_of_a_tiff_in_which_zero_is_white_is_turned_round() -> None:
+    for stored in (Image.new("L", (16, 16), 50), Image.fromarray(np.full((16, 16), 50 * 257, np.uint16))):
+        content = with_tags(encode(stored, "TIFF"), {262: (262, 0)})
+        assert decode(content).getpixel((8, 8)) == (205, 205, 205)
 
 
 def test_transparency_becomes_white() -> None:
