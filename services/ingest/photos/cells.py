@@ -154,13 +154,13 @@ def _separated(text: str, separator: str) -> list[str]:
             names[-1] += separator + piece
         else:
             names.append(piece)
-    return [name for name in names if name.strip()]
+    return [stripped for name in names if (stripped := name.rstrip(f"{separator} \t\r\n"))]
 
 
 def _continues_url(name: str, piece: str) -> bool:
     """Say whether a piece after a separator belongs to the URL before it."""
     url = normal_url(name)
-    if url is None or not piece or piece[0].isspace() or normal_url(_unquoted(piece)) is not None:
+    if url is None or piece[:1].isspace() or normal_url(_unquoted(piece)) is not None:
         return False
     return not _ENDS_IN_FILE.search(url)
 
