@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from db.vectors.attributes import attribute_text
 from ml.photos.formats import FORMAT_NAMES
 from services.cli.terminal.console import console, print_json, print_table
 from services.cli.terminal.resources import open_resources
@@ -18,10 +20,11 @@ from services.search.query.parsing import parse_crop
 from services.search.rest.to_wire import search_answer
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire import Classification, SearchAnswer, SearchFields
+from services.wire import AttributeFilter, AttributeValue, Classification, FacetAnswer, SearchAnswer, SearchFields
+from services.wire.attributes import parse_condition_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Crop = Annotated[
     str | None, typer.Option(help="Part of the photo to use: x,y,width,height, as fractions of its width and height.")
@@ -45,6 +48,17 @@ def search(
     location: Annotated[str | None, typer.Option(help="Only this location, or a part of one, such as Leeds.")] = None,
     region: Annotated[str | None, typer.Option(help="Only locations whose last part is this region.")] = None,
     max_age_days: Annotated[float | None, typer.Option(help="Only listings from the last N days.")] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Only listings with this attribute: brand=Acme, boxed=true, size=3..5; can be repeated."),
+    ] = None,
+    sold: Annotated[
+        bool | None, typer.Option("--sold/--no-sold", help="Only sold listings, or only those still for sale.")
+    ] = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(help="Count the photos that pass by category, currency, seller, sold or an attribute."),
+    ] = None,
     min_score: Annotated[float | None, typer.Option(help="Lowest score, 0 to 1.")] = None,
     diversity: Annotated[float, typer.Option(help="From 0, the most similar, to 1, the most varied.")] = 0.0,
     crop: Crop = None,
@@ -64,6 +78,9 @@ def search(
         location=location,
         region=region,
         max_age_days=max_age_days,
+        attributes=_conditions(attribute or []),
+        sold=sold,
+        facets=facet or [],
         min_score=min_score,
         diversity=diversity,
         crop=crop,
@@ -90,6 +107,18 @@ def classify(
     else:
         answer = _classify_here(content, k=k, crop=crop)
     print_json(answer) if json else _print_categories(answer)
+
+
+def _conditions(texts: Sequence[str]) -> dict[str, AttributeFilter]:
+    """Parse texts such as `brand=Acme`.
+
+    Raises:
+        BadInput: a text is malformed.
+    """
+    try:
+        return parse_condition_texts([re.sub(r"^(\s*\w+\s*)=", r"\1:", text) for text in texts])
+    except ValueError as error:
+        raise BadInput(f"--attribute: {str(error).replace(':', '=')}.") from error
 
 
 def _subject(photo: Path | None, listing: str | None) -> bytes | str:
@@ -157,6 +186,20 @@ def _print_results(answer: SearchAnswer) -> None:
     )
     if answer.empty:
         console.print(answer.empty.detail)
+    for name, facet in (answer.facets or {}).items():
+        print_table(
+            _facet_title(name, facet), [name, "photos"], [(_text(one.value), one.photos) for one in facet.values]
+        )
+
+
+def _facet_title(name: str, facet: FacetAnswer) -> str:
+    numbers = "" if facet.min is None else f"; from {_text(facet.min)} to {_text(facet.max)}"
+    more = f"; {facet.more} more values" if facet.more else ""
+    return f"{facet.photos} photos with {name}{numbers}{more}"
+
+
+def _text(value: AttributeValue | None) -> str:
+    return "" if value is None else attribute_text(value)
 
 
 def _print_categories(answer: Classification) -> None:

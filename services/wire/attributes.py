@@ -19,7 +19,11 @@ MAX_ATTRIBUTE_FILTERS = 8
 MAX_ATTRIBUTE_VALUES = 20
 """Values of one attribute in a filter, at most."""
 
-NAME_PATTERN = r"^\w{1,40}$"
+NAME_PATTERN = "^[A-Za-z0-9_]{1,40}$"
+
+CONDITION_PATTERN = r"^\s*[A-Za-z0-9_]{1,40}\s*:.*\S"
+
+Name = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": NAME_PATTERN})]
 
 AttributeValue: TypeAlias = str | float | bool
 
@@ -31,7 +35,10 @@ class NumberRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     max: float | None = None
 
 
-AttributeFilter: TypeAlias = str | float | bool | list[str | float | bool] | NumberRange
+_Values = Annotated[
+    list[str | float | bool], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ATTRIBUTE_VALUES})
+]
+AttributeFilter: TypeAlias = str | float | bool | _Values | NumberRange
 
 
 class FacetCount(msgspec.Struct):

@@ -12,6 +12,9 @@ from services.wire.fields import described, example
 ID_LIMIT = 200
 """Characters in a listing's id, at most."""
 
+URL_LIMIT = 2048
+"""Characters in the address of a listing's page, at most."""
+
 SELLER_LIMIT = 200
 """Characters in a seller's id, at most."""
 
@@ -48,6 +51,26 @@ ListedAt = Annotated[
         "2026-03-01",
     ),
 ]
+Url = Annotated[
+    str,
+    described(
+        f"The listing's page in the shop: an HTTP or HTTPS address of up to {URL_LIMIT:,} characters.",
+        "https://shop.example/lamp-9",
+    ),
+]
+Attributes = Annotated[
+    dict[str, str | float | bool],
+    described(
+        "Free attributes: text of up to 200 characters, numbers and booleans, by name. At most 50. Names become "
+        "lower case with `_`: `Frame Colour` is `frame_colour`. A form sends them as JSON.",
+        {"brand": "Acme", "size": 3.5, "boxed": True},
+    ),
+]
+OtherCategories = Annotated[
+    list[str],
+    described("Paths of further categories; searches by `category_path` find it there too.", ["Sale / Lamps"]),
+]
+Sold = Annotated[bool, described("Whether the listing is no longer for sale; searches can leave it out.", False)]
 PhotoUrls = Annotated[
     list[Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]],
     described("Public addresses of the photos. A form sends the photos as files instead."),
@@ -65,6 +88,10 @@ class WholeListing(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkn
     location: Location = ""
     seller: Seller = ""
     listed_at: ListedAt = None
+    url: Url = ""
+    attributes: Attributes = {}
+    other_categories: OtherCategories = []
+    sold: Sold = False
     photos: PhotoUrls = []
 
 
@@ -85,6 +112,10 @@ class ListingChange(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unk
     location: Location | UnsetType = UNSET
     seller: Seller | UnsetType = UNSET
     listed_at: ListedAt | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    attributes: Attributes | UnsetType = UNSET
+    other_categories: OtherCategories | UnsetType = UNSET
+    sold: Sold | UnsetType = UNSET
     photos: PhotoUrls | UnsetType = UNSET
 
 

@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from services.settings import Engine  # noqa: TC001  (msgspec reads the annotations at run time)
-from services.wire.attributes import MAX_ATTRIBUTE_FILTERS, MAX_ATTRIBUTE_VALUES, AttributeFilter
+from services.wire.attributes import (
+    CONDITION_PATTERN,
+    MAX_ATTRIBUTE_FILTERS,
+    MAX_ATTRIBUTE_VALUES,
+    NAME_PATTERN,
+    AttributeFilter,
+    Name,
+)
 from services.wire.fields import described
 
 MAX_K = 100
@@ -177,10 +184,11 @@ class SearchOptions(SharedOptions, kw_only=True):
             f"At most {MAX_ATTRIBUTE_VALUES} values of an attribute.",
             {"brand": ["Acme", "Bolt"], "size": {"min": 3, "max": 5}, "boxed": True},
             maxProperties=MAX_ATTRIBUTE_FILTERS,
+            propertyNames={"pattern": NAME_PATTERN},
         ),
     ] = {}
     facets: Annotated[
-        list[str],
+        list[Name],
         described(
             "Count the photos that pass the filter, for each value of these: `category`, `currency`, `seller`, "
             "`sold`, or the name of an attribute. Only on the first page.",
@@ -194,7 +202,7 @@ class TextOptions(SharedOptions, kw_only=True):
     """The filter, the ranking and the number of results of a search, as in URLs and forms."""
 
     attribute: Annotated[
-        list[str],
+        list[Annotated[str, msgspec.Meta(extra_json_schema={"pattern": CONDITION_PATTERN})]],
         described(
             "Only listings with this attribute: `brand:Acme`, `boxed:true`, or a range of numbers `size:3..5`, "
             "`size:3..`, `size:..5`. The first `:` ends the name. Several values of one name: any of them. Put a text "
@@ -203,7 +211,7 @@ class TextOptions(SharedOptions, kw_only=True):
             maxItems=MAX_ATTRIBUTE_FILTERS * MAX_ATTRIBUTE_VALUES,
         ),
     ] = []
-    facet: Annotated[list[str], described("Like `facets` in JSON.", ["category", "brand"], maxItems=MAX_FACETS)] = []
+    facet: Annotated[list[Name], described("Like `facets` in JSON.", ["category", "brand"], maxItems=MAX_FACETS)] = []
 
 
 _Cursor = Annotated[

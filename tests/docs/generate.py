@@ -17,7 +17,16 @@ from services.reason_codes import ListingFlag, RejectReason
 from services.resources import Resources
 from services.settings import Settings
 from services.web.metrics import METRICS
-from services.wire import ListingDeletion, NewListing, Recommendation, SearchFields, StoredSearch
+from services.wire import (
+    ListingDeletion,
+    NewListing,
+    Recommendation,
+    SearchFields,
+    SearchOptions,
+    SharedOptions,
+    StoredSearch,
+    TextOptions,
+)
 from services.wire.fields import described_fields
 from tests.docs.cli_reference import cli_reference
 from tests.docs.pages import PAGES
@@ -117,7 +126,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "rejects": rejects,
     "recommendation-fields": lambda: fields_of(Recommendation, but=SearchFields),
     "source-fields": lambda: fields_of(StoredSearch, but=SearchFields),
-    "search-fields": lambda: fields_of(SearchFields),
+    "json-fields": lambda: fields_of(SearchOptions, but=SharedOptions),
+    "search-fields": lambda: fields_of(SharedOptions),
+    "text-fields": lambda: fields_of(TextOptions, but=SharedOptions),
     "settings": settings,
 }
 

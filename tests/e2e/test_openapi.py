@@ -62,6 +62,10 @@ BEYOND_A_SCHEMA = re.compile(
             "has no embedded photo yet",
             "no listing is in",
             "is not valid( or not complete)?. Copy it unchanged",
+            # Conditions on attributes
+            "the range of .* (has neither|begins above)",
+            "has a range and other values",
+            r"attributes: (.* has \d+ values|has \d+ names)",
             # Text of a listing, after cleaning
             "(title|category|id): missing",
             "id: (bad id|id too long)",

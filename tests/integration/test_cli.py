@@ -198,6 +198,12 @@ def test_search_verify_and_index_list_print_json(
     (tmp_path / "a.jpg").write_bytes(jpeg(seed=2))
     _, out, _ = lookalike("search", "a.jpg", "--json", "-k", "1")
     assert [one["listing_id"] for one in json.loads(out)["results"]] == ["listing-1"]
+    _, out, _ = lookalike("search", "a.jpg", "--no-sold", "--facet", "category", "--facet", "sold")
+    assert "4 photos with category" in out
+    assert re.search(r"false +4", out)
+    _, out, _ = lookalike("search", "a.jpg", "--json", "--attribute", "brand=Acme", "--attribute", "size=3..5")
+    assert "Drop several of: attributes.brand, attributes.size." in out
+    assert_one_line_error(lookalike("search", "a.jpg", "--attribute", "brand"), "write it as brand=Acme")
     code, out, _ = lookalike("verify", "--queries", "3", "--json")
     assert code == 0
     found = json.loads(out)

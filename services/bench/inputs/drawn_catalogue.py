@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from db.vectors.attributes import AttributeCondition, Attributes, AttributeValue, attribute_key
 from db.vectors.base import NO_FILTER, Filter, Payload, Point
 from db.vectors.keys import location_key, location_keys
 
@@ -29,6 +30,15 @@ _PLACES = ("Manchester", "Leeds", "Bristol", "Cardiff", "Glasgow", "Norwich", "E
 _PRICE_MEDIAN, _PRICE_SIGMA = 30.0, 1.3
 _CURRENCIES, _CURRENCY_SHARES = ("GBP", "EUR"), (0.8, 0.2)
 _SELLERS_PER_LISTING = 0.2
+_SOLD_SHARE = 0.1
+
+BRAND_SHARES = {"10 %": 0.1, "0.5 %": 0.005}
+"""Share of the listings of each of these brands; all others have one of `_OTHER_BRANDS` brands."""
+
+_OTHER_BRANDS = 500
+_LIGHT = AttributeCondition("weight_kg", maximum=1.0)
+"""Satisfied by half of the listings."""
+
 _NEWEST, _SPAN_S = 1_700_000_000, 365 * 86_400
 _QUERIES_AT_ONCE = 32
 
@@ -48,8 +58,8 @@ class DrawnCatalogue:
     """Drawn embeddings with random payloads. Photo i has the vector in row i and belongs to listing `listings[i]`.
 
     A category is a run of clusters in random order, so that most photos that look alike share a category, as in a
-    marketplace. The categories' shares are exact to a listing. Prices are lognormal; places, sellers and dates are
-    independent of everything else.
+    marketplace. The categories' shares are exact to a listing. Prices are lognormal; places, sellers, dates and
+    attributes are independent of everything else.
     """
 
     def __init__(self, drawn: DrawnEmbeddings, *, seed: int) -> None:
@@ -94,6 +104,9 @@ class DrawnCatalogue:
             Shape("price, narrow", (narrow,)),
             Shape("category and price", (replace(wide, categories=big.categories),)),
             Shape("location", (Filter(location=place),)),
+            *(Shape(f"brand, {name}", (_branded(name),)) for name in BRAND_SHARES),
+            Shape("attributes and price", (replace(wide, attributes=_branded("10 %").attributes | {_LIGHT}),)),
+            Shape("not sold", (Filter(sold=False),)),
             Shape("three at once", (replace(wide, categories=big.categories, location=place),)),
             Shape("exclusions", tuple(Filter(excluded_listing_ids=frozenset({listing})) for listing in excluded)),
         )
@@ -119,6 +132,10 @@ class DrawnCatalogue:
         return self._masks[shared] & ~np.isin(self._listings, excluded) if excluded else self._masks[shared]
 
 
+def _branded(name: str) -> Filter:
+    return Filter(attributes=frozenset({AttributeCondition("brand", frozenset({attribute_key(f"Brand {name}")}))}))
+
+
 def _categories(clusters: NDArray[np.int64], rng: np.random.Generator) -> list[str]:
     """Return a category for each listing, chosen by its cluster."""
     count = len(clusters)
@@ -141,6 +158,7 @@ def _payloads(categories: list[str], rng: np.random.Generator) -> list[Payload]:
     towns = rng.integers(len(places), size=count).tolist()
     sellers = rng.integers(max(1, round(_SELLERS_PER_LISTING * count)), size=count).tolist()
     times = (_NEWEST - rng.integers(_SPAN_S, size=count)).tolist()
+    sold, attributes = (rng.random(count) < _SOLD_SHARE).tolist(), _attributes(count, rng)
     return [
         Payload(
             listing_id=str(number),
@@ -152,6 +170,26 @@ def _payloads(categories: list[str], rng: np.random.Generator) -> list[Payload]:
             region=location_key(_PLACES[towns[number] % len(_PLACES)]),
             seller=f"seller-{sellers[number]}",
             listed_at=times[number],
+            sold=sold[number],
+            attributes=attributes[number],
         )
         for number in range(count)
     ]
+
+
+def _attributes(count: int, rng: np.random.Generator) -> list[Attributes]:
+    """Return ten attributes for each listing: texts with few and many values, numbers and a boolean."""
+    shares = [*BRAND_SHARES.values(), *np.full(_OTHER_BRANDS, (1 - sum(BRAND_SHARES.values())) / _OTHER_BRANDS)]
+    brands = [f"Brand {name}" for name in (*BRAND_SHARES, *range(_OTHER_BRANDS))]
+    columns: dict[str, list[AttributeValue]] = {
+        "boxed": (rng.random(count) < 0.5).tolist(),
+        "brand": [brands[brand] for brand in rng.choice(len(brands), size=count, p=shares)],
+        "model": [f"Model {number}" for number in rng.integers(max(1, count // 4), size=count)],
+        "size": (rng.integers(40, size=count) / 2).tolist(),
+        "weight_kg": np.round(rng.lognormal(0, 1, count), 3).tolist(),
+        "year": rng.integers(1990, 2026, size=count).astype(np.float64).tolist(),
+    }
+    for name, values in {"colour": 12, "condition": 4, "material": 30, "style": 60}.items():
+        columns[name] = [f"{name} {number}" for number in rng.integers(values, size=count)]
+    names = sorted(columns)
+    return [tuple(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]

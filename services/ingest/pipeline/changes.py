@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from more_itertools import unique_everseen
@@ -13,7 +13,7 @@ from db.rows.photos import PhotoSet
 from db.rows.records import RejectedRecord
 from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
-from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
+from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing, split_category
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
     from db.models import Listing, Photo
     from db.rows.photos import StoredPhoto
+    from db.rows.records import ListingRecord
+    from db.vectors.attributes import AttributeValue
     from services.resources import Resources
 
 
 _FETCH_TIMEOUT_S = 60.0
 """Time limit for fetching all photos of one listing."""
+
+_PATH_SEPARATOR = " / "
 
 _RESERVED_IDS = frozenset({"bulk"})
 """Last parts of other paths under /v1/listings."""
@@ -66,6 +70,10 @@ class ListingInput:
         currency: ISO 4217 code for a price without a currency of its own.
         seller: the marketplace's id of the seller; empty when unknown.
         listed_at: ISO 8601 or Unix seconds; empty when unknown.
+        url: the listing's page in the shop; empty when unknown.
+        attributes: free attributes by name.
+        other_categories: paths of further categories, each like `category`.
+        sold: whether it is no longer for sale.
         flags: the listing flags of the stored listing, in an update.
     """
 
@@ -77,6 +85,10 @@ class ListingInput:
     location: str = ""
     seller: str = ""
     listed_at: str = ""
+    url: str = ""
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    other_categories: Sequence[str] = ()
+    sold: bool = False
     flags: tuple[str, ...] = ()
 
 
@@ -247,19 +259,31 @@ def _clean(listing_id: str, listing: ListingInput) -> CleanListing:
         repairs=tuple(map(Repair, listing.flags)),
         seller=listing.seller,
         listed_at=listing.listed_at,
+        url=listing.url,
+        attributes=listing.attributes,
     )
     result = clean_listing(raw)
-    cleaned = result if isinstance(result, RejectedRecord) else result.record
-    if not isinstance(cleaned, RejectedRecord):
-        if cleaned.listing_id != listing_id:
-            raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not a single line of plain text")
-        if cleaned.price is not None and cleaned.currency is None:
-            cleaned = replace(cleaned, currency=listing.currency)
-        (cleaned,) = check_records([cleaned])
-    if isinstance(cleaned, RejectedRecord):
-        raise ListingRejected(cleaned.field, RejectReason(cleaned.reason), cleaned.text)
-    repairs = () if isinstance(result, RejectedRecord) else result.repairs
-    return CleanListing(cleaned, tuple(repair for repair in repairs if repair not in raw.repairs))
+    if isinstance(result, RejectedRecord):
+        raise _listing_rejected(result)
+    if result.record.listing_id != listing_id:
+        raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not a single line of plain text")
+    (checked,) = check_records([_completed(result.record, listing)])
+    if isinstance(checked, RejectedRecord):
+        raise _listing_rejected(checked)
+    return CleanListing(checked, tuple(repair for repair in result.repairs if repair not in raw.repairs))
+
+
+def _completed(record: ListingRecord, listing: ListingInput) -> ListingRecord:
+    """Return the record with the values of the request that no column of a feed has."""
+    if record.price is not None and record.currency is None:
+        record = replace(record, currency=listing.currency)
+    others = (path for path in map(split_category, listing.other_categories) if path)
+    other_categories = tuple(dict.fromkeys(path for path in others if path != record.category_path))
+    return replace(record, other_categories=other_categories, sold=listing.sold)
+
+
+def _listing_rejected(reject: RejectedRecord) -> ListingRejected:
+    return ListingRejected(reject.field, RejectReason(reject.reason), reject.text)
 
 
 def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
@@ -269,13 +293,17 @@ def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
         kept_flags.add(ListingFlag.UNREADABLE_DATE)  # the date that could not be read is not stored
     current = ListingInput(
         title=listing.title,
-        category=" / ".join(listing.category_path),
+        category=_PATH_SEPARATOR.join(listing.category_path),
         description=listing.description,
         price="" if listing.price is None else str(listing.price),
         currency=listing.currency,
         location=listing.location,
         seller=listing.seller,
         listed_at="" if listing.listed_at is None else listing.listed_at.isoformat(),
+        url=listing.url,
+        attributes=listing.attributes,
+        other_categories=tuple(map(_PATH_SEPARATOR.join, listing.other_categories)),
+        sold=listing.sold,
         flags=tuple(flag for flag in listing.flags if flag in kept_flags),
     )
     return replace(current, **fields)

@@ -78,6 +78,8 @@ async def read_listing(
     if request.content_type[0] == RequestEncodingType.MULTI_PART:
         values = form_values(await request.form(), struct)
         photos = _uploaded(values.pop("photos", None), resources.settings.max_upload_bytes)
+        if isinstance(text := values.get("attributes"), str):
+            values["attributes"] = _decoded(text)
         return converted(values, struct, strict=False), photos
     if request.content_type[0] in (RequestEncodingType.JSON, ""):
         values = await request.json()
@@ -86,6 +88,13 @@ async def read_listing(
         photos = _linked(values.pop("photos"), resources.photo_fetcher) if "photos" in values else None
         return converted(values, struct, strict=True), photos
     raise ClientException("Send application/json, or multipart/form-data with the photos as `photos`.", status_code=415)
+
+
+def _decoded(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ValidationException(INVALID, extra=[{"key": "attributes", "message": "send a JSON object"}]) from error
 
 
 def listing_input(listing: WholeListing) -> ListingInput:

@@ -89,7 +89,7 @@ def query_of(fields: SearchFields) -> Query:
     for name in (*fields.attributes, *fields.facets):
         if not re.fullmatch(NAME_PATTERN, name):
             field = "attributes" if name in fields.attributes else "facets"
-            raise BadQuery(field, f"{name!r} is not a name; use 1 to 40 letters, digits or underscores")
+            raise BadQuery(field, f"{name!r} is not a name; use 1 to 40 letters (a to z), digits or underscores")
     return Query(
         k=fields.k,
         where=_filter(fields),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from services.wire.fields import DescribedField
 
-_LIMITLESS = ("type", "items", "anyOf", "enum", "description")
+_LIMITLESS = ("type", "items", "anyOf", "enum", "properties", "additionalProperties", "description")
 
 
 def object_schema(
@@ -59,10 +59,18 @@ def field_schema(field: DescribedField, *, nullable: bool = False, examples: boo
 
 def without_limits(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of an object that allows any value of the fields' types, in any combination."""
-    properties = {
-        name: {key: one[key] for key in _LIMITLESS if key in one} for name, one in schema["properties"].items()
-    }
+    properties = {name: _limitless(one) for name, one in schema["properties"].items()}
     return {"type": "object", "properties": properties, "required": [], "additionalProperties": False}
+
+
+def _limitless(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_limitless(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _limitless(schema[key]) for key in _LIMITLESS if key in schema and key != "properties"}
+    inner = {name: _limitless(one) for name, one in schema.get("properties", {}).items()}
+    return kept | {"properties": inner} if inner else kept
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_the_command_measures_every_engine_and_method_under_every_filter(bench: 
     assert all(0 < one["p50_ms"] <= one["p95_ms"] for one in figures["searches"])
     shapes = {one["shape"] for one in figures["searches"]}
     plans = {one["plan"] for one in figures["searches"]}
-    assert len(figures["searches"]) == len(shapes) * len(plans) == 11 * 5
+    assert len(figures["searches"]) == len(shapes) * len(plans) == 15 * 5
     assert "cores" in figures["machine"]
 
 
