@@ -6,7 +6,7 @@ import logging
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,10 +24,21 @@ from services.wire import AttributeFilter, AttributeValue, Classification, Facet
 from services.wire.attributes import parse_condition_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Crop = Annotated[
     str | None, typer.Option(help="Part of the photo to use: x,y,width,height, as fractions of its width and height.")
+]
+Attribute = Annotated[
+    list[str] | None,
+    typer.Option(help="Only listings with this attribute: brand=Acme, boxed=true, size=3..5; can be repeated."),
+]
+Sold = Annotated[
+    bool | None, typer.Option("--sold/--no-sold", help="Only sold listings, or only those still for sale.")
+]
+FacetNames = Annotated[
+    list[str] | None,
+    typer.Option("--facet", help="Count the photos that pass by category, currency, seller, sold or an attribute."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Server = Annotated[
@@ -48,17 +59,9 @@ def search(
     location: Annotated[str | None, typer.Option(help="Only this location, or a part of one, such as Leeds.")] = None,
     region: Annotated[str | None, typer.Option(help="Only locations whose last part is this region.")] = None,
     max_age_days: Annotated[float | None, typer.Option(help="Only listings from the last N days.")] = None,
-    attribute: Annotated[
-        list[str] | None,
-        typer.Option(help="Only listings with this attribute: brand=Acme, boxed=true, size=3..5; can be repeated."),
-    ] = None,
-    sold: Annotated[
-        bool | None, typer.Option("--sold/--no-sold", help="Only sold listings, or only those still for sale.")
-    ] = None,
-    facet: Annotated[
-        list[str] | None,
-        typer.Option(help="Count the photos that pass by category, currency, seller, sold or an attribute."),
-    ] = None,
+    attribute: Attribute = None,
+    sold: Sold = None,
+    facet: FacetNames = None,
     min_score: Annotated[float | None, typer.Option(help="Lowest score, 0 to 1.")] = None,
     diversity: Annotated[float, typer.Option(help="From 0, the most similar, to 1, the most varied.")] = 0.0,
     crop: Crop = None,
@@ -68,24 +71,7 @@ def search(
     json: Json = False,
 ) -> None:
     """Find listings that look like a photo or like another listing."""
-    fields = SearchFields(
-        k=k,
-        category=category or [],
-        category_path=category_path,
-        price_min=price_min,
-        price_max=price_max,
-        currency=currency,
-        location=location,
-        region=region,
-        max_age_days=max_age_days,
-        attributes=_conditions(attribute or []),
-        sold=sold,
-        facets=facet or [],
-        min_score=min_score,
-        diversity=diversity,
-        crop=crop,
-        engine=None if engine == Engine.AUTO else engine,
-    )
+    fields = _search_fields(locals())
     subject = _subject(photo, listing)
     answer = _search_server(subject, fields, server=server, key=key) if server else _search_here(subject, fields)
     print_json(answer) if json else _print_results(answer)
@@ -107,6 +93,18 @@ def classify(
     else:
         answer = _classify_here(content, k=k, crop=crop)
     print_json(answer) if json else _print_categories(answer)
+
+
+def _search_fields(options: Mapping[str, Any]) -> SearchFields:
+    """Return the fields that the options of `search` set; most have the field's name.
+
+    Raises:
+        BadInput: an attribute is malformed.
+    """
+    renamed = {"attributes": _conditions(options["attribute"] or []), "facets": options["facet"] or []}
+    engine = None if options["engine"] == Engine.AUTO else options["engine"]
+    given = {name: value for name, value in options.items() if name in SearchFields.__struct_fields__}
+    return SearchFields(**{**given, **renamed, "category": options["category"] or [], "engine": engine})
 
 
 def _conditions(texts: Sequence[str]) -> dict[str, AttributeFilter]:

@@ -15,7 +15,8 @@ from db.models import PhotoState
 from db.rows import listings, photos
 from services.errors import Conflict, ResourceNotFound
 from services.indexing.consistency import drift
-from services.ingest.pipeline.changes import ListingChanges, ListingInput
+from services.ingest.pipeline.changes import ListingChanges
+from services.ingest.pipeline.listing_input import ListingInput
 from tests.databases import new_database
 from tests.faults.shop import commanding, wait_until_embedded
 from tests.worlds import resources_in

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from more_itertools import unique_everseen
 
 from db.rows import feed, listings, photos, placeholders
 from db.rows.photos import PhotoSet
-from db.rows.records import RejectedRecord
 from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
-from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing, split_category
-from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
 from services.ingest.loading.photo_loader import store_photo
 from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT, is_too_long, stored_id, stored_source
+from services.ingest.pipeline.listing_input import clean_input, with_fields
 from services.lookup import find_listing
 from services.reason_codes import ListingFlag, RejectReason
 
@@ -27,17 +25,15 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from db.models import Listing, Photo
+    from db.models import Photo
     from db.rows.photos import StoredPhoto
-    from db.rows.records import ListingRecord
-    from db.vectors.attributes import AttributeValue
+    from services.ingest.cleaning.listings import CleanListing
+    from services.ingest.pipeline.listing_input import ListingInput
     from services.resources import Resources
 
 
 _FETCH_TIMEOUT_S = 60.0
 """Time limit for fetching all photos of one listing."""
-
-_PATH_SEPARATOR = " / "
 
 _RESERVED_IDS = frozenset({"bulk"})
 """Last parts of other paths under /v1/listings."""
@@ -58,38 +54,6 @@ class PhotoInput(Protocol):
             PhotoRejected: the photo cannot be read or fetched.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ListingInput:
-    """A listing as a client sends it.
-
-    Attributes:
-        category: the category path, with ` / ` between its levels.
-        price: an amount, or text such as `£10`; empty for no price.
-        currency: ISO 4217 code for a price without a currency of its own.
-        seller: the marketplace's id of the seller; empty when unknown.
-        listed_at: ISO 8601 or Unix seconds; empty when unknown.
-        url: the listing's page in the shop; empty when unknown.
-        attributes: free attributes by name.
-        other_categories: paths of further categories, each like `category`.
-        sold: whether it is no longer for sale.
-        flags: the listing flags of the stored listing, in an update.
-    """
-
-    title: str
-    category: str
-    description: str = ""
-    price: str = ""
-    currency: str | None = None
-    location: str = ""
-    seller: str = ""
-    listed_at: str = ""
-    url: str = ""
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    other_categories: Sequence[str] = ()
-    sold: bool = False
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +87,7 @@ class ListingChanges:
             Conflict: a listing with this id exists.
             ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
-        cleaned = _clean(listing_id, listing)
+        cleaned = clean_input(listing_id, listing)
         if listing_id in _RESERVED_IDS:
             raise ListingRejected(
                 "id",
@@ -146,7 +110,7 @@ class ListingChanges:
         Raises:
             ListingRejected, PhotoRejected: the listing or a photo is invalid; no row was written.
         """
-        cleaned = _clean(listing_id, listing)
+        cleaned = clean_input(listing_id, listing)
         stored = self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             written = _write(session, cleaned, stored)
@@ -165,7 +129,7 @@ class ListingChanges:
         stored = None if inputs is None else self._store(listing_id, inputs)
         with self._resources.database.write() as session:
             feed.lock_feed(session)
-            cleaned = _clean(listing_id, _with_fields(find_listing(session, listing_id), fields))
+            cleaned = clean_input(listing_id, with_fields(find_listing(session, listing_id), fields))
             sent = tuple(repair for repair in cleaned.repairs if repair.field in fields)
             written = _write(session, replace(cleaned, repairs=sent), stored)
         self._on_written()
@@ -239,74 +203,6 @@ def _left_out(stored: Sequence[StoredPhoto], distinct: Sequence[StoredPhoto]) ->
         first = kept[photos.bytes_key(photo)]
         if first is not photo:
             yield Repair(ListingFlag.DUPLICATE_PHOTO, "photos", photo.external_id, first.external_id)
-
-
-def _clean(listing_id: str, listing: ListingInput) -> CleanListing:
-    """Clean and check the listing; the answer's repairs are those of this request.
-
-    Raises:
-        ListingRejected: a field is invalid.
-    """
-    raw = RawListing(
-        file="",
-        line=0,
-        listing_id=listing_id,
-        title=listing.title,
-        category=listing.category,
-        description=listing.description,
-        price=listing.price,
-        location=listing.location,
-        repairs=tuple(map(Repair, listing.flags)),
-        seller=listing.seller,
-        listed_at=listing.listed_at,
-        url=listing.url,
-        attributes=listing.attributes,
-    )
-    result = clean_listing(raw)
-    if isinstance(result, RejectedRecord):
-        raise _listing_rejected(result)
-    if result.record.listing_id != listing_id:
-        raise ListingRejected("id", RejectReason.BAD_ID, f"{listing_id!r} is not a single line of plain text")
-    (checked,) = check_records([_completed(result.record, listing)])
-    if isinstance(checked, RejectedRecord):
-        raise _listing_rejected(checked)
-    return CleanListing(checked, tuple(repair for repair in result.repairs if repair not in raw.repairs))
-
-
-def _completed(record: ListingRecord, listing: ListingInput) -> ListingRecord:
-    """Return the record with the values of the request that no column of a feed has."""
-    if record.price is not None and record.currency is None:
-        record = replace(record, currency=listing.currency)
-    others = (path for path in map(split_category, listing.other_categories) if path)
-    other_categories = tuple(dict.fromkeys(path for path in others if path != record.category_path))
-    return replace(record, other_categories=other_categories, sold=listing.sold)
-
-
-def _listing_rejected(reject: RejectedRecord) -> ListingRejected:
-    return ListingRejected(reject.field, RejectReason(reject.reason), reject.text)
-
-
-def _with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
-    """Return the stored listing as a client would send it, with these fields replaced."""
-    kept_flags = {ListingFlag.REPAIRED_RECORD, ListingFlag.NOT_UTF8}  # cleaning sets the others again
-    if "listed_at" not in fields:
-        kept_flags.add(ListingFlag.UNREADABLE_DATE)  # the date that could not be read is not stored
-    current = ListingInput(
-        title=listing.title,
-        category=_PATH_SEPARATOR.join(listing.category_path),
-        description=listing.description,
-        price="" if listing.price is None else str(listing.price),
-        currency=listing.currency,
-        location=listing.location,
-        seller=listing.seller,
-        listed_at="" if listing.listed_at is None else listing.listed_at.isoformat(),
-        url=listing.url,
-        attributes=listing.attributes,
-        other_categories=tuple(map(_PATH_SEPARATOR.join, listing.other_categories)),
-        sold=listing.sold,
-        flags=tuple(flag for flag in listing.flags if flag in kept_flags),
-    )
-    return replace(current, **fields)
 
 
 def _refuse_existing(session: Session, listing_id: str) -> None:

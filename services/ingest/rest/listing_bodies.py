@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from services.errors import PhotoRejected
 from services.ingest.photos.urls import normal_url
-from services.ingest.pipeline.changes import ListingInput
+from services.ingest.pipeline.listing_input import ListingInput
 from services.reason_codes import RejectReason
 from services.web.requests import INVALID, converted, form_values
 

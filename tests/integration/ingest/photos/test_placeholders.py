@@ -13,7 +13,8 @@ from db.rows.duplicates import PhotoCopy
 from db.rows.embeddings import NewEmbedding
 from db.rows.photo_queue import PhotoRef
 from services.indexing.consistency import drift
-from services.ingest.pipeline.changes import ListingChanges, ListingInput
+from services.ingest.pipeline.changes import ListingChanges
+from services.ingest.pipeline.listing_input import ListingInput
 from tests.databases import on_both
 from tests.worlds import adds_up, ingest, listing_row, live_resources, marketplace
 
