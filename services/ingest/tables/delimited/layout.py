@@ -92,6 +92,11 @@ def is_price(text: str) -> bool:
     return True
 
 
+def is_amount(text: str) -> bool:
+    """Say whether a text is a readable price, and not blank."""
+    return bool(text.strip()) and is_price(text)
+
+
 def _shape(record_id: str) -> str:
     if re.fullmatch(_UUID, record_id):
         return _UUID

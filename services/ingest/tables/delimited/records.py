@@ -35,7 +35,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.ingest.tables.delimited.cells import ends_with_columns
-from services.ingest.tables.delimited.layout import is_price, learn_start
+from services.ingest.tables.delimited.layout import is_amount, is_price, learn_start
+from services.ingest.tables.delimited.lookahead import Extent, Lookahead
 from services.ingest.tables.delimited.repair import Ambiguous, RepairedFields, repair
 from services.ingest.tables.text_files import RECORD_LIMIT
 
@@ -48,8 +49,6 @@ LINE_LIMIT = 2000
 """Lines in a record."""
 
 _LEARN_FROM_LINES = 200
-_TAIL_LIMIT = 4096
-"""Characters searched for the columns after the free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2
         layout: from the header.
         first_line: line number of the first of `lines`.
     """
-    ahead = _Lookahead(lines)
+    ahead = Lookahead(lines)
     splitter = _Splitter(layout, ahead)
     while (line := ahead.line(0)) is not None:
         if _is_blank(line):
@@ -95,61 +94,13 @@ def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2
         yield record
 
 
-class _Lookahead:
-    """Lines that can be read ahead before they are consumed."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines, self._held = iter(lines), list[str]()
-
-    def line(self, at: int) -> str | None:
-        while len(self._held) <= at:
-            line = next(self._lines, None)
-            if line is None:
-                return None
-            self._held.append(line)
-        return self._held[at]
-
-    def text(self, count: int) -> str:
-        return "".join(self._held[:count])
-
-    def end_of(self, count: int) -> str:
-        """Return the last whole lines of the first `count` lines: enough for `_TAIL_LIMIT` characters."""
-        first, size = count, 0
-        while first > 0 and size < _TAIL_LIMIT:
-            first -= 1
-            size += len(self._held[first])
-        return "".join(self._held[first:count])
-
-    def take(self, count: int) -> str:
-        text = self.text(count)
-        del self._held[:count]
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """The size of some lines ahead: their number, and the characters and delimiters in them."""
-
-    lines: int
-    size: int
-    delimiters: int
-
-    def with_line(self, line: str, layout: CsvLayout) -> _Extent:
-        return _Extent(self.lines + 1, self.size + len(line), self.delimiters + line.count(layout.delimiter))
-
-    def without(self, lines: int, text: str, *, layout: CsvLayout) -> _Extent:
-        if lines >= self.lines:
-            return _Extent(0, 0, 0)
-        return _Extent(self.lines - lines, self.size - len(text), self.delimiters - text.count(layout.delimiter))
-
-
 class _Splitter:
     """Finds the end of the record that begins at the first line ahead."""
 
-    def __init__(self, layout: CsvLayout, ahead: _Lookahead) -> None:
+    def __init__(self, layout: CsvLayout, ahead: Lookahead) -> None:
         self._layout, self._ahead = layout, ahead
         self._start = learn_start(layout, [line for at in range(_LEARN_FROM_LINES) if (line := ahead.line(at))])
-        self._searched = _Extent(0, 0, 0)
+        self._searched = Extent(0, 0, 0)
 
     def next_record(self, number: int) -> Record:
         """Consume the record's lines, at least one, and return the record."""
@@ -157,17 +108,36 @@ class _Splitter:
         is_exact = len(fields) == self._layout.width
         if is_exact and self._is_complete(fields, count):
             return self._taken(number, count, RepairedFields(fields, ()))
-        length = self._distance_to_next() if self._starts(self._ahead.line(0)) else 0
-        if not length and fields and not is_exact and self._is_followed_by_row(count):
-            length = count
+        length = 0 if is_exact else self._length_of_row(fields, count)
+        if not length and self._starts(self._ahead.line(0)):
+            length = self._distance_to_next()
         text = self._ahead.text(length)
         outcome = repair(text, self._layout) if length and len(text) <= RECORD_LIMIT else None
+        if isinstance(outcome, RepairedFields) and self._may_hold_another(length):
+            outcome = Ambiguous("One of its lines may begin another record")
         if outcome is not None:
             return self._taken(number, length, outcome)
-        if is_exact:
+        if is_exact and (not length or _has_amount(fields, self._layout)):
             return self._taken(number, count, RepairedFields(fields, ()))
-        is_sure = length and self._start is not None and self._start.is_strong
-        return self._taken(number, length if is_sure else 1, Ambiguous(""))
+        return self._taken(number, length if length and self._is_strong else 1, Ambiguous(""))
+
+    @property
+    def _is_strong(self) -> bool:
+        return self._start is not None and self._start.is_strong
+
+    def _length_of_row(self, fields: Sequence[str], count: int) -> int:
+        """Return the lines of a row of another width, if another record follows it; otherwise 0."""
+        if not fields or (self._is_strong and any(self._starts(self._ahead.line(at)) for at in range(1, count))):
+            return 0
+        return count if self._is_followed_by_row(count) else 0
+
+    def _may_hold_another(self, length: int) -> bool:
+        """Say whether a line after the first has an id and, if ids are not unmistakable, all columns up to the text."""
+        if self._start is None or self._is_strong:
+            return False
+        lines = (self._ahead.line(at) or "" for at in range(1, length))
+        heads = (line for line in lines if self._starts(line))
+        return any(line.count(self._layout.delimiter) >= (self._layout.text_at or 0) for line in heads)
 
     def _taken(self, number: int, count: int, outcome: RepairedFields | Ambiguous) -> Record:
         text = self._ahead.take(count)
@@ -179,15 +149,23 @@ class _Splitter:
     def _is_complete(self, fields: Sequence[str], count: int) -> bool:
         """Say whether a row of the right width in `count` lines is a record, not the beginning of a longer one."""
         following = self._ahead.line(self._next_line(count))
-        if self._start is None or following is None or self._starts(following):
+        if self._starts(following) and (self._is_strong or _has_price(fields, self._layout)):
             return True
-        if not self._start.is_strong and _has_price(fields, self._layout):
-            return True
-        return self._is_followed_by_row(count)
+        is_priced = not self._is_strong or _has_price(fields, self._layout)
+        return is_priced and self._is_followed_by_row(count)
 
     def _is_followed_by_row(self, count: int) -> bool:
         at = self._next_line(count)
-        return self._ahead.line(at) is None or self._is_row(self._row(at)[0])
+        line, fields = self._ahead.line(at), self._row(at)[0]
+        if line is None or self._start is None:
+            return True
+        if self._starts(line):
+            return self._is_row(fields)
+        filled = max((number for number, field in enumerate(fields, start=1) if field.strip()), default=0)
+        if not len(fields) >= self._layout.width >= filled:
+            return False
+        has_no_id = not fields[self._layout.id_at or 0].strip()
+        return has_no_id or not self._is_strong or _has_amount(fields, self._layout)
 
     def _next_line(self, count: int) -> int:
         """Return the number of lines up to the first line after `count` lines that is not blank."""
@@ -207,9 +185,9 @@ class _Splitter:
         if layout.price_at is None or not fields:
             return False
         if len(fields) > layout.width:
-            return any(map(_is_amount, fields[layout.price_at :]))
+            return any(map(is_amount, fields[layout.price_at :]))
         lacks = layout.read.intersection(range(len(fields), layout.width))
-        return layout.price_at < len(fields) and lacks <= layout.fillable and _is_amount(fields[layout.price_at])
+        return layout.price_at < len(fields) and lacks <= layout.fillable and is_amount(fields[layout.price_at])
 
     def _distance_to_next(self) -> int:
         """Return the number of lines up to the next record or the end of the file; 0 if neither is within the limits.
@@ -223,18 +201,33 @@ class _Splitter:
                 return 0
         return self._searched.lines
 
-    def _begins(self, line: str, before: _Extent) -> bool:
+    def _begins(self, line: str, before: Extent) -> bool:
         """Say whether `line`, the first one after `before`, begins another record."""
         at = before.lines
         if at == 0:
             return False
         if self._starts(line):
-            if (self._start is not None and self._start.is_strong) or self._is_row(self._row(at)[0], priced=True):
+            row = self._row(at)[0]
+            if self._is_strong or (self._is_row(row, priced=True) and self._has_needed(row)):
                 return True
-        elif not self._is_row(_standard_row([line], self._layout), priced=True):
+        elif not self._is_without_known_id(_standard_row([line], self._layout)):
             return False
         has_head = before.delimiters >= self._layout.width - 1
         return has_head and ends_with_columns(self._ahead.end_of(at), self._layout)
+
+    def _has_needed(self, row: Sequence[str]) -> bool:
+        return all(row[at].strip() for at in self._layout.needed)
+
+    def _is_without_known_id(self, row: Sequence[str]) -> bool:
+        """Say whether a row is a record that has no id, or one of another pattern where that is not unmistakable."""
+        layout = self._layout
+        if len(row) != layout.width:
+            return False
+        return (
+            _has_price(row, layout)
+            if not row[layout.id_at or 0].strip()
+            else (not self._is_strong and _has_amount(row, layout))
+        )
 
     def _starts(self, line: str | None) -> bool:
         return line is not None and self._start is not None and self._start.pattern.match(line) is not None
@@ -273,5 +266,5 @@ def _has_price(fields: Sequence[str], layout: CsvLayout) -> bool:
     return layout.price_at is not None and is_price(fields[layout.price_at])
 
 
-def _is_amount(text: str) -> bool:
-    return bool(text.strip()) and is_price(text)
+def _has_amount(fields: Sequence[str], layout: CsvLayout) -> bool:
+    return layout.price_at is None or is_amount(fields[layout.price_at])

@@ -19,7 +19,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from services.ingest.tables.delimited.cells import cell_value, split_cells, without_line_end
-from services.ingest.tables.delimited.layout import is_price
+from services.ingest.tables.delimited.layout import is_amount, is_price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +83,9 @@ def _filled_up(text: str, cells: Sequence[Cell], layout: CsvLayout) -> RepairedF
     if not layout.read or lacks - layout.fillable or any(cell.is_text for cell in cells):
         return None
     fields = [cell_value(text, [cell], layout) for cell in cells]
-    if layout.price_at is not None and not is_price(fields[layout.price_at]):
+    if layout.price_at is not None and not is_amount(fields[layout.price_at]):
+        return None
+    if not all(fields[at].strip() for at in layout.needed):
         return None
     return RepairedFields((*fields, *("" for _ in missing)), tuple(sorted(lacks)))
 
