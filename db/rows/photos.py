@@ -53,12 +53,14 @@ class PhotoSet:
     Attributes:
         photos: the named photos that could be stored; their external ids are distinct.
         unavailable: external ids of named photos that could not be obtained now; what is stored under them stays.
+        refused: external ids of other named photos, which are no photo, or the same as another; what is stored goes.
         keeps_others: whether stored photos that are not named stay.
     """
 
     listing_id: str
     photos: Sequence[StoredPhoto]
     unavailable: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     keeps_others: bool = False
 
 
@@ -169,7 +171,7 @@ class _Plan:
         plan.unchanged = plan._match(left, lambda one: (one.external_id, bytes_key(one)))
         plan.renamed = plan._match(left, bytes_key)
         plan.replaced = plan._match(left, lambda one: one.external_id)
-        taken = {photo.external_id for photo in named.photos}
+        taken = {photo.external_id for photo in named.photos} | named.refused
         for row in left:
             stays = row.external_id not in taken and (named.keeps_others or row.external_id in named.unavailable)
             (plan.kept if stays else plan.removed).append(row)

@@ -100,13 +100,13 @@ class PhotoLoader:
         """Put the outcome with its listing; a second photo with the same bytes is a duplicate."""
         if isinstance(outcome, RejectedRecord):
             self._ledger.reject("photos", outcome)
-            if outcome.reason not in _OBTAINED:
-                one.unavailable.add(record.external_id)
+            (one.refused if outcome.reason in _OBTAINED else one.unavailable).add(record.external_id)
         elif (first := one.stored.setdefault(photos.bytes_key(outcome), outcome)) is outcome:
             return
         else:
             text = f"has the same bytes as the photo {first.external_id!r} of the listing"
             self._ledger.duplicate("photos", rejected_photo_name(record, RejectReason.DUPLICATE_PHOTO, text))
+            one.refused.add(record.external_id)
         del one.records[record.external_id]
 
     def _count(self, one: _Obtaining, counts: Counter[str], file: str) -> None:
@@ -184,13 +184,14 @@ class _Obtaining:
     Attributes:
         records: by external id, without those that turned out to be rejected or duplicates.
         stored: by their bytes.
-        unavailable: external ids of the photos that could not be obtained.
+        unavailable, refused: external ids of the photos that could not be obtained, or not be used.
     """
 
     named: NamedPhotos
     records: dict[str, PhotoRecord] = field(default_factory=dict)
     stored: dict[str, StoredPhoto] = field(default_factory=dict)
     unavailable: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
 
     def result(self) -> PhotoSet:
         """Return the listing's photos as they are to be registered."""
@@ -198,6 +199,7 @@ class _Obtaining:
             self.named.listing_id,
             list(self.stored.values()),
             unavailable=frozenset(self.unavailable),
+            refused=frozenset(self.refused),
             keeps_others=self.named.is_partial or bool(self.unavailable),
         )
 

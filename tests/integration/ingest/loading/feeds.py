@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,11 @@ class ShopFeed:
         with self.resources.database.read() as session:
             rows = photos.photos_of(session, [listing_id])
             return {row.external_id: photos.bytes_key(row) for row in rows}
+
+    @staticmethod
+    def hashes(photos: dict[str, bytes]) -> dict[str, str]:
+        """Return the SHA-256 of each photo's bytes, by external id."""
+        return {name: hashlib.sha256(content).hexdigest() for name, content in photos.items()}
 
     def names(self, listing_id: str) -> list[str]:
         """Return the external ids of the listing's photos."""
