@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import asdict, dataclass, fields, replace
 from operator import eq, ge, le, lt
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func
+from more_itertools import chunked
+from sqlalchemy import Text, cast, delete, func
 from sqlmodel import Session, col, select
 
-from db.models import FeedOperation, Listing, Photo, PhotoState, utc_now
+from db.models import CategorySpelling, FeedOperation, Listing, Photo, PhotoState, utc_now
 from db.rows import feed
 from db.rows.records import ListingRecord
 from db.vectors.keys import path_key, path_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from sqlalchemy import ColumnElement
+
+_KEYS_PER_QUERY = 5000
+"""SQLite allows 32,766 parameters, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,42 @@ def category_counts(session: Session) -> dict[str, int]:
         .order_by(func.count().desc(), Listing.category)
     ).all()
     return dict(rows)
+
+
+def category_path_counts(session: Session) -> dict[tuple[str, ...], int]:
+    """Return the number of listings per category path, further categories of listings included."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for paths, is_nested in ((col(Listing.category_path), False), (col(Listing.other_categories), True)):
+        encoded = cast(paths, Text)
+        for text, count in session.execute(select(encoded, func.count()).group_by(encoded)).all():
+            decoded = json.loads(text)
+            counts.update({tuple(path): count for path in (decoded if is_nested else [decoded])})
+    return dict(counts)
+
+
+def category_spellings(session: Session, keys: Collection[str]) -> dict[str, str]:
+    """Return the stored spelling of the last level of each of these category paths, by key."""
+    query = select(CategorySpelling.key, CategorySpelling.name).where(col(CategorySpelling.key).in_(keys))
+    return dict(session.exec(query).all())
+
+
+def has_category_spellings(session: Session) -> bool:
+    return session.exec(select(CategorySpelling.key).limit(1)).first() is not None
+
+
+def add_category_spellings(session: Session, names: Mapping[str, str]) -> None:
+    """Store the spellings of new category paths, in a transaction that holds the feed's lock."""
+    session.add_all(CategorySpelling(key=key, name=name) for key, name in names.items())
+    session.flush()
+
+
+def remove_category_spellings(session: Session, *, keep: Collection[str]) -> int:
+    """Remove the spellings except those with the keys in `keep`, and return the number removed."""
+    feed.lock_feed(session)
+    unused = set(session.exec(select(CategorySpelling.key))) - set(keep)
+    for keys in chunked(sorted(unused), _KEYS_PER_QUERY):
+        session.execute(delete(CategorySpelling).where(col(CategorySpelling.key).in_(keys)))
+    return len(unused)
 
 
 def embedded_photo_ids(session: Session, listing_ids: Sequence[str]) -> list[int]:

@@ -11,6 +11,7 @@ from more_itertools import chunked
 from db.models import GenerationState, utc_now
 from db.rows import feed, generations, jobs, photos
 from ml.bundle.store import remove_abandoned
+from services.ingest.loading.categories import remove_unused_spellings
 from services.ingest.pipeline.outcome import record_outcome
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ _INTERVAL = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class TidyResult:
-    """The number of feed events, of photo files, and of rejects and warnings of old jobs that were removed."""
+    """The number of removed feed events, photo files, rejects and warnings of old jobs, and spellings of categories."""
 
     events: int
     photos: int
     reports: int = 0
+    spellings: int = 0
 
 
 def tidy(
@@ -50,7 +52,9 @@ def tidy(
     photos_kept_for: timedelta = PHOTOS_KEPT_FOR,
     reports_kept_for: timedelta = REPORTS_KEPT_FOR,
 ) -> TidyResult:
-    """Remove feed events that every follower has applied, photo files that no listing uses, and reports of old jobs.
+    """Remove feed events that every follower has applied, reports of old jobs, and what no listing uses any more.
+
+    That is photo files and spellings of categories.
 
     Raises:
         OSError: the photo store cannot be reached.
@@ -61,7 +65,8 @@ def tidy(
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
     with resources.database.write() as session:
         reports = jobs.prune_reports(session, before=utc_now() - reports_kept_for)
-    return TidyResult(events, swept, reports)
+        spellings = remove_unused_spellings(session)
+    return TidyResult(events, swept, reports, spellings)
 
 
 def queue_tidy_if_due(resources: Resources) -> bool:

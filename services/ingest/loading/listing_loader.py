@@ -17,17 +17,19 @@ from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.feed import open_listings
+from services.ingest.loading.categories import unify_categories
 from services.ingest.loading.spool import SpooledRow
-from services.ingest.loading.united import UnitedListing, unite
+from services.ingest.loading.united import UnitedListing, unite, warning_of
 from services.ingest.photos.urls import stored_id
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from db.session import Database
     from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.cleaning.repairs import Repair
     from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
@@ -62,6 +64,9 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
             ledger.reject("listings", row)
         else:
             spool.add(row)
+            spool.rows_name_photos |= bool(row.photos)
+    # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
+    spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
     spool.unite_variants()
 
 
@@ -78,24 +83,48 @@ def write_listings(
 
     A dry run only counts.
     """
-    write = listings.compare_listings if dry_run else listings.upsert_listings
+    writer = _Writer(database, path.name, ledger, dry_run=dry_run)
     for batch in chunked(_united(spool, path, ledger), _LISTINGS_PER_WRITE):
-        accepted = []
-        for listing, checked in zip(batch, check_records([listing.record for listing in batch]), strict=True):
-            if isinstance(checked, RejectedRecord):
-                ledger.reject("listings", replace(checked, file=path.name, line=listing.line))
-                continue
-            accepted.append(checked)
-            for warning in listing.warnings:
-                ledger.warn(warning)
-        with database.write() as session:
-            outcome = write(session, accepted)
-            ledger.count("listings_accepted", len(accepted))
-            ledger.count("listings_new", outcome.inserted)
-            ledger.count("listings_updated", outcome.updated)
-            ledger.count("listings_unchanged", outcome.unchanged)
-            ledger.write(session)
+        writer.write(batch)
         advance(len(batch))
+
+
+class _Writer:
+    """Writes batches of listings of one file; a dry run only counts."""
+
+    def __init__(self, database: Database, file: str, ledger: Ledger, *, dry_run: bool) -> None:
+        self._database, self._file, self._ledger, self._is_dry = database, file, ledger, dry_run
+        self._spellings_told: set[Repair] = set()
+
+    def write(self, batch: Sequence[UnitedListing]) -> None:
+        """Write the listings in one transaction, with their counts, rejects and warnings."""
+        checked = zip(batch, check_records([listing.record for listing in batch]), strict=True)
+        accepted = []
+        for listing, record in checked:
+            if isinstance(record, RejectedRecord):
+                self._ledger.reject("listings", replace(record, file=self._file, line=listing.line))
+                continue
+            accepted.append((listing, record))
+            for warning in listing.warnings:
+                self._ledger.warn(warning)
+        with self._database.write() as session:
+            unified = unify_categories(session, [record for _, record in accepted], store=not self._is_dry)
+            for (listing, _), (_, repairs) in zip(accepted, unified, strict=True):
+                self._tell_spellings(listing, repairs)
+            write = listings.compare_listings if self._is_dry else listings.upsert_listings
+            outcome = write(session, [record for record, _ in unified])
+            self._ledger.count("listings_accepted", len(accepted))
+            self._ledger.count("listings_new", outcome.inserted)
+            self._ledger.count("listings_updated", outcome.updated)
+            self._ledger.count("listings_unchanged", outcome.unchanged)
+            self._ledger.write(session)
+
+    def _tell_spellings(self, listing: UnitedListing, repairs: Iterable[Repair]) -> None:
+        """Warn where two spellings of a category meet, once each: at the first listing."""
+        for repair in repairs:
+            if repair not in self._spellings_told:
+                self._spellings_told.add(repair)
+                self._ledger.warn(warning_of(self._file, listing.line, listing.record.listing_id, repair))
 
 
 def _united(spool: Spool, path: Path, ledger: Ledger) -> Iterator[UnitedListing]:
@@ -114,7 +143,7 @@ def _united(spool: Spool, path: Path, ledger: Ledger) -> Iterator[UnitedListing]
 
 def _clean(raw: RawListing, options: IngestOptions) -> CleanListing | RejectedRecord:
     """Clean a listing; in the feed of one seller it is this seller's, or rejected."""
-    cleaned = clean_listing(replace(raw, seller=raw.seller or options.seller))
+    cleaned = clean_listing(replace(raw, seller=raw.seller or options.seller), keep_unpriced=options.keep_unpriced)
     if isinstance(cleaned, RejectedRecord) or not options.seller or cleaned.record.seller == options.seller:
         return cleaned
     listing_id, seller = cleaned.record.listing_id, cleaned.record.seller
@@ -138,7 +167,7 @@ def _spooled(raw: RawListing, options: IngestOptions) -> SpooledRow | RejectedRe
         return replace_fields(row, record=record, repairs=cleaned.repairs, price=record.price, currency=record.currency)
     if cleaned.reason not in (_JOINED_VARIANT if row.parent else _JOINED):
         return cleaned
-    priced = clean_listing(replace(raw, title="-", category="-"))  # an unreadable price is left out
+    priced = clean_listing(replace(raw, title="-", category="-"), keep_unpriced=True)
     if isinstance(priced, RejectedRecord):
         return replace_fields(row, reject=cleaned)
     return replace_fields(row, reject=cleaned, price=priced.record.price, currency=priced.record.currency)

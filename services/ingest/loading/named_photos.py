@@ -52,7 +52,7 @@ def read_photo_names(spool: Spool, inputs: IngestInputs, ledger: Ledger) -> Iter
     keep, table = inputs.options.keep_photos, inputs.photos_table
     if table is not None and not _add_table(spool, table, inputs.options.columns, ledger):
         keep = True
-    states_all = table is not None or bool(inputs.options.columns.listings.photos)
+    states_all = table is not None or spool.rows_name_photos
     return _named(spool, inputs.listings.name, states_all=states_all, keep=keep)
 
 

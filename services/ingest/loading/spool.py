@@ -67,6 +67,9 @@ class Spool:
     """Rows of a feed in a temporary file, so that memory holds their ids only. Use it as a context manager.
 
     Add all rows, unite the variants, add the photos of the photo table, then read the groups.
+
+    Attributes:
+        rows_name_photos: whether the listings file has photos, so that a row without any says that there are none.
     """
 
     def __init__(self) -> None:
@@ -77,6 +80,7 @@ class Spool:
         self._parents: dict[str, str] = {}
         self._moved: dict[str, str] = {}
         self._row_places = 0
+        self.rows_name_photos = False
 
     def __enter__(self) -> Self:
         return self

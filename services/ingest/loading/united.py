@@ -121,5 +121,10 @@ def _repairs_of(row: SpooledRow, last: SpooledRow, record: ListingRecord) -> Ite
 
 
 def _warning(file: str, row: SpooledRow, repair: Repair) -> WarningRecord:
+    return warning_of(file, row.line, row.listing_id, repair)
+
+
+def warning_of(file: str, line: int, listing_id: str, repair: Repair) -> WarningRecord:
+    """Return the warning that tells of a repair in a listing."""
     before, after = shorten(repair.before), shorten(repair.after)
-    return WarningRecord(file, row.line, shorten(row.listing_id), repair.field, repair.flag, before, after)
+    return WarningRecord(file, line, shorten(listing_id), repair.field, repair.flag, before, after)

@@ -14,6 +14,7 @@ from ml.photos.decode import PhotoError
 from services.errors import Conflict, ListingRejected, PhotoRejected
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
+from services.ingest.loading.categories import unify_categories
 from services.ingest.loading.photo_loader import store_photo
 from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT, is_too_long, stored_id, stored_source
 from services.ingest.pipeline.listing_input import clean_input, with_fields
@@ -181,7 +182,8 @@ class ListingChanges:
 
 def _write(session: Session, cleaned: CleanListing, stored: Sequence[StoredPhoto] | None) -> WriteResult:
     """Write the listing, and replace its photos unless `stored` is None."""
-    record = cleaned.record
+    ((record, spelled),) = unify_categories(session, [cleaned.record])
+    cleaned = replace(cleaned, repairs=(*cleaned.repairs, *spelled))
     counts = listings.upsert_listings(session, [record])
     changed = counts.updated
     if stored is not None:

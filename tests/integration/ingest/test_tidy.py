@@ -139,7 +139,7 @@ def test_repairs_a_snapshot_that_is_older_than_the_feed(resources: Resources, tm
 @on_both_slowly
 def test_removes_only_the_photo_files_of_deleted_listings(resources: Resources, jpeg: MakeJpeg) -> None:
     delete_listing(resources, "listing-0")
-    assert tidy(resources, photos_kept_for=NOW) == TidyResult(events=0, photos=2)
+    assert tidy(resources, photos_kept_for=NOW) == TidyResult(events=0, photos=2, spellings=0)
     with resources.database.read() as session:
         known = {photo.sha256 for photo in session.exec(select(Photo))}
     assert {resources.photo_files.read(sha256) for sha256 in known} == {jpeg(seed) for seed in range(2, 12)}
@@ -186,6 +186,7 @@ def test_a_tidy_job_counts_what_it_removed(resources: Resources) -> None:
             "events_removed": known - 1,
             "photos_removed": 0,
             "reports_removed": 0,
+            "spellings_removed": 0,
         }
 
 

@@ -57,7 +57,7 @@ class ShopFeed:
         self,
         rows: Sequence[Sequence[str]],
         *,
-        table: Sequence[Sequence[str]] | None = None,
+        table: Sequence[Sequence[str]] | str | None = None,
         header: Sequence[str] = HEADER,
         columns: ListingColumns | None = None,
         **options: Any,
@@ -73,7 +73,9 @@ class ShopFeed:
     def _inputs(self, rows: Any, table: Any, header: Any, columns: ListingColumns, options: Any) -> IngestInputs:
         (self.folder / "photos").mkdir(parents=True, exist_ok=True)
         _write(self.folder / "shop.csv", [header, *rows])
-        if table is not None:
+        if isinstance(table, str):
+            (self.folder / "table.csv").write_text(table)
+        elif table is not None:
             _write(self.folder / "table.csv", [("id", "product_id"), *table])
         return IngestInputs(
             self.folder / "shop.csv",

@@ -81,7 +81,7 @@ def test_removes_old_photos_when_the_new_one_is_obtained_but_is_no_photo(feed: S
 
 def test_an_unreadable_row_of_the_photo_table_removes_nothing(feed: ShopFeed) -> None:
     feed.load([row("1", "p1|p2")])
-    loaded = feed.load([row("1")], table=[("p1", "1"), ("p", "2", "3", "4")], columns=ListingColumns())
+    loaded = feed.load([row("1")], table='id,product_id\np1,1\n"p2,1\n', columns=ListingColumns())
     assert feed.names("1") == ["p1", "p2"]
     assert [(one.line, one.record_id, one.flag) for one in loaded.warnings] == [(0, "", "photos_kept")]
 
