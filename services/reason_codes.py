@@ -124,7 +124,10 @@ class ListingFlag(_ExplainedCode):
     )
     DECIMAL_ID = "decimal_id", "The ids of the file are decimal numbers such as 101.0, and were read as whole numbers."
     NOT_UTF8 = "not_utf8", "Bytes that are not UTF-8 were read as Windows-1252."
-    ABSURD_PRICE = "absurd_price", "The price looks like a placeholder: a million or more, or digits such as 11111."
+    ABSURD_PRICE = (
+        "absurd_price",
+        "The price looks like a placeholder: a million or more, a billion in yen and the like, or digits like 11111.",
+    )
     VALUE_LEFT_OUT = (
         "value_left_out",
         "The value is an object, a list or a boolean where text is needed, and was left out.",

@@ -44,7 +44,7 @@ def _price_repairs(raw: RawListing, price: Price) -> Iterator[Repair]:
             yield Repair(flag, "price", raw.price, read)
     if raw.currency.strip() and (read_currency(raw.currency) is None or not currency):
         yield Repair(ListingFlag.UNKNOWN_CURRENCY, "currency", raw.currency, currency)
-    if price.amount is not None and is_absurd(price.amount):
+    if price.amount is not None and is_absurd(price.amount, price.currency):
         yield Repair(ListingFlag.ABSURD_PRICE, "price", raw.price, read)
 
 

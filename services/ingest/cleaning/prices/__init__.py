@@ -2,6 +2,6 @@
 
 from services.ingest.cleaning.prices.amounts import PRICE_LIMIT
 from services.ingest.cleaning.prices.currencies import read_currency
-from services.ingest.cleaning.prices.parsing import ABSURD_PRICE, Price, PriceError, is_absurd, parse_price
+from services.ingest.cleaning.prices.parsing import Price, PriceError, is_absurd, parse_price
 
-__all__ = ["ABSURD_PRICE", "PRICE_LIMIT", "Price", "PriceError", "is_absurd", "parse_price", "read_currency"]
+__all__ = ["PRICE_LIMIT", "Price", "PriceError", "is_absurd", "parse_price", "read_currency"]

@@ -122,11 +122,15 @@ def parse_price(text: str, *, currency: Currency | None = None) -> Price:
     return Price(rounded, meant.code if meant else None, flags)
 
 
-def is_absurd(amount: Decimal) -> bool:
-    """Say whether a price is a million or more, or has five or more digits that are all equal or count up from 1."""
+def is_absurd(amount: Decimal, currency: str | None = None) -> bool:
+    """Say whether a price is a million or more, or has five or more digits that are all equal or count up from 1.
+
+    In currencies without cents, such as the yen and the rupiah, a million is an ordinary price; a billion is not.
+    """
     digits = str(int(amount))
     placeholder = len(digits) >= 5 and (len(set(digits)) == 1 or "1234567890".startswith(digits))
-    return amount >= ABSURD_PRICE or placeholder
+    limit = ABSURD_PRICE * 1000 if currency and decimals_of(currency) == 0 else ABSURD_PRICE
+    return amount >= limit or placeholder
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,21 @@ def test_keeps_and_flags_an_absurd_price(amount):
     assert listing.flags == ("absurd_price",)
 
 
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("Rp 1.500.000", ()),
+        ("¥2,980,000", ()),
+        ("Rp 1.500.000.000", ("absurd_price",)),
+        ("¥1234567", ("absurd_price",)),
+    ],
+)
+def test_a_million_is_an_ordinary_price_in_currencies_without_cents(text, flags):
+    listing = clean_record(replace(RAW, price=text))
+    assert isinstance(listing, ListingRecord)
+    assert listing.flags == flags
+
+
 @pytest.mark.parametrize("amount", ["0", "1111", "1234", "12346", "100000", "999998.99"])
 def test_does_not_flag_a_plausible_price(amount):
     assert not is_absurd(Decimal(amount))
