@@ -60,6 +60,7 @@ class JobAnswer(msgspec.Struct):
             {"repaired_record": 3, "absurd_price": 1},
         ),
     ] = {}
+    dry_run: Annotated[bool, described("Whether the job only counted what it would do.", False)] = False
 
     @property
     def ended(self) -> bool:

@@ -85,7 +85,7 @@ class JobRunner:
         Raises:
             Conflict: the job with this key has other files.
         """
-        inputs = {"upload": upload.name, "fingerprint": upload.fingerprint}
+        inputs = {"upload": upload.name, "fingerprint": upload.fingerprint, "dry_run": upload.dry_run}
         earlier = self._job_of_key(idempotency_key)
         if earlier is None:
             try:

@@ -53,8 +53,9 @@ class IngestResult:
 def create_ingest_job(resources: Resources, inputs: IngestInputs) -> str:
     """Record an ingest job that this process is about to run, and return its id. No other process will run it."""
     names = {name: str(getattr(inputs, name) or "") for name in ("listings", "photos_table", "photos")}
+    stored = {**names, "process": process_name(), "dry_run": inputs.options.dry_run}
     with resources.database.write() as session:
-        return jobs.create_job(session, "ingest", {**names, "process": process_name()}, state=JobState.RUNNING)
+        return jobs.create_job(session, "ingest", stored, state=JobState.RUNNING)
 
 
 def run_ingest(

@@ -52,10 +52,11 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredUpload:
-    """A stored upload: its name, and the SHA-256 of its files and options in hex."""
+    """A stored upload: its name, the SHA-256 of its files and options in hex, and whether it is for a dry run."""
 
     name: str
     fingerprint: str
+    dry_run: bool
 
 
 def store_uploads(
@@ -95,7 +96,7 @@ def store_uploads(
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    return StoredUpload(target.name, hashlib.sha256(repr(written).encode()).hexdigest())
+    return StoredUpload(target.name, hashlib.sha256(repr(written).encode()).hexdigest(), options.dry_run)
 
 
 def hide_upload_paths(folder: Path, text: str) -> str:

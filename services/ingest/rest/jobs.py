@@ -227,4 +227,5 @@ def _answer(job: Job) -> JobAnswer:
         started_at=job.started_at,
         finished_at=job.finished_at,
         warnings=jobs.warnings_by_flag(job),
+        dry_run=bool(job.inputs.get("dry_run")),
     )
