@@ -10,11 +10,14 @@ from typing import Annotated
 import typer
 
 from services.cli.ingest_run import reported, run_reported
+from services.cli.terminal.previews import print_preview
 from services.cli.terminal.reports import Reports
 from services.ingest.cleaning.text import clean_line
+from services.ingest.feeds.columns import Columns
 from services.ingest.feeds.mapping_files import columns_of_preset, read_columns
 from services.ingest.feeds.presets import preset_names
 from services.ingest.loading.inputs import MAX_REMOVED, IngestInputs, IngestOptions, parse_share
+from services.ingest.loading.preview import preview as read_preview
 
 _WarningsFile = Annotated[
     Path | None,
@@ -80,6 +83,9 @@ _MaxRejected = Annotated[
         help="Largest share of the listings that may be rejected, such as 5%: above it, the exit code is 3.",
     ),
 ]
+_Preview = Annotated[
+    bool, typer.Option("--preview", help="Write nothing: show how the first ten records will be read.")
+]
 _Rejects = Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")]
 
 
@@ -101,6 +107,7 @@ def ingest(
     rejects: _Rejects = Path("rejects.csv"),
     warnings: _WarningsFile = None,
     max_rejected: _MaxRejected = None,
+    preview: _Preview = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, also when the ingest fails.")] = False,
 ) -> None:
     """Clean listings, store and embed their photos, and update the indexes.
@@ -110,16 +117,22 @@ def ingest(
     Exit codes: 0 done; 1 failed; 2 wrong options; 3 done, but more records were rejected than --max-rejected, or a sync
     removed nothing because records have no readable id; 4 a sync would remove too many listings; 5 another sync runs.
     """
-    with reported(as_json=json) as report:
+    with reported(as_json=json and not preview) as report:
         _check(photo_dir and photo_zip, "use either --photo-dir or --photo-zip, not both")
         _check(not sync and (max_removed or missing), "--max-removed and --missing need --sync")
-        mapping = read_columns(columns, preset=preset) if columns else columns_of_preset(preset)
-        options = IngestOptions(mapping, preset, fetch_photos, photos is Photos.KEEP, keep_unpriced)
+        options = IngestOptions(_mapping(columns, preset), preset, fetch_photos, photos is Photos.KEEP, keep_unpriced)
         options = replace(options, seller=clean_line(seller), sync=sync, dry_run=dry_run)
         options = replace(options, mark_sold=missing is Missing.SOLD, max_removed=_share(max_removed, MAX_REMOVED))
+        if preview:
+            print_preview(read_preview(listings, options), as_json=json)
+            return
         inputs = IngestInputs(listings, photos_table, photo_dir or photo_zip, options)
         reports, allowed = Reports.beside(rejects, warnings), _share(max_rejected, 1.0)
         run_reported(inputs, reports, report, max_rejected=allowed, quiet=json)
+
+
+def _mapping(columns: Path | None, preset: str) -> Columns:
+    return read_columns(columns, preset=preset) if columns else columns_of_preset(preset)
 
 
 def _check(is_wrong: object, message: str) -> None:

@@ -18,6 +18,7 @@ from services.wire import (
     JobQueued,
     ListingsDeleted,
     ListingWritten,
+    PreviewAnswer,
     ReindexRequest,
     RejectAnswer,
     WarningAnswer,
@@ -114,6 +115,18 @@ def upload(
     headers = {"Idempotency-Key": uuid4().hex if idempotency_key is None else idempotency_key}
     form = {name: _form_text(value) for name, value in msgspec.to_builtins(options).items()}
     return Call("POST", "/v1/listings/bulk", json_reader(JobQueued), form=form, files=files, headers=headers)
+
+
+def preview_upload(listings: Path, *, options: BulkOptions = BulkOptions()) -> Call[PreviewAnswer]:  # noqa: B008
+    """Show how the first records of a listings file will be read; nothing is written.
+
+    Raises:
+        Rejected: the file or an option is invalid.
+        OSError: the file cannot be read.
+    """
+    form = {name: _form_text(value) for name, value in msgspec.to_builtins(options).items()}
+    path, files = "/v1/listings/bulk/preview", [Upload.of("listings", listings)]
+    return Call("POST", path, json_reader(PreviewAnswer), form=form, files=files)
 
 
 def job(job_id: str) -> Call[JobAnswer]:

@@ -73,6 +73,7 @@ class Client:
     delete_listing = _method(ingest_calls.delete_listing)
     delete_listings = _method(ingest_calls.delete_listings)
     upload = _method(ingest_calls.upload)
+    preview_upload = _method(ingest_calls.preview_upload)
     job = _method(ingest_calls.job)
     jobs = _method(ingest_calls.jobs)
     rejects = _method(ingest_calls.rejects)

@@ -36,6 +36,11 @@ from services.wire.listings import NewListing as NewListing
 from services.wire.listings import WholeListing as WholeListing
 from services.wire.listings import WriteWarning as WriteWarning
 from services.wire.listings import WrittenPhoto as WrittenPhoto
+from services.wire.previews import PreviewAnswer as PreviewAnswer
+from services.wire.previews import PreviewedField as PreviewedField
+from services.wire.previews import PreviewedListing as PreviewedListing
+from services.wire.previews import PreviewedRecord as PreviewedRecord
+from services.wire.previews import PreviewedRepair as PreviewedRepair
 from services.wire.search import MAX_BATCH as MAX_BATCH
 from services.wire.search import MAX_FILTER_VALUES as MAX_FILTER_VALUES
 from services.wire.search import MAX_K as MAX_K

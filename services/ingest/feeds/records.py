@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.rows.records import RejectedRecord
+from services.ingest.cleaning.availability import sold_of
 from services.ingest.cleaning.categories import is_numeric
 from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.raw_listing import RawListing
@@ -30,9 +31,6 @@ _LEVELS = " > "
 
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 """The end of a sale may be any time ahead; dates of listings may not."""
-
-_DENIALS = frozenset({"0", "-1", "false", "no", "draft", "archived", "out of stock", "out_of_stock", "sold"})
-"""Texts that say that a listing is not for sale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ class _Cells:
     def availability(self) -> str:
         """Return the text that says that the listing cannot be bought; else the first."""
         texts = [text for text in self.all("availability") if text.strip()]
-        return next((text for text in texts if text.strip().casefold() in _DENIALS), texts[0] if texts else "")
+        return next((text for text in texts if sold_of(text)), texts[0] if texts else "")
 
     def photos(self, separator: str) -> tuple[tuple[str, ...], tuple[Repair, ...]]:
         names, guesses = list[str](), list[Repair]()

@@ -59,7 +59,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
         ledger.warn(WarningRecord(path.name, 0, "", notice.field, notice.flag, notice.before, notice.after))
     for raw in feed.records():
         ledger.count("listings_read")
-        row = raw if isinstance(raw, RejectedRecord) else _spooled(raw, options)
+        row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
         if isinstance(row, RejectedRecord):
             ledger.reject("listings", row)
         else:
@@ -150,7 +150,7 @@ def _clean(raw: RawListing, options: IngestOptions) -> CleanListing | RejectedRe
     return RejectedRecord(raw.file, raw.line, listing_id, "seller", RejectReason.OTHER_SELLER, seller)
 
 
-def _spooled(raw: RawListing, options: IngestOptions) -> SpooledRow | RejectedRecord:
+def spooled_row(raw: RawListing, options: IngestOptions) -> SpooledRow | RejectedRecord:
     """Clean a row. One that cannot stand for itself may still add its photos to another row."""
     cleaned, parent, listing_id = _clean(raw, options), clean_line(raw.parent), clean_line(raw.listing_id)
     row = SpooledRow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, cast
 
 from litestar import Controller, post
@@ -11,18 +12,21 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, MultipartBody
 
 from db.models import Role
+from services.errors import BadInput
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.columns import Columns
 from services.ingest.feeds.mapping_files import parse_columns
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.loading.inputs import MAX_REMOVED, IngestOptions, parse_share
-from services.ingest.pipeline.uploads import UploadedFile, store_uploads
+from services.ingest.loading.preview import preview
+from services.ingest.pipeline.uploads import UploadedFile, discard_upload, find_upload, hide_upload_paths, store_uploads
 from services.ingest.rest import operations
-from services.ingest.rest.operations import BulkUpload
+from services.ingest.rest.operations import BulkUpload, ListingsUpload
+from services.ingest.rest.previews import preview_answer
 from services.resources import Resources
 from services.web.problems import problem_responses
 from services.web.requests import INVALID, TextPart
-from services.wire import BulkMode, JobQueued
+from services.wire import BulkMode, JobQueued, PreviewAnswer
 
 if TYPE_CHECKING:
     from typing import IO
@@ -62,6 +66,9 @@ class BulkController(Controller):
     ) -> JobQueued:
         """Store the files and queue a job that ingests them. The file names' endings decide the formats."""
         options = bulk_options(data)
+        if data.photos_table is not None and data.photos is None and not data.fetch_photos:
+            problem = "has no photos: send them as `photos`, or send fetch_photos=true if it names URLs"
+            raise _invalid("photos_table", problem)
         files = {"listings": data.listings, "photos_table": data.photos_table, "photos": data.photos}
         parts = {
             name: UploadedFile(part.filename, cast("IO[bytes]", part.file))
@@ -71,8 +78,28 @@ class BulkController(Controller):
         stored = store_uploads(resources.uploads, parts, options)
         return JobQueued(job_runner.queue_ingest(stored, idempotency_key=idempotency_key))
 
+    @post(
+        "/preview",
+        status_code=200,
+        sync_to_thread=True,
+        operation_class=operations.BULK_PREVIEW,
+        summary="Preview a bulk ingest",
+    )
+    def preview(self, data: MultipartBody[ListingsUpload], resources: NamedDependency[Resources]) -> PreviewAnswer:
+        """Show how the first ten records will be read: columns, listings, rejects. Nothing is written."""
+        options, folder = bulk_options(data), resources.uploads
+        part = UploadedFile(data.listings.filename, cast("IO[bytes]", data.listings.file))
+        stored = store_uploads(folder, {"listings": part})
+        try:
+            read = preview(find_upload(folder, stored.name).listings, options)
+        except BadInput as error:
+            raise BadInput(hide_upload_paths(folder, str(error))) from error
+        finally:
+            discard_upload(folder, stored.name)
+        return preview_answer(replace(read, problem=hide_upload_paths(folder, read.problem)))
 
-def bulk_options(data: BulkUpload) -> IngestOptions:
+
+def bulk_options(data: ListingsUpload) -> IngestOptions:
     """Return the options of a bulk call.
 
     Raises:
@@ -82,10 +109,6 @@ def bulk_options(data: BulkUpload) -> IngestOptions:
     for name in ("max_removed", "mark_sold"):
         if getattr(data, name) and data.mode is not BulkMode.SYNC:
             raise _invalid(name, "needs mode=sync")
-    if data.photos_table is not None and data.photos is None and not data.fetch_photos:
-        raise _invalid(
-            "photos_table", "has no photos: send them as `photos`, or send fetch_photos=true if it names URLs"
-        )
     return IngestOptions(
         columns=_columns(data),
         preset=data.preset,
@@ -100,7 +123,7 @@ def bulk_options(data: BulkUpload) -> IngestOptions:
     )
 
 
-def _columns(data: BulkUpload) -> Columns:
+def _columns(data: ListingsUpload) -> Columns:
     content = b"" if data.columns is None else data.columns.content
     if len(content) > TextPart.limit:
         raise _invalid("columns", f"is longer than {TextPart.limit} bytes; send a TOML file")

@@ -37,14 +37,10 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class BulkUpload:
-    """The files of a bulk upload, and how to ingest them."""
+class ListingsUpload:
+    """A listings file, and how to ingest it."""
 
     listings: Annotated[UploadFile, described("CSV, TSV, JSON Lines or Parquet; the text formats also gzipped.")]
-    photos_table: Annotated[
-        UploadFile | None, described("Table that maps photo ids to listing ids, in any of these formats.")
-    ] = None
-    photos: Annotated[UploadFile | None, described("A zip or tar archive of the photos.")] = None
     columns: Annotated[TextPart | None, described("The column mapping: a TOML file, or its text.")] = None
     preset: bulk.Preset = ""
     fetch_photos: bulk.FetchPhotos = False
@@ -55,6 +51,16 @@ class BulkUpload:
     dry_run: bulk.DryRun = False
     max_removed: bulk.MaxRemoved = None
     mark_sold: bulk.MarkSold = False
+
+
+@dataclass
+class BulkUpload(ListingsUpload):
+    """The files of a bulk upload, and how to ingest them."""
+
+    photos_table: Annotated[
+        UploadFile | None, described("Table that maps photo ids to listing ids, in any of these formats.")
+    ] = None
+    photos: Annotated[UploadFile | None, described("A zip or tar archive of the photos.")] = None
 
 
 _PHOTO_FILES = {
@@ -91,6 +97,13 @@ BULK_UPLOAD = operation(
     ),
     body_description="`curl -F listings=@listings.csv -F photos_table=@photos.csv -F photos=@photos.zip "
     ".../v1/listings/bulk`",
+)
+BULK_PREVIEW = operation(
+    body=form_content(
+        ListingsUpload,
+        {"listings": ("listings.csv", "text/csv"), "columns": ("columns.toml", "application/toml")},
+    ),
+    body_description="`curl -F listings=@listings.csv -F columns=@columns.toml .../v1/listings/bulk/preview`",
 )
 REINDEX = operation(body=json_content(ReindexRequest), body_required=False)
 REVIEW = operation(body=json_content(DuplicateDecision))

@@ -129,3 +129,50 @@ def test_an_idempotency_key_holds_for_the_same_options_only(client: TestClient[L
     first, again, other = send(columns=MAPPING), send(columns=MAPPING), send(columns=MAPPING, keep_unpriced="true")
     assert first.json() == again.json()
     assert other.status_code == 409
+
+
+def preview(client: TestClient[Litestar], name: str, listings: bytes, **parts: str) -> Any:
+    return client.post("/v1/listings/bulk/preview", files={"listings": (name, listings)}, data=parts)
+
+
+def test_a_preview_shows_records_and_writes_nothing(client: TestClient[Litestar], resources: Resources) -> None:
+    answer = preview(client, "shop.csv", LISTINGS + b"L-2,,Home\n", columns=MAPPING)
+    assert answer.status_code == 200
+    seen = answer.json()
+    assert seen["fields"][0] == {"name": "id", "columns": ["sku"], "sample": "L-1"}
+    first, second = seen["records"]
+    assert (first["outcome"], first["listing"]["title"], first["listing"]["category_path"]) == (
+        "accepted", "Desk", ["Home"],
+    )  # fmt: skip
+    assert (second["outcome"], second["listing"], second["reason"]) == ("joined", None, "missing_title")
+    assert client.get("/v1/listings/L-1").status_code == 404
+    assert list(resources.uploads.glob("*")) == []
+
+
+def test_a_preview_suggests_a_mapping(client: TestClient[Litestar]) -> None:
+    seen = preview(client, "shop.csv", LISTINGS).json()
+    assert seen["problem"].startswith("shop.csv: columns 'id'")
+    assert 'title = "name"' in seen["suggestion"]
+
+
+def test_a_preview_of_no_table_is_refused_with_the_clients_file_name(client: TestClient[Litestar]) -> None:
+    answer = preview(client, "shop.parquet", b"no table")
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith("shop.parquet: ")
+
+
+def test_the_three_exports_are_ingested_without_a_mapping(client: TestClient[Litestar]) -> None:
+    exports = {
+        "shop.csv": b"Handle,Title,Type,Variant Price,Image Src,Status\nsh,Mug,Mugs,12.50,,active\nsh,,,,,\n",
+        "woo.csv": b"ID,Type,SKU,Name,Published,Regular price,Categories,Images\n7,simple,W,Lamp,1,5,Home > Lamps,\n",
+        "google.txt": b"id\ttitle\tlink\timage_link\tprice\tproduct_type\ng1\tDesk\t\t\t9 EUR\tDesks\n",
+    }
+    for (name, content), listing_id in zip(exports.items(), ("sh", "7", "g1"), strict=True):
+        answer = client.post("/v1/listings/bulk", files={"listings": (name, content)})
+        job = ended(client, answer.json()["job_id"])
+        assert (job["state"], job["counts"]["listings_accepted"], job["warnings"]["preset_chosen"]) == (
+            "succeeded",
+            1,
+            1,
+        )
+        assert client.get(f"/v1/listings/{listing_id}").status_code == 200

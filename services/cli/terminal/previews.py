@@ -1,0 +1,64 @@
+"""Prints how a listings file will be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.cli.terminal.console import output, print_json, print_table
+from services.ingest.rest.previews import preview_answer
+
+if TYPE_CHECKING:
+    from services.ingest.loading.preview import Preview, PreviewRecord
+
+_SAMPLE_LENGTH = 60
+
+
+def print_preview(preview: Preview, *, as_json: bool) -> None:
+    """Print the columns, what no field uses, and the first records; the suggestion if the mapping does not fit.
+
+    As JSON, it is the answer of the bulk call's preview.
+    """
+    if as_json:
+        print_json(preview_answer(preview))
+        return
+    if preview.problem:
+        output.print(preview.problem, soft_wrap=True, markup=False)
+        output.print("\nA mapping to begin with, for --columns:\n")
+        output.print(preview.suggestion, soft_wrap=True, markup=False)
+        return
+    for notice in preview.notices:
+        output.print(f"{notice.flag}: {' '.join(filter(None, (notice.before, notice.after)))}", markup=False)
+    print_table(
+        f"Columns{f' (preset {preview.preset})' if preview.preset else ''}",
+        ["field", "columns", "first value"],
+        [(one.name, ", ".join(one.columns), _short(one.sample)) for one in preview.fields],
+    )
+    if preview.unused:
+        output.print(f"Not used: {', '.join(preview.unused)}", soft_wrap=True, markup=False)
+    print_table(
+        "First records",
+        ["line", "id", "outcome", "title", "category", "price", "photos", "notes"],
+        [_row(record) for record in preview.records],
+    )
+
+
+def _row(record: PreviewRecord) -> list[object]:
+    listing, reject = record.record, record.reject
+    price = " ".join(str(part) for part in (listing.price, listing.currency) if part is not None) if listing else ""
+    notes = [f"{reject.field}: {reject.reason} ({_short(reject.text)})"] if reject else []
+    notes += [f"{repair.field or 'record'}: {repair.flag}" for repair in record.repairs]
+    return [
+        record.line,
+        record.listing_id,
+        record.outcome,
+        _short(listing.title) if listing else "",
+        " > ".join(listing.category_path) if listing else "",
+        price,
+        len(record.photos),
+        "; ".join(notes),
+    ]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SAMPLE_LENGTH else f"{line[: _SAMPLE_LENGTH - 1]}…"

@@ -1,0 +1,157 @@
+"""Shows how a listings file will be read: the columns found, and the first records. Writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from db.rows.records import RejectedRecord
+from services.errors import MissingColumns
+from services.ingest.cleaning.text import shorten
+from services.ingest.feeds.feed import open_listings
+from services.ingest.feeds.suggestions import suggest_toml
+from services.ingest.loading.listing_loader import spooled_row
+from services.ingest.tables.formats import open_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from db.rows.records import ListingRecord
+    from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.cleaning.repairs import Repair
+    from services.ingest.feeds.feed import ListingsFeed
+    from services.ingest.loading.inputs import IngestOptions
+
+RECORDS = 10
+"""Records that a preview reads."""
+
+_SAMPLED = 100
+"""Records searched for a value of each column."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewField:
+    """A field of the listings: the columns that it comes from, and the first value."""
+
+    name: str
+    columns: tuple[str, ...]
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRecord:
+    """A record as it will be read.
+
+    Attributes:
+        listing_id: empty if it cannot be read.
+        parent: the listing that it is a variant of; empty if it is none.
+        record: the cleaned listing; None if the record is no listing of its own.
+        reject: why it is none; then it adds its photos to the listing of its id or parent, if the file has that.
+        joins: whether it may add its photos to another record.
+        photos: names and URLs.
+        repairs: what was repaired, guessed or left out.
+    """
+
+    line: int
+    listing_id: str
+    parent: str = ""
+    record: ListingRecord | None = None
+    reject: RejectedRecord | None = None
+    joins: bool = False
+    photos: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of the record: `accepted`, `rejected`, or `joined` to another."""
+        if self.joins:
+            return "joined"
+        return "accepted" if self.reject is None else "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How a listings file will be read.
+
+    Attributes:
+        columns: of the file, and the paths inside objects.
+        preset: the preset that is used; empty if there is none.
+        problem: why the file cannot be read with this mapping; empty if it can. Then there are no fields and records.
+        suggestion: a mapping to begin with, as TOML.
+        notices: what was decided for the whole file.
+        fields: the fields that have a column.
+        unused: columns that no field uses.
+        records: the first records.
+    """
+
+    columns: tuple[str, ...]
+    preset: str = ""
+    problem: str = ""
+    suggestion: str = ""
+    notices: tuple[Repair, ...] = ()
+    fields: tuple[PreviewField, ...] = ()
+    unused: tuple[str, ...] = ()
+    records: tuple[PreviewRecord, ...] = ()
+
+
+def preview(path: Path, options: IngestOptions) -> Preview:
+    """Return how the first records of a file will be read; with a suggestion if the mapping does not fit its columns.
+
+    Raises:
+        ListingsFileError: the file cannot be read at all, or its header leaves open which column or preset is meant.
+    """
+    try:
+        feed = open_listings(path, options.columns)
+    except MissingColumns as error:
+        table = open_table(path, options.columns.file)
+        return Preview(table.paths or table.columns, problem=str(error), suggestion=error.suggestion)
+    raw = list(islice(feed.records(), _SAMPLED))
+    columns, used = feed.table.paths or feed.table.columns, set(feed.found.columns)
+    return Preview(
+        columns=columns,
+        preset=feed.columns.preset,
+        suggestion=f'preset = "{feed.columns.preset}"\n' if feed.columns.preset else suggest_toml(feed.table.columns),
+        notices=feed.notices,
+        fields=tuple(_fields(feed)),
+        unused=tuple(name for name in columns if not any(_overlap(name, one) for one in used)),
+        records=tuple(_record(one, options) for one in raw[:RECORDS]),
+    )
+
+
+def _fields(feed: ListingsFeed) -> list[PreviewField]:
+    """Return the fields with their columns, and the first value that one of the first records has there."""
+    samples = dict[str, str]()
+    for row in islice(feed.table.rows(feed.selection), _SAMPLED):
+        for column, cell in getattr(row, "cells", {}).items():
+            if cell.strip():
+                samples.setdefault(column, shorten(cell))
+    found = {name: columns for name, columns in feed.found.fields.items() if columns}
+    found |= {f"attributes.{name}": (column,) for name, column in feed.found.attributes.items()}
+    return [
+        PreviewField(name, columns, next((samples[column] for column in columns if column in samples), ""))
+        for name, columns in found.items()
+        if not set(columns) <= set(feed.found.absent)
+    ]
+
+
+def _overlap(name: str, used: str) -> bool:
+    """Say whether a column or path is used itself, or by a path into it or around it."""
+    return name == used or name.startswith(f"{used}.") or used.startswith(f"{name}.")
+
+
+def _record(raw: RawListing | RejectedRecord, options: IngestOptions) -> PreviewRecord:
+    row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
+    if isinstance(row, RejectedRecord):
+        photos = () if isinstance(raw, RejectedRecord) else raw.photos
+        return PreviewRecord(row.line, row.record_id, reject=row, photos=photos)
+    return PreviewRecord(
+        line=row.line,
+        listing_id=row.listing_id,
+        parent=row.parent,
+        record=row.record,
+        reject=row.reject,
+        joins=row.reject is not None or bool(row.parent),
+        photos=tuple(photo.source for photo in row.photos),
+        repairs=row.repairs,
+    )
