@@ -15,7 +15,7 @@ from db.rows.photo_queue import PhotoRef
 from services.indexing.consistency import drift
 from services.ingest.pipeline.changes import ListingChanges
 from services.ingest.pipeline.listing_input import ListingInput
-from tests.databases import on_both
+from tests.databases import on_both, on_both_slowly
 from tests.worlds import adds_up, ingest, listing_row, live_resources, marketplace
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_sets_a_picture_of_many_listings_aside(resources: Resources, shop: Marke
     assert figures(ingest(resources, shop.inputs).summary) == (0, 0, 0)
 
 
-@on_both
+@on_both_slowly
 def test_takes_embedded_photos_out_of_the_indexes_and_back(resources: Resources, shop: Marketplace) -> None:
     resources.settings.placeholder_listings = 0
     assert figures(ingest(resources, shop.inputs).summary) == (2 * LISTINGS, 0, 0)
@@ -130,7 +130,7 @@ def test_needs_no_second_category_in_a_catalogue_of_one(resources: Resources, sh
     assert figures(ingest(resources, shop.inputs).summary) == (LISTINGS, LISTINGS, 1)
 
 
-@on_both
+@on_both_slowly
 def test_sets_a_known_placeholder_aside_when_a_single_listing_brings_it(
     resources: Resources, shop: Marketplace, jpeg: MakeJpeg
 ) -> None:
