@@ -150,7 +150,7 @@ def test_uploaded_files_are_ingested_with_live_progress_and_a_list_of_rejects(
     )
     expect(admin.locator(".job table")).to_contain_text("bulk-3")
     with admin.expect_download() as download:
-        admin.get_by_role("button", name=re.compile("Download")).click()
+        admin.get_by_role("button", name="Download all rejects as CSV").click()
     assert "bulk-3" in download.value.path().read_text()
     admin.get_by_role("link", name="Search").click()
     expect(admin.locator(".result[data-listing]").first).to_be_visible()

@@ -15,6 +15,9 @@ const WORDS = {
   embedded: "embedded",
   failed: "could not be embedded",
   removed: "removed",
+  renamed: "renamed",
+  set_aside: "set aside",
+  kept: "kept",
   put_in: "added",
   taken_out: "removed",
 };

@@ -7,7 +7,7 @@ import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { countsPanel } from "./counts.js";
 import { hasEnded, kindOf, stateBadge, took } from "./jobs.js";
-import { Rejects } from "./rejects.js";
+import { REJECTS, Report, WARNINGS } from "./reports.js";
 import { goesOn, trouble } from "./trouble.js";
 
 const RECONNECTS_AFTER_MS = 1000;
@@ -24,7 +24,7 @@ export class JobPanel {
   #ended;
   #following;
   #cancelling;
-  #rejects;
+  #reports;
   #job = null;
   #isLost = false;
 
@@ -35,7 +35,7 @@ export class JobPanel {
     this.#ended = ended;
     this.#following = new Task(() => app.redraw());
     this.#cancelling = new Task(() => app.redraw());
-    this.#rejects = new Rejects(app, id);
+    this.#reports = [REJECTS, WARNINGS].map((kind) => new Report(app, id, kind));
   }
 
   /** Whether the job is still running, as far as the page knows. */
@@ -50,12 +50,12 @@ export class JobPanel {
   retry() {
     if (this.#following.problem) this.load();
     if (goesOn(this.#cancelling.problem)) this.#cancel();
-    this.#rejects.retry();
+    for (const report of this.#reports) report.retry();
   }
 
   close() {
     for (const part of [this.#following, this.#cancelling]) part.stop();
-    this.#rejects.close();
+    for (const report of this.#reports) report.close();
   }
 
   /** Follow the event stream. It ends after some minutes or when the server restarts; then reconnect. */
@@ -79,7 +79,7 @@ export class JobPanel {
     this.#isLost = false;
     const stage = job.progress?.stage;
     if (hasEnded(job)) {
-      this.#rejects.load();
+      for (const report of this.#reports) report.load();
       this.#ended(job);
       this.#app.say(`${kindOf(job)}: ${OUTCOMES[job.state]}`);
     } else if (stage && stage !== before?.progress?.stage) this.#app.say(`${kindOf(job)}: ${stage}`);
@@ -112,7 +112,7 @@ export class JobPanel {
     return html`
       <p class="standing">${stateBadge(job)} <span class="muted">queued ${when(job.created_at)}</span></p>
       ${hasEnded(job) ? outcome(job) : this.#ongoing(job)} ${countsPanel(job.counts)}
-      ${hasEnded(job) ? this.#rejects.template() : ""}
+      ${hasEnded(job) ? this.#reports.map((report) => report.template()) : ""}
     `;
   }
 

@@ -7,6 +7,7 @@ import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { guessed, lacking, ROLES } from "./roles.js";
 import { goesOn, trouble } from "./trouble.js";
+import { UploadOptions } from "./upload_options.js";
 
 /** Make the browser ask before it leaves the page. */
 const hold = (event) => event.preventDefault();
@@ -21,9 +22,10 @@ export class UploadForm {
   #queued;
   #task;
   #files = [];
+  #options;
   #isOver = false;
   #sent = null;
-  /** Idempotency key: the same files sent again are one job. Null after the files have changed. */
+  /** Idempotency key: the same upload sent again is one job. Null after files or options have changed. */
   #key = null;
 
   /** @param queued is called with the id of the queued job. */
@@ -31,6 +33,7 @@ export class UploadForm {
     this.#app = app;
     this.#queued = queued;
     this.#task = new Task(() => app.redraw());
+    this.#options = new UploadOptions(() => this.#change(this.#files));
   }
 
   retry() {
@@ -77,6 +80,7 @@ export class UploadForm {
   async #start() {
     const form = new FormData();
     for (const { file, role } of this.#files) if (role) form.append(role, file, file.name);
+    this.#options.appendTo(form);
     this.#key ??= newKey();
     this.#sent = 0;
     const progress = (share) => {
@@ -115,8 +119,8 @@ export class UploadForm {
             @change=${(event) => this.#chosen(event.target)}
           />
           <p id="upload-formats" class="muted">
-            Listings as CSV, TSV, JSON Lines or Parquet; a photo table as CSV; the photos as ZIP or TAR. Text files may
-            be gzipped.
+            Listings and a photo table as CSV, TSV, JSON, JSON Lines, Parquet or Excel (.xlsx); the photos as ZIP or TAR.
+            Text files may be gzipped.
           </p>
         </div>
         ${this.#files.length ? this.#chosenFiles() : ""} ${trouble(this.#app, this.#task.problem, () => this.#start())}
@@ -135,6 +139,7 @@ export class UploadForm {
       <ul class="files">
         ${this.#files.map((one) => this.#fileRow(one))}
       </ul>
+      ${this.#options.template(this.#task.running)}
       ${
         this.#task.running
           ? this.#sending()
@@ -146,7 +151,7 @@ export class UploadForm {
                 aria-describedby="upload-lacking"
                 @click=${() => this.#start()}
               >
-                Start
+                ${this.#options.isDryRun ? "Count" : "Start"}
               </button>
               <span id="upload-lacking" class="muted">${why}</span>
             </p>`

@@ -1,0 +1,138 @@
+/** The reports of a job, its rejects and its warnings: counts by code, the first rows, and a download of all. */
+
+import { send } from "../api.js";
+import { number } from "../format.js";
+import { Task } from "../task.js";
+import { html } from "../vendor/lit-html/lit-html.js";
+import { rows } from "./csv.js";
+import { download } from "./download.js";
+import { table } from "./table.js";
+import { trouble } from "./trouble.js";
+
+const MOST_ROWS = 200;
+
+/** `name` is the last part of the path; `code` the column whose values are counted. */
+export const REJECTS = {
+  name: "rejects",
+  title: "Rejected",
+  caption: "Rejected records",
+  code: "reason",
+  columns: { file: "File", line: "Line", id: "Id", field: "Field", reason: "Reason", text: "Text" },
+};
+export const WARNINGS = {
+  name: "warnings",
+  title: "Changed or guessed",
+  caption: "What was repaired, guessed or left out in accepted records",
+  code: "flag",
+  columns: {
+    file: "File",
+    line: "Line",
+    id: "Id",
+    field: "Field",
+    flag: "What",
+    before: "In the file",
+    after: "Taken as",
+  },
+};
+
+export const inWords = (code) => code.replaceAll("_", " ");
+
+/** Count the records by code, most frequent first. */
+export function byCode(records, code) {
+  const counted = new Map();
+  for (const record of records) counted.set(record[code], (counted.get(record[code]) ?? 0) + 1);
+  return [...counted].sort(([, one], [, other]) => other - one);
+}
+
+export class Report {
+  #app;
+  #kind;
+  #path;
+  #file;
+  #reading;
+  #saving;
+  #records = null;
+  #codes = [];
+  #chosen = null;
+
+  constructor(app, jobId, kind) {
+    this.#app = app;
+    this.#kind = kind;
+    this.#path = `/v1/jobs/${encodeURIComponent(jobId)}/${kind.name}`;
+    this.#file = `${kind.name}-${jobId}.csv`;
+    this.#reading = new Task(() => app.redraw());
+    this.#saving = new Task(() => app.redraw());
+  }
+
+  async load() {
+    const text = await this.#reading.run(async (signal) => (await send(this.#path, { signal })).text());
+    if (text === undefined) return;
+    this.#records = [...rows(text)];
+    this.#codes = byCode(this.#records, this.#kind.code);
+    this.#app.redraw();
+  }
+
+  retry() {
+    if (this.#reading.problem) this.load();
+    if (this.#saving.problem) this.#save();
+  }
+
+  close() {
+    this.#reading.stop();
+    this.#saving.stop();
+  }
+
+  #save() {
+    this.#saving.run((signal) => download(this.#path, this.#file, signal));
+  }
+
+  #choose(code) {
+    this.#chosen = this.#chosen === code ? null : code;
+    this.#app.redraw();
+  }
+
+  template() {
+    const problem = trouble(this.#app, this.#reading.problem, () => this.load());
+    if (problem || !this.#records) return problem;
+    if (!this.#records.length) return "";
+    return html`
+      <h3>${this.#kind.title}</h3>
+      <div class="chips" role="group" aria-label=${`Show one ${this.#kind.code} only`}>
+        ${this.#codes.map(
+          ([code, count]) => html`
+            <button type="button" class="chip" aria-pressed=${this.#chosen === code} @click=${() => this.#choose(code)}>
+              ${inWords(code)} <span class="count">${number(count)}</span>
+            </button>
+          `,
+        )}
+      </div>
+      ${this.#table()}
+      <p class="actions">
+        <button type="button" @click=${() => this.#save()}>Download all ${this.#kind.name} as CSV</button>
+      </p>
+      ${trouble(this.#app, this.#saving.problem, () => this.#save())}
+    `;
+  }
+
+  #table() {
+    const { name, caption, code, columns } = this.#kind;
+    const fitting = this.#records.filter((record) => !this.#chosen || record[code] === this.#chosen);
+    const further = fitting.length - MOST_ROWS;
+    const row = (record) =>
+      html`<tr>
+        ${Object.keys(columns).map((column) => cell(column, column === code ? inWords(record[code]) : record[column]))}
+      </tr>`;
+    return html`
+      ${table({
+        name: name[0].toUpperCase() + name.slice(1),
+        caption: `${caption}${this.#chosen ? `: ${inWords(this.#chosen)}` : ""}`,
+        columns: Object.values(columns),
+        rows: fitting.slice(0, MOST_ROWS).map(row),
+        className: "rejects",
+      })}
+      ${further > 0 ? html`<p class="muted">${number(further)} more are in the file.</p>` : ""}
+    `;
+  }
+}
+
+const cell = (column, text) => html`<td data-column=${column} dir="auto">${text}</td>`;

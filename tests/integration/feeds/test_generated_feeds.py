@@ -1,0 +1,289 @@
+"""Generated feeds: whatever a feed looks like, its values arrive as they are, or what happened to them is told.
+
+`LOOKALIKE_TEST_FEEDS=10000 python -m pytest -m slow tests/integration/feeds` tries ten thousand.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import os
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from db.rows import jobs, listings, photos
+from services.errors import ListingsFileError
+from services.ingest.feeds.columns import Columns, ListingColumns
+from services.ingest.loading.inputs import IngestInputs, IngestOptions
+from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
+from services.ingest.pipeline.progress import silent
+from tests.integration.feeds import items as drawing
+from tests.integration.feeds import writers
+from tests.worlds import adds_up, resources_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from db.models import Listing
+    from db.rows.records import RejectedRecord, WarningRecord
+    from services.ingest.loading.ledger import IngestSummary
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
+    from tests.integration.feeds.items import Item
+
+MANY = settings(
+    max_examples=int(os.environ.get("LOOKALIKE_TEST_FEEDS", "300")),
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+FEW = settings(MANY, max_examples=60, derandomize=True)
+
+MAPPED = Columns(ListingColumns(photos="photos"))
+_feeds = count()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A marketplace without a model, and a folder of photos."""
+
+    resources: Resources
+    photo_folder: Path
+    feed_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an ingest left of a feed: listings by id with the names of their photos, and what it told."""
+
+    summary: IngestSummary
+    listings: dict[str, Listing]
+    photos: dict[str, set[str]]
+    rejects: list[RejectedRecord]
+    warnings: list[WarningRecord]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, jpeg: MakeJpeg) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    for name in ("photos", "feeds"):
+        (folder / name).mkdir()
+    for seed, name in enumerate(drawing.PHOTOS):
+        (folder / "photos" / name).write_bytes(jpeg(seed, width=16, height=16))
+    with resources_in(folder / "data") as resources:
+        yield World(resources, folder / "photos", folder / "feeds")
+
+
+@st.composite
+def rows_of(draw: st.DrawFn, sold: list[Item]) -> list[dict[str, str]]:
+    """Write each item as a row, with one notation for a whole file, as exports have."""
+    price, date = draw(st.sampled_from(drawing.PRICE_NOTATIONS)), draw(st.sampled_from(drawing.DATE_NOTATIONS))
+    category, names = draw(st.sampled_from(drawing.CATEGORY_NOTATIONS)), draw(st.sampled_from(drawing.PHOTO_NOTATIONS))
+    return [
+        {
+            "id": item.id,
+            "product_name": item.title,
+            "category": category(item.category_path),
+            "product_description": item.description,
+            "price": "" if item.amount is None or item.currency is None else price(item.amount, item.currency),
+            "location": item.location,
+            "listed_at": "" if item.listed_at is None else date(item.listed_at),
+            "photos": names(item.photos) if item.photos else "",
+        }
+        for item in sold
+    ]
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> list[Item]:
+    prefix = f"F{next(_feeds)}-"
+    drawn = [draw(drawing.items(number)) for number in range(1, draw(st.integers(2, 6)))]
+    return [replace(item, id=prefix + item.id) for item in drawn]
+
+
+def ingest(world: World, path: Path, columns: Columns) -> Outcome:
+    inputs = IngestInputs(path, photos=world.photo_folder, options=IngestOptions(columns))
+    job_id = create_ingest_job(world.resources, inputs)
+    ledger = load_files(world.resources, job_id, inputs, silent)
+    with world.resources.database.read() as session:
+        rejects, warnings = list(jobs.rejects_of(session, job_id)), list(jobs.warnings_of(session, job_id))
+        return Outcome(ledger.summary(), {}, {}, rejects, warnings)
+
+
+def stored(world: World, outcome: Outcome, sold: list[Item]) -> Outcome:
+    with world.resources.database.read() as session:
+        found = {row.id: row for row in listings.listings_by_id(session, [item.id for item in sold])}
+        named: dict[str, set[str]] = {listing_id: set() for listing_id in found}
+        for photo in photos.photos_of(session, list(found)):
+            named[photo.listing_id].add(photo.source)
+    return replace(outcome, listings=found, photos=named)
+
+
+def wrong_values(outcome: Outcome, sold: list[Item]) -> list[str]:
+    """Return what differs from the truth without a word: neither rejected nor told in a warning of that field."""
+    told = {(warning.record_id, warning.field) for warning in outcome.warnings}
+    rejected = {reject.record_id for reject in outcome.rejects}
+    wrong = []
+    for item in sold:
+        row = outcome.listings.get(item.id)
+        if row is None:
+            lost = item.id not in rejected and not any(item.id in reject.text for reject in outcome.rejects)
+            wrong += [f"{item.id} is lost"] if lost else []
+            continue
+        pairs = {
+            "title": (" ".join(item.title.split()), row.title),
+            "description": (item.description.split(), row.description.split()),
+            "category": (list(item.category_path), row.category_path),
+            "price": ((item.amount, item.currency), (row.price, row.currency)),
+            "location": (item.location, row.location),
+            "listed_at": (item.listed_at, row.listed_at),
+        }
+        wrong += [
+            f"{item.id} {field}: {was!r} became {became!r}"
+            for field, (was, became) in pairs.items()
+            if was != became and (item.id, field) not in told
+        ]
+        if outcome.photos[item.id] != set(item.photos):
+            wrong.append(f"{item.id} photos: {item.photos} became {outcome.photos[item.id]}")
+    return wrong
+
+
+def check(world: World, path: Path, sold: list[Item], *, columns: Columns | None = None, read: int | None) -> Outcome:
+    columns = columns or MAPPED
+    outcome = stored(world, ingest(world, path, columns), sold)
+    path.unlink()
+    assert wrong_values(outcome, sold) == []
+    assert adds_up(outcome.summary)
+    if read is not None:
+        assert outcome.summary.counts["listings_read"] == read
+    return outcome
+
+
+@given(st.data())
+@FEW
+def test_files_by_other_programs_arrive_as_they_are(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    write = data.draw(st.sampled_from(writers.WRITERS))
+    path = write(world.feed_folder / "feed", data.draw(rows_of(sold)))
+    outcome = check(world, path, sold, read=len(sold))
+    assert outcome.rejects == []
+
+
+@given(st.data())
+@FEW
+def test_every_dialect_of_csv_arrives_as_it_is(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    delimiter = data.draw(st.sampled_from(list(writers.NAMES_OF_DELIMITERS)))
+    text = writers.csv_text(
+        data.draw(rows_of(sold)),
+        delimiter=delimiter,
+        quoting=data.draw(st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL))),
+        line_end=data.draw(st.sampled_from(("\n", "\r\n"))),
+    )
+    if data.draw(st.booleans()):
+        text = f"sep={delimiter}\n{text}"
+    path = world.feed_folder / f"feed{writers.NAMES_OF_DELIMITERS[delimiter]}"
+    path.write_bytes(text.encode(data.draw(st.sampled_from(("utf-8", "utf-8-sig", "utf-16")))))
+    outcome = check(world, path, sold, read=len(sold))
+    assert outcome.rejects == []
+
+
+@given(st.data())
+@FEW
+def test_a_file_that_quotes_nothing_is_read_right_or_rejected(world: World, data: st.DataObject) -> None:
+    sold = [replace(item, description=" ".join(item.description.split())) for item in data.draw(catalogues())]
+    delimiter = data.draw(st.sampled_from(",;\t"))
+    path = world.feed_folder / "feed.csv"
+    path.write_text(writers.unquoted_text(data.draw(rows_of(sold)), delimiter=delimiter))
+    check(world, path, sold, read=None)
+
+
+@given(st.data())
+@FEW
+def test_cells_beyond_the_header_change_nothing(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    header, *lines = writers.csv_text(
+        [
+            row | {"product_description": " ".join(row["product_description"].split())}
+            for row in data.draw(rows_of(sold))
+        ]
+    ).splitlines()
+    more = [line + "," * data.draw(st.integers(0, 3)) for line in lines]
+    path = world.feed_folder / "feed.csv"
+    path.write_text("\n".join([header, *more]) + "\n")
+    outcome = check(world, path, sold, read=len(sold))
+    assert outcome.rejects == []
+
+
+@given(st.data())
+@FEW
+def test_backslashes_of_a_database_dump_are_read(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    path = world.feed_folder / "feed.tsv"
+    path.write_text(writers.escaped_text(data.draw(rows_of(sold))))
+    check(world, path, sold, read=len(sold))
+
+
+@given(st.data())
+@FEW
+def test_html_entities_are_decoded(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    texts = ("product_name", "product_description", "category", "location")
+    rows = [
+        {name: html.escape(cell) if name in texts else cell for name, cell in row.items()}
+        for row in data.draw(rows_of(sold))
+    ]
+    path = world.feed_folder / "feed.csv"
+    path.write_text(writers.csv_text(rows))
+    outcome = check(world, path, sold, read=len(sold))
+    assert outcome.rejects == []
+
+
+@given(st.data())
+@FEW
+def test_a_row_per_photo_gives_one_listing_with_all_photos(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    keeps_cells = data.draw(st.booleans())
+    rows = []
+    for item, row in zip(sold, data.draw(rows_of(sold)), strict=True):
+        blank = row if keeps_cells else dict.fromkeys(row, "") | {"id": row["id"]}
+        rows += [(blank if at else row) | {"photos": photo} for at, photo in enumerate(item.photos or ("",))]
+    path = world.feed_folder / "feed.csv"
+    path.write_text(writers.csv_text(rows))
+    outcome = check(world, path, sold, read=len(rows))
+    assert outcome.rejects == []
+
+
+@given(st.data())
+@FEW
+def test_a_file_that_is_cut_off_loses_only_its_end(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    text = writers.csv_text(data.draw(rows_of(sold)))
+    header = text.index("\n") + 1
+    path = world.feed_folder / "feed.csv"
+    path.write_text(text[: data.draw(st.integers(header + 1, len(text)))])
+    inputs = IngestInputs(path, photos=world.photo_folder, options=IngestOptions(MAPPED))
+    job_id = create_ingest_job(world.resources, inputs)
+    assert adds_up(load_files(world.resources, job_id, inputs, silent).summary())
+
+
+@given(st.data())
+@FEW
+def test_bytes_of_another_encoding_are_told(world: World, data: st.DataObject) -> None:
+    sold = data.draw(catalogues())
+    text = writers.csv_text(data.draw(rows_of(sold)))
+    path = world.feed_folder / "feed.csv"
+    path.write_bytes(text.encode("cp1252", "replace"))
+    try:
+        outcome = stored(world, ingest(world, path, MAPPED), sold)
+    except ListingsFileError:
+        return
+    assert adds_up(outcome.summary)
+    assert [line for line in wrong_values(outcome, sold) if "photos" not in line and "?" not in line] == []
