@@ -81,7 +81,7 @@ class MissingColumns(ListingsFileError):
             path,
             f"{columns} {', '.join(names)} {are} missing; the file has the columns {', '.join(shown) or 'none'}",
             f"{advice}Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a "
-            "bulk call",
+            "bulk call. A preview (--preview) suggests a mapping",
         )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import ByteSize
 
 from services.cli.serve import build_app
+from services.ingest.rest.operations import BulkUpload
 from services.reason_codes import ListingFlag, RejectReason
 from services.resources import Resources
 from services.settings import Settings
@@ -122,6 +123,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "deletion-fields": lambda: fields_of(ListingDeletion),
     "flags": flags,
     "listing-fields": lambda: fields_of(NewListing),
+    "bulk-fields": lambda: fields_of(BulkUpload),
     "metrics": metrics,
     "rejects": rejects,
     "recommendation-fields": lambda: fields_of(Recommendation, but=SearchFields),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.errors import ListingsFileError
 from services.ingest.feeds.columns import COLUMN_FIELDS, Columns, ListingColumns, PhotoColumns
-from services.ingest.feeds.mapping_files import read_columns
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from services.ingest.feeds.mapping_files import parse_columns, read_columns
+from services.ingest.tables.rows import FileFormat
 
 
 @pytest.fixture
@@ -77,3 +76,41 @@ def test_refuses_an_invalid_mapping(toml, text, problem):
 def test_refuses_a_missing_mapping_file(toml):
     with pytest.raises(ListingsFileError, match=r"columns\.toml: cannot be read \(No such file"):
         read_columns(toml)
+
+
+def test_the_mapping_in_the_documentation_is_valid():
+    page = Path(__file__).parents[5] / "docs" / "your-data.md"
+    block = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    columns = parse_columns(block.encode(), source="your-data.md")
+    assert columns.names_of("price") == ("sale_price", "price")
+    assert columns.attributes == {"brand": "Brand", "colour": "Farbe"}
+
+
+def test_reads_how_the_file_is_written_and_several_columns(toml):
+    toml.write_text('[file]\nencoding = "cp1251"\ndelimiter = ";"\n[listings]\nprice = ["a", "b"]\nday_first = true\n')
+    columns = read_columns(toml)
+    assert (columns.file, columns.names_of("price")) == (FileFormat("cp1251", ";"), ("a", "b"))
+    assert columns.listings.day_first is True
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("preset = 5\n", "preset is not text"),
+        ('[listings]\nid = ["", ""]\n', r"listings\.id is empty"),
+        ('[listings]\nday_first = "yes"\n', r"listings\.day_first is neither true nor false"),
+        ('[listings]\nphotos_separator = ["|"]\n', r"listings\.photos_separator is not text"),
+        ("[attributes]\nbrand = 5\n", r"attributes\.brand is not text"),
+        ('[file]\nquote = "x"\n', r"unknown field of \[file\] 'quote'"),
+    ],
+)
+def test_refuses_what_a_mapping_cannot_say(toml, text, problem):
+    toml.write_text(text)
+    with pytest.raises(ListingsFileError, match=problem):
+        read_columns(toml)
+
+
+def test_a_mapping_survives_the_way_through_json(toml):
+    toml.write_text('preset = "google"\n[listings]\nphotos = ["a", "b*"]\n[attributes]\nbrand = "Marke"\n')
+    columns = read_columns(toml)
+    assert msgspec.json.decode(msgspec.json.encode(columns), type=Columns) == columns
