@@ -9,6 +9,7 @@
     │   └── BadQuery                a search parameter is invalid
     ├── ResourceNotFound         the named listing, photo, job, ... does not exist
     ├── Conflict                 the request conflicts with the current state
+    │   ├── ForeignListings         the feed of a seller has listings of other sellers
     │   ├── RemovalRefused          a sync would remove more listings than it may
     │   └── SyncRunning             another sync of the same listings is running
     ├── KeyRefused               no API key was sent, or an unknown one
@@ -127,6 +128,17 @@ class ResourceNotFound(LookalikeError):
 
 class Conflict(LookalikeError):
     """The request conflicts with the current state."""
+
+
+class ForeignListings(Conflict):
+    """The feed of a seller has ids of other sellers' listings, which it would overwrite; nothing was written."""
+
+    def __init__(self, file: str, seller: str, listing_ids: Sequence[str]) -> None:
+        ids = ", ".join(map(repr, listing_ids[:3])) + (", ..." if len(listing_ids) > 3 else "")
+        super().__init__(
+            f"{file} is the feed of seller {seller!r}, but has {len(listing_ids):,} ids of other sellers' listings: "
+            f"{ids}. Nothing was written. Give each seller's listings ids of their own, for example with a prefix."
+        )
 
 
 class RemovalRefused(Conflict):

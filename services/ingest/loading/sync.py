@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from more_itertools import chunked
@@ -16,8 +16,8 @@ from db.locks import try_lock
 from db.rows import listings
 from db.rows.listings import ListingConditions
 from db.rows.records import WarningRecord
-from services.errors import RemovalRefused, SyncRunning
-from services.ingest.cleaning.text import TEXT_LIMIT, shorten
+from services.errors import ForeignListings, RemovalRefused, SyncRunning
+from services.ingest.cleaning.text import TEXT_LIMIT, clean_line, shorten
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -99,13 +99,29 @@ def only_sync(database: Database, options: IngestOptions) -> Iterator[None]:
         lock.release()
 
 
+def refuse_foreign(database: Database, spool: Spool, *, file: str, seller: str) -> None:
+    """Check that the feed of a seller would overwrite no listing of another seller.
+
+    Raises:
+        ForeignListings: it would.
+    """
+    foreign: list[str] = []
+    for batch in chunked(spool.listing_ids, _LISTINGS_PER_WRITE):
+        stored = ListingConditions(listing_ids=batch)
+        with database.read() as session:
+            own = set(listings.matching_ids(session, replace(stored, sellers=("", seller))))
+            foreign += [listing_id for listing_id in listings.matching_ids(session, stored) if listing_id not in own]
+    if foreign:
+        raise ForeignListings(file, seller, sorted(foreign))
+
+
 def plan_removal(database: Database, spool: Spool, ledger: Ledger, *, file: str, options: IngestOptions) -> Removal:
     """Compare the feed with the database. Call it once all listings were read, and before `ledger` is written.
 
     A listing whose record was rejected is still in the feed.
     """
     rejects = ledger.unwritten_rejects
-    in_feed = {reject.record_id for reject in rejects}.union(spool.listing_ids)
+    in_feed = {clean_line(reject.record_id) for reject in rejects}.union(spool.listing_ids)
     sellers = (options.seller,) if options.seller else ()
     scope = ListingConditions(sellers=sellers, sold=False if options.mark_sold else None)
     with database.read() as session:

@@ -20,7 +20,7 @@ from services.ingest.loading.named_photos import read_photo_names
 from services.ingest.loading.photo_loader import PhotoLoader
 from services.ingest.loading.placeholders import set_placeholders_aside
 from services.ingest.loading.spool import Spool
-from services.ingest.loading.sync import only_sync, plan_removal, remove_missing
+from services.ingest.loading.sync import only_sync, plan_removal, refuse_foreign, remove_missing
 from services.ingest.photos.sources import open_photos
 from services.ingest.photos.web import WebPhotos
 from services.ingest.pipeline.job_progress import JobProgress
@@ -95,7 +95,7 @@ def ingest_files(
 
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
-        RemovalRefused, SyncRunning: see `load_files`.
+        ForeignListings, RemovalRefused, SyncRunning: see `load_files`.
         LookalikeError: the photos cannot be embedded, for example because the model cannot be run.
         OSError, OperationalError: the disk is full.
     """
@@ -142,8 +142,7 @@ def load_files(
 
     Raises:
         ListingsFileError: a file cannot be read; nothing of that file was written.
-        RemovalRefused: a sync would remove too many listings; nothing was written.
-        SyncRunning: another sync of the same listings is running; nothing was written.
+        ForeignListings, RemovalRefused, SyncRunning: see `loading.sync`; nothing was written.
     """
     ledger, options = Ledger(resources.database, job_id), inputs.options
     with ExitStack() as stack:
@@ -156,6 +155,8 @@ def load_files(
         spool = stack.enter_context(Spool())
         progress("read listings", 0, None)
         read_into(spool, inputs.listings, options, ledger)
+        if options.seller:
+            refuse_foreign(resources.database, spool, file=inputs.listings.name, seller=options.seller)
         write = partial(
             _write, resources, inputs, spool, source=source, ledger=ledger, progress=progress, photo_count=photo_count
         )

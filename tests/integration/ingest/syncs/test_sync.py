@@ -9,7 +9,7 @@ import pytest
 from db.models import Job, JobState
 from db.rows import jobs, listings
 from db.rows.listings import ListingConditions
-from services.errors import RemovalRefused, SyncRunning
+from services.errors import ForeignListings, RemovalRefused, SyncRunning
 from services.ingest.loading import sync
 from services.ingest.loading.inputs import IngestInputs, IngestOptions
 from services.ingest.loading.sync import only_sync
@@ -150,6 +150,15 @@ def test_the_sync_of_a_sellers_feed_leaves_other_sellers_alone(feed: Feed) -> No
     assert feed.ids(ListingConditions(sellers=["A"])) == ["a1", "a2"]
     summary = feed.sync(row("a2"), row("b1", seller="B"), options=of_a)
     assert (feed.ids(), summary.reasons) == (["a2", "b1"], {RejectReason.OTHER_SELLER: 1})
+
+
+def test_the_feed_of_a_seller_overwrites_no_listing_of_another(feed: Feed) -> None:
+    feed.sync(row("b1", seller="B"), row("free"))
+    with pytest.raises(ForeignListings, match="1 ids of other sellers' listings: 'b1'"):
+        feed.sync(row("b1", price="£9"), row("free"), options=IngestOptions(seller="A"))
+    assert feed.ids(ListingConditions(sellers=["B"], price_max=LAMP.price)) == ["b1"]
+    feed.sync(row("free"), options=IngestOptions(seller="A"))
+    assert feed.ids(ListingConditions(sellers=["A"])) == ["free"]
 
 
 def test_two_syncs_of_the_same_listings_do_not_run_at_once(feed: Feed, resources: Resources) -> None:
