@@ -64,6 +64,9 @@ class RecordStart:
     is_strong: bool
 
 
+_PLAIN_PRICE = re.compile(r"[£€$]?[0-9]{1,9}(?:\.[0-9]{1,2})?|")
+"""Prices that need no parser, which takes 50 times as long."""
+
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _RUN = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
 
@@ -85,6 +88,8 @@ def learn_start(layout: CsvLayout, lines: Iterable[str]) -> RecordStart | None:
 
 def is_price(text: str) -> bool:
     """Say whether a text can be the content of a price column: a readable price, or blank."""
+    if _PLAIN_PRICE.fullmatch(text):
+        return True
     try:
         parse_price(text)
     except PriceError as error:

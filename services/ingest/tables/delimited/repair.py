@@ -14,6 +14,7 @@ several cells (`12` and `00`), and a join that leaves the price or a needed colu
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 _CELLS_IN_PRICE = 5
 """Cells that one price can fall into: `1,234,567,890,00`."""
 
-_SURPLUS_LIMIT = 300
+_PART_OF_PRICE = re.compile(r"[^\d\r\n]{0,12}\d[^\r\n]{0,20}|\s*[-–—.:]{1,3}\s*")
+_SURPLUS_LIMIT = 100
 """Cells beyond the header, so that hostile text takes bounded time."""
 
-_ASSIGNMENTS_SEEN = 50
+_ASSIGNMENTS_SEEN = 20
 _SHOWN_VALUE = 60
 
 Assignment: TypeAlias = "tuple[int, ...]"
@@ -166,41 +168,47 @@ class _Record:
         reachable = set(range(max(self._filled, width), count + 1))
         for column in reversed(range(width)):
             for start in range(column, column + count - width + 1):
-                fitting = [
-                    end
-                    for end in range(start + 1, start + count - width + 2)
-                    if end in reachable and self._fits(column, start, end, complete=complete)
-                ]
+                fitting = [end for end in self._ends(column, start, complete=complete) if end in reachable]
                 if fitting:
                     ends[column][start] = fitting
             reachable = set(ends[column])
         yield from _paths(ends, (0,))
 
-    def _fits(self, column: int, start: int, end: int, *, complete: bool) -> bool:
-        layout, cells = self._layout, self._cells[start:end]
-        is_last_blank = cells[-1].is_blank
-        if len(cells) > 1:
-            if column == layout.width - 1 and is_last_blank:
-                return False
-            return (column == layout.text_at and not _is_closed(cells[0])) or self._can_join(column, start, end)
-        if column != layout.text_at and not _is_whole(cells[0]):
+    def _ends(self, column: int, start: int, *, complete: bool) -> Iterator[int]:
+        """Yield where a column can end that begins with a cell."""
+        layout, first = self._layout, self._cells[start]
+        if self._is_cell_of(column, first, complete=complete):
+            yield start + 1
+        if first.is_quoted and not first.is_odd:
+            return
+        if column != layout.text_at and (column == layout.id_at or not layout.header[column] or first.is_odd):
+            return
+        for end in range(start + 2, min(start + len(self._cells) - layout.width + 1, len(self._cells)) + 1):
+            last = self._cells[end - 1]
+            if column == layout.price_at:
+                if end - start > _CELLS_IN_PRICE or not self._is_part_of_price(last):
+                    return
+                if self._is_part_of_price(first) and is_price(self._value(start, end)):
+                    yield end
+            elif column != layout.text_at and (first.is_text or last.is_text or last.is_quoted):
+                return
+            elif column < layout.width - 1 or not last.is_blank:
+                yield end
+
+    def _is_cell_of(self, column: int, cell: Cell, *, complete: bool) -> bool:
+        layout = self._layout
+        if column != layout.text_at and not _is_whole(cell):
             return False
         if column == layout.price_at:
-            return is_price(self._value(start, end)) and not (complete and is_last_blank)
+            return is_price(cell_value(self._text, [cell], layout)) and not (complete and cell.is_blank)
         if column == layout.id_at:
-            return not is_last_blank
-        return not (complete and is_last_blank and column in layout.needed)
+            return not cell.is_blank
+        return not (complete and cell.is_blank and column in layout.needed)
 
-    def _can_join(self, column: int, start: int, end: int) -> bool:
-        layout, cells = self._layout, self._cells[start:end]
-        if column == layout.id_at or not layout.header[column]:
-            return False
-        if cells[0].is_odd or any(cell.is_text or cell.is_quoted for cell in cells):
-            return False
-        if column != layout.price_at:
-            return True
-        is_number = len(cells) <= _CELLS_IN_PRICE and not any(cell.is_blank for cell in cells)
-        return is_number and is_price(self._value(start, end))
+    def _is_part_of_price(self, cell: Cell) -> bool:
+        """Say whether a cell can stand between two commas of a price: it has digits, as in `1,299,00`, or is a dash."""
+        text = self._text[cell.start : cell.end]
+        return not (cell.is_text or cell.is_quoted) and bool(_PART_OF_PRICE.fullmatch(text))
 
     def _ambiguous(self, found: Sequence[Assignment]) -> Ambiguous:
         """Show two assignments: with a joined price, or else with the first join, and with joined free text."""
@@ -220,10 +228,6 @@ class _Record:
         text = self._fields(assignment)[column]
         shown = text if len(text) <= _SHOWN_VALUE else f"{text[:_SHOWN_VALUE]}…"
         return f"{self._layout.header[column] or 'the first column'} {shown!r}"
-
-
-def _is_closed(cell: Cell) -> bool:
-    return cell.is_quoted and not cell.is_odd
 
 
 def _is_whole(cell: Cell) -> bool:

@@ -107,7 +107,7 @@ LETTERS = st.text(st.sampled_from("ab 1,."), min_size=1, max_size=8).filter(lamb
 SHORT_LINES = st.lists(st.text(st.sampled_from('ab 1,."'), max_size=5), min_size=1, max_size=3).map("\n".join)
 
 
-@EXAMPLES
+@settings(EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.tuples(LETTERS, LETTERS, SHORT_LINES, st.sampled_from(["5.00", "12,00", "1,299", "Free"]), LETTERS)),
     st.sampled_from(["{}", "L-{:04}", "00000000-0000-0000-0000-{:012}"]),
