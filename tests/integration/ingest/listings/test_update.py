@@ -99,3 +99,31 @@ def test_does_not_find_a_deleted_listing(client: TestClient[Litestar], resources
 def test_answers_404_for_changing_or_deleting_an_unknown_listing(client: TestClient[Litestar], listing_id: str) -> None:
     assert client.patch(f"/v1/listings/{listing_id}", json={"price": 1}).status_code == 404
     assert client.delete(f"/v1/listings/{listing_id}").status_code == 404
+
+
+def test_the_same_photo_under_another_name_is_renamed_and_stays_embedded(
+    client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    client.put("/v1/listings/lamp", data=LAMP, files=photo_parts(("a.jpg", jpeg(1))))
+    wait_for(lambda: found_listings(client, jpeg(1)) == ["lamp"])
+    renamed = client.put("/v1/listings/lamp", data=LAMP, files=photo_parts(("b.jpg", jpeg(1)))).json()
+    assert (renamed["outcome"], [(one["name"], one["state"]) for one in renamed["photos"]]) == (
+        "updated",
+        [("b.jpg", "embedded")],
+    )
+
+
+def test_two_names_of_the_same_photo_are_one_photo_with_a_warning(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    parts = photo_parts(("a.jpg", jpeg(1)), ("b.jpg", jpeg(1)))
+    answer = client.put("/v1/listings/lamp", data=LAMP, files=parts).json()
+    assert [one["name"] for one in answer["photos"]] == ["a.jpg"]
+    assert answer["warnings"] == [{"field": "photos", "flag": "duplicate_photo", "before": "b.jpg", "after": "a.jpg"}]
+
+
+def test_a_category_gets_the_spelling_of_the_first_listing(client: TestClient[Litestar]) -> None:
+    client.put("/v1/listings/lamp", json=LAMP | {"category": "Spelt / Lamps"})
+    answer = client.put("/v1/listings/other", json=LAMP | {"category": "SPELT / lamps"}).json()
+    assert [(one["field"], one["flag"], one["after"]) for one in answer["warnings"]] == [
+        ("category", "category_spelling", "Spelt > Lamps")
+    ]
+    assert get_listing(client, "other")["category"] == "Spelt"
