@@ -42,7 +42,9 @@ class Missing(StrEnum):
     SOLD = "sold"
 
 
-_Listings = Annotated[Path, typer.Argument(help="Listings file: CSV, TSV, JSON Lines or Parquet, also as .gz.")]
+_Listings = Annotated[
+    Path, typer.Argument(help="Listings file: CSV, TSV, JSON (Lines), Excel or Parquet; text also as .gz.")
+]
 _PhotosTable = Annotated[
     Path | None, typer.Option(help="Table that maps photo ids to listing ids, in any of these formats.")
 ]

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 class ListingsUpload:
     """A listings file, and how to ingest it."""
 
-    listings: Annotated[UploadFile, described("CSV, TSV, JSON Lines or Parquet; the text formats also gzipped.")]
+    listings: Annotated[
+        UploadFile, described("CSV, TSV, JSON (Lines), Excel or Parquet; the text formats also gzipped.")
+    ]
     columns: Annotated[TextPart | None, described("The column mapping: a TOML file, or its text.")] = None
     preset: bulk.Preset = ""
     fetch_photos: bulk.FetchPhotos = False

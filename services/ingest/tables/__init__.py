@@ -1,4 +1,4 @@
-"""Tables: reads the rows of CSV, TSV, JSON Lines and Parquet files as text by column name, one at a time.
+"""Tables: reads the rows of CSV, TSV, JSON, Excel and Parquet files as text by column name, one at a time.
 
 It may import `cleaning`; `feeds` and the upload of files import it.
 """
