@@ -36,7 +36,7 @@ def split_category(text: str, separator: str = "") -> tuple[str, ...]:
             this order. A bare `/` separates only if it is given.
     """
     text = decode_entities(text)
-    if separator.strip():
+    if separator:
         levels = text.split(separator)
         return tuple(filter(None, map(clean_line, levels)))
     padded = f" {clean_line(text)} "
@@ -49,7 +49,7 @@ def split_paths(text: str, separator: str) -> tuple[str, ...]:
 
     A backslash before the separator makes it a part of a name, as WooCommerce exports it: `Lamps\, Lights`.
     """
-    if not separator.strip():
+    if not separator:
         return (text,) if text.strip() else ()
     kept = decode_entities(text).replace(f"\\{separator}", "\0")
     paths = (path.replace("\0", separator).strip() for path in kept.split(separator))

@@ -42,7 +42,8 @@ def _price_repairs(raw: RawListing, price: Price) -> Iterator[Repair]:
             yield Repair(flag, "currency", raw.currency, currency)
         else:
             yield Repair(flag, "price", raw.price, read)
-    if raw.currency.strip() and (read_currency(raw.currency) is None or not currency):
+    is_resolved = currency or ListingFlag.CURRENCY_CONFLICT in price.flags
+    if raw.currency.strip() and (read_currency(raw.currency) is None or not is_resolved):
         yield Repair(ListingFlag.UNKNOWN_CURRENCY, "currency", raw.currency, currency)
     if price.amount is not None and is_absurd(price.amount, price.currency):
         yield Repair(ListingFlag.ABSURD_PRICE, "price", raw.price, read)

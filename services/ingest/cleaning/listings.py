@@ -23,7 +23,6 @@ from services.wire.listings import ID_LIMIT, SELLER_LIMIT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.ingest.cleaning.categories import CategorySpellings
     from services.ingest.cleaning.raw_listing import RawListing
 
 _GUMTREE_SUFFIX = re.compile(r"(?:\s*\|\s*in\s[^|]*)?\s*\|\s*Gumtree\s*$", re.IGNORECASE)
@@ -75,25 +74,6 @@ def clean_listing(
         sold=sold,
     )
     return CleanListing(record, repairs)
-
-
-def unify_spelling(listing: CleanListing, spellings: CategorySpellings) -> CleanListing:
-    """Return the listing with its categories in the spelling in which each was first seen."""
-    record = listing.record
-    path = spellings.unify(record.category_path)
-    others = (spellings.unify(other) for other in record.other_categories)
-    paths = (record.category_path, *record.other_categories)
-    repairs = (*listing.repairs, *chain(*map(spellings.repairs, paths)))
-    return CleanListing(
-        replace(
-            record,
-            category=path[0],
-            category_path=path,
-            other_categories=tuple(dict.fromkeys(other for other in others if other != path)),
-            flags=_flags(repairs),
-        ),
-        repairs,
-    )
 
 
 def _flags(repairs: Sequence[Repair]) -> tuple[str, ...]:

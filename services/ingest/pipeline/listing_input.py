@@ -9,6 +9,7 @@ from db.rows.records import RejectedRecord
 from services.errors import ListingRejected
 from services.ingest.cleaning.categories import split_category
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
+from services.ingest.cleaning.prices import PriceError, parse_price, read_currency
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
 from services.reason_codes import ListingFlag, RejectReason
@@ -20,7 +21,31 @@ if TYPE_CHECKING:
     from db.rows.records import ListingRecord
     from db.vectors.attributes import AttributeValue
 
-_PATH_SEPARATOR = " / "
+_LEVELS = "\x1f"
+"""Between the levels of a stored path: no level has this character, while `Indoor / Outdoor` may be one level."""
+
+_SET_AGAIN = frozenset({ListingFlag.ABSURD_PRICE, ListingFlag.NUMERIC_CATEGORY})
+"""Flags that cleaning sets again from the stored values."""
+
+_FLAGS_OF = {
+    "price": {
+        ListingFlag.PRICE_RANGE,
+        ListingFlag.PRICE_PER_UNIT,
+        ListingFlag.AMBIGUOUS_PRICE,
+        ListingFlag.ROUNDED_PRICE,
+        ListingFlag.PRICE_LEFT_OUT,
+        ListingFlag.PRICE_OF_VARIANT,
+        ListingFlag.CURRENCY_CONFLICT,
+        ListingFlag.UNKNOWN_CURRENCY,
+    },
+    "currency": {ListingFlag.CURRENCY_CONFLICT, ListingFlag.UNKNOWN_CURRENCY},
+    "category": {ListingFlag.CATEGORY_SPELLING},
+    "listed_at": {ListingFlag.UNREADABLE_DATE, ListingFlag.AMBIGUOUS_DATE, ListingFlag.GUESSED_DATE},
+    "url": {ListingFlag.BAD_LISTING_URL},
+    "attributes": {ListingFlag.ATTRIBUTE_LEFT_OUT},
+    "sold": {ListingFlag.UNKNOWN_AVAILABILITY},
+}
+"""Flags that a new value of a field replaces. Others stay: cleaning cannot find them in the stored values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +98,8 @@ def clean_input(listing_id: str, listing: ListingInput) -> CleanListing:
         repairs=tuple(map(Repair, listing.flags)),
         seller=listing.seller,
         listed_at=listing.listed_at,
+        currency=listing.currency or "",
+        category_separator=_separator(listing.category),
         url=listing.url,
         attributes=listing.attributes,
     )
@@ -89,9 +116,9 @@ def clean_input(listing_id: str, listing: ListingInput) -> CleanListing:
 
 def _completed(record: ListingRecord, listing: ListingInput) -> ListingRecord:
     """Return the record with the values of the request that no column of a feed has."""
-    if record.price is not None and record.currency is None:
-        record = replace(record, currency=listing.currency)
-    others = (path for path in map(split_category, listing.other_categories) if path)
+    if record.price is not None and record.currency is None and read_currency(listing.currency or "") is None:
+        record = replace(record, currency=listing.currency)  # the last check rejects it
+    others = (path for path in (split_category(text, _separator(text)) for text in listing.other_categories) if path)
     other_categories = tuple(dict.fromkeys(path for path in others if path != record.category_path))
     return replace(record, other_categories=other_categories, sold=listing.sold)
 
@@ -102,22 +129,33 @@ def _listing_rejected(reject: RejectedRecord) -> ListingRejected:
 
 def with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
     """Return the stored listing as a client would send it, with these fields replaced."""
-    kept_flags = {ListingFlag.REPAIRED_RECORD, ListingFlag.NOT_UTF8}  # cleaning sets the others again
-    if "listed_at" not in fields:
-        kept_flags.add(ListingFlag.UNREADABLE_DATE)  # the date that could not be read is not stored
+    replaced = _SET_AGAIN.union(*(_FLAGS_OF.get(name, ()) for name in fields))
     current = ListingInput(
         title=listing.title,
-        category=_PATH_SEPARATOR.join(listing.category_path),
+        category=_LEVELS.join(listing.category_path),
         description=listing.description,
         price="" if listing.price is None else str(listing.price),
-        currency=listing.currency,
+        currency=_stored_currency(listing, fields),
         location=listing.location,
         seller=listing.seller,
         listed_at="" if listing.listed_at is None else listing.listed_at.isoformat(),
         url=listing.url,
         attributes=listing.attributes,
-        other_categories=tuple(map(_PATH_SEPARATOR.join, listing.other_categories)),
+        other_categories=tuple(map(_LEVELS.join, listing.other_categories)),
         sold=listing.sold,
-        flags=tuple(flag for flag in listing.flags if flag in kept_flags),
+        flags=tuple(flag for flag in listing.flags if flag not in replaced),
     )
     return replace(current, **fields)
+
+
+def _separator(category: str) -> str:
+    return _LEVELS if _LEVELS in category else ""
+
+
+def _stored_currency(listing: Listing, fields: Mapping[str, Any]) -> str | None:
+    """Return the currency for a price that names none; None if the new price names another one."""
+    try:
+        price = parse_price(str(fields.get("price", "")), currency=read_currency(listing.currency or ""))
+    except PriceError:
+        return listing.currency
+    return None if ListingFlag.CURRENCY_CONFLICT in price.flags else listing.currency
