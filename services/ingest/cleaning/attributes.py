@@ -67,7 +67,8 @@ def _is_clean_value(value: object) -> bool:
 
 def attribute_name(text: str) -> str:
     """Return the name in lower_snake; empty if it has other letters than Latin ones, or is too long."""
-    folded = unicodedata.normalize("NFKD", decode_entities(text).casefold().translate(_LATIN))
+    decomposed = unicodedata.normalize("NFKD", decode_entities(text))  # before case-folding: ᴬ becomes A
+    folded = unicodedata.normalize("NFKD", decomposed.casefold().translate(_LATIN))
     letters = "".join(letter for letter in folded if not unicodedata.combining(letter))
     name = re.sub(r"[\W_]+", "_", letters).strip("_")
     return name if name.isascii() and len(name) <= NAME_LIMIT else ""

@@ -24,6 +24,7 @@ from tests.unit.services.ingest.cleaning.examples import EXAMPLES, RAW
         ("Größe (cm)", "grosse_cm"),
         ("Størrelse", "storrelse"),
         ("é" * 40, "e" * 40),
+        ("ᴬ", "a"),
         ("x" * 41, ""),
         ("Цвет 1", ""),
         ("--", ""),
