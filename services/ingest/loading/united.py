@@ -115,7 +115,10 @@ def _repairs_of(row: SpooledRow, last: SpooledRow, record: ListingRecord) -> Ite
     values = [row.title] if row.title and row.title != record.title else []
     if row.price is not None and (row.price, row.currency) != (record.price, record.currency):
         values.append(f"{row.price} {row.currency or ''}".strip())
-    values += [f"{name} {value}" for name, value in row.attributes.items() if record.attributes.get(name) != value]
+    own = {
+        name: value for name, value in row.attributes.items() if value != "" and record.attributes.get(name) != value
+    }
+    values += [f"{name} {value}" for name, value in own.items()]
     if values or row.parent:
         yield Repair(ListingFlag.VARIANT_LEFT_OUT, "", "; ".join(values), record.listing_id)
 

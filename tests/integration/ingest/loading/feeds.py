@@ -63,7 +63,13 @@ class ShopFeed:
         **options: Any,
     ) -> Loaded:
         """Load listings, and a photo table if there is one, without embedding the photos."""
-        inputs = self._inputs(rows, table, header, columns or ListingColumns(photos="pics"), options)
+        return self._load(self._inputs(rows, table, header, columns or ListingColumns(photos="pics"), options))
+
+    def load_file(self, path: Path, columns: Columns) -> Loaded:
+        """Load the listings of a file in another format."""
+        return self._load(IngestInputs(path, photos=self.folder / "photos", options=IngestOptions(columns=columns)))
+
+    def _load(self, inputs: IngestInputs) -> Loaded:
         job_id = create_ingest_job(self.resources, inputs)
         summary = load_files(self.resources, job_id, inputs, silent).summary()
         assert adds_up(summary)

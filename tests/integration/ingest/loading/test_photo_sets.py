@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from services.ingest.feeds.columns import ListingColumns
+from services.ingest.feeds.columns import Columns, ListingColumns
 from tests.integration.ingest.loading.feeds import row
 
 if TYPE_CHECKING:
@@ -129,3 +130,15 @@ def test_repairs_photos_that_an_earlier_version_stored_twice(feed: ShopFeed, jpe
 def test_loads_more_photos_than_a_batch_holds(feed: ShopFeed, count: int) -> None:
     loaded = feed.load([row(str(number), "p1|p2|p3") for number in range(count // 3)])
     assert loaded.photos("read", "accepted", "new") == [count] * 3
+
+
+def test_objects_that_all_lack_the_photo_field_state_no_photos(feed: ShopFeed) -> None:
+    feed.load([row("1", "p1")])
+    lamp = {"id": "1", "product_name": "Chair", "category": "Home", "product_description": "", "price": "£1"}
+    path, columns = feed.folder / "shop.jsonl", Columns(ListingColumns(photos="pics"), lenient=("photos",))
+    path.write_text(json.dumps(lamp | {"location": ""}) + "\n")
+    feed.load_file(path, columns)
+    assert feed.names("1") == ["p1"]
+    path.write_text(json.dumps(lamp | {"location": "", "pics": []}) + "\n")
+    feed.load_file(path, columns)
+    assert feed.names("1") == []

@@ -70,3 +70,9 @@ def test_a_second_run_of_united_rows_changes_nothing(feed: ShopFeed) -> None:
     loaded = feed.load(rows)
     assert loaded.summary.counts["listings_unchanged"] == 1
     assert loaded.photos("unchanged", "removed", "new") == [2, 0, 0]
+
+
+def test_a_listing_with_an_unreadable_price_is_accepted_without_one_if_told(feed: ShopFeed) -> None:
+    loaded = feed.load([row("1", "p1", price="ask the cat")], keep_unpriced=True)
+    assert (stored(feed, "1").price, counts(loaded)) == (None, [1, 1, 0, 0])
+    assert [(one.flag, one.before) for one in loaded.warnings] == [("price_left_out", "ask the cat")]
