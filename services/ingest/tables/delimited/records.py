@@ -63,6 +63,7 @@ class Record:
         repaired: whether reading it took more than standard CSV, apart from empty cells beyond the header.
         columns: positions of the columns that were repaired.
         problem: why it is broken, if that is known.
+        has_id: whether it is broken and begins as other records do, with an id.
     """
 
     line: int
@@ -72,6 +73,7 @@ class Record:
     repaired: bool = False
     columns: tuple[int, ...] = ()
     problem: str = ""
+    has_id: bool = False
 
 
 def read_records(lines: Iterable[str], layout: CsvLayout, *, first_line: int = 2) -> Iterator[Record]:
@@ -140,10 +142,11 @@ class _Splitter:
         return any(line.count(self._layout.delimiter) >= (self._layout.text_at or 0) for line in heads)
 
     def _taken(self, number: int, count: int, outcome: RepairedFields | Ambiguous) -> Record:
+        has_id = self._starts(self._ahead.line(0))
         text = self._ahead.take(count)
         self._searched = self._searched.without(count, text, layout=self._layout)
         if isinstance(outcome, Ambiguous):
-            return Record(number, text, count, (), problem=outcome.problem)
+            return Record(number, text, count, (), problem=outcome.problem, has_id=has_id)
         return Record(number, text, count, outcome.fields, bool(outcome.repaired), outcome.repaired)
 
     def _is_complete(self, fields: Sequence[str], count: int) -> bool:

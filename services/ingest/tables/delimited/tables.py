@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from services.ingest.tables.delimited.records import Record
     from services.ingest.tables.rows import ColumnSelection, FileFormat, Rows
 
+_ID_WITHIN = 2000
+"""Characters at the beginning of a broken record in which its id is looked for."""
+
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
@@ -56,17 +59,23 @@ def _rows(path: Path, encoding: str, header: Header, selection: ColumnSelection)
     positions = {column: layout.header.index(column) for column in columns}
     for record in read_records(chain(sample, lines), layout, first_line=header.line + 1):
         if not record.fields:
-            yield _broken(record)
+            yield _broken(record, layout)
         elif any(map(str.strip, record.fields)):  # spreadsheets write empty rows
             yield _row(record, positions, layout)
 
 
-def _broken(record: Record) -> BrokenRow:
+def _broken(record: Record, layout: CsvLayout) -> BrokenRow:
     text = replace_stray_bytes(record.text)[0]
     is_too_long = len(text) > RECORD_LIMIT or text.count("\n") > LINE_LIMIT
     reason = RejectReason.RECORD_TOO_LONG if is_too_long else RejectReason.BROKEN_RECORD
     problem = replace_stray_bytes(record.problem)[0]
-    return BrokenRow(record.line, reason, f"{problem}. The record: {text}" if problem else text)
+    shown = f"{problem}. The record: {text}" if problem else text
+    return BrokenRow(record.line, reason, shown, id=_id_of(text[:_ID_WITHIN], layout) if record.has_id else "")
+
+
+def _id_of(text: str, layout: CsvLayout) -> str:
+    at, cells = layout.id_at or 0, split_cells(text, layout)
+    return cell_value(text, [cells[at]], layout) if len(cells) > at else ""
 
 
 def _row(record: Record, positions: dict[str, int], layout: CsvLayout) -> Row:

@@ -74,7 +74,7 @@ def test_ignores_empty_cells_beyond_the_header_of_a_listing_without_a_price(file
 )
 def test_rejects_a_record_that_can_be_read_in_two_ways_and_shows_both(file, row, shown):
     reject = only_reject(file("a.csv", f"{HEADER}{row}\n"))
-    assert (reject.reason, reject.line) == ("broken_record", 2)
+    assert (reject.reason, reject.line, reject.record_id) == ("broken_record", 2, row[0])
     assert shown in reject.text
     assert row in reject.text
 

@@ -33,7 +33,7 @@ def test_rejects_a_broken_record_with_its_line_and_text(file):
     path = file("a.csv", HEADER + ROW + "L-2,Lamp\n" + ROW)
     assert read(path) == [
         desk_listing(path, 2),
-        RejectedRecord("a.csv", 3, "", "", "broken_record", "L-2,Lamp\n"),
+        RejectedRecord("a.csv", 3, "L-2", "", "broken_record", "L-2,Lamp\n"),
         desk_listing(path, 4),
     ]
 
