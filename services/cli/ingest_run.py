@@ -145,7 +145,8 @@ def _print_sync(report: IngestReport) -> None:
         done = "marked sold" if sold else "removed"
         ids = ", ".join(report.missing_ids[:_SHOWN_IDS]) + (", ..." if removed + sold > _SHOWN_IDS else "")
         would = "would be " if report.dry_run else ""
-        output.print(f"Listings that the file lacks, {would}{done}: {removed + sold} ({ids})", soft_wrap=True)
+        text = f"Listings that the file lacks, {would}{done}: {removed + sold} ({ids})"
+        output.print(text, soft_wrap=True, markup=False)
     if kept:
         output.print(
             f"The file lacks {kept} listings, but none was removed: some of its records have no readable id, and the "

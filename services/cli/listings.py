@@ -72,4 +72,6 @@ def _delete(conditions: ListingDeletion, *, only_count: bool, ask: bool, quiet: 
 
 def _print_found(found: ListingsDeleted) -> None:
     ids = ", ".join(found.listing_ids[:_SHOWN]) + (", ..." if found.count > _SHOWN else "")
-    console.print(f"{found.count} listings pass the conditions{': ' if ids else '.'}{ids}", soft_wrap=True)
+    console.print(
+        f"{found.count} listings pass the conditions{': ' if ids else '.'}{ids}", soft_wrap=True, markup=False
+    )

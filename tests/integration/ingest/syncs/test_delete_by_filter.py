@@ -103,6 +103,15 @@ def test_the_client_sends_conditions_as_the_call_takes_them(stock: Resources, cl
     assert not delete_listings(ListingDeletion(seller=["A"], expected=2)).repeatable
 
 
+def test_the_command_shows_ids_as_they_are(
+    resources: Resources, lookalike: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_listings(resources.database, replace(LAMP, listing_id="[bold]lamp[/]"))
+    resources.close()
+    monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(resources.settings.data_dir))
+    assert "[bold]lamp[/]" in lookalike("listings", "delete", "--category", LAMP.category, "--dry-run").err
+
+
 def test_the_command_counts_asks_and_deletes(
     stock: Resources, lookalike: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
