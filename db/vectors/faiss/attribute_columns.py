@@ -39,6 +39,16 @@ class AttributeColumn:
         for token in tokens:
             self._code(token)
 
+    @classmethod
+    def read(cls, codes: Codes, tokens: Sequence[str]) -> AttributeColumn:
+        """Return the column that `used` returned."""
+        column, slots = cls(tokens), np.flatnonzero(codes)
+        if len(slots) > _DENSE_FROM * len(codes):
+            column._codes = codes
+        else:
+            column._few = dict(zip(slots.tolist(), codes[slots].tolist(), strict=True))
+        return column
+
     def put(self, slots: Sequence[int], tokens: Iterable[str], capacity: int) -> None:
         """Set the values of `slots`, which are below `capacity`."""
         codes = [self._code(token) for token in tokens]
@@ -187,7 +197,5 @@ class AttributeColumns:
         columns = cls()
         columns.grow(slot_count)
         for name, (codes, tokens) in stored.items():
-            column = columns._columns[name] = AttributeColumn(tokens)
-            slots = np.flatnonzero(codes)
-            column.put(slots.tolist(), [tokens[code] for code in codes[slots]], slot_count)
+            columns._columns[name] = AttributeColumn.read(codes, tokens)
         return columns

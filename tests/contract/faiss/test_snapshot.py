@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from db.vectors.keys import location_key
 from tests.contract.comparison import Question, violations
 from tests.contract.engines import ALL_LISTS
 from tests.contract.oracle import Oracle
+from tests.contract.shapes import ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +87,18 @@ def test_a_loaded_index_equals_the_saved_one(
         hits = loaded.search(question.vector, question.k, where)
         assert not violations(hits, question, oracle)
         assert hits == saved.search(question.vector, question.k, where)
+
+
+def test_a_loaded_index_has_the_attributes_of_the_saved_one(
+    saved: FaissIndex, tmp_path: Path, catalogue: Catalogue
+) -> None:
+    loaded, _ = FaissIndex.load(tmp_path)
+    point = replace(catalogue.points[200], photo_id=10**9)
+    for index in (saved, loaded):
+        index.upsert([point, replace(point, photo_id=catalogue.points[300].photo_id)])
+    assert loaded.attribute_names() == saved.attribute_names() == sorted(ATTRIBUTES)
+    assert [loaded.facet(name) for name in ATTRIBUTES] == [saved.facet(name) for name in ATTRIBUTES]
+    assert loaded.held().checksums.tolist() == saved.held().checksums.tolist()
 
 
 def test_a_loaded_index_accepts_writes_and_reuses_free_slots(

@@ -40,6 +40,17 @@ def test_a_stored_listing_is_read_back_unchanged(database: Database) -> None:
     assert row.created_at.utcoffset() == timedelta(0)
 
 
+@pytest.mark.parametrize("text", ["emoji 🛋️", 'quoted "a\\b"', "half a pair \ud83d", ""])
+def test_any_text_in_a_json_column_is_read_back(database: Database, text: str) -> None:
+    add_listings(database, LAMP)
+    with database.write() as session:
+        (row,) = listings.listings_by_id(session, ["lamp"])
+        row.attributes = {"text": text, "number": 0.1, "flag": False}
+    with database.read() as session:
+        (row,) = listings.listings_by_id(session, ["lamp"])
+    assert row.attributes == {"text": text, "number": 0.1, "flag": False}
+
+
 def test_upserting_an_equal_listing_counts_as_unchanged(database: Database) -> None:
     add_listings(database, LAMP)
     assert add_listings(database, LAMP, DRILL) == listings.UpsertCounts(inserted=1, updated=0, unchanged=1)
