@@ -44,6 +44,11 @@ BEYOND_A_SCHEMA = re.compile(
         (
             # Rules between fields
             "above price_max",
+            "at least one condition",
+            "send expected=",
+            "is not a date",
+            "needs mode=sync",
+            "columns: is not TOML",
             "holds the whole query",
             "for each listing in `(posi|nega)tive`",
             "only be used with the strategy",

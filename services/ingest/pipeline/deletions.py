@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from more_itertools import chunked
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from db.session import Database
 
 _LISTINGS_PER_WRITE = 500
+_ABOVE_EVERY_PRICE = Decimal(10) ** 14
 _NO_CONDITION = frozenset({"dry_run", "expected"})
 
 
@@ -65,8 +66,8 @@ def _conditions(deletion: ListingDeletion) -> ListingConditions:
         category_path=deletion.category_path,
         sellers=deletion.seller,
         currency=deletion.currency and deletion.currency.upper(),
-        price_min=_amount(deletion.price_min),
-        price_max=_amount(deletion.price_max),
+        price_min=_amount(deletion.price_min, ROUND_CEILING),
+        price_max=_amount(deletion.price_max, ROUND_FLOOR),
         listed_since=_time("listed_since", deletion.listed_since),
         listed_before=_time("listed_before", deletion.listed_before),
         sold=deletion.sold,
@@ -90,8 +91,11 @@ def _check_limits(deletion: ListingDeletion) -> None:
         raise BadQuery("price_min", f"{deletion.price_min} is above price_max, {deletion.price_max}")
 
 
-def _amount(price: float | None) -> Decimal | None:
-    return None if price is None else Decimal(str(price))
+def _amount(price: float | None, rounding: str) -> Decimal | None:
+    """Return a bound in whole hundredths that the same prices pass; above every price it may be any large amount."""
+    if price is None:
+        return None
+    return min(Decimal(str(price)), _ABOVE_EVERY_PRICE).quantize(Decimal("0.01"), rounding)
 
 
 def _time(field: str, text: str | None) -> datetime | None:

@@ -52,6 +52,15 @@ def test_deletes_what_passes_all_conditions_if_the_count_is_the_expected_one(
     assert ids(stock) == ["lamp-2", "lamp-3"]
 
 
+def test_price_bounds_may_be_finer_than_hundredths_and_larger_than_any_price(
+    stock: Resources, client: TestClient[Litestar]
+) -> None:
+    for bounds, count in (({"price_min": 9.999}, 3), ({"price_min": 10.001}, 2), ({"price_max": 19.999}, 2)):
+        assert client.delete("/v1/listings", params={**bounds, "dry_run": True}).json()["count"] == count
+    everything = client.delete("/v1/listings", params={"price_max": 1e307, "dry_run": True})
+    assert everything.json()["count"] == 4
+
+
 def test_deletes_nothing_if_the_count_has_changed(stock: Resources, client: TestClient[Litestar]) -> None:
     answer = client.delete("/v1/listings", params={"seller": "A", "expected": 1})
     assert (answer.status_code, len(ids(stock))) == (409, 4)
