@@ -31,7 +31,7 @@ def pictures(tmp_path: Path, jpeg: MakeJpeg) -> Path:
     return folder
 
 
-class ShopFeed:
+class IngestedFeed:
     """What an ingest of one feed left behind."""
 
     def __init__(self, resources: Resources, feed: Path, pictures: Path, *, mapping: str = "") -> None:
@@ -57,7 +57,7 @@ def test_a_woocommerce_export(resources: Resources, tmp_path: Path, pictures: Pa
         "13,variation,WC-2-R,Wool rug - Red,1,,,120,99,,,p4.jpg,id:12,1\n"
         '14,simple,WC-3,Tea pot,-1,,"Pot",15,,"Home & Garden > Kitchen",,p5.jpg,,0\n'
     )
-    loaded = ShopFeed(resources, feed, pictures)
+    loaded = IngestedFeed(resources, feed, pictures)
     assert loaded.ids == ["11", "12", "14"]
     assert loaded.listings["11"].category_path == ["Home & Garden", "Lamps"]
     assert loaded.listings["11"].other_categories == [["Sale"]]
@@ -74,7 +74,7 @@ def test_one_row_per_photo(resources: Resources, tmp_path: Path, pictures: Path)
         "p1,10,Oak stool,Furniture / Stools,nice,39,Leeds\np2,10,Oak stool,Furniture / Stools,nice,39,Leeds\n"
         "p3,10,Oak stool,Furniture / Stools,nice,39,Leeds\np4,11,Tin mug,Home / Mugs,blue,7,Hull\n"
     )
-    loaded = ShopFeed(resources, feed, pictures, mapping='[listings]\nphotos = "image_id"\n')
+    loaded = IngestedFeed(resources, feed, pictures, mapping='[listings]\nphotos = "image_id"\n')
     assert loaded.photos == {"10": ["p1.jpg", "p2.jpg", "p3.jpg"], "11": ["p4.jpg"]}
     counts = loaded.summary.counts
     assert counts["listings_read"] == counts["listings_accepted"] + counts["listings_duplicates"]
@@ -89,7 +89,7 @@ def test_a_shopify_export(resources: Resources, tmp_path: Path, pictures: Path) 
         "mug,,,,,,,,,p2.jpg,2,\nmug,,,,,,,,14.00,p3.jpg,3,\n"
         "old,Old mug,,Acme,,Mugs,,true,5.00,p4.jpg,1,archived\n"
     )
-    loaded = ShopFeed(resources, feed, pictures)
+    loaded = IngestedFeed(resources, feed, pictures)
     assert loaded.photos == {"mug": ["p1.jpg", "p2.jpg", "p3.jpg"], "old": ["p4.jpg"]}
     assert loaded.listings["mug"].attributes["brand"] == "Acme"
     assert (loaded.listings["mug"].sold, loaded.listings["old"].sold) == (False, True)
@@ -102,7 +102,7 @@ def test_photos_in_several_columns(resources: Resources, tmp_path: Path, picture
         '"Hand made mug","A mug, &quot;blue&quot;",18.00,GBP,3,"mug,blue",clay,p1.jpg,p2.jpg,,MUG-1\n'
         '"Knitted hat",Warm,22.00,GBP,1,hat,wool,p3.jpg,,,\n'
     )
-    loaded = ShopFeed(resources, feed, pictures)
+    loaded = IngestedFeed(resources, feed, pictures)
     assert loaded.photos == {"MUG-1": ["p1.jpg", "p2.jpg"]}
     mug = loaded.listings["MUG-1"]
     assert (mug.currency, mug.category, mug.description) == ("GBP", "mug", 'A mug, "blue"')
@@ -122,7 +122,7 @@ def test_json_of_an_api(resources: Resources, tmp_path: Path, pictures: Path) ->
     ]
     feed = tmp_path / "nest.jsonl"
     feed.write_text("\n".join(json.dumps(lamp | record) for record in records))
-    loaded = ShopFeed(resources, feed, pictures, mapping='[listings]\nphotos = "photos"\n')
+    loaded = IngestedFeed(resources, feed, pictures, mapping='[listings]\nphotos = "photos"\n')
     assert loaded.photos == {
         "1": ["p1.jpg", "p2.jpg"], "2": ["p1.jpg"], "3": ["p3.jpg"], "4": ["p1.jpg", "p2.jpg"], "65b9f0": [],
     }  # fmt: skip
