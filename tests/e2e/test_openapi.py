@@ -48,6 +48,7 @@ BEYOND_A_SCHEMA = re.compile(
             "send expected=",
             "is not a date",
             "needs mode=sync",
+            "is not a share",
             "columns: is not TOML",
             "holds the whole query",
             "for each listing in `(posi|nega)tive`",
