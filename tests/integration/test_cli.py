@@ -190,6 +190,21 @@ def test_names_a_missing_listings_file(lookalike: RunCommand) -> None:
     assert_one_line_error(lookalike("ingest", "nothing.csv"), "nothing.csv")
 
 
+def test_a_preview_shows_records_or_suggests_a_mapping(lookalike: RunCommand, tmp_path: Path) -> None:
+    known, unknown = tmp_path / "etsy.csv", tmp_path / "shop.csv"
+    known.write_text(
+        "TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,TAGS,IMAGE1,SKU\nMug,,18.00,GBP,mug,,M-1\nHat,,1,GBP,hat,,\n"
+    )
+    unknown.write_text("Sku,Titel,Kategorie\n1,Lampe,Haus\n")
+    code, out, _ = lookalike("ingest", str(known), "--preview")
+    assert code == 0
+    assert "preset etsy" in out
+    assert "missing_id" in out.replace("\n", "")
+    assert json.loads(lookalike("ingest", str(known), "--preview", "--json").out)["records"][0]["listing_id"] == "M-1"
+    assert 'title = "Titel"' in lookalike("ingest", str(unknown), "--preview").out
+    assert not (tmp_path / "data").exists()
+
+
 def test_search_verify_and_index_list_print_json(
     lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
