@@ -40,7 +40,7 @@ COUNTS = tuple(
     f"{kind}_{outcome}"
     for kind, outcomes in (
         ("listings", ("read", "accepted", "rejected", "duplicates", "new", "updated", "unchanged")),
-        ("listings", ("removed", "sold", "kept")),
+        ("listings", ("removed", "sold", "kept", "before")),
         ("photos", ("read", "accepted", "rejected", "duplicates", "new", "replaced", "renamed", "unchanged")),
         ("photos", ("removed", "embedded", "failed", "set_aside")),
     )

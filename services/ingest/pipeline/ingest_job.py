@@ -179,6 +179,7 @@ def _sync(
     """Write the files, then remove what they lack; refuse a removal that is too large before writing anything."""
     database, options = resources.database, inputs.options
     removal = plan_removal(database, spool, ledger, file=inputs.listings.name, options=options)
+    ledger.count("listings_before", removal.existing)
     if not options.dry_run:
         removal.check(options, ledger)
     write()

@@ -51,6 +51,7 @@ def test_counts_what_is_new_updated_unchanged_and_removed_and_writes_nothing(
         "listings_updated": 1,
         "listings_unchanged": 1,
         "listings_removed": 1,
+        "listings_before": 3,
     }
     assert (summary.reasons, summary.warnings) == ({RejectReason.MISSING_TITLE: 1}, {ListingFlag.REMOVED: 1})
     assert contents(resources) == before

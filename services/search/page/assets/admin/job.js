@@ -8,6 +8,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { countsPanel } from "./counts.js";
 import { hasEnded, kindOf, stateBadge, took } from "./jobs.js";
 import { REJECTS, Report, WARNINGS } from "./reports.js";
+import { TrialPanel } from "./trials.js";
 import { goesOn, trouble } from "./trouble.js";
 
 const RECONNECTS_AFTER_MS = 1000;
@@ -25,6 +26,7 @@ export class JobPanel {
   #following;
   #cancelling;
   #reports;
+  #trial;
   #job = null;
   #isLost = false;
 
@@ -36,6 +38,7 @@ export class JobPanel {
     this.#following = new Task(() => app.redraw());
     this.#cancelling = new Task(() => app.redraw());
     this.#reports = [REJECTS, WARNINGS].map((kind) => new Report(app, id, kind));
+    this.#trial = new TrialPanel(app, id);
   }
 
   /** Whether the job is still running, as far as the page knows. */
@@ -51,11 +54,17 @@ export class JobPanel {
     if (this.#following.problem) this.load();
     if (goesOn(this.#cancelling.problem)) this.#cancel();
     for (const report of this.#reports) report.retry();
+    this.#trial.retry();
+  }
+
+  /** Whether the view may be left; asks while a dry run is being applied. */
+  mayLeave() {
+    return this.#trial.mayLeave();
   }
 
   close() {
     for (const part of [this.#following, this.#cancelling]) part.stop();
-    for (const report of this.#reports) report.close();
+    for (const part of [...this.#reports, this.#trial]) part.close();
   }
 
   /** Follow the event stream. It ends after some minutes or when the server restarts; then reconnect. */
@@ -97,11 +106,18 @@ export class JobPanel {
     return `/v1/jobs/${encodeURIComponent(this.#id)}${more}`;
   }
 
+  get #warnings() {
+    return this.#reports[1];
+  }
+
   template() {
     const job = this.#job;
     return html`
       <section class="card job" aria-labelledby="job-title">
-        <h2 id="job-title">${job ? kindOf(job) : "Job"} <span class="muted">${this.#id.slice(0, 8)}</span></h2>
+        <h2 id="job-title">
+          ${job ? kindOf(job) : "Job"} ${job?.dry_run ? "(dry run)" : ""}
+          <span class="muted">${this.#id.slice(0, 8)}</span>
+        </h2>
         ${trouble(this.#app, this.#following.problem, () => this.load())}
         ${job ? this.#standing(job) : this.#following.running ? html`<p class="muted">Loading…</p>` : ""}
       </section>
@@ -111,8 +127,9 @@ export class JobPanel {
   #standing(job) {
     return html`
       <p class="standing">${stateBadge(job)} <span class="muted">queued ${when(job.created_at)}</span></p>
-      ${hasEnded(job) ? outcome(job) : this.#ongoing(job)} ${countsPanel(job.counts)}
-      ${hasEnded(job) ? this.#reports.map((report) => report.template()) : ""}
+      ${hasEnded(job) ? outcome(job) : this.#ongoing(job)}
+      ${hasEnded(job) && job.dry_run ? this.#trial.template(job, this.#warnings.records) : ""}
+      ${countsPanel(job.counts)} ${hasEnded(job) ? this.#reports.map((report) => report.template()) : ""}
     `;
   }
 

@@ -79,7 +79,7 @@ export class JobList extends Pages {
       <tr>
         <th scope="row">
           <a href=${href} aria-current=${job.job_id === this.#shown ? "true" : "false"}
-            >${kindOf(job)} <span class="muted">${job.job_id.slice(0, 8)}</span></a
+            >${kindOf(job)} ${job.dry_run ? "(dry run)" : ""} <span class="muted">${job.job_id.slice(0, 8)}</span></a
           >
         </th>
         <td>${stateBadge(job)}</td>

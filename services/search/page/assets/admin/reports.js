@@ -64,6 +64,11 @@ export class Report {
     this.#saving = new Task(() => app.redraw());
   }
 
+  /** The records, as objects by column; null before they are loaded. */
+  get records() {
+    return this.#records;
+  }
+
   async load() {
     const text = await this.#reading.run(async (signal) => (await send(this.#path, { signal })).text());
     if (text === undefined) return;

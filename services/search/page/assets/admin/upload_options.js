@@ -1,44 +1,48 @@
-/** How a bulk upload is ingested: the options beside the files. */
+/** How a bulk upload is ingested: the options beside the files and the mapping. */
 
+import { live } from "../vendor/lit-html/directives/live.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 
 const DEFAULTS = {
   fetch_photos: false,
   keep_photos: false,
   keep_unpriced: false,
+  seller: "",
+  dry_run: false,
   sync: false,
-  dry_run: true,
   mark_sold: false,
   max_removed: 20,
 };
 
 export class UploadOptions {
   #changed;
-  #values = { ...DEFAULTS };
+  #values;
 
-  /** @param changed is called after each change. */
-  constructor(changed) {
+  /**
+   * @param changed is called after each change.
+   * @param values of an earlier upload, to begin with.
+   */
+  constructor(changed, values = {}) {
     this.#changed = changed;
+    this.#values = { ...DEFAULTS, ...values };
   }
 
-  /** Whether the listings that the file lacks are only counted. */
+  get values() {
+    return { ...this.#values };
+  }
+
   get isDryRun() {
-    return this.#values.sync && this.#values.dry_run;
+    return this.#values.dry_run;
   }
 
-  /** Append the parts that differ from the defaults. */
-  appendTo(form) {
-    const { sync, dry_run: dryRun, mark_sold: markSold, max_removed: maxRemoved, ...flags } = this.#values;
-    for (const [name, value] of Object.entries(flags)) if (value) form.append(name, "true");
-    if (!sync) return;
-    form.append("mode", "sync");
-    form.append("dry_run", String(dryRun));
-    form.append("mark_sold", String(markSold));
-    form.append("max_removed", `${maxRemoved}%`);
+  /** Return the parts of the form that differ from the defaults. */
+  parts() {
+    return optionParts(this.#values);
   }
 
   #set(name, value) {
     this.#values[name] = value;
+    if (name === "sync") this.#values.dry_run = value; // a removal is tried first
     this.#changed();
   }
 
@@ -47,7 +51,7 @@ export class UploadOptions {
       <label class="check">
         <input
           type="checkbox"
-          .checked=${this.#values[name]}
+          .checked=${live(this.#values[name])}
           ?disabled=${isDisabled}
           @change=${(event) => this.#set(name, event.target.checked)}
         />
@@ -57,11 +61,12 @@ export class UploadOptions {
     return html`
       <fieldset class="options">
         <legend>Options</legend>
-        ${box("fetch_photos", "Download photos that the listings name by URL")}
-        ${box("keep_photos", "Keep photos that the files no longer name")}
+        ${box("fetch_photos", "Download photos that the files name by URL")}
+        ${box("keep_photos", "Keep stored photos that the files no longer name")}
         ${box("keep_unpriced", "Accept listings with an unreadable price, without the price")}
         ${box("sync", "The file is the whole catalogue: remove listings that it lacks")}
         ${this.#values.sync ? this.#sync(box, isDisabled) : ""}
+        ${box("dry_run", "Dry run: write nothing, only count what would change")} ${this.#seller(isDisabled)}
       </fieldset>
     `;
   }
@@ -69,14 +74,16 @@ export class UploadOptions {
   #sync(box, isDisabled) {
     return html`
       <div class="sync">
-        ${box("dry_run", "Only count what would be removed")} ${box("mark_sold", "Mark them sold instead of removing them")}
+        ${box("mark_sold", "Mark them sold instead of removing them")}
         <label>
           Refuse to remove more than
           <input
             type="number"
             min="0"
             max="100"
-            .value=${String(this.#values.max_removed)}
+            step="any"
+            required
+            .value=${live(String(this.#values.max_removed))}
             ?disabled=${isDisabled}
             @change=${(event) => event.target.reportValidity() && this.#set("max_removed", Number(event.target.value))}
           />
@@ -85,4 +92,25 @@ export class UploadOptions {
       </div>
     `;
   }
+
+  #seller(isDisabled) {
+    return html`
+      <label class="seller"
+        >Seller, if the file is the feed of one seller
+        <input
+          type="text"
+          autocomplete="off"
+          .value=${live(this.#values.seller)}
+          ?disabled=${isDisabled}
+          @change=${(event) => this.#set("seller", event.target.value.trim())}
+      /></label>
+    `;
+  }
+}
+
+/** Return the form's parts for these values. */
+export function optionParts({ sync, mark_sold: markSold, max_removed: maxRemoved, ...others }) {
+  const parts = {};
+  for (const [name, value] of Object.entries(others)) if (value) parts[name] = String(value);
+  return sync ? { ...parts, mode: "sync", mark_sold: String(markSold), max_removed: `${maxRemoved}%` } : parts;
 }

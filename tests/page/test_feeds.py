@@ -1,0 +1,224 @@
+"""Feeds on the admin page: the preview of a file, warnings, and dry runs that are applied."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from services.ingest.feeds.presets import preset_names
+from tests.page.test_page_quality import findings
+from tests.sites import running_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import FilePayload, Locator, Page
+
+    from tests.conftest import MakeJpeg
+    from tests.page.browsing import Demo, PageLog
+
+HEADER = "id,product_name,category,product_description,price,location,seller"
+
+
+def csv_file(*lines: str, name: str = "listings.csv") -> FilePayload:
+    return {"name": name, "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    page.goto("/admin")
+    page.set_input_files("#upload-files", list(files))
+
+
+def preview(page: Page) -> Locator:
+    """Ask for the preview; return the box that shows it."""
+    page.get_by_role("button", name="Preview").click()
+    box = page.locator(".preview-box")
+    expect(box).to_be_visible()
+    return box
+
+
+def wait_until_done(page: Page) -> Locator:
+    """Wait until the job on the page has succeeded; return its card."""
+    page.wait_for_url(re.compile("job="))
+    job = page.locator(".job")
+    expect(job.get_by_text("It is done")).to_be_visible(timeout=120_000)
+    return job
+
+
+@pytest.fixture
+def shopify_file(jpeg: MakeJpeg) -> Iterator[FilePayload]:
+    """A Shopify export of two products, with three photos at URLs."""
+    with running_site() as site:
+        site.photos |= {f"/{seed}.jpg": jpeg(seed=500 + seed) for seed in range(3)}
+        yield csv_file(
+            "Handle,Title,Body (HTML),Vendor,Product Category,Variant Price,Image Src,Variant Grams",
+            f"shopify-lamp,Brass lamp,<p>As new</p>,Hill,Home > Lamps,£24.50,{site.url}/0.jpg,900",
+            f"shopify-lamp,,,,,,{site.url}/1.jpg,",
+            f"shopify-chair,Oak chair,<p>Old</p>,Hill,Home > Chairs,80,{site.url}/2.jpg,4000",
+            "shopify-nothing,,,Hill,Home,1,,",
+            name="products_export.csv",
+        )
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_shopify_export_is_recognised_in_the_preview_and_its_listings_are_found(
+    page: Page, demo: Demo, shopify_file: FilePayload
+) -> None:
+    choose(page, shopify_file)
+    box = preview(page)
+    expect(box).to_contain_text("Shopify was recognised by its columns")
+    expect(box.get_by_role("row", name="title Title Brass lamp")).to_be_visible()
+    expect(box.locator(".columns")).to_contain_text("Variant Grams")
+    outcomes = box.locator("[data-outcome]").evaluate_all("rows => rows.map(row => row.dataset.outcome)")
+    assert outcomes == ["accepted", "joined", "accepted", "joined"]
+    expect(box.get_by_role("row", name=re.compile("^2 shopify-lamp .*accepted Brass lamp.*£24.50"))).to_be_visible()
+    page.get_by_label("Download photos that the files name by URL").check()
+    expect(box).to_have_count(0)
+    page.get_by_role("button", name="Start").click()
+    expect(wait_until_done(page)).to_contain_text("missing title")
+    page.goto("/")
+    expect(page.locator(".result[data-listing=shopify-lamp]")).to_contain_text("Brass lamp")
+    with demo.client() as client:
+        stored = client.get("/v1/listings/shopify-lamp").json()
+        for listing_id in ("shopify-lamp", "shopify-chair"):
+            client.delete(f"/v1/listings/{listing_id}").raise_for_status()
+    assert (len(stored["photos"]), stored["attributes"]["brand"]) == (2, "Hill")
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_unknown_columns_get_a_suggestion_that_can_be_taken_and_completed(page: Page) -> None:
+    choose(page, csv_file("sku,name,path,cost", "1,Lamp,Home,5", "2,,Home,6"))
+    box = preview(page)
+    expect(box).to_contain_text("sku")
+    box.get_by_role("button", name="Use this mapping").click()
+    mapping = page.locator("#mapping-columns")
+    mapping.fill(mapping.input_value().replace("# category = ", 'category = "path"  # '))
+    box = preview(page)
+    expect(box.get_by_role("row", name=re.compile("^2 1 .*accepted Lamp"))).to_be_visible()
+    expect(box.get_by_role("row", name=re.compile("^3 2 .*rejected.*missing title"))).to_be_visible()
+    page.emulate_media(color_scheme="dark")
+    assert findings(page) == []
+
+
+def test_a_broken_mapping_shows_the_servers_reason(page: Page) -> None:
+    choose(page, csv_file(HEADER, "1,Lamp,Home,,5,,"))
+    page.get_by_text("Column mapping").click()
+    page.locator("#mapping-columns").fill("[listings\n")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("alert")).to_contain_text("columns")
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_only_the_first_lines_of_a_large_file_are_sent_for_a_preview(page: Page, page_log: PageLog) -> None:
+    lines = [HEADER, *(f"{number},Lamp,Home,{'long ' * 40},5,," for number in range(50_000))]
+    choose(page, csv_file(*lines))
+    expect(preview(page)).to_contain_text("Only the first 8.0 MB of")
+    expect(page.locator("[data-outcome=accepted]")).to_have_count(10)
+    (sent,) = page_log.requests_to("/v1/listings/bulk/preview")
+    assert int(sent.header_value("content-length") or 0) < 8_001_000
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_every_preset_can_be_chosen(page: Page) -> None:
+    choose(page, csv_file(HEADER))
+    presets = page.get_by_label("The listings come from").locator("option")
+    assert presets.evaluate_all("all => all.map(one => one.value)") == ["", *preset_names()]
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_hostile_text_of_a_file_stays_text_in_the_preview(page: Page) -> None:
+    markup = "<img src=x onerror=document.title='owned'>"
+    choose(page, csv_file(f"{HEADER},{markup}", f"1{markup},{markup},{markup},,{markup},{'W' * 3000},,{markup}"))
+    expect(preview(page).locator(".columns")).to_contain_text(markup)
+    assert page.locator(".preview-box img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_warnings_are_counted_by_flag_and_can_be_downloaded(page: Page) -> None:
+    choose(page, csv_file(HEADER, "warned-1,Lamp,Home,,from £5,,", "warned-2,Lamp,Home,,£1 - £2,,"))
+    page.get_by_label("Dry run").check()
+    page.get_by_role("button", name="Dry run").click()
+    job = wait_until_done(page)
+    expect(job.get_by_role("button", name="price range 2")).to_be_visible()
+    expect(job.get_by_role("region", name="Warnings")).to_contain_text("from £5")
+    assert findings(page) == []
+    with page.expect_download() as download:
+        job.get_by_role("button", name="Download all warnings as CSV").click()
+    assert "price_range" in download.value.path().read_text()
+
+
+@pytest.fixture
+def sellers_listings(demo: Demo) -> Iterator[list[str]]:
+    """Ids of four listings of one seller."""
+    ids = [f"own-{number}" for number in range(4)]
+    with demo.client() as client:
+        for listing_id in ids:
+            fields = {"listing_id": listing_id, "title": f"Lamp {listing_id}", "category": "Home", "seller": "shop-9"}
+            client.post("/v1/listings", json=fields).raise_for_status()
+        yield ids
+        for listing_id in ids:
+            client.delete(f"/v1/listings/{listing_id}")
+
+
+def start_dry_sync(page: Page, *rows: str, max_removed: int) -> None:
+    choose(page, csv_file(HEADER, *rows))
+    page.get_by_label("The file is the whole catalogue").check()
+    page.get_by_label("Refuse to remove more than").fill(str(max_removed))
+    page.get_by_label("Seller").fill("shop-9")
+    expect(page.get_by_label("Dry run")).to_be_checked()
+    page.get_by_role("button", name="Dry run").click()
+    page.wait_for_url(re.compile("job="))
+
+
+def exist(demo: Demo, listing_ids: list[str]) -> list[bool]:
+    with demo.client() as client:
+        return [client.get(f"/v1/listings/{listing_id}").status_code == 200 for listing_id in listing_ids]
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_sync_is_tried_shown_and_applied_after_a_confirmation(
+    page: Page, demo: Demo, sellers_listings: list[str]
+) -> None:
+    start_dry_sync(page, *(f"own-{number},Lamp,Home,,5,," for number in range(3)), max_removed=50)
+    trial = wait_until_done(page).locator(".trial")
+    expect(trial).to_contain_text("1 of 4 listings (25 %) would be removed")
+    expect(trial).to_contain_text("own-3 Lamp own-3")
+    assert findings(page) == []
+    trial.get_by_role("button", name="Apply").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 of 4 listings (25 %) will be removed")
+    assert all(exist(demo, sellers_listings)), "a dry run removes nothing"
+    tried = page.url
+    dialog.get_by_role("button", name="Remove and apply").click()
+    page.wait_for_url(lambda address: address != tried)
+    expect(wait_until_done(page).locator(".trial")).to_have_count(0)
+    assert exist(demo, sellers_listings) == [True, True, True, False]
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_refused_sync_shows_the_reason_and_its_options_can_be_changed(
+    page: Page, demo: Demo, sellers_listings: list[str]
+) -> None:
+    start_dry_sync(page, "own-0,Lamp,Home,,5,,", max_removed=20)
+    job = page.locator(".job")
+    expect(job.locator(".job-error")).to_contain_text("75", timeout=60_000)
+    expect(job.locator(".trial")).to_contain_text("3 of 4 listings (75 %) would be removed")
+    expect(job.get_by_role("button", name="Apply")).to_have_count(0)
+    job.get_by_role("button", name="Change the options").click()
+    expect(page.locator(".files")).to_contain_text("listings.csv")
+    expect(page.get_by_label("Refuse to remove more than")).to_have_value("20")
+    assert all(exist(demo, sellers_listings))
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_dry_run_of_another_tab_says_that_the_files_are_needed_again(page: Page) -> None:
+    choose(page, csv_file(HEADER, "other-tab,Lamp,Home,,5,,"))
+    page.get_by_label("Dry run").check()
+    page.get_by_role("button", name="Dry run").click()
+    wait_until_done(page)
+    page.reload()
+    expect(wait_until_done(page).locator(".trial")).to_contain_text("choose the files again")
