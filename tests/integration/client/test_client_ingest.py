@@ -76,7 +76,7 @@ def test_ingests_files_once_per_idempotency_key_and_follows_the_job_to_its_end(
     assert client.jobs(state="succeeded", limit=1).jobs == [events[-1].job]
     assert ("bad", "missing_title") in [(one.id, one.reason) for one in client.rejects(queued.job_id)]
     assert [(one.id, one.flag, one.after) for one in client.warnings(queued.job_id)] == [
-        ("good", "absurd_price", "11111.00")
+        ("good", "absurd_price", "11111.00 GBP")
     ]
     assert events[-1].job.warnings == {"absurd_price": 1}
     with pytest.raises(Rejected) as raised:
@@ -105,7 +105,15 @@ def test_rejects_an_unknown_job_and_an_unknown_job_state(client: Client) -> None
 def test_a_job_has_ended_in_the_end_states_of_the_database(state: JobState) -> None:
     job = msgspec.convert(
         dict.fromkeys(JobAnswer.__struct_fields__)
-        | {"job_id": "", "kind": "", "state": state, "cancel_requested": False, "counts": {}, "warnings": {}}
+        | {
+            "job_id": "",
+            "kind": "",
+            "state": state,
+            "cancel_requested": False,
+            "counts": {},
+            "warnings": {},
+            "dry_run": False,
+        }
         | {"created_at": "2024-01-31T00:00:00Z"},
         JobAnswer,
     )

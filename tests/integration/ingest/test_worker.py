@@ -123,4 +123,4 @@ def test_only_the_photo_that_kills_its_workers_fails(resources: Resources, monke
         with pytest.raises(MemoryError):
             dying.embed_pending()
     dying.embed_pending()
-    assert counts(resources) == {"pending": 0, "embedded": PHOTOS - 1, "failed": 1}
+    assert counts(resources) == {"pending": 0, "embedded": PHOTOS - 1, "failed": 1, "set_aside": 0}

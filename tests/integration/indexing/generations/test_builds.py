@@ -82,7 +82,7 @@ def test_a_promotion_marks_pending_photos_embedded(
     load_files(resources, create_ingest_job(resources, more.inputs), more.inputs, silent)
     change_model(resources, other_bundle)
     with resources.database.read() as session:
-        assert photos.state_counts(session) == {"pending": 0, "embedded": 10, "failed": 0}
+        assert photos.state_counts(session) == {"pending": 0, "embedded": 10, "failed": 0, "set_aside": 0}
     assert_no_drift(resources, 10)
 
 
