@@ -47,7 +47,7 @@ def nearest_preset(present: Sequence[str]) -> tuple[Preset, list[str]] | None:
         (len(missing) / len(signature), preset, missing)
         for preset in map(find_preset, preset_names())
         for signature, missing in zip(preset.signatures, preset.missing(present), strict=False)
-        if len(missing) <= _NEAR_MISS < len(signature) - 1
+        if 0 < len(missing) <= _NEAR_MISS < len(signature) - 1
     ]
     if not misses:
         return None

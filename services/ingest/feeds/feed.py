@@ -11,7 +11,7 @@ from services.ingest.feeds.detection import choose_columns
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.read_ahead import read_ahead
 from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
-from services.ingest.feeds.suggestions import advice, suggest_toml
+from services.ingest.feeds.suggestions import advice, suggest_change, suggest_toml
 from services.ingest.tables.formats import open_table
 from services.ingest.tables.rows import BrokenRow
 from services.reason_codes import ListingFlag
@@ -76,12 +76,15 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
     found = find_columns(path, chosen, table.columns)
     if found.missing:
         names = [name for _field, name in found.missing]
+        suggestion = (
+            suggest_change(chosen.preset, found) if chosen.preset else suggest_toml(table.paths or table.columns)
+        )
         raise MissingColumns(
             path,
             names,
             table.columns,
             advice=advice(columns, table.columns),
-            suggestion=suggest_toml(table.columns),
+            suggestion=suggestion,
         )
     selection = selection_of(found)
     context, notices = read_ahead(table, selection, chosen, found=found)

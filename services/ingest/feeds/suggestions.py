@@ -14,6 +14,8 @@ from services.ingest.feeds.header_keys import header_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.ingest.feeds.header import FoundColumns
+
 _WORDS = {
     "id": "id sku productid itemid listingid adid articleid offerid itemnumber articlenumber productcode itemcode "
     "code handle reference ref uid guid uuid asin partnumber artikelnummer identifiant",
@@ -52,8 +54,12 @@ _NUMBERED = re.compile(r"(?P<stem>.*\D)\d{1,2}")
 
 
 def suggest_toml(present: Sequence[str]) -> str:
-    """Return a mapping of a table's columns as TOML, with a comment for each needed field that no column suits."""
-    left = dict.fromkeys(present)
+    """Return a mapping of a table's columns as TOML, with a comment for each needed field that no column suits.
+
+    Of a column of objects, the paths into them are columns.
+    """
+    objects = {path.rpartition(".")[0] for path in present}
+    left = dict.fromkeys(path for path in present if path not in objects)
     lines = ["[listings]"]
     for name, words in _WORDS.items():
         suited = _photos(left) if name == "photos" else _best(left, words.split())
@@ -68,6 +74,12 @@ def suggest_toml(present: Sequence[str]) -> str:
         lines += ["", "[attributes]"]
         lines += [f"{name} = {json.dumps(column, ensure_ascii=False)}" for name, column in attributes if column]
     return "\n".join(lines) + "\n"
+
+
+def suggest_change(preset: str, found: FoundColumns) -> str:
+    """Return a change of a preset as TOML: the needed fields for which the table lacks the columns of the preset."""
+    lines = [f'{name} = "..."   # needed: name its column, instead of {columns}' for name, columns in found.missing]
+    return "\n".join([f'preset = "{preset}"', "", "[listings]", *(f"# {line}" for line in lines)]) + "\n"
 
 
 def advice(columns: Columns, present: Sequence[str]) -> str:

@@ -111,7 +111,7 @@ def preview(path: Path, options: IngestOptions) -> Preview:
     return Preview(
         columns=columns,
         preset=feed.columns.preset,
-        suggestion=f'preset = "{feed.columns.preset}"\n' if feed.columns.preset else suggest_toml(feed.table.columns),
+        suggestion=f'preset = "{feed.columns.preset}"\n' if feed.columns.preset else suggest_toml(columns),
         notices=feed.notices,
         fields=tuple(_fields(feed)),
         unused=tuple(name for name in columns if not any(_overlap(name, one) for one in used)),

@@ -92,6 +92,25 @@ def test_suggests_columns_by_usual_words_and_near_spellings(columns, line):
     assert line in text.splitlines()
 
 
+def test_suggests_paths_into_objects(file):
+    path = file(
+        "a.jsonl",
+        '{"sku": 1, "name": "A", "category": {"name": "C"}, "price": {"amount": 5}, "images": [{"url": "b"}]}',
+    )
+    listings = tomllib.loads(preview(path, IngestOptions()).suggestion)["listings"]
+    assert (listings["category"], listings["price"], listings["photos"]) == (
+        "category.name", "price.amount", "images.url",
+    )  # fmt: skip
+
+
+def test_suggests_what_to_add_to_a_preset_that_lacks_a_needed_column(file):
+    seen = preview(file("a.csv", "Handle,Title,Variant Price\nmug,Mug,5\n"), IngestOptions())
+    assert "look like" not in seen.problem
+    assert seen.suggestion == (
+        'preset = "shopify"\n\n[listings]\n# category = "..."   # needed: name its column, instead of Product Category or Type\n'
+    )
+
+
 def test_a_file_that_is_no_table_has_no_preview(file):
     with pytest.raises(ListingsFileError):
         preview(file("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00"), IngestOptions())
