@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from services.ingest.tables.delimited.cells import NULL
 from services.ingest.tables.text_files import replace_stray_bytes
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def read_header(lines: Iterator[str], *, delimiter: str, preferred: str) -> Head
 def learn_dialect(layout: CsvLayout, lines: Sequence[str]) -> CsvLayout:
     """Return the layout with what the first lines after the header show.
 
-    A backslash is an escape only if more of the rows have the header's width then, and all of them.
+    A backslash is an escape if all rows have the header's width then, and fewer otherwise; or if some cells are `\\N`.
     """
     if any("\\" in line for line in lines):
         plain, escaped = _rows(layout, lines, escape=None), _rows(layout, lines, escape="\\")
         exact = [sum(len(row) == layout.width for row in rows) for rows in (plain, escaped)]
-        if exact[0] < exact[1] == len(escaped):
+        is_dump = any(NULL in row for row in plain)
+        if exact[1] == len(escaped) and (is_dump or exact[0] < exact[1]):
             return replace(layout, escaped=True)
     return replace(layout, extra=_usual_extra(layout, lines))
 

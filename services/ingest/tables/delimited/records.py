@@ -177,7 +177,7 @@ class _Splitter:
         return count
 
     def _is_row(self, fields: Sequence[str], *, priced: bool = False) -> bool:
-        """Say whether a row can be a record, of the header's width or with a price where that can be.
+        """Say whether a row can be a record: it has all columns, or a price and all that is needed.
 
         If `priced`, a row of the header's width must have a readable price or none, too.
         """
@@ -185,10 +185,10 @@ class _Splitter:
         filled = max((number for number, field in enumerate(fields, start=1) if field.strip()), default=0)
         if len(fields) >= layout.width >= filled:
             return not priced or _has_price(fields, layout)
+        if len(fields) > layout.width:
+            return True
         if layout.price_at is None or not fields:
             return False
-        if len(fields) > layout.width:
-            return any(map(is_amount, fields[layout.price_at :]))
         lacks = layout.read.intersection(range(len(fields), layout.width))
         return layout.price_at < len(fields) and lacks <= layout.fillable and is_amount(fields[layout.price_at])
 

@@ -108,12 +108,14 @@ class _Record:
 
     def read_plainly(self, *, is_usual: bool) -> RepairedFields | Ambiguous:
         """Read each cell as a column, unless an assignment with joined cells fits too."""
-        if not is_usual:
-            joined = [each for each in self._assignments(complete=True) if each[:-1] != self._plain[:-1]]
-            if not joined and self._looks_shifted():
-                joined = [each for each in islice(self._assignments(), 2) if each[:-1] != self._plain[:-1]]
-            if joined:
-                return self._ambiguous([self._plain, joined[0]])
+        is_shifted = self._looks_shifted()
+        rivals = iter(()) if is_usual else self._assignments(complete=True)
+        at = self._layout.price_at  # cells after the price move only where a comma of a sentence shows it
+        joined = [each for each in rivals if each[:-1] != self._plain[:-1] and (at is None or each[at] != at)]
+        if not joined and is_shifted:
+            joined = [each for each in islice(self._assignments(), 2) if each[:-1] != self._plain[:-1]]
+        if joined:
+            return self._ambiguous([self._plain, joined[0]])
         return RepairedFields(self._fields(self._plain), tuple(self._repaired(self._plain)))
 
     def read_joined(self) -> RepairedFields | Ambiguous | None:
@@ -192,7 +194,7 @@ class _Record:
                     yield end
             elif column != layout.text_at and (first.is_text or last.is_text or last.is_quoted):
                 return
-            elif column < layout.width - 1 or not last.is_blank:
+            elif not last.is_blank or (column < layout.width - 1 and not complete):
                 yield end
 
     def _is_cell_of(self, column: int, cell: Cell, *, complete: bool) -> bool:

@@ -85,6 +85,20 @@ def test_a_blank_after_a_comma_shows_that_the_row_is_shifted(file):
     assert only_reject(file("a.csv", text + shifted[0] + "\n"), NO_PRICE).reason == "broken_record"
 
 
+def test_a_comma_in_most_rows_is_no_empty_cell_beyond_the_header(file):
+    row = "{},Lamp,Home,warm,,Delph, Manchester,,\n"
+    records = read(file("a.csv", HEADER.replace("\n", ",listed_at,stock\n") + "".join(map(row.format, range(5)))))
+    assert [record.reason for record in records if isinstance(record, RejectedRecord)] == ["broken_record"] * 5
+
+
+def test_ignores_empty_cells_beyond_blank_optional_columns(file):
+    text = HEADER.replace("\n", ",listed_at,stock\n") + "1,Lamp,Home,warm,5.00,Leeds,,,,\n2,Rug,Home,soft,6.00,Hull,,\n"
+    assert [record.location for record in read(file("a.csv", text)) if isinstance(record, RawListing)] == [
+        "Leeds",
+        "Hull",
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "field", "value"),
     [
