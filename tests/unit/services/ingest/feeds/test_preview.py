@@ -106,9 +106,8 @@ def test_suggests_paths_into_objects(file):
 def test_suggests_what_to_add_to_a_preset_that_lacks_a_needed_column(file):
     seen = preview(file("a.csv", "Handle,Title,Variant Price\nmug,Mug,5\n"), IngestOptions())
     assert "look like" not in seen.problem
-    assert seen.suggestion == (
-        'preset = "shopify"\n\n[listings]\n# category = "..."   # needed: name its column, instead of Product Category or Type\n'
-    )
+    line = '# category = "..."   # needed: name its column, instead of Product Category or Type'
+    assert seen.suggestion == f'preset = "shopify"\n\n[listings]\n{line}\n'
 
 
 def test_a_file_that_is_no_table_has_no_preview(file):
