@@ -19,6 +19,7 @@ import numpy as np
 
 from db.rows import embeddings, generations
 from ml.network.openvino_runtime import available_cores
+from services.bench.facet_times import FacetTime, facet_table, measure_facets
 from services.bench.inputs import drawn_embeddings
 from services.bench.inputs.drawn_catalogue import DrawnCatalogue
 from services.bench.inputs.scratch_indexes import scratch_edge, scratch_faiss, scratch_server
@@ -98,6 +99,7 @@ class SearchBenchmark:
     likeness: list[NeighbourCosines]
     indexes: list[BuiltIndex]
     searches: list[SearchFigures]
+    facets: list[FacetTime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class _SearchMeasurement:
         self._true_hits = [(shape, catalogue.nearest(queries, shape, k=K)) for shape in catalogue.shapes(queries)]
         self.indexes: list[BuiltIndex] = []
         self.searches: list[SearchFigures] = []
+        self.facets: list[FacetTime] = []
 
     def measure(self, name: str, build: Build, methods: Sequence[_Method]) -> None:
         """Build an index, measure each method on it, and remove it."""
@@ -137,6 +140,7 @@ class _SearchMeasurement:
             parameters = {key: str(value) for key, value in built.index.describe().parameters.items()}
             size = None if built.file_bytes is None else built.file_bytes / count
             self.indexes.append(BuiltIndex(name, built.seconds, size, parameters))
+            self.facets += measure_facets(name, built.index)
             for done, (shape, true_hits) in enumerate(self._true_hits):
                 self._progress(f"search {name}", done, len(self._true_hits))
                 self.searches += [
@@ -203,6 +207,7 @@ def measure_search(
         likeness=likeness,
         indexes=measurement.indexes,
         searches=measurement.searches,
+        facets=measurement.facets,
     )
 
 
@@ -258,6 +263,7 @@ def render(b: SearchBenchmark) -> BenchmarkReport:
             ["filter", "matches %", "plan", "ann recall@10", "p50 ms", "p95 ms"],
             _search_rows(b.searches),
         ),
+        facet_table(b.facets),
         f"machine: {b.machine}",
     ]
 

@@ -113,6 +113,8 @@ def test_the_command_measures_every_engine_and_method_under_every_filter(bench: 
     shapes = {one["shape"] for one in figures["searches"]}
     plans = {one["plan"] for one in figures["searches"]}
     assert len(figures["searches"]) == len(shapes) * len(plans) == 15 * 5
+    counted = {(one["facet"], one["filtered_by"], one["distinct"]) for one in figures["facets"]}
+    assert len(figures["facets"]) == 3 * len(counted) == 30  # every index has as many values
     assert "cores" in figures["machine"]
 
 
