@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.hostile import encode, picture
 from tests.page.steps import choose_photo, draw_crop, drop_or_paste, results, wait_for_results
 
 if TYPE_CHECKING:
@@ -45,6 +46,23 @@ def test_a_20_megabyte_photo_is_shrunk_before_upload(page: Page, page_log: PageL
     wait_for_results(page)
     (sent,) = page_log.requests_to("/v1/search")
     assert int(sent.header_value("content-length") or 0) < 8e6
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+
+
+@pytest.mark.parametrize(("name", "image_format"), [("a.heic", "HEIF"), ("a.tif", "TIFF")])
+def test_a_photo_that_the_browser_cannot_show_is_shown_by_the_server(page: Page, name: str, image_format: str) -> None:
+    content = encode(picture(400, 300), image_format)
+    page.route("**/v1/search", hold := lambda _: None)
+    page.goto("/")
+    page.set_input_files("input[type=file] >> nth=0", {"name": name, "mimeType": "", "buffer": content})
+    said = page.locator(".preview.sending api-photo[data-state=failed]")
+    expect(said).to_be_visible()
+    text = said.evaluate("photo => getComputedStyle(photo, '::after').content")
+    assert "cannot show" in text
+    page.unroute("**/v1/search", hold)
+    page.goto("/")
+    page.set_input_files("input[type=file] >> nth=0", {"name": name, "mimeType": "", "buffer": content})
+    wait_for_results(page)
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
 
 

@@ -6,6 +6,8 @@
  * the liked and disliked listings.
  */
 
+import { usable } from "./attributes.js";
+
 const SOURCES = ["token", "listing", "photo", "link"];
 
 /** Parse an address: `{view: "search", query}`, `{view: "listing", id}` or `{view: "admin", tab}`. */
@@ -29,6 +31,8 @@ function queryOf(given) {
     price_min: numberIn(given.get("price_min")),
     price_max: numberIn(given.get("price_max")),
     place: given.get("place") ?? "",
+    sold: /^(true|false)$/.test(given.get("sold")) ? given.get("sold") : "",
+    attribute: usable(given.getAll("attribute")),
   };
 }
 
@@ -37,15 +41,23 @@ const numberIn = (text) => (text && Number.isFinite(Number(text)) ? text : "");
 export const NOTHING = queryOf(new URLSearchParams());
 
 /** Return the filters of a query, without its source. */
-export const filtersOf = ({ category, price_min, price_max, place }) => ({ category, price_min, price_max, place });
+export const filtersOf = ({ category, price_min, price_max, place, sold, attribute }) => ({
+  category,
+  price_min,
+  price_max,
+  place,
+  sold,
+  attribute,
+});
 
 /** Return the address of a search. */
 export function searchAddress(query) {
   const given = new URLSearchParams();
   if (query.by) given.set(query.by, query.source);
-  for (const name of ["like", "unlike", "category"]) for (const value of query[name]) given.append(name, value);
+  for (const name of ["like", "unlike", "category", "attribute"])
+    for (const value of query[name]) given.append(name, value);
   if (query.crop) given.set("crop", cropText(query.crop));
-  for (const name of ["price_min", "price_max", "place"]) if (query[name]) given.set(name, query[name]);
+  for (const name of ["price_min", "price_max", "place", "sold"]) if (query[name]) given.set(name, query[name]);
   const text = given.toString();
   return text ? `/?${text}` : "/";
 }

@@ -1,5 +1,7 @@
-/** The filters of a search: price, place, and categories with their counts. */
+/** The filters of a search: price, place, sold, and categories and attributes with their counts. */
 
+import { inWords } from "./attributes.js";
+import { facetPanel } from "./facets.js";
 import { number } from "./format.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { html } from "./vendor/lit-html/lit-html.js";
@@ -8,9 +10,10 @@ import { html } from "./vendor/lit-html/lit-html.js";
  * An answer that arrives while the user types does not change the field: only a new search does.
  *
  * @param categories `[{category, listings}]`.
+ * @param facets of attributes, by name.
  * @param choose is called with the changed filters.
  */
-export function filterPanel(query, categories, choose) {
+export function filterPanel(query, { categories, facets }, choose) {
   const toggled = (category, chosen) =>
     choose({ category: chosen ? [...query.category, category] : query.category.filter((one) => one !== category) });
   const entered = (name) => (event) => {
@@ -53,6 +56,14 @@ export function filterPanel(query, categories, choose) {
           .value=${query.place}
           @change=${entered("place")}
       /></label>
+      <label class="check"
+        ><input
+          type="checkbox"
+          .checked=${live(query.sold === "false")}
+          @change=${(event) => choose({ sold: event.target.checked ? "false" : "" })}
+        />
+        Hide sold items</label
+      >
       <fieldset>
         <legend>Category</legend>
         <div class="categories">
@@ -70,6 +81,7 @@ export function filterPanel(query, categories, choose) {
           )}
         </div>
       </fieldset>
+      ${facetPanel(facets, query.attribute, (attribute) => choose({ attribute }))}
     </form>
   `;
 }
@@ -83,6 +95,9 @@ export function chosenFilters(query, choose) {
   if (query.price_min) chips.push([`from ${query.price_min}`, { price_min: "" }]);
   if (query.price_max) chips.push([`up to ${query.price_max}`, { price_max: "" }]);
   if (query.place) chips.push([query.place, { place: "" }]);
+  if (query.sold) chips.push([query.sold === "true" ? "only sold" : "not sold", { sold: "" }]);
+  for (const text of query.attribute)
+    chips.push([inWords(text), { attribute: query.attribute.filter((one) => one !== text) }]);
   if (!chips.length) return "";
   return html`
     <ul class="chips" aria-label="Active filters">
@@ -95,7 +110,7 @@ export function chosenFilters(query, choose) {
               aria-label=${`Remove the filter ${name}`}
               @click=${() => choose(without)}
             >
-              ${name} <span aria-hidden="true">×</span>
+              <span dir="auto" class="name">${name}</span> <span aria-hidden="true">×</span>
             </button>
           </li>
         `,

@@ -44,3 +44,13 @@ export function size(bytes) {
   const step = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
   return `${(bytes / 1000 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
 }
+
+/** Return a web address that can be a link; null for `javascript:` and all else that is neither HTTP nor HTTPS. */
+export function webAddress(text) {
+  try {
+    const { protocol, href } = new URL(text);
+    return protocol === "https:" || protocol === "http:" ? href : null;
+  } catch {
+    return null;
+  }
+}

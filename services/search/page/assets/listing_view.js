@@ -1,11 +1,12 @@
 /** One listing: its photos and details, possible duplicates and similar listings. */
 
 import { NOTHING, listingAddress, listingPath, searchAddress } from "./address.js";
+import { nameInWords, valueInWords } from "./attributes.js";
 import { Problem, call } from "./api.js";
 import { day, percent, price } from "./format.js";
 import { problemNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { thumbnail } from "./photos.js";
-import { grid, skeleton } from "./results.js";
+import { grid, shopLink, skeleton } from "./results.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
@@ -129,15 +130,19 @@ export class ListingView {
     const one = this.listing;
     const facts = [
       ["Category", one.category_path.join(" / ") || one.category],
+      ["Also in", one.other_categories.map((path) => path.join(" / ")).join("; ")],
       ["Place", one.location],
       ["Listed", day(one.listed_at)],
       ["Seller", one.seller],
       ["Listing", one.listing_id],
+      ...Object.entries(one.attributes).map(([name, value]) => [nameInWords(name), valueInWords(value)]),
     ].filter(([, value]) => value);
     const searchBy = searchAddress({ ...NOTHING, by: "listing", source: one.listing_id });
     return html`
       <h1 dir="auto">${one.title || "Untitled"}</h1>
-      <p class="price">${price(one.price, one.currency) || "No price"}</p>
+      <p class="price">
+        ${price(one.price, one.currency) || "No price"} ${one.sold ? html`<span class="sold">Sold</span>` : ""}
+      </p>
       <dl class="facts-list">
         ${facts.map(
           ([name, value]) =>
@@ -148,7 +153,9 @@ export class ListingView {
         )}
       </dl>
       ${one.description ? html`<p class="description" dir="auto">${one.description}</p>` : ""}
-      <p class="actions"><a class="button strong" href=${searchBy}>Find similar listings</a></p>
+      <p class="actions">
+        <a class="button strong" href=${searchBy}>Find similar listings</a>${shopLink(one, { className: "button" })}
+      </p>
     `;
   }
 

@@ -127,13 +127,25 @@ const MOST_OWN = 20;
  * Remember the user's own photo by its query token, to show it without a request.
  * @param photo its bytes; or its address, if the token stands for a crop.
  */
-export function remember(token, photo) {
+export async function remember(token, photo) {
   if (!token) return;
-  own.set(token, photo instanceof Blob ? { address: URL.createObjectURL(photo), photo } : { address: photo });
+  if (!(photo instanceof Blob)) own.set(token, { address: photo });
+  else own.set(token, { address: (await isShowable(photo)) ? URL.createObjectURL(photo) : null, photo });
   if (own.size <= MOST_OWN) return;
   const [[oldest, { address }]] = own;
   own.delete(oldest);
-  if (![...own.values()].some((one) => one.address === address)) URL.revokeObjectURL(address);
+  if (address && ![...own.values()].some((one) => one.address === address)) URL.revokeObjectURL(address);
+}
+
+/** Whether the browser can show a photo; many cannot show HEIC and TIFF. The server's copy is shown instead. */
+async function isShowable(photo) {
+  if (/^image\/(jpeg|png|webp|gif)$/.test(photo.type)) return true;
+  try {
+    (await createImageBitmap(photo)).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Return the address of a query token's photo. */

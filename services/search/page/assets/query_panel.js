@@ -1,4 +1,4 @@
-/** The query: its photo with the crop box, the predicted categories, and the liked and disliked listings. */
+/** The query: the searches before it, its photo with the crop box, the predicted categories, and likes and dislikes. */
 
 import { listingAddress } from "./address.js";
 import { percent } from "./format.js";
@@ -13,7 +13,7 @@ const GUESSES = 3;
 /** @param view the `SearchView` to draw. */
 export const queryPanel = (view) =>
   view.sending
-    ? html`<div class="preview sending"><api-photo src=${view.sending} alt="Your photo"></api-photo></div>`
+    ? html`<div class="preview sending own"><api-photo src=${view.sending} alt="Your photo"></api-photo></div>`
     : html`${preview(view)} ${predicted(view)} ${liked(view)}`;
 
 function preview(view) {
@@ -105,4 +105,17 @@ function liked(view) {
           </ul>
         `;
   return html`<div class="liked">${row("like", "More like")} ${row("unlike", "Less like")}</div>`;
+}
+
+/** The searches that led to this one. */
+export function trailPanel(trail, label) {
+  if (!trail.length) return "";
+  return html`
+    <nav class="trail" aria-label="Previous searches">
+      <ol>
+        ${trail.map((step, at) => html`<li><a href=${step.href} dir="auto" .trail=${trail.slice(0, at)}>${step.label}</a></li>`)}
+        <li aria-current="page" dir="auto">${label}</li>
+      </ol>
+    </nav>
+  `;
 }

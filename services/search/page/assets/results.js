@@ -1,10 +1,10 @@
 /** Listings as a grid of cards. */
 
 import { listingAddress } from "./address.js";
-import { percent, price } from "./format.js";
+import { percent, price, webAddress } from "./format.js";
 import { thumbnail } from "./photos.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
-import { html } from "./vendor/lit-html/lit-html.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 /**
  * @param listings from the API; without a `score` if they are not ranked.
@@ -29,9 +29,10 @@ function card(listing, { searchBy, preferenceOf, togglePreference, isRecommendat
         type="button"
         class="photo"
         @click=${() => searchBy(listing)}
-        aria-label=${`Find listings that look like ${short(name)}`}
+        aria-label=${`Find listings that look like ${short(name)}${listing.sold ? " (sold)" : ""}`}
       >
         <api-photo src=${thumbnail(listing.photo_url, 320)} alt=""></api-photo>
+        ${listing.sold ? html`<span class="sold">Sold</span>` : ""}
         ${listing.score === undefined ? "" : match(listing.score, isRecommendation)}
       </button>
       <div class="text">
@@ -39,11 +40,25 @@ function card(listing, { searchBy, preferenceOf, togglePreference, isRecommendat
         <p class="facts">
           <span class="price">${price(listing.price, listing.currency) || "No price"}</span>
           <span class="muted" dir="auto">${listing.location}</span>
+          ${shopLink(listing, { label: `Shop page of ${short(name)}` })}
         </p>
       </div>
       ${togglePreference ? preferenceButtons(listing, short(name), preferenceOf(listing), togglePreference) : ""}
     </li>
   `;
+}
+
+/**
+ * The link to a listing's page in the shop; empty if it has none.
+ * @param label for screen readers, if the text alone does not tell which listing it is.
+ */
+export function shopLink({ url }, { label, className = "" } = {}) {
+  const address = webAddress(url);
+  if (!address) return "";
+  const rel = "noopener noreferrer nofollow";
+  return html`<a class=${className} href=${address} target="_blank" rel=${rel} aria-label=${label ?? nothing}
+    >Shop page</a
+  >`;
 }
 
 /**

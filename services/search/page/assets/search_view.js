@@ -2,11 +2,12 @@
 
 import { NOTHING, asksForSomething, filtersOf, listingPath, read, searchAddress } from "./address.js";
 import { call } from "./api.js";
+import { Counting } from "./counting.js";
 import { filterPanel } from "./filters.js";
 import { meet, notice } from "./known_listings.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
 import { picker, watchPage } from "./picker.js";
-import { queryPanel } from "./query_panel.js";
+import { queryPanel, trailPanel } from "./query_panel.js";
 import { foundPanel, resultsOf } from "./results_panel.js";
 import { search, searchByFile, searchOn } from "./searching.js";
 import { Task } from "./task.js";
@@ -28,6 +29,7 @@ export class SearchView {
     this.query = query;
     this.task = new Task(() => app.redraw());
     this.more = new Task(() => app.redraw());
+    this.counting = new Counting(app);
     this.found = NOTHING_YET;
     this.sourceListing = null; // the listing to search by
     this.file = null; // the photo being sent
@@ -47,6 +49,7 @@ export class SearchView {
     if (frozen) Object.assign(this, frozen);
     else if (carried) this.adopt(carried);
     else this.load();
+    if (frozen?.found.answer) this.counting.load(query, frozen.found.answer.results);
     this.loadAround();
   }
 
@@ -72,6 +75,7 @@ export class SearchView {
     this.#forgetFile();
     this.task.stop();
     this.more.stop();
+    this.counting.stop();
     this.stopWatching();
     this.atEnd.disconnect();
   }
@@ -82,6 +86,7 @@ export class SearchView {
     if (this.file && !this.task.running) this.take(this.file);
     else if (this.task.problem) this.load();
     else if (this.more.problem) this.loadMore();
+    this.counting.retry();
   }
 
   stop() {
@@ -121,6 +126,7 @@ export class SearchView {
       this.query = { ...this.query, by: "token", source: answer.query_token, crop: null };
       this.app.rename(searchAddress(this.query));
     }
+    this.counting.load(this.query, answer.results);
     this.app.redraw();
   }
 
@@ -256,7 +262,7 @@ export class SearchView {
 
   #searched() {
     return html`
-      ${this.#trail()}
+      ${trailPanel(this.app.trail, this.label)}
       <h1 class="unseen" dir="auto">Listings that look like: ${this.sending ? "your photo" : this.label}</h1>
       <div class="search">
         <aside class="query">${this.#query()}</aside>
@@ -269,24 +275,13 @@ export class SearchView {
     return picker({ isLarge, take: (file) => this.take(file), open: (link) => this.open(link) });
   }
 
-  #trail() {
-    if (!this.app.trail.length) return "";
-    return html`
-      <nav class="trail" aria-label="Previous searches">
-        <ol>
-          ${this.app.trail.map((step, at) => html`<li><a href=${step.href} dir="auto" .trail=${this.app.trail.slice(0, at)}>${step.label}</a></li>`)}
-          <li aria-current="page" dir="auto">${this.label}</li>
-        </ol>
-      </nav>
-    `;
-  }
-
   #query() {
     return html`
       ${queryPanel(this)}
       <details class="filter-box" ?open=${ROOMY.matches}>
         <summary>Filters</summary>
-        ${filterPanel(this.query, categories, (changes) => this.choose(changes))}
+        ${filterPanel(this.query, { categories, facets: this.counting.facetsOf(this.query) }, (changes) => this.choose(changes))}
+        ${this.counting.problem()}
       </details>
       <details class="another">
         <summary>Another photo</summary>
