@@ -1,0 +1,1 @@
+"""The admin view of the page."""
