@@ -82,7 +82,7 @@ def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) ->
         older,
         replace(fresh, listing_id=random_id(rng), title=with_site_suffix("", place)),
         replace(fresh, listing_id=random_id(rng), category=""),
-        replace(fresh, listing_id=random_id(rng), price="ask me"),
+        replace(fresh, listing_id=random_id(rng), price="£1.2.3"),
         replace(fresh, listing_id=random_id(rng), price="-£5.00"),
     )
     for row in defective:
@@ -102,8 +102,13 @@ def extra_photos(listings: Sequence[SampleListing], intact: bytes, rng: np.rando
 
 
 def _over_several_lines(description: str) -> str:
-    """Return the text with one sentence a line and without double quotes, so that it breaks an unquoted field."""
-    return description.replace('"', "'").replace(". ", ".\n") + "\nNo time wasters, thanks\n"
+    """Return the text with one sentence a line and without double quotes, so that it breaks an unquoted field.
+
+    The first line has no comma, as in the published data: with one, part of it could belong to the category.
+    """
+    lines = description.replace('"', "'").replace(". ", ".\n").split("\n")
+    first = lines[0].replace(", ", " - ")
+    return "\n".join((first, *lines[1:], "No time wasters, thanks\n"))
 
 
 def _one_pixel() -> bytes:

@@ -20,10 +20,11 @@ from db.rows import jobs, listings, photos
 from services.errors import ListingsFileError
 from services.ingest.feeds.columns import Columns, ListingColumns
 from services.ingest.loading.inputs import IngestInputs, IngestOptions
+from services.ingest.photos.sources import FolderPhotos
 from services.ingest.pipeline.ingest_job import create_ingest_job, load_files
 from services.ingest.pipeline.progress import silent
+from tests.integration.feeds import exports, writers
 from tests.integration.feeds import items as drawing
-from tests.integration.feeds import writers
 from tests.worlds import adds_up, resources_in
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _feeds = count()
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class FeedWorld:
     """A marketplace without a model, and a folder of photos."""
 
     resources: Resources
@@ -71,14 +72,14 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, jpeg: MakeJpeg) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, jpeg: MakeJpeg) -> Iterator[FeedWorld]:
     folder = tmp_path_factory.mktemp("world")
     for name in ("photos", "feeds"):
         (folder / name).mkdir()
     for seed, name in enumerate(drawing.PHOTOS):
         (folder / "photos" / name).write_bytes(jpeg(seed, width=16, height=16))
     with resources_in(folder / "data") as resources:
-        yield World(resources, folder / "photos", folder / "feeds")
+        yield FeedWorld(resources, folder / "photos", folder / "feeds")
 
 
 @st.composite
@@ -108,21 +109,31 @@ def catalogues(draw: st.DrawFn) -> list[Item]:
     return [replace(item, id=prefix + item.id) for item in drawn]
 
 
-def ingest(world: World, path: Path, columns: Columns) -> Outcome:
-    inputs = IngestInputs(path, photos=world.photo_folder, options=IngestOptions(columns))
+class ByUrl(FolderPhotos):
+    """The photos of a folder under URLs of a shop's server."""
+
+    def find(self, id_or_name: str) -> str | None:
+        return id_or_name if id_or_name.startswith("https:") else super().find(id_or_name)
+
+    def read(self, name: str) -> bytes:
+        return super().read(name.rpartition("/")[2])
+
+
+def ingest(world: FeedWorld, path: Path, columns: Columns) -> Outcome:
+    inputs = IngestInputs(path, options=IngestOptions(columns))
     job_id = create_ingest_job(world.resources, inputs)
-    ledger = load_files(world.resources, job_id, inputs, silent)
+    ledger = load_files(world.resources, job_id, inputs, silent, source=ByUrl(world.photo_folder))
     with world.resources.database.read() as session:
         rejects, warnings = list(jobs.rejects_of(session, job_id)), list(jobs.warnings_of(session, job_id))
         return Outcome(ledger.summary(), {}, {}, rejects, warnings)
 
 
-def stored(world: World, outcome: Outcome, sold: list[Item]) -> Outcome:
+def stored(world: FeedWorld, outcome: Outcome, sold: list[Item]) -> Outcome:
     with world.resources.database.read() as session:
         found = {row.id: row for row in listings.listings_by_id(session, [item.id for item in sold])}
         named: dict[str, set[str]] = {listing_id: set() for listing_id in found}
         for photo in photos.photos_of(session, list(found)):
-            named[photo.listing_id].add(photo.source)
+            named[photo.listing_id].add(photo.source.rpartition("/")[2])
     return replace(outcome, listings=found, photos=named)
 
 
@@ -155,7 +166,9 @@ def wrong_values(outcome: Outcome, sold: list[Item]) -> list[str]:
     return wrong
 
 
-def check(world: World, path: Path, sold: list[Item], *, columns: Columns | None = None, read: int | None) -> Outcome:
+def check(
+    world: FeedWorld, path: Path, sold: list[Item], *, columns: Columns | None = None, read: int | None
+) -> Outcome:
     columns = columns or MAPPED
     outcome = stored(world, ingest(world, path, columns), sold)
     path.unlink()
@@ -168,7 +181,7 @@ def check(world: World, path: Path, sold: list[Item], *, columns: Columns | None
 
 @given(st.data())
 @FEW
-def test_files_by_other_programs_arrive_as_they_are(world: World, data: st.DataObject) -> None:
+def test_files_by_other_programs_arrive_as_they_are(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     write = data.draw(st.sampled_from(writers.WRITERS))
     path = write(world.feed_folder / "feed", data.draw(rows_of(sold)))
@@ -178,7 +191,7 @@ def test_files_by_other_programs_arrive_as_they_are(world: World, data: st.DataO
 
 @given(st.data())
 @FEW
-def test_every_dialect_of_csv_arrives_as_it_is(world: World, data: st.DataObject) -> None:
+def test_every_dialect_of_csv_arrives_as_it_is(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     delimiter = data.draw(st.sampled_from(list(writers.NAMES_OF_DELIMITERS)))
     text = writers.csv_text(
@@ -197,7 +210,7 @@ def test_every_dialect_of_csv_arrives_as_it_is(world: World, data: st.DataObject
 
 @given(st.data())
 @FEW
-def test_a_file_that_quotes_nothing_is_read_right_or_rejected(world: World, data: st.DataObject) -> None:
+def test_a_file_that_quotes_nothing_is_read_right_or_rejected(world: FeedWorld, data: st.DataObject) -> None:
     sold = [replace(item, description=" ".join(item.description.split())) for item in data.draw(catalogues())]
     delimiter = data.draw(st.sampled_from(",;\t"))
     path = world.feed_folder / "feed.csv"
@@ -207,7 +220,7 @@ def test_a_file_that_quotes_nothing_is_read_right_or_rejected(world: World, data
 
 @given(st.data())
 @FEW
-def test_cells_beyond_the_header_change_nothing(world: World, data: st.DataObject) -> None:
+def test_cells_beyond_the_header_change_nothing(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     header, *lines = writers.csv_text(
         [
@@ -219,13 +232,15 @@ def test_cells_beyond_the_header_change_nothing(world: World, data: st.DataObjec
     path = world.feed_folder / "feed.csv"
     path.write_text("\n".join([header, *more]) + "\n")
     outcome = check(world, path, sold, read=len(sold))
-    assert outcome.rejects == []
+    priced = {item.id for item in sold if item.amount is not None and item.listed_at is None}
+    assert [reject for reject in outcome.rejects if reject.record_id in priced] == []
 
 
 @given(st.data())
 @FEW
-def test_backslashes_of_a_database_dump_are_read(world: World, data: st.DataObject) -> None:
+def test_backslashes_of_a_database_dump_are_read(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
+    sold[0] = replace(sold[0], description="")  # its `\\N` shows that backslashes are escapes
     path = world.feed_folder / "feed.tsv"
     path.write_text(writers.escaped_text(data.draw(rows_of(sold))))
     check(world, path, sold, read=len(sold))
@@ -233,7 +248,7 @@ def test_backslashes_of_a_database_dump_are_read(world: World, data: st.DataObje
 
 @given(st.data())
 @FEW
-def test_html_entities_are_decoded(world: World, data: st.DataObject) -> None:
+def test_html_entities_are_decoded(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     texts = ("product_name", "product_description", "category", "location")
     rows = [
@@ -248,7 +263,7 @@ def test_html_entities_are_decoded(world: World, data: st.DataObject) -> None:
 
 @given(st.data())
 @FEW
-def test_a_row_per_photo_gives_one_listing_with_all_photos(world: World, data: st.DataObject) -> None:
+def test_a_row_per_photo_gives_one_listing_with_all_photos(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     keeps_cells = data.draw(st.booleans())
     rows = []
@@ -263,7 +278,7 @@ def test_a_row_per_photo_gives_one_listing_with_all_photos(world: World, data: s
 
 @given(st.data())
 @FEW
-def test_a_file_that_is_cut_off_loses_only_its_end(world: World, data: st.DataObject) -> None:
+def test_a_file_that_is_cut_off_loses_only_its_end(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     text = writers.csv_text(data.draw(rows_of(sold)))
     header = text.index("\n") + 1
@@ -276,7 +291,7 @@ def test_a_file_that_is_cut_off_loses_only_its_end(world: World, data: st.DataOb
 
 @given(st.data())
 @FEW
-def test_bytes_of_another_encoding_are_told(world: World, data: st.DataObject) -> None:
+def test_bytes_of_another_encoding_are_told(world: FeedWorld, data: st.DataObject) -> None:
     sold = data.draw(catalogues())
     text = writers.csv_text(data.draw(rows_of(sold)))
     path = world.feed_folder / "feed.csv"
@@ -287,3 +302,22 @@ def test_bytes_of_another_encoding_are_told(world: World, data: st.DataObject) -
         return
     assert adds_up(outcome.summary)
     assert [line for line in wrong_values(outcome, sold) if "photos" not in line and "?" not in line] == []
+
+
+@pytest.mark.parametrize("export", exports.EXPORTS)
+@given(st.data())
+@FEW
+def test_exports_are_recognised_and_arrive_as_they_are(world: FeedWorld, export: str, data: st.DataObject) -> None:
+    gives_currency = export == "google"
+    sold = [
+        replace(item, location="", listed_at=None, currency=item.currency if gives_currency else None)
+        for item in data.draw(catalogues())
+    ]
+    rows = exports.EXPORTS[export](sold)
+    delimiter = data.draw(st.sampled_from(",\t;"))
+    path = world.feed_folder / f"feed{writers.NAMES_OF_DELIMITERS[delimiter]}"
+    path.write_text(writers.csv_text(rows, delimiter=delimiter))
+    outcome = check(world, path, sold, columns=Columns(), read=len(rows))
+    assert outcome.rejects == []
+    assert [warning.after for warning in outcome.warnings if warning.flag == "preset_chosen"] == [export]
+    assert all(outcome.listings[item.id].attributes.get("brand", "") == item.brand for item in sold)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from services.ingest.tables.delimited.cells import NULL
+from services.ingest.tables.delimited.layout import is_price
 from services.ingest.tables.text_files import replace_stray_bytes
 
 if TYPE_CHECKING:
@@ -99,9 +100,20 @@ def _rows(layout: CsvLayout, lines: Iterable[str], *, escape: str | None) -> lis
 
 
 def _usual_extra(layout: CsvLayout, lines: Iterable[str]) -> int:
-    """Return how many empty cells more than half of the rows have beyond the header."""
-    rows = _rows(layout, lines, escape=None)
+    """Return how many empty cells more than half of the rows have beyond the header.
+
+    Only rows with a price in its place and a filled last column count: in others a comma of some text that is not quoted
+    could have moved the cells.
+    """
+    rows = [row for row in _rows(layout, lines, escape=None) if _shows_its_end(row, layout)]
     widths = Counter(len(row) for row in rows if not any(row[layout.width :])).most_common(1)
     if not widths or widths[0][1] < max(_USUAL_ROWS, len(rows) / 2):
         return 0
     return max(0, widths[0][0] - layout.width)
+
+
+def _shows_its_end(row: Sequence[str], layout: CsvLayout) -> bool:
+    if len(row) < layout.width or not row[layout.width - 1].strip():
+        return False
+    at = layout.price_at
+    return at is None or (bool(row[at].strip()) and is_price(row[at]))

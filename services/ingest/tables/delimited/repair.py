@@ -98,6 +98,7 @@ class _Record:
     def __init__(self, text: str, cells: Sequence[Cell], layout: CsvLayout) -> None:
         self._text, self._cells, self._layout = text, cells, layout
         self._filled = max((number for number, cell in enumerate(cells, start=1) if not cell.is_blank), default=0)
+        self._is_priced = layout.price_at is not None and not cells[layout.price_at].is_blank
 
     def is_plain(self) -> bool:
         """Whether each cell can be a column, apart from empty cells at the end."""
@@ -164,7 +165,10 @@ class _Record:
         return at is None or is_price(self._value(assignment[at], assignment[at + 1]))
 
     def _assignments(self, *, complete: bool = False) -> Iterator[Assignment]:
-        """Yield every assignment that fits; if `complete`, only those with a price and all that a record needs."""
+        """Yield every assignment that fits; if `complete`, only those with all that a record needs.
+
+        That includes a price if there is a cell in its place. Quoted cells are columns then, not parts of the text.
+        """
         width, count = self._layout.width, len(self._cells)
         ends: list[dict[int, list[int]]] = [{} for _ in range(width)]
         reachable = set(range(max(self._filled, width), count + 1))
@@ -192,7 +196,7 @@ class _Record:
                     return
                 if self._is_part_of_price(first) and is_price(self._value(start, end)):
                     yield end
-            elif column != layout.text_at and (first.is_text or last.is_text or last.is_quoted):
+            elif (complete or column != layout.text_at) and (first.is_text or last.is_text or last.is_quoted):
                 return
             elif not last.is_blank or (column < layout.width - 1 and not complete):
                 yield end
@@ -202,7 +206,7 @@ class _Record:
         if column != layout.text_at and not _is_whole(cell):
             return False
         if column == layout.price_at:
-            return is_price(cell_value(self._text, [cell], layout)) and not (complete and cell.is_blank)
+            return is_price(cell_value(self._text, [cell], layout)) and not (complete and cell.is_blank and self._is_priced)
         if column == layout.id_at:
             return not cell.is_blank
         return not (complete and cell.is_blank and column in layout.needed)
