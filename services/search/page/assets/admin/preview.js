@@ -155,7 +155,7 @@ function recordTable(records) {
   return table({
     name: "First records",
     caption: "What becomes of the first records",
-    columns: ["Line", "Id", "Outcome", "Listing", "Price", "Photos", "Notes"],
+    columns: ["Line", "Id", "Outcome", "Listing", "Price", "Notes", "Photos"],
     className: "card rejects records",
     rows: records.map(recordRow),
   });
@@ -170,12 +170,12 @@ function recordRow(record) {
       <td><span class="badge" data-state=${record.outcome}>${record.outcome}</span></td>
       <td>${listing ? listingCell(listing) : ""}</td>
       <td>${listing ? priceOf(listing) : ""}</td>
-      <td>${photosCell(record.photos)}</td>
       <td>
         <ul class="notes">
           ${reasonsOf(record).map((text) => html`<li dir="auto">${text}</li>`)}
         </ul>
       </td>
+      <td>${photosCell(record.photos)}</td>
     </tr>
   `;
 }

@@ -21,7 +21,7 @@ export const REJECTS = {
 };
 export const WARNINGS = {
   name: "warnings",
-  title: "Changed or guessed",
+  title: "Changed, guessed or left out",
   caption: "What was repaired, guessed or left out in accepted records",
   code: "flag",
   columns: {
@@ -140,4 +140,6 @@ export class Report {
   }
 }
 
-const cell = (column, text) => html`<td data-column=${column} dir="auto">${text}</td>`;
+/** Line 0 stands for the whole file. */
+const cell = (column, text) =>
+  html`<td data-column=${column} dir="auto">${column === "line" && text === "0" ? "" : text}</td>`;

@@ -1,7 +1,8 @@
 /** The roles of the files in a bulk upload. */
 
 const LISTINGS = /\.(csv|tsv|tab|txt|json|jsonl|ndjson)(\.gz)?$|\.(parquet|xlsx)$/i;
-const PHOTOS_TABLE = /(photo|image)s?[^/]*\.(csv|tsv|tab|txt|json|jsonl|ndjson)(\.gz)?$|(photo|image)s?[^/]*\.(parquet|xlsx)$/i;
+const PHOTOS_TABLE =
+  /(photo|image)s?[^/]*\.(csv|tsv|tab|txt|json|jsonl|ndjson)(\.gz)?$|(photo|image)s?[^/]*\.(parquet|xlsx)$/i;
 const PHOTOS = /\.(zip|tar|tar\.gz|tgz)$/i;
 
 /** Labels by name of the form field; a file without a role is not sent. */
