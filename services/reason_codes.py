@@ -133,6 +133,11 @@ class ListingFlag(_ExplainedCode):
         "The value is an object, a list or a boolean where text is needed, and was left out.",
     )
     PRESET_CHOSEN = "preset_chosen", "The columns were recognised as those of a well-known export."
+    PRESET_SEPARATOR = (
+        "preset_separator",
+        "The mapping names no separator, so that of the well-known export with this header was taken.",
+    )
+    ZERO_SALE_PRICE = "zero_sale_price", "The sale price is zero, so the regular price was taken."
     GUESSED_PHOTOS = (
         "guessed_photos",
         "The photo column was in another form than the mapping names, and was read.",

@@ -60,6 +60,9 @@ NOT_COLUMNS = frozenset(
 )
 """Attributes of `ListingColumns` that name no column."""
 
+SEPARATORS = {"category_separator": "category", "categories_separator": "category", "photos_separator": "photos"}
+"""Attributes of `ListingColumns` that separate parts of a cell, and the field of each."""
+
 COLUMN_FIELDS = tuple(each.name for each in fields(ListingColumns) if each.name not in NOT_COLUMNS)
 """Fields of a listing that a mapping gives columns."""
 
@@ -79,17 +82,26 @@ class Columns:
 
     Attributes:
         attributes: columns of the listing's free attributes, by the names that they get.
-        file: how the listings file is written.
+        attribute_pairs: patterns of two columns, with the name of an attribute and with its value; `*` stands for the
+            same text in both: `Option* Name`, `Option* Value`.
+        attribute_prefixes: beginnings of column names that the name of an attribute follows: `C:`.
+        blank_values: texts that mean that there is no value of an attribute.
+        file: how the listings file and the photo table are written.
         preset: the preset that the mapping is based on; empty if there is none.
         lenient: fields, and `attributes.NAME`, that have their columns from the preset.
+        separators: the attributes of `SEPARATORS` that the preset or the mapping gives a value.
     """
 
     listings: ListingColumns = field(default_factory=ListingColumns)
     photos: PhotoColumns = field(default_factory=PhotoColumns)
     attributes: dict[str, str] = field(default_factory=dict)
+    attribute_pairs: tuple[tuple[str, str], ...] = ()
+    attribute_prefixes: tuple[str, ...] = ()
+    blank_values: tuple[str, ...] = ()
     file: FileFormat = field(default_factory=FileFormat)
     preset: str = ""
     lenient: tuple[str, ...] = ()
+    separators: tuple[str, ...] = ()
 
     @property
     def is_default(self) -> bool:

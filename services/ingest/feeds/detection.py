@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.errors import ListingsFileError
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.feeds.columns import REQUIRED, SEPARATORS, ListingColumns
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.mapping_files import columns_of_preset
 from services.ingest.feeds.presets import find_preset, fitting_presets, preset_names
+from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from services.ingest.feeds.columns import Columns
     from services.ingest.feeds.presets import Preset
+    from services.ingest.tables.rows import Table
 
 _NEAR_MISS = 1
 """Missing columns with which a header still looks like a preset's."""
@@ -27,8 +31,11 @@ def choose_columns(path: Path, columns: Columns, present: Sequence[str]) -> Colu
     Raises:
         ListingsFileError: several exports have this header.
     """
-    if not columns.is_default or not find_columns(path, columns, present).missing:
+    if not columns.is_default:
         return columns
+    missing = {name for name, _column in find_columns(path, columns, present).missing}
+    if missing.isdisjoint(REQUIRED):
+        return columns  # it has our names for what a listing needs, which no export has
     fitting = fitting_presets(present)
     if len(fitting) > 1:
         names = " and ".join(f"{preset.name!r}" for preset in fitting)
@@ -39,6 +46,31 @@ def choose_columns(path: Path, columns: Columns, present: Sequence[str]) -> Colu
         return columns
     preset = columns_of_preset(fitting[0].name)
     return replace(preset, file=columns.file, photos=columns.photos, attributes=preset.attributes | columns.attributes)
+
+
+def with_usual_separators(path: Path, columns: Columns, table: Table) -> tuple[Columns, tuple[Repair, ...]]:
+    """Return a mapping with the separators of the export that the header shows, where it has none of its own.
+
+    Only those of a field whose columns the export's preset maps to this field too.
+    """
+    fitting = fitting_presets(table.columns) if not columns.preset else []
+    if len(fitting) != 1:
+        return columns, ()
+    preset = columns_of_preset(fitting[0].name)
+    own, usual = (find_columns(path, mapping, table.columns).fields for mapping in (columns, preset))
+    taken = {
+        name: getattr(preset.listings, name)
+        for name, field in SEPARATORS.items()
+        if name not in columns.separators
+        and own[field]
+        and set(own[field]) <= set(usual[field])
+        and getattr(columns.listings, name) == getattr(ListingColumns(), name) != getattr(preset.listings, name)
+    }
+    notices = [
+        Repair(ListingFlag.PRESET_SEPARATOR, name, getattr(columns.listings, name), f"{value} (preset {preset.preset})")
+        for name, value in taken.items()
+    ]
+    return replace(columns, listings=replace(columns.listings, **taken)), tuple(notices)
 
 
 def nearest_preset(present: Sequence[str]) -> tuple[Preset, list[str]] | None:

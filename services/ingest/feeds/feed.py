@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.errors import MissingColumns
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.feeds.detection import choose_columns
+from services.ingest.feeds.detection import choose_columns, with_usual_separators
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.read_ahead import read_ahead
 from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
@@ -87,7 +87,9 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
             suggestion=suggestion,
         )
     selection = selection_of(found)
+    chosen, separators = with_usual_separators(path, chosen, table)
     context, notices = read_ahead(table, selection, chosen, found=found)
+    notices = (*separators, *notices)
     if chosen.preset != columns.preset:
         notices = (Repair(ListingFlag.PRESET_CHOSEN, after=chosen.preset), *notices)
     return ListingsFeed(path, chosen, found, table, selection, context, notices)

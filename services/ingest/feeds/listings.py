@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from services.ingest.cleaning.raw_listing import RawListing
     from services.ingest.feeds.columns import Columns, PhotoColumns
-    from services.ingest.tables.rows import Row
+    from services.ingest.tables.rows import Row, Table
 
 
 def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:
@@ -43,8 +43,7 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
         ListingsFileError: while iterating: the file cannot be read at all.
         MissingColumns: a column of the mapping is missing.
     """
-    table = open_table(path)
-    names = find_photo_columns(path, columns.photos, table.columns)
+    table, names = _open_photo_table(path, columns)
     selection = ColumnSelection(
         tuple(filter(None, (names.id, names.listing_id, names.file))), id=names.id, ids=(names.id, names.listing_id)
     )
@@ -60,6 +59,16 @@ def check_photo_table(path: Path, columns: Columns) -> None:
         MissingColumns: a column of the mapping is missing.
     """
     next(read_photo_table(path, columns), None)
+
+
+def _open_photo_table(path: Path, columns: Columns) -> tuple[Table, PhotoColumns]:
+    """Open the table as the mapping says that the listings file is written; its delimiter may differ."""
+    table = open_table(path, columns.file)
+    names = find_photo_columns(path, columns.photos, table.columns)
+    if columns.file.delimiter and not {names.id, names.listing_id} <= set(table.columns):
+        table = open_table(path, replace(columns.file, delimiter=""))
+        names = find_photo_columns(path, columns.photos, table.columns)
+    return table, names
 
 
 def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedRecord:

@@ -16,6 +16,9 @@ The text names only what differs from the preset, or from the published data set
 
     [attributes]
     brand = "Vendor"
+    pairs = [["Option* Name", "Option* Value"]]   # columns with a name, and with its value
+    prefixes = ["C:"]             # the name follows: `C:Colour`
+    blank_values = ["N/A"]
 
     [photos]                      # the photo table
     id = "picture"
@@ -29,7 +32,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.errors import BadInput, ListingsFileError
-from services.ingest.feeds.columns import COLUMN_FIELDS, REQUIRED, Columns, ListingColumns, PhotoColumns
+from services.ingest.feeds.columns import COLUMN_FIELDS, REQUIRED, SEPARATORS, Columns, ListingColumns, PhotoColumns
 from services.ingest.feeds.presets import find_preset
 from services.ingest.tables.rows import FileFormat
 
@@ -38,6 +41,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _Table = TypeVar("_Table", ListingColumns, PhotoColumns, FileFormat)
+
+_PATTERNS = {
+    "pairs": 'pairs = [["Option* Name", "Option* Value"]], with one * in each',
+    "prefixes": 'prefixes = ["C:"]',
+    "blank_values": 'blank_values = ["N/A"]',
+}
+"""Words of `[attributes]` that are no attributes if they have a list, with an example of each."""
 
 _MAY_BE_EMPTY = frozenset({*COLUMN_FIELDS, "file"}.difference(REQUIRED))
 
@@ -85,24 +95,57 @@ def parse_columns(content: bytes, *, source: Path | str, preset: str = "") -> Co
         return _overlaid(source, tables, Columns())
     mapping = find_preset(named).mapping
     base = _overlaid(named, mapping, Columns.without_columns(named))
-    lenient = [*mapping["listings"], *(f"attributes.{name}" for name in base.attributes)]
+    lenient = [*mapping["listings"], *(f"attributes.{name}" for name in mapping.get("attributes", {}))]
     return _overlaid(source, tables, replace(base, lenient=tuple(lenient)))
 
 
 def _overlaid(source: Path | str, tables: Mapping[str, Any], base: Columns) -> Columns:
     _refuse_unknown(source, tables, known=("file", "listings", "attributes", "photos"), kind="table")
-    attributes = _table(source, "attributes", tables)
-    for name, column in attributes.items():
-        if not isinstance(column, str):
-            raise ListingsFileError(source, f"attributes.{name} is not text", "Put the column name in quotes")
-    named = {*_table(source, "listings", tables), *(f"attributes.{name}" for name in attributes)}
+    patterns, attributes = _attribute_patterns(source, tables)
+    listings = _table(source, "listings", tables)
+    named = {*listings, *(f"attributes.{name}" for name in _table(source, "attributes", tables))}
     return Columns(
         listings=_mapped(source, "listings", tables, default=base.listings),
         photos=_mapped(source, "photos", tables, default=base.photos),
         attributes={name: column for name, column in {**base.attributes, **attributes}.items() if column},
+        attribute_pairs=tuple((name, value) for name, value in patterns.get("pairs", base.attribute_pairs)),
+        attribute_prefixes=tuple(patterns.get("prefixes", base.attribute_prefixes)),
+        blank_values=tuple(patterns.get("blank_values", base.blank_values)),
         file=_mapped(source, "file", tables, default=base.file),
         preset=base.preset,
         lenient=tuple(name for name in base.lenient if name not in named),
+        separators=tuple(name for name in SEPARATORS if name in base.separators or name in listings),
+    )
+
+
+def _attribute_patterns(source: Path | str, tables: Mapping[str, Any]) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Return the lists of `[attributes]`, which find columns by patterns, and the columns that it names.
+
+    Raises:
+        ListingsFileError: a value is neither a column name nor such a list.
+    """
+    attributes = dict(_table(source, "attributes", tables))
+    patterns = {name: attributes.pop(name) for name in _PATTERNS if isinstance(attributes.get(name), list)}
+    for name, column in attributes.items():
+        if not isinstance(column, str):
+            raise ListingsFileError(source, f"attributes.{name} is not text", "Put the column name in quotes")
+    for name, values in patterns.items():
+        is_right = _is_pair if name == "pairs" else _is_filled_text
+        if not all(map(is_right, values)):
+            raise ListingsFileError(source, f"attributes.{name} cannot be read", f"Write {_PATTERNS[name]}")
+    return patterns, attributes
+
+
+def _is_filled_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_pair(value: object) -> bool:
+    """Say whether a value is a list of two texts with a `*` each."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(one, str) and one.count("*") == 1 for one in value)
     )
 
 

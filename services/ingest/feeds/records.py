@@ -18,7 +18,7 @@ from services.ingest.tables.rows import BrokenRow, ColumnSelection
 from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from services.ingest.feeds.columns import Columns
     from services.ingest.feeds.header import FoundColumns
@@ -55,16 +55,17 @@ def selection_of(found: FoundColumns) -> ColumnSelection:
         return tuple(column for name in names for column in found.fields[name])
 
     needed = named("id", "title", "category", "price", "currency")
-    fillable = (*named(*_FILLABLE), *found.attributes.values())
+    fillable = (*named(*_FILLABLE), *found.attribute_columns)
     return ColumnSelection(
         found.columns,
         paths=found.paths,
+        repeats=found.repeats,
         id=next(iter(named("id")), ""),
         free_text=next(iter(named("description")), ""),
         price=next(iter(named("price")), ""),
         as_json=named("photos", "price"),
         lists=named("category", "description"),
-        typed=tuple(found.attributes.values()),
+        typed=found.attribute_columns,
         optional=found.absent,
         fillable=tuple(column for column in fillable if column not in needed),
         ids=named("id", "parent"),
@@ -76,6 +77,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
     cells, mapping = _Cells(row, found), columns.listings
     category, category_separator = cells.category()
     photos, guesses = cells.photos(mapping.photos_separator)
+    price, zero_prices = cells.price(context)
     parent = clean_line(cells.first("parent")).removeprefix("id:").strip()
     return RawListing(
         file=file,
@@ -84,10 +86,10 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         title=cells.first("title"),
         category=category,
         description=cells.description(),
-        price=cells.price(context),
+        price=price,
         location=cells.first("location"),
         photos=photos,
-        repairs=(*row.repairs, *guesses),
+        repairs=(*row.repairs, *guesses, *zero_prices),
         seller=cells.first("seller"),
         listed_at=cells.first("listed_at"),
         day_first=context.day_first,
@@ -96,7 +98,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         categories_separator="" if category_separator else mapping.categories_separator,
         availability=cells.availability(),
         url=cells.first("url"),
-        attributes=cells.attributes(),
+        attributes=cells.attributes(columns.blank_values),
         parent=context.ids.get(parent, parent),
     )
 
@@ -135,12 +137,15 @@ class _Cells:
                 return "\n".join(texts) if isinstance(texts, tuple) else cell
         return ""
 
-    def price(self, context: ReadingContext) -> str:
-        """Return the first price; not the sale price, which comes first, outside its period."""
+    def price(self, context: ReadingContext) -> tuple[str, tuple[Repair, ...]]:
+        """Return the first price; not the sale price, which comes first, outside its period or if it is zero."""
         prices = self.all("price")
         if len(prices) > 1 and not _is_running(self.all("sale_period"), context):
             prices = prices[1:]
-        return next((price for price in prices if price.strip()), "")
+        filled = [price for price in prices if price.strip()]
+        chosen = next((price for price in filled if not _is_zero(price)), next(iter(filled), ""))
+        skipped = filled[: filled.index(chosen)] if filled else []
+        return chosen, tuple(Repair(ListingFlag.ZERO_SALE_PRICE, "price", price, chosen) for price in skipped)
 
     def availability(self) -> str:
         """Return the text that says that the listing cannot be bought; else the first."""
@@ -156,12 +161,23 @@ class _Cells:
                 guesses.append(Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names)))
         return tuple(dict.fromkeys(names)), tuple(guesses)
 
-    def attributes(self) -> dict[str, str | float | bool]:
+    def attributes(self, blank_values: Sequence[str]) -> dict[str, str | float | bool]:
+        """Return the attributes; one whose name is blank gets that of the column of its value."""
+        blank = {clean_line(text).casefold() for text in blank_values}
+        named = [(self._row.cells.get(name, "").strip() or value, value) for name, value in self._found.pairs]
         values = dict[str, str | float | bool]()
-        for name, column in self._found.attributes.items():
+        for name, column in (*self._found.attributes.items(), *named):
             value = self._row.typed.get(column, self._row.cells.get(column, ""))
-            values[name] = ", ".join(value) if isinstance(value, tuple) else value
+            text = ", ".join(value) if isinstance(value, tuple) else value
+            is_blank = isinstance(text, str) and clean_line(text).casefold() in blank
+            while name in values:
+                name += " "  # the same name when it is cleaned, where the second value is told
+            values[name] = "" if is_blank else text
         return values
+
+
+def _is_zero(price: str) -> bool:
+    return {digit for digit in price if digit.isdigit()} == {"0"}
 
 
 def _is_running(period: list[str], context: ReadingContext) -> bool:

@@ -14,6 +14,7 @@ from msgspec.structs import replace as replace_fields
 
 from db.rows import listings
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
+from services.ingest.cleaning.attributes import clean_attributes
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.feed import open_listings
@@ -160,7 +161,7 @@ def spooled_row(raw: RawListing, options: IngestOptions) -> SpooledRow | Rejecte
         parent="" if parent == listing_id else parent,
         title=clean_line(raw.title),
         repairs=raw.repairs,
-        attributes=raw.attributes,
+        attributes=clean_attributes(raw.attributes)[0],
     )
     if not isinstance(cleaned, RejectedRecord):
         record = cleaned.record

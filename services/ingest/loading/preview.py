@@ -128,6 +128,7 @@ def _fields(feed: ListingsFeed) -> list[PreviewField]:
                 samples.setdefault(column, shorten(cell))
     found = {name: columns for name, columns in feed.found.fields.items() if columns}
     found |= {f"attributes.{name}": (column,) for name, column in feed.found.attributes.items()}
+    found |= {f"attributes.{pair[1]}": pair for pair in feed.found.pairs}
     return [
         PreviewField(name, columns, next((samples[column] for column in columns if column in samples), ""))
         for name, columns in found.items()

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.errors import ListingsFileError
-from services.ingest.tables.rows import Table, refuse_duplicate_columns, require_columns
+from services.ingest.tables.rows import ColumnSelection, Table, refuse_duplicate_columns, require_columns
 from services.ingest.tables.values import row_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.ingest.tables.rows import ColumnSelection, Rows
+    from services.ingest.tables.rows import Rows
 
 _BATCH = 1024
 
@@ -35,9 +35,9 @@ def _rows(path: Path, selection: ColumnSelection) -> Rows:
         names = file.schema_arrow.names
         selection = selection.without_absent(names)
         require_columns(path, selection, names)
-        refuse_duplicate_columns(path, selection, names)
-        number = 0
         sources = selection.sources
+        refuse_duplicate_columns(path, ColumnSelection(sources), names)  # photos too: Arrow reads columns by name
+        number = 0
         for batch in file.iter_batches(_BATCH, columns=list(sources)):
             columns = [_values(batch.column(name)) for name in sources]
             for number, values in enumerate(zip(*columns, strict=True), start=number + 1):  # noqa: B020

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,6 +26,7 @@ class ColumnSelection:
     Attributes:
         columns: every column to read. In objects, a column may be a path, `price.amount`.
         paths: the keys of the columns that are paths, from the outside inwards.
+        repeats: the name of each column whose name the header has before, and which of them it is, from 1.
         id, free_text, price: columns that repairing a broken CSV record relies on.
         as_json: columns whose objects and lists become JSON text.
         lists: columns whose lists of texts are also kept as such.
@@ -37,6 +39,7 @@ class ColumnSelection:
 
     columns: tuple[str, ...]
     paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    repeats: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     id: str = ""
     free_text: str = ""
     price: str = ""
@@ -51,10 +54,16 @@ class ColumnSelection:
         """Return the keys that lead to a column."""
         return self.paths.get(column, (column,))
 
+    def position(self, column: str, names: Sequence[str]) -> int:
+        """Return where a column stands among the names of a header."""
+        name, repeat = self.repeats.get(column, (column, 0))
+        return [at for at, one in enumerate(names) if one == name][repeat]
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The columns of the table that are read, each once."""
-        return tuple(dict.fromkeys(self.path_of(column)[0] for column in self.columns))
+        names = (self.repeats[column][0] if column in self.repeats else column for column in self.columns)
+        return tuple(dict.fromkeys(self.path_of(name)[0] for name in names))
 
     def without_absent(self, present: Iterable[str]) -> ColumnSelection:
         """Return the selection without the optional columns that the table does not have."""
@@ -135,7 +144,8 @@ def require_columns(path: Path, selection: ColumnSelection, present: Iterable[st
 
 
 def refuse_duplicate_columns(path: Path, selection: ColumnSelection, names: Sequence[str]) -> None:
-    """Raise ListingsFileError if the table has several columns with the name of a selected one."""
-    duplicates = [column for column in selection.sources if names.count(column) > 1]
+    """Raise ListingsFileError if the table has more columns with the name of a selected one than it reads."""
+    read = Counter(name for name, _repeat in selection.repeats.values())
+    duplicates = [column for column in selection.sources if names.count(column) > 1 + read[column]]
     if duplicates:
         raise ListingsFileError(path, f"has more than one column {duplicates[0]!r}", "Rename all but one")

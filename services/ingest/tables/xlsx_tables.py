@@ -47,7 +47,7 @@ def _rows(path: Path, selection: ColumnSelection) -> Rows:
         selection = selection.without_absent(names)
         require_columns(path, selection, names)
         refuse_duplicate_columns(path, selection, names)
-        positions = {column: names.index(column) for column in selection.columns}
+        positions = {column: selection.position(column, names) for column in selection.columns}
         for _ in range(line):
             next(formulas)
         for number, (cells, unread) in enumerate(zip(rows, formulas, strict=False), start=line + 1):

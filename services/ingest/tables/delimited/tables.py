@@ -56,7 +56,7 @@ def _rows(path: Path, encoding: str, header: Header, selection: ColumnSelection)
     sample = list(islice(lines, SAMPLED_LINES))
     layout = learn_dialect(_layout(path, header, selection), sample)
     columns = selection.without_absent(layout.header).columns
-    positions = {column: layout.header.index(column) for column in columns}
+    positions = {column: selection.position(column, layout.header) for column in columns}
     for record in read_records(chain(sample, lines), layout, first_line=header.line + 1):
         if not record.fields:
             yield _broken(record, layout)
@@ -109,7 +109,7 @@ def _layout(path: Path, header: Header, selection: ColumnSelection) -> CsvLayout
     selection = selection.without_absent(header.names)
     require_columns(path, selection, header.names)
     refuse_duplicate_columns(path, selection, header.names)
-    at = {column: header.names.index(column) for column in selection.columns}
+    at = {column: selection.position(column, header.names) for column in selection.columns}
     return CsvLayout(
         header.delimiter,
         header.names,

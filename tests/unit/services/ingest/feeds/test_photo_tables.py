@@ -10,6 +10,7 @@ from db.rows.records import PhotoRecord, RejectedRecord
 from services.errors import MissingColumns
 from services.ingest.feeds.columns import Columns, PhotoColumns
 from services.ingest.feeds.listings import read_photo_table
+from services.ingest.tables.rows import FileFormat
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
@@ -62,3 +63,16 @@ def test_rejects_incomplete_photo_rows_with_reasons(file):
 def test_names_a_missing_photo_table_column(file):
     with pytest.raises(MissingColumns, match="'product_id' is missing; the file has the columns 'id', 'listing'"):
         list(read_photo_table(file("photos.csv", "id,listing\n"), Columns()))
+
+
+CYRILLIC = Columns(file=FileFormat("cp1251", ";"))
+
+
+def test_reads_a_photo_table_in_the_encoding_and_delimiter_of_the_mapping(file):
+    path = file("photos.csv", "id;product_id\nфото-1;L-1\n".encode("cp1251"))
+    assert list(read_photo_table(path, CYRILLIC)) == [PhotoRecord("фото-1", "L-1", "фото-1", "photos.csv", 2)]
+
+
+def test_reads_a_photo_table_with_another_delimiter_than_the_listings(file):
+    path = file("photos.csv", "id,product_id\np-1,L-1\n")
+    assert list(read_photo_table(path, CYRILLIC)) == [PhotoRecord("p-1", "L-1", "p-1", "photos.csv", 2)]
