@@ -1,7 +1,7 @@
 """Takes the screenshots in docs/screenshots: `python -m tests.page.screenshots` after `lookalike demo --no-serve`.
 
-It takes each view at the width of a phone, a tablet and a desktop, in the light and the dark colour scheme, and the views
-of feeds on a desktop in light and on a phone in dark.
+It takes each view at the width of a phone, a tablet and a desktop, in the light and the dark colour scheme, and the
+views of feeds on a desktop in light and on a phone in dark.
 """
 
 from __future__ import annotations

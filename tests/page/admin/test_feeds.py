@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 from services.ingest.feeds.presets import preset_names
+from tests.integration.feeds import exports
+from tests.integration.feeds.exports import EXPORTS
+from tests.integration.feeds.items import Item
+from tests.integration.feeds.writers import NAMES_OF_DELIMITERS, csv_text
 from tests.page.test_page_quality import findings
 from tests.sites import running_site
 
@@ -20,6 +27,19 @@ if TYPE_CHECKING:
     from tests.conftest import MakeJpeg
     from tests.page.browsing import Demo, PageLog
 
+LAMP = Item(
+    id="feed-lamp",
+    title="Brass lamp",
+    description="As new",
+    category_path=("Home", "Lamps"),
+    amount=Decimal("24.50"),
+    currency="GBP",
+    location="",
+    listed_at=datetime(2024, 1, 31, tzinfo=UTC),
+    photos=("lamp-1.jpg", "lamp-2.jpg"),
+    brand="Hill",
+)
+CHAIR = replace(LAMP, id="feed-chair", title="Oak chair", photos=("chair.jpg",))
 HEADER = "id,product_name,category,product_description,price,location,seller"
 
 
@@ -49,43 +69,49 @@ def wait_until_done(page: Page) -> Locator:
 
 
 @pytest.fixture
-def shopify_file(jpeg: MakeJpeg) -> Iterator[FilePayload]:
-    """A Shopify export of two products, with three photos at URLs."""
+def export(request: pytest.FixtureRequest, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch) -> Iterator[FilePayload]:
+    """The file of two items that a shop exports, with three photos at URLs."""
+    preset = request.param
     with running_site() as site:
-        site.photos |= {f"/{seed}.jpg": jpeg(seed=500 + seed) for seed in range(3)}
-        yield csv_file(
-            "Handle,Title,Body (HTML),Vendor,Product Category,Variant Price,Image Src,Variant Grams",
-            f"shopify-lamp,Brass lamp,<p>As new</p>,Hill,Home > Lamps,£24.50,{site.url}/0.jpg,900",
-            f"shopify-lamp,,,,,,{site.url}/1.jpg,",
-            f"shopify-chair,Oak chair,<p>Old</p>,Hill,Home > Chairs,80,{site.url}/2.jpg,4000",
-            "shopify-nothing,,,Hill,Home,1,,",
-            name="products_export.csv",
-        )
+        site.photos |= {f"/{name}": jpeg(seed=500 + at) for at, name in enumerate([*LAMP.photos, *CHAIR.photos])}
+        monkeypatch.setattr(exports, "url_of", lambda photo: f"{site.url}/{photo}")
+        rows, delimiter = EXPORTS[preset]((LAMP, CHAIR)), exports.DELIMITERS[preset]
+        text = csv_text(rows, delimiter=delimiter)
+        yield csv_file(text, name=f"export{NAMES_OF_DELIMITERS[delimiter]}")
 
 
 @pytest.mark.usefixtures("no_page_errors")
-def test_a_shopify_export_is_recognised_in_the_preview_and_its_listings_are_found(
-    page: Page, demo: Demo, shopify_file: FilePayload
+@pytest.mark.parametrize(
+    ("export", "program", "outcomes"),
+    [
+        ("shopify", "Shopify", ["accepted", "joined", "accepted"]),
+        ("woocommerce", "WooCommerce", ["accepted", "accepted"]),
+        ("google", "Google product feed", ["accepted", "accepted"]),
+    ],
+    indirect=["export"],
+)
+def test_an_export_is_recognised_in_the_preview_and_its_listings_are_found(
+    page: Page, demo: Demo, export: FilePayload, program: str, outcomes: list[str]
 ) -> None:
-    choose(page, shopify_file)
+    choose(page, export)
     box = preview(page)
-    expect(box).to_contain_text("Shopify was recognised by its columns")
-    expect(box.get_by_role("row", name="title Title Brass lamp")).to_be_visible()
-    expect(box.locator(".columns")).to_contain_text("Variant Grams")
-    outcomes = box.locator("[data-outcome]").evaluate_all("rows => rows.map(row => row.dataset.outcome)")
-    assert outcomes == ["accepted", "joined", "accepted", "joined"]
-    expect(box.get_by_role("row", name=re.compile("^2 shopify-lamp .*accepted Brass lamp.*£24.50"))).to_be_visible()
+    expect(box).to_contain_text(f"{program} was recognised by its columns")
+    expect(box.get_by_role("row", name=re.compile("^title (Title|Name|title) Brass lamp"))).to_be_visible()
+    shown = box.locator("[data-outcome]").evaluate_all("rows => rows.map(row => row.dataset.outcome)")
+    assert shown == outcomes
+    expect(box.locator("[data-outcome]").first).to_contain_text(re.compile(r"feed-lamp.*Brass lamp.*24\.50", re.S))
     page.get_by_label("Download photos that the files name by URL").check()
     expect(box).to_have_count(0)
     page.get_by_role("button", name="Start").click()
-    expect(wait_until_done(page)).to_contain_text("missing title")
+    wait_until_done(page)
     page.goto("/")
-    expect(page.locator(".result[data-listing=shopify-lamp]")).to_contain_text("Brass lamp")
+    expect(page.locator(f".result[data-listing={LAMP.id}]")).to_contain_text("Brass lamp")
     with demo.client() as client:
-        stored = client.get("/v1/listings/shopify-lamp").json()
-        for listing_id in ("shopify-lamp", "shopify-chair"):
-            client.delete(f"/v1/listings/{listing_id}").raise_for_status()
-    assert (len(stored["photos"]), stored["attributes"]["brand"]) == (2, "Hill")
+        stored = [client.get(f"/v1/listings/{item.id}").json() for item in (LAMP, CHAIR)]
+        for item in (LAMP, CHAIR):
+            client.delete(f"/v1/listings/{item.id}").raise_for_status()
+    assert [len(listing["photos"]) for listing in stored] == [2, 1]
+    assert stored[0]["attributes"]["brand"] == "Hill"
 
 
 @pytest.mark.usefixtures("no_page_errors")
