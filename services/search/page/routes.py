@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from litestar import MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath  # noqa: TC002  (Litestar reads it at run time)
+
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +54,18 @@ class PageFiles:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
+        contents["admin/codes.js"] = _explanations()
         digest = hashlib.sha256()
         for name, content in contents.items():
             digest.update(f"{name} {len(content)} ".encode() + content)
         index = contents.pop("index.html").decode()
         return cls(index, contents, digest.hexdigest()[:12])
+
+
+def _explanations() -> bytes:
+    """Return a module with the explanation of each code in the reports of a job."""
+    codes: list[RejectReason | ListingFlag] = [*RejectReason, *ListingFlag]
+    return f"export default {json.dumps({code.value: code.explanation for code in codes})};\n".encode()
 
 
 def page_routes(ingest_url: str) -> list[HTTPRouteHandler]:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from services.ingest.feeds.presets import preset_names
+from services.reason_codes import ListingFlag
 from tests.integration.feeds import exports
 from tests.integration.feeds.exports import EXPORTS
 from tests.integration.feeds.items import Item
@@ -169,7 +170,8 @@ def test_warnings_are_counted_by_flag_and_can_be_downloaded(page: Page) -> None:
     page.get_by_label("Dry run").check()
     page.get_by_role("button", name="Dry run").click()
     job = wait_until_done(page)
-    expect(job.get_by_role("button", name="price range 2")).to_be_visible()
+    job.get_by_role("button", name="price range 2").click()
+    expect(job).to_contain_text(ListingFlag.PRICE_RANGE.explanation)
     expect(job.get_by_role("region", name="Warnings")).to_contain_text("from £5")
     assert findings(page) == []
     with page.expect_download() as download:

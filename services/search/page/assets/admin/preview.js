@@ -6,7 +6,7 @@ import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { excerptNote, excerptOf } from "./excerpt.js";
 import { presetName } from "./mapping.js";
-import { inWords } from "./reports.js";
+import { explained, inWords } from "./reports.js";
 import { formOf } from "./sending.js";
 import { table } from "./table.js";
 import { trouble } from "./trouble.js";
@@ -104,7 +104,7 @@ export class PreviewPanel {
       ${
         notices.length
           ? html`<ul class="notes">
-              ${notices.map((one) => html`<li dir="auto">${repairInWords(one)}</li>`)}
+              ${notices.map((one) => html`<li dir="auto" title=${explained(one.flag)}>${repairInWords(one)}</li>`)}
             </ul>`
           : ""
       }
@@ -172,7 +172,7 @@ function recordRow(record) {
       <td>${listing ? priceOf(listing) : ""}</td>
       <td>
         <ul class="notes">
-          ${reasonsOf(record).map((text) => html`<li dir="auto">${text}</li>`)}
+          ${reasonsOf(record).map(([text, code]) => html`<li dir="auto" title=${explained(code)}>${text}</li>`)}
         </ul>
       </td>
       <td>${photosCell(record.photos)}</td>
@@ -199,19 +199,16 @@ function photosCell(photos) {
     </ul>`;
 }
 
-/** What is to be said of a record: why it is no listing of its own, and what was changed. */
+/** What is to be said of a record, each with its code: why it is no listing of its own, and what was changed. */
 function reasonsOf({ outcome, parent, reason, field, text, repairs }) {
-  const joined =
-    outcome === "joined"
-      ? [`adds its photos to ${parent ? `listing ${parent}` : "the listing with this id"}; rejected if there is none`]
-      : [];
-  const why = reason
-    ? [`${inWords(reason)}${field ? ` (${inWords(field)})` : ""}${text ? `: ${shortened(text)}` : ""}`]
-    : [];
-  return [...joined, ...why, ...repairs.map(repairInWords)];
+  const whose = parent ? `listing ${parent}` : "the listing with this id";
+  const joined = outcome === "joined" ? [[`adds its photos to ${whose}; rejected if there is none`, ""]] : [];
+  const why = reason ? [[repairInWords({ flag: reason, field, before: text, after: "" }), reason]] : [];
+  return [...joined, ...why, ...repairs.map((repair) => [repairInWords(repair), repair.flag])];
 }
 
 function repairInWords({ flag, field, before, after }) {
   const change = [before, after].filter(Boolean).map(shortened).join(" → ");
-  return `${inWords(flag)}${field ? ` (${inWords(field)})` : ""}${change ? `: ${change}` : ""}`;
+  const where = field && !flag.includes(field) ? ` (${inWords(field)})` : "";
+  return `${inWords(flag)}${where}${change ? `: ${change}` : ""}`;
 }

@@ -4,6 +4,7 @@ import { send } from "../api.js";
 import { number } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import EXPLANATIONS from "./codes.js";
 import { rows } from "./csv.js";
 import { download } from "./download.js";
 import { table } from "./table.js";
@@ -36,6 +37,9 @@ export const WARNINGS = {
 };
 
 export const inWords = (code) => code.replaceAll("_", " ");
+
+/** Return the explanation of a code in a sentence; "" if there is none. The server writes `codes.js`. */
+export const explained = (code) => EXPLANATIONS[code] ?? "";
 
 /** Count the records by code, most frequent first. */
 export function byCode(records, code) {
@@ -111,7 +115,7 @@ export class Report {
           `,
         )}
       </div>
-      ${this.#table()}
+      ${this.#chosen ? html`<p class="muted">${explained(this.#chosen)}</p>` : ""} ${this.#table()}
       <p class="actions">
         <button type="button" @click=${() => this.#save()}>Download all ${this.#kind.name} as CSV</button>
       </p>
@@ -125,7 +129,7 @@ export class Report {
     const further = fitting.length - MOST_ROWS;
     const row = (record) =>
       html`<tr>
-        ${Object.keys(columns).map((column) => cell(column, column === code ? inWords(record[code]) : record[column]))}
+        ${Object.keys(columns).map((column) => (column === code ? codeCell(column, record[code]) : cell(column, record[column])))}
       </tr>`;
     return html`
       ${table({
@@ -143,3 +147,5 @@ export class Report {
 /** Line 0 stands for the whole file. */
 const cell = (column, text) =>
   html`<td data-column=${column} dir="auto">${column === "line" && text === "0" ? "" : text}</td>`;
+
+const codeCell = (column, code) => html`<td data-column=${column} title=${explained(code)}>${inWords(code)}</td>`;
