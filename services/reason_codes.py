@@ -192,7 +192,7 @@ class ListingFlag(_ExplainedCode):
         "photos_kept",
         "Stored photos that are no longer named were kept, because some that are named could not be obtained.",
     )
-    DUPLICATE_PHOTO = "duplicate_photo", "Another photo of the listing has the same bytes; the first was used."
+    REPEATED_PHOTO = "repeated_photo", "Another photo of the listing has the same bytes; the first was used."
     AMBIGUOUS_DATE = (
         "ambiguous_date",
         "Day and month of the listing date can be exchanged and nothing in the file decides it, so it was left out.",

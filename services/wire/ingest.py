@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from services.reason_codes import ListingFlag
 from services.wire.fields import described, example
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
@@ -57,7 +58,7 @@ class JobAnswer(msgspec.Struct):
         dict[str, int],
         described(
             "Number of warnings by flag: what was repaired, guessed or left out in accepted records.",
-            {"repaired_record": 3, "absurd_price": 1},
+            {ListingFlag.REPAIRED_RECORD.value: 3, ListingFlag.ABSURD_PRICE.value: 1},
         ),
     ] = {}
     dry_run: Annotated[bool, described("Whether the job only counted what it would do.", False)] = False

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from services.reason_codes import ListingFlag
 from services.wire.fields import described, example
 
 ID_LIMIT = 200
@@ -131,7 +132,7 @@ class WriteWarning(msgspec.Struct):
     """Something that was repaired, guessed or left out in a written listing."""
 
     field: Annotated[str, described("The field concerned; empty if it is the whole listing.", "price")]
-    flag: Annotated[str, described("Code of the warning.", "absurd_price")]
+    flag: Annotated[str, described("Code of the warning.", ListingFlag.ABSURD_PRICE.value)]
     before: Annotated[str, described("The value as it was sent.", "11111")]
     after: Annotated[str, described("The value that was stored; empty if none was.", "11111")]
 

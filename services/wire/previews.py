@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from services.reason_codes import ListingFlag, RejectReason
 from services.wire.fields import described, example
 
 _Columns = Annotated[list[str], example(["Title", "Name"])]
@@ -22,7 +23,7 @@ class PreviewedField(msgspec.Struct):
 class PreviewedRepair(msgspec.Struct):
     """Something that was repaired, guessed or left out."""
 
-    flag: Annotated[str, example("preset_chosen")]
+    flag: Annotated[str, example(ListingFlag.PRESET_CHOSEN.value)]
     field: Annotated[str, described("Empty if it concerns the whole record or file.", "price")]
     before: Annotated[str, described("Text in the file.", "12,-")]
     after: Annotated[str, described("The value that was taken; empty if none was.", "12.00")]
@@ -58,7 +59,9 @@ class PreviewedRecord(msgspec.Struct):
         ),
     ]
     listing: PreviewedListing | None
-    reason: Annotated[str, described("Why it is no listing of its own; empty if it is one.", "missing_title")]
+    reason: Annotated[
+        str, described("Why it is no listing of its own; empty if it is one.", RejectReason.MISSING_TITLE.value)
+    ]
     field: Annotated[str, described("The field at fault.", "title")]
     text: Annotated[str, described("The text at fault.", "")]
     photos: Annotated[list[str], example(["https://shop.example/lamp-9.jpg"])]

@@ -204,7 +204,7 @@ def _left_out(stored: Sequence[StoredPhoto], distinct: Sequence[StoredPhoto]) ->
     for photo in stored:
         first = kept[photos.bytes_key(photo)]
         if first is not photo:
-            yield Repair(ListingFlag.DUPLICATE_PHOTO, "photos", photo.external_id, first.external_id)
+            yield Repair(ListingFlag.REPEATED_PHOTO, "photos", photo.external_id, first.external_id)
 
 
 def _refuse_existing(session: Session, listing_id: str) -> None:

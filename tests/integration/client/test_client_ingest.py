@@ -129,4 +129,4 @@ def test_sends_the_options_of_a_bulk_ingest(connect: Connect, changing_url: str,
     (*_, last) = client.events(queued.job_id)
     assert (last.job.state, last.job.counts["listings_read"]) == ("succeeded", 1)
     with pytest.raises(Rejected, match="mode=sync"):
-        client.upload(file, options=BulkOptions(dry_run=True))
+        client.upload(file, options=BulkOptions(mark_sold=True))

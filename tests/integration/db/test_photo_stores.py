@@ -188,7 +188,7 @@ def test_photos_stay_pending_while_the_store_is_unreachable(
         with pytest.raises(ServiceUnavailable):
             embedder.embed_pending()
     with resources.database.read() as session:
-        assert photos.state_counts(session) == {"pending": 12, "embedded": 0, "failed": 0}
+        assert photos.state_counts(session) == {"pending": 12, "embedded": 0, "failed": 0, "set_aside": 0}
     resources.close()
 
 

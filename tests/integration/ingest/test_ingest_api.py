@@ -116,7 +116,7 @@ def test_rejects_use_the_clients_file_names(client: TestClient[Litestar], shop: 
 def test_refuses_a_file_of_an_unknown_format_and_stores_nothing(
     client: TestClient[Litestar], shop: Marketplace, resources: Resources
 ) -> None:
-    answer = upload(client, shop, listings="listings.xlsx")
+    answer = upload(client, shop, listings="listings.doc")
     assert answer.status_code == 400
     assert ".csv" in answer.json()["detail"]
     assert not list((resources.settings.data_dir / "uploads").glob("*"))

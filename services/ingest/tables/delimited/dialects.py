@@ -102,8 +102,8 @@ def _rows(layout: CsvLayout, lines: Iterable[str], *, escape: str | None) -> lis
 def _usual_extra(layout: CsvLayout, lines: Iterable[str]) -> int:
     """Return how many empty cells more than half of the rows have beyond the header.
 
-    Only rows with a price in its place and a filled last column count: in others a comma of some text that is not quoted
-    could have moved the cells.
+    Only rows with a price in its place and a filled last column count: in others a comma of some text without quotation
+    marks could have moved the cells.
     """
     rows = [row for row in _rows(layout, lines, escape=None) if _shows_its_end(row, layout)]
     widths = Counter(len(row) for row in rows if not any(row[layout.width :])).most_common(1)

@@ -206,7 +206,9 @@ class _Record:
         if column != layout.text_at and not _is_whole(cell):
             return False
         if column == layout.price_at:
-            return is_price(cell_value(self._text, [cell], layout)) and not (complete and cell.is_blank and self._is_priced)
+            return is_price(cell_value(self._text, [cell], layout)) and not (
+                complete and cell.is_blank and self._is_priced
+            )
         if column == layout.id_at:
             return not cell.is_blank
         return not (complete and cell.is_blank and column in layout.needed)

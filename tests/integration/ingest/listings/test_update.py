@@ -117,7 +117,7 @@ def test_two_names_of_the_same_photo_are_one_photo_with_a_warning(client: TestCl
     parts = photo_parts(("a.jpg", jpeg(1)), ("b.jpg", jpeg(1)))
     answer = client.put("/v1/listings/lamp", data=LAMP, files=parts).json()
     assert [one["name"] for one in answer["photos"]] == ["a.jpg"]
-    assert answer["warnings"] == [{"field": "photos", "flag": "duplicate_photo", "before": "b.jpg", "after": "a.jpg"}]
+    assert answer["warnings"] == [{"field": "photos", "flag": "repeated_photo", "before": "b.jpg", "after": "a.jpg"}]
 
 
 def test_a_category_gets_the_spelling_of_the_first_listing(client: TestClient[Litestar]) -> None:
