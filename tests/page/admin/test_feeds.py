@@ -250,3 +250,12 @@ def test_a_dry_run_of_another_tab_says_that_the_files_are_needed_again(page: Pag
     wait_until_done(page)
     page.reload()
     expect(wait_until_done(page).locator(".trial")).to_contain_text("choose the files again")
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_chosen_preset_decides_how_the_file_is_read(page: Page) -> None:
+    choose(page, csv_file(HEADER, "1,Lamp,Home,As new,5,,"))
+    expect(preview(page)).to_contain_text("No preset")
+    page.get_by_label("The listings come from").select_option("google")
+    expect(page.locator(".preview-box")).to_have_count(0)
+    expect(preview(page).locator(".job-error")).to_contain_text("'title'")

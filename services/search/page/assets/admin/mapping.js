@@ -72,7 +72,7 @@ export class Mapping {
         <details ?open=${this.#isOpen} @toggle=${(event) => (this.#isOpen = event.target.open)}>
           <summary>Column mapping</summary>
           <label for="mapping-columns"
-            >Which column is which field, as TOML. It counts before what is recognised.</label
+            >Which column is which field, as TOML. Its fields override those of the preset.</label
           >
           <textarea
             id="mapping-columns"

@@ -109,7 +109,7 @@ export class PreviewPanel {
           : ""
       }
       ${fieldTable(found.fields)} ${columnList("Columns that are not used", found.unused)} ${recordTable(found.records)}
-      ${this.#suggestion(found.suggestion, false)}
+      ${found.preset ? "" : this.#suggestion(found.suggestion, false)}
     `;
   }
 
