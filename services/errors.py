@@ -55,6 +55,13 @@ class ListingsFileError(BadInput):
         super().__init__(f"{path}: {problem}. {remedy}")
 
 
+_MAPPING = "Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a bulk call"
+_MAPPING_TO_COPY = (
+    "`lookalike ingest FILE --preview`, or POST /v1/listings/bulk/preview, shows a mapping to copy. Save it, correct "
+    "it, and pass it with --columns, or as the part `columns` of a bulk call"
+)
+
+
 class MissingColumns(ListingsFileError):
     """A table lacks columns that the mapping names.
 
@@ -81,8 +88,7 @@ class MissingColumns(ListingsFileError):
         super().__init__(
             path,
             f"{columns} {', '.join(names)} {are} missing; the file has the columns {', '.join(shown) or 'none'}",
-            f"{advice}Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a "
-            "bulk call. A preview (--preview) suggests a mapping",
+            f"{advice}{_MAPPING_TO_COPY if suggestion else _MAPPING}",
         )
 
 

@@ -18,6 +18,7 @@ from services.ingest.feeds.mapping_files import columns_of_preset, read_columns
 from services.ingest.feeds.presets import preset_names
 from services.ingest.loading.inputs import MAX_REMOVED, IngestInputs, IngestOptions, parse_share
 from services.ingest.loading.preview import preview as read_preview
+from services.ingest.tables.formats import TABLE_FORMATS
 
 _WarningsFile = Annotated[
     Path | None,
@@ -42,9 +43,7 @@ class Missing(StrEnum):
     SOLD = "sold"
 
 
-_Listings = Annotated[
-    Path, typer.Argument(help="Listings file: CSV, TSV, JSON (Lines), Excel or Parquet; text also as .gz.")
-]
+_Listings = Annotated[Path, typer.Argument(help=f"Listings file: {TABLE_FORMATS}.")]
 _PhotosTable = Annotated[
     Path | None, typer.Option(help="Table that maps photo ids to listing ids, in any of these formats.")
 ]
@@ -86,7 +85,11 @@ _MaxRejected = Annotated[
     ),
 ]
 _Preview = Annotated[
-    bool, typer.Option("--preview", help="Write nothing: show how the first ten records will be read.")
+    bool,
+    typer.Option(
+        "--preview",
+        help="Write nothing: show how the first ten records will be read, or a mapping to copy if columns are missing.",
+    ),
 ]
 _Rejects = Annotated[Path, typer.Option(help="File to write rejected records to, with reasons.")]
 

@@ -100,7 +100,8 @@ def upload(
     """Queue a job that ingests files. The same key with the same files and options returns the same job.
 
     Args:
-        listings: CSV, TSV, JSON (Lines), Excel or Parquet, by the ending of its name; text may be gzipped.
+        listings: CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Parquet, by the ending of its name; the
+            text formats may be gzipped.
         photos_table: a table in any of these formats.
         photos: zip or tar.
         options: how to read and ingest the files.

@@ -9,6 +9,7 @@ from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.feeds.columns import REQUIRED, SEPARATORS, ListingColumns
 from services.ingest.feeds.header import find_columns
+from services.ingest.feeds.header_keys import header_key
 from services.ingest.feeds.mapping_files import columns_of_preset
 from services.ingest.feeds.presets import find_preset, fitting_presets, preset_names
 from services.reason_codes import ListingFlag
@@ -71,6 +72,17 @@ def with_usual_separators(path: Path, columns: Columns, table: Table) -> tuple[C
         for name, value in taken.items()
     ]
     return replace(columns, listings=replace(columns.listings, **taken)), tuple(notices)
+
+
+def refuse_other_export(path: Path, present: Sequence[str]) -> None:
+    """Raise ListingsFileError if the header is that of orders, an inventory or the like of a program with a preset."""
+    keys = {header_key(name) for name in present}
+    for preset in map(find_preset, preset_names()):
+        for what, columns in preset.other_exports.items():
+            if keys.issuperset(map(header_key, columns)):
+                raise ListingsFileError(
+                    path, f"is {what}, and has no listings", "Export the products or listings instead"
+                )
 
 
 def nearest_preset(present: Sequence[str]) -> tuple[Preset, list[str]] | None:

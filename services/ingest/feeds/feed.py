@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.errors import MissingColumns
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.feeds.detection import choose_columns, with_usual_separators
+from services.ingest.feeds.detection import choose_columns, refuse_other_export, with_usual_separators
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.read_ahead import read_ahead
 from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
@@ -68,24 +68,21 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
     """Find the columns of a listings file; without a mapping, a well-known export is recognised by its header.
 
     Raises:
-        ListingsFileError: the file cannot be read, or its header leaves open which column or preset is meant.
+        ListingsFileError: the file cannot be read, is a program's export of orders or the like, or its header leaves
+            open which column or preset is meant.
         MissingColumns: a column of the mapping is missing.
     """
     table = open_table(path, columns.file)
     chosen = choose_columns(path, columns, table.columns)
     found = find_columns(path, chosen, table.columns)
     if found.missing:
-        names = [name for _field, name in found.missing]
-        suggestion = (
+        if columns.is_default or columns.preset:
+            refuse_other_export(path, table.columns)
+        suggested = (
             suggest_change(chosen.preset, found) if chosen.preset else suggest_toml(table.paths or table.columns)
         )
-        raise MissingColumns(
-            path,
-            names,
-            table.columns,
-            advice=advice(columns, table.columns),
-            suggestion=suggestion,
-        )
+        names, hint = [name for _field, name in found.missing], advice(columns, found, table.columns)
+        raise MissingColumns(path, names, table.columns, advice=hint, suggestion=suggested)
     selection = selection_of(found)
     chosen, separators = with_usual_separators(path, chosen, table)
     context, notices = read_ahead(table, selection, chosen, found=found)

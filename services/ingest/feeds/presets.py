@@ -25,12 +25,14 @@ class Preset:
         name: as users write it.
         signatures: sets of columns by which the export is recognised: all of one set are in its header.
         foreign: columns that the export never has.
+        other_exports: what else the program exports, and the columns by which each is recognised.
         mapping: the tables of a column mapping.
     """
 
     name: str
     signatures: tuple[tuple[str, ...], ...]
     foreign: tuple[str, ...]
+    other_exports: Mapping[str, tuple[str, ...]]
     mapping: Mapping[str, Any]
 
     def fits(self, present: Iterable[str]) -> bool:
@@ -61,7 +63,8 @@ def find_preset(name: str) -> Preset:
         raise BadInput(f"There is no preset {name!r}. Use one of {', '.join(preset_names())}.")
     tables = tomllib.loads((_PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
     recognised = tables.pop("recognised")
-    return Preset(name, tuple(map(tuple, recognised["by"])), tuple(recognised.get("never_with", ())), tables)
+    others = {what: tuple(columns) for what, columns in tables.pop("other_exports", {}).items()}
+    return Preset(name, tuple(map(tuple, recognised["by"])), tuple(recognised.get("never_with", ())), others, tables)
 
 
 def fitting_presets(present: Iterable[str]) -> list[Preset]:

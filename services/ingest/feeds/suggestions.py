@@ -50,6 +50,9 @@ _ATTRIBUTES = {
 _NEAR = 0.84
 """Similarity of two names from which one is a misspelling of the other: `Titlle` 0.91, `prise` and `price` 0.8."""
 
+_ADVISED = 0.75
+"""The same for columns that an error names, which people look at before they use one."""
+
 _NUMBERED = re.compile(r"(?P<stem>.*\D)\d{1,2}")
 
 
@@ -82,23 +85,33 @@ def suggest_change(preset: str, found: FoundColumns) -> str:
     return "\n".join([f'preset = "{preset}"', "", "[listings]", *(f"# {line}" for line in lines)]) + "\n"
 
 
-def advice(columns: Columns, present: Sequence[str]) -> str:
-    """Return a sentence about an export that the header nearly is; empty if it is none."""
+def advice(columns: Columns, found: FoundColumns, present: Sequence[str]) -> str:
+    """Return sentences about an export that the header nearly is, and columns whose names are near missing ones."""
     near = nearest_preset(present) if columns.is_default else None
-    if near is None:
-        return ""
-    preset, missing = near
-    return f"The columns look like those of the preset {preset.name!r}, but lack {', '.join(map(repr, missing))}. "
+    left = {name: None for name in present if name not in found.columns}
+    nearest = [(field, _best(left, _words(field, names), least=_ADVISED)) for field, names in found.missing]
+    shown = ", ".join(f"{column!r} for {field}" for field, column in nearest if column)
+    sentences = [f"The nearest columns are {shown}. "] if shown else []
+    if near is not None:
+        preset, missing = near
+        lacking = ", ".join(map(repr, missing))
+        sentences.insert(0, f"The columns look like those of the preset {preset.name!r}, but lack {lacking}. ")
+    return "".join(sentences)
 
 
-def _best(left: dict[str, None], words: Sequence[str]) -> str:
+def _words(field: str, names: str) -> list[str]:
+    """Return the keys of what a missing column may be called instead."""
+    return [*map(header_key, names.split(" or ")), *_WORDS.get(field, "").split()]
+
+
+def _best(left: dict[str, None], words: Sequence[str], *, least: float = _NEAR) -> str:
     """Take the column out of `left` that suits the words best, and return it; empty if none does."""
     keys = {header_key(name): name for name in reversed(left)}
     exact = next((keys[word] for word in words if word in keys), "")
     if not exact:
         likely = [(_similarity(key, word), name) for key, name in keys.items() for word in words[:6]]
         likeness, exact = max(likely, default=(0.0, ""))
-        exact = exact if likeness >= _NEAR else ""
+        exact = exact if likeness >= least else ""
     left.pop(exact, None)
     return exact
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from litestar.datastructures import UploadFile
 
 from ml.photos.formats import FORMAT_NAMES
+from services.ingest.tables.formats import TABLE_FORMATS
 from services.web.openapi.operations import (
     PHOTO_FILE,
     form_content,
@@ -40,9 +41,7 @@ if TYPE_CHECKING:
 class ListingsUpload:
     """A listings file, and how to ingest it."""
 
-    listings: Annotated[
-        UploadFile, described("CSV, TSV, JSON (Lines), Excel or Parquet; the text formats also gzipped.")
-    ]
+    listings: Annotated[UploadFile, described(f"{TABLE_FORMATS}.")]
     columns: Annotated[TextPart | None, described("The column mapping: a TOML file, or its text.")] = None
     preset: bulk.Preset = ""
     fetch_photos: bulk.FetchPhotos = False

@@ -26,6 +26,9 @@ _TEXT_SUFFIXES = (*_DELIMITERS, *_JSON)
 TABLE_SUFFIXES = (*_TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES), ".xlsx", ".parquet")
 """Extensions of the files that `open_table` reads."""
 
+TABLE_FORMATS = "CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Parquet; the text formats also as .gz"
+"""The formats that `open_table` reads, in words."""
+
 
 def open_table(path: Path, file_format: FileFormat = FileFormat()) -> Table:  # noqa: B008 - frozen
     """Read a table's column names. The file name's extension selects the format, and may be followed by `.gz`.

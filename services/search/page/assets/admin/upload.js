@@ -108,8 +108,8 @@ export class UploadForm {
             @change=${(event) => this.#chosen(event.target)}
           />
           <p id="upload-formats" class="muted">
-            Listings and a photo table as CSV, TSV, JSON, JSON Lines, Parquet or Excel (.xlsx); the photos as ZIP or
-            TAR. Text files may be gzipped.
+            Listings and a photo table as CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Parquet; the
+            photos as ZIP or TAR. Text files may be gzipped.
           </p>
         </div>
         ${this.#files.length ? this.#chosenFiles() : ""} ${this.#sending.problem()} ${this.#preview.template()}

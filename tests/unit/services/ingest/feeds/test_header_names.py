@@ -69,3 +69,23 @@ def test_a_file_of_dates_decides_the_order_of_day_and_month(file):
     path = file("a.csv", f"{header}1,A,C,,,,03/04/2024\n2,B,C,,,,31/01/2024\n")
     assert [one.day_first for one in read(path)] == [True, True]
     assert [one.day_first for one in read(path, Columns(ListingColumns(day_first=False)))] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("header", "nearest"),
+    [
+        ("id,product_name,category,product_description,prise,location", "The nearest columns are 'prise' for price. "),
+        ("Sku,Titel,Rubrik,Preis", "'Sku' for id, 'Titel' for title, 'Rubrik' for category, 'Preis' for price. "),
+    ],
+)
+def test_an_error_about_missing_columns_names_the_nearest_and_where_to_see_a_mapping(file, header, nearest):
+    with pytest.raises(MissingColumns) as raised:
+        read(file("a.csv", f"{header}\n"))
+    assert nearest in str(raised.value)
+    assert "`lookalike ingest FILE --preview`" in str(raised.value)
+
+
+def test_an_error_about_missing_columns_without_near_ones_names_none(file):
+    with pytest.raises(MissingColumns) as raised:
+        read(file("a.csv", "a,b\n"))
+    assert "nearest" not in str(raised.value)

@@ -176,3 +176,49 @@ def test_a_preset_states_how_it_is_recognised():
     assert isinstance(preset, Preset)
     assert preset.fits(["g:id", "Title", "Link", "image link", "price"])
     assert not preset.fits(["id", "title", "link", "image_link", "price", "fb_product_category"])
+
+
+OTHER_EXPORTS = {
+    "Shopify's export of the inventory": "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,"
+    "Option3 Name,Option3 Value,SKU,HS Code,COO,Location,Incoming,Unavailable,Committed,Available,On hand",
+    "Shopify's export of orders": "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,"
+    "Accepts Marketing,Currency,Subtotal,Shipping,Taxes,Total,Discount Code,Discount Amount,Shipping Method,Created at,"
+    "Lineitem quantity,Lineitem name,Lineitem price,Lineitem compare at price,Lineitem sku,Billing Name,Id,Tags,Vendor",
+    "Shopify's export of customers": "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,"
+    "Default Address Company,Default Address City,Phone,Total Spent,Total Orders,Note,Tax Exempt,Tags",
+    "Etsy's export of sold items": "Sale Date,Item Name,Buyer,Quantity,Price,Coupon Code,Order Shipping,Item Total,"
+    "Currency,Transaction ID,Listing ID,Date Paid,Date Shipped,Ship Name,SKU",
+    "Etsy's export of orders": "Sale Date,Order ID,Buyer User ID,Full Name,First Name,Last Name,Number of Items,"
+    "Payment Method,Date Shipped,Street 1,Ship City,Currency,Order Value,Order Total,SKU",
+    "eBay's report of orders": "Sales Record Number,Order Number,Buyer Username,Buyer Name,Buyer Email,Item Number,"
+    "Item Title,Custom Label,Quantity,Sold For,Total Price,Payment Method,Sale Date",
+}
+
+
+@pytest.mark.parametrize("preset", ["", "shopify"])
+@pytest.mark.parametrize("what", OTHER_EXPORTS)
+def test_an_export_without_products_is_refused_by_its_name(file, what, preset):
+    with pytest.raises(ListingsFileError, match=f"is {what}, and has no listings. Export the products"):
+        open_listings(file("a.csv", f"{OTHER_EXPORTS[what]}\n"), columns_of_preset(preset))
+
+
+def test_a_mapping_of_ones_own_reads_such_an_export(file):
+    text = '[listings]\nid = "Handle"\ntitle = "Title"\ncategory = "Location"\ndescription = ""\nprice = ""\n'
+    mapping = parse_columns(f'{text}location = ""\n'.encode(), source="x")
+    header = OTHER_EXPORTS["Shopify's export of the inventory"]
+    assert open_listings(file("a.csv", f"{header}\n"), mapping).columns == mapping
+
+
+@pytest.mark.parametrize(
+    "more", ["link,title,image_link", "Handle,Title,Variant Price", "ID,Type,SKU,Name,Regular price"]
+)
+def test_a_file_with_our_names_and_some_of_a_shop_is_read_by_ours(file, more):
+    header = f"id,product_name,category,product_description,price,location,{more}"
+    feed = open_listings(file("a.csv", f"{header}\n"), Columns())
+    assert (feed.columns, feed.notices) == (Columns(), ())
+
+
+def test_a_file_with_the_needed_columns_of_ours_is_never_taken_for_a_shops(file):
+    path = file("a.csv", "id,product_name,category,price,title,link,image_link,product_type\n")
+    with pytest.raises(MissingColumns, match="'product_description', 'location' are missing"):
+        open_listings(path, Columns())
