@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -259,3 +260,35 @@ def test_a_chosen_preset_decides_how_the_file_is_read(page: Page) -> None:
     page.get_by_label("The listings come from").select_option("google")
     expect(page.locator(".preview-box")).to_have_count(0)
     expect(preview(page).locator(".job-error")).to_contain_text("'title'")
+
+
+def test_the_beginning_of_a_huge_report_is_shown_and_its_counts_are_those_of_the_job(page: Page) -> None:
+    job = {"job_id": "huge", "kind": "ingest", "state": "succeeded", "counts": {}, "created_at": "2026-01-01T00:00:00Z"}
+    event = json.dumps(job | {"warnings": {"price_range": 1_000_000}, "dry_run": False})
+    page.route(
+        "**/huge/events", lambda route: route.fulfill(content_type="text/event-stream", body=f"data: {event}\n\n")
+    )
+    page.route("**/huge/rejects", lambda route: route.fulfill(body="file,line,id,field,reason,text\n"))
+    record = 'feed.csv,7,lamp,price,price_range,"from\n£5, ""about""",5.00 GBP\n'
+    body = "file,line,id,field,flag,before,after\n" + record * 100_000
+    page.route("**/huge/warnings", lambda route: route.fulfill(body=body, content_type="text/csv; charset=utf-8"))
+    page.goto("/admin?job=huge")
+    warnings = page.get_by_role("region", name="Warnings")
+    expect(warnings.get_by_role("row")).to_have_count(201, timeout=20_000)
+    expect(warnings.get_by_role("row").last).to_contain_text('£5, "about"')
+    expect(page.locator(".job")).to_contain_text("Many more are in the file")
+    expect(page.get_by_role("button", name="price range 1,000,000")).to_be_visible()
+
+
+def test_a_report_is_cut_between_records_wherever_its_beginning_ends(page: Page) -> None:
+    page.goto("/admin")
+    header, record = "id,before\n", 'lamp,"from\n£5, ""about""\n"""\n'
+    beginnings = page.evaluate(
+        """async ([script, text]) => {
+            const { beginningOf } = await import(script.replace("app.js", "admin/beginning.js"));
+            const bodies = Array.from({ length: text.length - 19 }, (_, at) => text.slice(0, at + 20));
+            return Promise.all(bodies.map(async (body) => (await beginningOf(new Response(body), 15)).text));
+        }""",
+        [page.locator("script[type=module]").get_attribute("src"), header + record * 3],
+    )
+    assert set(beginnings) == {header + record * count for count in range(4)}

@@ -25,7 +25,8 @@ export class JobPanel {
   #ended;
   #following;
   #cancelling;
-  #reports;
+  #rejects;
+  #warnings;
   #trial;
   #job = null;
   #isLost = false;
@@ -37,7 +38,8 @@ export class JobPanel {
     this.#ended = ended;
     this.#following = new Task(() => app.redraw());
     this.#cancelling = new Task(() => app.redraw());
-    this.#reports = [REJECTS, WARNINGS].map((kind) => new Report(app, id, kind));
+    this.#rejects = new Report(app, id, REJECTS);
+    this.#warnings = new Report(app, id, WARNINGS);
     this.#trial = new TrialPanel(app, id);
   }
 
@@ -53,8 +55,7 @@ export class JobPanel {
   retry() {
     if (this.#following.problem) this.load();
     if (goesOn(this.#cancelling.problem)) this.#cancel();
-    for (const report of this.#reports) report.retry();
-    this.#trial.retry();
+    for (const part of [this.#rejects, this.#warnings, this.#trial]) part.retry();
   }
 
   /** Whether the view may be left; asks while a dry run is being applied. */
@@ -64,7 +65,7 @@ export class JobPanel {
 
   close() {
     for (const part of [this.#following, this.#cancelling]) part.stop();
-    for (const part of [...this.#reports, this.#trial]) part.close();
+    for (const part of [this.#rejects, this.#warnings, this.#trial]) part.close();
   }
 
   /** Follow the event stream. It ends after some minutes or when the server restarts; then reconnect. */
@@ -88,7 +89,8 @@ export class JobPanel {
     this.#isLost = false;
     const stage = job.progress?.stage;
     if (hasEnded(job)) {
-      for (const report of this.#reports) report.load();
+      this.#rejects.load();
+      this.#warnings.load(job.warnings);
       this.#ended(job);
       this.#app.say(`${kindOf(job)}: ${OUTCOMES[job.state]}`);
     } else if (stage && stage !== before?.progress?.stage) this.#app.say(`${kindOf(job)}: ${stage}`);
@@ -104,10 +106,6 @@ export class JobPanel {
 
   #path(more) {
     return `/v1/jobs/${encodeURIComponent(this.#id)}${more}`;
-  }
-
-  get #warnings() {
-    return this.#reports[1];
   }
 
   template() {
@@ -129,7 +127,8 @@ export class JobPanel {
       <p class="standing">${stateBadge(job)} <span class="muted">queued ${when(job.created_at)}</span></p>
       ${hasEnded(job) ? outcome(job) : this.#ongoing(job)}
       ${hasEnded(job) && job.dry_run ? this.#trial.template(job, this.#warnings.records) : ""}
-      ${countsPanel(job.counts)} ${hasEnded(job) ? this.#reports.map((report) => report.template()) : ""}
+      ${countsPanel(job.counts)}
+      ${hasEnded(job) ? [this.#rejects, this.#warnings].map((report) => report.template()) : ""}
     `;
   }
 

@@ -4,6 +4,7 @@ import { send } from "../api.js";
 import { number } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { beginningOf } from "./beginning.js";
 import EXPLANATIONS from "./codes.js";
 import { rows } from "./csv.js";
 import { download } from "./download.js";
@@ -45,8 +46,10 @@ export const explained = (code) => EXPLANATIONS[code] ?? "";
 export function byCode(records, code) {
   const counted = new Map();
   for (const record of records) counted.set(record[code], (counted.get(record[code]) ?? 0) + 1);
-  return [...counted].sort(([, one], [, other]) => other - one);
+  return sorted([...counted]);
 }
+
+const sorted = (counts) => counts.toSorted(([, one], [, other]) => other - one);
 
 export class Report {
   #app;
@@ -56,7 +59,9 @@ export class Report {
   #reading;
   #saving;
   #records = null;
+  #counts = null;
   #codes = [];
+  #isCut = false;
   #chosen = null;
 
   constructor(app, jobId, kind) {
@@ -73,11 +78,14 @@ export class Report {
     return this.#records;
   }
 
-  async load() {
-    const text = await this.#reading.run(async (signal) => (await send(this.#path, { signal })).text());
-    if (text === undefined) return;
-    this.#records = [...rows(text)];
-    this.#codes = byCode(this.#records, this.#kind.code);
+  /** @param counts by code, if the job has them; else the records are counted. */
+  async load(counts = this.#counts) {
+    this.#counts = counts;
+    const read = await this.#reading.run(async (signal) => beginningOf(await send(this.#path, { signal })));
+    if (!read) return;
+    this.#isCut = read.isCut;
+    this.#records = [...rows(read.text)];
+    this.#codes = counts ? sorted(Object.entries(counts)) : byCode(this.#records, this.#kind.code);
     this.#app.redraw();
   }
 
@@ -139,7 +147,7 @@ export class Report {
         rows: fitting.slice(0, MOST_ROWS).map(row),
         className: "rejects",
       })}
-      ${further > 0 ? html`<p class="muted">${number(further)} more are in the file.</p>` : ""}
+      ${further > 0 || this.#isCut ? html`<p class="muted">${this.#isCut ? "Many" : number(further)} more are in the file.</p>` : ""}
     `;
   }
 }

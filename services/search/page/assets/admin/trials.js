@@ -73,11 +73,15 @@ export class TrialPanel {
 
   /**
    * @param job the dry run, which has ended.
-   * @param warnings its warnings, which name the listings that would go; null before they are loaded.
+   * @param records its warnings, which name the listings that would go; null before they are loaded.
    */
-  template(job, warnings) {
-    const { counts } = job;
-    const gone = (warnings ?? []).filter(({ flag }) => flag === "removed" || flag === "marked_sold");
+  template(job, records) {
+    const {
+      counts,
+      warnings: { removed = 0, marked_sold: sold = 0 },
+    } = job;
+    const more = removed + sold - EXAMPLES;
+    const gone = (records ?? []).filter(({ flag }) => flag === "removed" || flag === "marked_sold");
     return html`
       <div class="trial">
         <p><strong>Nothing was written.</strong> The counts say what the files would change.</p>
@@ -86,7 +90,7 @@ export class TrialPanel {
           gone.length
             ? html`<ul class="notes">
                 ${gone.slice(0, EXAMPLES).map(({ id, before }) => html`<li dir="auto"><code>${id}</code> ${before}</li>`)}
-                ${gone.length > EXAMPLES ? html`<li class="muted">and ${number(gone.length - EXAMPLES)} more, see below</li>` : ""}
+                ${more > 0 ? html`<li class="muted">and ${number(more)} more, see below</li>` : ""}
               </ul>`
             : ""
         }
