@@ -68,7 +68,12 @@ def with_usual_separators(path: Path, columns: Columns, table: Table) -> tuple[C
         and getattr(columns.listings, name) == getattr(ListingColumns(), name) != getattr(preset.listings, name)
     }
     notices = [
-        Repair(ListingFlag.PRESET_SEPARATOR, name, getattr(columns.listings, name), f"{value} (preset {preset.preset})")
+        Repair(
+            ListingFlag.PRESET_SEPARATOR,
+            name,
+            getattr(columns.listings, name),
+            f'{name} = "{value}", as in the preset {preset.preset}',
+        )
         for name, value in taken.items()
     ]
     return replace(columns, listings=replace(columns.listings, **taken)), tuple(notices)

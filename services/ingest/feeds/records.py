@@ -1,4 +1,4 @@
-"""Turns the rows of a table into raw listings, by the columns that a mapping names. Pure."""
+"""Turns the rows of a table into raw listings, by the columns that a mapping names."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ class ReadingContext:
         now: the time at which sale prices are compared with their period.
         day_first: the order of day and month in the file, where a date leaves it open.
         ids: the id of a listing by its other ids, such as its SKU, by which variants may name it.
+        names: the id and the attribute's name that the last row had which names it, by the column of the value:
+            exports of Shopify name options in the first row of a product only.
     """
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     day_first: bool | None = None
     ids: Mapping[str, str] = field(default_factory=dict)
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def selection_of(found: FoundColumns) -> ColumnSelection:
@@ -98,7 +101,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         categories_separator="" if category_separator else mapping.categories_separator,
         availability=cells.availability(),
         url=cells.first("url"),
-        attributes=cells.attributes(columns.blank_values),
+        attributes=cells.attributes(columns.blank_values, context),
         parent=context.ids.get(parent, parent),
     )
 
@@ -161,10 +164,10 @@ class _Cells:
                 guesses.append(Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names)))
         return tuple(dict.fromkeys(names)), tuple(guesses)
 
-    def attributes(self, blank_values: Sequence[str]) -> dict[str, str | float | bool]:
-        """Return the attributes; one whose name is blank gets that of the column of its value."""
+    def attributes(self, blank_values: Sequence[str], context: ReadingContext) -> dict[str, str | float | bool]:
+        """Return the attributes; one whose name is blank has that of the row before, if this has the same id."""
         blank = {clean_line(text).casefold() for text in blank_values}
-        named = [(self._row.cells.get(name, "").strip() or value, value) for name, value in self._found.pairs]
+        named = [(self._name_of(*pair, context), pair[1]) for pair in self._found.pairs]
         values = dict[str, str | float | bool]()
         for name, column in (*self._found.attributes.items(), *named):
             value = self._row.typed.get(column, self._row.cells.get(column, ""))
@@ -174,6 +177,14 @@ class _Cells:
                 name += " "  # the same name when it is cleaned, where the second value is told
             values[name] = "" if is_blank else text
         return values
+
+    def _name_of(self, name_column: str, column: str, context: ReadingContext) -> str:
+        """Return the name of the attribute whose value is in `column`; the column's if it is not known."""
+        listing_id, name = self.first("id"), self._row.cells.get(name_column, "").strip()
+        if name:
+            context.names[column] = (listing_id, name)
+        named_id, known = context.names.get(column, ("", ""))
+        return known if named_id == listing_id else column
 
 
 def _is_zero(price: str) -> bool:

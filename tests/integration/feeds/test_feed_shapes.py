@@ -95,6 +95,20 @@ def test_a_shopify_export(resources: Resources, tmp_path: Path, pictures: Path) 
     assert (loaded.listings["mug"].sold, loaded.listings["old"].sold) == (False, True)
 
 
+def test_options_of_shopify_variants(resources: Resources, tmp_path: Path, pictures: Path) -> None:
+    feed = tmp_path / "products_export.csv"
+    feed.write_text(
+        "Handle,Title,Type,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant Price,Image Src\n"
+        "shirt,Shirt,Shirts,Size,S,Frame Colour,Navy,12.50,p1.jpg\n"
+        "shirt,,,,M,,Navy,12.50,p2.jpg\nshirt,,,,,,,,p3.jpg\n"
+        "mug,Mug,Mugs,Title,Default Title,,,5.00,p4.jpg\n"
+    )
+    loaded = IngestedFeed(resources, feed, pictures)
+    assert loaded.listings["shirt"].attributes == {"type": "Shirts", "size": "S", "frame_colour": "Navy"}
+    assert loaded.listings["mug"].attributes == {"type": "Mugs"}
+    assert loaded.summary.warnings == {"preset_chosen": 1, "united_rows": 1, "variant_left_out": 1}
+
+
 def test_photos_in_several_columns(resources: Resources, tmp_path: Path, pictures: Path) -> None:
     feed = tmp_path / "etsy.csv"
     feed.write_text(

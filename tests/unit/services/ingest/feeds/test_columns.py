@@ -111,6 +111,8 @@ def test_refuses_what_a_mapping_cannot_say(toml, text, problem):
 
 
 def test_a_mapping_survives_the_way_through_json(toml):
-    toml.write_text('preset = "google"\n[listings]\nphotos = ["a", "b*"]\n[attributes]\nbrand = "Marke"\n')
+    toml.write_text(
+        'preset = "shopify"\n[listings]\nphotos = ["a", "b*"]\nphotos_separator = ""\n[attributes]\nbrand = "Marke"\n'
+    )
     columns = read_columns(toml)
     assert msgspec.json.decode(msgspec.json.encode(columns), type=Columns) == columns

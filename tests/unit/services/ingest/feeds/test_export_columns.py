@@ -99,10 +99,11 @@ def test_options_of_a_shopify_product_are_attributes_but_for_its_default_title(f
     ]
 
 
-def test_an_option_of_a_further_variant_is_told_by_its_column(file):
+def test_an_option_of_a_further_variant_has_the_name_that_the_first_row_gives(file):
     first = {"Handle": "shirt", "Title": "Shirt", "Type": "A", "Option1 Name": "Size", "Option1 Value": "S"}
-    path = export(file, "shopify", first, {"Handle": "shirt", "Option1 Value": "M"})
-    assert [one["size" if "size" in one else "option1_value"] for one in attributes(path)] == ["S", "M"]
+    further = [{"Handle": "shirt", "Option1 Value": "M"}, {"Handle": "mug", "Option1 Value": "L"}]
+    path = export(file, "shopify", first, *further)
+    assert attributes(path) == [{"type": "A", "size": "S"}, {"size": "M"}, {"option1_value": "L"}]
 
 
 def test_woocommerce_attributes_have_the_names_in_their_cells(file):
@@ -166,9 +167,9 @@ def test_a_mapping_without_separators_gets_those_of_the_export(file):
     assert clean.record.other_categories == (("Sale",),)
     assert record.photos == ("https://a.example/1", "https://a.example/2")
     assert [(one.flag, one.field, one.after) for one in feed.notices] == [
-        ("preset_separator", "category_separator", "> (preset woocommerce)"),
-        ("preset_separator", "categories_separator", ", (preset woocommerce)"),
-        ("preset_separator", "photos_separator", ", (preset woocommerce)"),
+        ("preset_separator", "category_separator", 'category_separator = ">", as in the preset woocommerce'),
+        ("preset_separator", "categories_separator", 'categories_separator = ",", as in the preset woocommerce'),
+        ("preset_separator", "photos_separator", 'photos_separator = ",", as in the preset woocommerce'),
     ]
 
 
