@@ -13,8 +13,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ml.photos.formats import FORMAT_NAMES
-
 if TYPE_CHECKING:
     from typing import Self
 
@@ -105,7 +103,7 @@ class RejectReason(_ExplainedCode):
     # A photo that cannot be decoded (`ml.photos.decode`) or embedded
     EMPTY = "empty", "The photo file has no bytes, or is missing from the photo store."
     NOT_AN_IMAGE = "not_an_image", "The file is not an image in a known format, whatever its name says."
-    UNSUPPORTED_FORMAT = "unsupported_format", f"The image is not {FORMAT_NAMES}."
+    UNSUPPORTED_FORMAT = "unsupported_format", "The image is not JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or TIFF."
     TOO_MANY_BYTES = "too_many_bytes", "The photo file has more bytes than the decoder accepts."
     TOO_MANY_PIXELS = "too_many_pixels", "The photo has more pixels than the decoder accepts."
     TOO_LONG_SIDE = "too_long_side", "One side of the photo has more pixels than the decoder accepts."

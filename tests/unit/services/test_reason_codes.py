@@ -10,6 +10,7 @@ import pytest
 import db.rows
 import services
 from ml.photos import decode
+from ml.photos.formats import FORMAT_NAMES
 from services import reason_codes
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT
 from services.ingest.cleaning.prices import PRICE_LIMIT
@@ -74,3 +75,7 @@ def test_the_code_uses_every_listed_reason_and_flag():
 )
 def test_states_the_limit_that_the_code_applies(reason, limit):
     assert f"{limit:,}" in reason.explanation
+
+
+def test_names_the_accepted_photo_formats():
+    assert FORMAT_NAMES in RejectReason.UNSUPPORTED_FORMAT.explanation
