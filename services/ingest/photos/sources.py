@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Protocol
 
+from ml.photos.opening import DEFAULT_LIMITS
 from services.errors import ListingsFileError, PhotoRejected
 from services.ingest.photos.archives import TarPhotos, ZipPhotos
 from services.ingest.photos.names import IndexedPhotos, PhotoNames, not_a_file, safe_parts, too_large
@@ -26,8 +27,6 @@ _OTHER_ARCHIVES = {
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
 }
 """First bytes of archives that are often sent and cannot be read."""
-
-MAX_PHOTO_BYTES = 20 * 2**20
 
 
 class PhotoSource(Protocol):
@@ -65,7 +64,7 @@ class PhotoSource(Protocol):
 class FolderPhotos(IndexedPhotos):
     """The photos of a folder and its subfolders. Symbolic links to folders are not followed."""
 
-    def __init__(self, folder: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int = DEFAULT_LIMITS.max_bytes) -> None:
         self._folder, self._max_bytes = folder.resolve(), max_bytes
         self.label = f"the folder {self._folder.name}"
         self._names = PhotoNames(_files_below(self._folder))
@@ -99,7 +98,7 @@ class FolderPhotos(IndexedPhotos):
         return content
 
 
-def open_photos(path: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> PhotoSource:
+def open_photos(path: Path, *, max_bytes: int = DEFAULT_LIMITS.max_bytes) -> PhotoSource:
     """Open a folder, zip, tar or gzipped tar of photos, recognised by content. Use it as a context manager.
 
     Args:

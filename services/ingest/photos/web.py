@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml.photos.opening import DEFAULT_LIMITS
 from services.errors import PhotoRejected
 from services.fetching.data_urls import read_data_url
 from services.ingest.photos.fetched_once import FetchedOnce
-from services.ingest.photos.sources import MAX_PHOTO_BYTES
 from services.ingest.photos.urls import is_data_url, is_url, looks_like_url, other_scheme
 from services.reason_codes import RejectReason
 
@@ -25,8 +25,11 @@ class WebPhotos:
     Without a fetcher it rejects URLs as `not_fetched`. A URL of several listings is downloaded once.
     """
 
-    def __init__(self, local: PhotoSource | None, fetcher: PhotoFetcher | None) -> None:
-        self._local = local
+    def __init__(
+        self, local: PhotoSource | None, fetcher: PhotoFetcher | None, *, max_bytes: int = DEFAULT_LIMITS.max_bytes
+    ) -> None:
+        """Read from these sources; `max_bytes` limits the photos in `data:` URLs."""
+        self._local, self._max_bytes = local, max_bytes
         self._fetcher = FetchedOnce(fetcher) if fetcher is not None else None
 
     @property
@@ -74,7 +77,7 @@ class WebPhotos:
                 raise FileNotFoundError(name)
             return self._local.read(name)
         if is_data_url(name):
-            return read_data_url(name, MAX_PHOTO_BYTES)
+            return read_data_url(name, self._max_bytes)
         if self._fetcher is None:
             raise PhotoRejected(
                 RejectReason.NOT_FETCHED,

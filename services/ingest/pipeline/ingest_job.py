@@ -221,7 +221,8 @@ def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
         )
     limit = resources.photo_limits.max_bytes
     local = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
-    return WebPhotos(local, resources.photo_fetcher if inputs.options.fetch_photos else None)
+    fetcher = resources.photo_fetcher if inputs.options.fetch_photos else None
+    return WebPhotos(local, fetcher, max_bytes=limit)
 
 
 def _adopt_pending(resources: Resources, job_id: str) -> bool:

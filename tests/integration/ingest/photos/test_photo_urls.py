@@ -65,6 +65,11 @@ def test_reads_data_urls_although_fetching_is_off() -> None:
         assert photos.read("data:image/png;base64,cGhvdG8=") == b"photo"
 
 
+def test_rejects_a_photo_in_a_data_url_beyond_the_limit() -> None:
+    with WebPhotos(None, None, max_bytes=4) as photos, pytest.raises(PhotoRejected, match="more than 4 bytes"):
+        photos.read("data:image/png;base64,cGhvdG8=")
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("ftp://x.example/a.jpg", "unsupported_url"), ("s3://bucket/a.jpg", "unsupported_url"),
