@@ -1,4 +1,4 @@
-"""Splits category paths into levels, and gives one spelling to those that differ in case and blanks only. Pure."""
+"""Splits category paths into levels, and gives one spelling to paths that differ only in case and blanks. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.ingest.cleaning.text import clean_line, decode_entities
 from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _USUAL_SEPARATORS = (
     re.compile(r"\s[>»›→]\s"),
@@ -62,7 +62,7 @@ def is_numeric(category: str) -> bool:
 
 
 class CategorySpellings:
-    """The first spelling of each category path; the key of a path is `category_key`."""
+    """The first spelling of each category path, by its key; see `category_keys`."""
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         """Begin with the spellings of the last level of each known path, by key."""
@@ -71,7 +71,7 @@ class CategorySpellings:
 
     def unify(self, path: Sequence[str]) -> tuple[str, ...]:
         """Return the path with each level in the spelling in which it was first seen below the levels before it."""
-        keys = [category_key(path[: depth + 1]) for depth in range(len(path))]
+        keys = category_keys(path)
         for key, level in zip(keys, path, strict=True):
             if key not in self._names:
                 self._names[key] = self._new[key] = level
@@ -85,12 +85,19 @@ class CategorySpellings:
         return (Repair(ListingFlag.CATEGORY_SPELLING, "category", " > ".join(path), " > ".join(unified)),)
 
     def take_new(self) -> dict[str, str]:
-        """Return the spellings, by key, that were not known before the last call."""
+        """Return the spellings, by key, that were learnt since the last call."""
         new, self._new = self._new, {}
         return new
 
 
-def category_key(path: Iterable[str]) -> str:
-    """Return the key of a category path: its levels without regard to case and blanks, or a hash of long ones."""
+def category_keys(path: Sequence[str]) -> list[str]:
+    """Return the key of each level of a category path, first to last.
+
+    A key is the path down to that level without regard to case and blanks, or the SHA-256 of a long one.
+    """
+    return [_key(path[: depth + 1]) for depth in range(len(path))]
+
+
+def _key(path: Sequence[str]) -> str:
     key = "\n".join(" ".join(level.casefold().split()) for level in path)
     return key if len(key) <= _KEY_LIMIT else hashlib.sha256(key.encode()).hexdigest()

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from db.rows import feed, listings
-from services.ingest.cleaning.categories import CategorySpellings, category_key
+from services.ingest.cleaning.categories import CategorySpellings, category_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlmodel import Session
 
@@ -32,7 +32,7 @@ def unify_categories(
             listings.add_category_spellings(session, found)
         spellings = CategorySpellings(found)
     else:
-        keys = {key for record in records for path in _paths(record) for key in _keys(path)}
+        keys = {key for record in records for path in _paths(record) for key in category_keys(path)}
         spellings = CategorySpellings(listings.category_spellings(session, keys))
     unified = [_unified(record, spellings) for record in records]
     if store:
@@ -42,7 +42,7 @@ def unify_categories(
 
 def remove_unused_spellings(session: Session) -> int:
     """Remove the spellings of categories that no listing has any more, and return their number."""
-    used = {key for path in listings.category_path_counts(session) for key in _keys(path)}
+    used = {key for path in listings.category_path_counts(session) for key in category_keys(path)}
     return listings.remove_category_spellings(session, keep=used)
 
 
@@ -50,7 +50,7 @@ def most_frequent_spellings(counts: Mapping[tuple[str, ...], int]) -> dict[str, 
     """Return the most frequent spelling of each category path, by key; of equally frequent ones the first in order."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for path, count in sorted(counts.items()):
-        for key, level in zip(_keys(path), path, strict=True):
+        for key, level in zip(category_keys(path), path, strict=True):
             seen[key][level] += count
     return {key: names.most_common(1)[0][0] for key, names in seen.items()}
 
@@ -64,8 +64,3 @@ def _unified(record: ListingRecord, spellings: CategorySpellings) -> tuple[Listi
 def _paths(record: ListingRecord) -> Iterator[tuple[str, ...]]:
     yield record.category_path
     yield from record.other_categories
-
-
-def _keys(path: Iterable[str]) -> list[str]:
-    levels = tuple(path)
-    return [category_key(levels[: depth + 1]) for depth in range(len(levels))]

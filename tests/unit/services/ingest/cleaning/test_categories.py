@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from db.rows.records import ListingRecord
 from services.ingest.cleaning.categories import (
     CategorySpellings,
-    category_key,
+    category_keys,
     split_category,
     split_paths,
 )
@@ -101,9 +101,9 @@ def test_spells_each_level_as_it_was_first_seen_below_its_parents():
 
 
 def test_begins_with_the_known_spellings_and_gives_the_new_ones_once():
-    spellings = CategorySpellings({category_key(["home"]): "Home"})
+    spellings = CategorySpellings({category_keys(["home"])[-1]: "Home"})
     assert spellings.unify(("HOME", "Lamps")) == ("Home", "Lamps")
-    assert spellings.take_new() == {category_key(["home", "lamps"]): "Lamps"}
+    assert spellings.take_new() == {category_keys(["home", "lamps"])[-1]: "Lamps"}
     assert spellings.take_new() == {}
 
 
@@ -122,5 +122,5 @@ def test_paths_of_one_key_get_one_spelling(paths):
     unified = {}
     for path in paths:
         spelled = spellings.unify(path)
-        assert category_key(spelled) == category_key(path)
-        assert unified.setdefault(category_key(path), spelled) == spelled
+        assert category_keys(spelled) == category_keys(path)
+        assert unified.setdefault(category_keys(path)[-1], spelled) == spelled
