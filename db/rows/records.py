@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
 
+from db.vectors.attributes import AttributeValue  # noqa: TC001
+
 _LATER_FIELDS = ("seller", "listed_at", "url", "attributes", "other_categories", "sold")
 
 
@@ -46,7 +48,7 @@ class ListingRecord:
     seller: str = ""
     listed_at: datetime | None = None
     url: str = ""
-    attributes: Mapping[str, str | float | bool] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     other_categories: tuple[tuple[str, ...], ...] = ()
     sold: bool = False
 

@@ -19,9 +19,20 @@ MAX_ATTRIBUTE_FILTERS = 8
 MAX_ATTRIBUTE_VALUES = 20
 """Values of one attribute in a filter, at most."""
 
-NAME_PATTERN = "^[A-Za-z0-9_]{1,40}$"
+MAX_ATTRIBUTES = 50
+"""Attributes of a listing, at most."""
 
-CONDITION_PATTERN = r"^\s*[A-Za-z0-9_]{1,40}\s*:.*\S"
+ATTRIBUTE_NAME_LIMIT = 40
+"""Characters in an attribute's name, at most."""
+
+ATTRIBUTE_VALUE_LIMIT = 200
+"""Characters in an attribute's text, at most."""
+
+_NAME = f"[A-Za-z0-9_]{{1,{ATTRIBUTE_NAME_LIMIT}}}"
+
+NAME_PATTERN = f"^{_NAME}$"
+
+CONDITION_PATTERN = rf"^\s*{_NAME}\s*:.*\S"
 
 Name = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": NAME_PATTERN})]
 
@@ -36,9 +47,9 @@ class NumberRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
 
 _Values = Annotated[
-    list[str | float | bool], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ATTRIBUTE_VALUES})
+    list[AttributeValue], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ATTRIBUTE_VALUES})
 ]
-AttributeFilter: TypeAlias = str | float | bool | _Values | NumberRange
+AttributeFilter: TypeAlias = AttributeValue | _Values | NumberRange
 
 
 class FacetCount(msgspec.Struct):
@@ -86,7 +97,7 @@ def parse_condition_texts(texts: Sequence[str]) -> dict[str, AttributeFilter]:
     return parsed
 
 
-def _parsed(text: str) -> NumberRange | list[str | float | bool]:
+def _parsed(text: str) -> NumberRange | list[AttributeValue]:
     found = _RANGE.fullmatch(text)
     if found and (found["low"] or found["high"]):
         low, high = (None if end is None else float(end) for end in (found["low"], found["high"]))

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.reason_codes import ListingFlag
+from services.wire.attributes import ATTRIBUTE_VALUE_LIMIT, MAX_ATTRIBUTES, AttributeValue
 from services.wire.fields import described, example
 
 ID_LIMIT = 200
@@ -60,10 +61,11 @@ Url = Annotated[
     ),
 ]
 Attributes = Annotated[
-    dict[str, str | float | bool],
+    dict[str, AttributeValue],
     described(
-        "Free attributes: text of up to 200 characters, numbers and booleans, by name. At most 50. Names become "
-        "lower case with `_`: `Frame Colour` is `frame_colour`. A form sends them as JSON.",
+        f"Free attributes: text of up to {ATTRIBUTE_VALUE_LIMIT} characters, numbers and booleans, by name. At most "
+        f"{MAX_ATTRIBUTES}. Names become lower case with `_`: `Frame Colour` is `frame_colour`. A form sends them as "
+        "JSON.",
         {"brand": "Acme", "size": 3.5, "boxed": True},
     ),
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from services.reason_codes import ListingFlag, RejectReason
+from services.wire.attributes import AttributeValue  # noqa: TC001
 from services.wire.fields import described, example
 
 _Columns = Annotated[list[str], example(["Title", "Name"])]
@@ -42,7 +43,7 @@ class PreviewedListing(msgspec.Struct):
     seller: Annotated[str, example("seller-9")]
     listed_at: Annotated[str | None, described("ISO 8601 time.", "2026-03-01T09:30:00+00:00")]
     url: Annotated[str, example("https://shop.example/lamp-9")]
-    attributes: Annotated[dict[str, str | float | bool], example({"brand": "Hill"})]
+    attributes: Annotated[dict[str, AttributeValue], example({"brand": "Hill"})]
     sold: Annotated[bool, example(False)]
 
 

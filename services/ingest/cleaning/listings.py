@@ -15,7 +15,7 @@ from services.ingest.cleaning.fields import clean_availability, clean_date, clea
 from services.ingest.cleaning.html_text import plain_text
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError
-from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.repairs import Repair, flags_of
 from services.ingest.cleaning.text import clean_line, clean_paragraphs, decode_entities, shorten
 from services.reason_codes import ListingFlag, RejectReason
 from services.wire.listings import ID_LIMIT, SELLER_LIMIT
@@ -67,17 +67,13 @@ def clean_listing(
         text.record(raw),
         price=price.amount,
         currency=price.currency,
-        flags=_flags(repairs),
+        flags=flags_of(repairs),
         listed_at=listed_at,
         url=url,
         attributes=attributes,
         sold=sold,
     )
     return CleanListing(record, repairs)
-
-
-def _flags(repairs: Sequence[Repair]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(repair.flag for repair in repairs))
 
 
 def check_records(records: Sequence[ListingRecord]) -> list[ListingRecord | RejectedRecord]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.ingest.cleaning.repairs import flags_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from db.vectors.attributes import AttributeValue
     from services.ingest.cleaning.repairs import Repair
 
 
@@ -49,10 +52,10 @@ class RawListing:
     categories_separator: str = ""
     availability: str = ""
     url: str = ""
-    attributes: Mapping[str, str | float | bool] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     parent: str = ""
 
     @property
     def flags(self) -> tuple[str, ...]:
         """The codes of the repairs, each once."""
-        return tuple(dict.fromkeys(repair.flag for repair in self.repairs))
+        return flags_of(self.repairs)

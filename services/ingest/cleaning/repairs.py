@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Repair(NamedTuple):
@@ -19,3 +22,8 @@ class Repair(NamedTuple):
     field: str = ""
     before: str = ""
     after: str = ""
+
+
+def flags_of(repairs: Iterable[Repair]) -> tuple[str, ...]:
+    """Return the codes of the repairs, each once."""
+    return tuple(dict.fromkeys(repair.flag for repair in repairs))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from db.rows.records import ListingRecord, PhotoRecord, RejectedRecord
+from db.vectors.attributes import AttributeValue  # noqa: TC001
 from services.ingest.cleaning.repairs import Repair  # noqa: TC001
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class SpooledRow(msgspec.Struct, array_like=True, frozen=True):
     title: str = ""
     price: Decimal | None = None
     currency: str | None = None
-    attributes: Mapping[str, str | float | bool] = {}
+    attributes: Mapping[str, AttributeValue] = {}
 
 
 class SpooledGroup(msgspec.Struct, frozen=True):
