@@ -82,3 +82,8 @@ def value_of(token: str) -> AttributeValue:
     """Return the value of which `token_of` made the token."""
     kind, text = token[0], token[1:]
     return text if kind == "t" else text == "true" if kind == "b" else float(text)
+
+
+def number_of(token: str) -> float | None:
+    """Return the number in a token of `token_of`; None if its value is none."""
+    return float(token[1:]) if token.startswith("n") else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
-from db.vectors.attributes import AttributeValue, attribute_key, value_of
+from db.vectors.attributes import AttributeValue, attribute_key, number_of, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def facet_of(counts: Mapping[str, int], *, name: str) -> Facet:
         photos_of[key] = photos_of.get(key, 0) + photos
         commonest[key] = min(commonest.get(key, (0, "")), (-photos, token))
     best = nsmallest(MAX_FACET_VALUES, ((-photos, key) for key, photos in photos_of.items()))
-    numbers = [float(token[1:]) for token in counts if token[0] == "n"]
+    numbers = [number for token in counts if (number := number_of(token)) is not None]
     return Facet(
         values=tuple(FacetValue(value_of(commonest[key][1]), -photos) for photos, key in best),
         more=max(0, len(photos_of) - MAX_FACET_VALUES),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.attributes import attribute_key, token_of, value_of
+from db.vectors.attributes import attribute_key, number_of, token_of, value_of
 from db.vectors.faiss.coded_columns import grown
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ class AttributeColumn:
     def _code_numbers(self) -> NDArray[np.float64]:
         """Return the number behind each code, NaN if it is none, shape (number of codes,)."""
         if len(self._numbers) < len(self._code_of):
-            numbers = [float(token[1:]) if token[:1] == "n" else np.nan for token in self._code_of]
-            self._numbers = np.array(numbers)
+            self._numbers = np.array([number_of(token) for token in self._code_of], dtype=np.float64)
         return self._numbers
 
     def _few_arrays(self) -> tuple[Slots, Codes]:
