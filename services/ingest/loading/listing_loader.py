@@ -13,7 +13,7 @@ from more_itertools import chunked
 from msgspec.structs import replace as replace_fields
 
 from db.rows import listings
-from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
+from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.attributes import clean_attributes
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.text import clean_line
@@ -57,7 +57,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     """
     feed = open_listings(path, options.columns)
     for notice in feed.notices:
-        ledger.warn(WarningRecord(path.name, 0, "", notice.field, notice.flag, notice.before, notice.after))
+        ledger.warn(warning_of(path.name, 0, "", notice))
     for raw in feed.records():
         ledger.count("listings_read")
         row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
