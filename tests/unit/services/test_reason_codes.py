@@ -38,6 +38,10 @@ def test_lists_every_reason_of_the_photo_decoder():
     assert set(get_args(decode.Reason)) <= set(RejectReason)
 
 
+def test_an_unsupported_photo_is_told_the_formats_of_the_decoder():
+    assert f"not {FORMAT_NAMES}." in RejectReason.UNSUPPORTED_FORMAT.explanation
+
+
 def test_lists_the_reasons_that_the_database_layer_stores_as_photo_errors():
     source = "".join(path.read_text(encoding="utf-8") for path in Path(db.rows.__file__).parent.glob("*.py"))
     reasons = set(re.findall(r'failed\(\w+, f"(\w+): ', source))
