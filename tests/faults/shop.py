@@ -18,6 +18,7 @@ import pytest
 
 from db.rows import feed, photo_queue, photos
 from services.indexing.consistency import live_drift
+from services.search.rest.photo_urls import photo_version
 from tests.sites import free_port
 from tests.waiting import PATIENCE_S, wait_for
 
@@ -74,7 +75,7 @@ class Shop:
 
     def _put(self, client: httpx.Client, listing_id: str) -> None:
         title, photo = f"Title {self._random.random()}", self._jpeg(seed=self._random.randrange(10**6))
-        new = Stored(title, hashlib.sha256(photo).hexdigest()[:16])
+        new = Stored(title, photo_version(hashlib.sha256(photo).hexdigest()))
         before = self.possible[listing_id]
         self.possible[listing_id] = {*before, new}
         answer = client.put(

@@ -49,7 +49,7 @@ def indexed_fields(client: QdrantClient, collection: str) -> dict[str, str]:
     return {field: index.data_type.value for field, index in schema.items()}
 
 
-KEYWORDS = ("listing_id", "category", "locations", "category_paths", "currency", "region", "seller")
+KEYWORDS = ("listing_id", "category", "locations", "category_paths", "currency", "region", "seller", "sold")
 ALL_FIELDS = dict.fromkeys(KEYWORDS, "keyword") | {"price": "float", "listed_at": "integer"}
 
 
