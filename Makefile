@@ -31,7 +31,7 @@ test: $(VENV)/.developing ## Run the quick tests, in minutes
 	@$(PYTEST) -m "not slow and $(SELF_CONTAINED)" $(TESTS)
 
 test-all: $(VENV)/.developing ## Run all tests, including all combinations, killed processes and training
-	@$(PYTEST) -m "$(SELF_CONTAINED)" $(TESTS)
+	@LOOKALIKE_TEST_FEEDS=300 $(PYTEST) -m "$(SELF_CONTAINED)" $(TESTS)
 
 lint: $(VENV)/.developing ## Check style and import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
