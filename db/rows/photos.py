@@ -52,8 +52,8 @@ class PhotoSet:
 
     Attributes:
         photos: the named photos that could be stored; their external ids are distinct.
-        unavailable: external ids of named photos that could not be obtained now; what is stored under them stays.
-        refused: external ids of other named photos, which are no photo, or the same as another; what is stored goes.
+        unavailable: external ids of named photos that could not be obtained now; the photos stored under them stay.
+        refused: external ids of named files that are no photo, or the same as another; the photos stored under them go.
         keeps_others: whether stored photos that are not named stay.
     """
 
@@ -200,7 +200,7 @@ class _Plan:
 
 
 def bytes_key(photo: Photo | StoredPhoto) -> str:
-    """Return the SHA-256 by which bytes that came are compared; rows of earlier versions have the stored one only."""
+    """Return the SHA-256 of the original bytes; rows of earlier versions have only that of the stored bytes."""
     return photo.original_sha256 or photo.sha256
 
 

@@ -2,8 +2,8 @@
 
     bytes ─▶ magic number ─▶ header ─▶ limits ─▶ decode ─▶ sRGB on white ─▶ turn upright
 
-For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share a lock, and colour
-transforms, which are.
+For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share only a lock and colour transforms,
+which threads may use at the same time.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def is_web_page(content: bytes) -> bool:
 
 
 def _expired(url: str, body: bytes, status: int) -> str:
-    """Return ` on DATE`, or ` ` followed by who says so; empty if the URL has not expired."""
+    """Return ` on DATE`, or `, as its server says`; empty if the URL has not expired."""
     until = expiry(url)
     if until is not None and until.timestamp() < time.time():
         return f" on {until:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Reads whether a listing is still to be had. Pure."""
+"""Reads the availability of a listing: for sale or sold. Pure."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _QUANTITY = re.compile(r"[+-]?\d+(?:\.\d+)?")
 def sold_of(text: str) -> bool | None:
     """Say whether an availability such as `out of stock` means that the listing cannot be bought now; None if unknown.
 
-    `1`, `0` and other numbers are a stock. What a shop has archived, ended or not published counts as sold; what is
-    reserved or on back order does not. Blank text says nothing: the listing is for sale.
+    A number is the stock: 0 and less means sold. A listing that the shop has archived, ended or not published counts as
+    sold; a reserved one, or one on back order, does not. Blank text means for sale.
     """
     text = _SCHEMA_ORG.sub("", clean_line(text))
     if not text:

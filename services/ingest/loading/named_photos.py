@@ -44,7 +44,7 @@ class NamedPhotos:
 
 
 def read_photo_names(spool: Spool, inputs: IngestInputs, ledger: Ledger) -> Iterator[NamedPhotos]:
-    """Add the photo table to the spool, and return the photos of every listing for which the feed states any, or none.
+    """Add the photo table to the spool, and return the photos of each listing whose photos the feed states.
 
     Raises:
         ListingsFileError: the photo table cannot be read; nothing was written to the database.
@@ -57,7 +57,7 @@ def read_photo_names(spool: Spool, inputs: IngestInputs, ledger: Ledger) -> Iter
 
 
 def _add_table(spool: Spool, table: Path, columns: Columns, ledger: Ledger) -> bool:
-    """Return whether every row could be read that may name a photo; otherwise it may name one that is stored."""
+    """Add the rows to the spool; return False if an unreadable row may name a stored photo."""
     is_complete = True
     for record in read_photo_table(table, columns):
         if isinstance(record, PhotoRecord):

@@ -37,7 +37,7 @@ _PHOTOS_PER_WRITE = 200
 _LISTINGS_PER_WRITE = 500
 
 _OBTAINED = frozenset({*get_args(PhotoFault), RejectReason.TOO_LARGE.value})
-"""Rejected photos that were obtained: the feed's photo is another now, so the old one goes."""
+"""Reasons of photos that were obtained but cannot be used: the feed's photo has changed, so the stored one goes."""
 
 _STORING_THREADS = 8
 """More than the cores: the threads wait for the disk or the network."""
@@ -184,7 +184,8 @@ class _Obtaining:
     Attributes:
         records: by external id, without those that turned out to be rejected or duplicates.
         stored: by their bytes.
-        unavailable, refused: external ids of the photos that could not be obtained, or not be used.
+        unavailable: external ids of the photos that could not be obtained.
+        refused: external ids of the photos that were obtained but cannot be used.
     """
 
     named: NamedPhotos

@@ -32,7 +32,7 @@ class UnitedListing:
         photos: of all rows, each once.
         repeated_photos: number of times that a row names a photo again.
         superseded: the values of earlier rows that differ from the record's.
-        merged: number of rows of which nothing is reported in `superseded`.
+        merged: number of other rows that `superseded` does not report.
         warnings: what was repaired in the record, and what was left out of the other rows.
     """
 
@@ -108,7 +108,7 @@ def _cheapest(rows: Sequence[SpooledRow]) -> SpooledRow | None:
 
 
 def _repairs_of(row: SpooledRow, last: SpooledRow, record: ListingRecord) -> Iterator[Repair]:
-    """Yield how the photos of a row were read that adds them to a listing, and what is not taken of the row."""
+    """Yield the repairs of the photos that a row adds to the listing, and the values of the row that are left out."""
     yield from (one for one in row.repairs if (row.record is None or one.field == "photos") and one not in last.repairs)
     if row.record is not None and not row.parent:
         return  # reported as superseded, or equal

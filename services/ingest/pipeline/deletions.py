@@ -46,15 +46,14 @@ def delete_by_filter(database: Database, deletion: ListingDeletion) -> ListingsD
 def _check_expected(expected: int | None, count: int) -> None:
     if expected is None:
         raise BadQuery(
-            "expected", f"is missing. {_are(count)} pass the conditions; send expected={count} to delete them"
+            "expected", f"is missing. {_listings(count)} pass the conditions; send expected={count} to delete them"
         )
     if expected != count:
-        raise Conflict(
-            f"{_are(count)} pass the conditions, not {expected}. Nothing was deleted. Check them with dry_run=true."
-        )
+        problem = f"{_listings(count)} pass the conditions, not {expected}. Nothing was deleted"
+        raise Conflict(f"{problem}. Check them with dry_run=true.")
 
 
-def _are(count: int) -> str:
+def _listings(count: int) -> str:
     return f"{count} listing{'' if count == 1 else 's'}"
 
 

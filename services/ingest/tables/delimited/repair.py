@@ -48,7 +48,7 @@ class RepairedFields:
 
     Attributes:
         fields: one per column.
-        repaired: positions of the columns that reading it is about.
+        repaired: positions of the columns that were repaired.
     """
 
     fields: tuple[str, ...]
