@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from db.vectors.attributes import token_of
 from db.vectors.faiss.attribute_columns import AttributeColumns
 from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn, grown
 from db.vectors.keys import location_key, path_key
@@ -84,7 +85,7 @@ class PayloadColumns:
         """Return how many slots of the mask have each value of a field (see `VectorIndex.facet`), by token."""
         if name == "sold":
             sold = int(np.count_nonzero(mask & self.sold[: len(mask)]))
-            counts = {"btrue": sold, "bfalse": int(np.count_nonzero(mask)) - sold}
+            counts = {token_of(True): sold, token_of(False): int(np.count_nonzero(mask)) - sold}
             return {token: count for token, count in counts.items() if count}
         coded: dict[str, CodedColumn[Any]] = {
             "category": self.categories,
@@ -93,7 +94,7 @@ class PayloadColumns:
         }
         if name not in coded:
             return self.attributes.counts(name, mask)
-        return {f"t{value}": count for value, count in coded[name].counts(mask).items() if value}
+        return {token_of(value): count for value, count in coded[name].counts(mask).items() if value}
 
     def _narrow_by_category_and_place(self, mask: Mask, where: Filter) -> None:
         if where.categories:

@@ -131,8 +131,8 @@ def _tokens(name: str, found: Mapping[str, int]) -> Iterator[tuple[str, int]]:
         if not photos:
             continue
         if name == "sold":
-            yield f"b{text}", photos
+            yield token_of(text == "true"), photos
         elif name in LISTING_FACETS and text:
-            yield f"t{text}", photos
+            yield token_of(text), photos
         elif name not in LISTING_FACETS and text[0] != _KEY:
             yield text, photos
