@@ -14,7 +14,13 @@ from ml.photos.crops import WHOLE_PHOTO, Crop
 from services.errors import BadQuery
 from services.settings import Engine
 from services.wire import AttributeFilter, NumberRange, SearchFields, SearchOptions, SharedOptions, TextOptions
-from services.wire.attributes import MAX_ATTRIBUTE_FILTERS, MAX_ATTRIBUTE_VALUES, NAME_PATTERN, parse_condition_texts
+from services.wire.attributes import (
+    ATTRIBUTE_NAME_LIMIT,
+    MAX_ATTRIBUTE_FILTERS,
+    MAX_ATTRIBUTE_VALUES,
+    NAME_PATTERN,
+    parse_condition_texts,
+)
 from services.wire.fields import described_fields, out_of_limits
 
 if TYPE_CHECKING:
@@ -89,7 +95,10 @@ def query_of(fields: SearchFields) -> Query:
     for name in (*fields.attributes, *fields.facets):
         if not re.fullmatch(NAME_PATTERN, name):
             field = "attributes" if name in fields.attributes else "facets"
-            raise BadQuery(field, f"{name!r} is not a name; use 1 to 40 letters (a to z), digits or underscores")
+            raise BadQuery(
+                field,
+                f"{name!r} is not a name; use 1 to {ATTRIBUTE_NAME_LIMIT} letters (a to z), digits or underscores",
+            )
     return Query(
         k=fields.k,
         where=_filter(fields),
