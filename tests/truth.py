@@ -12,6 +12,7 @@ from more_itertools import map_reduce
 
 from db.rows import embeddings, feed, generations, listings, photos
 from db.rows.embeddings import NewEmbedding
+from db.rows.listings import ListingConditions
 from db.rows.photos import PhotoSet, StoredPhoto
 from db.rows.records import ListingRecord
 
@@ -59,6 +60,12 @@ def add_listings(database: Database, *records: ListingRecord) -> listings.Upsert
     """Upsert the listings in a transaction of their own."""
     with database.write() as session:
         return listings.upsert_listings(session, records)
+
+
+def stored_ids(database: Database) -> list[str]:
+    """The ids of all listings, ascending."""
+    with database.read() as session:
+        return listings.matching_ids(session, ListingConditions())
 
 
 def add_photos(database: Database, *stored: StoredPhoto) -> list[int]:

@@ -117,21 +117,19 @@ def test_a_photo_of_a_sold_listing_matches_only_sold(index_factory: IndexFactory
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", 'a"', "x" * 41, "a[]"])
-def test_a_name_that_is_no_word_is_refused(index_factory: IndexFactory, name: str) -> None:
-    index = index_factory()
+def test_a_name_that_is_no_word_is_refused(spelled: VectorIndex, name: str) -> None:
     with pytest.raises(ValueError, match="is not the name of an attribute"):
-        index.upsert([Point(0, VECTORS[0], Payload("l", "c", attributes=((name, "x"),)))])
+        spelled.upsert([Point(0, VECTORS[0], Payload("l", "c", attributes=((name, "x"),)))])
     with pytest.raises(ValueError, match="is not the name of an attribute"):
-        index.count(Filter(attributes=frozenset({having(name, "x")})))
+        spelled.count(Filter(attributes=frozenset({having(name, "x")})))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_number_that_is_not_finite_is_refused(index_factory: IndexFactory, number: float) -> None:
-    index = index_factory()
+def test_a_number_that_is_not_finite_is_refused(spelled: VectorIndex, number: float) -> None:
     with pytest.raises(ValueError, match="finite"):
-        index.upsert([Point(0, VECTORS[0], Payload("l", "c", attributes=(("x", number),)))])
+        spelled.upsert([Point(0, VECTORS[0], Payload("l", "c", attributes=(("x", number),)))])
     with pytest.raises(ValueError, match="finite"):
-        index.count(Filter(attributes=frozenset({AttributeCondition("x", minimum=number)})))
+        spelled.count(Filter(attributes=frozenset({AttributeCondition("x", minimum=number)})))
 
 
 def facet_by_counting(oracle: Oracle, name: str, where: Filter) -> Facet:
