@@ -45,18 +45,24 @@ class Offer:
 
 @dataclass
 class DailyShop:
-    """The shop's offers; `gone` ones may come back. `pictures` is the number of pictures that were ever made."""
+    """The shop's offers; `gone` ones may come back.
+
+    Attributes:
+        pictures: the number of pictures that were ever made.
+        churn: how many times more than usual changes each day.
+    """
 
     rng: np.random.Generator
     offers: dict[int, Offer] = field(default_factory=dict)
     gone: dict[int, Offer] = field(default_factory=dict)
     day: int = 0
     pictures: int = 0
+    churn: int = 1
 
     @classmethod
-    def of(cls, count: int, *, seed: int = 0) -> DailyShop:
+    def of(cls, count: int, *, seed: int = 0, churn: int = 1) -> DailyShop:
         """Return a shop with `count` offers, every fifth with two photos."""
-        shop = cls(np.random.default_rng(seed))
+        shop = cls(np.random.default_rng(seed), churn=churn)
         for number in range(count):
             photos = [shop.new_picture() for _ in range(2 if number % 5 == 0 else 1)]
             shop.offers[number] = Offer(number, 100 + number, f"Item {number}", photos)
@@ -69,7 +75,7 @@ class DailyShop:
     def next_day(self) -> None:
         """Change, remove and bring back listings: a third of the changes each is a price, a title and a photo."""
         self.day += 1
-        count = len(self.offers) + len(self.gone)
+        count = self.churn * (len(self.offers) + len(self.gone))
         back = self._draw(self.gone, BACK * count)
         leaving = self._draw(self.offers, GONE * count)
         for at, number in enumerate(self._draw(self.offers, CHANGED * count)):

@@ -114,11 +114,12 @@ def run_days(syncs: DailySyncs, shop: DailyShop, days: int, *, check_every: int 
         yield day, embedded
 
 
-def test_ten_days_of_feeds_leave_the_last_feed_and_embeds_no_photo_twice(resources: Resources, tmp_path: Path) -> None:
-    shop = DailyShop.of(40)
+def test_a_few_days_of_feeds_leave_the_last_feed_and_embed_no_photo_twice(resources: Resources, tmp_path: Path) -> None:
+    shop = DailyShop.of(20, churn=10)
     syncs = DailySyncs(resources, shop, tmp_path, mark_sold=True)
-    _last_day, embedded = list(run_days(syncs, shop, 10))[-1]
-    assert embedded == shop.pictures
+    _last_day, embedded = list(run_days(syncs, shop, 5))[-1]
+    assert embedded == shop.pictures > 24
+    assert shop.gone
     stored = syncs.stored()
     assert (
         stored["photo_files"]
