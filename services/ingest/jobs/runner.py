@@ -184,7 +184,9 @@ class JobRunner:
             self._wait(_RETRY_S)
 
     def _wait(self, seconds: float) -> None:
-        self._wake.wait(timeout=seconds)
+        """Wait until there may be work; not at all after `stop`, whose wake an earlier wait may have consumed."""
+        if not self._stopped.is_set():
+            self._wake.wait(timeout=seconds)
         self._wake.clear()
 
     def _run_next(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from litestar.testing import TestClient
 from db.models import JobState
 from db.rows import generations, jobs, listings, photos
 from services.cli.serve import build_app
+from services.ingest.jobs import runner
 from services.ingest.jobs.index_jobs import run_reindex_job
 from services.ingest.jobs.runner import JobRunner
 from services.ingest.photos.sources import FolderPhotos
@@ -21,6 +23,7 @@ from services.ingest.pipeline.ingest_job import create_ingest_job, load_files, r
 from services.ingest.pipeline.job_progress import JobCancelled, JobProgress
 from services.ingest.pipeline.progress import silent
 from services.ingest.pipeline.uploads import sweep_uploads
+from services.ingest.pipeline.worker import EmbeddingWorker
 from tests.databases import on_both, on_both_slowly
 from tests.waiting import ended, wait_for
 from tests.worlds import adds_up, ingest, live_resources
@@ -272,3 +275,16 @@ def test_deletes_uploads_without_a_job(resources: Resources, shop: Marketplace) 
         (resources.uploads / name).mkdir(parents=True)
     sweep_uploads(resources.uploads, keep={"b" * 32}, older_than=timedelta(0))
     assert [path.name for path in resources.uploads.iterdir()] == ["b" * 32]
+
+
+def test_a_stopped_runner_does_not_wait_for_its_next_poll(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polled, before = threading.Event(), set(threading.enumerate())
+    monkeypatch.setattr(runner, "_QUEUE_POLL_S", 3600)
+    monkeypatch.setattr(JobRunner, "_run_next", lambda _self: polled.set())
+    started = JobRunner(resources, EmbeddingWorker(resources))
+    started.start()
+    assert polled.wait(30)
+    started.stop()
+    assert set(threading.enumerate()) <= before
