@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from db.processes import process_name
 from db.rows import jobs, listings
 from services.cli.serve import build_app
+from services.ingest.jobs import runner
 from services.ingest.pipeline.ingest_job import create_ingest_job
 from services.ingest.pipeline.uploads import UploadedFile, find_upload, store_uploads
 from tests.waiting import ended, wait_for
@@ -235,6 +236,7 @@ def test_the_queue_continues_after_an_error_outside_a_job(
         return oldest(session)
 
     monkeypatch.setattr(jobs, "oldest_queued_job", failing_once)
+    monkeypatch.setattr(runner, "_RETRY_S", 0.05)
     with TestClient(build_app(resources)) as client:
         assert ended(client, upload(client, shop).json()["job_id"])["state"] == "succeeded"
     assert failures == []
