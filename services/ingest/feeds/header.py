@@ -28,7 +28,7 @@ class FoundColumns:
         attributes: the same by name of the attribute.
         pairs: pairs of columns with the name of an attribute and with its value.
         paths: the keys that lead to the columns that are paths.
-        repeats: the name of each column whose name the header has before, and which of them it is, from 1.
+        repeats: for each further column with a name that the header has already: the name, and its number, from 1.
         missing: names that the table lacks and may not lack, with the field that needs each.
         absent: names that the table may lack, and that the objects of a JSON file may have later.
     """

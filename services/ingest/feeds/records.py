@@ -20,6 +20,7 @@ from services.reason_codes import ListingFlag
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from db.vectors.attributes import AttributeValue
     from services.ingest.feeds.columns import Columns
     from services.ingest.feeds.header import FoundColumns
     from services.ingest.tables.rows import Row
@@ -41,8 +42,8 @@ class ReadingContext:
         now: the time at which sale prices are compared with their period.
         day_first: the order of day and month in the file, where a date leaves it open.
         ids: the id of a listing by its other ids, such as its SKU, by which variants may name it.
-        names: the id and the attribute's name that the last row had which names it, by the column of the value:
-            exports of Shopify name options in the first row of a product only.
+        names: by the column of an attribute's value, the listing's id and the attribute's name in the last row that
+            names it: exports of Shopify name options in the first row of a product only.
     """
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -164,11 +165,11 @@ class _Cells:
                 guesses.append(Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names)))
         return tuple(dict.fromkeys(names)), tuple(guesses)
 
-    def attributes(self, blank_values: Sequence[str], context: ReadingContext) -> dict[str, str | float | bool]:
-        """Return the attributes; one whose name is blank has that of the row before, if this has the same id."""
+    def attributes(self, blank_values: Sequence[str], context: ReadingContext) -> dict[str, AttributeValue]:
+        """Return the attributes; a blank name is that of the row before, if this row has the same id."""
         blank = {clean_line(text).casefold() for text in blank_values}
         named = [(self._name_of(*pair, context), pair[1]) for pair in self._found.pairs]
-        values = dict[str, str | float | bool]()
+        values: dict[str, AttributeValue] = {}
         for name, column in (*self._found.attributes.items(), *named):
             value = self._row.typed.get(column, self._row.cells.get(column, ""))
             text = ", ".join(value) if isinstance(value, tuple) else value

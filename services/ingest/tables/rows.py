@@ -26,7 +26,7 @@ class ColumnSelection:
     Attributes:
         columns: every column to read. In objects, a column may be a path, `price.amount`.
         paths: the keys of the columns that are paths, from the outside inwards.
-        repeats: the name of each column whose name the header has before, and which of them it is, from 1.
+        repeats: for each further column with a name that the header has already: the name, and its number, from 1.
         id, free_text, price: columns that repairing a broken CSV record relies on.
         as_json: columns whose objects and lists become JSON text.
         lists: columns whose lists of texts are also kept as such.
