@@ -14,6 +14,9 @@ from sqlmodel import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+VALUES_PER_QUERY = 5000
+"""Values that one query may list: SQLite accepts 32,766 parameters, PostgreSQL 65,535."""
+
 _WRITES = "lookalike_writes"
 _BUSY_TIMEOUT_MS = 30_000
 

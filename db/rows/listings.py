@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from db.models import CategorySpelling, FeedOperation, Listing, Photo, PhotoState, utc_now
 from db.rows import feed
 from db.rows.records import ListingRecord
+from db.session import VALUES_PER_QUERY
 from db.vectors.keys import path_key, path_keys
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sqlalchemy import ColumnElement
-
-_KEYS_PER_QUERY = 5000
-"""SQLite allows 32,766 parameters, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,9 @@ class UpsertCounts:
 
 @dataclass(frozen=True, slots=True)
 class ListingConditions:
-    """Conditions on listings: a listing must satisfy every field that is set. They mean what search filters mean.
+    """Conditions on listings: a listing must satisfy every field that is set.
+
+    They mean what search filters mean, except that `category_path` does not match further categories of a listing.
 
     Attributes:
         listing_ids: any of these; None means every id.
@@ -191,7 +191,7 @@ def remove_category_spellings(session: Session, *, keep: Collection[str]) -> int
     """Remove the spellings except those with the keys in `keep`, and return the number removed."""
     feed.lock_feed(session)
     unused = set(session.exec(select(CategorySpelling.key))) - set(keep)
-    for keys in chunked(sorted(unused), _KEYS_PER_QUERY):
+    for keys in chunked(sorted(unused), VALUES_PER_QUERY):
         session.execute(delete(CategorySpelling).where(col(CategorySpelling.key).in_(keys)))
     return len(unused)
 

@@ -12,12 +12,10 @@ from sqlmodel import Session, col, select
 
 from db.models import DuplicatePair, DuplicateSearch, Embedding, FeedOperation, Listing, Photo, PhotoState
 from db.rows import feed
+from db.session import VALUES_PER_QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-_AT_ONCE = 5000
-"""Values per query: SQLite allows 32,766 parameters, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ def find_placeholders(session: Session, *, min_listings: int) -> list[Placeholde
     frequent = select(Photo.sha256).group_by(col(Photo.sha256)).having(func.count() >= min_listings)
     several = len(session.exec(select(Listing.category).distinct().limit(2)).all())
     placeholders = []
-    for hashes in chunked(session.exec(frequent).all(), _AT_ONCE):
+    for hashes in chunked(session.exec(frequent).all(), VALUES_PER_QUERY):
         listings = func.count(col(Photo.listing_id).distinct())
         query = (
             select(Photo.sha256, listings, func.min(Photo.listing_id))
@@ -64,7 +62,7 @@ def set_aside(session: Session, sha256: str, *, job_id: str) -> int:
     is_searched = col(Photo.state).in_((PhotoState.PENDING, PhotoState.EMBEDDED))
     rows = session.exec(select(Photo.id).where(Photo.sha256 == sha256, is_searched).order_by(col(Photo.id)))
     photo_ids = [photo_id for photo_id in rows if photo_id is not None]
-    for some in chunked(photo_ids, _AT_ONCE):
+    for some in chunked(photo_ids, VALUES_PER_QUERY):
         pairs = or_(col(DuplicatePair.photo_id).in_(some), col(DuplicatePair.other_photo_id).in_(some))
         session.execute(delete(DuplicatePair).where(pairs))
         session.execute(delete(DuplicateSearch).where(col(DuplicateSearch.photo_id).in_(some)))
@@ -80,7 +78,7 @@ def take_back(session: Session, *, keep: Collection[str], job_id: str) -> int:
     feed.lock_feed(session)
     aside = set(session.exec(select(Photo.sha256).where(Photo.state == PhotoState.SET_ASIDE).distinct()))
     count = 0
-    for hashes in chunked(sorted(aside - set(keep)), _AT_ONCE):
+    for hashes in chunked(sorted(aside - set(keep)), VALUES_PER_QUERY):
         query = update(Photo).where(col(Photo.sha256).in_(hashes), col(Photo.state) == PhotoState.SET_ASIDE)
         pending = query.values(state=PhotoState.PENDING, attempts=0, job_id=job_id)
         count += session.execute(pending).rowcount  # type: ignore[attr-defined]

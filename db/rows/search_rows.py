@@ -17,6 +17,7 @@ from sqlmodel import select as sqlmodel_select
 
 from db.models import Embedding, Listing, Photo, PhotoState
 from db.rows.payloads import PAYLOAD_COLUMNS, ListingFields, from_bytes
+from db.session import VALUES_PER_QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from db.vectors.base import Vector
-
-_IDS_AT_ONCE = 5000
-"""Ids per query: SQLite allows 32,766 parameters, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def photos_with_listings(session: Session, photo_ids: Sequence[int]) -> dict[int
     """Return the embedded photos among these ids, by id. Photos of one listing share its `ListingFields`."""
     listings: dict[str, ListingFields] = {}
     photos = {}
-    for ids in chunked(photo_ids, _IDS_AT_ONCE):
+    for ids in chunked(photo_ids, VALUES_PER_QUERY):
         for photo_id, sha256, listing_id, *fields in session.connection().execute(_PHOTOS_WITH_LISTINGS, {"ids": ids}):
             if listing_id not in listings:
                 listings[listing_id] = ListingFields(listing_id, *fields)

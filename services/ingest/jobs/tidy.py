@@ -10,6 +10,7 @@ from more_itertools import chunked
 
 from db.models import GenerationState, utc_now
 from db.rows import feed, generations, jobs, photos
+from db.session import VALUES_PER_QUERY
 from ml.bundle.store import remove_abandoned
 from services.ingest.loading.categories import remove_unused_spellings
 from services.ingest.pipeline.outcome import record_outcome
@@ -28,9 +29,6 @@ PHOTOS_KEPT_FOR = timedelta(days=1)
 
 REPORTS_KEPT_FOR = timedelta(days=30)
 """A daily feed of a million listings with 1 % of rejects and warnings would add 3.6 million rows a year."""
-
-_NAMES_PER_QUERY = 10_000
-"""Databases accept some 30,000 values in one query."""
 
 _INTERVAL = timedelta(days=1)
 
@@ -104,4 +102,4 @@ def _prune_feed(resources: Resources, kept_for: timedelta) -> int:
 
 def _used(resources: Resources, names: Sequence[str]) -> set[str]:
     with resources.database.read() as session:
-        return {name for some in chunked(names, _NAMES_PER_QUERY) for name in photos.used_sha256s(session, some)}
+        return {name for some in chunked(names, VALUES_PER_QUERY) for name in photos.used_sha256s(session, some)}

@@ -14,6 +14,7 @@ import numpy as np
 from more_itertools import chunked
 
 from db.rows import listings
+from db.session import VALUES_PER_QUERY
 from ml.bundle.manifest import BundleError
 from ml.copies.hashes import near_duplicate_pairs
 from ml.embedding.bulk import embed_all
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("lookalike", "numpy", "openvino", "pillow", "scipy")
 PAGE, FIGURES = "report.html", "report.json"
-
-_IDS_PER_QUERY = 5000
-"""SQLite accepts 32,766 parameters in one query, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +205,7 @@ def _titles(resources: Resources, listing_ids: set[str]) -> dict[str, str]:
     with resources.database.read() as session:
         return {
             row.id: row.title
-            for ids in chunked(sorted(listing_ids), _IDS_PER_QUERY)
+            for ids in chunked(sorted(listing_ids), VALUES_PER_QUERY)
             for row in listings.listings_by_id(session, ids)
         }
 
