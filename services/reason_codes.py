@@ -133,7 +133,7 @@ class ListingFlag(_ExplainedCode):
     PRESET_CHOSEN = "preset_chosen", "The columns were recognised as those of a well-known export."
     PRESET_SEPARATOR = (
         "preset_separator",
-        "The mapping names no separator, so that of the well-known export with this header was taken.",
+        "The mapping does not say how the cells are written, so they were read as this export writes them.",
     )
     ZERO_SALE_PRICE = "zero_sale_price", "The sale price is zero, so the regular price was taken."
     GUESSED_PHOTOS = (

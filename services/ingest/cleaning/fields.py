@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.ingest.cleaning.availability import sold_of
+from services.ingest.cleaning.availability import is_sold, sold_of
 from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.links import clean_url
 from services.ingest.cleaning.prices import Price, PriceError, is_absurd, parse_price, read_currency
@@ -60,12 +60,14 @@ def clean_date(raw: RawListing, *, now: datetime) -> tuple[datetime | None, list
     return read.at, [Repair(read.flag, "listed_at", raw.listed_at, read.at.isoformat())] if read.flag else []
 
 
-def clean_availability(raw: RawListing) -> tuple[bool, list[Repair]]:
-    """Return whether the listing is sold."""
-    sold = sold_of(raw.availability)
-    if sold is None:
-        return False, [Repair(ListingFlag.UNKNOWN_AVAILABILITY, "availability", raw.availability)]
-    return sold, []
+def clean_availability(raw: RawListing, *, now: datetime) -> tuple[bool, list[Repair]]:
+    """Return whether the listing is sold: its availability or its mark of a sale says so."""
+    read = (
+        ("availability", raw.availability, sold_of(raw.availability)),
+        ("sold", raw.sold, is_sold(raw.sold, now=now)),
+    )
+    unknown = [Repair(ListingFlag.UNKNOWN_AVAILABILITY, name, text) for name, text, sold in read if sold is None]
+    return any(sold for _name, _text, sold in read), unknown
 
 
 def clean_page_url(raw: RawListing) -> tuple[str, list[Repair]]:

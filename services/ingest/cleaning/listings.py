@@ -57,8 +57,9 @@ def clean_listing(
         price, price_repairs = clean_price(raw, keep_unpriced=keep_unpriced)
     except PriceError as error:
         return _rejected(raw, text.listing_id, "price", reason=error.reason, text=raw.price)
-    listed_at, date_repairs = clean_date(raw, now=now or datetime.now(UTC))
-    sold, sold_repairs = clean_availability(raw)
+    now = now or datetime.now(UTC)
+    listed_at, date_repairs = clean_date(raw, now=now)
+    sold, sold_repairs = clean_availability(raw, now=now)
     url, url_repairs = clean_page_url(raw)
     attributes, attribute_repairs = clean_attributes(raw.attributes)
     found = (text.repairs(raw), price_repairs, date_repairs, sold_repairs, url_repairs, attribute_repairs)

@@ -28,7 +28,8 @@ class RawListing:
         currency: the currency of a price that names none: a code, a sign, or empty.
         category_separator: text between the levels of a category path; empty for the usual separators.
         categories_separator: text between several category paths in `category`; empty if it holds one path.
-        availability: text that says whether the listing is sold, such as `out of stock`; empty when unknown.
+        availability: text that says whether the listing is for sale, such as `out of stock`; empty when unknown.
+        sold: text that says whether the listing is sold, such as `true` or the date of the sale; empty when unknown.
         url: the listing's page in the shop.
         attributes: further values by name, such as brand and size.
         parent: the id of the listing that this row is a variant of; empty if it is none.
@@ -51,6 +52,7 @@ class RawListing:
     category_separator: str = ""
     categories_separator: str = ""
     availability: str = ""
+    sold: str = ""
     url: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     parent: str = ""

@@ -26,6 +26,8 @@ class ListingColumns:
         photos_separator: separator between them, unless the cell is a JSON array.
         day_first: whether 01/02/2024 is the first of February; None finds out from the file.
         availability: columns that say whether the listing is for sale; one that denies it is enough.
+        sold: columns that say whether the listing is sold: yes, or the date of the sale; one that affirms it is enough.
+        escaped_line_breaks: whether descriptions have the two characters `\\n` for a line break, as WooCommerce writes.
         parent: the id of the listing of which the row is a variant.
         category_separator: text between the levels of a category path; empty for the usual ones.
         categories_separator: text between several category paths in a cell; empty if there is one.
@@ -49,19 +51,27 @@ class ListingColumns:
     day_first: bool | None = None
     url: Names = ""
     availability: Names = ""
+    sold: Names = ""
+    escaped_line_breaks: bool = False
     parent: Names = ""
 
 
 REQUIRED = ("id", "title", "category")
 """Fields of a listing that need a column."""
 
-NOT_COLUMNS = frozenset(
-    {"category_separator", "categories_separator", "default_currency", "photos_separator", "day_first"}
-)
+BOOLEANS = frozenset({"day_first", "escaped_line_breaks"})
+"""Attributes of `ListingColumns` that are true or false."""
+
+NOT_COLUMNS = BOOLEANS | {"category_separator", "categories_separator", "default_currency", "photos_separator"}
 """Attributes of `ListingColumns` that name no column."""
 
-SEPARATORS = {"category_separator": "category", "categories_separator": "category", "photos_separator": "photos"}
-"""Attributes of `ListingColumns` that separate parts of a cell, and the field of each."""
+NOTATIONS = {
+    "category_separator": "category",
+    "categories_separator": "category",
+    "photos_separator": "photos",
+    "escaped_line_breaks": "description",
+}
+"""Attributes of `ListingColumns` that say how a cell is written, and the field of each."""
 
 COLUMN_FIELDS = tuple(each.name for each in fields(ListingColumns) if each.name not in NOT_COLUMNS)
 """Fields of a listing that a mapping gives columns."""
@@ -89,7 +99,7 @@ class Columns:
         file: how the listings file and the photo table are written.
         preset: the preset that the mapping is based on; empty if there is none.
         lenient: fields, and `attributes.NAME`, that have their columns from the preset.
-        separators: the attributes of `SEPARATORS` that the preset or the mapping gives a value.
+        notations: the attributes of `NOTATIONS` that the preset or the mapping gives a value.
     """
 
     listings: ListingColumns = field(default_factory=ListingColumns)
@@ -101,7 +111,7 @@ class Columns:
     file: FileFormat = field(default_factory=FileFormat)
     preset: str = ""
     lenient: tuple[str, ...] = ()
-    separators: tuple[str, ...] = ()
+    notations: tuple[str, ...] = ()
 
     @property
     def is_default(self) -> bool:

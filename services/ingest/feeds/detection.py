@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.feeds.columns import REQUIRED, SEPARATORS, ListingColumns
+from services.ingest.cleaning.text import word_list
+from services.ingest.feeds.columns import NOTATIONS, REQUIRED, ListingColumns
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.header_keys import header_key
 from services.ingest.feeds.mapping_files import columns_of_preset
@@ -19,8 +21,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.ingest.feeds.columns import Columns
+    from services.ingest.feeds.header import FoundColumns
     from services.ingest.feeds.presets import Preset
     from services.ingest.tables.rows import Table
+
+_OF_SALES = word_list("""
+    sold | issold | wassold | soldout | issoldout | soldat | soldon | solddate | saledate | datesold | outofstock
+    isoutofstock | unavailable | verkauft | istverkauft | verkauftam | ausverkauft | vendu | estvendu | vendido
+    venduto | verkocht
+""")
+_OF_AVAILABILITY = word_list("""
+    available | isavailable | availability | instock | instock? | isinstock | forsale | isforsale | active | isactive
+    stock | quantity | qty | stockquantity | stockstatus | verfügbar | vorrätig | vorrätig? | auflager | disponible
+    disponibile
+""")
+"""Keys of columns that say whether a listing is sold, and of those that say the opposite."""
 
 _NEAR_MISS = 1
 """Missing columns with which a header still looks like a preset's."""
@@ -49,8 +64,8 @@ def choose_columns(path: Path, columns: Columns, present: Sequence[str]) -> Colu
     return replace(preset, file=columns.file, photos=columns.photos, attributes=preset.attributes | columns.attributes)
 
 
-def with_usual_separators(path: Path, columns: Columns, table: Table) -> tuple[Columns, tuple[Repair, ...]]:
-    """Return a mapping with the separators of the export that the header shows, where it has none of its own.
+def with_usual_notations(path: Path, columns: Columns, table: Table) -> tuple[Columns, tuple[Repair, ...]]:
+    """Return a mapping that reads cells as the export that the header shows writes them, where it does not say how.
 
     Only those of a field whose columns the export's preset maps to this field too.
     """
@@ -61,8 +76,8 @@ def with_usual_separators(path: Path, columns: Columns, table: Table) -> tuple[C
     own, usual = (find_columns(path, mapping, table.columns).fields for mapping in (columns, preset))
     taken = {
         name: getattr(preset.listings, name)
-        for name, field in SEPARATORS.items()
-        if name not in columns.separators
+        for name, field in NOTATIONS.items()
+        if name not in columns.notations
         and own[field]
         and set(own[field]) <= set(usual[field])
         and getattr(columns.listings, name) == getattr(ListingColumns(), name) != getattr(preset.listings, name)
@@ -71,12 +86,16 @@ def with_usual_separators(path: Path, columns: Columns, table: Table) -> tuple[C
         Repair(
             ListingFlag.PRESET_SEPARATOR,
             name,
-            getattr(columns.listings, name),
-            f'{name} = "{value}", as in the preset {preset.preset}',
+            _toml(getattr(columns.listings, name)),
+            f"{name} = {_toml(value)}, as in the preset {preset.preset}",
         )
         for name, value in taken.items()
     ]
     return replace(columns, listings=replace(columns.listings, **taken)), tuple(notices)
+
+
+def _toml(value: str | bool) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def refuse_other_export(path: Path, present: Sequence[str]) -> None:
@@ -87,6 +106,18 @@ def refuse_other_export(path: Path, present: Sequence[str]) -> None:
             if keys.issuperset(map(header_key, columns)):
                 raise ListingsFileError(
                     path, f"is {what}, and has no listings", "Export the products or listings instead"
+                )
+
+
+def refuse_opposite_columns(path: Path, found: FoundColumns) -> None:
+    """Raise ListingsFileError if `availability` is read from a column of sales, or `sold` from one of availability."""
+    for name, opposite, words in (("availability", "sold", _OF_SALES), ("sold", "availability", _OF_AVAILABILITY)):
+        for column in found.fields[name]:
+            if header_key(column.rpartition(".")[2]) in words:
+                raise ListingsFileError(
+                    path,
+                    f"has the column {column!r}, whose name says the opposite of {name}",
+                    f"Map {opposite} = {_toml(column)} instead",
                 )
 
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from services.errors import MissingColumns
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.feeds.detection import choose_columns, refuse_other_export, with_usual_separators
+from services.ingest.feeds.detection import (
+    choose_columns,
+    refuse_opposite_columns,
+    refuse_other_export,
+    with_usual_notations,
+)
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.read_ahead import read_ahead
 from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
@@ -83,10 +88,11 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
         )
         names, hint = [name for _field, name in found.missing], advice(columns, found, table.columns)
         raise MissingColumns(path, names, table.columns, advice=hint, suggestion=suggested)
+    refuse_opposite_columns(path, found)
     selection = selection_of(found)
-    chosen, separators = with_usual_separators(path, chosen, table)
+    chosen, notations = with_usual_notations(path, chosen, table)
     context, notices = read_ahead(table, selection, chosen, found=found)
-    notices = (*separators, *notices)
+    notices = (*notations, *notices)
     if chosen.preset != columns.preset:
         notices = (Repair(ListingFlag.PRESET_CHOSEN, after=chosen.preset), *notices)
     return ListingsFeed(path, chosen, found, table, selection, context, notices)

@@ -32,7 +32,15 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.errors import BadInput, ListingsFileError
-from services.ingest.feeds.columns import COLUMN_FIELDS, REQUIRED, SEPARATORS, Columns, ListingColumns, PhotoColumns
+from services.ingest.feeds.columns import (
+    BOOLEANS,
+    COLUMN_FIELDS,
+    NOTATIONS,
+    REQUIRED,
+    Columns,
+    ListingColumns,
+    PhotoColumns,
+)
 from services.ingest.feeds.presets import find_preset
 from services.ingest.tables.rows import FileFormat
 
@@ -114,7 +122,7 @@ def _overlaid(source: Path | str, tables: Mapping[str, Any], base: Columns) -> C
         file=_mapped(source, "file", tables, default=base.file),
         preset=base.preset,
         lenient=tuple(name for name in base.lenient if name not in named),
-        separators=tuple(name for name in SEPARATORS if name in base.separators or name in listings),
+        notations=tuple(name for name in NOTATIONS if name in base.notations or name in listings),
     )
 
 
@@ -156,9 +164,9 @@ def _mapped(source: Path | str, table: str, tables: Mapping[str, Any], *, defaul
     for name, value in values.items():
         place = f"{table}.{name}"
         several = table == "listings" and name in COLUMN_FIELDS and isinstance(value, list)
-        if name == "day_first":
+        if name in BOOLEANS:
             if not isinstance(value, bool):
-                raise ListingsFileError(source, f"{place} is neither true nor false", "Write day_first = true")
+                raise ListingsFileError(source, f"{place} is neither true nor false", f"Write {name} = true")
         elif several and all(isinstance(one, str) for one in value):
             values[name] = tuple(value)
         elif not isinstance(value, str):

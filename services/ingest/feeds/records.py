@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.rows.records import RejectedRecord
-from services.ingest.cleaning.availability import sold_of
+from services.ingest.cleaning.availability import is_sold, sold_of
 from services.ingest.cleaning.categories import is_numeric
 from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.raw_listing import RawListing
@@ -25,10 +26,23 @@ if TYPE_CHECKING:
     from services.ingest.feeds.header import FoundColumns
     from services.ingest.tables.rows import Row
 
-_FILLABLE = ("description", "location", "photos", "seller", "listed_at", "url", "availability", "parent", "sale_period")
+_FILLABLE = (
+    "description",
+    "location",
+    "photos",
+    "seller",
+    "listed_at",
+    "url",
+    "availability",
+    "sold",
+    "parent",
+    "sale_period",
+)
 """Fields that a listing can do without. A price is none of them: a listing without one counts as free of charge."""
 
 _LEVELS = " > "
+
+_ESCAPED_BREAK = re.compile(r"(\\)?\\n")
 
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 """The end of a sale may be any time ahead; dates of listings may not."""
@@ -69,7 +83,7 @@ def selection_of(found: FoundColumns) -> ColumnSelection:
         price=next(iter(named("price")), ""),
         as_json=named("photos", "price"),
         lists=named("category", "description"),
-        typed=found.attribute_columns,
+        typed=(*found.attribute_columns, *named("availability", "sold")),
         optional=found.absent,
         fillable=tuple(column for column in fillable if column not in needed),
         ids=named("id", "parent"),
@@ -89,7 +103,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         listing_id=cells.first("id"),
         title=cells.first("title"),
         category=category,
-        description=cells.description(),
+        description=_with_line_breaks(cells.description()) if mapping.escaped_line_breaks else cells.description(),
         price=price,
         location=cells.first("location"),
         photos=photos,
@@ -101,6 +115,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         category_separator=category_separator or mapping.category_separator,
         categories_separator="" if category_separator else mapping.categories_separator,
         availability=cells.availability(),
+        sold=cells.sold(context),
         url=cells.first("url"),
         attributes=cells.attributes(columns.blank_values, context),
         parent=context.ids.get(parent, parent),
@@ -156,6 +171,11 @@ class _Cells:
         texts = [text for text in self.all("availability") if text.strip()]
         return next((text for text in texts if sold_of(text)), texts[0] if texts else "")
 
+    def sold(self, context: ReadingContext) -> str:
+        """Return the text that says that the listing is sold; else the first."""
+        texts = [text for text in self.all("sold") if text.strip()]
+        return next((text for text in texts if is_sold(text, now=context.now)), texts[0] if texts else "")
+
     def photos(self, separator: str) -> tuple[tuple[str, ...], tuple[Repair, ...]]:
         names, guesses = list[str](), list[Repair]()
         for cell in self.all("photos"):
@@ -186,6 +206,11 @@ class _Cells:
             context.names[column] = (listing_id, name)
         named_id, known = context.names.get(column, ("", ""))
         return known if named_id == listing_id else column
+
+
+def _with_line_breaks(text: str) -> str:
+    r"""Undo what WooCommerce does to line breaks: it writes the characters `\n`, and `\\n` for these themselves."""
+    return _ESCAPED_BREAK.sub(lambda match: r"\n" if match[1] else "\n", text)
 
 
 def _is_zero(price: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from services.ingest.cleaning.availability import sold_of
+from services.ingest.cleaning.availability import is_sold, sold_of
 from services.ingest.cleaning.listings import CleanListing, clean_listing
 from services.ingest.cleaning.repairs import Repair
 from tests.unit.services.ingest.cleaning.examples import RAW
@@ -51,3 +52,46 @@ def test_marks_a_listing_as_sold():
     cleaned = clean_listing(replace(RAW, availability="out of stock"))
     assert isinstance(cleaned, CleanListing)
     assert (cleaned.record.sold, cleaned.repairs) == (True, ())
+
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "sold"),
+    [
+        ("ja", False), ("nein", True), ("vorrätig", False), ("nicht vorrätig", True), ("oui", False), ("non", True),
+        ("sí", False), ("да", False), ("нет", True), ("fora de estoque", True), ("はい", False), ("いいえ", True),
+    ],
+)  # fmt: skip
+def test_reads_yes_and_no_of_other_languages_as_availability(text, sold):
+    assert sold_of(text) is sold
+
+
+@pytest.mark.parametrize(
+    "text", ["true", "Yes", "1", "1.0", "ja", "x", "2026-02-03", "03.02.2026 14:00", "1770000000", "sold", "verkauft"]
+)
+def test_a_mark_or_a_date_of_a_sale_means_sold(text):
+    assert is_sold(text, now=NOW) is True
+
+
+@pytest.mark.parametrize(
+    "text", ["", "false", "No", "0", "nein", "0000-00-00", "null", "-", "available", "unsold", "nicht verkauft"]
+)
+def test_no_mark_of_a_sale_means_for_sale(text):
+    assert is_sold(text, now=NOW) is False
+
+
+@pytest.mark.parametrize("text", ["3", "maybe", "2031-01-01"])
+def test_flags_a_mark_of_a_sale_that_is_not_understood(text):
+    assert is_sold(text, now=NOW) is None
+    cleaned = clean_listing(replace(RAW, sold=text), now=NOW)
+    assert isinstance(cleaned, CleanListing)
+    assert (cleaned.record.sold, cleaned.repairs) == (False, (Repair("unknown_availability", "sold", text),))
+
+
+def test_either_availability_or_a_mark_of_a_sale_makes_a_listing_sold():
+    for marks in ({"availability": "in stock", "sold": "true"}, {"availability": "no", "sold": "false"}):
+        cleaned = clean_listing(replace(RAW, **marks))
+        assert isinstance(cleaned, CleanListing)
+        assert cleaned.record.sold

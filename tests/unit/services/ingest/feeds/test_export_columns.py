@@ -170,11 +170,13 @@ def test_a_mapping_without_separators_gets_those_of_the_export(file):
         ("preset_separator", "category_separator", 'category_separator = ">", as in the preset woocommerce'),
         ("preset_separator", "categories_separator", 'categories_separator = ",", as in the preset woocommerce'),
         ("preset_separator", "photos_separator", 'photos_separator = ",", as in the preset woocommerce'),
+        ("preset_separator", "escaped_line_breaks", "escaped_line_breaks = true, as in the preset woocommerce"),
     ]
 
 
 def test_separators_of_the_mapping_win_also_empty_ones(file):
     own = 'category_separator = ""\ncategories_separator = ""\nphotos_separator = "|"\n'
+    own += "escaped_line_breaks = false\n"
     feed = open_listings(file("woo.csv", WOO), parse_columns((WOO_MAPPING + own).encode(), source="x"))
     assert (feed.notices, feed.columns.listings.categories_separator) == ((), "")
 
@@ -182,7 +184,7 @@ def test_separators_of_the_mapping_win_also_empty_ones(file):
 def test_a_column_that_the_preset_maps_otherwise_gets_no_separator(file):
     mapping = parse_columns(WOO_MAPPING.replace('"Categories"', '"Type"').encode(), source="x")
     feed = open_listings(file("woo.csv", WOO), mapping)
-    assert [one.field for one in feed.notices] == ["photos_separator"]
+    assert [one.field for one in feed.notices] == ["photos_separator", "escaped_line_breaks"]
 
 
 @pytest.mark.parametrize("zero", ["0", "0.00 USD", "EUR 0,00"])
