@@ -45,7 +45,8 @@ class RejectReason(_ExplainedCode):
     DUPLICATE_ID = "duplicate_id", "The id occurs more than once; the last listing or the first photo was used."
     MISSING_TITLE = "missing_title", "The listing has no title."
     MISSING_CATEGORY = "missing_category", "The listing has no category."
-    CATEGORY_TOO_LONG = "category_too_long", "The first level of the category is longer than 200 characters."
+    CATEGORY_TOO_LONG = "category_too_long", "A level of the category is longer than 200 characters."
+    CATEGORY_TOO_DEEP = "category_too_deep", "The category has more than 20 levels, or the listing more than 100 paths."
     SELLER_TOO_LONG = "seller_too_long", "The seller id is longer than 200 characters."
     OTHER_SELLER = "other_seller", "The file is the feed of one seller, and the listing names another seller."
     UNREADABLE_PRICE = "unreadable_price", "The price is not an amount, optionally with a currency."
@@ -165,6 +166,10 @@ class ListingFlag(_ExplainedCode):
     CATEGORY_SPELLING = (
         "category_spelling",
         "The category differs from an earlier one in case or blanks only, and got the earlier spelling.",
+    )
+    GUESSED_CATEGORIES = (
+        "guessed_categories",
+        "The category was read as several paths at its commas. `categories_separator` in the mapping decides it.",
     )
     NUMERIC_CATEGORY = "numeric_category", "The category is only a number, such as an id of Google's taxonomy."
     UNKNOWN_AVAILABILITY = (

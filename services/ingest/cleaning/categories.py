@@ -26,6 +26,17 @@ _KEY_LIMIT = 500
 
 _EDGES = " />»›→|"
 
+MAX_LEVELS = 20
+"""Levels of a category path, at most. Google's and eBay's taxonomies have seven and six."""
+
+MAX_PATHS = 100
+"""Category paths of a listing, at most."""
+
+_ARROW = re.compile(r"\s[>»›→]\s|(?<=[^\s>])[>»›→](?=[^\s>])")
+_SLASH = re.compile(r"\s/\s")
+_LIST_OF_WORDS = re.compile(r"(?:^|\s)(?:[&+]|and|und|et|y|e|i|en|og|och|и|und/oder)\s", re.IGNORECASE)
+"""What follows a comma inside a name, as in Google's `Dolls, Playsets & Toy Figures`."""
+
 
 def split_category(text: str, separator: str = "") -> tuple[str, ...]:
     """Return the levels of a category path such as `Home & Garden / Mirrors, Clocks / `, first to last.
@@ -54,6 +65,38 @@ def split_paths(text: str, separator: str) -> tuple[str, ...]:
     kept = decode_entities(text).replace(f"\\{separator}", "\0")
     paths = (path.replace("\0", separator).strip() for path in kept.split(separator))
     return tuple(dict.fromkeys(filter(None, paths)))
+
+
+def guess_paths(text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the category paths of a cell for which nothing is known, and whether this is a guess.
+
+    `Home > Garden | Sale` and `Home > Garden, Home > Lamps` are two paths for sure. `Home > Garden, Sale > New` are
+    probably two, but `Toys > Dolls, Playsets & Figures > Dolls` is one path, in which a name has a comma.
+    """
+    text = decode_entities(text)
+    level = next((pattern for pattern in (_ARROW, _SLASH) if pattern.search(text)), None)
+    if level is None:
+        return split_paths(text, ""), False
+    if level is _ARROW and "|" in text:
+        return split_paths(text, "|"), False
+    for separator in ("\n", ";", ","):
+        paths = split_paths(text, separator)
+        if len(paths) > 1 and _begin_alike(paths, level):
+            return paths, False
+        if len(paths) > 1 and level is _ARROW and _are_probably_paths(paths):
+            return paths, separator == ","
+    return split_paths(text, ""), False
+
+
+def _begin_alike(paths: Sequence[str], level: re.Pattern[str]) -> bool:
+    """Say whether all paths have the same first level."""
+    return len({clean_line(level.split(path, maxsplit=1)[0]).casefold() for path in paths}) == 1
+
+
+def _are_probably_paths(paths: Sequence[str]) -> bool:
+    """Say whether each piece has several levels, and no piece continues the list of words of the one before it."""
+    heads = [_ARROW.split(path, maxsplit=1) for path in paths]
+    return all(len(head) == 2 for head in heads) and not any(_LIST_OF_WORDS.search(head[0]) for head in heads[1:])
 
 
 def is_numeric(category: str) -> bool:

@@ -47,6 +47,9 @@ _NUMBER = re.compile(r"\d+(?:\.\d*)?(?:e(?P<plus>\+)?\d{1,2})?", re.ASCII)
 _UNIX_UNITS = (1, 10**3, 10**6, 10**9)
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPREADSHEET_EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
+_LENGTH_LIMIT = 100
+"""Characters; longer texts are no date."""
+
 _COARSEST = 3600
 """Seconds that a rounded Unix time may be off; a coarser one is refused."""
 
@@ -84,6 +87,8 @@ def parse_date(text: str, *, now: datetime, day_first: bool | None = None) -> Re
         DateError: the text is none of these, leaves day and month open, is before 1990, or more than a day after `now`.
     """
     text = " ".join(text.split())
+    if len(text) > _LENGTH_LIMIT:
+        raise DateError(text)
     folded = text.casefold()
     if folded in _NO_DATE:
         return None

@@ -14,6 +14,7 @@ import pandera.pandas as pa
 
 from db.rows.records import ListingRecord
 from services.ingest.cleaning.attributes import are_clean_attributes
+from services.ingest.cleaning.categories import MAX_LEVELS, MAX_PATHS
 from services.ingest.cleaning.links import is_usable_url
 from services.ingest.cleaning.prices import PRICE_LIMIT
 from services.reason_codes import RejectReason
@@ -50,7 +51,11 @@ def _is_one_line(value: object) -> bool:
 
 
 def _is_category_path(value: object) -> bool:
-    return isinstance(value, tuple) and bool(value) and all(_is_text(level) and level for level in value)
+    return (
+        isinstance(value, tuple)
+        and 0 < len(value) <= MAX_LEVELS
+        and all(_is_text(level) and 0 < len(level) <= CATEGORY_LIMIT for level in value)
+    )
 
 
 def _is_price(value: object) -> bool:
@@ -82,7 +87,7 @@ def _are_attributes(value: object) -> bool:
 
 
 def _are_category_paths(value: object) -> bool:
-    return isinstance(value, tuple) and all(map(_is_category_path, value))
+    return isinstance(value, tuple) and len(value) < MAX_PATHS and all(map(_is_category_path, value))
 
 
 def _is_bool(value: object) -> bool:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.attributes import clean_attributes
-from services.ingest.cleaning.categories import is_numeric, split_category, split_paths
+from services.ingest.cleaning.categories import (
+    MAX_LEVELS,
+    MAX_PATHS,
+    guess_paths,
+    is_numeric,
+    split_category,
+    split_paths,
+)
 from services.ingest.cleaning.fields import clean_availability, clean_date, clean_page_url, clean_price
 from services.ingest.cleaning.html_text import plain_text
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
@@ -117,11 +124,15 @@ class _CleanText:
     other_categories: tuple[tuple[str, ...], ...]
     location: str
     seller: str
+    guessed_categories: bool = False
 
     @classmethod
     def of(cls, raw: RawListing) -> _CleanText:
         location = clean_line(decode_entities(raw.location))
-        cells = split_paths(raw.category, raw.categories_separator)
+        is_open = not raw.category_separator and not raw.categories_separator
+        cells, is_guess = (
+            guess_paths(raw.category) if is_open else (split_paths(raw.category, raw.categories_separator), False)
+        )
         paths = [path for path in (split_category(cell, raw.category_separator) for cell in cells) if path]
         return cls(
             clean_line(raw.listing_id),
@@ -130,6 +141,7 @@ class _CleanText:
             tuple(dict.fromkeys(path for path in paths if path != paths[0])),
             location,
             clean_line(decode_entities(raw.seller)),
+            is_guess,
         )
 
     def record(self, raw: RawListing) -> ListingRecord:
@@ -152,17 +164,26 @@ class _CleanText:
         """Return what is doubtful in the texts."""
         if is_numeric(self.category_path[0]):
             return (Repair(ListingFlag.NUMERIC_CATEGORY, "category", raw.category, self.category_path[0]),)
+        if self.guessed_categories:
+            paths = (self.category_path, *self.other_categories)
+            return (
+                Repair(ListingFlag.GUESSED_CATEGORIES, "category", raw.category, " | ".join(map(" > ".join, paths))),
+            )
         return ()
 
     def fault(self, raw: RawListing) -> RejectedRecord | None:
         """Return the reject for the first missing or overlong field, or None."""
         category = self.category_path[0] if self.category_path else ""
+        paths = (self.category_path, *self.other_categories)
+        is_long = any(len(level) > CATEGORY_LIMIT for path in paths for level in path)
+        is_deep = len(paths) > MAX_PATHS or any(len(path) > MAX_LEVELS for path in paths)
         checks = (
             (not self.listing_id, "id", RejectReason.MISSING_ID, raw.title),
             (len(self.listing_id) > ID_LIMIT, "id", RejectReason.ID_TOO_LONG, self.listing_id),
             (not self.title, "title", RejectReason.MISSING_TITLE, raw.title),
             (not category, "category", RejectReason.MISSING_CATEGORY, raw.category),
-            (len(category) > CATEGORY_LIMIT, "category", RejectReason.CATEGORY_TOO_LONG, raw.category),
+            (is_deep, "category", RejectReason.CATEGORY_TOO_DEEP, raw.category),
+            (is_long, "category", RejectReason.CATEGORY_TOO_LONG, raw.category),
             (len(self.seller) > SELLER_LIMIT, "seller", RejectReason.SELLER_TOO_LONG, self.seller),
         )
         for is_fault, field, reason, text in checks:

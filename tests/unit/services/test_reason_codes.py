@@ -12,6 +12,7 @@ import services
 from ml.photos import decode
 from ml.photos.formats import FORMAT_NAMES
 from services import reason_codes
+from services.ingest.cleaning.categories import MAX_LEVELS, MAX_PATHS
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, ID_LIMIT, SELLER_LIMIT
 from services.ingest.cleaning.prices import PRICE_LIMIT
 from services.ingest.photos.urls import NAME_LIMIT, URL_LIMIT
@@ -73,6 +74,8 @@ def test_the_code_uses_every_listed_reason_and_flag():
         (RejectReason.ID_TOO_LONG, NAME_LIMIT),
         (RejectReason.ID_TOO_LONG, URL_LIMIT),
         (RejectReason.CATEGORY_TOO_LONG, CATEGORY_LIMIT),
+        (RejectReason.CATEGORY_TOO_DEEP, MAX_LEVELS),
+        (RejectReason.CATEGORY_TOO_DEEP, MAX_PATHS),
         (RejectReason.SELLER_TOO_LONG, SELLER_LIMIT),
         (RejectReason.PRICE_TOO_LARGE, PRICE_LIMIT),
     ],

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.rows.records import ListingRecord
+from db.rows.records import ListingRecord, RejectedRecord
 from services.ingest.cleaning.categories import (
+    MAX_LEVELS,
+    MAX_PATHS,
     CategorySpellings,
     category_keys,
     split_category,
     split_paths,
 )
-from services.ingest.cleaning.listings import CleanListing, clean_listing
+from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.repairs import Repair
 from tests.unit.services.ingest.cleaning.examples import EXAMPLES, RAW, clean_record
 
@@ -84,6 +86,66 @@ def test_takes_the_first_path_as_the_category_and_keeps_the_others():
     assert isinstance(listing, ListingRecord)
     assert (listing.category, listing.category_path) == ("Home & Garden", ("Home & Garden", "Lamps"))
     assert listing.other_categories == (("Sale",),)
+
+
+@pytest.mark.parametrize(
+    ("cell", "paths", "flags"),
+    [
+        ("Home > Garden, Home > Lamps", ("Home>Garden", "Home>Lamps"), ()),
+        ("Home / Garden, Home / Lamps", ("Home>Garden", "Home>Lamps"), ()),
+        ("Home, Home > Lamps, Home > Lamps > Desk", ("Home", "Home>Lamps", "Home>Lamps>Desk"), ()),
+        ("Home > Garden | Sale > New", ("Home>Garden", "Sale>New"), ()),
+        ("Home&gt;Garden|Sale", ("Home>Garden", "Sale"), ()),
+        ("Home > Garden; Sale > New", ("Home>Garden", "Sale>New"), ()),
+        ("Home > Garden\nSale > New", ("Home>Garden", "Sale>New"), ()),
+        ("Home > Garden, Sale > New", ("Home>Garden", "Sale>New"), ("guessed_categories",)),
+        ("Toys > Dolls, Playsets & Toy Figures > Dolls", ("Toys>Dolls, Playsets & Toy Figures>Dolls",), ()),
+        ("Spielzeug > Puppen, Figuren und Zubehör > Puppen", ("Spielzeug>Puppen, Figuren und Zubehör>Puppen",), ()),
+        ("Toys > Dolls, Playsets & Toy Figures", ("Toys>Dolls, Playsets & Toy Figures",), ()),
+        ("Food, Beverages & Tobacco > Beverages", ("Food, Beverages & Tobacco>Beverages",), ()),
+        ("Home / Mirrors, Clocks / Clocks", ("Home>Mirrors, Clocks>Clocks",), ()),
+        ("Home|Lamps", ("Home>Lamps",), ()),
+    ],
+)
+def test_finds_the_paths_of_a_cell_without_a_mapping(cell, paths, flags):
+    listing = clean_record(replace(RAW, category=cell))
+    assert isinstance(listing, ListingRecord)
+    assert (">".join(listing.category_path), *map(">".join, listing.other_categories)) == paths
+    assert listing.flags == flags
+
+
+def test_says_as_which_paths_a_category_was_read():
+    cleaned = clean_listing(replace(RAW, category="Home > Garden, Sale > New"))
+    assert isinstance(cleaned, CleanListing)
+    (repair,) = cleaned.repairs
+    assert repair == Repair("guessed_categories", "category", "Home > Garden, Sale > New", "Home > Garden | Sale > New")
+
+
+def test_a_separator_of_the_mapping_leaves_nothing_to_guess():
+    listing = clean_record(replace(RAW, category="Home > Garden, Home > Lamps", category_separator=" > "))
+    assert isinstance(listing, ListingRecord)
+    assert listing.category_path == ("Home", "Garden, Home", "Lamps")
+
+
+@pytest.mark.parametrize(
+    ("category", "separator", "reason"),
+    [
+        (" > ".join("a" * (MAX_LEVELS + 1)), "", "category_too_deep"),
+        ("a > " * 250_000, "", "category_too_deep"),
+        (",".join(map(str, range(MAX_PATHS + 1))), ",", "category_too_deep"),
+        ("Home > " + "x" * 201, "", "category_too_long"),
+    ],
+)
+def test_rejects_a_category_that_no_catalogue_has(category, separator, reason):
+    rejected = clean_record(replace(RAW, category=category, categories_separator=separator))
+    assert isinstance(rejected, RejectedRecord)
+    assert (rejected.field, rejected.reason) == ("category", reason)
+
+
+def test_accepts_the_deepest_category():
+    listing = clean_record(replace(RAW, category=" > ".join("a" * MAX_LEVELS)))
+    assert isinstance(listing, ListingRecord)
+    assert check_records([listing]) == [listing]
 
 
 def test_flags_a_category_that_is_only_a_number():
