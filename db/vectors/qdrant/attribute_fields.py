@@ -11,13 +11,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from db.vectors.attributes import attribute_key, token_of
-from db.vectors.facets import LISTING_FACETS, Facet, facet_of
+from db.vectors.facets import LISTING_FACETS, NO_VALUES, facet_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from db.vectors.attributes import Attributes
     from db.vectors.base import Payload
+    from db.vectors.facets import Facet
 
 Kind: TypeAlias = Literal["keyword", "float"]
 
@@ -109,7 +110,7 @@ def count_facet(
     if indexes.is_counted(field):
         found = next(values for limit in _limits() if len(values := count_values(field, limit)) < limit)
     elif indexes.is_complete:
-        return Facet()
+        return NO_VALUES
     else:
         found = Counter(text for payload in payloads(field) for text in _texts(payload, name))
     return facet_of(dict(_tokens(name, found)), name=name)
