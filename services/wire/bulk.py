@@ -18,7 +18,7 @@ class BulkMode(StrEnum):
 
 
 Preset = Annotated[
-    str, described("The well-known export that the mapping is based on; see [Your data](your-data.md).", "google")
+    str, described("The preset that the mapping is based on; see [Presets](your-data.md#presets).", "google")
 ]
 FetchPhotos = Annotated[bool, described("Fetch the photos that are named by URL.", True)]
 KeepPhotos = Annotated[bool, described("Listings keep photos that the files no longer name.", True)]

@@ -1,4 +1,4 @@
-"""The prices that docs/your-data.md shows are read as it says."""
+"""The prices that docs/codes.md shows are read as it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from services.ingest.cleaning.prices import PriceError, parse_price
 
-_DOCUMENT = Path(__file__).parents[2] / "docs" / "your-data.md"
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "codes.md"
 _TABLE = _DOCUMENT.read_text(encoding="utf-8").split("| in the feed | read as |")[1].split("\n\n")[0]
 _PRICES = [
     (text, meaning.strip())

@@ -142,7 +142,7 @@ def _rows_of(path: Path, *, formulas: bool = False) -> Iterator[Iterator[Sequenc
     try:
         from openpyxl import load_workbook
     except ImportError as error:
-        remedy = "Install it with: pip install 'lookalike[xlsx]'. Or save the sheet as CSV"
+        remedy = "Install it in the checkout: pip install -e '.[xlsx]'. Or save the sheet as CSV"
         raise ListingsFileError(path, "is an Excel workbook, which needs the package openpyxl", remedy) from error
     try:
         with zipfile.ZipFile(path) as archive:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from services.errors import ListingsFileError
 from services.ingest.feeds.columns import COLUMN_FIELDS, Columns, ListingColumns, PhotoColumns
-from services.ingest.feeds.mapping_files import parse_columns, read_columns
+from services.ingest.feeds.mapping_files import read_columns
 from services.ingest.tables.rows import FileFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -76,14 +79,6 @@ def test_refuses_an_invalid_mapping(toml, text, problem):
 def test_refuses_a_missing_mapping_file(toml):
     with pytest.raises(ListingsFileError, match=r"columns\.toml: cannot be read \(No such file"):
         read_columns(toml)
-
-
-def test_the_mapping_in_the_documentation_is_valid():
-    page = Path(__file__).parents[5] / "docs" / "your-data.md"
-    block = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
-    columns = parse_columns(block.encode(), source="your-data.md")
-    assert columns.names_of("price") == ("sale_price", "price")
-    assert columns.attributes == {"brand": "Brand", "colour": "Farbe"}
 
 
 def test_reads_how_the_file_is_written_and_several_columns(toml):

@@ -100,7 +100,7 @@ def test_reads_the_stored_value_of_a_formula(tmp_path):
 def test_says_how_to_install_what_workbooks_need(tmp_path, monkeypatch):
     path = workbook(tmp_path / "a.xlsx", [KEYS, DESK])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(ListingsFileError, match=r"pip install 'lookalike\[xlsx\]'"):
+    with pytest.raises(ListingsFileError, match=r"pip install -e '\.\[xlsx\]'"):
         read(path)
 
 
