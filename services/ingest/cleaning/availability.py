@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _SOLD = word_list("""
     sold | sold out | soldout | out of stock | outofstock | oos | unavailable | not available | no stock
     no longer available | ended | closed | completed | complete | expired | discontinued | inactive | archived
-    draft | private | hidden | unlisted | removed | deleted | unsold | mark as sold | verkauft | vergriffen
-    ausverkauft | nicht verfügbar | nicht auf lager | nicht vorrätig | nicht lieferbar | nicht mehr verfügbar
+    draft | unpublished | not published | private | hidden | unlisted | removed | deleted | unsold
+    mark as sold | verkauft | vergriffen | ausverkauft | nicht verfügbar | nicht auf lager | nicht vorrätig | nicht lieferbar | nicht mehr verfügbar
     vendu | épuisé | rupture de stock | en rupture | indisponible | vendido | agotado | sin stock | sin existencias
     no disponible | fora de estoque | sem estoque | esgotado | indisponível | venduto | esaurito | non disponibile
     non disponible | verkocht | uitverkocht | niet op voorraad | såld | slutsåld | solgt | udsolgt | utsolgt
@@ -26,9 +26,9 @@ _SOLD = word_list("""
 _AVAILABLE = word_list("""
     in stock | instock | available | available for order | active | live | for sale | on sale | open | published
     publish | enabled | listed | limited availability | limited stock | low stock | in store only | instoreonly
-    online only | onlineonly | preorder | pre order | presale | pre sale | backorder | back order | onbackorder
-    on backorder | made to order | reserved | on hold | pending | reserviert | verfügbar | vorrätig | auf lager
-    auf lager verfügbar | zu verkaufen | lieferbar | sofort lieferbar | disponible | en stock | en venta | à vendre
+    online only | onlineonly | preorder | pre order | presale | pre sale | backorder | back order | backordered
+    back ordered | onbackorder | on backorder | made to order | reserved | on hold | pending | reserviert | verfügbar
+    vorrätig | auf lager | auf lager verfügbar | zu verkaufen | lieferbar | sofort lieferbar | disponible | en stock | en venta | à vendre
     à venda | in vendita | te koop | til salg | till salu | hay existencias | réservé | reservado | disponível
     em estoque | em stock | disponibile | riservato | op voorraad | beschikbaar | gereserveerd | i lager | på lager
     tilgængelig | dostępny | w magazynie | в наличии | есть в наличии | в наявності | stokta | mevcut | 在庫あり | 有货

@@ -17,7 +17,7 @@ from tests.unit.services.ingest.cleaning.examples import RAW
     "text",
     [
         "sold", "SOLD", "Sold out", "out of stock", "out_of_stock", "OutOfStock", "http://schema.org/OutOfStock",
-        "https://schema.org/SoldOut", "ended", "archived", "draft", "discontinued", "0", "-1", "0.0", "false", "no",
+        "https://schema.org/SoldOut", "ended", "archived", "draft", "unpublished", "discontinued", "0", "-1", "0.0", "false", "no",
         "verkauft",
     ],
 )  # fmt: skip
@@ -29,7 +29,7 @@ def test_a_listing_that_cannot_be_bought_is_sold(text):
     "text",
     [
         "", " ", "in stock", "in_stock", "In Stock", "InStock", "https://schema.org/InStock", "available", "active",
-        "preorder", "backorder", "reserved", "1", "12", "1.0", "true", "yes", "auf Lager",
+        "preorder", "backorder", "back-ordered", "reserved", "1", "12", "1.0", "true", "yes", "auf Lager",
     ],
 )  # fmt: skip
 def test_a_listing_that_can_be_bought_is_not_sold(text):
