@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 _SOLD = word_list("""
     sold | sold out | soldout | out of stock | outofstock | oos | unavailable | not available | no stock
     no longer available | ended | closed | completed | complete | expired | discontinued | inactive | archived
-    draft | unpublished | not published | private | hidden | unlisted | removed | deleted | unsold
-    mark as sold | verkauft | vergriffen | ausverkauft | nicht verfügbar | nicht auf lager | nicht vorrätig | nicht lieferbar | nicht mehr verfügbar
-    vendu | épuisé | rupture de stock | en rupture | indisponible | vendido | agotado | sin stock | sin existencias
-    no disponible | fora de estoque | sem estoque | esgotado | indisponível | venduto | esaurito | non disponibile
-    non disponible | verkocht | uitverkocht | niet op voorraad | såld | slutsåld | solgt | udsolgt | utsolgt
-    sprzedane | wyprzedane | niedostępny | brak w magazynie | продано | нет в наличии | немає в наявності | tükendi
-    satıldı | 売り切れ | 売切れ | 在庫なし | 缺货 | 已售 | 품절
+    draft | unpublished | not published | private | hidden | unlisted | removed | deleted | unsold | mark as sold
+    verkauft | vergriffen | ausverkauft | nicht verfügbar | nicht auf lager | nicht vorrätig | nicht lieferbar
+    nicht mehr verfügbar | vendu | épuisé | rupture de stock | en rupture | indisponible | vendido | agotado
+    sin stock | sin existencias | no disponible | fora de estoque | sem estoque | esgotado | indisponível | venduto
+    esaurito | non disponibile | non disponible | verkocht | uitverkocht | niet op voorraad | såld | slutsåld
+    solgt | udsolgt | utsolgt | sprzedane | wyprzedane | niedostępny | brak w magazynie | продано | нет в наличии
+    немає в наявності | tükendi | satıldı | 売り切れ | 売切れ | 在庫なし | 缺货 | 已售 | 품절
 """)
 
 _AVAILABLE = word_list("""
     in stock | instock | available | available for order | active | live | for sale | on sale | open | published
     publish | enabled | listed | limited availability | limited stock | low stock | in store only | instoreonly
     online only | onlineonly | preorder | pre order | presale | pre sale | backorder | back order | backordered
-    back ordered | onbackorder | on backorder | made to order | reserved | on hold | pending | reserviert | verfügbar
-    vorrätig | auf lager | auf lager verfügbar | zu verkaufen | lieferbar | sofort lieferbar | disponible | en stock | en venta | à vendre
-    à venda | in vendita | te koop | til salg | till salu | hay existencias | réservé | reservado | disponível
-    em estoque | em stock | disponibile | riservato | op voorraad | beschikbaar | gereserveerd | i lager | på lager
-    tilgængelig | dostępny | w magazynie | в наличии | есть в наличии | в наявності | stokta | mevcut | 在庫あり | 有货
-    现货 | 재고 있음
+    back ordered | onbackorder | on backorder | made to order | reserved | on hold | pending | reserviert
+    verfügbar | vorrätig | auf lager | auf lager verfügbar | zu verkaufen | lieferbar | sofort lieferbar
+    disponible | en stock | en venta | à vendre | à venda | in vendita | te koop | til salg | till salu
+    hay existencias | réservé | reservado | disponível | em estoque | em stock | disponibile | riservato
+    op voorraad | beschikbaar | gereserveerd | i lager | på lager | tilgængelig | dostępny | w magazynie | в наличии
+    есть в наличии | в наявності | stokta | mevcut | 在庫あり | 有货 | 现货 | 재고 있음
 """)
 
 _YES = word_list("""

@@ -17,8 +17,8 @@ from tests.unit.services.ingest.cleaning.examples import RAW
     "text",
     [
         "sold", "SOLD", "Sold out", "out of stock", "out_of_stock", "OutOfStock", "http://schema.org/OutOfStock",
-        "https://schema.org/SoldOut", "ended", "archived", "draft", "unpublished", "discontinued", "0", "-1", "0.0", "false", "no",
-        "verkauft",
+        "https://schema.org/SoldOut", "ended", "archived", "draft", "unpublished", "discontinued", "0", "-1", "0.0",
+        "false", "no", "verkauft",
     ],
 )  # fmt: skip
 def test_a_listing_that_cannot_be_bought_is_sold(text):
