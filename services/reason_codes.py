@@ -136,6 +136,10 @@ class ListingFlag(_ExplainedCode):
         "preset_separator",
         "The mapping does not say how the cells are written, so they were read as this export writes them.",
     )
+    UNUSED_PHOTO_COLUMN = (
+        "unused_photo_column",
+        "The column looks like photos and is not read, because the mapping does not name it.",
+    )
     ZERO_SALE_PRICE = "zero_sale_price", "The sale price is zero, so the regular price was taken."
     GUESSED_PHOTOS = (
         "guessed_photos",

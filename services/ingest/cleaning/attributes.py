@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
     from db.vectors.attributes import AttributeValue
 
+WELL_KNOWN = {
+    "brand": ("brand", "vendor", "manufacturer", "marke", "marque"),
+    "condition": ("condition", "zustand", "etat"),
+    "size": ("size", "groesse", "größe", "taille"),
+    "colour": ("colour", "color", "farbe", "couleur"),
+    "material": ("material", "materials"),
+    "gender": ("gender", "geschlecht"),
+}
+"""Names of attributes that many feeds have, and the keys of columns with them, the likeliest first."""
+
 _LATIN = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_]{{0,{ATTRIBUTE_NAME_LIMIT - 1}}}")

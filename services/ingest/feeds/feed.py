@@ -16,13 +16,14 @@ from services.ingest.feeds.detection import (
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.read_ahead import read_ahead
 from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
-from services.ingest.feeds.suggestions import advice, suggest_change, suggest_toml
+from services.ingest.feeds.samples import sample_values
+from services.ingest.feeds.suggestions import advice, overlap, suggest_change, suggest_toml, unused_photos
 from services.ingest.tables.formats import open_table
 from services.ingest.tables.rows import BrokenRow
 from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from db.rows.records import RejectedRecord
@@ -78,13 +79,16 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
         MissingColumns: a column of the mapping is missing.
     """
     table = open_table(path, columns.file)
+    present = table.paths or table.columns
     chosen = choose_columns(path, columns, table.columns)
     found = find_columns(path, chosen, table.columns)
     if found.missing:
         if columns.is_default or columns.preset:
             refuse_other_export(path, table.columns)
         suggested = (
-            suggest_change(chosen.preset, found) if chosen.preset else suggest_toml(table.paths or table.columns)
+            suggest_change(chosen.preset, found)
+            if chosen.preset
+            else suggest_toml(present, sample_values(table, present))
         )
         names, hint = [name for _field, name in found.missing], advice(columns, found, table.columns)
         raise MissingColumns(path, names, table.columns, advice=hint, suggestion=suggested)
@@ -92,7 +96,17 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
     selection = selection_of(found)
     chosen, notations = with_usual_notations(path, chosen, table)
     context, notices = read_ahead(table, selection, chosen, found=found)
-    notices = (*notations, *notices)
+    notices = (
+        *notations,
+        *notices,
+        *unused_photos(found, present, sample_values(table, unused_columns(found, present))),
+    )
     if chosen.preset != columns.preset:
         notices = (Repair(ListingFlag.PRESET_CHOSEN, after=chosen.preset), *notices)
     return ListingsFeed(path, chosen, found, table, selection, context, notices)
+
+
+def unused_columns(found: FoundColumns, present: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns and paths that no field uses."""
+    used = found.columns
+    return tuple(name for name in present if not any(overlap(name, one) for one in used))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from db.rows.records import RejectedRecord
 from services.errors import MissingColumns
 from services.ingest.cleaning.text import shorten
-from services.ingest.feeds.feed import open_listings
+from services.ingest.feeds.feed import open_listings, unused_columns
+from services.ingest.feeds.samples import SAMPLED, sample_values
 from services.ingest.feeds.suggestions import suggest_toml
 from services.ingest.loading.listing_loader import spooled_row
 from services.ingest.tables.formats import open_table
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 RECORDS = 10
 """Records that a preview reads."""
-
-_SAMPLED = 100
-"""Records searched for a value of each column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +104,15 @@ def preview(path: Path, options: IngestOptions) -> Preview:
     except MissingColumns as error:
         table = open_table(path, options.columns.file)
         return Preview(table.paths or table.columns, problem=str(error), suggestion=error.suggestion)
-    raw = list(islice(feed.records(), _SAMPLED))
-    columns, used = feed.table.paths or feed.table.columns, set(feed.found.columns)
+    raw = list(islice(feed.records(), SAMPLED))
+    columns, preset = feed.table.paths or feed.table.columns, feed.columns.preset
     return Preview(
         columns=columns,
-        preset=feed.columns.preset,
-        suggestion=f'preset = "{feed.columns.preset}"\n' if feed.columns.preset else suggest_toml(columns),
+        preset=preset,
+        suggestion=f'preset = "{preset}"\n' if preset else suggest_toml(columns, sample_values(feed.table, columns)),
         notices=feed.notices,
         fields=tuple(_fields(feed)),
-        unused=tuple(name for name in columns if not any(_overlap(name, one) for one in used)),
+        unused=unused_columns(feed.found, columns),
         records=tuple(_record(one, options) for one in raw[:RECORDS]),
     )
 
@@ -122,7 +120,7 @@ def preview(path: Path, options: IngestOptions) -> Preview:
 def _fields(feed: ListingsFeed) -> list[PreviewField]:
     """Return the fields with their columns, and the first value that one of the first records has there."""
     samples = dict[str, str]()
-    for row in islice(feed.table.rows(feed.selection), _SAMPLED):
+    for row in islice(feed.table.rows(feed.selection), SAMPLED):
         for column, cell in getattr(row, "cells", {}).items():
             if cell.strip():
                 samples.setdefault(column, shorten(cell))
@@ -134,11 +132,6 @@ def _fields(feed: ListingsFeed) -> list[PreviewField]:
         for name, columns in found.items()
         if not set(columns) <= set(feed.found.absent)
     ]
-
-
-def _overlap(name: str, used: str) -> bool:
-    """Say whether a column or path is used itself, or by a path into it or around it."""
-    return name == used or name.startswith(f"{used}.") or used.startswith(f"{name}.")
 
 
 def _record(raw: RawListing | RejectedRecord, options: IngestOptions) -> PreviewRecord:

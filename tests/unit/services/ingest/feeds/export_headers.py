@@ -41,6 +41,14 @@ HEADERS = {
     '"Allow customer reviews?","Purchase note","Sale price","Regular price",Categories,Tags,"Shipping class",Images,'
     '"Download limit","Download expiry days",Parent,"Grouped products",Upsells,Cross-sells,"External URL",'
     '"Button text",Position,"Attribute 1 name","Attribute 1 value(s)","Attribute 1 visible","Attribute 1 global"',
+    "woocommerce german": 'ID,Typ,Artikelnummer,Name,Veröffentlicht,"Ist hervorgehoben?","Sichtbarkeit im Katalog",'
+    'Kurzbeschreibung,Beschreibung,"Datum, an dem Angebotspreis beginnt","Datum, an dem Angebotspreis endet",'
+    'Steuerstatus,Steuerklasse,Vorrätig?,Lager,"Geringe Lagermenge","Lieferrückstande erlaubt?",'
+    '"Nur einzeln verkaufen?","Gewicht (kg)","Länge (cm)","Breite (cm)","Höhe (cm)","Kundenbewertungen erlauben?",'
+    '"Hinweis zum Kauf",Angebotspreis,"Regulärer Preis",Kategorien,Schlagwörter,Versandklasse,Bilder,Downloadlimit,'
+    '"Ablauftage des Downloads","Übergeordnetes Produkt","Gruppierte Produkte",Zusatzverkäufe,'
+    '"Cross-Sells (Querverkäufe)","Externe URL",Button-Text,Position,"Attribut 1 Name","Attribut 1 Wert(e)",'
+    '"Attribut 1 Sichtbar","Attribut 1 Global"',
     "google": "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tavailability\tprice\tsale_price\t"
     "sale_price_effective_date\tgoogle_product_category\tproduct_type\tbrand\tgtin\tmpn\tidentifier_exists\tcondition\t"
     "adult\tage_group\tcolor\tgender\tmaterial\tpattern\tsize\titem_group_id\tshipping",
