@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass, fields, replace
 from operator import eq, ge, le, lt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from more_itertools import chunked
 from sqlalchemy import Text, cast, delete, func
@@ -19,11 +19,13 @@ from db.session import VALUES_PER_QUERY
 from db.vectors.keys import path_key, path_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from sqlalchemy import ColumnElement
+
+Merge: TypeAlias = "Callable[[ListingRecord, ListingRecord], ListingRecord]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,10 @@ def matching_ids(session: Session, where: ListingConditions) -> list[str]:
     return [listing_id for listing_id, path in rows if key in path_keys(path)]
 
 
-def compare_listings(session: Session, records: Sequence[ListingRecord]) -> UpsertCounts:
+def compare_listings(session: Session, records: Sequence[ListingRecord], *, merge: Merge | None = None) -> UpsertCounts:
     """Return what `upsert_listings` would count, without a change."""
-    existing = _content_hashes(session, records)
-    known = [record for record in records if record.listing_id in existing]
-    unchanged = sum(existing[record.listing_id] == record.content_hash() for record in known)
-    return UpsertCounts(len(records) - len(known), len(known) - unchanged, unchanged)
+    new, changed = _compare(session, records, merge)
+    return UpsertCounts(len(new), len(changed), len(records) - len(new) - len(changed))
 
 
 def known_ids(session: Session, listing_ids: Iterable[str]) -> set[str]:
@@ -87,29 +87,28 @@ def known_ids(session: Session, listing_ids: Iterable[str]) -> set[str]:
     return set(matching_ids(session, ListingConditions(listing_ids=list(listing_ids))))
 
 
-def upsert_listings(session: Session, records: Sequence[ListingRecord]) -> UpsertCounts:
+def upsert_listings(session: Session, records: Sequence[ListingRecord], *, merge: Merge | None = None) -> UpsertCounts:
     """Insert new listings and update changed ones; ids must be distinct within `records`.
 
     The embedded photos of a changed listing are put on the change feed, because their payloads copy the listing.
+
+    Args:
+        session: of the caller's transaction.
+        records: the listings.
+        merge: returns what to store, given the stored and the new record of a listing; by default the new one.
     """
     feed.lock_feed(session)
-    existing = _content_hashes(session, records)
-    new: list[Listing] = []
-    changed: dict[str, tuple[ListingRecord, str]] = {}
-    for record in records:
-        content_hash = record.content_hash()
-        if record.listing_id not in existing:
-            new.append(Listing(id=record.listing_id, content_hash=content_hash, **_columns(record)))
-        elif existing[record.listing_id] != content_hash:
-            changed[record.listing_id] = record, content_hash
-    session.add_all(new)
-    for row in listings_by_id(session, changed) if changed else ():
-        record, row.content_hash = changed[row.id]
+    new, changed = _compare(session, records, merge)
+    session.add_all(
+        Listing(id=record.listing_id, content_hash=content_hash, **_columns(record)) for record, content_hash in new
+    )
+    for row, record, content_hash in changed:
+        row.content_hash = content_hash
         for name, value in _columns(record).items():
             setattr(row, name, value)
         row.updated_at = utc_now()
     session.flush()
-    feed.append(session, FeedOperation.UPSERT, embedded_photo_ids(session, list(changed)))
+    feed.append(session, FeedOperation.UPSERT, embedded_photo_ids(session, [row.id for row, *_ in changed]))
     return UpsertCounts(len(new), len(changed), len(records) - len(new) - len(changed))
 
 
@@ -130,11 +129,11 @@ def delete_listings(session: Session, listing_ids: Collection[str]) -> int:
     return int(session.execute(delete(Listing).where(col(Listing.id).in_(listing_ids))).rowcount)  # type: ignore[attr-defined]
 
 
-def mark_sold(session: Session, listing_ids: Collection[str]) -> int:
-    """Mark listings sold, and return how many of them existed and were not sold yet."""
+def mark_sold(session: Session, listing_ids: Collection[str], *, flag: str) -> int:
+    """Mark listings sold, with a flag that says so, and return how many of them existed and were not sold yet."""
     feed.lock_feed(session)
-    unsold = [row for row in listings_by_id(session, listing_ids) if not row.sold]
-    return upsert_listings(session, [replace(record_of(row), sold=True) for row in unsold]).updated
+    unsold = [record_of(row) for row in listings_by_id(session, listing_ids) if not row.sold]
+    return upsert_listings(session, [replace(one, sold=True, flags=(*one.flags, flag)) for one in unsold]).updated
 
 
 def listings_by_id(session: Session, listing_ids: Iterable[str]) -> Sequence[Listing]:
@@ -215,6 +214,29 @@ def record_of(row: Listing) -> ListingRecord:
         "other_categories": tuple(map(tuple, row.other_categories)),
     }
     return ListingRecord(listing_id=row.id, **values)
+
+
+def _compare(
+    session: Session, records: Sequence[ListingRecord], merge: Merge | None
+) -> tuple[list[tuple[ListingRecord, str]], list[tuple[Listing, ListingRecord, str]]]:
+    """Return the new listings, and the stored rows of changed ones, with what to store and its content hash.
+
+    Rows are read only where the hashes differ. A record that equals the stored one is equal after `merge`, too.
+    """
+    existing = _content_hashes(session, records)
+    hashes = {record.listing_id: record.content_hash() for record in records}
+    new = [(record, hashes[record.listing_id]) for record in records if record.listing_id not in existing]
+    known = {record.listing_id: record for record in records if record.listing_id in existing}
+    differing = [listing_id for listing_id in known if existing[listing_id] != hashes[listing_id]]
+    changed = []
+    for row in listings_by_id(session, differing) if differing else ():
+        record, content_hash = known[row.id], hashes[row.id]
+        if merge is not None:
+            record = merge(record_of(row), record)
+            content_hash = record.content_hash()
+        if content_hash != row.content_hash:
+            changed.append((row, record, content_hash))
+    return new, changed
 
 
 def _content_hashes(session: Session, records: Sequence[ListingRecord]) -> dict[str, str]:

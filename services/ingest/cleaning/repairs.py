@@ -4,8 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.reason_codes import ListingFlag
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+FLAGS_OF = {
+    "price": frozenset(
+        {
+            ListingFlag.ABSURD_PRICE,
+            ListingFlag.ZERO_SALE_PRICE,
+            ListingFlag.PRICE_RANGE,
+            ListingFlag.PRICE_PER_UNIT,
+            ListingFlag.AMBIGUOUS_PRICE,
+            ListingFlag.ROUNDED_PRICE,
+            ListingFlag.PRICE_LEFT_OUT,
+            ListingFlag.PRICE_OF_VARIANT,
+            ListingFlag.CURRENCY_CONFLICT,
+            ListingFlag.UNKNOWN_CURRENCY,
+        }
+    ),
+    "currency": frozenset({ListingFlag.CURRENCY_CONFLICT, ListingFlag.UNKNOWN_CURRENCY}),
+    "category": frozenset({ListingFlag.CATEGORY_SPELLING}),
+    "listed_at": frozenset({ListingFlag.UNREADABLE_DATE, ListingFlag.AMBIGUOUS_DATE, ListingFlag.GUESSED_DATE}),
+    "url": frozenset({ListingFlag.BAD_LISTING_URL}),
+    "attributes": frozenset({ListingFlag.ATTRIBUTE_LEFT_OUT}),
+    "sold": frozenset({ListingFlag.UNKNOWN_AVAILABILITY, ListingFlag.MARKED_SOLD}),
+}
+"""Flags that tell of the value of a field: they go with the value, and stay with it."""
 
 
 class Repair(NamedTuple):

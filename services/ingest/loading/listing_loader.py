@@ -7,6 +7,7 @@ nothing, and several rows with the same id make one listing, whatever their orde
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from more_itertools import chunked
@@ -20,6 +21,7 @@ from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.feed import open_listings
 from services.ingest.loading.categories import unify_categories
 from services.ingest.loading.spool import SpooledRow
+from services.ingest.loading.stated import StatedFields, keep_unstated
 from services.ingest.loading.united import UnitedListing, unite, warning_of
 from services.ingest.photos.urls import stored_id
 from services.reason_codes import RejectReason
@@ -58,8 +60,11 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     feed = open_listings(path, options.columns)
     for notice in feed.notices:
         ledger.warn(warning_of(path.name, 0, "", notice))
+    stated = StatedFields(feed.found, options)
     for raw in feed.records():
         ledger.count("listings_read")
+        if not isinstance(raw, RejectedRecord):
+            stated.add(raw)
         row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
         if isinstance(row, RejectedRecord):
             ledger.reject("listings", row)
@@ -68,6 +73,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
             spool.rows_name_photos |= bool(row.photos)
     # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
     spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
+    spool.unstated = stated.unstated
     spool.unite_variants()
 
 
@@ -82,9 +88,9 @@ def write_listings(
 ) -> None:
     """Write the spooled listings to the database in batches, with their counts, rejects and warnings.
 
-    A dry run only counts.
+    What the file does not state stays as it is stored. A dry run only counts.
     """
-    writer = _Writer(database, path.name, ledger, dry_run=dry_run)
+    writer = _Writer(database, path.name, ledger, unstated=spool.unstated, dry_run=dry_run)
     for batch in chunked(_united(spool, path, ledger), _LISTINGS_PER_WRITE):
         writer.write(batch)
         advance(len(batch))
@@ -93,8 +99,11 @@ def write_listings(
 class _Writer:
     """Writes batches of listings of one file; a dry run only counts."""
 
-    def __init__(self, database: Database, file: str, ledger: Ledger, *, dry_run: bool) -> None:
+    def __init__(
+        self, database: Database, file: str, ledger: Ledger, *, unstated: frozenset[str], dry_run: bool
+    ) -> None:
         self._database, self._file, self._ledger, self._is_dry = database, file, ledger, dry_run
+        self._keep = partial(keep_unstated, unstated=unstated)
         self._spellings_told: set[Repair] = set()
 
     def write(self, batch: Sequence[UnitedListing]) -> None:
@@ -113,7 +122,7 @@ class _Writer:
             for (listing, _), (_, repairs) in zip(accepted, unified, strict=True):
                 self._tell_spellings(listing, repairs)
             write = listings.compare_listings if self._is_dry else listings.upsert_listings
-            outcome = write(session, [record for record, _ in unified])
+            outcome = write(session, [record for record, _ in unified], merge=self._keep)
             self._ledger.count("listings_accepted", len(accepted))
             self._ledger.count("listings_new", outcome.inserted)
             self._ledger.count("listings_updated", outcome.updated)

@@ -71,6 +71,7 @@ class Spool:
 
     Attributes:
         rows_name_photos: whether the listings file has photos, so that a row without any says that there are none.
+        unstated: the fields of a `ListingRecord` that no column of the listings file states.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,7 @@ class Spool:
         self._moved: dict[str, str] = {}
         self._row_places = 0
         self.rows_name_photos = False
+        self.unstated: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         return self

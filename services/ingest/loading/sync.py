@@ -155,8 +155,9 @@ def remove_missing(database: Database, removal: Removal, ledger: Ledger, *, opti
 
 
 def _remove(session: Session, listing_ids: Sequence[str], options: IngestOptions) -> int:
-    remove = listings.mark_sold if options.mark_sold else listings.delete_listings
-    return remove(session, listing_ids)
+    if options.mark_sold:
+        return listings.mark_sold(session, listing_ids, flag=ListingFlag.MARKED_SOLD)
+    return listings.delete_listings(session, listing_ids)
 
 
 def _keep(removal: Removal, ledger: Ledger) -> None:

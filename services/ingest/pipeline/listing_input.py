@@ -11,7 +11,7 @@ from services.ingest.cleaning.categories import split_category
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.prices import PriceError, parse_price, read_currency
 from services.ingest.cleaning.raw_listing import RawListing
-from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.repairs import FLAGS_OF, Repair
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -26,26 +26,6 @@ _LEVELS = "\x1f"
 
 _SET_AGAIN = frozenset({ListingFlag.ABSURD_PRICE, ListingFlag.NUMERIC_CATEGORY})
 """Flags that cleaning sets again from the stored values."""
-
-_FLAGS_OF = {
-    "price": {
-        ListingFlag.PRICE_RANGE,
-        ListingFlag.PRICE_PER_UNIT,
-        ListingFlag.AMBIGUOUS_PRICE,
-        ListingFlag.ROUNDED_PRICE,
-        ListingFlag.PRICE_LEFT_OUT,
-        ListingFlag.PRICE_OF_VARIANT,
-        ListingFlag.CURRENCY_CONFLICT,
-        ListingFlag.UNKNOWN_CURRENCY,
-    },
-    "currency": {ListingFlag.CURRENCY_CONFLICT, ListingFlag.UNKNOWN_CURRENCY},
-    "category": {ListingFlag.CATEGORY_SPELLING},
-    "listed_at": {ListingFlag.UNREADABLE_DATE, ListingFlag.AMBIGUOUS_DATE, ListingFlag.GUESSED_DATE},
-    "url": {ListingFlag.BAD_LISTING_URL},
-    "attributes": {ListingFlag.ATTRIBUTE_LEFT_OUT},
-    "sold": {ListingFlag.UNKNOWN_AVAILABILITY},
-}
-"""Flags that a new value of a field replaces. Others stay: cleaning cannot find them in the stored values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +108,11 @@ def _listing_rejected(reject: RejectedRecord) -> ListingRejected:
 
 
 def with_fields(listing: Listing, fields: Mapping[str, Any]) -> ListingInput:
-    """Return the stored listing as a client would send it, with these fields replaced."""
-    replaced = _SET_AGAIN.union(*(_FLAGS_OF.get(name, ()) for name in fields))
+    """Return the stored listing as a client would send it, with these fields replaced.
+
+    Flags that tell of other fields stay: cleaning cannot find them in the stored values.
+    """
+    replaced = _SET_AGAIN.union(*(FLAGS_OF.get(name, ()) for name in fields))
     current = ListingInput(
         title=listing.title,
         category=_LEVELS.join(listing.category_path),

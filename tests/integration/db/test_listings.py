@@ -145,10 +145,10 @@ def test_marking_listings_sold_keeps_their_other_fields_and_reaches_the_feed(dat
     (photo_id,) = add_photos(database, stored_photo())
     embed(database, new_embedding(photo_id, stored_photo()))
     with database.write() as session:
-        assert listings.mark_sold(session, ["lamp", "chair", "no such"]) == 1
+        assert listings.mark_sold(session, ["lamp", "chair", "no such"], flag="marked_sold") == 1
     with database.read() as session:
         (row,) = listings.listings_by_id(session, ["lamp"])
-    assert listings.record_of(row) == replace(LAMP, sold=True)
+    assert listings.record_of(row) == replace(LAMP, sold=True, flags=(*LAMP.flags, "marked_sold"))
     assert (feed_changes(database)[-1].operation, feed_changes(database)[-1].photo_id) == (
         FeedOperation.UPSERT,
         photo_id,
@@ -158,5 +158,5 @@ def test_marking_listings_sold_keeps_their_other_fields_and_reaches_the_feed(dat
 def test_a_listing_that_comes_back_from_sold_counts_as_updated(database: Database) -> None:
     add_listings(database, LAMP)
     with database.write() as session:
-        listings.mark_sold(session, ["lamp"])
+        listings.mark_sold(session, ["lamp"], flag="marked_sold")
     assert add_listings(database, LAMP) == listings.UpsertCounts(inserted=0, updated=1, unchanged=0)
