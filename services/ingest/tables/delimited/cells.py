@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Cell:
         is_text: it spans lines without quotation marks, so it belongs to the free text.
         is_odd: it opens with a quotation mark that is not closed in the standard way.
         is_blank: it is empty, apart from blanks.
+        is_closed: its odd quotation mark has a partner in it and none in a later cell, so it belongs to this cell.
     """
 
     start: int
@@ -40,6 +41,7 @@ class Cell:
     is_text: bool = False
     is_odd: bool = False
     is_blank: bool = False
+    is_closed: bool = False
 
 
 def split_cells(text: str, layout: CsvLayout) -> list[Cell]:
@@ -50,7 +52,7 @@ def split_cells(text: str, layout: CsvLayout) -> list[Cell]:
     """
     cells = _cells(text, layout)
     paired = _paired(cells, text)
-    return _with_one_text(paired if len(paired) >= layout.width else cells)
+    return _with_one_text(_closed(paired if len(paired) >= layout.width else cells, text))
 
 
 def cell_value(text: str, cells: Sequence[Cell], layout: CsvLayout) -> str:
@@ -140,6 +142,18 @@ def _paired(cells: list[Cell], text: str) -> list[Cell]:
             paired[opened:] = [Cell(paired[opened].start, cell.end, is_quoted=True, is_odd=True)]
             opened = -1
     return paired
+
+
+def _closed(cells: list[Cell], text: str) -> list[Cell]:
+    """Mark the odd cells that are closed; one that ends with a quotation mark, `"TV 32""`, is quoted."""
+    marked, may_close = list[Cell](), False
+    for cell in reversed(cells):
+        if cell.is_odd and not (cell.is_quoted or cell.is_text or may_close) and '"' in text[cell.start + 1 : cell.end]:
+            is_quoted = cell.end - cell.start > 2 and text[cell.end - 1] == '"'
+            cell = replace(cell, is_closed=True, is_quoted=is_quoted)
+        may_close = may_close or (not cell.is_quoted and cell.end > cell.start and text[cell.end - 1] == '"')
+        marked.append(cell)
+    return marked[::-1]
 
 
 def _with_one_text(cells: list[Cell]) -> list[Cell]:

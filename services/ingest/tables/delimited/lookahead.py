@@ -28,6 +28,9 @@ class Lookahead:
             self._held.append(line)
         return self._held[at]
 
+    def lines(self, count: int) -> list[str]:
+        return self._held[:count]
+
     def text(self, count: int) -> str:
         return "".join(self._held[:count])
 

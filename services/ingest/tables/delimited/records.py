@@ -14,6 +14,10 @@ How a record is found:
    cells fit the columns in one way only: a text over several lines is the free text, empty cells at the end are
    ignored, and optional columns at the end may be missing.
 
+3. If a line inside such a row begins like a record or is a row by itself, a quotation mark is out of place, and the row
+   is never taken as it is: `spans` says whether its first line is a record of its own. If that is not certain, all its
+   lines are one broken record.
+
 The start of a record is recognised by its id, and by a row number before the id if the header's first column has no
 name. The pattern of ids is learnt from the first lines: a UUID, or else the most common pattern of letter and digit
 runs with at least one digit (`L-0001`). A line that begins with a UUID always starts a record. A line that begins with
@@ -30,7 +34,6 @@ lost.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +41,7 @@ from services.ingest.tables.delimited.cells import ends_with_columns
 from services.ingest.tables.delimited.layout import is_amount, is_price, learn_start
 from services.ingest.tables.delimited.lookahead import Extent, Lookahead
 from services.ingest.tables.delimited.repair import Ambiguous, RepairedFields, repair
+from services.ingest.tables.delimited.spans import SpanReader, standard_row
 from services.ingest.tables.text_files import RECORD_LIMIT
 
 if TYPE_CHECKING:
@@ -63,7 +67,7 @@ class Record:
         repaired: whether reading it took more than standard CSV, apart from empty cells beyond the header.
         columns: positions of the columns that were repaired.
         problem: why it is broken, if that is known.
-        has_id: whether it is broken and begins as other records do, with an id.
+        has_id: whether it is broken, begins as other records do, with an id, and holds no other record.
     """
 
     line: int
@@ -102,26 +106,42 @@ class _Splitter:
     def __init__(self, layout: CsvLayout, ahead: Lookahead) -> None:
         self._layout, self._ahead = layout, ahead
         self._start = learn_start(layout, [line for at in range(_LEARN_FROM_LINES) if (line := ahead.line(at))])
+        self._spans = SpanReader(layout, self._start)
         self._searched = Extent(0, 0, 0)
 
     def next_record(self, number: int) -> Record:
         """Consume the record's lines, at least one, and return the record."""
         fields, count = self._row(0)
+        if fields and self._spans.has_second_reading(self._ahead.lines(count)):
+            return self._one_of_two_readings(number, count)
         is_exact = len(fields) == self._layout.width
         if is_exact and self._is_complete(fields, count):
             return self._taken(number, count, RepairedFields(fields, ()))
         length = 0 if is_exact else self._length_of_row(fields, count)
-        if not length and self._starts(self._ahead.line(0)):
-            length = self._distance_to_next()
+        if not length and (self._starts(self._ahead.line(0)) or not (fields or self._start)):
+            length = self._distance_to_next() if self._start else 1
         text = self._ahead.text(length)
         outcome = repair(text, self._layout) if length and len(text) <= RECORD_LIMIT else None
         if isinstance(outcome, RepairedFields) and self._may_hold_another(length):
-            outcome = Ambiguous("One of its lines may begin another record")
+            outcome = Ambiguous(f"One of its {length} lines may begin another record")
         if outcome is not None:
             return self._taken(number, length, outcome)
         if is_exact and (not length or _has_amount(fields, self._layout)):
             return self._taken(number, count, RepairedFields(fields, ()))
         return self._taken(number, length if length and self._is_strong else 1, Ambiguous(""))
+
+    def _one_of_two_readings(self, number: int, count: int) -> Record:
+        """Take the first line alone if it is a record of its own; reject all lines if that is not certain."""
+        if self._is_strong:
+            count = self._distance_to_next() or 1
+        elif self._spans.is_record_alone(self._ahead.lines(count)):
+            count = 1
+        else:
+            problem = f"A quotation mark holds {count} lines together, and some of them may be records of their own"
+            return self._taken(number, count, Ambiguous(problem))
+        text = self._ahead.text(count)
+        outcome = repair(text, self._layout) if len(text) <= RECORD_LIMIT else None
+        return self._taken(number, count, outcome or Ambiguous(""))
 
     @property
     def _is_strong(self) -> bool:
@@ -134,18 +154,21 @@ class _Splitter:
         return count if self._is_followed_by_row(count) else 0
 
     def _may_hold_another(self, length: int) -> bool:
-        """Say whether a line after the first has an id and, if ids are not unmistakable, all columns up to the text."""
+        """Say whether a line after the first has an id, and all columns up to the text or a quotation mark nearby."""
         if self._start is None or self._is_strong:
             return False
+        least = 0 if '"' in self._ahead.text(length) else self._layout.text_at or 0
         lines = (self._ahead.line(at) or "" for at in range(1, length))
         heads = (line for line in lines if self._starts(line))
-        return any(line.count(self._layout.delimiter) >= (self._layout.text_at or 0) for line in heads)
+        return any(line.count(self._layout.delimiter) >= least for line in heads)
 
     def _taken(self, number: int, count: int, outcome: RepairedFields | Ambiguous) -> Record:
-        has_id = self._starts(self._ahead.line(0))
-        text = self._ahead.take(count)
+        lines, text = self._ahead.lines(count), self._ahead.take(count)
+        if isinstance(outcome, RepairedFields) and _has_torn_id(outcome.fields, text, self._layout):
+            outcome = Ambiguous("The id has a quotation mark")
         self._searched = self._searched.without(count, text, layout=self._layout)
         if isinstance(outcome, Ambiguous):
+            has_id = self._starts(lines[0]) and not self._spans.has_second_reading(lines)
             return Record(number, text, count, (), problem=outcome.problem, has_id=has_id)
         return Record(number, text, count, outcome.fields, bool(outcome.repaired), outcome.repaired)
 
@@ -213,7 +236,7 @@ class _Splitter:
             row = self._row(at)[0]
             if self._is_strong or (self._is_row(row, priced=True) and self._has_needed(row)):
                 return True
-        elif not self._is_without_known_id(_standard_row([line], self._layout)):
+        elif not self._is_without_known_id(standard_row([line], self._layout)):
             return False
         has_head = before.delimiters >= self._layout.width - 1
         return has_head and ends_with_columns(self._ahead.end_of(at), self._layout)
@@ -248,17 +271,13 @@ class _Splitter:
                     return
                 yield line
 
-        return _standard_row(lines(), self._layout), taken
+        return standard_row(lines(), self._layout), taken
 
 
-def _standard_row(lines: Iterable[str], layout: CsvLayout) -> tuple[str, ...]:
-    """Return the first row of standard CSV, or ()."""
-    escape = "\\" if layout.escaped else None
-    try:
-        row = next(csv.reader(lines, delimiter=layout.delimiter, escapechar=escape, strict=True), [])
-    except csv.Error:
-        return ()
-    return tuple(row)
+def _has_torn_id(fields: Sequence[str], text: str, layout: CsvLayout) -> bool:
+    """Say whether the id has a quotation mark that is not doubled: the line is the rest of a record."""
+    identity = fields[layout.id_at] if layout.id_at is not None else ""
+    return '"' in identity and '"{}"'.format(identity.replace('"', '""')) not in text
 
 
 def _is_blank(line: str) -> bool:

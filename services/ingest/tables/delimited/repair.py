@@ -85,11 +85,23 @@ def _filled_up(text: str, cells: Sequence[Cell], layout: CsvLayout) -> RepairedF
     if not layout.read or lacks - layout.fillable or any(cell.is_text for cell in cells):
         return None
     fields = [cell_value(text, [cell], layout) for cell in cells]
-    if layout.price_at is not None and not is_amount(fields[layout.price_at]):
+    if layout.price_at is not None and (not is_amount(fields[layout.price_at]) or _may_be_split(text, cells, layout)):
         return None
     if not all(fields[at].strip() for at in layout.needed):
         return None
     return RepairedFields((*fields, *("" for _ in missing)), tuple(sorted(lacks)))
+
+
+def _may_be_split(text: str, cells: Sequence[Cell], layout: CsvLayout) -> bool:
+    """Say whether a short record may have its columns, if the delimiters in a quoted cell are no text.
+
+    Then another price stands in or after that cell: `"TV 32"",Monitor 24",Nice,£100,5`.
+    """
+    before = cells[: layout.price_at]
+    torn = (cell for cell in before if cell.is_quoted and layout.delimiter in text[cell.start : cell.end])
+    first = next(torn, None)
+    parts = text[first.start : before[-1].end].split(layout.delimiter) if first else []
+    return any(is_amount(part.strip('" ')) for part in parts)
 
 
 class _Record:
@@ -103,7 +115,10 @@ class _Record:
     def is_plain(self) -> bool:
         """Whether each cell can be a column, apart from empty cells at the end."""
         layout = self._layout
-        is_row = all(at == layout.text_at or _is_whole(cell) for at, cell in enumerate(self._cells[: layout.width]))
+        cells = self._cells[: layout.width]
+        is_row = all(at == layout.text_at or _is_whole(cell) or cell.is_closed for at, cell in enumerate(cells))
+        if any(cell.is_closed for at, cell in enumerate(cells) if at != layout.text_at):
+            return is_row and self._has_price(self._plain) and not any(cell.is_text for cell in cells)
         is_standard = len(self._cells) > layout.width and not any(cell.is_text for cell in self._cells)
         return is_row and (is_standard or self._has_price(self._plain))
 
