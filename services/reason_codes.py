@@ -153,11 +153,19 @@ class ListingFlag(_ExplainedCode):
     PRICE_PER_UNIT = "price_per_unit", "The price is for a month, a kilogram or the like; its amount was taken."
     AMBIGUOUS_PRICE = (
         "ambiguous_price",
-        "The price has no currency and one dot before three digits, which was read as a decimal point.",
+        "The price has one comma or point before three digits, which may group thousands or begin decimals.",
     )
+    PRICE_NOTATION = (
+        "price_notation",
+        "Prices such as 1.299 were read with the decimal comma or point that other prices of the file show.",
+    )
+    APPROXIMATE_PRICE = "approximate_price", "The price is an approximate one (`ca. 50`); its amount was taken."
     ROUNDED_PRICE = "rounded_price", "The price has more than two decimals and was rounded."
     CURRENCY_CONFLICT = "currency_conflict", "The price names another currency than the feed does; its own was taken."
-    UNKNOWN_CURRENCY = "unknown_currency", "The currency that the feed names is unknown or shared by several countries."
+    UNKNOWN_CURRENCY = (
+        "unknown_currency",
+        "The currency is unknown, or its sign is shared by several countries; it was left out.",
+    )
     PRICE_LEFT_OUT = "price_left_out", "The price cannot be read, and was left out."
     INCOMPLETE_PHOTO = (
         "incomplete_photo",

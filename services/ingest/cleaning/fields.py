@@ -26,7 +26,8 @@ def clean_price(raw: RawListing, *, keep_unpriced: bool) -> tuple[Price, list[Re
         PriceError: the price cannot be read, and a listing without a price is not wanted.
     """
     try:
-        price = parse_price(raw.price, currency=read_currency(raw.currency))
+        currency = read_currency(raw.currency)
+        price = parse_price(raw.price, currency=currency, decimal_mark=raw.decimal_mark, group_mark=raw.group_mark)
     except PriceError:
         if not keep_unpriced:
             raise
@@ -43,7 +44,11 @@ def _price_repairs(raw: RawListing, price: Price) -> Iterator[Repair]:
         else:
             yield Repair(flag, "price", raw.price, read)
     is_resolved = currency or ListingFlag.CURRENCY_CONFLICT in price.flags
-    if raw.currency.strip() and (read_currency(raw.currency) is None or not is_resolved):
+    if (
+        ListingFlag.UNKNOWN_CURRENCY not in price.flags
+        and raw.currency.strip()
+        and (read_currency(raw.currency) is None or not is_resolved)
+    ):
         yield Repair(ListingFlag.UNKNOWN_CURRENCY, "currency", raw.currency, currency)
     if price.amount is not None and is_absurd(price.amount, price.currency):
         yield Repair(ListingFlag.ABSURD_PRICE, "price", raw.price, read)

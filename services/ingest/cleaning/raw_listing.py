@@ -25,6 +25,8 @@ class RawListing:
         seller: the marketplace's own id of the seller.
         listed_at: a date, a date with a time, or a Unix time.
         day_first: the order of day and month in this file, where `listed_at` leaves it open; None when unknown.
+        decimal_mark: the mark that begins decimals of prices in this file, `,` or `.`; empty when unknown.
+        group_mark: the mark that probably groups thousands in this file; empty when unknown.
         currency: the currency of a price that names none: a code, a sign, or empty.
         category_separator: text between the levels of a category path; empty for the usual separators.
         categories_separator: text between several category paths in `category`; empty if it holds one path.
@@ -48,6 +50,8 @@ class RawListing:
     seller: str = ""
     listed_at: str = ""
     day_first: bool | None = None
+    decimal_mark: str = ""
+    group_mark: str = ""
     currency: str = ""
     category_separator: str = ""
     categories_separator: str = ""

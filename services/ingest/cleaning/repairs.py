@@ -18,6 +18,7 @@ FLAGS_OF = {
             ListingFlag.PRICE_RANGE,
             ListingFlag.PRICE_PER_UNIT,
             ListingFlag.AMBIGUOUS_PRICE,
+            ListingFlag.APPROXIMATE_PRICE,
             ListingFlag.ROUNDED_PRICE,
             ListingFlag.PRICE_LEFT_OUT,
             ListingFlag.PRICE_OF_VARIANT,
@@ -26,7 +27,7 @@ FLAGS_OF = {
         }
     ),
     "currency": frozenset({ListingFlag.CURRENCY_CONFLICT, ListingFlag.UNKNOWN_CURRENCY}),
-    "category": frozenset({ListingFlag.CATEGORY_SPELLING}),
+    "category": frozenset({ListingFlag.CATEGORY_SPELLING, ListingFlag.GUESSED_CATEGORIES}),
     "listed_at": frozenset({ListingFlag.UNREADABLE_DATE, ListingFlag.AMBIGUOUS_DATE, ListingFlag.GUESSED_DATE}),
     "url": frozenset({ListingFlag.BAD_LISTING_URL}),
     "attributes": frozenset({ListingFlag.ATTRIBUTE_LEFT_OUT}),

@@ -1,4 +1,4 @@
-"""Reads a table once ahead, where the meaning of one record depends on others: dates, and the parents of variants."""
+"""Reads a table once ahead, where the meaning of one record depends on others: dates, prices, parents of variants."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.ingest.cleaning.date_order import DateOrder
 from services.ingest.cleaning.dates import NUMERIC
+from services.ingest.cleaning.prices import PriceNotation
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.records import ReadingContext
 from services.ingest.tables.rows import BrokenRow
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from services.ingest.tables.rows import ColumnSelection, Row, Table
 
 _SAMPLE = 1000
-"""Rows searched for a date of numbers. A file of a million ISO dates is not read twice for the one odd date in it."""
+"""Rows searched for dates and prices with two meanings: a million ISO dates are not read twice for an odd one."""
 
 
 def read_ahead(
@@ -30,23 +31,29 @@ def read_ahead(
     Raises:
         ListingsFileError: the file cannot be read.
     """
-    dates, ids, parents = (found.fields[name] for name in ("listed_at", "id", "parent"))
-    order, aliases = DateOrder(), dict[str, str]()
+    dates, prices, ids, parents = (found.fields[name] for name in ("listed_at", "price", "id", "parent"))
+    order, notation, aliases = DateOrder(), PriceNotation(), dict[str, str]()
     learns_order = bool(dates) and columns.listings.day_first is None
     learns_ids = bool(parents) and len(ids) > 1
     is_open = False
-    for number, row in enumerate(_rows(table, selection) if learns_order or learns_ids else ()):
+    for number, row in enumerate(_rows(table, selection) if learns_order or learns_ids or prices else ()):
         if learns_order:
             text = next((cell for column in dates if (cell := row.cells.get(column, "").strip())), "")
             is_open = is_open or NUMERIC.match(text) is not None
             order.add(text)
+        for column in prices:
+            notation.add(row.cells.get(column, ""))
         if learns_ids:
             first, *others = filter(None, (clean_line(row.cells.get(column, "")) for column in ids))
             aliases.update(dict.fromkeys(others, first))
-        if number >= _SAMPLE and not is_open and not learns_ids:
+        if number >= _SAMPLE and not is_open and not notation.is_open and not learns_ids:
             break
     day_first = order.day_first if columns.listings.day_first is None else columns.listings.day_first
-    return ReadingContext(day_first=day_first, ids=aliases), order.repairs()
+    decimal_mark = notation.decimal_mark if notation.is_open or notation.decimal_mark == "," else ""
+    context = ReadingContext(
+        day_first=day_first, decimal_mark=decimal_mark, group_mark=notation.group_mark, ids=aliases
+    )
+    return context, (*order.repairs(), *notation.repairs())
 
 
 def _rows(table: Table, selection: ColumnSelection) -> Iterator[Row]:

@@ -55,6 +55,8 @@ class ReadingContext:
     Attributes:
         now: the time at which sale prices are compared with their period.
         day_first: the order of day and month in the file, where a date leaves it open.
+        decimal_mark: the mark that the prices of the file prove to begin decimals.
+        group_mark: the mark that probably groups thousands in them.
         ids: the id of a listing by its other ids, such as its SKU, by which variants may name it.
         names: by the column of an attribute's value, the listing's id and the attribute's name in the last row that
             names it: exports of Shopify name options in the first row of a product only.
@@ -62,6 +64,8 @@ class ReadingContext:
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     day_first: bool | None = None
+    decimal_mark: str = ""
+    group_mark: str = ""
     ids: Mapping[str, str] = field(default_factory=dict)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -111,6 +115,8 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         seller=cells.first("seller"),
         listed_at=cells.first("listed_at"),
         day_first=context.day_first,
+        decimal_mark=context.decimal_mark,
+        group_mark=context.group_mark,
         currency=cells.first("currency") or mapping.default_currency,
         category_separator=category_separator or mapping.category_separator,
         categories_separator="" if category_separator else mapping.categories_separator,

@@ -26,7 +26,7 @@ _WORDS = frozenset(
 """Codes that are also words: beside a price they count only in capitals."""
 
 _DOLLARS = {
-    "USD": "us u", "AUD": "au a", "CAD": "ca can cdn", "NZD": "nz", "HKD": "hk", "SGD": "s sg", "TWD": "nt",
+    "USD": "us", "AUD": "au a", "CAD": "ca can cdn", "NZD": "nz", "HKD": "hk", "SGD": "s sg", "TWD": "nt",
     "MXN": "mx mex", "BRL": "r br", "ARS": "ar arg", "CLP": "cl", "COP": "co col", "DOP": "rd", "JMD": "j ja",
     "TTD": "tt", "BBD": "bds", "XCD": "ec", "BZD": "bz", "GYD": "gy", "LRD": "ld", "NAD": "n",
     "FJD": "fj", "UYU": "uy",
@@ -40,11 +40,12 @@ _OWN = {
     "PYG": "₲", "LAK": "₭", "MNT": "₮", "AZN": "₼", "GEL": "₾ lari", "AMD": "֏", "AFN": "؋", "KHR": "៛",
     "THB": "฿ บาท baht", "PLN": "zł zl", "CZK": "kč kc", "HUF": "ft forint", "BGN": "лв лева lv", "HRK": "kn",
     "MKD": "ден", "RSD": "дин din", "ALL": "lekë lek", "CHF": "sfr sfrs chfr", "DKK": "dkr", "SEK": "skr", "NOK": "nkr",
-    "MYR": "rm", "IDR": "rp", "PEN": "s/", "PAB": "b/", "KES": "ksh kshs", "TZS": "tsh", "UGX": "ush", "ETB": "birr",
+    "MYR": "rm", "IDR": "rp", "PEN": "s/ s/.", "PAB": "b/ b/.", "KES": "ksh kshs", "TZS": "tsh", "UGX": "ush",
+    "ETB": "birr",
     "AOA": "kz", "MMK": "ks.", "LBP": "ل.ل l.l.", "AED": "dhs د.إ", "SAR": "sr s.r. ر.س", "QAR": "ر.ق", "OMR": "ر.ع",
     "KWD": "kd د.ك", "BHD": "د.ب", "JOD": "د.أ", "IQD": "ع.د د.ع", "EGP": "e£ £e eg£ £eg ج.م", "MAD": "د.م",
     "TND": "د.ت", "DZD": "د.ج", "UZS": "сум", "KGS": "сом", "UYU": "$u", "GBP": "gb£ uk£ £gb £uk stg sterling",
-    "CNY": "cn¥ ¥cn rmb", "JPY": "jp¥ ¥jp 円 yen", "KRW": "₩ 원 won", "USD": "u$s u$d", "PHP": "₱", "ARS": "ar$s",
+    "CNY": "cn¥ ¥cn rmb", "JPY": "jp¥ ¥jp 円 yen", "KRW": "₩ 원 won", "USD": "u$s u$d u$", "PHP": "₱", "ARS": "ar$s",
 }  # fmt: skip
 """Signs of one currency, case-folded."""
 

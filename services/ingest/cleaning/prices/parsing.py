@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
@@ -16,7 +15,9 @@ from services.ingest.cleaning.prices.currencies import (
     decimals_of,
     signs_in,
 )
+from services.ingest.cleaning.prices.normal_form import normalised
 from services.ingest.cleaning.prices.words import (
+    ABOUT,
     FREE,
     FROM,
     NO_PRICE,
@@ -27,7 +28,6 @@ from services.ingest.cleaning.prices.words import (
     TO,
     scale_of,
 )
-from services.ingest.cleaning.text import decode_entities
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -44,19 +44,18 @@ _ROUNDING_NOISE = Decimal("0.0001")
 _NO_CENTS = r"\s?(?:[.,:/]\s?[-–—=]{1,3}|[-–—]{2})"  # 500,- 500:- 500/- 500,-- 500/= 500--
 _NUMBER = re.compile(NUMBER)
 _PREFIX = re.compile(
-    rf"(?:{QUALIFIER})*(?P<open_end>{FROM})?(?:{QUALIFIER})*"
+    rf"(?:{QUALIFIER})*(?P<open_end>{FROM})?(?P<about>{ABOUT})?(?:{QUALIFIER})*"
     rf"(?P<minus>[-–]\s?)?(?P<signs>{SIGN_BEFORE}*)(?P<minus2>[-–])?\s*"
 )
 _AFTER_NUMBER = rf"(?P<no_cents>{_NO_CENTS})?(?P<scale>{SCALE})?(?P<signs>{SIGN_AFTER}*)"
 _SUFFIX = re.compile(
-    rf"{_AFTER_NUMBER}(?P<hundredths>\s?[p¢])?(?P<open_end>\s?\+)?(?P<no_cents2>{_NO_CENTS})?"
+    rf"{_AFTER_NUMBER}(?P<hundredths>\s?(?:[p¢]|cents?(?![^\W\d_])))?(?P<open_end>\s?\+)?(?P<no_cents2>{_NO_CENTS})?"
     rf"(?:(?P<measure>{PER_MEASURE})|{PER_PIECE})?(?:{QUALIFIER})*[\s.!)\]]*"
 )
 _BETWEEN = re.compile(rf"{_AFTER_NUMBER}(?P<to>{TO})(?P<signs_before>{SIGN_BEFORE}*)\s*")
 
-_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ′`´٬＇", "'") | {"−": "-"})  # ٬ groups thousands in Arabic
-_DETACHED_CENTS = re.compile(r"(?<=\d) (?=\.\d\d(?!\d))")  # £ 12 .50
-_BARE_CENTS = re.compile(r"(?<![\w.,' ])\.(?=\d\d(?![\d.,]))")  # $.99
+_WITH_CENTS = re.compile(r"[.,]\d\d$")
+_WITH_COMMA = re.compile(r",\d{1,2}$|\.\d{3}(?!\d)")
 
 _LENGTH_LIMIT = 100
 """Longer texts are no price."""
@@ -85,40 +84,49 @@ class Price:
     flags: tuple[ListingFlag, ...] = ()
 
 
-def parse_price(text: str, *, currency: Currency | None = None) -> Price:
+def parse_price(text: str, *, currency: Currency | None = None, decimal_mark: str = "", group_mark: str = "") -> Price:
     """Read a price: `£10,000.00`, `AU $5`, `1.234,50 €`, `£1.5k`, `50 € VB`, `12.5` or `Free`. Blank means no price.
 
-    A dot before exactly three digits is a decimal point in a bare number (a program wrote it: `12.345`), which is
-    flagged, and groups thousands beside a currency (a person wrote it: `1.234 €`). A comma before three digits groups
-    thousands. In currencies of three decimals (`KWD 1.250`) such a dot is a decimal point, and such a comma unreadable.
-    Of a range (`£10 - £20`, `from £10`) the lower bound is read, and flagged.
+    A separator before exactly three digits is read as the other prices of the file prove. Without a proof it groups
+    thousands beside a currency (a person wrote it: `1.234 €`). In a bare number a comma groups and a dot begins the
+    decimals (a program wrote it: `12.345`), which is flagged. In currencies of three decimals (`KWD 1.250`) it begins
+    them. Of a range (`£10 - £20`, `from £10`) the lower bound is read, and flagged. `$` beside a decimal comma is
+    one of many pesos, and `¥` beside decimals may be the yuan: the currency is left out and flagged then.
 
     Args:
         text: the price as it stands in the feed.
         currency: what the feed says elsewhere about its currency. It decides what `$` or `kr` means; a currency that
             contradicts the text is flagged, and the text counts.
+        decimal_mark: the mark that the file proves to begin decimals; see `PriceNotation`.
+        group_mark: the mark that probably groups thousands in the file.
 
     Raises:
         PriceError: `unreadable_price`, `negative_price` or `price_too_large`.
     """
-    cased = _normalised(text)
+    try:
+        return _read(text, currency, decimal_mark=decimal_mark, group_mark=group_mark)
+    except AmountError as error:
+        raise PriceError(RejectReason.UNREADABLE_PRICE) from error
+
+
+def _read(text: str, currency: Currency | None, *, decimal_mark: str, group_mark: str) -> Price:
+    cased = normalised(text)
     text = cased.casefold()
     words = {text, text.strip(" .!*()[]")}
     if not text or words & NO_PRICE:
         return Price(None)
     if words & FREE:
         return Price(Decimal("0.00"), currency.code if currency else None)
-    try:
-        parts = _Parts.of(text)
-        meant, is_conflict = _meaning(signs_in(parts.signs, cased), currency)
-        amount, flags = parts.amount(meant)
-    except AmountError as error:
-        raise PriceError(RejectReason.UNREADABLE_PRICE) from error
+    parts = _Parts.of(text)
+    meant, is_conflict = _meaning(signs_in(parts.signs, cased), currency)
+    amount, flags = parts.amount(meant, decimal_mark=decimal_mark, group_mark=group_mark)
     rounded = _in_range(amount, negative=parts.is_negative)
     if abs(rounded - amount) >= _ROUNDING_NOISE and ListingFlag.AMBIGUOUS_PRICE not in flags:
         flags = (*flags, ListingFlag.ROUNDED_PRICE)
     if is_conflict:
         flags = (*flags, ListingFlag.CURRENCY_CONFLICT)
+    if meant and parts.is_written_elsewhere(meant, decimal_mark):
+        return Price(rounded, None, (*flags, ListingFlag.UNKNOWN_CURRENCY))
     return Price(rounded, meant.code if meant else None, flags)
 
 
@@ -162,7 +170,7 @@ class _Parts:
     @property
     def signs(self) -> str:
         """Every currency sign of the text; pence and cents are signs, too."""
-        hundredths = {"p": " gbp", "¢": " $"}[self._hundredths] if self._hundredths else ""
+        hundredths = {"p": " gbp", "¢": " $"}.get(self._hundredths, "")
         between = f"{self.between['signs']} {self.between['signs_before']}" if self.between else ""
         return f"{self.prefix['signs']} {between} {self.suffix['signs']}{hundredths}".strip()
 
@@ -174,7 +182,17 @@ class _Parts:
     def _hundredths(self) -> str:
         return (self.suffix["hundredths"] or "").strip()
 
-    def amount(self, currency: Currency | None) -> tuple[Decimal, tuple[ListingFlag, ...]]:
+    def is_written_elsewhere(self, currency: Currency, decimal_mark: str) -> bool:
+        """Say whether a sign of several currencies hardly means the usual one: `$ 12.500`, `¥79,295.00`."""
+        if len(currency.candidates) == 1 or self._hundredths:
+            return False
+        if currency.code == "USD":
+            return decimal_mark == "," or (not decimal_mark and any(map(_WITH_COMMA.search, self.numbers)))
+        return currency.code == "JPY" and any(map(_WITH_CENTS.search, self.numbers))
+
+    def amount(
+        self, currency: Currency | None, *, decimal_mark: str, group_mark: str
+    ) -> tuple[Decimal, tuple[ListingFlag, ...]]:
         """Return the exact amount, of a range the lower bound, and what was guessed.
 
         Raises:
@@ -186,17 +204,20 @@ class _Parts:
             return self._in_hundredths(), ()
         if not self.signs and (self.suffix["open_end"] or any(scale in ("m", "cr") for scale in scales)):
             raise AmountError("an age, or metres")
-        writings = (Writing(bool(self.signs), decimals, scale is not None) for scale in scales)
+        writings = (
+            Writing(bool(self.signs), decimals, scale is not None, decimal_mark, group_mark) for scale in scales
+        )
         amounts = [read_amount(*each) for each in zip(self.numbers, writings, strict=True)]
         scaled = [amount * scale_of(scale) for (amount, _), scale in zip(amounts, scales, strict=True)]
         if self.between:
             self._check_range(scaled, scales)
-        has_guessed_dot = any(is_guess for _, is_guess in amounts)
+        has_guess = any(is_guess for _, is_guess in amounts)
         is_range = self.between or self.prefix["open_end"] or self.suffix["open_end"]
         flags = (
             (ListingFlag.PRICE_RANGE, is_range),
+            (ListingFlag.APPROXIMATE_PRICE, self.prefix["about"]),
             (ListingFlag.PRICE_PER_UNIT, self.suffix["measure"]),
-            (ListingFlag.AMBIGUOUS_PRICE, has_guessed_dot),
+            (ListingFlag.AMBIGUOUS_PRICE, has_guess),
         )
         return scaled[0], tuple(flag for flag, is_set in flags if is_set)
 
@@ -217,30 +238,13 @@ class _Parts:
         Raises:
             AmountError: the two numbers are no range of prices.
         """
-        is_bare = not self.signs and not self.prefix["open_end"] and self.between and self.between["to"] == "-"
+        has_decimals = all(map(_WITH_CENTS.search, self.numbers))
+        has_words = bool(self.signs or self.prefix["open_end"] or has_decimals)
+        is_bare = not has_words and self.between and self.between["to"] == "-"
         has_other_scale = scales[0] != scales[1]
         is_code = any(number.startswith("0") and number.isdecimal() and number != "0" for number in self.numbers)
         if is_bare or has_other_scale or is_code or self.is_negative or bounds[0] > bounds[1]:
             raise AmountError(" ".join(self.numbers))
-
-
-def _normalised(text: str) -> str:
-    """Return the text with one form of digits, blanks and apostrophes.
-
-    Raises:
-        PriceError: it has fractions or superscripts, or digits of several scripts.
-    """
-    text = decode_entities(text).replace("m²", "m2").translate(_APOSTROPHES)
-    zeros = {ord(digit) - unicodedata.decimal(digit) for digit in text if digit.isdecimal()}
-    if len(zeros) > 1 or any(unicodedata.category(letter) in ("No", "Nl") for letter in text):
-        raise PriceError(RejectReason.UNREADABLE_PRICE)
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(
-        str(unicodedata.decimal(letter)) if letter.isdecimal() else letter
-        for letter in text
-        if unicodedata.category(letter) != "Cf"
-    )
-    return _BARE_CENTS.sub("0.", _DETACHED_CENTS.sub("", " ".join(text.split())))
 
 
 def _meaning(stated: Currency | None, elsewhere: Currency | None) -> tuple[Currency | None, bool]:

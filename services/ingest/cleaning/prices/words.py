@@ -26,6 +26,7 @@ NO_PRICE = frozenset(
     cena na zapytanie | dohodou | договорная | цена договорная | по договоренности | по запросу | цена по запросу
     уточняйте | договірна | ціна договірна | fiyat sorunuz | fiyat sorun | sorunuz | ár megegyezés szerint
     kérdezzen | hỏi giá | liên hệ | nego | hubungi kami | 応相談 | 要相談 | お問い合わせ | 面议 | 价格面议 | 询价
+    sold | verkauft | vendu | vendido | vendida | venduto | verkocht | såld | solgt | sprzedane | продано
     議價 | 협의 | 가격문의 | 가격 협의 | السعر عند الطلب | عند الطلب | اتصل | تماس بگیرید
     """)
 )
@@ -80,7 +81,7 @@ _PIECES = word_list("""
     """)
 _ALONE = word_list(
     """
-    pcm | pw | p/m | p/w | p.m | p.w | monthly | weekly | daily | a month | a week | a day | mtl | monatlich
+    pcm | pw | p.p | p/m | p/w | p.m | p.w | monthly | weekly | daily | a month | a week | a day | mtl | monatlich
     """
 )
 _PIECE_ALONE = word_list(
@@ -101,6 +102,14 @@ _SCALES = {
 """Words that multiply an amount. `k` and `m` must touch it: `5 m` are metres."""
 
 
+_ABOUT = word_list("""
+    circa | about | approx | approximately | around | roughly | etwa | ungefähr | rund | env | environ | aprox
+    aproximadamente | około | около | ongeveer | cirka
+    """)
+_ABOUT_MARK = r"ca\.|ca(?=\s*\d)|~|≈"
+"""Without its dot, `ca` before a sign is Canada: `CA $5`."""
+
+
 def _either(words: tuple[str, ...]) -> str:
     return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
@@ -108,6 +117,7 @@ def _either(words: tuple[str, ...]) -> str:
 _WORD_ENDS = r"(?![^\W\d_])"
 QUALIFIER = rf"[\s,;:()\[\]*!–-]*(?<![^\W\d_])(?:{_either(_QUALIFIERS)}){_WORD_ENDS}[\s.,:()\[\]*!]*"
 FROM = rf"(?:{_either(_FROM)}){_WORD_ENDS}[\s.:]*"
+ABOUT = rf"(?:(?:{_either(_ABOUT)}){_WORD_ENDS}[\s.:]*|(?:{_ABOUT_MARK})\s*)"
 TO = rf"\s*(?:[-–—~〜]|(?<![^\W\d_])(?:{_either(_TO)}){_WORD_ENDS})\s*"
 _SCALE_WORDS = _either(tuple(word for word in _SCALES if word not in "km"))
 SCALE = rf"(?:(?:(?<=\d)[km]|\s?(?:{_SCALE_WORDS}))(?![^\W\d_円元원])\.?)"
