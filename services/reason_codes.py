@@ -205,7 +205,11 @@ class ListingFlag(_ExplainedCode):
     PRICE_OF_VARIANT = "price_of_variant", "The listing has no price of its own; it is the lowest of its variants."
     PHOTOS_KEPT = (
         "photos_kept",
-        "Stored photos that are no longer named were kept, because some that are named could not be obtained.",
+        "Stored photos that are no longer named were kept: others could not be obtained, or records not be read.",
+    )
+    NO_PHOTO_ID = (
+        "no_photo_id",
+        "The photo table has the listing without a photo id, so its stored photos were removed.",
     )
     REPEATED_PHOTO = "repeated_photo", "Another photo of the listing has the same bytes; the first was used."
     AMBIGUOUS_DATE = (
@@ -220,5 +224,5 @@ class ListingFlag(_ExplainedCode):
     MARKED_SOLD = "marked_sold", "The feed no longer has the listing, so a sync marked it sold; a dry run would."
     NOTHING_REMOVED = (
         "nothing_removed",
-        "A sync kept every listing, because some records of the feed have no readable id.",
+        "A sync kept every listing, because records of the feed have no readable id, or its file may be cut off.",
     )

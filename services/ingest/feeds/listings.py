@@ -37,7 +37,8 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
 def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
     """Yield every row of a photo table in order, as a photo or as a reject; the formats are those of listings files.
 
-    Rejects have the reasons `missing_id`, `missing_listing_id`, `id_too_long` and the reasons of `open_table`.
+    Rejects have the reasons `missing_id` (with the listing's id, if there is one), `missing_listing_id`, `id_too_long`
+    and the reasons of `open_table`.
 
     Raises:
         ListingsFileError: while iterating: the file cannot be read at all.
@@ -75,7 +76,7 @@ def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedR
     external_id, listing_id = _photo_name(row.cells[names.id]), clean_line(row.cells[names.listing_id])
     rejected = RejectedRecord(path.name, row.line, external_id, "id", "", shorten(" ".join(row.cells.values())))
     if not external_id:
-        return replace(rejected, reason=RejectReason.MISSING_ID)
+        return replace(rejected, record_id=shorten(listing_id), reason=RejectReason.MISSING_ID)
     if not listing_id:
         return replace(rejected, field="listing_id", reason=RejectReason.MISSING_LISTING_ID)
     source = _photo_name(row.cells.get(names.file, "")) or external_id

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _LISTINGS_PER_WRITE = 500
 
 _JOINED = frozenset({RejectReason.MISSING_TITLE})
-"""Faults of a row that adds photos to another row of its id. Shop exports give the title in the first row only."""
+"""Faults of a row that is part of another row of its id. Shop exports give the title in the first row only."""
 
 _JOINED_VARIANT = _JOINED | {
     RejectReason.MISSING_CATEGORY,
@@ -48,7 +48,12 @@ _JOINED_VARIANT = _JOINED | {
     RejectReason.NEGATIVE_PRICE,
     RejectReason.PRICE_TOO_LARGE,
 }
-"""Faults of a variant that adds photos to its listing."""
+"""Faults of a variant that is part of its listing."""
+
+_NOT_OF_THE_LISTING = frozenset(
+    {RejectReason.MISSING_ID, RejectReason.ID_TOO_LONG, RejectReason.BAD_ID, RejectReason.OTHER_SELLER}
+)
+"""Faults of a row whose photos are not those of the listing with its id."""
 
 
 def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) -> None:
@@ -61,6 +66,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     for notice in feed.notices:
         ledger.warn(warning_of(path.name, 0, "", notice))
     stated = StatedFields(feed.found, options)
+    raw = None
     for raw in feed.records():
         ledger.count("listings_read")
         if not isinstance(raw, RejectedRecord):
@@ -68,9 +74,14 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
         row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
         if isinstance(row, RejectedRecord):
             ledger.reject("listings", row)
+            names_photos = isinstance(raw, RejectedRecord) or bool(raw.photos)
+            spool.unread.add(row, names_photos=names_photos, has_parents=bool(feed.found.fields["parent"]))
         else:
+            if row.reject is not None and not row.is_joined:
+                ledger.reject("listings", row.reject)
             spool.add(row)
             spool.rows_name_photos |= bool(row.photos)
+    spool.unread.end(raw)
     # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
     spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
     spool.unstated = stated.unstated
@@ -161,7 +172,7 @@ def _clean(raw: RawListing, options: IngestOptions) -> CleanListing | RejectedRe
 
 
 def spooled_row(raw: RawListing, options: IngestOptions) -> SpooledRow | RejectedRecord:
-    """Clean a row. One that cannot stand for itself may still add its photos to another row."""
+    """Clean a row. One that cannot stand for itself still adds its photos to a listing with its id."""
     cleaned, parent, listing_id = _clean(raw, options), clean_line(raw.parent), clean_line(raw.listing_id)
     row = SpooledRow(
         listing_id=listing_id,
@@ -175,9 +186,10 @@ def spooled_row(raw: RawListing, options: IngestOptions) -> SpooledRow | Rejecte
     if not isinstance(cleaned, RejectedRecord):
         record = cleaned.record
         return replace_fields(row, record=record, repairs=cleaned.repairs, price=record.price, currency=record.currency)
-    if cleaned.reason not in (_JOINED_VARIANT if row.parent else _JOINED):
+    if cleaned.reason in _NOT_OF_THE_LISTING:
         return cleaned
+    row = replace_fields(row, reject=cleaned, is_joined=cleaned.reason in (_JOINED_VARIANT if row.parent else _JOINED))
     priced = clean_listing(replace(raw, title="-", category="-"), keep_unpriced=True)
-    if isinstance(priced, RejectedRecord):
-        return replace_fields(row, reject=cleaned)
-    return replace_fields(row, reject=cleaned, price=priced.record.price, currency=priced.record.currency)
+    if not row.is_joined or isinstance(priced, RejectedRecord):
+        return row
+    return replace_fields(row, price=priced.record.price, currency=priced.record.currency)

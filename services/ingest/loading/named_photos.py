@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from services.ingest.cleaning.text import shorten
-from services.ingest.feeds.listings import read_photo_table
+from services.ingest.loading.photo_table import PhotoTable
 from services.ingest.loading.united import UnitedListing, unite
 from services.ingest.photos.urls import is_too_long
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from services.ingest.feeds.columns import Columns
+    from db.session import Database
     from services.ingest.loading.inputs import IngestInputs
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
-
-_NAMES_NO_PHOTO = frozenset({RejectReason.MISSING_ID, RejectReason.MISSING_LISTING_ID})
-"""Rejected rows of a photo table that name no photo, such as the empty ones of a join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +30,8 @@ class NamedPhotos:
         photos: in the order of the files.
         repeated: number of times that a row names a photo again.
         is_partial: whether other photos of the listing stay, because the feed does not state all of them.
+        is_unread: whether a record of the listing could not be read, so that its other photos stay.
+        blank: the row of the photo table that has the listing without a photo id; None if there is none.
     """
 
     listing_id: str
@@ -41,45 +39,65 @@ class NamedPhotos:
     photos: Sequence[PhotoRecord | RejectedRecord]
     repeated: int = 0
     is_partial: bool = False
+    is_unread: bool = False
+    blank: RejectedRecord | None = None
+
+    def kept(self, file: str, count: int, *, unavailable: int) -> WarningRecord:
+        """Return the warning that stored photos stay although the feed does not name them."""
+        why = f"{unavailable} could not be obtained" if unavailable else "a record of the listing could not be read"
+        text = f"{count} photo{'s are' if count > 1 else ' is'} no longer named", f"kept, as {why}"
+        return WarningRecord(file, self.line, shorten(self.listing_id), "photos", ListingFlag.PHOTOS_KEPT, *text)
+
+    def removed(self, count: int) -> WarningRecord | None:
+        """Return the warning that the photo table states that the listing has no photos, if it does."""
+        if self.blank is None or self.photos:
+            return None
+        text = f"{count} photo{'s' if count > 1 else ''}", "removed: the photo id is blank"
+        listing_id = shorten(self.listing_id)
+        return WarningRecord(self.blank.file, self.blank.line, listing_id, "photos", ListingFlag.NO_PHOTO_ID, *text)
 
 
-def read_photo_names(spool: Spool, inputs: IngestInputs, ledger: Ledger) -> Iterator[NamedPhotos]:
+def read_photo_names(
+    spool: Spool, inputs: IngestInputs, ledger: Ledger, *, database: Database
+) -> Iterator[NamedPhotos]:
     """Add the photo table to the spool, and return the photos of each listing whose photos the feed states.
 
     Raises:
-        ListingsFileError: the photo table cannot be read; nothing was written to the database.
+        ListingsFileError: the photo table cannot be read or names no photo; nothing was written to the database.
     """
     keep, table = inputs.options.keep_photos, inputs.photos_table
-    if table is not None and not _add_table(spool, table, inputs.options.columns, ledger):
+    photo_table = PhotoTable(spool, ledger, database)
+    if table is not None:
+        photo_table.read(table, inputs.options.columns, may_be_empty=keep)
+        keep |= not photo_table.is_complete
+    if spool.rows_name_photos and spool.unread.problem and not keep:
         keep = True
+        text = "photos that the file no longer names", f"kept: {spool.unread.problem}"
+        ledger.warn(WarningRecord(inputs.listings.name, 0, "", "photos", ListingFlag.PHOTOS_KEPT, *text))
     states_all = table is not None or spool.rows_name_photos
-    return _named(spool, inputs.listings.name, states_all=states_all, keep=keep)
+    return _named(spool, inputs.listings.name, states_all=states_all, keep=keep, blank=photo_table.blank)
 
 
-def _add_table(spool: Spool, table: Path, columns: Columns, ledger: Ledger) -> bool:
-    """Add the rows to the spool; return False if an unreadable row may name a stored photo."""
-    is_complete = True
-    for record in read_photo_table(table, columns):
-        if isinstance(record, PhotoRecord):
-            spool.add_photo(record)
-            continue
-        ledger.count("photos_read")
-        ledger.reject("photos", record)
-        is_complete &= record.reason in _NAMES_NO_PHOTO
-    if not is_complete:
-        text = "photos that the table no longer names", "kept: rows of the table could not be read"
-        ledger.warn(WarningRecord(table.name, 0, "", "photos", ListingFlag.PHOTOS_KEPT, *text))
-    return is_complete
-
-
-def _named(spool: Spool, file: str, *, states_all: bool, keep: bool) -> Iterator[NamedPhotos]:
+def _named(
+    spool: Spool, file: str, *, states_all: bool, keep: bool, blank: Mapping[str, RejectedRecord]
+) -> Iterator[NamedPhotos]:
+    unread = spool.unread.listing_ids if spool.rows_name_photos else set[str]()
     for group in spool.groups():
-        united = unite(group, file)
+        united, listing_id = unite(group, file), group.listing_id
+        named = NamedPhotos(
+            listing_id,
+            line=0,
+            photos=group.photos,
+            is_partial=keep,
+            is_unread=not unread.isdisjoint((listing_id, *(row.listing_id for row in group.rows)))
+            or bool(group.photos and listing_id in blank),  # a join leaves the id blank only if there is no photo
+            blank=blank.get(listing_id),
+        )
         if isinstance(united, UnitedListing) and states_all:
-            named = [*map(_checked, united.photos), *group.photos]
-            yield NamedPhotos(group.listing_id, united.line, named, repeated=united.repeated_photos, is_partial=keep)
+            photos = [*map(_checked, united.photos), *group.photos]
+            yield replace(named, line=united.line, photos=photos, repeated=united.repeated_photos)
         elif group.photos:
-            yield NamedPhotos(group.listing_id, 0, group.photos, is_partial=keep)
+            yield named
 
 
 def rejected_photo_name(record: PhotoRecord, reason: RejectReason, text: str) -> RejectedRecord:

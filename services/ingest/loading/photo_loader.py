@@ -115,10 +115,9 @@ class PhotoLoader:
             self._ledger.count(f"photos_{kind}", count)
         self._ledger.count("photos_accepted", len(one.stored))
         if kept and not one.named.is_partial:
-            text = f"{kept} photos are no longer named", f"kept, as {len(one.unavailable)} could not be obtained"
-            listing_id = shorten(one.named.listing_id)
-            flag = ListingFlag.PHOTOS_KEPT
-            self._ledger.warn(WarningRecord(file, one.named.line, listing_id, "photos", flag, *text))
+            self._ledger.warn(one.named.kept(file, kept, unavailable=len(one.unavailable)))
+        if counts["removed"] and (warning := one.named.removed(counts["removed"])):
+            self._ledger.warn(warning)
 
     def _of_known_listings(self, session: Session, batch: list[_Obtaining]) -> list[_Obtaining]:
         """Return what belongs to existing listings; reject the photos of others."""
@@ -201,7 +200,7 @@ class _Obtaining:
             list(self.stored.values()),
             unavailable=frozenset(self.unavailable),
             refused=frozenset(self.refused),
-            keeps_others=self.named.is_partial or bool(self.unavailable),
+            keeps_others=self.named.is_partial or self.named.is_unread or bool(self.unavailable),
         )
 
 

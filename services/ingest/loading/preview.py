@@ -145,7 +145,7 @@ def _record(raw: RawListing | RejectedRecord, options: IngestOptions) -> Preview
         parent=row.parent,
         record=row.record,
         reject=row.reject,
-        joins=row.reject is not None or bool(row.parent),
+        joins=row.is_joined or (row.record is not None and bool(row.parent)),
         photos=tuple(photo.source for photo in row.photos),
         repairs=row.repairs,
     )

@@ -15,6 +15,7 @@ import msgspec
 from db.rows.records import ListingRecord, PhotoRecord, RejectedRecord
 from db.vectors.attributes import AttributeValue  # noqa: TC001
 from services.ingest.cleaning.repairs import Repair  # noqa: TC001
+from services.ingest.loading.unread import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -39,6 +40,7 @@ class SpooledRow(msgspec.Struct, array_like=True, frozen=True):
         record: the cleaned listing; None if the row cannot stand for itself.
         repairs: what was repaired, guessed or left out in the record.
         reject: why the row cannot stand for itself.
+        is_joined: whether such a row is a part of another row's listing; else it is rejected, and adds its photos only.
         parent: the id of the listing that the row is a variant of; empty if it is none.
         title, price, currency, attributes: of the row, with or without a record.
     """
@@ -54,6 +56,7 @@ class SpooledRow(msgspec.Struct, array_like=True, frozen=True):
     price: Decimal | None = None
     currency: str | None = None
     attributes: Mapping[str, AttributeValue] = {}
+    is_joined: bool = False
 
 
 class SpooledGroup(msgspec.Struct, frozen=True):
@@ -72,6 +75,7 @@ class Spool:
     Attributes:
         rows_name_photos: whether the listings file has photos, so that a row without any says that there are none.
         unstated: the fields of a `ListingRecord` that no column of the listings file states.
+        unread: what the rejected records of the listings file may name.
     """
 
     def __init__(self) -> None:
@@ -84,6 +88,7 @@ class Spool:
         self._row_places = 0
         self.rows_name_photos = False
         self.unstated: frozenset[str] = frozenset()
+        self.unread = Unread()
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +98,12 @@ class Spool:
 
     def __len__(self) -> int:
         """Return the number of listings: ids with a row that can stand for itself and is no variant of another."""
-        return len(self._complete - self._moved.keys())
+        return len(self.accepted_ids)
+
+    @property
+    def accepted_ids(self) -> Collection[str]:
+        """The ids with a row that can stand for itself and is no variant of another."""
+        return self._complete - self._moved.keys()
 
     @property
     def listing_ids(self) -> Collection[str]:

@@ -17,24 +17,21 @@ from db.rows import listings
 from db.rows.listings import ListingConditions
 from db.rows.records import WarningRecord
 from services.errors import ForeignListings, RemovalRefused, SyncRunning
-from services.ingest.cleaning.text import TEXT_LIMIT, clean_line, shorten
-from services.reason_codes import ListingFlag, RejectReason
+from services.ingest.cleaning.text import clean_line, shorten
+from services.ingest.loading.unread import hides_an_id
+from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlmodel import Session
 
-    from db.rows.records import RejectedRecord
     from db.session import Database
     from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
 
 _LISTINGS_PER_WRITE = 500
-
-_MERGED = frozenset({RejectReason.BROKEN_RECORD, RejectReason.RECORD_TOO_LONG})
-"""Reasons of records that may hold others: an open quote swallows the lines up to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,7 @@ class Removal:
         existing: number of listings in scope.
         accepted: number of the feed's acceptable listings.
         unknown: number of the feed's records whose id cannot be known.
+        is_cut: whether the file may be cut off, because its last record could not be read.
     """
 
     file: str
@@ -54,11 +52,12 @@ class Removal:
     existing: int
     accepted: int
     unknown: int
+    is_cut: bool
 
     @property
     def is_possible(self) -> bool:
-        """Whether every record's id is known: otherwise a missing listing may be among the unreadable records."""
-        return not self.unknown
+        """Whether the whole feed is known: otherwise a missing listing may be in a part that was not read."""
+        return not self.unknown and not self.is_cut
 
     @property
     def share(self) -> float:
@@ -131,14 +130,15 @@ def plan_removal(database: Database, spool: Spool, ledger: Ledger, *, file: str,
         [listing_id for listing_id in existing if listing_id not in in_feed],
         existing=len(existing),
         accepted=len(spool),
-        unknown=sum(map(_hides_an_id, rejects)),
+        unknown=sum(map(hides_an_id, rejects)),
+        is_cut=spool.unread.is_cut,
     )
 
 
 def remove_missing(database: Database, removal: Removal, ledger: Ledger, *, options: IngestOptions) -> None:
     """Remove the missing listings, or mark them sold, in batches; a dry run only reports them.
 
-    Each becomes a warning of the job. If an id of the feed is unknown, all listings are kept, with a warning.
+    Each becomes a warning of the job. If a part of the feed is unknown, all listings are kept, with a warning.
     """
     if not removal.is_possible:
         _keep(removal, ledger)
@@ -164,11 +164,8 @@ def _keep(removal: Removal, ledger: Ledger) -> None:
     ledger.count("listings_kept", len(removal.missing))
     if removal.missing:
         records = f"{removal.unknown} record{'s' if removal.unknown > 1 else ''} with an unreadable id"
+        if removal.is_cut:
+            records = "the last record could not be read: the file may be cut off"
         kept = f"{len(removal.missing)} missing listing{'s' if len(removal.missing) > 1 else ''} kept"
         ledger.warn(WarningRecord(removal.file, 0, "", "id", ListingFlag.NOTHING_REMOVED, records, kept))
     ledger.flush()
-
-
-def _hides_an_id(reject: RejectedRecord) -> bool:
-    is_merged = reject.reason in _MERGED and ("\n" in reject.text or len(reject.text) >= TEXT_LIMIT)
-    return is_merged or not reject.record_id

@@ -32,7 +32,7 @@ class UnitedListing:
         photos: of all rows, each once.
         repeated_photos: number of times that a row names a photo again.
         superseded: the values of earlier rows that differ from the record's.
-        merged: number of other rows that `superseded` does not report.
+        merged: number of other rows that `superseded` does not report, without rejected ones.
         warnings: what was repaired in the record, and what was left out of the other rows.
     """
 
@@ -46,19 +46,21 @@ class UnitedListing:
 
 
 def unite(group: SpooledGroup, file: str) -> UnitedListing | list[RejectedRecord]:
-    """Return the listing, or the rejects of its rows if none can stand for itself.
+    """Return the listing, or the rejects of its joined rows if none can stand for itself.
 
-    Of several rows that can stand for themselves, the last is the listing; the others add their photos.
+    Of several rows that can stand for themselves, the last is the listing; the others add their photos. Rows that are
+    rejected, whatever else the file has, add their photos only.
     """
     own = [row for row in group.rows if row.listing_id == group.listing_id]
     complete = [(row, row.record) for row in own if row.record is not None]
     if not complete:
-        return [row.reject for row in group.rows if row.reject is not None]
+        return [row.reject for row in group.rows if row.reject is not None and row.is_joined]
     last, record = complete[-1]
     others = [row for row in group.rows if row is not last]
     superseded = [
         _superseded(file, row, earlier, by=last) for row, earlier in complete[:-1] if _differ(earlier, record)
     ]
+    rejected = [row for row in others if row.reject is not None and not row.is_joined]
     named = [replace(photo, listing_id=group.listing_id) for row in group.rows for photo in row.photos]
     photos = tuple(unique_everseen(named, key=lambda photo: photo.external_id))
     warnings = [_warning(file, last, repair) for repair in last.repairs]
@@ -67,7 +69,7 @@ def unite(group: SpooledGroup, file: str) -> UnitedListing | list[RejectedRecord
         record = replace(record, price=priced.price, currency=priced.currency, flags=flags)
         repair = Repair(ListingFlag.PRICE_OF_VARIANT, "price", "", f"{priced.price} {priced.currency or ''}".strip())
         warnings.append(_warning(file, last, repair))
-    if len(own) - 1 > len(superseded) or _adds_photos(own, last):
+    if len(own) - 1 > len(superseded) + len(rejected) or _adds_photos(own, last):
         repair = Repair(ListingFlag.UNITED_ROWS, "", f"{len(own)} rows", f"{len(photos)} photos")
         warnings.append(_warning(file, last, repair))
     warnings += [_warning(file, row, one) for row in others for one in _repairs_of(row, last, record)]
@@ -77,7 +79,7 @@ def unite(group: SpooledGroup, file: str) -> UnitedListing | list[RejectedRecord
         photos=photos,
         repeated_photos=len(named) - len(photos),
         superseded=tuple(superseded),
-        merged=len(others) - len(superseded),
+        merged=len(others) - len(superseded) - len(rejected),
         warnings=tuple(warnings),
     )
 
@@ -109,9 +111,9 @@ def _cheapest(rows: Sequence[SpooledRow]) -> SpooledRow | None:
 
 def _repairs_of(row: SpooledRow, last: SpooledRow, record: ListingRecord) -> Iterator[Repair]:
     """Yield the repairs of the photos that a row adds to the listing, and the values of the row that are left out."""
-    yield from (one for one in row.repairs if (row.record is None or one.field == "photos") and one not in last.repairs)
-    if row.record is not None and not row.parent:
-        return  # reported as superseded, or equal
+    yield from (one for one in row.repairs if (row.is_joined or one.field == "photos") and one not in last.repairs)
+    if not row.is_joined and (row.record is None or not row.parent):
+        return  # reported as rejected or superseded, or equal
     values = [row.title] if row.title and row.title != record.title else []
     if row.price is not None and (row.price, row.currency) != (record.price, record.currency):
         values.append(f"{row.price} {row.currency or ''}".strip())

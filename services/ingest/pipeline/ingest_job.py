@@ -201,12 +201,13 @@ def _write(
 ) -> None:
     """Write the listings and store their photos; a dry run counts what that would do."""
     database, is_dry = resources.database, inputs.options.dry_run
-    named = read_photo_names(spool, inputs, ledger)
+    named = read_photo_names(spool, inputs, ledger, database=database)
     counter = StageCounter(progress, "compare listings" if is_dry else "write listings", len(spool))
     write_listings(database, spool, inputs.listings, ledger=ledger, advance=counter, dry_run=is_dry)
     counter = StageCounter(progress, "find photos" if is_dry else "store photos", photo_count)
     if is_dry:
-        find_photos(database, named, source, spool=spool, ledger=ledger, advance=counter)
+        file = inputs.listings.name
+        find_photos(database, named, source, file=file, spool=spool, ledger=ledger, advance=counter)
     else:
         PhotoLoader(resources, source, ledger=ledger).load(named, inputs.listings.name, counter)
     ledger.flush()

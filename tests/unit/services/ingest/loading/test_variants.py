@@ -32,6 +32,7 @@ def spooled(
         parent,
         title,
         amount,
+        is_joined=not complete,
     )
 
 
