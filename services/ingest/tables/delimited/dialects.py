@@ -26,6 +26,9 @@ _DELIMITER_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _USUAL_ROWS = 3
 """Rows that must have the same number of empty cells beyond the header."""
 
+_USUAL_SHARE = 0.9
+"""The share of rows that must have it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -100,14 +103,15 @@ def _rows(layout: CsvLayout, lines: Iterable[str], *, escape: str | None) -> lis
 
 
 def _usual_extra(layout: CsvLayout, lines: Iterable[str]) -> int:
-    """Return how many empty cells more than half of the rows have beyond the header.
+    """Return how many empty cells nearly all rows have beyond the header.
 
     Only rows with a price in its place and a filled last column count: in others a comma of some text without quotation
-    marks could have moved the cells.
+    marks could have moved the cells. A program that writes such cells writes them in all rows; fewer rows with them
+    rather show a comma in a text, as `Leeds,UK` before a blank column.
     """
     rows = [row for row in _rows(layout, lines, escape=None) if _shows_its_end(row, layout)]
     widths = Counter(len(row) for row in rows if not any(row[layout.width :])).most_common(1)
-    if not widths or widths[0][1] < max(_USUAL_ROWS, len(rows) / 2):
+    if not widths or widths[0][1] < max(_USUAL_ROWS, len(rows) * _USUAL_SHARE):
         return 0
     return max(0, widths[0][0] - layout.width)
 

@@ -79,6 +79,71 @@ def test_rejects_a_record_that_can_be_read_in_two_ways_and_shows_both(file, row,
     assert row in reject.text
 
 
+PRICE_FIRST = "id,price,product_name,category,product_description,location\n"
+PRICE_LAST = "id,product_name,category,location,product_description,price\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (PRICE_FIRST, 'L1,1, 299.00,"Lamp",Home,"nice","York"'),
+        (PRICE_FIRST, 'L1,12, 50,"Lamp",Home & Garden,nice, blue,"York"'),
+        (PRICE_FIRST, 'L1,12,-,"Lamp",Home,"nice","York"'),
+        (PRICE_FIRST, 'L1,0,"Lamp",Men,s,"12.50",'),
+        (HEADER, '1,"Oak","Men","nice",12, 50,York'),
+        (HEADER, '1,"Oak","Men",nice,1,299.00,""'),
+        (HEADER, '1,Lamp,"Men",ends, ,"1, 299.00",'),
+        (HEADER, '1,Lamp,Home,soft,"solid",oak,12.50,York'),
+        (HEADER, "L1,Lamp,Home,10,20,,"),
+        (HEADER, "L1,Lamp,red,Home,,,"),
+        (HEADER, 'L1,"Lamp",Men,s,"12.50",,'),
+        (PRICE_LAST, 'L1,"Oak desk",Men,s,"York","5",'),
+        (PRICE_LAST, "L1,Lamp,Home,York,from 20,50,"),
+        (PRICE_LAST, '7,"Oak desk, large",Home, Garden,"3",12.50,1, 299.00'),
+    ],
+)
+def test_rejects_a_record_whose_cells_a_comma_may_have_moved(file, header, row):
+    assert only_reject(file("a.csv", f"{header}{row}\n")).reason == "broken_record"
+
+
+@pytest.mark.parametrize("row", ['4,"Set","Books",ends,,"£5","3",""', "4,Set,Books,nice,5,Leeds,UK,"])
+def test_rejects_a_record_whose_photos_a_comma_may_have_moved(file, row):
+    columns = Columns(ListingColumns(photos="photos"))
+    reject = only_reject(file("a.csv", f"{HEADER.strip()},photos\n{row}\n"), columns)
+    assert reject.reason == "broken_record"
+
+
+def test_rejects_a_record_without_a_price_whose_stock_a_comma_may_have_moved(file):
+    columns = Columns(ListingColumns(id="sku", title="title", description="", location=""))
+    reject = only_reject(file("a.csv", "sku,category,title,stock,price\nA5,Home,Mat,red,3,\n"), columns)
+    assert (reject.reason, reject.line) == ("broken_record", 2)
+
+
+def test_leaves_out_an_empty_cell_after_a_price_at_the_end_if_all_rows_have_it(file):
+    text = PRICE_LAST + "".join(f"L{number},Lamp,Home,York,from 20,50,\n" for number in range(3))
+    assert [fields(each)[3:5] for each in read(file("a.csv", text))] == [("from 20", "50")] * 3
+
+
+def test_commas_in_some_rows_are_no_empty_cell_beyond_the_header(file):
+    rows = ["{},Lamp,Home,warm,5.00,Leeds,UK,\n"] * 3 + ["{},Rug,Home,soft,7.00,Hull,a.jpg\n"]
+    text = f"{HEADER.strip()},photos\n" + "".join(row.format(number) for number, row in enumerate(rows))
+    records = read(file("a.csv", text), Columns(ListingColumns(photos="photos")))
+    assert [type(record).__name__ for record in records] == ["RejectedRecord"] * 3 + ["RawListing"]
+
+
+def test_leaves_out_empty_cells_after_a_price_with_a_currency(file):
+    assert fields(read_only_listing(file("a.csv", HEADER + "1,Lamp,Home,warm,£5,,,\n")))[3:] == ("warm", "£5", "")
+
+
+def test_reads_many_commas_of_a_text_between_quoted_cells(file):
+    row = f'1,"Lamp","Home",{"soft, " * 60}warm,12.50,"York"'
+    assert fields(read_only_listing(file("a.csv", f"{HEADER}{row}\n")))[4] == "12.50"
+
+
+def test_rejects_many_commas_without_quotation_marks(file):
+    assert only_reject(file("a.csv", f"{HEADER}1,Lamp,Home,{'12,' * 90}York\n{ROWS[1]}\n")).line == 2
+
+
 def test_a_blank_after_a_comma_shows_that_the_row_is_shifted(file):
     text = "id,product_name,category,product_description,location\n"
     shifted = [f"{number},Rug, red,Home,soft," for number in range(2)]
