@@ -23,6 +23,9 @@ _MIN_SECONDS_FOR_RATE = 0.5
 _WARNINGS = "warnings:"
 """Prefix in a job's counts of the number of warnings by flag: a job with a million warnings is told without a scan."""
 
+_REJECTS = "rejects:"
+"""The same of the number of rejects by reason."""
+
 _PROMOTED = "promoted"
 """Key in a job's inputs of the generation that the job promoted."""
 
@@ -194,10 +197,12 @@ def find_job(session: Session, job_id: str) -> Job | None:
 
 
 def add_rejects(session: Session, job_id: str, rejects: Sequence[RejectedRecord]) -> None:
-    """Store a job's rejects."""
+    """Store a job's rejects, and their number by reason in its counts, where `rejects_by_reason` finds them."""
     for reject in rejects:
         columns = {name: getattr(reject, name) for name in RejectedRecord.__dataclass_fields__}
         session.add(Reject(job_id=job_id, **columns))
+    if rejects:
+        add_counts(session, job_id, Counter(f"{_REJECTS}{reject.reason}" for reject in rejects))
 
 
 def rejects_of(session: Session, job_id: str) -> Iterator[RejectedRecord]:
@@ -238,11 +243,20 @@ def warned_ids(session: Session, job_id: str, flags: Collection[str], *, limit: 
 
 
 def counts_of(job: Job) -> dict[str, int]:
-    """Return the job's counts, without those of its warnings."""
-    return {name: count for name, count in job.counts.items() if not name.startswith(_WARNINGS)}
+    """Return the job's counts, without those of its rejects and warnings by code."""
+    return {name: count for name, count in job.counts.items() if not name.startswith((_REJECTS, _WARNINGS))}
+
+
+def rejects_by_reason(job: Job) -> dict[str, int]:
+    """Return the number of the job's rejects by reason, most frequent first."""
+    return _by_code(job, _REJECTS)
 
 
 def warnings_by_flag(job: Job) -> dict[str, int]:
     """Return the number of the job's warnings by flag, most frequent first."""
-    counts = [(name, count) for name, count in job.counts.items() if name.startswith(_WARNINGS)]
-    return {name.removeprefix(_WARNINGS): count for name, count in sorted(counts, key=lambda one: -one[1])}
+    return _by_code(job, _WARNINGS)
+
+
+def _by_code(job: Job, prefix: str) -> dict[str, int]:
+    counts = [(name, count) for name, count in job.counts.items() if name.startswith(prefix)]
+    return {name.removeprefix(prefix): count for name, count in sorted(counts, key=lambda one: -one[1])}

@@ -16,6 +16,7 @@ from services.cli.terminal.exit_codes import ExitCode, exit_code_of
 from services.cli.terminal.reports import print_summary
 from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
+from services.ingest.cleaning.text import counted
 from services.ingest.loading.ledger import Ledger
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
 from services.reason_codes import ListingFlag
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.cli.terminal.reports import Reports
-    from services.ingest.loading.inputs import IngestInputs
+    from services.ingest.loading.inputs import IngestInputs, IngestOptions
     from services.ingest.loading.ledger import IngestSummary
     from services.resources import Resources
 
@@ -103,7 +104,7 @@ def run_reported(
             summary = _count(resources, report)
     if not quiet:
         print_summary(summary, reports)
-        _print(report)
+        _print(report, inputs.options)
     counts = report.counts
     if counts["listings_rejected"] > max_rejected * counts["listings_read"] or counts["listings_kept"]:
         report.exit_code = ExitCode.NEEDS_ATTENTION
@@ -119,10 +120,14 @@ def _count(resources: Resources, report: IngestReport) -> IngestSummary:
     return summary
 
 
-def _print(report: IngestReport) -> None:
-    _print_sync(report)
+def _print(report: IngestReport, options: IngestOptions) -> None:
+    if options.sync:
+        _print_sync(report, options)
     if report.dry_run:
-        output.print("Dry run: nothing was written.")
+        output.print(
+            "Dry run: nothing was written. Photos were looked up by name only, so it is not known which are new.",
+            soft_wrap=True,
+        )
     elif report.embedding_seconds is None:
         console.print(
             "There is no model yet, so no photos were embedded. Next: lookalike train. To try search without training, "
@@ -132,24 +137,24 @@ def _print(report: IngestReport) -> None:
     else:
         embedded, seconds = report.counts["photos_embedded"], report.embedding_seconds
         output.print(
-            f"Embedded {embedded} photos in {seconds:.1f} s "
+            f"Embedded {counted(embedded, 'photo')} in {seconds:.1f} s "
             f"({embedded / seconds:.0f} photos/s, from stored file to committed embedding); "
             f"{report.counts['photos_failed']} failed."
         )
 
 
-def _print_sync(report: IngestReport) -> None:
+def _print_sync(report: IngestReport, options: IngestOptions) -> None:
     counts = report.counts
-    removed, sold, kept = (counts[f"listings_{outcome}"] for outcome in ("removed", "sold", "kept"))
-    if removed or sold:
-        done = "marked sold" if sold else "removed"
-        ids = ", ".join(report.missing_ids[:_SHOWN_IDS]) + (", ..." if removed + sold > _SHOWN_IDS else "")
-        would = "would be " if report.dry_run else ""
-        text = f"Listings that the file lacks, {would}{done}: {removed + sold} ({ids})"
-        output.print(text, soft_wrap=True, markup=False)
-    if kept:
+    if counts["listings_kept"]:
         output.print(
-            f"The file lacks {kept} listings, but none was removed: some of its records have no readable id, and the "
-            "missing listings may be among them. Mend these records and run the sync again.",
+            f"The file lacks {counted(counts['listings_kept'], 'listing')}, but none was removed: some of its records "
+            "have no readable id, and may be those of missing listings. Mend these records and run the sync again.",
             soft_wrap=True,
         )
+        return
+    gone = counts["listings_removed"] + counts["listings_sold"]
+    outcome = "marked sold" if options.mark_sold else "removed"
+    begin = f"Would be {outcome}" if report.dry_run else outcome.capitalize()
+    ids = ", ".join(report.missing_ids[:_SHOWN_IDS]) + (", ..." if gone > _SHOWN_IDS else "")
+    lacking = f" that the file lacks ({ids})" if gone else ", the file lacks none"
+    output.print(f"{begin}: {counted(gone, 'listing')}{lacking}", soft_wrap=True, markup=False)

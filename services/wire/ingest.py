@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from services.reason_codes import ListingFlag
+from services.reason_codes import ListingFlag, RejectReason
 from services.wire.fields import described, example
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
@@ -46,7 +46,8 @@ class JobAnswer(msgspec.Struct):
     counts: Annotated[
         dict[str, int],
         described(
-            "Listings and photos. Once a job has ended: read = accepted + rejected + duplicates.",
+            "Listings and photos. Once an ingest job has ended, it has every count, 0 included, and read = accepted + "
+            "rejected + duplicates. A dry run does not count new, replaced, renamed, unchanged and removed photos.",
             {"listings_read": 600, "listings_accepted": 597, "listings_rejected": 2, "listings_duplicates": 1},
         ),
     ]
@@ -59,6 +60,13 @@ class JobAnswer(msgspec.Struct):
         described(
             "Number of warnings by flag: what was repaired, guessed or left out in accepted records.",
             {ListingFlag.REPAIRED_RECORD.value: 3, ListingFlag.ABSURD_PRICE.value: 1},
+        ),
+    ] = {}
+    rejects: Annotated[
+        dict[str, int],
+        described(
+            "Number of rejected and superseded records and photos by reason.",
+            {RejectReason.UNREADABLE_PRICE.value: 2, RejectReason.DUPLICATE_ID.value: 1},
         ),
     ] = {}
     dry_run: Annotated[bool, described("Whether the job only counted what it would do.", False)] = False

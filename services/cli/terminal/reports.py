@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from services.ingest.loading.ledger import IngestSummary
     from services.resources import Resources
 
+_OF_SYNCS = frozenset({ListingFlag.REMOVED, ListingFlag.MARKED_SOLD, ListingFlag.NOTHING_REMOVED})
+"""Flags of listings that the feed lacks; the summary tells of them apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reports:
@@ -48,24 +51,30 @@ class Reports:
 
 
 def print_summary(summary: IngestSummary, reports: Reports) -> None:
-    """Print the counts of an ingest run, the reasons for its rejects, and the flags of its warnings."""
+    """Print the counts of an ingest run, the reasons for its rejects, and the flags of its warnings.
+
+    A dry run does not know which photos are new.
+    """
     counts = summary.counts
     print_table(
         "Ingest",
         ["", "read", "accepted", "rejected", "duplicates", "new", "changed", "unchanged"],
         [_row(counts, "listings", "updated"), _row(counts, "photos", "replaced")],
     )
-    if changes := [f"{counts[f'photos_{name}']} {name}" for name in ("renamed", "removed") if counts[f"photos_{name}"]]:
-        output.print(f"Photos: {', '.join(changes)}.")
+    changed = {name: counts.get(f"photos_{name}", 0) for name in ("renamed", "removed")}
+    if any(changed.values()):
+        output.print(f"Photos: {', '.join(f'{count} {name}' for name, count in changed.items() if count)}.")
     if summary.reasons:
         print_table("Rejected or not embedded", ["reason", "records"], summary.reasons.items())
         output.print(f"File, line and reason of each record: {reports.rejects}", soft_wrap=True)
     if summary.warnings:
-        rows = [(flag, count, ListingFlag(flag).explanation) for flag, count in summary.warnings.items()]
-        print_table("Accepted with a warning", ["flag", "warnings", "meaning"], rows)
+        warned = {flag: count for flag, count in summary.warnings.items() if flag not in _OF_SYNCS}
+        rows = [(flag, count, ListingFlag(flag).explanation) for flag, count in warned.items()]
+        if rows:
+            print_table("Accepted with a warning", ["flag", "warnings", "meaning"], rows)
         output.print(f"File, line, and values before and after: {reports.warnings}", soft_wrap=True)
 
 
 def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:
     names = ("read", "accepted", "rejected", "duplicates", "new", changed, "unchanged")
-    return [kind, *(counts[f"{kind}_{name}"] for name in names)]
+    return [kind, *(counts.get(f"{kind}_{name}", "?") for name in names)]

@@ -57,6 +57,11 @@ TEXT_LIMIT = 500
 """Characters of rejected text that a reject keeps."""
 
 
+def counted(count: int, noun: str) -> str:
+    """Return `1 photo` or `2 photos`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def shorten(text: str) -> str:
     """Return at most `TEXT_LIMIT` characters, without NUL and lone surrogates, which databases refuse."""
     head = text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

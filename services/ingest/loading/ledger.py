@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from db.models import Photo
+    from db.models import Job, Photo
     from db.session import Database
 
 
@@ -25,7 +25,7 @@ class IngestSummary:
     """Totals of an ingest job. For listings and for photos: read = accepted + rejected + duplicates.
 
     Attributes:
-        counts: by the name under which the job stores them: `listings_read`, `photos_embedded`, ...
+        counts: by the name under which the job stores them, `listings_read`; see `complete_counts`.
         reasons: number of rejects by reason code.
         warnings: number of warnings by flag.
     """
@@ -47,6 +47,18 @@ COUNTS = tuple(
     for outcome in outcomes
 )
 """Every count of an ingest job, in display order."""
+
+_OF_STORED_PHOTOS = frozenset(
+    f"photos_{outcome}"
+    for outcome in ("new", "replaced", "renamed", "unchanged", "removed", "embedded", "failed", "set_aside")
+)
+"""Counts that a dry run leaves open, because it reads no photo."""
+
+
+def complete_counts(job: Job) -> dict[str, int]:
+    """Return the counts of an ingest job in display order, 0 included. A dry run lacks those of stored photos."""
+    names = (name for name in COUNTS if not (job.inputs.get("dry_run") and name in _OF_STORED_PHOTOS))
+    return dict.fromkeys(names, 0) | jobs.counts_of(job)
 
 
 class Ledger:
@@ -111,11 +123,10 @@ class Ledger:
         with self._database.read() as session:
             job = jobs.find_job(session, self.job_id)
             assert job is not None, "a ledger belongs to a job"
-            reasons = Counter(reject.reason for reject in jobs.rejects_of(session, self.job_id))
         return IngestSummary(
             self.job_id,
-            dict.fromkeys(COUNTS, 0) | jobs.counts_of(job),
-            reasons=dict(reasons.most_common()),
+            complete_counts(job),
+            reasons=jobs.rejects_by_reason(job),
             warnings=jobs.warnings_by_flag(job),
         )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from db.rows import placeholders
 from db.rows.records import WarningRecord
+from services.ingest.cleaning.text import counted
 from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def set_placeholders_aside(database: Database, ledger: Ledger, file: str, *, min
         with database.write() as session:
             if count := placeholders.set_aside(session, one.sha256, job_id=ledger.job_id):
                 before = f"{one.listings:,} listings share one photo, for example {one.example_listing_id}"
-                after = f"not searched: {count:,} photos set aside"
+                after = f"not searched: {counted(count, 'photo')} set aside"
                 flag = ListingFlag.PLACEHOLDER_PHOTO
                 ledger.warn(WarningRecord(file, 0, "", "photos", flag, before, after))
             ledger.write(session)

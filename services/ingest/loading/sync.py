@@ -17,7 +17,7 @@ from db.rows import listings
 from db.rows.listings import ListingConditions
 from db.rows.records import WarningRecord
 from services.errors import ForeignListings, RemovalRefused, SyncRunning
-from services.ingest.cleaning.text import clean_line, shorten
+from services.ingest.cleaning.text import clean_line, counted, shorten
 from services.ingest.loading.unread import hides_an_id
 from services.reason_codes import ListingFlag
 
@@ -163,9 +163,9 @@ def _remove(session: Session, listing_ids: Sequence[str], options: IngestOptions
 def _keep(removal: Removal, ledger: Ledger) -> None:
     ledger.count("listings_kept", len(removal.missing))
     if removal.missing:
-        records = f"{removal.unknown} record{'s' if removal.unknown > 1 else ''} with an unreadable id"
+        records = f"{counted(removal.unknown, 'record')} with an unreadable id"
         if removal.is_cut:
             records = "the last record could not be read: the file may be cut off"
-        kept = f"{len(removal.missing)} missing listing{'s' if len(removal.missing) > 1 else ''} kept"
+        kept = f"{counted(len(removal.missing), 'missing listing')} kept"
         ledger.warn(WarningRecord(removal.file, 0, "", "id", ListingFlag.NOTHING_REMOVED, records, kept))
     ledger.flush()

@@ -9,7 +9,7 @@ from more_itertools import unique_everseen
 
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.cleaning.text import shorten
+from services.ingest.cleaning.text import counted, shorten
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def unite(group: SpooledGroup, file: str) -> UnitedListing | list[RejectedRecord
         repair = Repair(ListingFlag.PRICE_OF_VARIANT, "price", "", f"{priced.price} {priced.currency or ''}".strip())
         warnings.append(_warning(file, last, repair))
     if len(own) - 1 > len(superseded) + len(rejected) or _adds_photos(own, last):
-        repair = Repair(ListingFlag.UNITED_ROWS, "", f"{len(own)} rows", f"{len(photos)} photos")
+        repair = Repair(ListingFlag.UNITED_ROWS, "", counted(len(own), "row"), counted(len(photos), "photo"))
         warnings.append(_warning(file, last, repair))
     warnings += [_warning(file, row, one) for row in others for one in _repairs_of(row, last, record)]
     return UnitedListing(

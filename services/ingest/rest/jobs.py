@@ -20,6 +20,7 @@ from db.rows import jobs
 from services.errors import BadQuery, ResourceNotFound
 from services.ingest.feeds.reports import rejects_csv, warnings_csv
 from services.ingest.jobs.runner import JobRunner
+from services.ingest.loading.ledger import complete_counts
 from services.ingest.rest.operations import EVENTS, REJECTS, WARNINGS
 from services.resources import Resources
 from services.web.limits.threads import WorkerThreads
@@ -221,11 +222,12 @@ def _answer(job: Job) -> JobAnswer:
         state=job.state,
         cancel_requested=job.cancel_requested,
         progress=progress,
-        counts=jobs.counts_of(job),
+        counts=complete_counts(job) if job.kind == "ingest" and job.state in ENDED else jobs.counts_of(job),
         error=job.error,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
         warnings=jobs.warnings_by_flag(job),
+        rejects=jobs.rejects_by_reason(job),
         dry_run=bool(job.inputs.get("dry_run")),
     )

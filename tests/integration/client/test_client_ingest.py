@@ -112,6 +112,7 @@ def test_a_job_has_ended_in_the_end_states_of_the_database(state: JobState) -> N
             "cancel_requested": False,
             "counts": {},
             "warnings": {},
+            "rejects": {},
             "dry_run": False,
         }
         | {"created_at": "2024-01-31T00:00:00Z"},

@@ -79,7 +79,8 @@ def test_a_job_stores_counts_rejects_and_outcome(database: Database) -> None:
     with database.read() as session:
         job = jobs.find_job(session, job_id)
         assert job is not None
-        assert (job.state, job.error, job.counts) == (JobState.FAILED, "it broke", {"listings_read": 2})
+        assert (job.state, job.error, jobs.counts_of(job)) == (JobState.FAILED, "it broke", {"listings_read": 2})
+        assert jobs.rejects_by_reason(job) == {"unreadable_price": 1}
         assert list(jobs.rejects_of(session, job_id)) == [reject]
 
 

@@ -16,6 +16,7 @@ from services.cli.serve import build_app
 from services.ingest.jobs import runner
 from services.ingest.jobs.index_jobs import run_reindex_job
 from services.ingest.jobs.runner import JobRunner
+from services.ingest.loading.ledger import COUNTS
 from services.ingest.photos.sources import FolderPhotos
 from services.ingest.pipeline import job_progress
 from services.ingest.pipeline.embedding import PhotoEmbedder
@@ -126,7 +127,25 @@ def test_refuses_invalid_page_parameters(no_jobs: TestClient[Litestar], wrong: d
 def test_a_finished_job_reports_its_counts_and_progress(client: TestClient[Litestar], shop: Marketplace) -> None:
     job = ended(client, upload(client, shop).json()["job_id"])
     assert (job["state"], job["counts"]["listings_accepted"]) == ("succeeded", 3)
+    assert list(job["counts"]) == list(COUNTS)
+    assert (job["counts"]["listings_removed"], job["counts"]["photos_failed"]) == (0, 0)
     assert job["progress"] == {"stage": "done", "done": 1, "total": 1, "per_second": None, "seconds_left": None}
+
+
+def test_a_dry_run_reports_no_counts_of_stored_photos(client: TestClient[Litestar], shop: Marketplace) -> None:
+    content = (shop.folder / "listings.csv").read_bytes()
+    sent = client.post("/v1/listings/bulk", files={"listings": ("a.csv", content)}, data={"dry_run": "true"})
+    counts = ended(client, sent.json()["job_id"])["counts"]
+    assert (counts["listings_new"], counts["listings_removed"], counts["photos_read"]) == (3, 0, 0)
+    assert {"photos_new", "photos_unchanged", "photos_embedded"}.isdisjoint(counts)
+
+
+def test_a_job_counts_its_rejects_by_reason(client: TestClient[Litestar], shop: Marketplace) -> None:
+    untitled = [[listing_id, "", "Phones", "", "", ""] for listing_id in "ab"]
+    shop.write_listings([*untitled, ["c", "C", "Phones", "", "ten quid", ""]])
+    job = ended(client, upload(client, shop).json()["job_id"])
+    assert job["rejects"] == {"missing_title": 2, "unreadable_price": 1}
+    assert not [name for name in job["counts"] if ":" in name]
 
 
 def test_streams_events_until_the_job_has_ended(client: TestClient[Litestar], shop: Marketplace) -> None:

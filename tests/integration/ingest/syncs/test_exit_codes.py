@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,5 +98,25 @@ def test_tells_people_what_a_sync_would_remove(lookalike: RunCommand, scheduled:
     scheduled.run(ABC)
     scheduled.run("a,Item,Phones,,£1,Leeds\n", "--dry-run")
     result = lookalike("ingest", str(tmp_path / "feed.csv"), "--sync", "--dry-run", "--max-removed", "100%")
-    assert "Listings that the file lacks, would be removed: 2 (b, c)" in result.out
+    assert "Would be removed: 2 listings that the file lacks (b, c)" in result.out
     assert "Dry run: nothing was written." in result.out
+    assert "Accepted with a warning" not in result.out
+    assert re.search(r"photos *0 *0 *0 *0 *\? *\? *\?\s", result.out), result.out
+    result = lookalike("ingest", str(tmp_path / "feed.csv"), "--sync", "--missing", "sold", "--max-removed", "1")
+    assert "Marked sold: 2 listings that the file lacks (b, c)" in result.out
+
+
+def test_tells_people_that_a_sync_would_remove_nothing(
+    lookalike: RunCommand, scheduled: Scheduled, tmp_path: Path
+) -> None:
+    scheduled.run(ABC)
+    result = lookalike("ingest", str(tmp_path / "feed.csv"), "--sync", "--dry-run")
+    assert "Would be removed: 0 listings, the file lacks none" in result.out
+    assert "Would be" not in lookalike("ingest", str(tmp_path / "feed.csv"), "--dry-run").out
+
+
+def test_speaks_of_one_listing_in_the_singular(lookalike: RunCommand, scheduled: Scheduled, tmp_path: Path) -> None:
+    scheduled.run(ABC)
+    scheduled.run(ABC.replace("a,", ",", 1), "--dry-run")
+    result = lookalike("ingest", str(tmp_path / "feed.csv"), "--sync", "--max-removed", "1")
+    assert "The file lacks 1 listing, but none was removed" in result.out

@@ -23,6 +23,8 @@ const WORDS = {
   put_in: "added",
   taken_out: "removed",
 };
+/** Counts of an ingest that are shown only if they are not 0. */
+const RARE = /^(listings|photos)_(failed|before|removed|sold|renamed|set_aside|kept)$/;
 const SUBJECTS = { listings: "Listings", photos: "Photos", events: "Change feed events" };
 const OUTCOMES = Object.keys(WORDS);
 
@@ -31,7 +33,7 @@ export function inWords(counts) {
   const bySubject = new Map();
   for (const [name, value] of Object.entries(counts)) {
     const outcome = OUTCOMES.find((one) => name.endsWith(`_${one}`));
-    if (!outcome) continue;
+    if (!outcome || (!value && RARE.test(name))) continue;
     const subject = name.slice(0, -outcome.length - 1);
     if (!bySubject.has(subject)) bySubject.set(subject, []);
     bySubject.get(subject).push([outcome, value]);

@@ -89,7 +89,7 @@ export class JobPanel {
     this.#isLost = false;
     const stage = job.progress?.stage;
     if (hasEnded(job)) {
-      this.#rejects.load();
+      this.#rejects.load(job.rejects);
       this.#warnings.load(job.warnings);
       this.#ended(job);
       this.#app.say(`${kindOf(job)}: ${OUTCOMES[job.state]}`);

@@ -85,7 +85,8 @@ export class Report {
     if (!read) return;
     this.#isCut = read.isCut;
     this.#records = [...rows(read.text)];
-    this.#codes = counts ? sorted(Object.entries(counts)) : byCode(this.#records, this.#kind.code);
+    const counted = Object.entries(counts ?? {});
+    this.#codes = counted.length ? sorted(counted) : byCode(this.#records, this.#kind.code);
     this.#app.redraw();
   }
 

@@ -85,7 +85,7 @@ export class TrialPanel {
     return html`
       <div class="trial">
         <p><strong>Nothing was written.</strong> The counts say what the files would change.</p>
-        ${counts.listings_before === undefined ? "" : html`<p class="gone">${goneOf(counts).sentence}</p>`}
+        ${counts.listings_before ? html`<p class="gone">${goneOf(counts).sentence}</p>` : ""}
         ${
           gone.length
             ? html`<ul class="notes">
