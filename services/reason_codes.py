@@ -217,7 +217,10 @@ class ListingFlag(_ExplainedCode):
         "Day and month of the listing date can be exchanged and nothing in the file decides it, so it was left out.",
     )
     DATE_ORDER = "date_order", "Dates such as 03/04/2024 were read in the order that other dates of the file prove."
-    GUESSED_DATE = "guessed_date", "The listing date is a spreadsheet's day number, or a Unix time with too few digits."
+    GUESSED_DATE = (
+        "guessed_date",
+        "The listing date is a spreadsheet's day number, has a year of two digits, or is a Unix time of few digits.",
+    )
 
     # A sync: what became of the listings that the feed no longer has
     REMOVED = "removed", "The feed no longer has the listing, so a sync removed it; a dry run would."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.ingest.cleaning.dates import NUMERIC
+from services.ingest.cleaning.dates import NUMERIC, SHORT_NUMERIC
 from services.ingest.cleaning.repairs import Repair
 from services.reason_codes import ListingFlag
 
@@ -21,7 +21,7 @@ class DateOrder:
 
     def add(self, text: str) -> None:
         """Learn from one date; texts of other notations teach nothing."""
-        date = NUMERIC.match(text.strip())
+        date = NUMERIC.match(text := text.strip()) or SHORT_NUMERIC.match(text)
         if date is None:
             return
         has_dots = date["separator"].startswith(".")

@@ -21,8 +21,15 @@ NUMERIC = re.compile(r"(?P<a>\d{1,2})(?P<separator>[-/]|\.\s?)(?P<b>\d{1,2})(?P=
 
 _NO_DATE = frozenset({"", "-", "–", "—", "n/a", "na", "nan", "nat", "none", "null", r"\n"})
 
+SHORT_NUMERIC = re.compile(
+    r"(?P<a>\d{1,2})(?P<separator>/|\.\s?)(?P<b>\d{1,2})(?P=separator)(?P<year>\d\d)(?!\d)", re.ASCII
+)
+"""The same with two digits of the year. With hyphens the year may come first: `24-01-31`."""
+
+_JSON_DATE = re.compile(r"\\?/date\((?P<milliseconds>\d{1,14})(?:[+-]\d{4})?\)\\?/", re.ASCII)
+
 _ISO = re.compile(r"\d{4}-?(?:\d\d-?\d\d|w\d\d-?\d)(?:[t ].+)?")
-_WEEKDAY = r"(?:(?P<weekday>[^\W\d_]{2,14})\.?,?\s)?"
+_WEEKDAY = r"(?:(?!den\s)(?P<weekday>[^\W\d_]{2,14}(?:-feira)?)\.?,?\s)?(?:den\s)?"
 _MONTH = r"(?P<name>[^\W\d_]{3,14})\.?"
 _OFFSET = (
     r"(?:utc|gmt|ut)?\s?(?P<sign>[+-])(?P<zone_hour>\d{1,2}):?(?P<zone_minute>\d\d)?"
@@ -36,8 +43,11 @@ _DATES = (
     r"(?P<year>\d{4})(?P<separator>[-/]|\.\s?)(?P<month>\d{1,2})(?P=separator)(?P<day>\d{1,2})\.?",
     r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?P<day>\d{1,2})日",
     NUMERIC.pattern,
-    rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[-\s/](?:(?:of|de)\s)?{_MONTH}(?:[-\s/]|,\s)(?:de\s)?(?P<year>\d{{4}})",
-    rf"{_WEEKDAY}{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>\d{{4}})",
+    rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[-\s/](?:(?:of|de)\s)?{_MONTH}(?:[-\s/]|,\s)(?:de\s)?(?P<year>\d{{4}}|\d\d)(?:\s(?:г|р)\.?)?",
+    rf"{_WEEKDAY}{_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>\d{{4}}|\d\d(?=$|,\s))",
+    rf"(?P<year>\d{{4}})\.\s?{_MONTH}\s(?P<day>\d{{1,2}})\.?(?:,?\s(?P<weekday>[^\W\d_]{{2,14}}))?",  # 2004. május 4.
+    rf"(?P<day>\d{{1,2}})\s{_MONTH}\s(?P<year>\d{{4}})\s(?P<weekday>[^\W\d_]{{2,14}})",  # 4 Mayıs 2004 Salı
+    SHORT_NUMERIC.pattern,
 )
 _NOTATIONS = (
     *(re.compile(rf"{date}(?:(?:t|,?\s|,?\sat\s){_TIME})?") for date in _DATES),
@@ -75,7 +85,8 @@ def parse_date(text: str, *, now: datetime, day_first: bool | None = None) -> Re
 
     Accepts ISO 8601, dates with a month's name (`Wed, 31 Jan 2024 09:30:00 GMT`, `Jan 31, 2024`), dates of numbers
     (`2024/1/31`, `31/01/2024`, `31.01.2024`) and Unix times in seconds to nanoseconds. Without a zone it is UTC.
-    A spreadsheet's day number (`45322`) and a Unix time with few digits (`1.706693e+09`) are flagged as guesses.
+    A spreadsheet's day number (`45322`), a Unix time with few digits (`1.706693e+09`) and a year of two digits
+    (`31-Jan-24`; 70 to 99 are in the last century) are flagged as guesses.
 
     Args:
         text: the date as it stands in the feed.
@@ -93,7 +104,9 @@ def parse_date(text: str, *, now: datetime, day_first: bool | None = None) -> Re
     if folded in _NO_DATE:
         return None
     try:
-        read = _numeric_time(folded, now) if _NUMBER.fullmatch(folded) else ReadDate(_written(text, day_first))
+        if match := _JSON_DATE.fullmatch(folded):
+            folded = match["milliseconds"]
+        read = _numeric_time(folded, now) if _NUMBER.fullmatch(folded) else _written(text, day_first)
         if not EARLIEST <= read.at <= now + FUTURE_TOLERANCE:
             raise DateError(text)
         return ReadDate(read.at.astimezone(UTC), read.flag)
@@ -128,7 +141,7 @@ def _rounded(number: Decimal, unit: int) -> ListingFlag | None:
     return ListingFlag.GUESSED_DATE if seconds_off >= 1 else None
 
 
-def _written(text: str, day_first: bool | None) -> datetime:
+def _written(text: str, day_first: bool | None) -> ReadDate:
     folded = text.casefold()
     if not all(letter.isascii() for letter in text if letter.isdecimal()):
         raise DateError(text)
@@ -137,13 +150,16 @@ def _written(text: str, day_first: bool | None) -> datetime:
         if not _ISO.fullmatch(folded):
             raise DateError(text)
         date = datetime.fromisoformat(text)
-        return date if date.tzinfo else date.replace(tzinfo=UTC)
+        return ReadDate(date if date.tzinfo else date.replace(tzinfo=UTC))
     parts = match.groupdict()
     month, day = _month_and_day(parts, day_first, text)
-    date = datetime(int(parts["year"]), month, day, tzinfo=UTC)
+    year = int(parts["year"])
+    is_short = len(parts["year"]) == 2
+    date = datetime(year + (1900 if year >= 70 else 2000) if is_short else year, month, day, tzinfo=UTC)
     if parts.get("weekday") and date.weekday() not in weekdays().get(parts["weekday"], ()):
         raise DateError(text)
-    return date if parts["hour"] is None else _with_time(date, parts)
+    at = date if parts["hour"] is None else _with_time(date, parts)
+    return ReadDate(at, ListingFlag.GUESSED_DATE if is_short else None)
 
 
 def _month_and_day(parts: dict[str, str | None], day_first: bool | None, text: str) -> tuple[int, int]:
@@ -152,6 +168,8 @@ def _month_and_day(parts: dict[str, str | None], day_first: bool | None, text: s
     if parts.get("month"):
         return int(str(parts["month"])), int(str(parts["day"]))
     a, b = int(str(parts["a"])), int(str(parts["b"]))
+    if day_first is None and len(str(parts["year"])) == 2:
+        raise DateError(text, ListingFlag.AMBIGUOUS_DATE)  # 24/01/15 may begin with the year
     if a > 12 or b > 12 or a == b:
         return (b, a) if a > 12 else (a, b)
     if day_first is None and not str(parts["separator"]).startswith("."):

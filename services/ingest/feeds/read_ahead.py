@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.ingest.cleaning.date_order import DateOrder
-from services.ingest.cleaning.dates import NUMERIC
+from services.ingest.cleaning.dates import NUMERIC, SHORT_NUMERIC
 from services.ingest.cleaning.prices import PriceNotation
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.records import ReadingContext
@@ -39,7 +39,7 @@ def read_ahead(
     for number, row in enumerate(_rows(table, selection) if learns_order or learns_ids or prices else ()):
         if learns_order:
             text = next((cell for column in dates if (cell := row.cells.get(column, "").strip())), "")
-            is_open = is_open or NUMERIC.match(text) is not None
+            is_open = is_open or bool(NUMERIC.match(text) or SHORT_NUMERIC.match(text))
             order.add(text)
         for column in prices:
             notation.add(row.cells.get(column, ""))

@@ -94,7 +94,7 @@ def test_reads_dates_in_the_notations_of_shops_and_people(text, read):
     [
         "yesterday", "31/13/2024", "2024-13-01", "2024", "2024-06-02T12:00:01", "1989-12-31T23:59:59", "1970-01-01",
         "631151999", "-5", "17066934000", "9" * 400, "1_706_693_400", "0001-01-01T00:00:00+14:00",
-        "9999-12-31T23:59:59-14:00", "0000-00-00 00:00:00", "31/01/24", "Thu, 31 Jan 2024", "2024-01-31-05:00",
+        "9999-12-31T23:59:59-14:00", "0000-00-00 00:00:00", "Thu, 31 Jan 2024", "2024-01-31-05:00",
         "1.70669E+12", "sold 31 Jan 2024", "31 Jan", "Jan 2024", "31 Jam 2024", "2024-01-31 13:00 pm", "13:00",
         "45322.5.1", "99999",
         "Wed, 31 Jan 2024 09:30:00 CST", "٢٠٢٤-٠١-٣١", "\ud800", "1" * 1_000_000,
@@ -124,6 +124,53 @@ def test_flags_a_date_that_is_a_day_number_or_has_few_digits(text, read):
 
 
 @pytest.mark.parametrize(
+    ("text", "day_first", "read"),
+    [
+        ("31-Jan-24", None, "2024-01-31"),
+        ("Jan 31, 24", None, "2024-01-31"),
+        ("31/01/24", True, "2024-01-31"),
+        ("03/04/24 10:00", False, "2024-03-04"),
+        ("31 Jan 99", None, "1999-01-31"),
+    ],
+)
+def test_flags_a_year_of_two_digits(text, day_first, read):
+    listing = clean_record(replace(RAW, listed_at=text, day_first=day_first), now=NOW)
+    assert isinstance(listing, ListingRecord)
+    assert listing.listed_at is not None
+    assert (str(listing.listed_at.date()), listing.flags) == (read, ("guessed_date",))
+
+
+@pytest.mark.parametrize("text", ["31/01/24", "24-01-31"])
+def test_leaves_out_a_year_of_two_digits_that_may_come_first(text):
+    listing = clean_record(replace(RAW, listed_at=text), now=NOW)
+    assert isinstance(listing, ListingRecord)
+    assert listing.listed_at is None
+    assert listing.flags
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4 мая 2004 г.",
+        "4 мая 2004 г., 12:30",
+        "2004. május 4.",
+        "2004. május 4., kedd",
+        "4 Mayıs 2004 Salı",
+        "den 4. maj 2004",
+        "tirsdag den 4. maj 2004",
+        "terça-feira, 4 de maio de 2004",
+        "/Date(1083628800000)/",
+        r"\/Date(1083628800000+0200)\/",
+    ],
+)
+def test_reads_a_full_date_as_its_country_writes_it(text):
+    listing = clean_record(replace(RAW, listed_at=text), now=NOW)
+    assert isinstance(listing, ListingRecord)
+    assert listing.listed_at is not None
+    assert (str(listing.listed_at.date()), listing.flags) == ("2004-05-04", ())
+
+
+@pytest.mark.parametrize(
     ("day_first", "read"),
     [(None, None), (True, datetime(2024, 4, 3, tzinfo=UTC)), (False, datetime(2024, 3, 4, tzinfo=UTC))],
 )
@@ -146,6 +193,7 @@ def test_reads_an_ambiguous_date_only_in_a_known_order(day_first, read):
         (["01/31/2024", "03.04.2024"], None),
         (["01.31.2024", "03.04.2024"], False),
         (["31.01.2024", "03/04/2024"], None),
+        (["31/01/24", "03/04/24"], True),
         (["05/05/2024", "2024-01-31", "", "soon"], None),
     ],
 )
