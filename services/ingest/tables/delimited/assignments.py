@@ -158,10 +158,10 @@ class RecordCells:
     def _shows_price(self) -> bool:
         """Say whether a plain row has a price in its place that cannot be a number of some text.
 
-        No number stands beside it, and it has a currency, or a column after it is filled.
+        No number stands beside it, it has a currency or the next column is filled, and no cell looks shifted.
         """
         at = self.layout.price_at
-        if not at or at + 1 >= len(self.cells):
+        if not at or at + 1 >= len(self.cells) or self.looks_shifted():
             return False
         price, before, after = (
             "" if cell.is_quoted and cell is not self.cells[at] else self._value(number, number + 1).strip()
@@ -169,7 +169,7 @@ class RecordCells:
         )
         if not is_amount(price) or before[-1:].isdigit() or after[:1].isdigit():
             return False
-        return self._filled > at + 1 or _WITH_CURRENCY.search(price) is not None
+        return (self._filled > at + 1 and not self.cells[at + 1].is_blank) or _WITH_CURRENCY.search(price) is not None
 
 
 def _is_whole(cell: Cell) -> bool:

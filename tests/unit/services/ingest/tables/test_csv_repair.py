@@ -106,7 +106,15 @@ def test_rejects_a_record_whose_cells_a_comma_may_have_moved(file, header, row):
     assert only_reject(file("a.csv", f"{header}{row}\n")).reason == "broken_record"
 
 
-@pytest.mark.parametrize("row", ['4,"Set","Books",ends,,"£5","3",""', "4,Set,Books,nice,5,Leeds,UK,"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        '4,"Set","Books",ends,,"£5","3",""',
+        "4,Set,Books,nice,5,Leeds,UK,",
+        "4,Set,Home, Garden,12.50,,London,",
+        "4,Set,Men,s,12.50,,London,",
+    ],
+)
 def test_rejects_a_record_whose_photos_a_comma_may_have_moved(file, row):
     columns = Columns(ListingColumns(photos="photos"))
     reject = only_reject(file("a.csv", f"{HEADER.strip()},photos\n{row}\n"), columns)
