@@ -129,7 +129,7 @@ class ListingFlag(_ExplainedCode):
     )
     VALUE_LEFT_OUT = (
         "value_left_out",
-        "The value is an object, a list or a boolean where text is needed, and was left out.",
+        "The value is an object, a list, a boolean, an error or a formula without a value, and was left out.",
     )
     PRESET_CHOSEN = "preset_chosen", "The columns were recognised as those of a well-known export."
     PRESET_SEPARATOR = (

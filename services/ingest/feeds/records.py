@@ -90,6 +90,8 @@ def selection_of(found: FoundColumns) -> ColumnSelection:
         typed=(*found.attribute_columns, *named("availability", "sold")),
         optional=found.absent,
         fillable=tuple(column for column in fillable if column not in needed),
+        prices=named("price"),
+        booleans=named("availability"),
         ids=named("id", "parent"),
     )
 

@@ -17,6 +17,7 @@ from db.rows import listings
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.attributes import clean_attributes
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
+from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line
 from services.ingest.feeds.feed import open_listings
 from services.ingest.loading.categories import unify_categories
@@ -24,7 +25,7 @@ from services.ingest.loading.spool import SpooledRow
 from services.ingest.loading.stated import StatedFields, keep_unstated
 from services.ingest.loading.united import UnitedListing, unite, warning_of
 from services.ingest.photos.urls import stored_id
-from services.reason_codes import RejectReason
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
 
     from db.session import Database
     from services.ingest.cleaning.raw_listing import RawListing
-    from services.ingest.cleaning.repairs import Repair
     from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
 
 _LISTINGS_PER_WRITE = 500
+
+_FEW_NOT_UTF8 = 5
+"""Records with stray bytes that say nothing of the whole file."""
 
 _JOINED = frozenset({RejectReason.MISSING_TITLE})
 """Faults of a row that is part of another row of its id. Shop exports give the title in the first row only."""
@@ -65,12 +68,13 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     feed = open_listings(path, options.columns)
     for notice in feed.notices:
         ledger.warn(warning_of(path.name, 0, "", notice))
-    stated = StatedFields(feed.found, options)
+    stated, mended = StatedFields(feed.found, options), 0
     raw = None
     for raw in feed.records():
         ledger.count("listings_read")
         if not isinstance(raw, RejectedRecord):
             stated.add(raw)
+            mended += ListingFlag.NOT_UTF8 in raw.flags
         row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
         if isinstance(row, RejectedRecord):
             ledger.reject("listings", row)
@@ -82,6 +86,9 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
             spool.add(row)
             spool.rows_name_photos |= bool(row.photos)
     spool.unread.end(raw)
+    if mended > _FEW_NOT_UTF8:
+        hint = 'If all of it is Windows-1252, set encoding = "cp1252" in the mapping\'s [file] table'
+        ledger.warn(warning_of(path.name, 0, "", Repair(ListingFlag.NOT_UTF8, "", f"{mended} records", hint)))
     # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
     spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
     spool.unstated = stated.unstated

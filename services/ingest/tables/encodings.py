@@ -2,9 +2,11 @@
 
 Spreadsheet programs of western Europe save CSV as Windows-1252: single letters such as `é` between ASCII letters, and
 signs such as `£`. Read as Windows-1252, text of other code pages becomes other letters, and nobody notices. It shows in
-two ways:
+three ways:
 
 - Scripts other than Latin have words of bytes beyond ASCII: three and more in a row.
+- Mac Roman and the code pages of DOS have their letters where Windows-1252 has capitals and signs, which no word has
+  between small letters: `BŸcherregal`, `K”penick`.
 - Latin scripts of other code pages use letters that belong to one alphabet in that code page, but to no alphabet of
   western Europe in Windows-1252.
 """
@@ -33,6 +35,9 @@ _NEVER_WESTERN = frozenset(b"\x81\x83\x88\x8d\x8f\x90\x98\x9d")
 _MARKS = frozenset("‘’‚“”„•–—…´·\xad\xa0×".encode("cp1252"))
 """Signs that stand between letters too."""
 
+_BEFORE_WORDS = frozenset("‚„”".encode("cp1252"))
+"""Marks that do not stand between two letters; the first two not after one either."""
+
 _AROUND_WORDS = "“”„‘’‚«»‹›¡¿…–—•£€¥°®™".encode("cp1252")
 """Signs that stand before and after words."""
 
@@ -47,10 +52,16 @@ _OTHERS = {
 }
 """The letters of Polish, Czech, Slovak, Hungarian, Romanian and Croatian; of Turkish; of Lithuanian and Latvian."""
 
+_OLDER = ("mac_roman", "cp850")
+"""Code pages of western Europe on old Macs (and in Excel for Mac), and in DOS, whose letters code page 437 shares."""
+
+_FEWEST_INSIDE = 2
+_FITTING = 0.9
+
 _SCRIPTS = ["cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5",
             "cp949"]  # fmt: skip
 _NAMES = {"cp932": "Shift-JIS", "gb18030": "GBK or GB 18030", "big5": "Big5", "euc_jp": "EUC-JP", "koi8_r": "KOI8-R",
-          "cp866": "code page 866", "cp949": "EUC-KR"}  # fmt: skip
+          "mac_roman": "Mac Roman", "cp850": "code page 850", "cp866": "code page 866", "cp949": "EUC-KR"}  # fmt: skip
 
 _FEWEST_LETTERS = 5
 _SAMPLE = 1 << 15
@@ -62,7 +73,7 @@ class StrayBytes:
 
     def __init__(self) -> None:
         self._utf8 = self._foreign = 0
-        self._letters = Counter[int]()
+        self._letters, self._inside, self._near = Counter[int](), Counter[int](), 0
         self._sample = bytearray()
 
     def add(self, text: str) -> None:
@@ -82,6 +93,8 @@ class StrayBytes:
 
     def refuse_other_code_page(self, path: Path) -> None:
         """Raise ListingsFileError if most letters beyond ASCII are neither UTF-8 nor Windows-1252."""
+        if older := self._older_code_page():
+            raise _refusal(path, older)
         if self._foreign > max(self._utf8, self._letters.total()):
             raise _refusal(path, self._script())
         if self._letters.total() >= max(_FEWEST_LETTERS, self._utf8) and (code_page := self._latin_code_page()):
@@ -89,6 +102,7 @@ class StrayBytes:
 
     def _add_run(self, text: str, run: re.Match[str]) -> None:
         content = run[0].encode("utf-8", "surrogateescape")
+        self._add_inside(text, run, content)
         strange = sum(byte in _NEVER_WESTERN for byte in content)
         word = content.strip(_AROUND_WORDS)
         if strange or (len(word) > 2 and len(set(word)) > 1):
@@ -97,6 +111,32 @@ class StrayBytes:
         around = text[run.start() - 1 : run.start()] + text[run.end() : run.end() + 1]
         is_inside = len(around) == 2 and around.isalpha()
         self._letters.update(byte for byte in content if _is_letter(byte, is_inside=is_inside))
+
+    def _add_inside(self, text: str, run: re.Match[str], content: bytes) -> None:
+        """Count bytes beside letters, and those between a letter and a small one, or letters at the end of a word."""
+        around = text[max(0, run.start() - 1) : run.start()], text[run.end() : run.end() + 1]
+        self._near += len(content) if any(map(str.isalpha, around)) else 0
+        before, after = ("".join(filter(str.isascii, letter)) for letter in around)
+        if before.isalpha() and after.islower():
+            self._inside.update(content)
+        elif before.islower() and not after.isalpha():
+            self._inside.update(byte for byte in content if byte in b"\x82\x84" or _character(byte, "cp1252").isalpha())
+
+    def _older_code_page(self) -> str:
+        """Return the code page of Mac or DOS that turns nearly all bytes in words into small letters, or both."""
+        total = self._inside.total()
+        judged = total - sum(self._inside[byte] for byte in _MARKS - _BEFORE_WORDS)
+        if judged < _FEWEST_INSIDE or total < self._utf8 or total * 3 < self._near:
+            return ""
+        shares = {name: self._small_letters(name) / total for name in _OLDER}
+        is_western = self._small_letters("cp1252") > judged / 2
+        fitting = [name for name in _OLDER if shares[name] == max(shares.values()) >= _FITTING]
+        return "" if is_western else " or ".join(fitting)
+
+    def _small_letters(self, code_page: str) -> int:
+        """Return how many bytes between small letters are small letters of western Europe."""
+        letters = "".join(_WESTERN) + "’·"
+        return sum(count for byte, count in self._inside.items() if _character(byte, code_page) in letters)
 
     def _script(self) -> str:
         found = charset_normalizer.from_bytes(bytes(self._sample), cp_isolation=_SCRIPTS).best()
@@ -125,9 +165,10 @@ def _character(byte: int, code_page: str) -> str:
 
 
 def _refusal(path: Path, code_page: str) -> ListingsFileError:
-    name = _NAMES.get(code_page, code_page.replace("cp", "windows-"))
+    names = [_NAMES.get(each, each.replace("cp", "windows-")) for each in code_page.split(" or ")]
+    name = " or ".join(names)
     looks = f"its letters beyond ASCII look like {name}" if name else "most of its letters beyond ASCII are not"
-    setting = f"encoding = {code_page!r}" if name else "encoding"
+    setting = "encoding = '{}'".format(code_page.replace(" or ", "' or '")) if name else "encoding"
     return ListingsFileError(
         path, f"is not UTF-8: {looks}", f"Save it as UTF-8, or set {setting} in the mapping's [file] table"
     )

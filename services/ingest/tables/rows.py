@@ -34,6 +34,8 @@ class ColumnSelection:
         optional: columns that the table may lack or use for something else; their cells are empty then.
         fillable: columns that a listing can do without: a record of a delimited file may lack them at its end, and an
             object or a list in them is left out. Their cells are empty then.
+        prices: columns whose numbers are amounts, so that their dot begins the decimals.
+        booleans: columns whose booleans become the words `true` and `false`.
         ids: columns of ids, whose numbers a program may have written as `101.0`.
     """
 
@@ -48,6 +50,8 @@ class ColumnSelection:
     typed: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     fillable: tuple[str, ...] = ()
+    prices: tuple[str, ...] = ()
+    booleans: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
 
     def path_of(self, column: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from services.ingest.tables.encodings import CUT_CHARACTER, StrayBytes
 from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 RECORD_LIMIT = 1 << 20
@@ -119,6 +119,17 @@ def mend(text: str, column: str) -> tuple[str, tuple[Repair, ...]]:
         return text, ()
     before = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return mended, (Repair(ListingFlag.NOT_UTF8, column, shorten(before), shorten(mended)),)
+
+
+def unite_not_utf8(repairs: Sequence[Repair]) -> tuple[Repair, ...]:
+    """Return the repairs of a record with one for all its cells with stray bytes."""
+    stray = [repair for repair in repairs if repair.flag == ListingFlag.NOT_UTF8]
+    others = tuple(repair for repair in repairs if repair.flag != ListingFlag.NOT_UTF8)
+    if not stray:
+        return others
+    fields, before, after = zip(*(repair[1:] for repair in stray), strict=True)
+    united = Repair(ListingFlag.NOT_UTF8, ", ".join(filter(None, fields)), " | ".join(before), " | ".join(after))
+    return (united._replace(before=shorten(united.before), after=shorten(united.after)), *others)
 
 
 @contextmanager

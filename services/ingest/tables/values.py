@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
 from services.ingest.tables.json_documents import NumberText
 from services.ingest.tables.rows import BrokenRow, Row
-from services.ingest.tables.text_files import mend
+from services.ingest.tables.text_files import mend, unite_not_utf8
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _WRAPPERS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$nu
 _EXACT = 2.0**53
 """Below this, floats hold every integer."""
 
+_THREE_DECIMALS = re.compile(r"-?[0-9]+\.[0-9]{3}")
 _WHOLE = re.compile(r"^(-?[0-9]+)\.0+$")
 
 
@@ -55,7 +57,11 @@ def row_of_values(
     cells, typed = dict[str, str](), dict[str, "Typed"]()
     for column in selection.columns:
         value = value_at(values, selection.path_of(column))
-        cell = _id(value) if column in selection.ids else _cell(value)
+        cell = id_text(value) if column in selection.ids else _cell(value)
+        if isinstance(value, bool) and column in selection.booleans:
+            cell = _json(value)
+        elif isinstance(value, NumberText | float | Decimal) and column in selection.prices and cell:
+            cell = amount_text(cell)
         kept = _typed(value)
         if column in selection.typed if not isinstance(kept, tuple) else column in (*selection.typed, *selection.lists):
             cell = _json(value) if cell is None else cell
@@ -63,13 +69,13 @@ def row_of_values(
         if cell is None and column in selection.as_json and not isinstance(value, _NotAnObject):
             cell = _json(value)
         if cell is None and column not in selection.fillable:
-            row_id = _id(value_at(values, selection.path_of(selection.id))) if selection.id else None
+            row_id = id_text(value_at(values, selection.path_of(selection.id))) if selection.id else None
             return BrokenRow(number, RejectReason.WRONG_TYPE, _problem(column, value), column, row_id or "")
         if cell is None:
             repairs, cell = (*repairs, Repair(ListingFlag.VALUE_LEFT_OUT, column, shorten(_json(value)))), ""
         cells[column], mended = mend(cell, column)
         repairs = (*repairs, *mended)
-    return Row(number, cells, repairs, typed)
+    return Row(number, cells, unite_not_utf8(repairs), typed)
 
 
 def value_at(values: object, path: Sequence[str]) -> object:
@@ -113,7 +119,12 @@ def _cell(value: object) -> str | None:
     return None if isinstance(value, dict | list | bool | _NotAnObject) else str(value)
 
 
-def _id(value: object) -> str | None:
+def amount_text(number: str) -> str:
+    """Return a number so that its dot is no separator of thousands in a price: `12.3450` for `12.345`."""
+    return f"{number}0" if _THREE_DECIMALS.fullmatch(number) else number
+
+
+def id_text(value: object) -> str | None:
     """Return an id as text; 101 for the number 101.0, which pandas makes of a column with gaps."""
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return str(int(value))

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.etree.ElementTree import ParseError
 
 from services.errors import ListingsFileError
+from services.ingest.cleaning.repairs import Repair
 from services.ingest.tables.rows import BrokenRow, Table, refuse_duplicate_columns, require_columns
-from services.ingest.tables.values import row_of_values
-from services.reason_codes import RejectReason
+from services.ingest.tables.values import amount_text, id_text, row_of_values
+from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,15 +60,26 @@ def _rows(path: Path, selection: ColumnSelection) -> Rows:
 def _row(
     number: int, cells: dict[str, _Cell], selection: ColumnSelection, *, formulas: dict[str, _Cell]
 ) -> Row | BrokenRow:
-    for column, cell in cells.items():
-        formula = formulas[column]
-        if cell is not None and cell.data_type == "e":
-            return BrokenRow(number, RejectReason.WRONG_TYPE, f"The cell holds the error {cell.value}", column)
-        if formula is not None and formula.data_type == "f" and (cell is None or cell.value is None):
-            problem = f"The formula {formula.value} has no stored value. Save the workbook in a spreadsheet program"
-            return BrokenRow(number, RejectReason.WRONG_TYPE, problem, column)
-    values = {column: _value(cell, is_price=column == selection.price) for column, cell in cells.items()}
-    return row_of_values(number, values, selection)
+    problems = {column: _problem(cell, formulas[column]) for column, cell in cells.items()}
+    values = {
+        column: None if problems[column] else _value(cell, is_price=column in (selection.price, *selection.prices))
+        for column, cell in cells.items()
+    }
+    repairs = tuple(Repair(ListingFlag.VALUE_LEFT_OUT, *each) for each in problems.items() if each[1])
+    fault = next((repair for repair in repairs if repair.field not in selection.fillable), None)
+    if fault is not None:
+        row_id = id_text(values.get(selection.id)) or ""
+        return BrokenRow(number, RejectReason.WRONG_TYPE, fault.before, fault.field, row_id)
+    return row_of_values(number, values, selection, repairs=repairs)
+
+
+def _problem(cell: _Cell | None, formula: _Cell | None) -> str:
+    """Say why a cell has no value although it is filled; empty if it is well."""
+    if cell is not None and cell.data_type == "e":
+        return f"The cell holds the error {cell.value}"
+    if formula is not None and formula.data_type == "f" and (cell is None or cell.value is None):
+        return f"The formula {formula.value} has no stored value. Save the workbook in a spreadsheet program"
+    return ""
 
 
 def _value(cell: _Cell, *, is_price: bool) -> object:
@@ -94,10 +106,8 @@ def _number(value: float) -> str:
 
 def _with_currency(number: str, number_format: str) -> str:
     match = _CURRENCY.search(number_format)
-    if match is None:
-        return number
-    decimals = len(number.partition(".")[2])
-    return f"{next(filter(None, match.groups())).strip()} {number}{'0' if decimals == 3 else ''}"  # no thousands
+    currency = f"{next(filter(None, match.groups())).strip()} " if match else ""
+    return currency + amount_text(number)
 
 
 def _at(cells: Sequence[_Cell], at: int) -> _Cell | None:

@@ -122,7 +122,7 @@ class _Splitter:
             length = self._distance_to_next() if self._start else 1
         text = self._ahead.text(length)
         outcome = repair(text, self._layout) if length and len(text) <= RECORD_LIMIT else None
-        if isinstance(outcome, RepairedFields) and self._may_hold_another(length):
+        if outcome is not None and self._may_hold_another(length):
             outcome = Ambiguous(f"One of its {length} lines may begin another record")
         if outcome is not None:
             return self._taken(number, length, outcome)

@@ -18,7 +18,7 @@ from services.ingest.tables.delimited.dialects import DELIMITERS, SAMPLED_LINES,
 from services.ingest.tables.delimited.layout import CsvLayout
 from services.ingest.tables.delimited.records import LINE_LIMIT, read_records
 from services.ingest.tables.rows import BrokenRow, Row, Table, refuse_duplicate_columns, require_columns
-from services.ingest.tables.text_files import RECORD_LIMIT, mend, read_lines, replace_stray_bytes
+from services.ingest.tables.text_files import RECORD_LIMIT, mend, read_lines, replace_stray_bytes, unite_not_utf8
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _row(record: Record, positions: dict[str, int], layout: CsvLayout) -> Row:
         if at in changed:
             before = shorten(replace_stray_bytes(record.text)[0])
             repairs.append(Repair(ListingFlag.REPAIRED_RECORD, column, before, shorten(cells[column])))
-    return Row(record.line, cells, tuple(repairs))
+    return Row(record.line, cells, unite_not_utf8(repairs))
 
 
 def _unescaped(record: Record, layout: CsvLayout) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from db.rows.records import RejectedRecord
+from services.ingest.cleaning.listings import CleanListing, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.feeds.columns import Columns, ListingColumns
 from services.ingest.tables.text_files import RECORD_LIMIT
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
@@ -71,6 +73,27 @@ def test_reads_and_flags_windows_1252_bytes(file):
     path = file("a.csv", (HEADER + ROW.replace("Desk", "Café desk")).encode("cp1252"))
     listing = read_only_listing(path)
     assert (listing.title, listing.price, listing.flags) == ("Café desk", "£5.00", ("not_utf8",))
+
+
+def test_several_cells_with_stray_bytes_are_one_repair_that_names_them(file):
+    path = file("a.csv", (HEADER + ROW.replace("Desk", "Café desk")).encode("cp1252"))
+    [repair] = read_only_listing(path).repairs
+    assert repair == ("not_utf8", "product_name, price", "Caf\\xe9 desk | \\xa35.00", "Café desk | £5.00")
+
+
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false")])
+def test_reads_json_booleans_in_the_availability(file, value, text):
+    entry = json.dumps(dict(zip(KEYS, DESK, strict=True)) | {"stock": value})
+    listing = read_only_listing(file("a.jsonl", entry), Columns(ListingColumns(availability="stock")))
+    assert (listing.availability, listing.flags) == (text, ())
+
+
+@pytest.mark.parametrize(("price", "flag"), [("12.345", "rounded_price"), ('"12.345"', "ambiguous_price")])
+def test_a_json_number_with_three_decimals_is_rounded_and_not_ambiguous(file, price, flag):
+    entry = json.dumps(dict(zip(KEYS, DESK, strict=True))).replace('"\\u00a35.00"', price)
+    cleaned = clean_listing(read_only_listing(file("a.jsonl", entry)))
+    assert isinstance(cleaned, CleanListing)
+    assert (str(cleaned.record.price), cleaned.record.flags) == ("12.35", (flag,))
 
 
 def test_a_truncated_character_does_not_damage_the_rest_of_the_row(file):

@@ -84,6 +84,28 @@ def test_names_the_likely_encoding(file, name):
         read(path)
 
 
+OLDER = [name for name in WESTERN if name not in ("English", "signs", "Icelandic")]
+
+
+@pytest.mark.parametrize("code_page", ["mac_roman", "cp850", "cp437"])
+@pytest.mark.parametrize("name", OLDER)
+def test_names_the_code_page_of_a_mac_or_of_dos(file, name, code_page):
+    text = WESTERN[name].replace("’", "'").replace("ã", "a").replace("õ", "o").replace("ø", "ö")
+    path = file("a.csv", table(text).encode(code_page, "ignore"))
+    with pytest.raises(ListingsFileError, match=f"set encoding = .*'{code_page.replace('437', '850')}'"):
+        read(path)
+
+
+def test_two_letters_of_a_mac_are_enough(file):
+    with pytest.raises(ListingsFileError, match="look like Mac Roman"):
+        read(file("a.csv", table("Bücherregal schön").encode("mac_roman")))
+
+
+def test_a_few_letters_of_a_mac_do_not_refuse_a_file_of_utf8(file):
+    content = (HEADER + ROW.replace("Desk", "Tür aus Glas, für Gäste".replace(",", "")) * 9).encode()
+    assert len(read(file("a.csv", content + table("schön").encode("mac_roman")[len(HEADER) :]))) == 10
+
+
 def test_refuses_a_file_whose_foreign_letters_begin_late(file):
     code_page, text = SCRIPTS["Russian"]
     rows = (HEADER + ROW * 5000).encode() + PLAIN_ROW.replace("Solid oak", text.replace(",", "")).encode(code_page)

@@ -14,6 +14,7 @@ import pytest
 from db.rows.records import RejectedRecord
 from services.errors import ListingsFileError
 from services.ingest.cleaning.raw_listing import RawListing
+from services.ingest.feeds.columns import Columns, ListingColumns
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
@@ -69,7 +70,8 @@ def test_reads_numbers_and_dates_in_one_form(tmp_path, value, text):
 @pytest.mark.parametrize(
     ("number_format", "value", "text"),
     [("General", 1234.5, "1234.5"), ('"£"#,##0.00', 1234.5, "£ 1234.5"), ("[$€-407] #,##0.00", 5, "€ 5"),
-     ("#,##0.00 [$CHF]", 5, "CHF 5"), ("$#,##0.00", 1.234, "$ 1.2340"), ("0.00", 5.0, "5")],
+     ("#,##0.00 [$CHF]", 5, "CHF 5"), ("$#,##0.00", 1.234, "$ 1.2340"), ("0.00", 5.0, "5"),
+     ("General", 12.345, "12.3450")],
 )  # fmt: skip
 def test_takes_the_currency_of_a_price_from_its_number_format(tmp_path, number_format, value, text):
     rows = [KEYS, [*DESK[:4], value, DESK[5]]]
@@ -81,10 +83,27 @@ def test_rejects_a_formula_without_a_value_and_an_error(tmp_path):
     formula, error, listing = read(workbook(tmp_path / "a.xlsx", rows))
     assert isinstance(formula, RejectedRecord)
     assert isinstance(error, RejectedRecord)
-    assert (formula.line, formula.field, formula.reason) == (2, "price", "wrong_type")
+    assert (formula.line, formula.record_id, formula.field, formula.reason) == (2, "L-1", "price", "wrong_type")
     assert formula.text == "The formula =2*3 has no stored value. Save the workbook in a spreadsheet program"
     assert error.text == "The cell holds the error #N/A"
     assert isinstance(listing, RawListing)
+
+
+@pytest.mark.parametrize(("value", "problem"), [("=2*3", "has no stored value"), ("#N/A", "the error #N/A")])
+def test_leaves_out_a_formula_without_a_value_that_a_listing_can_do_without(tmp_path, value, problem):
+    listing = read_only_listing(workbook(tmp_path / "a.xlsx", [KEYS, [*DESK[:3], value, *DESK[4:]]]))
+    [repair] = listing.repairs
+    assert (listing.listing_id, listing.description) == ("L-1", "")
+    assert (repair.flag, repair.field) == ("value_left_out", "product_description")
+    assert problem in repair.before
+
+
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false")])
+def test_reads_booleans_in_the_availability(tmp_path, value, text):
+    columns = Columns(ListingColumns(availability="for sale"))
+    path = workbook(tmp_path / "a.xlsx", [[*KEYS, "for sale"], [*DESK, value]])
+    listing = read_only_listing(path, columns)
+    assert (listing.availability, listing.flags) == (text, ())
 
 
 def test_reads_the_stored_value_of_a_formula(tmp_path):
