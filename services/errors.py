@@ -55,11 +55,8 @@ class ListingsFileError(BadInput):
         super().__init__(f"{path}: {problem}. {remedy}")
 
 
-_MAPPING = "Map your column names to ours in a TOML file: the option --columns, or the part `columns` of a bulk call"
-_MAPPING_TO_COPY = (
-    "`lookalike ingest FILE --preview`, or POST /v1/listings/bulk/preview, shows a mapping to copy. Save it, correct "
-    "it, and pass it with --columns, or as the part `columns` of a bulk call"
-)
+_MAPPING = "Map your column names to ours in a TOML file"
+_MAPPING_TO_COPY = "A preview of the file shows a mapping to copy"
 
 
 class MissingColumns(ListingsFileError):
@@ -67,6 +64,7 @@ class MissingColumns(ListingsFileError):
 
     Attributes:
         suggestion: a mapping of the columns that the table has, as TOML; empty if there is none.
+        problem: the message without what to do.
     """
 
     _SHOWN_COLUMNS = 50
@@ -85,11 +83,9 @@ class MissingColumns(ListingsFileError):
         columns, are = ("column", "is") if len(names) == 1 else ("columns", "are")
         shown = [repr(name[: self._SHOWN_NAME_LENGTH]) for name in islice(present, self._SHOWN_COLUMNS) if name]
         self.suggestion = suggestion
-        super().__init__(
-            path,
-            f"{columns} {', '.join(names)} {are} missing; the file has the columns {', '.join(shown) or 'none'}",
-            f"{advice}{_MAPPING_TO_COPY if suggestion else _MAPPING}",
-        )
+        lacking = f"{columns} {', '.join(names)} {are} missing; the file has the columns {', '.join(shown) or 'none'}"
+        self.problem = f"{path}: {lacking}. {advice}".rstrip()
+        super().__init__(path, lacking, f"{advice}{_MAPPING_TO_COPY if suggestion else _MAPPING}")
 
 
 class PhotoRejected(BadInput):

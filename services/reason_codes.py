@@ -196,6 +196,8 @@ class ListingFlag(_ExplainedCode):
         "attribute_left_out",
         "The attribute was left out: 50 names of 40 Latin letters and digits, and texts of 200 characters are kept.",
     )
+    SEVERAL_VALUES = "several_values", "The attribute has several values, which were kept as one text."
+    NO_CURRENCY = "no_currency", "No price of the file has a currency. Set `default_currency` in the mapping."
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
     UNITED_ROWS = "united_rows", "Several rows have this id; the listing has the photos of all of them."
     VARIANT_LEFT_OUT = (

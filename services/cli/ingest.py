@@ -129,7 +129,7 @@ def ingest(
         options = replace(options, seller=clean_line(seller), sync=sync, dry_run=dry_run)
         options = replace(options, mark_sold=missing is Missing.SOLD, max_removed=_share(max_removed, MAX_REMOVED))
         if preview:
-            print_preview(read_preview(listings, options), as_json=json)
+            report.exit_code = print_preview(read_preview(listings, options), as_json=json)
             return
         inputs = IngestInputs(listings, photos_table, photo_dir or photo_zip, options)
         reports, allowed = Reports.beside(rejects, warnings), _share(max_rejected, 1.0)

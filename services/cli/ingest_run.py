@@ -15,7 +15,7 @@ from services.cli.terminal.console import console, output, print_json, stage_bar
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of
 from services.cli.terminal.reports import print_summary
 from services.cli.terminal.resources import open_resources
-from services.errors import LookalikeError
+from services.errors import LookalikeError, MissingColumns
 from services.ingest.cleaning.text import counted
 from services.ingest.loading.ledger import Ledger
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
@@ -72,6 +72,8 @@ def reported(*, as_json: bool) -> Iterator[IngestReport]:
         expected = isinstance(error, LookalikeError | typer.BadParameter)
         report.error = " ".join(str(error).split()) if expected else f"{type(error).__name__}: {error}"
         report.exit_code = exit_code_of(error)
+        if isinstance(error, MissingColumns) and error.suggestion and not as_json:
+            console.print("Run it with --preview to see the mapping. Pass the mapping with --columns.", soft_wrap=True)
         raise
     finally:
         report.seconds = round(time.monotonic() - started, 3)

@@ -59,6 +59,9 @@ class PreviewedRecord(msgspec.Struct):
             "`accepted`, `rejected`, or `joined`: it adds its photos to the listing of its id or parent.", "accepted"
         ),
     ]
+    note: Annotated[
+        str, described("Of a joined record: to which record it adds, or that the first records lack it.", "")
+    ]
     listing: PreviewedListing | None
     reason: Annotated[
         str, described("Why it is no listing of its own; empty if it is one.", RejectReason.MISSING_TITLE.value)

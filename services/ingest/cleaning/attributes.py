@@ -27,12 +27,33 @@ WELL_KNOWN = {
 }
 """Names of attributes that many feeds have, and the keys of columns with them, the likeliest first."""
 
+_SYNONYMS = {
+    "color": "colour",
+    "farbe": "colour",
+    "couleur": "colour",
+    "marke": "brand",
+    "marque": "brand",
+    "zustand": "condition",
+    "etat": "condition",
+    "groesse": "size",
+    "grosse": "size",
+    "taille": "size",
+    "geschlecht": "gender",
+}
+"""Names that feeds give to well-known attributes, and ours."""
+
 _LATIN = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_]{{0,{ATTRIBUTE_NAME_LIMIT - 1}}}")
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 """A plain number that a float keeps; ids, bar codes and sizes such as `007` stay text."""
+
+_OPEN_NUMBER = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
+"""A number whose dot may as well group thousands: `1.299` stays text."""
+
+_DECIMAL_COMMA = re.compile(r"-?(?:(?:0|[1-9][0-9]{0,14}),[0-9]|0,[0-9]{1,15})")
+"""A number with a decimal comma; `38,40` may be two sizes, and `1,299` may be grouped, so they stay text."""
 
 
 def clean_attributes(
@@ -78,6 +99,12 @@ def attribute_name(text: str) -> str:
     return name if name.isascii() and len(name) <= ATTRIBUTE_NAME_LIMIT else ""
 
 
+def well_known_name(text: str) -> str:
+    """Return our name of a well-known attribute, such as `colour` for `Color`; of others the text itself."""
+    name = attribute_name(text)
+    return name if name in WELL_KNOWN else _SYNONYMS.get(name, text)
+
+
 def attribute_value(value: AttributeValue) -> AttributeValue | None:
     """Return the value in its type; None if a text is too long or a number is not finite."""
     if isinstance(value, bool):
@@ -87,6 +114,6 @@ def attribute_value(value: AttributeValue) -> AttributeValue | None:
     text = clean_line(decode_entities(value))
     if text.casefold() in ("true", "false"):
         return text.casefold() == "true"
-    if _NUMBER.fullmatch(text):
-        return float(text) or 0.0
+    if _DECIMAL_COMMA.fullmatch(text) or (_NUMBER.fullmatch(text) and not _OPEN_NUMBER.fullmatch(text)):
+        return float(text.replace(",", ".")) or 0.0
     return text if len(text) <= ATTRIBUTE_VALUE_LIMIT else None

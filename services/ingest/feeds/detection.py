@@ -55,9 +55,7 @@ def choose_columns(path: Path, columns: Columns, present: Sequence[str]) -> Colu
     fitting = fitting_presets(present)
     if len(fitting) > 1:
         names = " and ".join(f"{preset.name!r}" for preset in fitting)
-        raise ListingsFileError(
-            path, f"has the columns of the presets {names}", "Choose one: --preset, or the part `preset` of a bulk call"
-        )
+        raise ListingsFileError(path, f"has the columns of the presets {names}", "Choose one of them as the preset")
     if not fitting:
         return columns
     preset = columns_of_preset(fitting[0].name)

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from services.errors import ListingsFileError
+from services.ingest.cleaning.attributes import well_known_name
 from services.ingest.feeds.columns import COLUMN_FIELDS, REQUIRED
 from services.ingest.feeds.header_keys import header_key, pattern_key
 
@@ -95,7 +96,10 @@ def _attributes(
             missing.append(("attributes.pairs", " and ".join(written_pair)))
     for prefix in columns.attribute_prefixes:
         found_names = header.find_prefixed(prefix)
-        attributes |= {name: column for name, column in found_names.items() if column not in named}
+        for name, column in found_names.items():
+            if column not in named:
+                known = well_known_name(name)
+                attributes[name if known in attributes else known] = column
         if not found_names and not columns.may_lack("attributes.prefixes"):
             missing.append(("attributes.prefixes", f"{prefix}..."))
     return attributes, tuple(dict.fromkeys(pairs))

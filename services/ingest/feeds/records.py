@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.rows.records import RejectedRecord
+from services.ingest.cleaning.attributes import well_known_name
 from services.ingest.cleaning.availability import is_sold, sold_of
 from services.ingest.cleaning.categories import is_numeric
 from services.ingest.cleaning.dates import DateError, parse_date
@@ -102,6 +104,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
     category, category_separator = cells.category()
     photos, guesses = cells.photos(mapping.photos_separator)
     price, zero_prices = cells.price(context)
+    attributes, several = cells.attributes(columns.blank_values, context)
     parent = clean_line(cells.first("parent")).removeprefix("id:").strip()
     return RawListing(
         file=file,
@@ -113,7 +116,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         price=price,
         location=cells.first("location"),
         photos=photos,
-        repairs=(*row.repairs, *guesses, *zero_prices),
+        repairs=(*row.repairs, *guesses, *zero_prices, *several),
         seller=cells.first("seller"),
         listed_at=cells.first("listed_at"),
         day_first=context.day_first,
@@ -125,7 +128,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         availability=cells.availability(),
         sold=cells.sold(context),
         url=cells.first("url"),
-        attributes=cells.attributes(columns.blank_values, context),
+        attributes=attributes,
         parent=context.ids.get(parent, parent),
     )
 
@@ -193,19 +196,27 @@ class _Cells:
                 guesses.append(Repair(ListingFlag.GUESSED_PHOTOS, "photos", cell, " | ".join(photos.names)))
         return tuple(dict.fromkeys(names)), tuple(guesses)
 
-    def attributes(self, blank_values: Sequence[str], context: ReadingContext) -> dict[str, AttributeValue]:
-        """Return the attributes; a blank name is that of the row before, if this row has the same id."""
+    def attributes(
+        self, blank_values: Sequence[str], context: ReadingContext
+    ) -> tuple[dict[str, AttributeValue], tuple[Repair, ...]]:
+        """Return the attributes, and the repairs of those whose several values became one text.
+
+        A blank name is that of the row before, if this row has the same id.
+        """
         blank = {clean_line(text).casefold() for text in blank_values}
         named = [(self._name_of(*pair, context), pair[1]) for pair in self._found.pairs]
-        values: dict[str, AttributeValue] = {}
+        values, several = dict[str, "AttributeValue"](), list[Repair]()
         for name, column in (*self._found.attributes.items(), *named):
             value = self._row.typed.get(column, self._row.cells.get(column, ""))
-            text = ", ".join(value) if isinstance(value, tuple) else value
+            items = _items(value, with_commas=column not in self._found.attributes.values())
+            text = ", ".join(items) if items or isinstance(value, tuple) else value
             is_blank = isinstance(text, str) and clean_line(text).casefold() in blank
+            if len(items) > 1:
+                several.append(Repair(ListingFlag.SEVERAL_VALUES, name, self._row.cells.get(column, ""), str(text)))
             while name in values:
                 name += " "  # the same name when it is cleaned, where the second value is told
             values[name] = "" if is_blank else text
-        return values
+        return values, tuple(several)
 
     def _name_of(self, name_column: str, column: str, context: ReadingContext) -> str:
         """Return the name of the attribute whose value is in `column`; the column's if it is not known."""
@@ -213,12 +224,28 @@ class _Cells:
         if name:
             context.names[column] = (listing_id, name)
         named_id, known = context.names.get(column, ("", ""))
-        return known if named_id == listing_id else column
+        return well_known_name(known) if named_id == listing_id else column
 
 
 def _with_line_breaks(text: str) -> str:
     r"""Undo what WooCommerce does to line breaks: it writes the characters `\n`, and `\\n` for these themselves."""
     return _ESCAPED_BREAK.sub(lambda match: r"\n" if match[1] else "\n", text)
+
+
+def _items(value: str | float | bool | tuple[str, ...], *, with_commas: bool) -> tuple[str, ...]:
+    """Return the values of a list, of a text that is a JSON array or, in some columns, of one with commas."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, str):
+        return ()
+    if value.lstrip().startswith("["):
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            return ()
+        return tuple(one if isinstance(one, str) else json.dumps(one) for one in parsed)
+    items = tuple(filter(None, map(str.strip, value.split(", "))))
+    return items if with_commas and len(items) > 1 else ()
 
 
 def _is_zero(price: str) -> bool:

@@ -19,6 +19,7 @@ from services.ingest.cleaning.attributes import clean_attributes
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line
+from services.ingest.feeds.currencies import Currencies
 from services.ingest.feeds.feed import open_listings
 from services.ingest.loading.categories import unify_categories
 from services.ingest.loading.spool import SpooledRow
@@ -65,7 +66,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     Raises:
         ListingsFileError: the file cannot be read; nothing was written to the database.
     """
-    feed = open_listings(path, options.columns)
+    feed, currencies = open_listings(path, options.columns), Currencies()
     for notice in feed.notices:
         ledger.warn(warning_of(path.name, 0, "", notice))
     stated, mended = StatedFields(feed.found, options), 0
@@ -84,11 +85,14 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
             if row.reject is not None and not row.is_joined:
                 ledger.reject("listings", row.reject)
             spool.add(row)
+            currencies.add(row.price, row.currency)
             spool.rows_name_photos |= bool(row.photos)
     spool.unread.end(raw)
     if mended > _FEW_NOT_UTF8:
         hint = 'If all of it is Windows-1252, set encoding = "cp1252" in the mapping\'s [file] table'
         ledger.warn(warning_of(path.name, 0, "", Repair(ListingFlag.NOT_UTF8, "", f"{mended} records", hint)))
+    for notice in currencies.notices:
+        ledger.warn(warning_of(path.name, 0, "", notice))
     # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
     spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
     spool.unstated = stated.unstated

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from db.rows.records import RejectedRecord
 from services.errors import MissingColumns
 from services.ingest.cleaning.text import shorten
+from services.ingest.feeds.currencies import Currencies
 from services.ingest.feeds.feed import open_listings, unused_columns
 from services.ingest.feeds.samples import SAMPLED, sample_values
 from services.ingest.feeds.suggestions import suggest_toml
 from services.ingest.loading.listing_loader import spooled_row
+from services.ingest.loading.spool import SpooledRow
 from services.ingest.tables.formats import open_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from db.rows.records import ListingRecord
@@ -47,6 +50,7 @@ class PreviewRecord:
         record: the cleaned listing; None if the record is no listing of its own.
         reject: why it is none; then it adds its photos to the listing of its id or parent, if the file has that.
         joins: whether it may add its photos to another record.
+        note: to which record, or that none of the first records is the one; empty for other records.
         photos: names and URLs.
         repairs: what was repaired, guessed or left out.
     """
@@ -57,6 +61,7 @@ class PreviewRecord:
     record: ListingRecord | None = None
     reject: RejectedRecord | None = None
     joins: bool = False
+    note: str = ""
     photos: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
 
@@ -103,17 +108,18 @@ def preview(path: Path, options: IngestOptions) -> Preview:
         feed = open_listings(path, options.columns)
     except MissingColumns as error:
         table = open_table(path, options.columns.file)
-        return Preview(table.paths or table.columns, problem=str(error), suggestion=error.suggestion)
+        return Preview(table.paths or table.columns, problem=error.problem, suggestion=error.suggestion)
     raw = list(islice(feed.records(), SAMPLED))
+    rows = [one if isinstance(one, RejectedRecord) else spooled_row(one, options) for one in raw]
     columns, preset = feed.table.paths or feed.table.columns, feed.columns.preset
     return Preview(
         columns=columns,
         preset=preset,
         suggestion=f'preset = "{preset}"\n' if preset else suggest_toml(columns, sample_values(feed.table, columns)),
-        notices=feed.notices,
+        notices=(*feed.notices, *_currency_notices(rows)),
         fields=tuple(_fields(feed)),
         unused=unused_columns(feed.found, columns),
-        records=tuple(_record(one, options) for one in raw[:RECORDS]),
+        records=tuple(_records(raw, rows)[:RECORDS]),
     )
 
 
@@ -134,18 +140,52 @@ def _fields(feed: ListingsFeed) -> list[PreviewField]:
     ]
 
 
-def _record(raw: RawListing | RejectedRecord, options: IngestOptions) -> PreviewRecord:
-    row = raw if isinstance(raw, RejectedRecord) else spooled_row(raw, options)
+def _currency_notices(rows: Iterable[SpooledRow | RejectedRecord]) -> tuple[Repair, ...]:
+    currencies = Currencies()
+    for row in rows:
+        if isinstance(row, SpooledRow):
+            currencies.add(row.price, row.currency)
+    return currencies.notices
+
+
+def _records(
+    raw: Iterable[RawListing | RejectedRecord], rows: Sequence[SpooledRow | RejectedRecord]
+) -> list[PreviewRecord]:
+    """Return the records; those that join a listing among them have a note with its line."""
+    listings = {
+        row.listing_id: row for row in rows if isinstance(row, SpooledRow) and row.record is not None and not row.parent
+    }
+    return [_record(one, row, listings) for one, row in zip(raw, rows, strict=True)]
+
+
+def _record(
+    raw: RawListing | RejectedRecord, row: SpooledRow | RejectedRecord, listings: Mapping[str, SpooledRow]
+) -> PreviewRecord:
     if isinstance(row, RejectedRecord):
         photos = () if isinstance(raw, RejectedRecord) else raw.photos
         return PreviewRecord(row.line, row.record_id, reject=row, photos=photos)
+    listing = listings.get(row.parent or row.listing_id)
+    is_other = bool(row.parent) or (listing is not None and listing is not row)
+    joins = row.is_joined or (row.record is not None and is_other)
     return PreviewRecord(
         line=row.line,
         listing_id=row.listing_id,
         parent=row.parent,
         record=row.record,
-        reject=row.reject,
-        joins=row.is_joined or (row.record is not None and bool(row.parent)),
+        reject=None if joins and listing is not None else row.reject,
+        joins=joins,
+        note=_note(row, listing) if joins else "",
         photos=tuple(photo.source for photo in row.photos),
         repairs=row.repairs,
     )
+
+
+def _note(row: SpooledRow, listing: SpooledRow | None) -> str:
+    """Return to which record a row adds its photos."""
+    if listing is None:
+        fate = "stays a listing of its own" if row.record is not None else "is rejected"
+        return f"the first records have no listing {row.parent or row.listing_id}; if the file has none, the row {fate}"
+    if row.record is not None and not row.parent:
+        return f"united with line {listing.line}, the last row of its id, which wins"
+    place = "an earlier row" if listing.line < row.line else "a later row"
+    return f"adds to {place}, line {listing.line}"

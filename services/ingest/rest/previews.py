@@ -33,6 +33,7 @@ def _record(record: PreviewRecord) -> PreviewedRecord:
         listing_id=record.listing_id,
         parent=record.parent,
         outcome=record.outcome,
+        note=record.note,
         listing=None if record.record is None else _listing(record.record),
         reason="" if reject is None else str(reject.reason),
         field="" if reject is None else reject.field,

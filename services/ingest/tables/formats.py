@@ -26,6 +26,22 @@ _TEXT_SUFFIXES = (*_DELIMITERS, *_JSON)
 TABLE_SUFFIXES = (*_TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES), ".xlsx", ".parquet")
 """Extensions of the files that `open_table` reads."""
 
+_OTHER_FORMATS = (
+    ".xml",
+    ".rss",
+    ".xls",
+    ".xlsm",
+    ".xlsb",
+    ".ods",
+    ".numbers",
+    ".html",
+    ".htm",
+    ".pdf",
+    ".doc",
+    ".docx",
+)
+"""Extensions of files that renaming does not help."""
+
 TABLE_FORMATS = "CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Parquet; the text formats also as .gz"
 """The formats that `open_table` reads, in words."""
 
@@ -58,6 +74,8 @@ def _open(path: Path, file_format: FileFormat) -> Table:
     if suffix in _JSON:
         refuse_other_content(path, "json")
         return open_json(path, file_format, is_document=suffix == ".json")
+    if suffix in _OTHER_FORMATS:
+        raise ListingsFileError(path, f"is a {suffix} file, which cannot be read", "Export the table as CSV or .xlsx")
     known = ", ".join(_TEXT_SUFFIXES)
     raise ListingsFileError(
         path,

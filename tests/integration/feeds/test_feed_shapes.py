@@ -106,7 +106,9 @@ def test_options_of_shopify_variants(resources: Resources, tmp_path: Path, pictu
     loaded = IngestedFeed(resources, feed, pictures)
     assert loaded.listings["shirt"].attributes == {"type": "Shirts", "size": "S", "frame_colour": "Navy"}
     assert loaded.listings["mug"].attributes == {"type": "Mugs"}
-    assert loaded.summary.warnings == {"preset_chosen": 1, "united_rows": 1, "variant_left_out": 1}
+    assert loaded.summary.warnings == {
+        "preset_chosen": 1, "no_currency": 1, "united_rows": 1, "variant_left_out": 1,
+    }  # fmt: skip
 
 
 def test_photos_in_several_columns(resources: Resources, tmp_path: Path, pictures: Path) -> None:
@@ -141,5 +143,5 @@ def test_json_of_an_api(resources: Resources, tmp_path: Path, pictures: Path) ->
         "1": ["p1.jpg", "p2.jpg"], "2": ["p1.jpg"], "3": ["p3.jpg"], "4": ["p1.jpg", "p2.jpg"], "65b9f0": [],
     }  # fmt: skip
     assert loaded.rejects == [("6", "unreadable_price"), ("7", "wrong_type")]
-    assert loaded.summary.warnings == {"value_left_out": 2}
+    assert loaded.summary.warnings == {"value_left_out": 2, "no_currency": 1}
     assert loaded.listings["3"].category_path == ["Home", "Lamps"]

@@ -240,4 +240,4 @@ def test_reads_photos_from_a_zip_of_utf8_names_that_does_not_say_so(
     inputs = IngestInputs(feed(tmp_path / "iz.csv", cells), photos=tmp_path / "infozip.zip", options=PICTURES)
     summary = ingest(resources, inputs).summary
     assert (summary.counts["photos_new"], summary.reasons) == (3, {})
-    assert summary.warnings == {"guessed_photo_name": 1}
+    assert summary.warnings == {"guessed_photo_name": 1, "no_currency": 1}

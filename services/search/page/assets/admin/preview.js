@@ -200,9 +200,8 @@ function photosCell(photos) {
 }
 
 /** What is to be said of a record, each with its code: why it is no listing of its own, and what was changed. */
-function reasonsOf({ outcome, parent, reason, field, text, repairs }) {
-  const whose = parent ? `listing ${parent}` : "the listing with this id";
-  const joined = outcome === "joined" ? [[`adds its photos to ${whose}; rejected if there is none`, ""]] : [];
+function reasonsOf({ note, reason, field, text, repairs }) {
+  const joined = note ? [[note, ""]] : [];
   const why = reason ? [[repairInWords({ flag: reason, field, before: text, after: "" }), reason]] : [];
   return [...joined, ...why, ...repairs.map((repair) => [repairInWords(repair), repair.flag])];
 }

@@ -240,3 +240,31 @@ def test_a_photo_column_of_google_and_facebook_may_hold_several_urls(file, name,
 )
 def test_knows_each_availability_of_google_and_facebook(text, is_sold):
     assert sold_of(text) is is_sold
+
+
+def test_well_known_attributes_have_one_name_in_pairs_and_prefixes(file):
+    shopify = {"Handle": "a", "Title": "A", "Type": "C", "Option1 Name": "Color", "Option1 Value": "Red"}
+    german = {"Option2 Name": "Größe", "Option2 Value": "M"}
+    path = export(file, "shopify", {**shopify, **german})
+    assert attributes(path) == [{"type": "C", "colour": "Red", "size": "M"}]
+    path = file("a.csv", "id,product_name,category,product_description,price,location,C:Farbe\n1,A,C,,,,rot\n")
+    prefixes = parse_columns(b'[attributes]\nprefixes = ["C:"]\n', source="x")
+    assert attributes(path, prefixes) == [{"colour": "rot"}]
+
+
+def several_values(path, mapping=""):
+    columns = parse_columns(mapping.encode(), source="x") if mapping else Columns()
+    [record] = open_listings(path, columns).records()
+    return [(one.field, one.after) for one in record.repairs if one.flag == "several_values"]
+
+
+def test_tells_that_several_values_of_an_attribute_became_one_text(file):
+    header = "id,product_name,category,product_description,price,location,sizes"
+    mapping = '[attributes]\nsize = "sizes"\n'
+    assert several_values(file("a.csv", f'{header}\n1,A,C,,,,"[""S"", ""M""]"\n'), mapping) == [("size", "S, M")]
+    line = '{"id": 1, "product_name": "A", "category": "C", "product_description": "", "price": "", "location": "", '
+    assert several_values(file("a.jsonl", f'{line}"sizes": ["S", "M"]}}'), mapping) == [("size", "S, M")]
+    assert several_values(file("a.csv", f'{header}\n1,A,C,,,,"Oak, oiled"\n'), mapping) == []
+    woo = {"ID": "1", "Name": "A", "Categories": "C", "Regular price": "5", "Attribute 1 name": "Size"}
+    path = export(file, "woocommerce 2017", {**woo, "Attribute 1 value(s)": "S, M"})
+    assert several_values(path) == [("size", "S, M")]

@@ -82,7 +82,7 @@ def test_an_error_about_missing_columns_names_the_nearest_and_where_to_see_a_map
     with pytest.raises(MissingColumns) as raised:
         read(file("a.csv", f"{header}\n"))
     assert nearest in str(raised.value)
-    assert "`lookalike ingest FILE --preview`" in str(raised.value)
+    assert "A preview of the file shows a mapping to copy" in str(raised.value)
 
 
 def test_an_error_about_missing_columns_without_near_ones_names_none(file):

@@ -161,7 +161,7 @@ def test_two_presets_in_one_call_are_refused():
 def test_a_header_that_fits_several_presets_is_an_error_that_names_them(file, monkeypatch):
     both = [find_preset("etsy"), find_preset("ebay")]
     monkeypatch.setattr(detection, "fitting_presets", lambda _present: both)
-    with pytest.raises(ListingsFileError, match=r"presets 'etsy' and 'ebay'.*--preset"):
+    with pytest.raises(ListingsFileError, match=r"presets 'etsy' and 'ebay'.*Choose one of them as the preset"):
         open_listings(file("a.csv", "a,b\n1,2\n"), Columns())
 
 

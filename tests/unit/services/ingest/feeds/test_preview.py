@@ -26,7 +26,7 @@ def test_shows_columns_with_values_and_records_with_their_outcome(file):
     )
     seen = preview(path, IngestOptions())
     assert (seen.preset, seen.suggestion, seen.problem) == ("shopify", 'preset = "shopify"\n', "")
-    assert [notice.flag for notice in seen.notices] == ["preset_chosen"]
+    assert [notice.flag for notice in seen.notices] == ["preset_chosen", "no_currency"]
     fields = {one.name: (one.columns, one.sample) for one in seen.fields}
     assert fields["category"] == (("Product Category", "Type"), "Mugs")
     assert fields["photos"][0] == ("Image Src", "Variant Image")
@@ -113,3 +113,46 @@ def test_suggests_what_to_add_to_a_preset_that_lacks_a_needed_column(file):
 def test_a_file_that_is_no_table_has_no_preview(file):
     with pytest.raises(ListingsFileError):
         preview(file("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00"), IngestOptions())
+
+
+SHOPIFY = {"Handle": "mug", "Title": "Mug", "Type": "Mugs", "Variant Price": "12.50"}
+
+
+def test_says_to_which_row_a_row_adds_its_photos(file):
+    path = export(
+        file,
+        "shopify",
+        SHOPIFY,
+        {"Handle": "mug", "Image Src": "https://a.example/2"},
+        {"Handle": "cup", "Image Src": "https://a.example/3"},
+    )
+    first, added, lonely = preview(path, IngestOptions()).records
+    assert (first.outcome, first.note) == ("accepted", "")
+    assert (added.outcome, added.note, added.reject) == ("joined", "adds to an earlier row, line 2", None)
+    assert lonely.note == "the first records have no listing cup; if the file has none, the row is rejected"
+    assert lonely.reject is not None
+
+
+def test_says_that_two_rows_of_one_id_are_united(file):
+    path = file("a.csv", f"{HEADER}1,A,C,,£5,\n1,B,C,,£6,\n")
+    seen = preview(path, IngestOptions()).records
+    assert [(one.outcome, one.note) for one in seen] == [
+        ("joined", "united with line 3, the last row of its id, which wins"),
+        ("accepted", ""),
+    ]
+
+
+@pytest.mark.parametrize(("price", "flags"), [("5", ["no_currency"]), ("£5", []), ("0", []), ("", [])])
+def test_tells_once_that_no_price_has_a_currency(file, price, flags):
+    path = file("a.csv", f"{HEADER}1,A,C,,{price},\n2,A,C,,{price},\n")
+    assert [notice.flag for notice in preview(path, IngestOptions()).notices] == flags
+
+
+def test_a_problem_does_not_advise_a_preview(file):
+    assert "preview" not in preview(file("a.csv", "a,b\n1,2\n"), IngestOptions()).problem
+
+
+@pytest.mark.parametrize("name", ["a.xml", "a.xls", "a.ods"])
+def test_a_file_of_another_program_is_to_be_exported(file, name):
+    with pytest.raises(ListingsFileError, match=r"Export the table as CSV or \.xlsx"):
+        preview(file(name, "x"), IngestOptions())
