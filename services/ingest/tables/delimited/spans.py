@@ -42,10 +42,12 @@ class SpanReader:
         """Say whether one of the lines begins like a record, or is a row by itself."""
         if len(lines) == 1:
             return False
-        least = self.layout.text_at or 0
-        if any(self._begins(line, least=least) or self._is_record(line) for line in lines[1:]):
+        if self._is_strong and not any(self.layout.header[: self.layout.id_at]):
+            return any(map(self._is_record, lines[1:]))
+        inside = [line for line in lines[1:-1] if '"' not in line.replace('""', "")]  # others close a cell
+        if any(map(self._is_record, inside)):
             return True
-        return not self._is_strong and (self._is_record(lines[0]) or all(map(self._is_twin, (lines[0], lines[-1]))))
+        return self._is_row_to_its_end(lines[0]) and self._is_row_from_its_start(lines[-1])
 
     def is_record_alone(self, lines: Sequence[str]) -> bool:
         """Say whether the first line is a record of its own.
@@ -58,6 +60,20 @@ class SpanReader:
     @property
     def _is_strong(self) -> bool:
         return self.start is not None and self.start.is_strong
+
+    def _is_row_to_its_end(self, line: str) -> bool:
+        """Say whether the cell that a line leaves open holds all columns that the line lacks."""
+        *cells, opened = standard_row([line.rstrip("\r\n") + '"'], self.layout) or ("",)
+        return self._completes(cells, opened)
+
+    def _is_row_from_its_start(self, line: str) -> bool:
+        """Say whether the cell that a line closes holds all columns before the others of the line."""
+        closed, *cells = standard_row(['"' + line], self.layout) or ("",)
+        return self._completes(cells, closed)
+
+    def _completes(self, cells: Sequence[str], part: str) -> bool:
+        parts = part.split(self.layout.delimiter)
+        return len(parts) > 1 and len(cells) + len(parts) == self.layout.width and not self._is_prose(parts)
 
     def _begins(self, line: str, *, least: int) -> bool:
         """Say whether a line has an id as records do, and then at least some delimiters unless ids are unmistakable."""
@@ -77,12 +93,6 @@ class SpanReader:
     def _is_row(self, line: str) -> bool:
         """Say whether a line has the header's columns and a price in its place, with or without quoting."""
         return any(self._has_columns(cells) for cells in (standard_row([line], self.layout), self._raw(line)))
-
-    def _is_twin(self, line: str) -> bool:
-        """Say whether a line has the header's columns by its delimiters, where no text explains them."""
-        at, cells = self.layout.text_at, self._raw(line)
-        is_inside = at is None or at < self.layout.width - 1
-        return is_inside and len(cells) == self.layout.width and not self._is_prose(cells)
 
     def _raw(self, line: str) -> Sequence[str]:
         return [cell.strip('"') for cell in line.rstrip("\r\n").split(self.layout.delimiter)]

@@ -170,3 +170,23 @@ def test_records_with_stray_quotation_marks_are_right_or_rejected_and_none_is_mi
             assert cells == written[each.listing_id]
     named = [each.listing_id if isinstance(each, RawListing) else each.record_id + each.text for each in records]
     assert all(any(name in one for one in named) for name in written)
+
+
+def test_a_well_formed_text_of_several_lines_may_be_the_last_column(file):
+    header = "id,product_name,category,price,location,product_description\n"
+    path = file("a.csv", header + 'L-1,Lamp,Home,5.00,Leeds,"nice\nlamp, warm"\nL-2,Rug,Home,7.00,York,"soft\n\nred"\n')
+    assert [(each.title, each.description) for each in read(path) if isinstance(each, RawListing)] == [
+        ("Lamp", "nice\nlamp, warm"),
+        ("Rug", "soft\n\nred"),
+    ]
+
+
+def test_a_well_formed_text_of_several_lines_may_be_the_first_column(file):
+    header = "product_description,id,product_name,category,price,location\n"
+    path = file(
+        "a.csv", header + '"two lines\nwith a break, warm",1,Lamp,Home,5.00,Leeds\n"soft",2,Rug,Home,7.00,York\n'
+    )
+    assert [(each.listing_id, each.description) for each in read(path) if isinstance(each, RawListing)] == [
+        ("1", "two lines\nwith a break, warm"),
+        ("2", "soft"),
+    ]

@@ -83,7 +83,7 @@ def test_refuses_json_lines_without_an_object(file):
         read(file("a.jsonl", "id,price\n1,2\n"))
 
 
-@pytest.mark.parametrize("name", ["a.xls", "a.xml", "a", "a.gz", "a.parquet.gz", "a.xlsx.gz"])
+@pytest.mark.parametrize("name", ["a", "a.gz", "a.parquet.gz", "a.xlsx.gz"])
 def test_refuses_an_unknown_extension_and_names_the_known_ones(file, name):
     with pytest.raises(ListingsFileError, match=r"Rename it to end in \.csv, .*or \.parquet"):
         read(file(name, HEADER + ROW))
