@@ -42,12 +42,13 @@ class SpanReader:
         """Say whether one of the lines begins like a record, or is a row by itself."""
         if len(lines) == 1:
             return False
-        if self._is_strong and not any(self.layout.header[: self.layout.id_at]):
-            return any(map(self._is_record, lines[1:]))
+        has_ids_first = self.layout.id_at is not None and not any(self.layout.header[: self.layout.id_at])
+        if has_ids_first and any(self._begins(line, least=self.layout.width - 1) for line in lines[1:]):
+            return True
         inside = [line for line in lines[1:-1] if '"' not in line.replace('""', "")]  # others close a cell
         if any(map(self._is_record, inside)):
             return True
-        return self._is_row_to_its_end(lines[0]) and self._is_row_from_its_start(lines[-1])
+        return not self._is_strong and self._is_row_to_its_end(lines[0]) and self._is_row_from_its_start(lines[-1])
 
     def is_record_alone(self, lines: Sequence[str]) -> bool:
         """Say whether the first line is a record of its own.
