@@ -148,7 +148,7 @@ def test_uploaded_files_are_ingested_with_live_progress_and_a_list_of_rejects(
     assert [request for request in page_log.requests if request.url.endswith("/events")], (
         "it is told by the server as it happens"
     )
-    expect(admin.locator(".job table")).to_contain_text("bulk-3")
+    expect(admin.get_by_role("table", name="Rejected records")).to_contain_text("bulk-3")
     with admin.expect_download() as download:
         admin.get_by_role("button", name="Download all rejects as CSV").click()
     assert "bulk-3" in download.value.path().read_text()
