@@ -198,9 +198,7 @@ def find_job(session: Session, job_id: str) -> Job | None:
 
 def add_rejects(session: Session, job_id: str, rejects: Sequence[RejectedRecord]) -> None:
     """Store a job's rejects, and their number by reason in its counts, where `rejects_by_reason` finds them."""
-    for reject in rejects:
-        columns = {name: getattr(reject, name) for name in RejectedRecord.__dataclass_fields__}
-        session.add(Reject(job_id=job_id, **columns))
+    _add(session, job_id, Reject, rejects)
     if rejects:
         add_counts(session, job_id, Counter(f"{_REJECTS}{reject.reason}" for reject in rejects))
 
@@ -213,9 +211,7 @@ def rejects_of(session: Session, job_id: str) -> Iterator[RejectedRecord]:
 
 def add_warnings(session: Session, job_id: str, warnings: Sequence[WarningRecord]) -> None:
     """Store a job's warnings, and their number by flag in its counts, where `warnings_by_flag` finds them."""
-    for warning in warnings:
-        columns = {name: getattr(warning, name) for name in WarningRecord.__dataclass_fields__}
-        session.add(JobWarning(job_id=job_id, **columns))
+    _add(session, job_id, JobWarning, warnings)
     if warnings:
         add_counts(session, job_id, Counter(f"{_WARNINGS}{warning.flag}" for warning in warnings))
 
@@ -260,3 +256,14 @@ def warnings_by_flag(job: Job) -> dict[str, int]:
 def _by_code(job: Job, prefix: str) -> dict[str, int]:
     counts = [(name, count) for name, count in job.counts.items() if name.startswith(prefix)]
     return {name.removeprefix(prefix): count for name, count in sorted(counts, key=lambda one: -one[1])}
+
+
+def _add(
+    session: Session,
+    job_id: str,
+    table: type[Reject | JobWarning],
+    records: Sequence[RejectedRecord] | Sequence[WarningRecord],
+) -> None:
+    for record in records:
+        columns = {name: getattr(record, name) for name in record.__dataclass_fields__}
+        session.add(table(job_id=job_id, **columns))
