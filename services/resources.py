@@ -27,6 +27,7 @@ from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from services.indexing.stores import FaissStore, QdrantEdgeStore, QdrantServerStore
 from services.model_registry import ModelRegistry
+from services.signing import Signer
 from services.web.metrics import EmbeddingMetrics
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ class Resources:
             FetchLimits(settings.max_upload_bytes, allowed=settings.fetch_allow, per_host=settings.fetch_per_host),
             user_agent=settings.fetch_user_agent,
         )
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs query tokens, cursors and photo URLs."""
+        return Signer(self.database)
 
     @property
     def batch_limits(self) -> BatchLimits:

@@ -1,4 +1,4 @@
-"""API keys, the audit log and rate limits."""
+"""API keys, signing keys, the audit log and rate limits."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +39,17 @@ class ApiKey(SQLModel, table=True):
     secret_hash: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SigningKey(SQLModel, table=True):
+    """A secret that signs what clients keep and send back: query tokens, cursors and photo URLs."""
+
+    __tablename__ = "signing_key"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    secret: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class AuditEntry(SQLModel, table=True):

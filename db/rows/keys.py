@@ -1,4 +1,4 @@
-"""API keys (hashed), the audit log, and the requests of each key in the present minute."""
+"""API keys (hashed), signing keys, the audit log, and the requests of each key in the present minute."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from db.models import ApiKey, AuditEntry, RateWindow, Role, utc_now
+from db.models import ApiKey, AuditEntry, RateWindow, Role, SigningKey, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,15 @@ class KeyRecord:
     role: Role
     created_at: datetime
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRecord:
+    """A secret that signs query tokens, cursors and photo URLs."""
+
+    key_id: int
+    secret: bytes
+    created_at: datetime
 
 
 def create_key(session: Session, name: str, role: Role) -> str:
@@ -68,6 +78,20 @@ def any_key(session: Session) -> bool:
 def all_keys(session: Session) -> Sequence[KeyRecord]:
     """Return all keys, oldest first."""
     return [_record(row) for row in session.exec(select(ApiKey).order_by(col(ApiKey.created_at)))]
+
+
+def signing_keys(session: Session) -> list[SigningKeyRecord]:
+    """Return all signing keys, oldest first."""
+    rows = session.exec(select(SigningKey).order_by(col(SigningKey.id)))
+    return [SigningKeyRecord(row.id, row.secret, row.created_at) for row in rows if row.id is not None]
+
+
+def add_signing_key(session: Session, secret: bytes, *, created_at: datetime, replaced_before: datetime) -> None:
+    """Insert a signing key, and delete each key whose successor was made before `replaced_before`."""
+    known = signing_keys(session)
+    unused = [earlier.key_id for earlier, later in pairwise(known) if later.created_at < replaced_before]
+    session.execute(delete(SigningKey).where(col(SigningKey.id).in_(unused)))
+    session.add(SigningKey(secret=secret, created_at=created_at))
 
 
 def begin_audit(session: Session, *, key_id: str | None, method: str, path: str, request_id: str) -> int:
