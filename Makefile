@@ -9,17 +9,22 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOOKALIKE := $(PIP) --no-deps --no-build-isolation --editable .
+PIN := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --custom-compile-command "make pins"
+without = $(addprefix --constraint ,$(1)) $$(sed -En 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' $(1))
 
 # Tests that need only the packages. Each worker computes on one thread; idle workers take over tests from busy ones.
 SELF_CONTAINED := not shared and not server and not stack and not page
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo train test test-all lint types docs bench clean
+.PHONY: help demo train test test-all lint types docs pins bench clean install
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+install: $(VENV)/.training ## Install Lookalike, with the packages for training, into $(VENV)
 
 demo: $(VENV)/.serving ## Build a sample catalogue and serve a search over it (a second run starts at once)
 	@$(BIN)/lookalike demo $(DEMO)
@@ -42,6 +47,11 @@ types: $(VENV)/.developing ## Check types
 docs: $(VENV)/.developing ## Regenerate the generated parts of the README and the docs
 	@$(BIN)/python -m tests.docs.generate
 
+pins: $(VENV)/.developing ## Pin what pyproject.toml asks for, with hashes (a pin that still fits stays; delete its lines to upgrade it)
+	@echo 'setuptools>=77' | $(PIN) pyproject.toml - --extra server --output-file constraints.txt
+	@$(PIN) pyproject.toml --extra train --output-file constraints-train.txt $(call without,constraints.txt)
+	@$(PIN) pyproject.toml --extra dev --output-file constraints-dev.txt $(call without,constraints.txt constraints-train.txt)
+
 bench: $(VENV)/.training ## Compare the speed of embedding with the plain way, on the demo's photos (after make train)
 	@LOOKALIKE_DATA_DIR=data/demo $(BIN)/lookalike bench embed
 
@@ -56,16 +66,16 @@ $(VENV)/bin/python:
 
 $(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "[2/3] installing the packages for serving (takes one to several minutes, once)"
-	@$(PIP) --editable .
+	@$(PIP) --require-hashes --requirement constraints.txt && $(LOOKALIKE)
 	@echo "[3/3] ready"
 	@touch $@
 
-$(VENV)/.training: $(VENV)/.serving
+$(VENV)/.training: $(VENV)/.serving constraints-train.txt
 	@echo "installing the packages for training (torch is large: takes minutes, once)"
-	@$(PIP) --editable '.[train]'
+	@$(PIP) --require-hashes --requirement constraints-train.txt
 	@touch $@
 
-$(VENV)/.developing: $(VENV)/.training
+$(VENV)/.developing: $(VENV)/.training constraints-dev.txt
 	@echo "installing the packages for tests and checks"
-	@$(PIP) --editable '.[train,dev]'
+	@$(PIP) --require-hashes --requirement constraints-dev.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""Post-training quantisation of a graph to int8: twice as fast as bf16, at a small loss of recall. Needs `.[train]`.
+"""Post-training quantisation of a graph to int8: twice as fast as bf16, at a small loss of recall. Needs the extra `train`.
 
 NNCF measures the range of each activation on photos and corrects the biases for rounding (Nagel et al. 2019,
 arXiv:1906.04721).
@@ -35,7 +35,7 @@ class QuantizerMissing(ImportError):
     """NNCF is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("Quantising to int8 needs nncf. Install it: pip install -e '.[train]' -c constraints.txt")
+        super().__init__("Quantising to int8 needs nncf. Install it: make install")
 
 
 def add_int8_graph(folder: Path, photos: NDArray[np.uint8], *, canonical: CanonicalVectors) -> None:

@@ -194,7 +194,7 @@ def _baselines(
             progress=lambda done, total: progress("embed for baselines", done, total),
         )
     except ModuleNotFoundError as error:
-        remedy = "Install it (pip install -e '.[train]' -c constraints.txt), or skip the baselines (--weights none)"
+        remedy = "Install it (make install), or skip the baselines (--weights none)"
         raise BadInput(f"The baselines need torch. {remedy}.") from error
     except WeightsError as error:
         raise BadInput(str(error)) from error

@@ -39,7 +39,7 @@ class TorchMissing(BadInput):
 
     def __init__(self) -> None:
         super().__init__(
-            "Training needs torch and torchvision. Install them: pip install -e '.[train]' -c constraints.txt"
+            "Training needs torch and torchvision. Install them: make install"
         )
 
 
