@@ -49,9 +49,7 @@ def _torch_embedder(bundle: Bundle, device: str) -> Embedder:
     try:
         from ml.embedding.torch_embedder import TorchEmbedder
     except ImportError as error:
-        raise BundleError(
-            bundle.path, "needs torch for the runtime 'torch'", "make install"
-        ) from error
+        raise BundleError(bundle.path, "needs torch for the runtime 'torch'", "make install") from error
     return TorchEmbedder(bundle, device=device)
 
 

@@ -1,4 +1,4 @@
-"""Post-training quantisation of a graph to int8: twice as fast as bf16, at a small loss of recall. Needs the extra `train`.
+"""Post-training quantisation of a graph to int8: twice as fast as bf16, at a small loss of recall. Needs `train`.
 
 NNCF measures the range of each activation on photos and corrects the biases for rounding (Nagel et al. 2019,
 arXiv:1906.04721).

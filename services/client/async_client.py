@@ -81,11 +81,16 @@ class AsyncClient:
             page = await self._send(next_call)
             yield page
 
-    async def results(self, first: SearchAnswer, *, k: int | None = None) -> AsyncIterator[Result]:
-        """Yield every result of an answer and of the pages that follow it."""
+    async def results(self, first: SearchAnswer, *, limit: int = 100, k: int | None = None) -> AsyncIterator[Result]:
+        """Yield at most `limit` results of an answer and of the pages that follow it; see `Client.results`."""
+        if limit < 1:
+            return
         async for page in self.pages(first, k=k):
             for result in page.results:
                 yield result
+                limit -= 1
+                if limit == 0:
+                    return
 
     async def events(self, job_id: str, *, last_event_id: str = "") -> AsyncIterator[JobEvent]:
         """Yield a job's present state and each change of it until it ends; see `Client.events`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import httpx
@@ -82,17 +82,25 @@ class Client:
     reindex = _method(ingest_calls.reindex)
 
     def pages(self, first: SearchAnswer, *, k: int | None = None) -> Iterator[SearchAnswer]:
-        """Yield an answer and the pages that follow it, with `k` results each (default: as many as the first)."""
+        """Yield an answer and the pages that follow it, each when it is needed.
+
+        Args:
+            first: the answer of a search.
+            k: the results of each further page (default: as many as the first).
+        """
         page, k = first, k or len(first.results)
         yield page
         while next_call := search_calls.next_page(page, k):
             page = self._send(next_call)
             yield page
 
-    def results(self, first: SearchAnswer, *, k: int | None = None) -> Iterator[Result]:
-        """Yield every result of an answer and of the pages that follow it."""
-        for page in self.pages(first, k=k):
-            yield from page.results
+    def results(self, first: SearchAnswer, *, limit: int = 100, k: int | None = None) -> Iterator[Result]:
+        """Yield at most `limit` results of an answer and of the pages that follow it; see `pages`.
+
+        A page is asked for when its first result is needed.
+        """
+        found = (result for page in self.pages(first, k=k) for result in page.results)
+        return islice(found, limit)
 
     def events(self, job_id: str, *, last_event_id: str = "") -> Iterator[JobEvent]:
         """Yield a job's present state and each change of it until it ends; reconnects when the connection is lost.

@@ -10,7 +10,7 @@ from litestar.di import Provide
 
 from services.indexing.recall_audit import AuditThread, RecallAuditor
 from services.search.page.routes import page_routes
-from services.search.rest.catalogue import CatalogueController, get_listing, newest_listings, query_photo
+from services.search.rest.catalogue import CatalogueController, listing, newest_listings, query_photo
 from services.search.rest.duplicates import get_duplicates
 from services.search.rest.search import SearchController
 from services.search.service import SearchService
@@ -41,7 +41,7 @@ def search_part(resources: Resources) -> AppPart:
         [
             SearchController,
             CatalogueController,
-            get_listing,
+            listing,
             newest_listings,
             query_photo,
             get_duplicates,

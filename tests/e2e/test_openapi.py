@@ -19,6 +19,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.python.asgi import shutdown_lifespans
 
 from services.cli.serve import build_app
+from services.client import Client
 from services.resources import Resources
 from services.settings import Settings
 from tests.sites import running_site
@@ -196,6 +197,14 @@ def is_beyond_a_schema(check: str, problem: str, answer: str) -> bool:
     # A bulk upload accepts any bytes as a file; its job, or the preview, checks the content.
     is_accepted = "job_id" in answer or '"suggestion":' in answer
     return check == "negative_data_rejection" and is_accepted and "violates `format` at /properties/" in problem
+
+
+def test_operations_are_named_as_the_methods_of_the_client(app: Litestar) -> None:
+    document = app.openapi_schema.to_schema()
+    named = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    without_a_call_of_their_own = {"search_by", "pages", "results", "close"}
+    assert {name for name in vars(Client) if not name.startswith("_")} - without_a_call_of_their_own <= named
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in named)
 
 
 @pytest.mark.timeout(1800 if EXAMPLES_PER_CALL else 300)

@@ -38,9 +38,7 @@ class TorchMissing(BadInput):
     """The training packages are not installed."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Training needs torch and torchvision. Install them: make install"
-        )
+        super().__init__("Training needs torch and torchvision. Install them: make install")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ class BulkController(Controller):
         operation_class=operations.BULK_PREVIEW,
         summary="Preview a bulk ingest",
     )
-    def preview(self, data: MultipartBody[ListingsUpload], resources: NamedDependency[Resources]) -> PreviewAnswer:
+    def preview_upload(
+        self, data: MultipartBody[ListingsUpload], resources: NamedDependency[Resources]
+    ) -> PreviewAnswer:
         """Show how the first ten records will be read: columns, listings, rejects. Nothing is written."""
         options, folder = bulk_options(data), resources.uploads
         part = UploadedFile(data.listings.filename, cast("IO[bytes]", data.listings.file))

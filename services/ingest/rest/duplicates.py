@@ -31,7 +31,7 @@ class DuplicateController(Controller):
         response_description="Groups, largest first",
         summary="List groups of listings that share photos",
     )
-    def groups(
+    def duplicate_groups(
         self,
         resources: NamedDependency[Resources],
         in_state: Annotated[
@@ -60,7 +60,7 @@ class DuplicateController(Controller):
         responses=problem_responses(404),
         summary="Decide whether two listings are duplicates",
     )
-    def review(
+    def review_duplicates(
         self, request: Request[Any, Any, Any], data: JSONBody[DuplicateDecision], resources: NamedDependency[Resources]
     ) -> None:
         """Store a decision. A later decision replaces it; further shared photos do not change it."""

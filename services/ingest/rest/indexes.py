@@ -94,7 +94,7 @@ class IndexesController(Controller):
         responses=problem_responses(404, 409),
         summary="Make a previous generation live again",
     )
-    def promote(
+    def promote_index(
         self,
         generation: GenerationId,
         resources: NamedDependency[Resources],
@@ -112,7 +112,7 @@ class IndexesController(Controller):
         responses=problem_responses(404, 409),
         summary="Roll back to the previous generation",
     )
-    def rollback(
+    def roll_back_index(
         self,
         generation: GenerationId,
         resources: NamedDependency[Resources],
@@ -133,7 +133,7 @@ class IndexesController(Controller):
         response_description="The job was queued",
         summary="Repair the indexes",
     )
-    def repair(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
+    def repair_indexes(self, job_runner: NamedDependency[JobRunner]) -> JobQueued:
         """Queue a job that adds missing photos to the live indexes and removes extra ones."""
         return JobQueued(job_runner.queue_repair())
 
@@ -143,7 +143,7 @@ class IndexesController(Controller):
         response_description="The recall of each open index, and of the searches of each hour",
         summary="Measure the recall of the indexes",
     )
-    def recall(
+    def recall_history(
         self,
         resources: NamedDependency[Resources],
         hours: Annotated[

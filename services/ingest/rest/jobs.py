@@ -52,7 +52,7 @@ class JobController(Controller):
     opt = {"role": Role.READ}  # noqa: RUF012
 
     @get("/", response_description="Jobs, newest first", summary="List the jobs, newest first")
-    async def newest(
+    async def jobs(
         self,
         resources: NamedDependency[Resources],
         workers: NamedDependency[WorkerThreads],

@@ -64,7 +64,7 @@ class ListingController(Controller):
         responses=problem_responses(409, 415, 422),
         summary="Add a listing",
     )
-    async def create(
+    async def add_listing(
         self,
         request: AnyRequest,
         resources: NamedDependency[Resources],
@@ -84,7 +84,7 @@ class ListingController(Controller):
         responses={200: _WRITTEN, 201: _CREATED, **problem_responses(415, 422)},
         summary="Add or replace a listing",
     )
-    async def replace(
+    async def replace_listing(
         self,
         request: AnyRequest,
         listing_id: ListingIdInPath,
@@ -103,7 +103,7 @@ class ListingController(Controller):
         responses={200: _WRITTEN, **problem_responses(404, 415, 422)},
         summary="Change fields of a listing",
     )
-    async def change(
+    async def change_listing(
         self,
         request: AnyRequest,
         listing_id: ListingIdInPath,
@@ -124,7 +124,7 @@ class ListingController(Controller):
         responses=problem_responses(409),
         summary="Delete all listings that pass a filter",
     )
-    async def remove_all(
+    async def delete_listings(
         self,
         deletion: NamedDependency[SkipValidation[ListingDeletion]],
         resources: NamedDependency[Resources],
@@ -134,7 +134,7 @@ class ListingController(Controller):
         return await change_workers.run(delete_by_filter, resources.database, deletion)
 
     @delete("/{listing_id:str}", responses=problem_responses(404), summary="Delete a listing")
-    async def remove(
+    async def delete_listing(
         self,
         listing_id: ListingIdInPath,
         listing_changes: NamedDependency[ListingChanges],

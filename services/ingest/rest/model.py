@@ -36,7 +36,7 @@ class ModelController(Controller):
         responses=problem_responses(503),
         summary="Get the live model's card",
     )
-    def card(self, resources: NamedDependency[Resources]) -> ModelCard:
+    def model_card(self, resources: NamedDependency[Resources]) -> ModelCard:
         """Return what the model is, what it was trained on, and its measured quality."""
         bundle = resources.embedder().bundle
         return model_card(bundle, has_report=(report_folder(resources.settings, bundle.version) / PAGE).is_file())
@@ -49,7 +49,7 @@ class ModelController(Controller):
         responses=problem_responses(404, 503),
         summary="Get the model report",
     )
-    def report(self, resources: NamedDependency[Resources]) -> Response[str]:
+    def model_report(self, resources: NamedDependency[Resources]) -> Response[str]:
         """Return the latest report of `lookalike evaluate`: an HTML page that needs no other file."""
         version = resources.embedder().bundle.version
         try:

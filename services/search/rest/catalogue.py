@@ -149,7 +149,7 @@ def _query_photo(
     responses=problem_responses(404),
     summary="Get a listing",
 )
-async def get_listing(
+async def listing(
     listing_id: ListingIdInPath, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
 ) -> wire.ListingAnswer:
     """Return a listing with its photos."""

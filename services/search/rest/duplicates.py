@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     response_description="Copies, then similar listings",
     responses=problem_responses(400, 404, 503),
     summary="Find duplicates of a listing",
+    operation_id="duplicates",
 )
 async def get_duplicates(
     listing_id: ListingIdInPath,

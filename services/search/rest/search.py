@@ -74,7 +74,7 @@ class SearchController(Controller):
         response_description="An answer or a problem for each search",
         summary="Run several searches at once",
     )
-    async def batch(
+    async def search_batch(
         self,
         request: AnyRequest,
         search_service: NamedDependency[SearchService],

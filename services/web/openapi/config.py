@@ -41,6 +41,7 @@ def openapi_config(title: str, version: str) -> OpenAPIConfig:
         openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, response_headers=[header]),
         render_plugins=[page],
         use_handler_docstrings=True,
+        operation_id_creator=lambda handler, _method, _path: handler.handler_name,  # generated clients name methods so
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         security=[{"key": []}, {}],
     )

@@ -58,6 +58,18 @@ def test_pages_return_every_listing_once(client: Client, jpeg: MakeJpeg) -> None
     assert sorted(listing_ids) == sorted(f"listing-{number}" for number in range(12))
 
 
+def test_results_stop_at_the_limit_within_a_page(client: Client, jpeg: MakeJpeg) -> None:
+    first = client.search(jpeg(), SearchFields(k=5))
+    listing_ids = [result.listing_id for result in client.results(first, limit=7)]
+    assert listing_ids == [result.listing_id for result in client.results(first)][:7]
+    assert list(client.results(first, limit=0)) == []
+
+
+def test_results_ask_for_no_page_beyond_the_limit(connect: Connect, jpeg: MakeJpeg, url: str) -> None:
+    first = connect(url).search(jpeg(), SearchFields(k=5))
+    assert len(list(connect("http://127.0.0.1:1").results(first, limit=5))) == 5
+
+
 def test_a_failed_search_of_a_batch_does_not_fail_the_others(client: Client) -> None:
     good, bad = client.search_batch([StoredSearch(listing_id="listing-3"), StoredSearch(listing_id="none")]).answers
     assert good.answer is not None
