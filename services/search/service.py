@@ -19,7 +19,7 @@ from services.search.query.photo_embedder import QueryPhotoEmbedder
 from services.search.query.recommendation import recommendation_key
 from services.search.query.sources import QuerySources
 from services.search.query.stored_vectors import SourceOptions
-from services.search.query.tokens import Cursor, SearchOrigin, decode_query_token, encode, listing_hashes
+from services.search.query.tokens import Cursor, SearchOrigin, Tokens, listing_hashes
 from services.search.results.facets import count_facets
 from services.search.results.no_results import explain_no_results
 from services.search.results.paging import Pager, ResultPage
@@ -51,7 +51,8 @@ class SearchService:
         auditor = auditor or RecallAuditor(resources.database, resources.live)
         engines = Engines(resources.database, auditor, setting=resources.settings.engine)
         self._ranker = PoolRanker(resources.database, engines)
-        self._pager = Pager(resources, self._sources, self._ranker)
+        self._tokens = Tokens(resources.signer)
+        self._pager = Pager(resources, self._sources, self._ranker, self._tokens)
 
     def by_photo(self, content: bytes, fields: SearchFields) -> ResultPage:
         """Find listings whose photos look like an uploaded photo.
@@ -97,11 +98,11 @@ class SearchService:
         """Search again by the source of an earlier page, or by a part of its photo.
 
         Raises:
-            BadQuery: the token is not valid.
+            BadQuery: the token is not valid or has expired.
             Conflict: the model has changed since, or a crop is requested and the photo has expired.
             ResourceNotFound, Overloaded, ServiceUnavailable: see `by_photo` and `by_listing`.
         """
-        return self._by_key(decode_query_token(token), fields)
+        return self._by_key(self._tokens.read_query_token(token), fields)
 
     def search(self, request: StoredSearch) -> ResultPage:
         """Search by the one source that a request names, or return the page of its cursor.
@@ -136,7 +137,8 @@ class SearchService:
         if request.cursor is not None:
             source_fields = request.positive or request.negative or request.query_token
             return self._pager.next_page(request.cursor, fields, source_fields=source_fields)
-        return self._by_key(recommendation_key(request), fields)
+        query = None if request.query_token is None else self._tokens.read_query_token(request.query_token)
+        return self._by_key(recommendation_key(request, query), fields)
 
     def next_page(self, cursor: str, fields: SearchFields) -> ResultPage:
         """Return the page that a cursor leads to; see `Pager.next_page`."""
@@ -146,11 +148,12 @@ class SearchService:
         """Return the photo behind a query token, as it was sent or is stored; for a listing, its first photo.
 
         Raises:
-            BadQuery: the token is not valid.
+            BadQuery: the token is not valid or has expired.
             ResourceNotFound: the photo has expired or was deleted, or the token is of a recommendation.
         """
+        key = self._tokens.read_query_token(token)
         version = self._resources.live.current().generation.model_version
-        return self._sources.photo(decode_query_token(token), SourceOptions(version, self._new_times()))
+        return self._sources.photo(key, SourceOptions(version, self._new_times()))
 
     def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> wire.Classification:
         """Return the `k` most probable categories of a photo, or of a part of it.
@@ -192,13 +195,13 @@ class SearchService:
         cursor = None
         if len(pool.results) > query.k:
             seen = listing_hashes(one.photo.listing.id for one in results)
-            cursor = encode(Cursor(source.key, defaults.complete_fields(fields), origin, seen))
+            cursor = self._tokens.cursor(Cursor(source.key, defaults.complete_fields(fields), origin, seen))
         return ResultPage(
             results,
             origin,
             times.took_ms(),
             cursor=cursor,
-            query_token=encode(source.key),
+            query_token=self._tokens.query_token(source.key),
             category_probabilities=source.category_probabilities,
             facets=facets,
             empty=None if results else explain_no_results(pool, query, live),

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.search.query.tokens import MAX_TOKEN_BYTES, invalid_token
+from services.search.query.tokens import invalid_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+MAX_DEPTH = 500
+"""Listings that cursors lead to: the second page freezes the results down to this depth."""
 
 _STEPS = 2**16 - 1
 """Cosines are stored in steps of 3e-5."""
@@ -53,11 +56,11 @@ class FrozenResults:
         """Unpack what `packed` returned.
 
         Raises:
-            BadQuery: `packed` did not make these bytes.
+            BadQuery: `packed` did not make these bytes, or there are more than `MAX_DEPTH` results.
         """
         try:
             decompressor = zlib.decompressobj()
-            raw = decompressor.decompress(content, MAX_TOKEN_BYTES)
+            raw = decompressor.decompress(content, MAX_DEPTH * _BYTES_PER_RESULT)
         except zlib.error as error:
             raise invalid_token("cursor") from error
         count, rest = divmod(len(raw), _BYTES_PER_RESULT)

@@ -8,22 +8,21 @@ import numpy as np
 
 from services.errors import BadQuery
 from services.search.query.keys import InvalidRecommendation, RecommendationKey
-from services.search.query.tokens import decode_query_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from db.vectors.base import Vector
+    from services.search.query.keys import QuerySourceKey
     from services.wire import Recommendation
 
 
-def recommendation_key(request: Recommendation) -> RecommendationKey:
-    """Check a recommendation request and return its key.
+def recommendation_key(request: Recommendation, query: QuerySourceKey | None) -> RecommendationKey:
+    """Check a recommendation request, with the source of its `query_token`, and return its key.
 
     Raises:
         BadQuery: nothing is liked, too many listings, unsuitable weights, or a token that is a recommendation itself.
     """
-    query = None if request.query_token is None else decode_query_token(request.query_token)
     if isinstance(query, RecommendationKey):
         raise BadQuery("query_token", "belongs to a recommendation; list its liked listings in `positive` instead")
     try:

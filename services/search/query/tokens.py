@@ -1,8 +1,8 @@
 """Query tokens and cursors: state that the client keeps between two calls.
 
-Any process can answer the next call, a search writes nothing, and nothing expires. A token is MessagePack followed by a
-four-byte checksum, in URL-safe base64. It is neither secret nor signed: a forged token can ask for nothing that a
-search could not, because filters are applied again when results are read.
+Any process can answer the next call, and a search writes nothing. A token is MessagePack, signed (`services.signing`),
+in URL-safe base64. It is not secret, but only this installation can make one: a forged token would name thousands of
+photos to read, or vectors that no photo has.
 
 msgspec encodes cursors as arrays. Issued cursors stay valid only while the order of the fields stays the same.
 """
@@ -20,15 +20,18 @@ import numpy as np
 from db.rows.payloads import from_bytes
 from services.errors import BadQuery
 from services.search.query.keys import QuerySourceKey
+from services.signing import InvalidSignature, Purpose, SignatureExpired
 from services.wire import SearchFields  # noqa: TC001  (msgspec reads the annotations at run time)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from db.vectors.base import Vector
+    from services.signing import Signer
 
-MAX_TOKEN_BYTES = 64 * 1024
-_CHECKSUM_BYTES = 4
+MAX_TOKEN_LENGTH = 256 * 1024
+"""Characters of a token. A cursor holds the request: a thousand excluded ids of 36 characters take 51,000."""
+
 _HASH_BYTES = 8
 
 
@@ -90,29 +93,55 @@ def decode_vector(content: bytes) -> Vector:
     return from_bytes(content)
 
 
-def encode(value: QuerySourceKey | Cursor) -> str:
-    """Encode a query token or a cursor as text."""
-    content = msgspec.msgpack.encode(value)
-    return base64.urlsafe_b64encode(content + _checksum(content)).decode().rstrip("=")
+class Tokens:
+    """Issues and reads query tokens and cursors. Thread-safe."""
 
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
 
-def decode_query_token(text: str) -> QuerySourceKey:
-    """Decode a query token.
+    def query_token(self, key: QuerySourceKey) -> str:
+        """Return the query token of a source."""
+        return self._text(Purpose.QUERY_TOKEN, msgspec.msgpack.encode(key))
 
-    Raises:
-        BadQuery: the text is no complete query token.
-    """
-    key: QuerySourceKey = _decode(text, msgspec.msgpack.Decoder(QuerySourceKey), "query_token")
-    return key
+    def cursor(self, cursor: Cursor) -> str:
+        """Return a cursor as text.
 
+        Raises:
+            BadQuery: the request is too long for a cursor.
+        """
+        text = self._text(Purpose.CURSOR, msgspec.msgpack.encode(cursor))
+        if len(text) > MAX_TOKEN_LENGTH:
+            problem = f"would have {len(text):,} characters; the limit is {MAX_TOKEN_LENGTH:,}. Send shorter filters"
+            raise BadQuery("cursor", problem)
+        return text
 
-def decode_cursor(text: str) -> Cursor:
-    """Decode a cursor.
+    def read_query_token(self, text: str) -> QuerySourceKey:
+        """Read a query token.
 
-    Raises:
-        BadQuery: the text is no complete cursor.
-    """
-    return _decode(text, msgspec.msgpack.Decoder(Cursor), "cursor")
+        Raises:
+            BadQuery: this installation did not issue the text as a query token, or too long ago.
+        """
+        key: QuerySourceKey = self._read(Purpose.QUERY_TOKEN, text, _QUERY_TOKENS, "query_token")
+        return key
+
+    def read_cursor(self, text: str) -> Cursor:
+        """Read a cursor.
+
+        Raises:
+            BadQuery: this installation did not issue the text as a cursor, or too long ago.
+        """
+        return self._read(Purpose.CURSOR, text, _CURSORS, "cursor")
+
+    def _text(self, purpose: Purpose, content: bytes) -> str:
+        return base64.urlsafe_b64encode(self._signer.sign(purpose, content)).decode().rstrip("=")
+
+    def _read(self, purpose: Purpose, text: str, decoder: msgspec.msgpack.Decoder[_Decoded], field: str) -> _Decoded:
+        try:
+            return decoder.decode(self._signer.content(purpose, _signed(text)))
+        except SignatureExpired as error:
+            raise BadQuery(field, "has expired. Search again from the start.") from error
+        except (InvalidSignature, msgspec.DecodeError) as error:  # an earlier release may have signed another structure
+            raise invalid_token(field) from error
 
 
 def invalid_token(field: str) -> BadQuery:
@@ -122,21 +151,22 @@ def invalid_token(field: str) -> BadQuery:
 
 _Decoded = TypeVar("_Decoded")
 
+_QUERY_TOKENS: msgspec.msgpack.Decoder[QuerySourceKey] = msgspec.msgpack.Decoder(QuerySourceKey)
+_CURSORS = msgspec.msgpack.Decoder(Cursor)
 
-def _decode(text: str, decoder: msgspec.msgpack.Decoder[_Decoded], field: str) -> _Decoded:
-    if len(text) > MAX_TOKEN_BYTES:
-        raise invalid_token(field)
+
+def _signed(text: str) -> bytes:
+    """Return the bytes of a token.
+
+    Raises:
+        InvalidSignature: the text is too long, or not base64 in the one form in which it is issued.
+    """
+    if len(text) > MAX_TOKEN_LENGTH:
+        raise InvalidSignature("too long")
     try:
-        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        signed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise invalid_token(field) from error
-    if _checksum(content[:-_CHECKSUM_BYTES]) != content[-_CHECKSUM_BYTES:]:
-        raise invalid_token(field)
-    try:
-        return decoder.decode(content[:-_CHECKSUM_BYTES])
-    except msgspec.DecodeError as error:
-        raise invalid_token(field) from error
-
-
-def _checksum(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=_CHECKSUM_BYTES).digest()
+        raise InvalidSignature("not base64") from error
+    if base64.urlsafe_b64encode(signed).decode().rstrip("=") != text:
+        raise InvalidSignature("not the form in which tokens are issued")
+    return signed

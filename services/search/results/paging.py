@@ -10,10 +10,10 @@ import msgspec
 from db.rows.payloads import payload_of
 from db.rows.search_rows import photos_with_listings
 from services.errors import BadQuery, Conflict
-from services.search.query.frozen_results import FrozenResults
+from services.search.query.frozen_results import MAX_DEPTH, FrozenResults
 from services.search.query.parsing import check_k, query_of
 from services.search.query.stored_vectors import SourceOptions
-from services.search.query.tokens import decode_cursor, encode, listing_hash, split_hashes
+from services.search.query.tokens import listing_hash, split_hashes
 from services.search.results.ranking import score_candidates
 from services.search.results.ranking_pool import PoolRequest, reference_of
 from services.search.results.scores import score_map_of
@@ -22,18 +22,17 @@ from services.search.stage_times import StageTimes
 from services.wire import NoResults, SearchFields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from db.rows.search_rows import PhotoWithListing
     from db.vectors.facets import Facet
+    from services.indexing.live import IndexSet
     from services.resources import Resources
     from services.search.query.parsing import Query
     from services.search.query.sources import QuerySources
-    from services.search.query.tokens import Cursor, SearchOrigin
+    from services.search.query.tokens import Cursor, SearchOrigin, Tokens
     from services.search.results.ranking import RankedListing
     from services.search.results.ranking_pool import PoolRanker
-
-MAX_DEPTH = 500
-"""Listings that cursors lead to: the second page freezes the results down to this depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ class ResultPage:
 class Pager:
     """Returns the pages after the first. Thread-safe."""
 
-    def __init__(self, resources: Resources, sources: QuerySources, ranker: PoolRanker) -> None:
-        self._resources, self._sources, self._ranker = resources, sources, ranker
+    def __init__(self, resources: Resources, sources: QuerySources, ranker: PoolRanker, tokens: Tokens) -> None:
+        self._resources, self._sources, self._ranker, self._tokens = resources, sources, ranker, tokens
 
     def next_page(self, cursor_text: str, fields: SearchFields, *, source_fields: object = ()) -> ResultPage:
         """Return the page that a cursor leads to, even if the index has changed since.
@@ -79,40 +78,35 @@ class Pager:
             source_fields: the fields of the request that name a source; none may be set.
 
         Raises:
-            BadQuery: the cursor is not valid, or the request sets a field that the cursor already holds.
+            BadQuery: the cursor is not valid or has expired, or the request sets a field that the cursor already holds.
             Conflict: the model has changed since the first page.
             Overloaded, ServiceUnavailable: see `SearchService.by_photo`.
         """
         if source_fields or msgspec.structs.replace(fields, k=SearchFields().k, cursor=None) != SearchFields():
             raise BadQuery("cursor", "already holds the whole query; send only `k` with it")
         check_k(fields.k)
+        cursor = self._tokens.read_cursor(cursor_text)
         times = StageTimes(self._resources.settings.request_timeout_s)
-        cursor = decode_cursor(cursor_text)
+        live = self._resources.live.current()
+        if live.generation.model_version != cursor.origin.model_version:
+            raise Conflict("The model has changed since the first page. Search again from the start.")
         query = query_of(msgspec.structs.replace(cursor.fields, k=fields.k))
-        frozen = FrozenResults.unpacked(cursor.frozen) if cursor.frozen else self._freeze(cursor, query, times)
-        with times.stage("rows"):
-            results, frozen = self._take(frozen, query, cursor)
+        frozen = FrozenResults.unpacked(cursor.frozen) if cursor.frozen else self._freeze(live, cursor, query, times)
+        results, frozen = self._take(frozen, query, cursor, times=times)
         has_more = len(frozen.photo_ids) > 0
         following = msgspec.structs.replace(cursor, seen=b"", frozen=frozen.packed()) if has_more else None
         return ResultPage(
             tuple(results),
             cursor.origin,
             times.took_ms(),
-            cursor=encode(following) if following else None,
-            query_token=encode(cursor.source_key),
+            cursor=self._tokens.cursor(following) if following else None,
+            query_token=self._tokens.query_token(cursor.source_key),
             empty=None if results else NoResults("end", "There are no more results."),
         )
 
-    def _freeze(self, cursor: Cursor, query: Query, times: StageTimes) -> FrozenResults:
-        """Search again, and return the results after the first page, in order, down to `MAX_DEPTH` listings.
-
-        Raises:
-            Conflict: the model has changed since the first page.
-        """
-        live = self._resources.live.current()
+    def _freeze(self, live: IndexSet, cursor: Cursor, query: Query, times: StageTimes) -> FrozenResults:
+        """Search again, and return the results after the first page, in order, down to `MAX_DEPTH` listings."""
         version = live.generation.model_version
-        if version != cursor.origin.model_version:
-            raise Conflict("The model has changed since the first page. Search again from the start.")
         with times.stage("embed"):
             source = self._sources.from_key(cursor.source_key, SourceOptions(version, times))
         score_map = score_map_of(self._resources, source.key, version)
@@ -122,21 +116,26 @@ class Pager:
         following = following[: MAX_DEPTH - len(seen)]
         return FrozenResults.of([(one.photo.id, one.cosine) for one in following])
 
-    def _take(self, frozen: FrozenResults, query: Query, cursor: Cursor) -> tuple[list[RankedListing], FrozenResults]:
+    def _take(
+        self, frozen: FrozenResults, query: Query, cursor: Cursor, *, times: StageTimes
+    ) -> tuple[list[RankedListing], FrozenResults]:
         """Return the next `k` results that still exist and pass the filter, and the frozen results after them."""
+        photo_ids, passing = frozen.photo_ids.tolist(), list[Candidate]()
+        photos, end = self._photos(photo_ids[: query.k], query, times), min(query.k, len(photo_ids))
+        if len(photos) < end < len(photo_ids):  # some were deleted since
+            photos, end = self._photos(photo_ids, query, times), len(photo_ids)
+        taken = 0
+        while taken < end and len(passing) < query.k:
+            if (photo := photos.get(photo_ids[taken])) is not None:
+                passing.append(Candidate(photo, float(frozen.cosines[taken])))
+            taken += 1
         score_map = score_map_of(self._resources, cursor.source_key, cursor.origin.model_version)
         reference = reference_of(query.ranking)
-        results: list[RankedListing] = []
-        while len(results) < query.k and len(frozen.photo_ids):
-            count = query.k - len(results)
-            photo_ids, cosines = frozen.photo_ids[:count].tolist(), frozen.cosines[:count].tolist()
-            with self._resources.database.read() as session:
-                photos = photos_with_listings(session, photo_ids)
-            passing = [
-                Candidate(photos[photo_id], cosine)
-                for photo_id, cosine in zip(photo_ids, cosines, strict=True)
-                if photo_id in photos and query.where.matches(payload_of(photos[photo_id].listing))
-            ]
-            results += score_candidates(passing, query.ranking, reference=reference, score_map=score_map)
-            frozen = frozen.after(count)
-        return results, frozen
+        results = score_candidates(passing, query.ranking, reference=reference, score_map=score_map)
+        return results, frozen.after(taken)
+
+    def _photos(self, photo_ids: Sequence[int], query: Query, times: StageTimes) -> dict[int, PhotoWithListing]:
+        """Read the photos that still exist and pass the filter, by id, in one query."""
+        with times.reading(self._resources.database) as session:
+            photos = photos_with_listings(session, photo_ids)
+        return {one.id: one for one in photos.values() if query.where.matches(payload_of(one.listing))}

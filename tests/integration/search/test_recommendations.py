@@ -10,7 +10,7 @@ import pytest
 from db.rows.payloads import to_bytes
 from services.errors import BadQuery
 from services.search.query.keys import PhotoKey, RecommendationKey
-from services.search.query.tokens import encode
+from services.search.query.tokens import Tokens
 from services.settings import Engine
 from services.wire import Recommendation, SearchFields
 from tests.angles import angle
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
     from litestar.testing import TestClient
 
+    from services.resources import Resources
     from services.search.service import SearchService
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
@@ -115,6 +116,9 @@ SHORT_VECTOR = to_bytes(np.full(4, 0.5, dtype=np.float32))
     ],
     ids=str,
 )
-def test_rejects_a_forged_token(five_client: TestClient[Litestar], forged: Any) -> None:
-    answer = five_client.post("/v1/search", json={"query_token": encode(forged)})
+def test_rejects_a_token_whose_content_makes_no_sense(
+    five_client: TestClient[Litestar], five_listings: Resources, forged: Any
+) -> None:
+    token = Tokens(five_listings.signer).query_token(forged)
+    answer = five_client.post("/v1/search", json={"query_token": token})
     assert (answer.status_code, answer.json()["field"]) == (400, "query_token")

@@ -15,7 +15,7 @@ from db.models import FeedOperation
 from db.rows.payloads import to_bytes
 from services.search.app import create_app
 from services.search.query.keys import PhotoKey
-from services.search.query.tokens import encode
+from services.search.query.tokens import Tokens
 from tests.worlds import ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -285,8 +285,9 @@ def test_the_photo_of_a_search_by_listing_is_its_first_photo(client: TestClient[
     assert shown.content == client.get(first["thumbnail_url"]).content
 
 
-def test_an_expired_photo_of_a_search_is_not_found(client: TestClient[Litestar]) -> None:
-    forgotten = encode(PhotoKey("model", to_bytes(np.full(256, 1 / 16, dtype=np.float32)), "f" * 32))
+def test_an_expired_photo_of_a_search_is_not_found(client: TestClient[Litestar], resources: Resources) -> None:
+    vector = to_bytes(np.full(256, 1 / 16, dtype=np.float32))
+    forgotten = Tokens(resources.signer).query_token(PhotoKey("model", vector, "f" * 32))
     assert client.get("/v1/search/photo", params={"query_token": forgotten}).status_code == 404
     assert client.get("/v1/search/photo", params={"query_token": "nonsense"}).status_code == 400
     taste = client.post("/v1/recommend", json={"positive": ["listing-1"]}).json()["query_token"]

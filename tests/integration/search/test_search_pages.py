@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from litestar.testing import TestClient
+from sqlalchemy import event
 
 from db.rows import listings, photos
 from db.rows.photos import PhotoSet, StoredPhoto
 from services.errors import BadQuery, Conflict
 from services.indexing.generations import build_and_promote
 from services.search.app import create_app
-from services.search.results.paging import MAX_DEPTH
+from services.search.query.frozen_results import MAX_DEPTH
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import SearchFields
 from tests.angles import add, add_all, angle, listing, world
-from tests.truth import SIZE, embed, register_model
+from tests.integration.search.result_pages import listing_ids
+from tests.truth import MODEL, SIZE, embed, register_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,7 +221,7 @@ def test_rejects_other_fields_beside_a_cursor(unchanged: SearchService) -> None:
             unchanged.next_page(cursor, SearchFields(k=5, **other))  # type: ignore[arg-type]
 
 
-def test_a_new_model_ends_paging_at_the_second_page_but_not_later(service: SearchService, resources: Resources) -> None:
+def test_a_new_model_ends_paging_at_any_page(service: SearchService, resources: Resources) -> None:
     begun = service.by_listing("query", SearchFields(k=5)).cursor
     assert begun
     frozen = service.next_page(begun, SearchFields(k=5)).cursor
@@ -228,11 +230,35 @@ def test_a_new_model_ends_paging_at_the_second_page_but_not_later(service: Searc
     embed(resources.database, model_version="model-b")
     build_and_promote(resources.database, resources.stores, "model-b")
     resources.live.refresh()
-    with pytest.raises(Conflict, match="model has changed"):
-        service.next_page(begun, SearchFields(k=5))
-    following = service.next_page(frozen, SearchFields(k=5))
-    assert [one.photo.listing.id for one in following.results] == [f"n{number:02}" for number in range(10, 15)]
-    assert following.origin.generation == 1
+    for cursor in (begun, frozen):
+        with pytest.raises(Conflict, match="model has changed"):
+            service.next_page(cursor, SearchFields(k=5))
+
+
+def test_a_rebuilt_index_of_the_same_model_does_not_end_paging(service: SearchService, resources: Resources) -> None:
+    begun = service.by_listing("query", SearchFields(k=5)).cursor
+    assert begun
+    build_and_promote(resources.database, resources.stores, MODEL)
+    resources.live.refresh()
+    following = service.next_page(begun, SearchFields(k=5))
+    assert listing_ids(following) == [f"n{number:02}" for number in range(5, 10)]
+
+
+@pytest.mark.parametrize(("deleted", "queries"), [(0, 1), (1, 2), (20, 2)])
+def test_a_page_reads_its_rows_in_one_query_and_in_one_more_after_deletions(
+    service: SearchService, resources: Resources, deleted: int, queries: int
+) -> None:
+    cursor = service.by_listing("query", SearchFields(k=1)).cursor
+    assert cursor
+    cursor = service.next_page(cursor, SearchFields(k=1)).cursor
+    assert cursor
+    with resources.database.write() as session:
+        for name in EVERY[2 : 2 + deleted]:
+            listings.delete_listing(session, name)
+    selects = list[str]()
+    event.listen(resources.database.engine, "before_cursor_execute", lambda *call: selects.append(call[2]))
+    assert listing_ids(service.next_page(cursor, SearchFields(k=1))) == [EVERY[2 + deleted]]
+    assert len([statement for statement in selects if "FROM photo" in statement]) == queries
 
 
 def test_cursors_work_by_get_and_by_post(resources: Resources, service: SearchService) -> None:

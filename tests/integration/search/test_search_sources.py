@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from services.search.app import create_app
-from services.search.query.tokens import decode_query_token, encode
+from services.search.query.tokens import Tokens
 from tests.sites import running_site
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -133,9 +133,12 @@ def test_rejects_a_url_that_is_not_public(client: TestClient[Litestar], url: str
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_rejects_a_token_of_another_model_and_says_what_to_do(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
-    key = decode_query_token(upload(client, jpeg(seed=6))["query_token"])
-    token = encode(msgspec.structs.replace(key, model_version="former"))
+def test_rejects_a_token_of_another_model_and_says_what_to_do(
+    client: TestClient[Litestar], resources: Resources, jpeg: MakeJpeg
+) -> None:
+    tokens = Tokens(resources.signer)
+    key = tokens.read_query_token(upload(client, jpeg(seed=6))["query_token"])
+    token = tokens.query_token(msgspec.structs.replace(key, model_version="former"))
     refused = client.post("/v1/search", json={"query_token": token})
     assert refused.status_code == 409
     assert "Search by the photo again" in refused.json()["detail"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.errors import BadQuery
-from services.search.query.frozen_results import FrozenResults
+from services.search.query.frozen_results import MAX_DEPTH, FrozenResults
 
 
 @given(st.lists(st.tuples(st.integers(1, 2**62), st.floats(-1, 1)), max_size=50), st.integers(0, 60))
@@ -33,3 +33,10 @@ def test_damaged_bytes_unpack_to_nothing_or_are_rejected(content: bytes) -> None
     except BadQuery:
         return
     assert len(rest.photo_ids) == 0
+
+
+def test_more_results_than_cursors_lead_to_are_refused() -> None:
+    whole = FrozenResults.of([(number, 0.5) for number in range(MAX_DEPTH)])
+    assert len(FrozenResults.unpacked(whole.packed()).photo_ids) == MAX_DEPTH
+    with pytest.raises(BadQuery):
+        FrozenResults.unpacked(FrozenResults.of([(number, 0.5) for number in range(MAX_DEPTH + 1)]).packed())
