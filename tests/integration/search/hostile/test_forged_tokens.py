@@ -173,10 +173,10 @@ def forgers(five_listings: Resources, tmp_path_factory: pytest.TempPathFactory) 
     with (
         TestClient(create_app(five_listings)) as client,
         resources_in(tmp_path_factory.mktemp("foreign") / "data") as foreign,
-        five_listings.database.read() as session,
     ):
-        secret = keys.signing_keys(session)[-1].secret
         pages = [client.post("/v1/search", json={"listing_id": name, "k": 1}).json() for name in ("query", "near")]
+        with five_listings.database.read() as session:
+            secret = keys.signing_keys(session)[-1].secret
         made = {}
         for field, other in (("cursor", "query_token"), ("query_token", "cursor")):
             purpose = Purpose.CURSOR if field == "cursor" else Purpose.QUERY_TOKEN

@@ -1,0 +1,1 @@
+"""What the search app does when somebody means harm."""
