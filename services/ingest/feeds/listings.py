@@ -73,15 +73,18 @@ def _open_photo_table(path: Path, columns: Columns) -> tuple[Table, PhotoColumns
 
 
 def _photo(path: Path, row: Row, names: PhotoColumns) -> PhotoRecord | RejectedRecord:
-    external_id, listing_id = _photo_name(row.cells[names.id]), clean_line(row.cells[names.listing_id])
-    rejected = RejectedRecord(path.name, row.line, external_id, "id", "", shorten(" ".join(row.cells.values())))
+    named, file, listing_id = _photo_name(row.cells[names.id]), "", clean_line(row.cells[names.listing_id])
+    if names.file:
+        file = _photo_name(row.cells[names.file])
+    external_id, source = named or file, file or named
+    text = shorten(" ".join(row.cells.values()))
+    rejected = RejectedRecord(path.name, row.line, shorten(external_id), "id", "", text)
     if not external_id:
         return replace(rejected, record_id=shorten(listing_id), reason=RejectReason.MISSING_ID)
     if not listing_id:
         return replace(rejected, field="listing_id", reason=RejectReason.MISSING_LISTING_ID)
-    source = _photo_name(row.cells.get(names.file, "")) or external_id
     if is_too_long(external_id) or is_too_long(source):
-        return replace(rejected, record_id=shorten(external_id), reason=RejectReason.ID_TOO_LONG)
+        return replace(rejected, reason=RejectReason.ID_TOO_LONG)
     return PhotoRecord(stored_id(external_id), listing_id, source, path.name, row.line)
 
 

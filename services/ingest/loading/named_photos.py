@@ -69,7 +69,7 @@ def read_photo_names(
     photo_table = PhotoTable(spool, ledger, database)
     if table is not None:
         photo_table.read(table, inputs.options.columns, may_be_empty=keep)
-        keep |= not photo_table.is_complete
+        keep |= bool(photo_table.problem)
     if spool.rows_name_photos and spool.unread.problem and not keep:
         keep = True
         text = "photos that the file no longer names", f"kept: {spool.unread.problem}"

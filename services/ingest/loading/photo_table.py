@@ -27,24 +27,23 @@ if TYPE_CHECKING:
 
 _ROWS_PER_LOOKUP = 500
 
-_DECIMAL = re.compile(r"(-?\d+)\.0+")
+_UNREADABLE_ROWS = "rows of the table could not be read"
 
-_NAMES_NO_PHOTO = frozenset({RejectReason.MISSING_ID, RejectReason.MISSING_LISTING_ID})
-"""Rejected rows of a photo table that name no photo, such as the empty ones of a join."""
+_DECIMAL = re.compile(r"(-?\d+)\.0+")
 
 
 class PhotoTable:
     """The photo table of a feed.
 
     Attributes:
-        is_complete: whether no row was unreadable, so that the table names every photo.
+        problem: why nothing may be removed that the table does not name; empty if there is no reason.
         blank: the first row without a photo id of each listing that has one.
     """
 
     def __init__(self, spool: Spool, ledger: Ledger, database: Database) -> None:
         self._spool, self._ledger, self._database = spool, ledger, database
         self._in_file = spool.listing_ids
-        self.is_complete = True
+        self.problem = ""
         self.blank: dict[str, RejectedRecord] = {}
 
     def read(self, path: Path, columns: Columns, *, may_be_empty: bool) -> None:
@@ -62,18 +61,21 @@ class PhotoTable:
                 if isinstance(record, RejectedRecord):
                     self._reject(record)
             rows, photos = rows + len(batch), photos + len(named)
-        if not photos and self.is_complete and not may_be_empty:
+        if not photos and self.problem != _UNREADABLE_ROWS and not may_be_empty:
             remedy = "Export it again. To keep the stored photos, leave the table out or pass --photos keep"
-            raise ListingsFileError(path, "names no photo" if rows else "has no rows", remedy)
-        if not self.is_complete:
-            text = "photos that the table no longer names", "kept: rows of the table could not be read"
+            raise ListingsFileError(path, "names no photo of a listing" if rows else "has no rows", remedy)
+        if self.problem:
+            text = "photos that the table no longer names", f"kept: {self.problem}"
             self._ledger.warn(WarningRecord(path.name, 0, "", "photos", ListingFlag.PHOTOS_KEPT, *text))
 
     def _reject(self, record: RejectedRecord) -> None:
         self._ledger.count("photos_read")
         self._ledger.reject("photos", record)
-        self.is_complete &= record.reason in _NAMES_NO_PHOTO
-        if record.reason == RejectReason.MISSING_ID and record.record_id:
+        if record.reason == RejectReason.MISSING_LISTING_ID:
+            self.problem = self.problem or "rows of the table have a photo but no listing id"
+        elif record.reason != RejectReason.MISSING_ID:
+            self.problem = _UNREADABLE_ROWS
+        elif record.record_id:  # a join has such rows for listings without photos
             self.blank.setdefault(record.record_id, record)
 
     def _with_known_ids(self, named: Sequence[PhotoRecord]) -> list[PhotoRecord]:

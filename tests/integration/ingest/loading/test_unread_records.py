@@ -63,7 +63,9 @@ def test_a_row_without_id_keeps_all_photos_with_one_notice(feed: ShopFeed) -> No
     assert flags(loaded) == [("", "photos_kept")]
 
 
-@pytest.mark.parametrize(("table", "problem"), [([], "has no rows"), ([("", "1")], "names no photo")])
+@pytest.mark.parametrize(("table", "problem"),
+    [([], "has no rows"), ([("", "1")], "names no photo of a listing"), ([("p1", "")], "names no photo of a listing")],
+)
 def test_a_photo_table_without_photos_is_refused(feed: ShopFeed, table: list[tuple[str, str]], problem: str) -> None:
     feed.load([row("1", "p1")])
     with pytest.raises(ListingsFileError, match=problem):
@@ -85,6 +87,16 @@ def test_a_blank_photo_id_beside_others_of_the_listing_removes_nothing(feed: Sho
     feed.load([row("1", "p1|p2")])
     loaded = feed.load([row("1")], table=[("p1", "1"), ("", "1")], columns=PLAIN)
     assert (feed.names("1"), flags(loaded)) == (["p1", "p2"], [("1", "photos_kept")])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_photo_without_listing_id_keeps_all_photos_with_one_notice(feed: ShopFeed, dry_run: bool) -> None:
+    feed.load([row("1", "p1|p2"), row("2", "p3|p4")])
+    table = [("p1", "1"), ("p2", ""), ("p3", "2")]
+    loaded = feed.load([row("1"), row("2")], table=table, columns=PLAIN, dry_run=dry_run)
+    assert (feed.names("1"), feed.names("2")) == (["p1", "p2"], ["p3", "p4"])
+    assert flags(loaded) == [("", "photos_kept")]
+    assert [(one.record_id, one.reason) for one in loaded.rejects] == [("p2", "missing_listing_id")]
 
 
 def test_one_decimal_id_of_a_photo_table_is_read_as_a_whole_number(feed: ShopFeed) -> None:

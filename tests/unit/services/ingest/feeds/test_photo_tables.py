@@ -48,6 +48,14 @@ def test_reads_file_names_from_a_photo_table(file):
     assert [photo.source for photo in photos if isinstance(photo, PhotoRecord)] == ["a.jpg", "2"]
 
 
+def test_a_photo_without_id_has_its_file_name_as_id(file):
+    path = file("photos.csv", "id,product_id,file\n,L-1,a.jpg\n,L-2,\n")
+    photo, rejected = read_photo_table(path, Columns(photos=PhotoColumns(file="file")))
+    assert photo == PhotoRecord("a.jpg", "L-1", "a.jpg", "photos.csv", 2)
+    assert isinstance(rejected, RejectedRecord)
+    assert rejected.reason == "missing_id"
+
+
 def test_rejects_incomplete_photo_rows_with_reasons(file):
     path = file("photos.csv", f"id,product_id\n,L-1\np-1,\n{'x' * 501},L-1\np-2\np-3,L-1\n")
     *rejected, accepted = read_photo_table(path, Columns())
