@@ -22,10 +22,18 @@ class PhotoStore(Protocol):
     """
 
     def put(self, content: bytes) -> str:
-        """Store a photo durably if it is not stored yet, and return its SHA-256.
+        """Store a photo durably unless it is stored intact already, and return its SHA-256.
 
         Raises:
             OSError: it cannot be written; no partial file is left.
+        """
+        ...
+
+    def renew(self, sha256: str) -> bool:
+        """Say whether a photo is stored with the bytes of its name; then it counts as stored just now.
+
+        Raises:
+            OSError: the store cannot be reached.
         """
         ...
 
@@ -60,7 +68,7 @@ class PhotoStore(Protocol):
 
         Args:
             used: returns the subset of its SHA-256s that is in use.
-            untouched_for: minimum age since the last `put`. It must exceed the time between storing and using a photo.
+            untouched_for: minimum age since the last `put` or `renew`, longer than the time between storing and using.
         """
         ...
 

@@ -39,12 +39,24 @@ class FolderPhotoStore:
     def put(self, content: bytes) -> str:
         """See `PhotoStore`."""
         sha256 = sha256_of(content)
-        path = self.local_path(sha256)
-        if not _touch(path):
+        if not self.renew(sha256):
+            path = self.local_path(sha256)
             _make_folder(path.parent)
             _make_folder(self._partial)
             _write_atomically(path, content, self._partial)
         return sha256
+
+    def renew(self, sha256: str) -> bool:
+        """See `PhotoStore`."""
+        path = self.local_path(sha256)
+        try:
+            if sha256_of(path.read_bytes()) != sha256:
+                return False
+            if time.time() - _touched_at(path) > _TOUCHED_AGAIN_AFTER.total_seconds():
+                os.utime(path)
+        except OSError:  # missing, or on a part of the disk that cannot be read: `put` writes another file
+            return False
+        return True
 
     def read(self, sha256: str) -> bytes:
         """See `PhotoStore`."""
@@ -95,16 +107,6 @@ class FolderPhotoStore:
                 return True
             aside.replace(path)
         return False
-
-
-def _touch(path: Path) -> bool:
-    """Return whether a photo is stored, and renew its time so that no sweep removes it before it is used."""
-    try:
-        if time.time() - _touched_at(path) > _TOUCHED_AGAIN_AFTER.total_seconds():
-            os.utime(path)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _is_older(file: Path, before: float) -> bool:

@@ -50,11 +50,26 @@ class ObjectPhotoStore:
     def put(self, content: bytes) -> str:
         """See `PhotoStore`."""
         sha256 = sha256_of(content)
+        if not self.renew(sha256):
+            with self._errors():
+                self._write(self._place(sha256), content)
+        return sha256
+
+    def renew(self, sha256: str) -> bool:
+        """See `PhotoStore`. A damaged copy in the cache goes, too."""
+        if not self._cache.renew(sha256):
+            self._cache.delete(sha256)
+        try:
+            content = self.read(sha256)
+        except FileNotFoundError:
+            return False
+        if sha256_of(content) != sha256:
+            return False
         place = self._place(sha256)
         with self._errors():
             if self._age(place) > _WRITE_AGAIN_AFTER:
                 self._write(place, content)
-        return sha256
+        return True
 
     def read(self, sha256: str) -> bytes:
         """See `PhotoStore`."""

@@ -128,6 +128,11 @@ def photos_of(session: Session, listing_ids: Sequence[str]) -> Sequence[Photo]:
     return session.exec(select(Photo).where(col(Photo.listing_id).in_(listing_ids)).order_by(col(Photo.id))).all()
 
 
+def by_original(session: Session, listing_ids: Sequence[str]) -> dict[str, Photo]:
+    """Return the photos of these listings by the SHA-256 of their original bytes, without those of earlier versions."""
+    return {row.original_sha256: row for row in photos_of(session, listing_ids) if row.original_sha256}
+
+
 def photos_by_id(session: Session, photo_ids: Sequence[int]) -> Sequence[Photo]:
     """Return the photos with these ids that exist, in id order."""
     return session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)).order_by(col(Photo.id))).all()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from more_itertools import constrained_batches
 
+from db.photo_bytes.base import sha256_of
 from db.rows import feed, listings, photos
 from db.rows.photos import PhotoSet, StoredPhoto
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
@@ -24,10 +24,11 @@ from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlmodel import Session
 
+    from db.models import Photo
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.named_photos import NamedPhotos
     from services.ingest.photos.sources import PhotoSource
@@ -83,9 +84,10 @@ class PhotoLoader:
     def _load_batch(self, batch: list[_Obtaining], file: str) -> None:
         with self._resources.database.read() as session:
             batch = self._of_known_listings(session, batch)
+            known = photos.by_original(session, [one.named.listing_id for one in batch])
         wanted = [(one, record) for one in batch for record in one.records.values()]
         with ThreadPoolExecutor(_STORING_THREADS) as pool:
-            outcomes = pool.map(lambda pair: self._store(pair[1]), wanted)
+            outcomes = pool.map(lambda pair: self._store(pair[1], known), wanted)
             for (one, record), outcome in zip(wanted, outcomes, strict=True):
                 self._take(one, record, outcome)
         with self._resources.database.write() as session:
@@ -129,7 +131,7 @@ class PhotoLoader:
                     self._ledger.reject("photos", rejected_photo_name(record, RejectReason.UNKNOWN_LISTING, text))
         return [one for one in batch if one.named.listing_id in known]
 
-    def _store(self, record: PhotoRecord) -> StoredPhoto | RejectedRecord:
+    def _store(self, record: PhotoRecord, known: Mapping[str, Photo]) -> StoredPhoto | RejectedRecord:
         try:
             name = self._source.find(record.source)
             if name is None:
@@ -140,6 +142,7 @@ class PhotoLoader:
                 listing_id=record.listing_id,
                 external_id=record.external_id,
                 source=stored_source(name),
+                known=known,
             )
             if is_guess(record.source, name):
                 self._ledger.warn(_guessed(record, name))
@@ -151,29 +154,58 @@ class PhotoLoader:
             return rejected_photo_name(record, RejectReason(error.reason), str(error))
 
 
-def store_photo(resources: Resources, content: bytes, *, listing_id: str, external_id: str, source: str) -> StoredPhoto:
+def store_photo(
+    resources: Resources,
+    content: bytes,
+    *,
+    listing_id: str,
+    external_id: str,
+    source: str,
+    known: Mapping[str, Photo],
+) -> StoredPhoto:
     """Store the photo's bytes under their SHA-256 and return the photo, ready to be registered.
 
-    Its metadata is cut out first (see `ml.photos.clean`) unless the operator keeps originals.
+    Its metadata is cut out first (see `ml.photos.clean`) unless the operator keeps originals. A known photo whose
+    stored file is intact is not cleaned and stored again.
+
+    Args:
+        resources: the photo store, the limits and the settings.
+        content: the bytes as they came.
+        listing_id, external_id, source: of the photo, as they are registered.
+        known: photos that are stored already, by the SHA-256 of their original bytes.
 
     Raises:
         PhotoError: the bytes are not an acceptable photo; nothing is stored.
         OSError: the bytes cannot be written; nothing is left behind.
     """
-    keeps_original = resources.settings.keep_original_photos
-    stored = content if keeps_original else clean_photo(content, resources.photo_limits)
-    header = inspect(stored, resources.photo_limits)
-    return StoredPhoto(
-        listing_id=listing_id,
-        external_id=external_id,
-        source=source,
-        sha256=resources.photo_files.put(stored),
-        format=header.format,
-        size_bytes=len(stored),
-        width=header.width,
-        height=header.height,
-        original_sha256=hashlib.sha256(content).hexdigest(),
-    )
+    original = sha256_of(content)
+    file = _stored_before(resources, content, known.get(original)) or _store(resources, content)
+    return StoredPhoto(listing_id, external_id, source, *file, original_sha256=original)
+
+
+class _StoredFile(NamedTuple):
+    sha256: str
+    format: str
+    size_bytes: int
+    width: int
+    height: int
+
+
+def _stored_before(resources: Resources, content: bytes, row: Photo | None) -> _StoredFile | None:
+    """Return the intact file of a photo with the same original bytes, if it is stored as the settings say."""
+    if row is None or resources.settings.keep_original_photos != (row.sha256 == row.original_sha256):
+        return None
+    inspect(content, resources.photo_limits)  # they may have changed
+    if not resources.photo_files.renew(row.sha256):
+        return None
+    return _StoredFile(row.sha256, row.format, row.size_bytes, row.width, row.height)
+
+
+def _store(resources: Resources, content: bytes) -> _StoredFile:
+    keeps_original, limits = resources.settings.keep_original_photos, resources.photo_limits
+    stored = content if keeps_original else clean_photo(content, limits)
+    header = inspect(stored, limits)
+    return _StoredFile(resources.photo_files.put(stored), header.format, len(stored), header.width, header.height)
 
 
 @dataclass(slots=True)

@@ -148,10 +148,12 @@ class ListingChanges:
 
     def _store(self, listing_id: str, inputs: Sequence[PhotoInput]) -> list[StoredPhoto]:
         self._check_names([photo.name for photo in inputs])
+        with self._resources.database.read() as session:
+            known = photos.by_original(session, [listing_id])
         with self._resources.photo_fetcher.time_limit(_FETCH_TIMEOUT_S):
-            return [self._store_one(listing_id, photo) for photo in inputs]
+            return [self._store_one(listing_id, photo, known) for photo in inputs]
 
-    def _store_one(self, listing_id: str, photo: PhotoInput) -> StoredPhoto:
+    def _store_one(self, listing_id: str, photo: PhotoInput, known: Mapping[str, Photo]) -> StoredPhoto:
         try:
             return store_photo(
                 self._resources,
@@ -159,6 +161,7 @@ class ListingChanges:
                 listing_id=listing_id,
                 external_id=stored_id(photo.name),
                 source=stored_source(photo.name),
+                known=known,
             )
         except PhotoError as error:
             raise PhotoRejected(RejectReason(error.reason), f"{shorten(photo.name)}: {error}") from error

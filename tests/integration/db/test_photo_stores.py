@@ -66,6 +66,25 @@ def test_a_photo_can_be_stored_again(store: PhotoStore) -> None:
     assert store.read(SHA256) == CONTENT
 
 
+DAMAGES = [CONTENT[:-1], CONTENT[:100] + b"?" + CONTENT[101:], b""]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=["cut off", "other byte", "empty"])
+def test_storing_a_photo_again_repairs_a_damaged_file(store: PhotoStore, damage: bytes) -> None:
+    store.put(CONTENT)
+    store.local_path(SHA256).write_bytes(damage)  # in a folder the file itself, else the local copy
+    if isinstance(store, ObjectPhotoStore):
+        store._fs.pipe_file(store._place(SHA256), damage)
+    assert not store.renew(SHA256)
+    store.put(CONTENT)
+    assert store.renew(SHA256)
+    assert (store.read(SHA256), store.local_path(SHA256).read_bytes()) == (CONTENT, CONTENT)
+
+
+def test_a_missing_photo_cannot_be_renewed(store: PhotoStore) -> None:
+    assert not store.renew(SHA256)
+
+
 def test_a_photo_is_downloaded_to_a_local_path(store: PhotoStore) -> None:
     store.put(CONTENT)
     assert store.local_path(SHA256).read_bytes() == CONTENT

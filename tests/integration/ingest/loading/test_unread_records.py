@@ -63,7 +63,8 @@ def test_a_row_without_id_keeps_all_photos_with_one_notice(feed: ShopFeed) -> No
     assert flags(loaded) == [("", "photos_kept")]
 
 
-@pytest.mark.parametrize(("table", "problem"),
+@pytest.mark.parametrize(
+    ("table", "problem"),
     [([], "has no rows"), ([("", "1")], "names no photo of a listing"), ([("p1", "")], "names no photo of a listing")],
 )
 def test_a_photo_table_without_photos_is_refused(feed: ShopFeed, table: list[tuple[str, str]], problem: str) -> None:
