@@ -221,7 +221,8 @@ class VectorIndex(Protocol):
     def facet(self, name: str, where: Filter = NO_FILTER) -> Facet:
         """Return the exact number of points with each value of a field, among those that pass the whole filter.
 
-        `name` is one of `LISTING_FACETS` or that of an attribute. A name that no point has is no error.
+        `name` is one of `LISTING_FACETS` or that of an attribute. A name that no point has is no error. FAISS counts
+        listings too; Qdrant cannot (1.15).
         """
         ...
 

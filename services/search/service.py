@@ -190,7 +190,7 @@ class SearchService:
         score_map = score_map_of(self._resources, source.key, version)
         pool = self._ranker.rank(live, PoolRequest(source, query, pool_size(query, source), score_map), times)
         results = tuple(pool.results[: query.k])
-        facets = count_facets(live, query.where, fields.facets, times=times)
+        facets = count_facets(live, query.where, fields.facets, database=self._resources.database, times=times)
         origin = _origin(live, pool)
         cursor = None
         if len(pool.results) > query.k:

@@ -52,20 +52,22 @@ _Values = Annotated[
 AttributeFilter: TypeAlias = AttributeValue | _Values | NumberRange
 
 
-class FacetCount(msgspec.Struct):
-    """A value, and how many photos have it."""
+class FacetCount(msgspec.Struct, omit_defaults=True):
+    """A value, and how many photos and listings have it."""
 
     value: Annotated[
         AttributeValue, described("Of several spellings of a text, the most frequent one.", "Acme", "Bolt")
     ]
     photos: Annotated[int, example(412, 97)]
+    listings: Annotated[int | None, described("Absent if only Qdrant is open, which counts photos.", 310, 88)] = None
 
 
 class FacetAnswer(msgspec.Struct, omit_defaults=True):
     """The values of one field among the photos that pass the filter."""
 
     values: Annotated[list[FacetCount], described("At most 50; most photos first.")]
-    photos: Annotated[int, described("Photos that have any value.", 517)]
+    photos: Annotated[int, described("Photos that have any value; one in several categories counts in each.", 517)]
+    listings: Annotated[int | None, described("Listings that have any value; counted like `photos`.", 405)] = None
     more: Annotated[int, described("Number of further values, which are left out.", 8)] = 0
     min: Annotated[float | None, described("Smallest number among all values; absent if none is a number.")] = None
     max: Annotated[float | None, described("Largest number among all values.")] = None

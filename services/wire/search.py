@@ -29,10 +29,10 @@ MAX_FILTER_VALUES = 1000
 MAX_FACETS = 10
 """Facets in one request, at most."""
 
-MAX_RECOMMENDATION_LISTINGS = 100
-"""Liked and disliked listings of a recommendation together, at most."""
+Sort = Literal["similarity", "price", "price_descending", "newest"]
 
-Strategy = Literal["average", "best_score"]
+SORTED_LISTINGS = 100
+"""The most similar listings, which `sort` orders otherwise."""
 
 _CURRENCY = "^[A-Za-z]{3}$"
 _NUMBER = r"\s*[0-9]*\.?[0-9]+\s*"
@@ -46,7 +46,6 @@ CropText = Annotated[
         pattern=_FOUR_NUMBERS,
     ),
 ]
-Weights = list[Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0})]]
 
 
 class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -110,6 +109,19 @@ class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
             "None of these listings, such as those that were already shown.", ["lamp-3"], maxItems=MAX_FILTER_VALUES
         ),
     ] = []
+    sort: (
+        Annotated[
+            Sort,
+            described(
+                f"The order of the results. `price`, `price_descending` and `newest` order the {SORTED_LISTINGS} most "
+                "similar listings, and no others follow; amounts are compared in whatever currency they have, and "
+                "listings without a price come last.",
+                "price",
+                default="similarity",
+            ),
+        ]
+        | None
+    ) = None
     min_score: Annotated[float, described("Lowest score of a result.", 0.5, minimum=0, maximum=1, default=0)] | None = (
         None
     )
@@ -190,8 +202,9 @@ class SearchOptions(SharedOptions, kw_only=True):
     facets: Annotated[
         list[Name],
         described(
-            "Count the photos that pass the filter, for each value of these: `category`, `currency`, `seller`, "
-            "`sold`, or the name of an attribute. Only on the first page.",
+            "Count the photos and listings that pass the filter, for each value of these: `category`, `currency`, "
+            "`seller`, `sold`, the name of an attribute, or `category_path`: the levels below the filter's. Only on "
+            "the first page.",
             ["category", "brand"],
             maxItems=MAX_FACETS,
         ),
@@ -256,42 +269,3 @@ class BatchSearch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         list[StoredSearch],
         described("The searches. Each gets its own answer or problem.", minItems=1, maxItems=MAX_BATCH),
     ]
-
-
-class Recommendation(SearchFields, kw_only=True):
-    """A search for a buyer who liked some listings and disliked others."""
-
-    positive: Annotated[
-        list[str],
-        described(
-            f"Ids of listings that the buyer liked, at most {MAX_RECOMMENDATION_LISTINGS} together with `negative`.",
-            ["lamp-1", "lamp-2"],
-            maxItems=MAX_RECOMMENDATION_LISTINGS,
-        ),
-    ] = []
-    negative: Annotated[
-        list[str],
-        described("Ids of listings that the buyer disliked.", ["lamp-3"], maxItems=MAX_RECOMMENDATION_LISTINGS),
-    ] = []
-    query_token: Annotated[
-        str | None,
-        described(
-            "The `query_token` of an earlier search by a photo or a listing. It counts as one more liked listing, "
-            "with a weight of 1.",
-            "lKFsp2xhbXAtMQ",
-        ),
-    ] = None
-    positive_weights: Annotated[
-        Weights, described("One weight for each of `positive`; only with the strategy `average`.", [2, 1])
-    ] = []
-    negative_weights: Annotated[
-        Weights, described("One weight for each of `negative`; only with the strategy `average`.", [0.5])
-    ] = []
-    strategy: Annotated[
-        Strategy,
-        described(
-            "`average` searches by the mean of the liked listings, moved away from the disliked ones. `best_score` "
-            "searches by each liked listing, and puts results that are nearer to a disliked one last.",
-            "average",
-        ),
-    ] = "average"

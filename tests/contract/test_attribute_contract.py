@@ -10,7 +10,8 @@ import pytest
 
 from db.vectors.attributes import AttributeCondition, attribute_key
 from db.vectors.base import NO_FILTER, Filter, Payload, Point
-from db.vectors.facets import LISTING_FACETS, MAX_FACET_VALUES, NO_VALUES, Facet, FacetValue
+from db.vectors.facets import LISTING_FACETS, MAX_FACET_VALUES, PATH_FACET, Facet, FacetValue
+from db.vectors.keys import path_keys
 from db.vectors.qdrant import attribute_fields
 from tests.contract.catalogue import make_catalogue
 from tests.contract.oracle import comparable
@@ -106,7 +107,7 @@ def test_a_replaced_photo_loses_its_earlier_attributes(index_factory: IndexFacto
 
     assert found(index, having("brand", "Acme")) == [1]
     assert found(index, AttributeCondition("size", minimum=0.0)) == []
-    assert index.facet("size") == NO_VALUES
+    assert index.facet("size").values == ()
     assert found(index, having("colour", "Red")) == [0]
 
 
@@ -136,24 +137,47 @@ def facet_by_counting(oracle: Oracle, name: str, where: Filter) -> Facet:
     """Count the values of a field in every payload that the filter matches."""
     points = list(oracle.points.values())
     payloads = [points[row].payload for row in oracle.rows(where)]
-    if name in LISTING_FACETS:
-        values = [value for one in payloads if (value := getattr(one, name)) not in (None, "")]
-        joined = {value: [value] for value in values}
-    else:
-        values = [value for one in payloads for key, value in one.attributes if key == name]
-        joined = {comparable(value): [] for value in values}
-        for value in values:
-            joined[comparable(value)].append(value)
-    counts = Counter(values if name in LISTING_FACETS else map(comparable, values))
-    order = sorted(counts, key=lambda key: (-counts[key], comparable(key) if name == "sold" else key))
-    numbers = [value for value in values if type(value) is float]
+    valued = [(value, payload) for payload in payloads for value in values_of(payload, name, where)]
+    joined: dict[AttributeValue, list[tuple[AttributeValue, str]]] = {}
+    for value, payload in valued:
+        key = value if name in LISTING_FACETS else comparable(value)
+        joined.setdefault(key, []).append((value, payload.listing_id))
+    order = sorted(joined, key=lambda key: (-len(joined[key]), comparable(key) if name == "sold" else key))
+    numbers = [value for value, _ in valued if type(value) is float]
+    listings = {key: len({listing_id for _, listing_id in joined[key]}) for key in order}
     return Facet(
-        tuple(FacetValue(most_frequent(joined[key]), counts[key]) for key in order[:MAX_FACET_VALUES]),
+        tuple(
+            FacetValue(most_frequent([value for value, _ in joined[key]]), len(joined[key]), listings[key])
+            for key in order[:MAX_FACET_VALUES]
+        ),
         max(0, len(order) - MAX_FACET_VALUES),
-        len(values),
+        len(valued),
         min(numbers, default=None),
         max(numbers, default=None),
+        sum(listings.values()),
     )
+
+
+def values_of(payload: Payload, name: str, where: Filter) -> list[AttributeValue]:
+    """Return the values that a facet counts for a payload."""
+    if name == PATH_FACET:
+        above = [*where.category_path.split(" / ")] if where.category_path else []
+        levels = [key.split(" / ") for key in payload.category_paths]
+        return [
+            " / ".join(one)
+            for one in levels
+            if len(one) == len(above) + 1 and one[:-1] == [" ".join(level.casefold().split()) for level in above]
+        ]
+    if name in LISTING_FACETS:
+        return [value for value in [getattr(payload, name)] if value not in (None, "")]
+    return [value for key, value in payload.attributes if key == name]
+
+
+def as_counted_by(engine: str, facet: Facet) -> Facet:
+    """Return the facet as the engine counts it: Qdrant counts only photos."""
+    if engine.startswith("faiss"):
+        return facet
+    return replace(facet, values=tuple(replace(one, listings=None) for one in facet.values), listings=None)
 
 
 def most_frequent(spellings: list[AttributeValue]) -> AttributeValue:
@@ -163,11 +187,24 @@ def most_frequent(spellings: list[AttributeValue]) -> AttributeValue:
 
 
 @pytest.mark.parametrize("name", [*LISTING_FACETS, *ATTRIBUTES])
-def test_facets_count_the_photos_that_pass_the_filter(filled_index: VectorIndex, oracle: Oracle, name: str) -> None:
+def test_facets_count_the_photos_and_listings_that_pass_the_filter(
+    filled_index: VectorIndex, engine: str, oracle: Oracle, name: str
+) -> None:
     shapes = ("none", "attribute, range", "attributes, price, category and exclusions", "exclusions", "impossible")
+    if name == PATH_FACET:
+        shapes = (*shapes, "category path")
     filters = dict.fromkeys(where for shape in shapes for where in filters_at(shape, oracle)[::2])
     for where in filters:
-        assert filled_index.facet(name, where) == facet_by_counting(oracle, name, where), where
+        assert filled_index.facet(name, where) == as_counted_by(engine, facet_by_counting(oracle, name, where)), where
+
+
+def test_a_listing_in_several_categories_counts_in_each(index_factory: IndexFactory) -> None:
+    paths = (*path_keys(("Home", "Lamps")), *path_keys(("Sale", "Lamps")))
+    index = index_factory()
+    index.upsert([Point(at, VECTORS[at], Payload("l", "Home", category_paths=paths)) for at in range(2)])
+    assert [(one.value, one.photos) for one in index.facet(PATH_FACET).values] == [("home", 2), ("sale", 2)]
+    below = index.facet(PATH_FACET, Filter(category_path="SALE"))
+    assert [(one.value, one.photos) for one in below.values] == [("sale / lamps", 2)]
 
 
 def test_the_facets_of_a_filter_add_up_to_its_photos(filled_index: VectorIndex, oracle: Oracle) -> None:
@@ -183,7 +220,8 @@ def test_the_names_of_attributes_are_listed(filled_index: VectorIndex) -> None:
 def test_facets_leave_out_deleted_photos(index_factory: IndexFactory) -> None:
     index = holding(index_factory, (("brand", "Acme"),), (("brand", "Bolt"),), (("brand", "Bolt"),))
     index.delete([0, 1])
-    assert index.facet("brand") == Facet((FacetValue("Bolt", 1),), photos=1)
+    facet = Facet((FacetValue("Bolt", 1, 1),), photos=1, listings=1)
+    assert index.facet("brand") == as_counted_by(index_factory.engine, facet)
 
 
 def test_a_facet_joins_spellings_and_shows_the_most_frequent(spelled: VectorIndex) -> None:
@@ -199,7 +237,9 @@ def test_attributes_without_an_index_are_found_and_counted(
     index = holding(index_factory, (("a", "x"), ("b", "y"), ("c", 3.0)), (("c", 4.0),), (("c", 4.0), ("d", True)))
     assert found(index, having("c", 4.0)) == [1, 2]
     assert found(index, AttributeCondition("c", minimum=3.5)) == [1, 2]
-    assert index.facet("c") == Facet((FacetValue(4.0, 2), FacetValue(3.0, 1)), photos=3, minimum=3.0, maximum=4.0)
+    values = (FacetValue(4.0, 2, 2), FacetValue(3.0, 1, 1))
+    facet = Facet(values, photos=3, minimum=3.0, maximum=4.0, listings=3)
+    assert index.facet("c") == as_counted_by(index_factory.engine, facet)
     assert index.facet("c", Filter(attributes=frozenset({having("d", True)}))).photos == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -67,6 +68,15 @@ class CodedColumn(Generic[Value]):
         values = list(self._code_of)
         return {values[code]: int(found[code]) for code in np.flatnonzero(found)}
 
+    def one_slot_each(self, mask: Mask) -> Mask:
+        """Return a mask with one slot of the mask for each value that its slots have."""
+        slots = np.flatnonzero(mask)
+        slot_of = np.full(len(self._code_of), -1)
+        slot_of[self._codes[slots]] = slots
+        kept = np.zeros_like(mask)
+        kept[slot_of[slot_of >= 0]] = True
+        return kept
+
     def used(self, slot_count: int) -> tuple[Codes, list[Value]]:
         """Return the first `slot_count` codes, renumbered, and the values that they refer to."""
         used, codes = np.unique(self._codes[:slot_count], return_inverse=True)
@@ -96,6 +106,13 @@ class KeysColumn(CodedColumn[tuple[str, ...]]):
     def includes(self, key: str, slot_count: int) -> Mask:
         """Return whether each of the first `slot_count` slots has `key` among its keys, shape (slot_count,)."""
         return self._has_code(self._codes_with.get(key, ()), slot_count)
+
+    def key_counts(self, mask: Mask) -> dict[str, int]:
+        """Return how many slots of the mask have each key, without keys that none of them has."""
+        counts: Counter[str] = Counter()
+        for keys, count in self.counts(mask).items():
+            counts.update(dict.fromkeys(keys, count))
+        return dict(counts)
 
     def _new_code(self, value: tuple[str, ...]) -> int:
         code = super()._new_code(value)

@@ -12,7 +12,6 @@ from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
-from db.vectors.facets import facet_of
 from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
 from db.vectors.faiss.payload_files import read_payloads, write_payloads
 from db.vectors.faiss.payload_table import PayloadTable
@@ -167,7 +166,7 @@ class FaissIndex:
             remaining, excluded = split_excluded(where)
             mask = self._selections.get(remaining, self._table.mask).mask(self._table.slot_count)
             mask[self._table.columns.listings.slots_of(excluded, self._table.slot_count)] = False
-            return facet_of(self._table.columns.counts(name, mask), name=name)
+            return self._table.columns.facet(name, mask, where)
 
     def attribute_names(self) -> list[str]:
         """See `VectorIndex`."""

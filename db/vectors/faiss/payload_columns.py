@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from db.vectors.attributes import token_of
+from db.vectors.facets import PATH_FACET, facet_of, next_levels
 from db.vectors.faiss.attribute_columns import AttributeColumns
 from db.vectors.faiss.coded_columns import CodedColumn, KeysColumn, grown
 from db.vectors.keys import location_key, path_key
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from db.vectors.base import Filter, Payload
+    from db.vectors.facets import Facet
     from db.vectors.faiss.coded_columns import Mask, Slots
 
 
@@ -81,8 +83,18 @@ class PayloadColumns:
             mask &= self.sold[: len(mask)] == where.sold
         self.attributes.narrow(mask, where.attributes)
 
-    def counts(self, name: str, mask: Mask) -> dict[str, int]:
-        """Return how many slots of the mask have each value of a field (see `VectorIndex.facet`), by token."""
+    def facet(self, name: str, mask: Mask, where: Filter) -> Facet:
+        """Count the photos and the listings in the slots of the mask; see `VectorIndex.facet`.
+
+        Photos of one listing share its payload, so one slot of each listing counts listings.
+        """
+        listings = self._counts(name, self.listings.one_slot_each(mask), where)
+        return facet_of(self._counts(name, mask, where), name=name, listings=listings)
+
+    def _counts(self, name: str, mask: Mask, where: Filter) -> dict[str, int]:
+        """Return how many slots of the mask have each value of a field, by token."""
+        if name == PATH_FACET:
+            return next_levels(self.paths.key_counts(mask), where.category_path)
         if name == "sold":
             sold = int(np.count_nonzero(mask & self.sold[: len(mask)]))
             counts = {token_of(True): sold, token_of(False): int(np.count_nonzero(mask)) - sold}

@@ -6,35 +6,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import count
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from db.vectors.attributes import attribute_key, token_of
-from db.vectors.facets import LISTING_FACETS, NO_VALUES, facet_of
+from db.vectors.facets import LISTING_FACETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable
 
     from db.vectors.attributes import Attributes
     from db.vectors.base import Payload
-    from db.vectors.facets import Facet
 
 Kind: TypeAlias = Literal["keyword", "float"]
 
-_VALUES, _NUMBERS = "attributes", "numbers"
-_KEY = "k"
+VALUES, _NUMBERS = "attributes", "numbers"
+KEY_MARK = "k"
 
 MAX_INDEXED = 200
 """Fields of attributes that get an index, at most; each takes files and memory in every segment. Filters by other
 fields read every payload, 0.3 s for 100,000 photos in Edge."""
 
-_FIRST_LIMIT = 10_000
-"""Values that the first request for a facet asks for."""
-
 
 def value_field(name: str) -> str:
-    return f"{_VALUES}.{name}"
+    return f"{VALUES}.{name}"
 
 
 def number_field(name: str) -> str:
@@ -43,14 +37,14 @@ def number_field(name: str) -> str:
 
 def key_value(key: str) -> str:
     """Return the text in `attributes.NAME` for a value's key (see `attribute_key`)."""
-    return _KEY + key
+    return KEY_MARK + key
 
 
 def attribute_fields(attributes: Attributes) -> dict[str, dict[str, list[str]] | dict[str, float]]:
     """Return the payload fields of a listing's attributes."""
     values = {name: [key_value(attribute_key(value)), token_of(value)] for name, value in attributes}
     numbers = {name: value for name, value in attributes if not isinstance(value, str | bool)}
-    return {_VALUES: values, _NUMBERS: numbers} if numbers else {_VALUES: values} if values else {}
+    return {VALUES: values, _NUMBERS: numbers} if numbers else {VALUES: values} if values else {}
 
 
 class AttributeIndexes:
@@ -89,51 +83,3 @@ class AttributeIndexes:
         if field not in self._indexed:
             create(field, kind)
             self._indexed.add(field)
-
-
-def count_facet(
-    name: str,
-    indexes: AttributeIndexes,
-    *,
-    count_values: Callable[[str, int], Mapping[str, int]],
-    payloads: Callable[[str], Iterable[Mapping[str, object]]],
-) -> Facet:
-    """Count the values of a field; see `VectorIndex.facet`.
-
-    Args:
-        name: one of `LISTING_FACETS`, or that of an attribute.
-        indexes: of the collection.
-        count_values: returns the commonest values of an indexed field with their counts, as many as the given limit.
-        payloads: returns the payloads of the matching points, with one field only.
-    """
-    field = name if name in LISTING_FACETS else value_field(name)
-    if indexes.is_counted(field):
-        found = next(values for limit in _limits() if len(values := count_values(field, limit)) < limit)
-    elif indexes.is_complete:
-        return NO_VALUES
-    else:
-        found = Counter(text for payload in payloads(field) for text in _texts(payload, name))
-    return facet_of(dict(_tokens(name, found)), name=name)
-
-
-def _limits() -> Iterator[int]:
-    return (_FIRST_LIMIT * 10**power for power in count())
-
-
-def _texts(payload: Mapping[str, object], name: str) -> Sequence[str]:
-    values = payload.get(_VALUES)
-    texts = values.get(name) if isinstance(values, dict) else None
-    return texts if isinstance(texts, list) else ()
-
-
-def _tokens(name: str, found: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    """Yield the token and count of each value that is not empty. Edge also returns values that no point has now."""
-    for text, photos in found.items():
-        if not photos:
-            continue
-        if name == "sold":
-            yield token_of(text == "true"), photos
-        elif name in LISTING_FACETS and text:
-            yield token_of(text), photos
-        elif name not in LISTING_FACETS and text[0] != _KEY:
-            yield text, photos

@@ -19,8 +19,9 @@ from db.vectors.checksums import checksums
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.folder_lock import hold_folder
 from db.vectors.hit_order import best_hits
-from db.vectors.qdrant.attribute_fields import AttributeIndexes, count_facet
+from db.vectors.qdrant.attribute_fields import AttributeIndexes
 from db.vectors.qdrant.edge_shard import create_index, engine_errors, open_shard
+from db.vectors.qdrant.facet_counts import count_facet
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
 from db.vectors.qdrant.schema import (
     CHECKSUM,
@@ -142,6 +143,7 @@ class QdrantEdgeIndex:
         with engine_errors(self._folder):
             return count_facet(
                 name,
+                where,
                 self._attribute_indexes,
                 count_values=count_values,
                 payloads=lambda field: (one.payload or {} for one in self._records([field], edge_filter)),

@@ -11,7 +11,8 @@ from qdrant_client import models
 from db.vectors.base import NO_FILTER, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
 from db.vectors.checksums import checksums
-from db.vectors.qdrant.attribute_fields import AttributeIndexes, count_facet
+from db.vectors.qdrant.attribute_fields import AttributeIndexes
+from db.vectors.qdrant.facet_counts import count_facet
 from db.vectors.qdrant.schema import CHECKSUM, UPSERT_BATCH, VECTOR_NAME, held_points, payload_fields, photo_id
 from db.vectors.qdrant.server_collections import drop_collection, ensure_collection, server_errors
 from db.vectors.qdrant.server_search import batch_search, server_filter
@@ -102,6 +103,7 @@ class QdrantServerIndex:
         with server_errors(self._client):
             return count_facet(
                 name,
+                where,
                 self._attribute_indexes(),
                 count_values=count_values,
                 payloads=lambda field: (one.payload or {} for one in self._records([field], rendered)),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from db.vectors.keys import spelling_keys
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line, decode_entities
 from services.reason_codes import ListingFlag
@@ -20,9 +20,6 @@ _USUAL_SEPARATORS = (
     re.compile(r"(?<=[^\s>])[>»›→](?=[^\s>])"),
 )
 """The first of these that a path has separates its levels. `Audio/Video` and `over >50 inch` are one level each."""
-
-_KEY_LIMIT = 500
-"""Characters of a key, at most; PostgreSQL indexes no text of more than 2,700 bytes."""
 
 _EDGES = " />»›→|"
 
@@ -105,7 +102,7 @@ def is_numeric(category: str) -> bool:
 
 
 class CategorySpellings:
-    """The first spelling of each category path, by its key; see `category_keys`."""
+    """The first spelling of each category path, by its key; see `spelling_keys`."""
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         """Begin with the spellings of the last level of each known path, by key."""
@@ -114,7 +111,7 @@ class CategorySpellings:
 
     def unify(self, path: Sequence[str]) -> tuple[str, ...]:
         """Return the path with each level in the spelling in which it was first seen below the levels before it."""
-        keys = category_keys(path)
+        keys = spelling_keys(path)
         for key, level in zip(keys, path, strict=True):
             if key not in self._names:
                 self._names[key] = self._new[key] = level
@@ -131,16 +128,3 @@ class CategorySpellings:
         """Return the spellings, by key, that were learnt since the last call."""
         new, self._new = self._new, {}
         return new
-
-
-def category_keys(path: Sequence[str]) -> list[str]:
-    """Return the key of each level of a category path, first to last.
-
-    A key is the path down to that level without regard to case and blanks, or the SHA-256 of a long one.
-    """
-    return [_key(path[: depth + 1]) for depth in range(len(path))]
-
-
-def _key(path: Sequence[str]) -> str:
-    key = "\n".join(" ".join(level.casefold().split()) for level in path)
-    return key if len(key) <= _KEY_LIMIT else hashlib.sha256(key.encode()).hexdigest()

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from db.rows import feed, listings
-from services.ingest.cleaning.categories import CategorySpellings, category_keys
+from db.vectors.keys import spelling_keys
+from services.ingest.cleaning.categories import CategorySpellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ def unify_categories(
             listings.add_category_spellings(session, found)
         spellings = CategorySpellings(found)
     else:
-        keys = {key for record in records for path in _paths(record) for key in category_keys(path)}
+        keys = {key for record in records for path in _paths(record) for key in spelling_keys(path)}
         spellings = CategorySpellings(listings.category_spellings(session, keys))
     unified = [_unified(record, spellings) for record in records]
     if store:
@@ -42,7 +43,7 @@ def unify_categories(
 
 def remove_unused_spellings(session: Session) -> int:
     """Remove the spellings of categories that no listing has any more, and return their number."""
-    used = {key for path in listings.category_path_counts(session) for key in category_keys(path)}
+    used = {key for path in listings.category_path_counts(session) for key in spelling_keys(path)}
     return listings.remove_category_spellings(session, keep=used)
 
 
@@ -50,7 +51,7 @@ def most_frequent_spellings(counts: Mapping[tuple[str, ...], int]) -> dict[str, 
     """Return the most frequent spelling of each category path, by key; of equally frequent ones the first in order."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for path, count in sorted(counts.items()):
-        for key, level in zip(category_keys(path), path, strict=True):
+        for key, level in zip(spelling_keys(path), path, strict=True):
             seen[key][level] += count
     return {key: names.most_common(1)[0][0] for key, names in seen.items()}
 

@@ -26,7 +26,7 @@ from services.wire.fields import described_fields, out_of_limits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.wire import AttributeValue
+    from services.wire import AttributeValue, Sort
 
 _SECONDS_PER_DAY = 86_400
 
@@ -40,6 +40,7 @@ class RankingOptions:
         diversity: 0 to 1; see `ranking.diverse_order`.
         price_weight, place_weight, recency_weight: 0 to 1; see `ranking.factors`.
         near_price, near_currency, near_place: reference for the price and place of results.
+        sort: the order of the most similar results; see `ranking.sorted_by`.
     """
 
     min_score: float = 0.0
@@ -50,6 +51,7 @@ class RankingOptions:
     near_price: float | None = None
     near_currency: str | None = None
     near_place: str | None = None
+    sort: Sort = "similarity"
 
     @property
     def is_weighted(self) -> bool:
@@ -57,9 +59,14 @@ class RankingOptions:
         return bool(self.price_weight or self.place_weight or self.recency_weight)
 
     @property
+    def is_sorted(self) -> bool:
+        """Whether the most similar results are in another order than that of their scores."""
+        return self.sort != "similarity"
+
+    @property
     def reorders(self) -> bool:
         """Whether the order can differ from that of similarity."""
-        return self.is_weighted or self.diversity > 0
+        return self.is_weighted or self.diversity > 0 or self.is_sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,7 @@ def _ranking_options(fields: SearchFields) -> RankingOptions:
         near_price=fields.near_price,
         near_currency=_currency("near_currency", fields.near_currency),
         near_place=fields.near_place,
+        sort=fields.sort or "similarity",
     )
 
 

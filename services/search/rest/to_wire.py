@@ -86,8 +86,14 @@ def attribute_summary(name: str, facet: Facet) -> wire.AttributeSummary:
 
 
 def _facet_fields(facet: Facet) -> dict[str, Any]:
-    values = [wire.FacetCount(one.value, one.photos) for one in facet.values]
-    return {"values": values, "photos": facet.photos, "more": facet.more, "min": facet.minimum, "max": facet.maximum}
+    return {
+        "values": [wire.FacetCount(one.value, one.photos, one.listings) for one in facet.values],
+        "photos": facet.photos,
+        "listings": facet.listings,
+        "more": facet.more,
+        "min": facet.minimum,
+        "max": facet.maximum,
+    }
 
 
 def _result(result: RankedListing) -> wire.Result:

@@ -19,7 +19,7 @@ from services.search.results.ranking_pool import PoolRequest, reference_of
 from services.search.results.scores import score_map_of
 from services.search.retrieval.candidates import Candidate
 from services.search.stage_times import StageTimes
-from services.wire import NoResults, SearchFields
+from services.wire import SORTED_LISTINGS, NoResults, SearchFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,7 +110,8 @@ class Pager:
         with times.stage("embed"):
             source = self._sources.from_key(cursor.source_key, SourceOptions(version, times))
         score_map = score_map_of(self._resources, source.key, version)
-        pool = self._ranker.rank(live, PoolRequest(source, query, MAX_DEPTH, score_map), times)
+        depth = SORTED_LISTINGS if query.ranking.is_sorted else MAX_DEPTH
+        pool = self._ranker.rank(live, PoolRequest(source, query, depth, score_map), times)
         seen = split_hashes(cursor.seen)
         following = [one for one in pool.results if listing_hash(one.photo.listing.id) not in seen]
         following = following[: MAX_DEPTH - len(seen)]

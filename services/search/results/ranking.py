@@ -10,6 +10,7 @@ import numpy as np
 
 from db.vectors.keys import location_key
 from services.search.results.scores import displayed_scores
+from services.wire import SORTED_LISTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ml.bundle.score_map import ScoreMap
     from services.search.query.parsing import RankingOptions
     from services.search.retrieval.candidates import Candidate
+    from services.wire import Sort
 
 
 RECENCY_HALF_LIFE_DAYS = 30.0
@@ -148,6 +150,24 @@ def diverse_order(relevance: NDArray[np.float64], vectors: NDArray[np.float32], 
         remaining[row] = False
         nearest = np.maximum(nearest, vectors @ vectors[row])
     return order
+
+
+def sorted_by(results: Sequence[RankedListing], sort: Sort) -> list[RankedListing]:
+    """Return the `SORTED_LISTINGS` best results in another order; unknown prices are last."""
+    best = results[:SORTED_LISTINGS]
+    if sort == "newest":
+        return sorted(best, key=_listed, reverse=True)
+    sign = -1 if sort == "price_descending" else 1
+    return sorted(best, key=lambda result: _signed_price(result, sign))
+
+
+def _listed(result: RankedListing) -> datetime:
+    return result.photo.listing.listed_at or result.photo.listing.created_at
+
+
+def _signed_price(result: RankedListing, sign: int) -> float:
+    price = result.photo.listing.price
+    return inf if price is None else sign * float(price)
 
 
 def order_by_best_score(

@@ -15,9 +15,11 @@ from services.search.results.ranking import (
     likely_categories,
     order_by_best_score,
     rank_candidates,
+    sorted_by,
 )
 from services.search.results.scores import displayed_scores
 from services.search.retrieval.engines import RetrievalRequest
+from services.wire import SORTED_LISTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,6 +109,8 @@ class PoolRanker:
                 results = [results[row] for row in order]
             if preferred:
                 results.sort(key=lambda one: one.photo.listing.category not in preferred)
+            if query.ranking.is_sorted:
+                results = sorted_by(results, query.ranking.sort)
         best = displayed_scores([candidate.cosine for candidate in candidates[:1]], request.score_map)
         return RankedPool(results, engine_result, best[0] if best else None, preferred)
 
@@ -144,6 +148,8 @@ class PoolRanker:
 
 def pool_size(query: Query, source: QuerySource) -> int:
     """Return the number of candidates for a first page: at least one more than it shows, to tell if there is a next."""
+    if query.ranking.is_sorted:
+        return SORTED_LISTINGS
     if query.ranking.reorders or source.negatives:
         return max(_MIN_RERANKED, _CANDIDATES_PER_RESULT * query.k)
     return query.k + 1

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar.testing import TestClient
 
+from db.rows import listings
 from db.vectors.base import NO_FILTER
-from db.vectors.facets import FacetValue
+from db.vectors.facets import Facet, FacetValue
 from services.client.search_calls import search as search_call
 from services.client.search_calls import similar
+from services.ingest.loading.categories import most_frequent_spellings
 from services.search.app import create_app
 from services.search.results.facets import count_facets
 from services.search.service import SearchService
@@ -44,6 +46,9 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
         add(opened, replace(query, listing_id="b", attributes={"brand": "ACME", "size": 4.5}), [angle(20)])
         add(opened, replace(query, listing_id="c", attributes={"brand": "Bolt", "size": "XL"}, sold=True), [angle(30)])
         add(opened, replace(query, listing_id="d", other_categories=(("Sale", "Lamps"),)), [angle(40)])
+        spellings = most_frequent_spellings({("Home & Garden", "Lamps"): 4, ("Sale", "Lamps"): 1})
+        with opened.database.write() as session:
+            listings.add_category_spellings(session, spellings)
         opened.live.refresh()
         yield opened
 
@@ -128,26 +133,38 @@ def test_a_listing_shows_its_further_categories(client: TestClient[Litestar]) ->
     )
 
 
-def test_facets_count_photos_by_value_under_the_filter(client: TestClient[Litestar]) -> None:
+def test_facets_count_photos_and_listings_by_value_under_the_filter(client: TestClient[Litestar]) -> None:
     answer = post(client, facets=["brand", "size", "sold", "category", "no_such"], sold=False)
     assert answer["facets"] == {
-        "brand": {"values": [{"value": "Acme", "photos": 3}], "photos": 3},
+        "brand": {"values": [{"value": "Acme", "photos": 3, "listings": 2}], "photos": 3, "listings": 2},
         "size": {
-            "values": [{"value": 3, "photos": 2}, {"value": 4.5, "photos": 1}],
+            "values": [{"value": 3, "photos": 2, "listings": 1}, {"value": 4.5, "photos": 1, "listings": 1}],
             "photos": 3,
+            "listings": 2,
             "min": 3,
             "max": 4.5,
         },
-        "sold": {"values": [{"value": False, "photos": 4}], "photos": 4},
-        "category": {"values": [{"value": "Home & Garden", "photos": 4}], "photos": 4},
-        "no_such": {"values": [], "photos": 0},
+        "sold": {"values": [{"value": False, "photos": 4, "listings": 3}], "photos": 4, "listings": 3},
+        "category": {"values": [{"value": "Home & Garden", "photos": 4, "listings": 3}], "photos": 4, "listings": 3},
+        "no_such": {"values": [], "photos": 0, "listings": 0},
     }
     assert answer["took_ms"]["facets"] >= 0
 
 
 def test_facets_hold_under_their_own_condition_too(client: TestClient[Litestar]) -> None:
     answer = get(client, attribute="brand:bolt", facet=["brand"])
-    assert answer["facets"]["brand"]["values"] == [{"value": "Bolt", "photos": 1}]
+    assert answer["facets"]["brand"]["values"] == [{"value": "Bolt", "photos": 1, "listings": 1}]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [(None, {"Home & Garden": 4, "Sale": 1}), ("home & garden", {"Home & Garden / Lamps": 4}), ("Sale / Lamps", {})],
+)
+def test_category_paths_are_counted_one_level_below_the_filter(
+    client: TestClient[Litestar], path: str | None, expected: dict[str, int]
+) -> None:
+    (facet,) = post(client, facets=["category_path"], category_path=path)["facets"].values()
+    assert {one["value"]: one["listings"] for one in facet["values"]} == expected
 
 
 def test_facets_are_counted_only_when_asked_for_and_on_the_first_page(client: TestClient[Litestar]) -> None:
@@ -162,10 +179,16 @@ def test_facets_are_counted_only_when_asked_for_and_on_the_first_page(client: Te
 def test_qdrant_counts_what_faiss_counts(resources: Resources) -> None:
     live, times = resources.live.current(), StageTimes(60)
     without_faiss = replace(live, opened={"qdrant": live.opened["qdrant"]})
-    names = ("brand", "size", "sold", "category")
-    found = count_facets(without_faiss, NO_FILTER, names, times=times)
-    assert found == count_facets(live, NO_FILTER, names, times=times)
+    names = ("brand", "size", "sold", "category", "category_path")
+    found = count_facets(without_faiss, NO_FILTER, names, database=resources.database, times=times)
+    by_faiss = count_facets(live, NO_FILTER, names, database=resources.database, times=times)
+    assert found == {name: photos_only(facet) for name, facet in by_faiss.items()}
     assert found["brand"].values == (FacetValue("Acme", 3), FacetValue("Bolt", 1))
+
+
+def photos_only(facet: Facet) -> Facet:
+    """Return the facet without its numbers of listings."""
+    return replace(facet, values=tuple(replace(one, listings=None) for one in facet.values), listings=None)
 
 
 def test_an_empty_result_names_the_attribute_to_drop(client: TestClient[Litestar]) -> None:
@@ -177,10 +200,11 @@ def test_attributes_are_listed_with_their_values(client: TestClient[Litestar]) -
     listed = {one.pop("name"): one for one in client.get("/v1/attributes").json()}
     assert list(listed) in (["brand", "size", "boxed"], ["size", "brand", "boxed"])
     assert listed["brand"] == {
-        "values": [{"value": "Acme", "photos": 3}, {"value": "Bolt", "photos": 1}],
+        "values": [{"value": "Acme", "photos": 3, "listings": 2}, {"value": "Bolt", "photos": 1, "listings": 1}],
         "photos": 4,
+        "listings": 3,
     }
-    assert listed["boxed"] == {"values": [{"value": True, "photos": 2}], "photos": 2}
+    assert listed["boxed"] == {"values": [{"value": True, "photos": 2, "listings": 1}], "photos": 2, "listings": 1}
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def test_without_a_model_the_service_is_alive_but_not_ready(tmp_path_factory: py
 def test_a_form_takes_attributes_sold_and_facets(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     answer = search(client, jpeg(seed=8), attribute=["brand:acme", "size:3..5"], sold="false", facet="category")
     assert (answer["results"], answer["empty"]["reason"]) == ([], "filter_matches_nothing")
-    assert answer["facets"] == {"category": {"values": [], "photos": 0}}
+    assert answer["facets"] == {"category": {"values": [], "photos": 0, "listings": 0}}
     counted = search(client, jpeg(seed=8), sold="false", facet=["category", "sold"])["facets"]
     assert [counted[name]["photos"] for name in ("category", "sold")] == [24, 24]
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from services.errors import BadQuery
-from services.wire import Recommendation, SearchFields
+from services.search.service import SearchService
+from services.wire import SORTED_LISTINGS, Recommendation, SearchFields
+from tests.angles import add_all, angle, listing, world
 from tests.integration.search.result_pages import listing_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from litestar import Litestar
     from litestar.testing import TestClient
 
-    from services.search.service import SearchService
+    from services.search.results.paging import ResultPage
+    from services.wire import Sort
+
+MANY = SORTED_LISTINGS + 20
+PRICES = {f"n{at:03}": None if at % 10 == 3 else Decimal(at * 37 % 50) for at in range(MANY)}
+"""Prices of the listings in `many`, the nearest first. Several have the same price, and some have none."""
+NEAREST = list(PRICES)[:SORTED_LISTINGS]
 
 
 def test_multiplies_the_score_by_price_nearness_and_explains_it(five_client: TestClient[Litestar]) -> None:
@@ -66,3 +78,47 @@ def test_rejects_a_weight_without_anything_to_compare_with(five_service: SearchS
 def test_diversity_ranks_a_different_listing_before_a_near_duplicate(five_service: SearchService) -> None:
     assert listing_ids(five_service.by_listing("query", SearchFields(k=2))) == ["near", "twin"]
     assert listing_ids(five_service.by_listing("query", SearchFields(k=2, diversity=0.7))) == ["near", "opposite"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchService]:
+    """`PRICES` at 0.1, 0.2, ... degrees from the query; the farther ones were listed later."""
+    day = datetime(2025, 1, 1, tzinfo=UTC)
+    with world(tmp_path_factory.mktemp("many")) as opened:
+        found = [
+            (listing(name, price=price, listed_at=day + timedelta(days=at)), [angle(0.1 * (at + 1))])
+            for at, (name, price) in enumerate(PRICES.items())
+        ]
+        add_all(opened, [(listing("query"), [angle(0)]), *found])
+        opened.live.refresh()
+        yield SearchService(opened)
+
+
+def walk(service: SearchService, sort: Sort, k: int = 24) -> list[str]:
+    """Return the listings of all pages."""
+    page: ResultPage = service.by_listing("query", SearchFields(sort=sort, k=k))
+    found = listing_ids(page)
+    while page.cursor:
+        page = service.next_page(page.cursor, SearchFields(k=k))
+        found += listing_ids(page)
+    return found
+
+
+@pytest.mark.parametrize(("sort", "sign"), [("price", 1), ("price_descending", -1)])
+def test_sorts_the_most_similar_listings_by_price_across_pages(many: SearchService, sort: Sort, sign: int) -> None:
+    by_price = sorted(NEAREST, key=lambda name: (PRICES[name] is None, sign * (PRICES[name] or 0)))
+    assert walk(many, sort) == by_price
+
+
+def test_sorts_the_most_similar_listings_newest_first(many: SearchService) -> None:
+    assert walk(many, "newest") == NEAREST[::-1]
+
+
+def test_sorting_by_similarity_is_the_default_and_goes_further(many: SearchService) -> None:
+    assert walk(many, "similarity") == list(PRICES)
+
+
+def test_an_unknown_order_is_refused(five_client: TestClient[Litestar]) -> None:
+    answer = five_client.post("/v1/search", json={"listing_id": "query", "sort": "cheapest"})
+    assert answer.status_code == 400
+    assert "price_descending" in answer.text

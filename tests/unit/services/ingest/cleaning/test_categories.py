@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.rows.records import ListingRecord, RejectedRecord
+from db.vectors.keys import spelling_keys
 from services.ingest.cleaning.categories import (
     MAX_LEVELS,
     MAX_PATHS,
     CategorySpellings,
-    category_keys,
     split_category,
     split_paths,
 )
@@ -163,9 +163,9 @@ def test_spells_each_level_as_it_was_first_seen_below_its_parents():
 
 
 def test_begins_with_the_known_spellings_and_gives_the_new_ones_once():
-    spellings = CategorySpellings({category_keys(["home"])[-1]: "Home"})
+    spellings = CategorySpellings({spelling_keys(["home"])[-1]: "Home"})
     assert spellings.unify(("HOME", "Lamps")) == ("Home", "Lamps")
-    assert spellings.take_new() == {category_keys(["home", "lamps"])[-1]: "Lamps"}
+    assert spellings.take_new() == {spelling_keys(["home", "lamps"])[-1]: "Lamps"}
     assert spellings.take_new() == {}
 
 
@@ -184,5 +184,5 @@ def test_paths_of_one_key_get_one_spelling(paths):
     unified = {}
     for path in paths:
         spelled = spellings.unify(path)
-        assert category_keys(spelled) == category_keys(path)
-        assert unified.setdefault(category_keys(path)[-1], spelled) == spelled
+        assert spelling_keys(spelled) == spelling_keys(path)
+        assert unified.setdefault(spelling_keys(path)[-1], spelled) == spelled
