@@ -14,6 +14,8 @@
     │   └── SyncRunning             another sync of the same listings is running
     ├── KeyRefused               no API key was sent, or an unknown one
     ├── RoleMissing              the key's role does not allow the request
+    ├── CrossSiteRefused         a page of another site sent the request
+    ├── HostUnknown              the request names a host that is not this server
     ├── RateLimited              the key has made too many requests
     ├── StorageFull              the disk is full
     └── ServiceUnavailable       a part that we depend on is missing or not ready
@@ -182,6 +184,30 @@ class RoleMissing(LookalikeError):
 
     def __init__(self, role: str, needed: str) -> None:
         super().__init__(f"This request needs the role {needed}. Your key has the role {role}.")
+
+
+class CrossSiteRefused(LookalikeError):
+    """A page of another site sent the request."""
+
+    def __init__(self, origin: str) -> None:
+        """`origin` is what the browser says about the page; empty if it does not say."""
+        page = f"a page of {origin[:200]!r}" if origin else "a page of another site"
+        super().__init__(
+            f"The request comes from {page}. If that page may use this server, add its origin to "
+            "LOOKALIKE_CORS_ORIGINS and restart the server."
+        )
+
+
+class HostUnknown(LookalikeError):
+    """The request names a host that is not this server."""
+
+    def __init__(self, host: str) -> None:
+        """`host` is the Host header; empty if there is none."""
+        name = host[:200]
+        super().__init__(
+            f"This server does not answer to the host name {name!r}. If the name is yours, add it to "
+            "LOOKALIKE_ALLOWED_HOSTS and restart the server."
+        )
 
 
 class RateLimited(LookalikeError):

@@ -37,13 +37,18 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeVali
 """Parsed from text such as `10.0.0.0/8, fd00::/8`."""
 
 
-def _origins(text: object) -> object:
+def _split(text: object) -> object:
     return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
 
 
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
-Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_origins)]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 """Parsed from text such as `https://shop.example, http://localhost:3000`; `*` allows every origin."""
+
+
+HostName = Annotated[str, Field(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]+\]?)$")]
+HostNames = Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_split)]
+"""Parsed from text such as `shop.example, *.shop.example`; without ports."""
 
 
 def _none_if_empty(text: object) -> object:
@@ -143,6 +148,11 @@ class Settings(BaseSettings):
         default=(),
         description="Origins whose pages may call the API from a browser, separated by commas "
         "(`https://shop.example`).",
+    )
+    allowed_hosts: HostNames = Field(
+        default=(),
+        description="Host names by which browsers reach this server, besides loopback names and its own address, "
+        "separated by commas (`shop.example`). `*.shop.example` allows every name below it, `*` every name.",
     )
     ingest_url: str = Field(
         default="",

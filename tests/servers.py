@@ -1,19 +1,24 @@
-"""Runs apps on free loopback ports, in threads, with the HTTP protocol of `lookalike serve`."""
+"""Runs apps on free loopback ports, in threads, with the HTTP protocol of `lookalike serve`; sends raw requests."""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import uvicorn
 
 from services.cli.serve import ServedApp, build_app
 from services.web.limits.http_protocol import BoundedHttp
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from litestar import Litestar
 
@@ -40,3 +45,29 @@ def serving(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Iterator[s
     """Serve an app of these resources while the block runs, and yield its URL."""
     with serving_on(build_app(resources, app)) as port:
         yield f"http://127.0.0.1:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """The status, the headers in lower case, and the body of an answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+def send_raw(port: int, line: str, headers: Sequence[str], body: bytes = b"") -> RawAnswer:
+    """Send a request line (`GET / HTTP/1.1`), these header lines and the body to a server on this machine.
+
+    No client library adds, merges or corrects headers.
+    """
+    lines = [line, *headers, "Connection: close", *([f"Content-Length: {len(body)}"] if body else [])]
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)) as connection:
+        connection.sendall("".join(f"{text}\r\n" for text in lines).encode("latin-1") + b"\r\n" + body)
+        response = HTTPResponse(connection, method=line.split()[0])
+        response.begin()
+        headers_read = {name.lower(): value for name, value in response.getheaders()}
+        return RawAnswer(response.status, headers_read, response.read())

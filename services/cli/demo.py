@@ -19,9 +19,9 @@ from ml.training.recipes import FINE_TUNED
 from services.cli.models.train import metric_rows
 from services.cli.serve import DEFAULT_PORT, run
 from services.cli.terminal.console import console, output, print_table, stage_bars
+from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.reports import Reports, print_summary
-from services.cli.terminal.resources import open_resources, read_settings
 from services.errors import Conflict, ModelMissing
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.models.training import train_and_promote
@@ -75,36 +75,38 @@ def demo(
     """
     if serve and not train:
         check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')
-    with open_resources(read_settings(data_dir=data_dir), create=True) as resources:
+    address = ListenAddress(host, port)
+    with open_served(address, data_dir=data_dir) as resources:
         if train:
             _train(resources, listing_count)
             return
-        url = f"http://{host}:{port}"
+        if serve:
+            check_open_to(resources, address)  # before the demo says that it is ready
         record = _finished_build(resources, listing_count)
         if record is not None:
             console.print(f"The demo with {record.listings} listings is ready in {data_dir}.", soft_wrap=True)
-            _print_examples(resources, record, url)
+            _print_examples(resources, record, address.url)
         if not serve:
             if record is None:
-                _build(resources, listing_count, url=url)
+                _build(resources, listing_count, url=address.url)
             _find_duplicates(resources)
         elif record is not None:
-            run(resources, host=host, port=port)
+            run(resources, address)
         else:
-            _build_and_serve(resources, listing_count, host=host, port=port)
+            _build_and_serve(resources, listing_count, address)
 
 
-def _build_and_serve(resources: Resources, count: int, *, host: str, port: int) -> None:
+def _build_and_serve(resources: Resources, count: int, address: ListenAddress) -> None:
     def build(stopping: threading.Event) -> None:
         try:
-            _build(resources, count, url=f"http://{host}:{port}", stopping=stopping)
+            _build(resources, count, url=address.url, stopping=stopping)
             _find_duplicates(resources, stopping)
         except JobCancelled as error:
             if not stopping.is_set():
                 console.print(str(error))
 
     resources.begin_with(MODEL)
-    run(resources, host=host, port=port, work=build)
+    run(resources, address, work=build)
 
 
 def _finished_build(resources: Resources, count: int | None) -> DemoRecord | None:

@@ -8,18 +8,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
 
-from db.rows import keys
 from services.cli.terminal.console import console
+from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
-from services.cli.terminal.resources import open_resources
 from services.cli.terminal.wait_for_stores import wait_for_stores
-from services.errors import BadInput
 from services.ingest.app import create_app as create_ingest_app
 from services.ingest.app import ingest_part
 from services.search.app import create_app as create_search_app
@@ -67,19 +64,18 @@ def serve(
     Without settings it uses SQLite, FAISS and Qdrant Edge in the data directory.
     """
     check_port(host, port)
-    with open_resources(create=True) as resources:
+    address = ListenAddress(host, port)
+    with open_served(address) as resources:
         if app != ServedApp.BOTH:
             _warn_of_embedded_stores(resources.settings)
         wait_for_stores(resources)
-        _check_keys(resources, host)
-        run(resources, host=host, port=port, app=app)
+        run(resources, address, app=app)
 
 
 def run(
     resources: Resources,
+    address: ListenAddress,
     *,
-    host: str,
-    port: int,
     app: ServedApp = ServedApp.BOTH,
     work: BackgroundWork | None = None,
 ) -> None:
@@ -87,32 +83,34 @@ def run(
 
     Args:
         resources: the stores and models that the app uses.
-        host, port: the address to listen on.
+        address: where to listen.
         app: the app to serve.
         work: runs on a thread while the server runs. If it raises, the server stops and the error is raised here.
 
     Raises:
+        BadInput: other machines reach the address, and no key exists.
         ModelUnusable: the live model cannot be run with these settings.
     """
+    check_open_to(resources, address)
     resources.ensure_generation()
     resources.load_live_model()
     resources.live.refresh()
     gc.collect()
     gc.freeze()  # all objects so far live as long as the process; each collection would spend 0.1 s on them
-    console.print(f"Lookalike runs at http://{host}:{port} (API documentation: /docs). Press Ctrl-C to stop.")
-    server = _uvicorn_server(build_app(resources, app), host, port)
+    console.print(f"Lookalike runs at {address.url} (API documentation: /docs). Press Ctrl-C to stop.")
+    server = _uvicorn_server(build_app(resources, app), address)
     with background_work(server, work), suppress(KeyboardInterrupt):  # uvicorn raises it again after shutting down
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILURE)
 
 
-def _uvicorn_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
+def _uvicorn_server(app: Litestar, address: ListenAddress) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            host=host,
-            port=port,
+            host=address.host,
+            port=address.port,
             http=BoundedHttp,
             ws="none",
             log_level="warning",
@@ -160,21 +158,3 @@ def _warn_of_embedded_stores(settings: Settings) -> None:
             f"Set {missing}, or serve both apps in one process.",
             soft_wrap=True,
         )
-
-
-def _check_keys(resources: Resources, host: str) -> None:
-    """Raise BadInput if other machines could use the server without an API key."""
-    with resources.database.read() as session:
-        is_guarded = keys.any_key(session) or resources.settings.allow_anyone
-    if not is_guarded and not _is_loopback(host):
-        raise BadInput(
-            f"--host {host}: without an API key, everyone who reaches this address could read and change everything. "
-            "Create a key with `lookalike keys create --role admin`, or set LOOKALIKE_ALLOW_ANYONE=true."
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # another host name
-        return False

@@ -93,6 +93,13 @@ class Access:
             except Exception:  # the change is done, so the answer must not be an error
                 log.exception("cannot write the status of request %s to the audit log", request_id(scope))
 
+    async def any_key_exists(self) -> bool:
+        """Say whether a key was ever created; until then every caller has full access."""
+        try:
+            return await self._caller("") is not None
+        except KeyRefused:
+            return True
+
     async def _caller(self, authorization: str) -> KeyRecord | None:
         """Return the caller's key; None while no key was ever created."""
         cached = self._cache.get(_digest(authorization))

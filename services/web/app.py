@@ -14,6 +14,7 @@ from litestar.routes import HTTPRoute
 
 from ml.embedding.batch_queue import BatchLimits
 from services.web.access import Access
+from services.web.browsers.cross_site import BrowserGuard
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
 from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
@@ -64,6 +65,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
     for part in parts:
         dependencies |= part.dependencies
     access = Access(resources, workers)
+    browsers = BrowserGuard(settings, any_key_exists=access.any_key_exists)
     return Litestar(
         route_handlers=[
             *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
@@ -79,7 +81,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         exception_handlers=problem_handlers(),
         guards=[access.check],
         before_send=[send_request_id, access.record, _allow_all_methods],
-        middleware=[request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
+        middleware=[browsers, request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
         cors_config=_cors_config(settings.cors_origins),
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,

@@ -21,7 +21,7 @@ from services.web.invalid_values import allowed, parameters_of
 from services.wire.fields import described_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from litestar.datastructures import FormMultiDict
     from litestar.typing import FieldDefinition
@@ -40,8 +40,10 @@ class CarefulRequest(Request[Any, Any, State]):
         """Return the body as JSON values.
 
         Raises:
-            ClientException: the body is not UTF-8, not JSON, or nested too deep.
+            ClientException: the body is not of a JSON type, not UTF-8, not JSON, or nested too deep.
         """
+        if not is_json(self):
+            raise ClientException("Send the body with the header `Content-Type: application/json`.", status_code=415)
         try:
             return await super().json()
         except UnicodeDecodeError as error:
@@ -57,10 +59,30 @@ class CarefulRequest(Request[Any, Any, State]):
         Raises:
             ClientException: the body is not a form, or a text field is not in the charset that it names.
         """
+        if not is_form(self):
+            raise ClientException("Send the body as multipart/form-data.", status_code=415)
         try:
             return await super().form()
         except (LookupError, UnicodeError) as error:
             raise ClientException("A text field of the form is not in the charset that it names.") from error
+
+
+def is_json(request: Request[Any, Any, Any]) -> bool:
+    """Say whether the body is of a JSON type, which pages of other sites cannot send unasked (text/plain they can)."""
+    media_type = request.content_type[0].lower()
+    return _has_one_type(request) and (
+        media_type == RequestEncodingType.JSON
+        or (media_type.startswith("application/") and media_type.endswith("+json"))
+    )
+
+
+def is_form(request: Request[Any, Any, Any]) -> bool:
+    """Say whether the body is a form with files."""
+    return _has_one_type(request) and request.content_type[0].lower() == RequestEncodingType.MULTI_PART
+
+
+def _has_one_type(request: Request[Any, Any, Any]) -> bool:
+    return len(request.headers.getall("content-type", [])) == 1
 
 
 async def check_request(request: Request[Any, Any, Any]) -> None:
@@ -70,6 +92,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
 
     Raises:
         ValidationException: a field is unknown, or a parameter that takes one value has several.
+        ClientException: the call takes a form, and the body is none.
     """
     handler = request.route_handler
     parameters = handler.parsed_fn_signature.parameters
@@ -84,11 +107,16 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
             _refuse_null(request, name, taken[name])
             if len(request.query_params.getall(name)) > 1 and not taken[name].is_non_string_sequence:
                 raise ValidationException(INVALID, extra=[{"key": name, "message": "send it once"}])
-    if request.content_type[0] == RequestEncodingType.MULTI_PART:
+    if is_form(request) or _takes_form(parameters):
         form = await request.form()
         if "data" in parameters and is_dataclass(body := parameters["data"].annotation):
             for name in form:
                 _refuse_unknown(name, [field.name for field in fields(body)])
+
+
+def _takes_form(parameters: Mapping[str, FieldDefinition]) -> bool:
+    body = parameters["data"].kwarg_definition if "data" in parameters else None
+    return getattr(body, "media_type", None) == RequestEncodingType.MULTI_PART
 
 
 def _refuse_null(request: Request[Any, Any, Any], name: str, parameter: FieldDefinition) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from db.locks import hold_lock
 from services.cli.demo import DemoRecord, hold_build_lock
+from services.cli.terminal.listening import ListenAddress
 from services.ingest.pipeline.job_progress import JobCancelled
 from tests.worlds import ingest, marketplace, resources_in
 
@@ -91,8 +92,30 @@ def test_creates_lists_and_revokes_keys(lookalike: RunCommand, tmp_path: Path) -
     assert json.loads(lookalike("keys", "audit", "--json")[1]) == []
 
 
-def test_refuses_to_listen_beyond_this_machine_without_an_api_key(lookalike: RunCommand) -> None:
-    assert_one_line_error(lookalike("serve", "--host", "0.0.0.0", "--port", "0"), "lookalike keys create")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "shop.example", ""])
+@pytest.mark.parametrize("command", [("serve",), ("demo", "--data-dir", "data/demo")], ids=["serve", "demo"])
+def test_refuses_to_listen_beyond_this_machine_without_an_api_key(
+    lookalike: RunCommand, command: tuple[str, ...], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.cli.demo.check_port", lambda *_arguments, **_named: None)
+    monkeypatch.setattr("services.cli.serve.check_port", lambda *_arguments, **_named: None)
+    assert_one_line_error(lookalike(*command, "--host", host, "--port", "0"), "lookalike keys create")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("0.0.0.0", "http://127.0.0.1:80"), ("::1", "http://[::1]:80")],
+)
+def test_prints_an_address_that_a_browser_on_this_machine_can_open(host: str, url: str) -> None:
+    assert ListenAddress(host, 80).url == url
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"),
+    [("127.0.0.1", True), ("::1", True), ("LocalHost", True), ("::", False), ("localhos", False)],
+)
+def test_knows_which_addresses_only_this_machine_reaches(host: str, is_loopback: bool) -> None:
+    assert ListenAddress(host, 80).is_loopback == is_loopback
 
 
 def test_an_interrupted_command_says_that_it_can_be_continued(

@@ -7,7 +7,6 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from litestar.datastructures import UploadFile
-from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException, ValidationException
 from msgspec import UNSET
 
@@ -15,7 +14,7 @@ from services.errors import PhotoRejected
 from services.ingest.photos.urls import normal_url
 from services.ingest.pipeline.listing_input import ListingInput
 from services.reason_codes import RejectReason
-from services.web.requests import INVALID, converted, form_values
+from services.web.requests import INVALID, converted, form_values, is_form, is_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,13 +74,13 @@ async def read_listing(
         ClientException: the body is neither JSON nor a form.
         ValidationException: a field is missing, unknown or of another type.
     """
-    if request.content_type[0] == RequestEncodingType.MULTI_PART:
+    if is_form(request):
         values = form_values(await request.form(), struct)
         photos = _uploaded(values.pop("photos", None), resources.settings.max_upload_bytes)
         if isinstance(text := values.get("attributes"), str):
             values["attributes"] = _decoded(text)
         return converted(values, struct, strict=False), photos
-    if request.content_type[0] in (RequestEncodingType.JSON, ""):
+    if is_json(request):
         values = await request.json()
         if not isinstance(values, dict):
             raise ClientException("The JSON body is not an object.")

@@ -7,7 +7,6 @@ from typing import Any
 import anyio
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException
 from litestar.params import SkipValidation
 
@@ -22,7 +21,7 @@ from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
 from services.web.problems import problem_of, problem_responses
-from services.web.requests import converted, form_values
+from services.web.requests import converted, form_values, is_form, is_json
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -50,14 +49,14 @@ class SearchController(Controller):
         search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by a photo (form), or by a listing, a stored photo, an address or an earlier query (JSON)."""
-        if request.content_type[0] == RequestEncodingType.MULTI_PART:
+        if is_form(request):
             values = form_values(await request.form(), PhotoQuery)
             if "cursor" in values:
                 raise BadQuery("cursor", "cannot be sent with a photo; send it as JSON to get the next page")
             form = converted(values, PhotoQuery, strict=False)
             content = await form.image.read()
             return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form)))
-        if request.content_type[0] in (RequestEncodingType.JSON, ""):
+        if is_json(request):
             fields = converted(await request.json(), wire.StoredSearch, strict=True)
             pool = workers if _needs_photo(fields) else search_workers
             return search_answer(await pool.run(search_service.search, fields))

@@ -17,11 +17,11 @@ from services.wire.examples import example_of_schema
 if TYPE_CHECKING:
     from services.web.problems import Problem
 
-_ANY_CALL = (500,)
-_API = (400, 401, 403, 429, 500, 503, 507)
+_ANY_CALL = (403, 421, 500)
+_API = (400, 401, *_ANY_CALL, 429, 503, 507)
 """Any call below /v1/ may refuse a parameter or a key, and fail with the database or a disk."""
 
-_WITH_BODY = (408, 413)
+_WITH_BODY = (408, 413, 415)
 
 _PROBLEM_NAMES = {str(one.status): HTTPStatus(one.status).phrase.title().replace(" ", "") for one in PROBLEMS}
 _REQUEST_ID = {HEADER: {"$ref": f"#/components/headers/{HEADER}"}}

@@ -8,6 +8,7 @@ from db.models import Role
 from services.errors import (
     BadQuery,
     Conflict,
+    HostUnknown,
     KeyRefused,
     PhotoRejected,
     RateLimited,
@@ -34,6 +35,7 @@ PROBLEMS = (
     problem_of(Conflict("Listing 'lamp-1' has no embedded photo to search by (pending). Try again once it has one.")),
     _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large"),
     _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json, or multipart/form-data."),
+    problem_of(HostUnknown("shop.example")),
     problem_of(PhotoRejected(RejectReason.TRUNCATED, "The JPEG file is cut off. Upload the complete file again.")),
     problem_of(RateLimited(retry_after_s=12)),
     Problem(

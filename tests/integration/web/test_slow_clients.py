@@ -65,7 +65,7 @@ class RawConnection:
 
     def __init__(self, port: int, path: str, *, content_length: int, content: bytes = b"") -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {content_length}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {content_length}\r\n\r\n"
         self.socket.sendall(head.encode() + content)
 
     def send(self, content: bytes) -> bool:

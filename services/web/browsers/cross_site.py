@@ -1,0 +1,107 @@
+"""Refuses what pages of other sites send through a user's browser, and requests under a foreign host name.
+
+Browsers state the sender in headers that no page can change: Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/),
+towards loopback and HTTPS servers, and Origin. Programs send neither.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from litestar.datastructures import Headers
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+
+from services.errors import CrossSiteRefused, HostUnknown
+from services.web.browsers.host_names import Authority, KnownHosts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
+    from services.settings import Settings
+
+_OWN = {"same-origin", "none"}
+"""Values of Sec-Fetch-Site for the server's own pages, and for an address that the user typed or a bookmark."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class BrowserGuard(ASGIMiddleware):
+    """The outermost middleware: a Host header that is no host name would be an error in the others."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, settings: Settings, *, any_key_exists: Callable[[], Awaitable[bool]]) -> None:
+        self._origins = {origin.lower() for origin in settings.cors_origins}
+        self._hosts = KnownHosts([*settings.allowed_hosts, *_hosts_of([settings.ingest_url, *settings.cors_origins])])
+        self._any_key_exists = any_key_exists
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Let the server's own pages, allowed origins and programs pass.
+
+        Once a key exists, programs may use any host name, because a page under a false name has no key.
+
+        Raises:
+            CrossSiteRefused: a page of another site sent the request.
+            HostUnknown: the request names a host that is not this server.
+        """
+        headers = Headers.from_scope(scope)
+        sites, origins = headers.getall("sec-fetch-site", []), headers.getall("origin", [])
+        if not (self._is_allowed(headers, origins) or _is_own(headers, sites, origins) or _is_visit(scope, headers)):
+            raise CrossSiteRefused(", ".join(origins))
+        host = _named_host(headers)
+        own_address = (scope["server"] or ("",))[0]
+        if host is None or not self._hosts.include(host, own_address=own_address):
+            from_browser = bool(sites or origins)
+            if host is None or from_browser or not await self._any_key_exists():
+                raise HostUnknown(headers.get("host", ""))
+        await next_app(scope, receive, send)
+
+    def _is_allowed(self, headers: Headers, origins: list[str]) -> bool:
+        """Say whether LOOKALIKE_CORS_ORIGINS names the sender. Requests for `<img>` have a Referer but no Origin."""
+        senders = origins or [_origin_of(headers.get("referer", ""))]
+        return "*" in self._origins or all(sender.lower() in self._origins for sender in senders)
+
+
+def _is_own(headers: Headers, sites: list[str], origins: list[str]) -> bool:
+    if sites:
+        return all(site in _OWN for site in sites)
+    return all(_is_origin_of(origin, headers.get("host", "")) for origin in origins)
+
+
+def _is_visit(scope: Scope, headers: Headers) -> bool:
+    """Say whether the user follows a link to a page of this server, rather than to a call."""
+    return (
+        scope.get("method") in ("GET", "HEAD")
+        and headers.getall("sec-fetch-mode", []) == ["navigate"]
+        and headers.getall("sec-fetch-dest", []) == ["document"]
+        and not scope["path"].startswith("/v1/")
+    )
+
+
+def _named_host(headers: Headers) -> str | None:
+    """Return the one host that the request names, in its normal form; None for anything else."""
+    hosts = headers.getall("host", [])
+    named = Authority.parse(hosts[0]) if len(hosts) == 1 else None
+    return None if named is None else named.host
+
+
+def _is_origin_of(origin: str, host_header: str) -> bool:
+    """Say whether `origin` (`https://host:port`) is that of a server with this Host header."""
+    scheme, _, authority = origin.lower().partition("://")
+    own, host, default = Authority.parse(authority), Authority.parse(host_header), _DEFAULT_PORTS.get(scheme)
+    if own is None or host is None or default is None:
+        return False
+    return (own.host, own.port or default) == (host.host, host.port or default)
+
+
+def _origin_of(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def _hosts_of(urls: list[str]) -> list[str]:
+    return [name for url in urls if (name := urlsplit(url).hostname)]
