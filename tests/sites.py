@@ -35,6 +35,7 @@ class Site(ThreadingHTTPServer):
         request_counts: number of requests of each path.
         last_headers: the headers of the last request.
         max_simultaneous: highest number of requests answered at the same time.
+        released: until it is set, requests of `/held` get no answer.
     """
 
     daemon_threads = True
@@ -47,7 +48,7 @@ class Site(ThreadingHTTPServer):
         self.last_headers: dict[str, str] = {}
         self.max_simultaneous = self._busy = 0
         self._lock = threading.Lock()
-        self.closing = threading.Event()
+        self.closing, self.released = threading.Event(), threading.Event()
 
     @property
     def url(self) -> str:
@@ -82,6 +83,7 @@ def running_site(address: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
         yield site
     finally:
         site.closing.set()
+        site.released.set()
         site.shutdown()
         thread.join()
         site.server_close()
@@ -134,6 +136,11 @@ class _SiteHandler(BaseHTTPRequestHandler):
 
     def _silent(self, _number: int) -> None:
         self.server.closing.wait(20)
+
+    def _held(self, _number: int) -> None:
+        self.server.released.wait()
+        with suppress(OSError):
+            self._answer(200, self.server.photos["/photo.jpg"])
 
     def _endless(self, _number: int) -> None:
         self._answer(200)

@@ -26,37 +26,57 @@ class HostBusy(Exception):
     """A host cannot be asked before the deadline."""
 
 
+class HostQueueFull(HostBusy):
+    """Other downloads from a host take too long, or too many of them wait already."""
+
+
 class HostLimits:
     """Limits the downloads from each host; threads share it."""
 
     def __init__(self, per_host: int) -> None:
         self._per_host, self._busy = per_host, Counter[str]()
-        self._unanswered = Counter[str]()
+        self._waiting, self._unanswered = Counter[str](), Counter[str]()
         self._paused_until: dict[str, float] = {}
         self._changed = threading.Condition()
 
     @contextmanager
-    def slot(self, host: str, deadline: Deadline) -> Iterator[None]:
+    def slot(self, host: str, deadline: Deadline, *, max_waiting: int | None = None) -> Iterator[None]:
         """Wait until the host may be asked.
 
         Raises:
-            HostBusy: that is after the deadline.
+            HostQueueFull: `max_waiting` downloads wait for the host already, or others last until the deadline.
+            HostBusy: the host asks to wait until after the deadline, or is down.
         """
         with self._changed:
-            while (wait_s := self._wait(host)) > 0:
-                left = deadline.left
-                if left <= 0 or (host in self._paused_until and wait_s >= left):
-                    raise HostBusy(self._problem(host, wait_s))
-                self._changed.wait(min(wait_s, left, _LONGEST_WAIT_S))
+            if max_waiting is not None and self._waiting[host] >= max_waiting:
+                raise HostQueueFull(f"{max_waiting} other downloads from {host} wait already")
+            self._waiting[host] += 1
+            try:
+                self._wait_for_turn(host, deadline)
+            finally:
+                self._subtract(self._waiting, host)
             self._busy[host] += 1
         try:
             yield
         finally:
             with self._changed:
-                self._busy[host] -= 1
-                if not self._busy[host]:
-                    del self._busy[host]
+                self._subtract(self._busy, host)
                 self._changed.notify_all()
+
+    def _wait_for_turn(self, host: str, deadline: Deadline) -> None:
+        while (wait_s := self._wait(host)) > 0:
+            left = deadline.left
+            if host in self._paused_until and wait_s >= left:
+                raise HostBusy(self._problem(host, wait_s))
+            if left <= 0:
+                raise HostQueueFull(f"other downloads from {host} take too long")
+            self._changed.wait(min(wait_s, left, _LONGEST_WAIT_S))
+
+    @staticmethod
+    def _subtract(counts: Counter[str], host: str) -> None:
+        counts[host] -= 1
+        if not counts[host]:
+            del counts[host]
 
     def pause(self, host: str, seconds: float) -> None:
         """Do not ask the host for a while: it has requested this."""
@@ -84,8 +104,6 @@ class HostLimits:
         return _LONGEST_WAIT_S if self._busy[host] >= self._per_host else 0.0
 
     def _problem(self, host: str, wait_s: float) -> str:
-        if host not in self._paused_until:
-            return f"other downloads from {host} take too long"
         if self._unanswered[host] >= _DOWN_AFTER:
             return f"{host} did not answer the last {self._unanswered[host]} downloads"
         return f"{host} asks to wait {wait_s:.0f} s"

@@ -14,11 +14,11 @@ import httpx
 
 from ml.photos.formats import PhotoFormat
 from services import backoff
-from services.errors import PhotoRejected
+from services.errors import Overloaded, PhotoRejected
 from services.fetching.bodies import BodyTooLarge, UnknownEncoding, read_body
 from services.fetching.data_urls import read_data_url
 from services.fetching.guarded_network import AddressRefused, Deadline, GuardedTransport
-from services.fetching.host_limits import HostBusy, HostLimits
+from services.fetching.host_limits import HostBusy, HostLimits, HostQueueFull
 from services.fetching.refusals import is_web_page, refusal
 from services.reason_codes import RejectReason
 
@@ -88,6 +88,25 @@ class FetchLimits:
     pause_s: float = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom a photo is downloaded.
+
+    Attributes:
+        advice: what to do when a photo cannot be fetched at present.
+        max_waiting: downloads that may wait for their turn at one host; further ones are refused at once. None lets
+            any number wait.
+    """
+
+    advice: str
+    max_waiting: int | None = None
+
+
+FEED = Caller("Ingest the feed again later")
+
+_RETRY_AFTER_S = 5.0
+
+
 class _Transient(Exception):
     """An attempt failed, but a retry may succeed.
 
@@ -136,13 +155,14 @@ class PhotoFetcher:
         with self._deadline.time_limit(seconds):
             yield
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, caller: Caller = FEED) -> bytes:
         """Download a photo, with retries and redirects, or read it out of a `data:` URL.
 
         Raises:
             PhotoRejected: `bad_url`, `unsupported_url`, `forbidden_address`, `too_large`, `not_an_image` (a web page),
                 `expired_url`, `not_found`, or `unreachable`: no complete answer in time, another error status, or too
                 many redirects.
+            Overloaded: too many downloads wait for the host; only if the caller limits their number.
         """
         if url.lower().startswith("data:"):
             return read_data_url(url, self._limits.max_bytes)
@@ -151,15 +171,14 @@ class PhotoFetcher:
         with self._deadline.time_limit(self._limits.total_s):
             for attempt in range(1, self._limits.tries + 1):
                 try:
-                    content = self._follow(url)
+                    content = self._follow(url, caller)
                     self._hosts.note_answer(host)
                     return content
                 except PhotoRejected:
                     self._hosts.note_answer(host)
                     raise
                 except HostBusy as error:
-                    problem = f"{url} is not fetched: {error}. Ingest the feed again later"
-                    raise PhotoRejected(RejectReason.UNREACHABLE, problem) from error
+                    raise _refused(url, error, caller) from error
                 except _Transient as failure:
                     pause = backoff.retry_pause(
                         attempt, first_s=self._limits.pause_s, retry_after_s=failure.retry_after_s
@@ -167,17 +186,17 @@ class PhotoFetcher:
                     if attempt == self._limits.tries or pause >= self._deadline.left:
                         if failure.is_silence:
                             self._hosts.note_silence(host)
-                        problem = f"{url} cannot be fetched: {failure}. Ingest the feed again later"
+                        problem = f"{url} cannot be fetched: {failure}. {caller.advice}"
                         raise PhotoRejected(RejectReason.UNREACHABLE, problem) from failure
                     time.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _follow(self, url: str) -> bytes:
+    def _follow(self, url: str, caller: Caller) -> bytes:
         """Download the photo, following redirects."""
         target = _checked_url(url)
         for _ in range(self._limits.redirects + 1):
             try:
-                answer = self._request(target)
+                answer = self._request(target, caller)
             except AddressRefused as error:
                 raise PhotoRejected(RejectReason.FORBIDDEN_ADDRESS, f"{url} is not fetched: {error}") from error
             except (httpx.InvalidURL, UnicodeError) as error:  # in a redirect, which httpx parses before we do
@@ -190,9 +209,10 @@ class PhotoFetcher:
         problem = f"{url} redirects more than {self._limits.redirects} times. Use the URL that it leads to"
         raise PhotoRejected(RejectReason.UNREACHABLE, problem)
 
-    def _request(self, url: httpx.URL) -> bytes | httpx.URL:
+    def _request(self, url: httpx.URL, caller: Caller) -> bytes | httpx.URL:
         """Return the photo, or the target of a redirect."""
-        with self._hosts.slot(url.host, self._deadline), self._client.stream("GET", url) as response:
+        turn = self._hosts.slot(url.host, self._deadline, max_waiting=caller.max_waiting)
+        with turn, self._client.stream("GET", url) as response:
             if response.is_redirect:
                 try:
                     return url.join(response.headers["location"])
@@ -223,6 +243,12 @@ class PhotoFetcher:
             problem = f"{url} leads to a web page, not to a photo. Use the address of the photo itself"
             raise PhotoRejected(RejectReason.NOT_AN_IMAGE, problem)
         return content
+
+
+def _refused(url: str, busy: HostBusy, caller: Caller) -> PhotoRejected | Overloaded:
+    if isinstance(busy, HostQueueFull) and caller.max_waiting is not None:
+        return Overloaded(f"{url} is not fetched: {busy}", retry_after_s=_RETRY_AFTER_S)
+    return PhotoRejected(RejectReason.UNREACHABLE, f"{url} is not fetched: {busy}. {caller.advice}")
 
 
 def _refuse_other_schemes(url: str) -> None:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _MAX_WAITING_SEARCHES = 128
 """Searches without a photo to embed that may wait for a thread: 0.6 s, at 10 ms each on two cores."""
 
+_FETCH_THREADS = 64
+"""Threads that fetch the photos of searches by URL; separate, so that no other call waits for a slow host."""
+
 
 def search_part(resources: Resources) -> AppPart:
     """Return the search routes and services; while the app runs, a background thread audits recall."""
@@ -50,6 +53,7 @@ def search_part(resources: Resources) -> AppPart:
         {
             "search_service": SearchService(resources, auditor),
             "search_workers": WorkerThreads(settings.thread_count, queue=_MAX_WAITING_SEARCHES),
+            "fetch_workers": WorkerThreads(_FETCH_THREADS, queue=_FETCH_THREADS),
             "search_fields": Provide(read_from_query(SearchParameters), sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],

@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     from services.indexing.live import IndexSet
     from services.resources import Resources
     from services.search.query.keys import QuerySourceKey
+    from services.search.query.parsing import Query
     from services.search.query.sources import QuerySource
     from services.search.results.ranking_pool import RankedPool
     from services.wire import Recommendation, SearchFields, StoredSearch
+
+_SOURCES = ("listing_id", "photo_id", "query_token", "image_url")
 
 
 class SearchService:
@@ -54,7 +57,7 @@ class SearchService:
         self._tokens = Tokens(resources.signer)
         self._pager = Pager(resources, self._sources, self._ranker, self._tokens)
 
-    def by_photo(self, content: bytes, fields: SearchFields) -> ResultPage:
+    def by_photo(self, content: bytes, fields: SearchFields, times: StageTimes | None = None) -> ResultPage:
         """Find listings whose photos look like an uploaded photo.
 
         Raises:
@@ -63,18 +66,23 @@ class SearchService:
             Overloaded: too many photos are waiting to be embedded, or the search takes too long.
             ServiceUnavailable: there is no model or no index.
         """
-        return self._first_page(fields, lambda options: self._sources.from_upload(content, options))
+        return self._first_page(fields, lambda options: self._sources.from_upload(content, options), times)
 
-    def by_url(self, url: str, fields: SearchFields) -> ResultPage:
-        """Find listings whose photos look like the photo at a public address.
+    def fetch(self, request: StoredSearch, times: StageTimes | None = None) -> bytes:
+        """Check a request by `image_url`, and return the photo for `by_photo`.
 
         Raises:
-            PhotoRejected: the photo cannot be fetched, or is not acceptable.
-            BadQuery, Overloaded, ServiceUnavailable: see `by_photo`.
+            PhotoRejected: the photo cannot be fetched.
+            BadQuery: the request names another source too, or a field is malformed or out of range.
+            Overloaded: too many photos of the same host are being fetched, or the deadline passed.
         """
-        return self._first_page(fields, lambda options: self._sources.from_url(url, options))
+        times = times or self.new_times()
+        _named_source(request)
+        self._checked(plain_fields(request), times)
+        assert request.image_url is not None, "only requests by URL are fetched"
+        return self._sources.fetch(request.image_url, times.left_s())
 
-    def by_listing(self, listing_id: str, fields: SearchFields) -> ResultPage:
+    def by_listing(self, listing_id: str, fields: SearchFields, times: StageTimes | None = None) -> ResultPage:
         """Find listings that look like a listing, which is not a result itself.
 
         Raises:
@@ -82,9 +90,9 @@ class SearchService:
             Conflict: none of its photos is embedded yet.
             BadQuery, Overloaded, ServiceUnavailable: see `by_photo`.
         """
-        return self._by_key(ListingKey(listing_id), fields)
+        return self._by_key(ListingKey(listing_id), fields, times)
 
-    def by_stored_photo(self, photo_id: int, fields: SearchFields) -> ResultPage:
+    def by_stored_photo(self, photo_id: int, fields: SearchFields, times: StageTimes | None = None) -> ResultPage:
         """Find listings that look like a photo of a listing, which is not a result itself.
 
         Raises:
@@ -92,9 +100,9 @@ class SearchService:
             Conflict: it is not embedded yet.
             BadQuery, Overloaded, ServiceUnavailable: see `by_photo`.
         """
-        return self._by_key(StoredPhotoKey(photo_id), fields)
+        return self._by_key(StoredPhotoKey(photo_id), fields, times)
 
-    def by_token(self, token: str, fields: SearchFields) -> ResultPage:
+    def by_token(self, token: str, fields: SearchFields, times: StageTimes | None = None) -> ResultPage:
         """Search again by the source of an earlier page, or by a part of its photo.
 
         Raises:
@@ -102,31 +110,29 @@ class SearchService:
             Conflict: the model has changed since, or a crop is requested and the photo has expired.
             ResourceNotFound, Overloaded, ServiceUnavailable: see `by_photo` and `by_listing`.
         """
-        return self._by_key(self._tokens.read_query_token(token), fields)
+        return self._by_key(self._tokens.read_query_token(token), fields, times)
 
-    def search(self, request: StoredSearch) -> ResultPage:
+    def search(self, request: StoredSearch, times: StageTimes | None = None) -> ResultPage:
         """Search by the one source that a request names, or return the page of its cursor.
 
         Raises:
             BadQuery: the request names no source, or several.
         """
+        times = times or self.new_times()
+        fields = plain_fields(request)
+        if request.cursor is not None:
+            return self._pager.next_page(request.cursor, fields, times, source_fields=_named_sources(request))
+        name = _named_source(request)
+        if name == "image_url":
+            return self.by_photo(self.fetch(request, times), fields, times)
         searches: dict[str, Callable[..., ResultPage]] = {
             "listing_id": self.by_listing,
             "photo_id": self.by_stored_photo,
             "query_token": self.by_token,
-            "image_url": self.by_url,
         }
-        fields = plain_fields(request)
-        named = [name for name in searches if getattr(request, name) is not None]
-        if request.cursor is not None:
-            return self._pager.next_page(request.cursor, fields, source_fields=named)
-        if len(named) != 1:
-            problem = f"give exactly one of {', '.join(searches)}, or upload an `image` as a form"
-            raise BadQuery("listing_id", problem + (f"; the request has {' and '.join(named)}" if named else ""))
-        (name,) = named
-        return searches[name](getattr(request, name), fields)
+        return searches[name](getattr(request, name), fields, times)
 
-    def recommend(self, request: Recommendation) -> ResultPage:
+    def recommend(self, request: Recommendation, times: StageTimes | None = None) -> ResultPage:
         """Find listings for a buyer who liked some listings and disliked others, none of which are results.
 
         Raises:
@@ -136,13 +142,13 @@ class SearchService:
         fields = plain_fields(request)
         if request.cursor is not None:
             source_fields = request.positive or request.negative or request.query_token
-            return self._pager.next_page(request.cursor, fields, source_fields=source_fields)
+            return self._pager.next_page(request.cursor, fields, times or self.new_times(), source_fields=source_fields)
         query = None if request.query_token is None else self._tokens.read_query_token(request.query_token)
-        return self._by_key(recommendation_key(request, query), fields)
+        return self._by_key(recommendation_key(request, query), fields, times)
 
-    def next_page(self, cursor: str, fields: SearchFields) -> ResultPage:
+    def next_page(self, cursor: str, fields: SearchFields, times: StageTimes | None = None) -> ResultPage:
         """Return the page that a cursor leads to; see `Pager.next_page`."""
-        return self._pager.next_page(cursor, fields)
+        return self._pager.next_page(cursor, fields, times or self.new_times())
 
     def query_photo(self, token: str) -> bytes:
         """Return the photo behind a query token, as it was sent or is stored; for a listing, its first photo.
@@ -153,7 +159,7 @@ class SearchService:
         """
         key = self._tokens.read_query_token(token)
         version = self._resources.live.current().generation.model_version
-        return self._sources.photo(key, SourceOptions(version, self._new_times()))
+        return self._sources.photo(key, SourceOptions(version, self.new_times()))
 
     def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> wire.Classification:
         """Return the `k` most probable categories of a photo, or of a part of it.
@@ -173,14 +179,27 @@ class SearchService:
         threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
         return wire.Classification(categories, bool(probabilities[order[0]] >= threshold), bundle.version)
 
-    def _by_key(self, key: QuerySourceKey, fields: SearchFields) -> ResultPage:
-        return self._first_page(fields, lambda options: self._sources.from_key(key, options))
+    def new_times(self) -> StageTimes:
+        """Start the clock of a request, which ends at its deadline. Methods without one start their own."""
+        return StageTimes(self._resources.settings.request_timeout_s)
 
-    def _first_page(self, fields: SearchFields, build_source: Callable[[SourceOptions], QuerySource]) -> ResultPage:
-        times = self._new_times()
+    def _by_key(self, key: QuerySourceKey, fields: SearchFields, times: StageTimes | None) -> ResultPage:
+        return self._first_page(fields, lambda options: self._sources.from_key(key, options), times)
+
+    def _checked(self, fields: SearchFields, times: StageTimes) -> Query:
         check_list_lengths(fields)
         query = query_of(fields)
         self._categories.check(query.where.categories, times)
+        return query
+
+    def _first_page(
+        self,
+        fields: SearchFields,
+        build_source: Callable[[SourceOptions], QuerySource],
+        times: StageTimes | None,
+    ) -> ResultPage:
+        times = times or self.new_times()
+        query = self._checked(fields, times)
         live = self._resources.live.current()
         version = live.generation.model_version
         with times.stage("embed"):
@@ -207,8 +226,22 @@ class SearchService:
             empty=None if results else explain_no_results(pool, query, live),
         )
 
-    def _new_times(self) -> StageTimes:
-        return StageTimes(self._resources.settings.request_timeout_s)
+
+def _named_sources(request: StoredSearch) -> list[str]:
+    return [name for name in _SOURCES if getattr(request, name) is not None]
+
+
+def _named_source(request: StoredSearch) -> str:
+    """Return the field of the request's one source.
+
+    Raises:
+        BadQuery: it names no source, or several.
+    """
+    named = _named_sources(request)
+    if len(named) != 1:
+        problem = f"give exactly one of {', '.join(_SOURCES)}, or upload an `image` as a form"
+        raise BadQuery("listing_id", problem + (f"; the request has {' and '.join(named)}" if named else ""))
+    return named[0]
 
 
 def _origin(live: IndexSet, pool: RankedPool) -> SearchOrigin:

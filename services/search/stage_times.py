@@ -1,4 +1,4 @@
-"""Times the stages of one request and enforces its deadline."""
+"""Times the stages of one request and enforces its deadline, which includes the time that it waits for a thread."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _RETRY_AFTER_S = 1.0
 
 
 class StageTimes:
-    """Milliseconds spent in each stage of one request. Used by one thread.
+    """Milliseconds spent in each stage of one request. Used by one thread at a time.
 
     Stages nest: an inner stage pauses the outer one, so no time counts twice.
 
     Args:
-        deadline_s: seconds after the start of the request from which no further stage begins.
+        deadline_s: seconds after the construction from which no further stage begins.
     """
 
     def __init__(self, deadline_s: float) -> None:
@@ -33,15 +33,25 @@ class StageTimes:
         self._took_ms: dict[str, float] = {}
         self._open: list[str] = []
 
+    def left_s(self) -> float:
+        """Return the seconds until the deadline.
+
+        Raises:
+            Overloaded: it has passed.
+        """
+        left = self._deadline_s - (time.perf_counter() - self._started)
+        if left < 0:
+            raise Overloaded(f"The request took longer than {self._deadline_s:g} s", retry_after_s=_RETRY_AFTER_S)
+        return left
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Book the time of the block under `name`; blocks of the same name add up.
 
         Raises:
-            Overloaded: the deadline passed before an outermost block began.
+            Overloaded: the deadline passed before the block began.
         """
-        if not self._open and time.perf_counter() - self._started > self._deadline_s:
-            raise Overloaded(f"The request took longer than {self._deadline_s:g} s", retry_after_s=_RETRY_AFTER_S)
+        self.left_s()
         self._book()
         self._open.append(name)
         try:

@@ -11,6 +11,7 @@ from litestar.exceptions import ClientException, ValidationException
 from msgspec import UNSET
 
 from services.errors import PhotoRejected
+from services.fetching.photo_fetcher import Caller
 from services.ingest.photos.urls import normal_url
 from services.ingest.pipeline.listing_input import ListingInput
 from services.reason_codes import RejectReason
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from services.wire import ListingChange, WholeListing
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+_CALLER = Caller("Send the listing again later", max_waiting=8)
+"""With those being fetched (LOOKALIKE_FETCH_PER_HOST), fewer than the threads for changes: one host cannot hold all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ class LinkedPhoto:
 
         Raises:
             PhotoRejected: it cannot be fetched.
+            Overloaded: too many photos of its host are being fetched.
         """
-        return self.fetcher.fetch(self.name)
+        return self.fetcher.fetch(self.name, _CALLER)
 
 
 async def read_listing(

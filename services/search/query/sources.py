@@ -11,6 +11,7 @@ from db.models import PhotoState
 from db.rows.payloads import to_bytes
 from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, Conflict, ResourceNotFound
+from services.fetching.photo_fetcher import Caller
 from services.search.query.keys import ListingKey, PhotoKey, QuerySourceKey, RecommendationKey, StoredPhotoKey
 from services.search.query.photo_cache import QueryPhotoCache
 from services.search.query.recommendation import average_vector, mean_vectors
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from services.search.query.stored_vectors import SourceOptions
 
 _CATEGORIES_IN_KEY = 5
+
+_CALLER = Caller("Send the search again later", max_waiting=24)
+"""A batch has 20 searches. With those being fetched, fewer than the threads that fetch: one host cannot hold all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,15 @@ class QuerySources:
         """
         return self._embedded(content, options, photo_ref=lambda: self._uploads.add(content))
 
-    def from_url(self, url: str, options: SourceOptions) -> QuerySource:
-        """Build the source of a photo at a public address.
+    def fetch(self, url: str, seconds: float) -> bytes:
+        """Fetch the photo at a public address, within the time limit.
 
         Raises:
-            PhotoRejected: the photo cannot be fetched, or is not acceptable.
-            Overloaded, ServiceUnavailable: see `QueryPhotoEmbedder.embed`.
+            PhotoRejected: the photo cannot be fetched.
+            Overloaded: too many photos of its host are being fetched.
         """
-        return self.from_upload(self._resources.photo_fetcher.fetch(url), options)
+        with self._resources.photo_fetcher.time_limit(seconds):
+            return self._resources.photo_fetcher.fetch(url, _CALLER)
 
     def from_key(self, key: QuerySourceKey, options: SourceOptions) -> QuerySource:
         """Build the source that a key stands for; a crop of a listing is a crop of its first photo.

@@ -17,6 +17,7 @@ from services.search.query.parsing import parse_crop, plain_fields
 from services.search.rest import operations
 from services.search.rest.operations import ClassifyForm, PhotoQuery
 from services.search.rest.to_wire import search_answer
+from services.search.results.paging import ResultPage
 from services.search.service import SearchService
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath
@@ -47,6 +48,7 @@ class SearchController(Controller):
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
         search_workers: NamedDependency[WorkerThreads],
+        fetch_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search by a photo (form), or by a listing, a stored photo, an address or an earlier query (JSON)."""
         if is_form(request):
@@ -54,12 +56,12 @@ class SearchController(Controller):
             if "cursor" in values:
                 raise BadQuery("cursor", "cannot be sent with a photo; send it as JSON to get the next page")
             form = converted(values, PhotoQuery, strict=False)
-            content = await form.image.read()
-            return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form)))
+            content, times = await form.image.read(), search_service.new_times()
+            return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form), times))
         if is_json(request):
             fields = converted(await request.json(), wire.StoredSearch, strict=True)
             pool = workers if _needs_photo(fields) else search_workers
-            return search_answer(await pool.run(search_service.search, fields))
+            return search_answer(await _search(search_service, fields, pool, fetchers=fetch_workers))
         raise ClientException(
             "Send multipart/form-data with an `image`, or application/json with a `listing_id`, a `photo_id`, "
             "a `query_token` or an `image_url`.",
@@ -78,6 +80,7 @@ class SearchController(Controller):
         request: AnyRequest,
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
+        fetch_workers: NamedDependency[WorkerThreads],
     ) -> wire.BatchAnswer:
         """Answer up to 20 searches. A search that fails gets a problem of its own; the others are still answered."""
         queries = converted(await request.json(), wire.BatchSearch, strict=True).queries
@@ -87,7 +90,8 @@ class SearchController(Controller):
 
         async def answer(at: int) -> None:
             try:
-                entries[at].answer = search_answer(await workers.run(search_service.search, queries[at]))
+                page = await _search(search_service, queries[at], workers, fetchers=fetch_workers)
+                entries[at].answer = search_answer(page)
             except LookalikeError as error:
                 problem = problem_of(error)
                 entries[at].problem = wire.BatchProblem(
@@ -116,10 +120,10 @@ class SearchController(Controller):
     ) -> wire.SearchAnswer:
         """Search by a listing's photos; the listing itself is left out."""
         pool = workers if _needs_photo(search_fields) else search_workers
-        fields = plain_fields(search_fields)
+        fields, times = plain_fields(search_fields), search_service.new_times()
         if search_fields.cursor is not None:
-            return search_answer(await pool.run(search_service.next_page, search_fields.cursor, fields))
-        return search_answer(await pool.run(search_service.by_listing, listing_id, fields))
+            return search_answer(await pool.run(search_service.next_page, search_fields.cursor, fields, times))
+        return search_answer(await pool.run(search_service.by_listing, listing_id, fields, times))
 
     @post(
         "/recommend",
@@ -137,7 +141,7 @@ class SearchController(Controller):
     ) -> wire.SearchAnswer:
         """Search near the liked listings and away from the disliked ones; all of them are left out."""
         taste = converted(await request.json(), wire.Recommendation, strict=True)
-        return search_answer(await workers.run(search_service.recommend, taste))
+        return search_answer(await workers.run(search_service.recommend, taste, search_service.new_times()))
 
     @post(
         "/classify",
@@ -158,6 +162,17 @@ class SearchController(Controller):
         crop = parse_crop(form.crop)
         content = await form.image.read()
         return await workers.run(search_service.classify, content, form.k, crop)
+
+
+async def _search(
+    search_service: SearchService, request: wire.StoredSearch, pool: WorkerThreads, *, fetchers: WorkerThreads
+) -> ResultPage:
+    """Search in the threads of a pool; a photo at an address is fetched in others first."""
+    times = search_service.new_times()
+    if request.image_url is None or request.cursor is not None:
+        return await pool.run(search_service.search, request, times)
+    content = await fetchers.run(search_service.fetch, request, times)
+    return await pool.run(search_service.by_photo, content, plain_fields(request), times)
 
 
 def _needs_photo(fields: wire.SharedOptions) -> bool:

@@ -18,7 +18,6 @@ from services.search.results.ranking import score_candidates
 from services.search.results.ranking_pool import PoolRequest, reference_of
 from services.search.results.scores import score_map_of
 from services.search.retrieval.candidates import Candidate
-from services.search.stage_times import StageTimes
 from services.wire import SORTED_LISTINGS, NoResults, SearchFields
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from services.search.query.tokens import Cursor, SearchOrigin, Tokens
     from services.search.results.ranking import RankedListing
     from services.search.results.ranking_pool import PoolRanker
+    from services.search.stage_times import StageTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ class Pager:
     def __init__(self, resources: Resources, sources: QuerySources, ranker: PoolRanker, tokens: Tokens) -> None:
         self._resources, self._sources, self._ranker, self._tokens = resources, sources, ranker, tokens
 
-    def next_page(self, cursor_text: str, fields: SearchFields, *, source_fields: object = ()) -> ResultPage:
+    def next_page(
+        self, cursor_text: str, fields: SearchFields, times: StageTimes, *, source_fields: object = ()
+    ) -> ResultPage:
         """Return the page that a cursor leads to, even if the index has changed since.
 
         No listing appears twice. No listing that stays in the catalogue is missing, down to `MAX_DEPTH` listings: the
@@ -75,6 +77,7 @@ class Pager:
         Args:
             cursor_text: from the page before.
             fields: of the request; only `k` may be set.
+            times: the clock of the request.
             source_fields: the fields of the request that name a source; none may be set.
 
         Raises:
@@ -86,7 +89,6 @@ class Pager:
             raise BadQuery("cursor", "already holds the whole query; send only `k` with it")
         check_k(fields.k)
         cursor = self._tokens.read_cursor(cursor_text)
-        times = StageTimes(self._resources.settings.request_timeout_s)
         live = self._resources.live.current()
         if live.generation.model_version != cursor.origin.model_version:
             raise Conflict("The model has changed since the first page. Search again from the start.")
