@@ -181,7 +181,7 @@ class ListingFlag(_ExplainedCode):
     )
     GUESSED_CATEGORIES = (
         "guessed_categories",
-        "The category was read as several paths at its commas. `categories_separator` in the mapping decides it.",
+        "The category may be one path or several. The mapping decides it with `categories_separator`.",
     )
     NUMERIC_CATEGORY = "numeric_category", "The category is only a number, such as an id of Google's taxonomy."
     UNKNOWN_AVAILABILITY = (

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _USUAL_SEPARATORS = (
-    re.compile(r"\s[>»›→]\s"),
+    re.compile(r"\s(?:>{1,2}|[»›→])\s"),
     re.compile(r"\|"),
     re.compile(r"\s/\s"),
-    re.compile(r"(?<=[^\s>])[>»›→](?=[^\s>])"),
+    re.compile(r"(?<=[^\s>])(?:>{1,2}|[»›→])(?=[^\s>])"),
 )
 """The first of these that a path has separates its levels. `Audio/Video` and `over >50 inch` are one level each."""
 
@@ -29,7 +29,7 @@ MAX_LEVELS = 20
 MAX_PATHS = 100
 """Category paths of a listing, at most."""
 
-_ARROW = re.compile(r"\s[>»›→]\s|(?<=[^\s>])[>»›→](?=[^\s>])")
+_ARROW = re.compile(r"\s(?:>{1,2}|[»›→])\s|(?<=[^\s>])(?:>{1,2}|[»›→])(?=[^\s>])")
 _SLASH = re.compile(r"\s/\s")
 _LIST_OF_WORDS = re.compile(r"(?:^|\s)(?:[&+]|and|und|et|y|e|i|en|og|och|и|und/oder)\s", re.IGNORECASE)
 """What follows a comma inside a name, as in Google's `Dolls, Playsets & Toy Figures`."""

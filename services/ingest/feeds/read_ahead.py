@@ -1,4 +1,4 @@
-"""Reads a table once ahead, where the meaning of one record depends on others: dates, prices, parents of variants."""
+"""Reads a table once ahead, where the meaning of a record depends on others: dates, prices, lists, variants."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from services.ingest.cleaning.date_order import DateOrder
 from services.ingest.cleaning.dates import NUMERIC, SHORT_NUMERIC
 from services.ingest.cleaning.prices import PriceNotation
 from services.ingest.cleaning.text import clean_line
+from services.ingest.feeds.category_lists import CategoryLists, listed_texts
 from services.ingest.feeds.records import ReadingContext
 from services.ingest.tables.rows import BrokenRow
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from services.ingest.tables.rows import ColumnSelection, Row, Table
 
 _SAMPLE = 1000
-"""Rows searched for dates and prices with two meanings: a million ISO dates are not read twice for an odd one."""
+"""Rows searched for values with two meanings: a million ISO dates are not read twice for an odd one."""
 
 
 def read_ahead(
@@ -33,16 +34,19 @@ def read_ahead(
     """
     dates, prices, ids, parents = (found.fields[name] for name in ("listed_at", "price", "id", "parent"))
     order, notation, aliases = DateOrder(), PriceNotation(), dict[str, str]()
+    lists = CategoryLists(columns.listings)
     learns_order = bool(dates) and columns.listings.day_first is None
     learns_ids = bool(parents) and len(ids) > 1
     is_open = False
-    for number, row in enumerate(_rows(table, selection) if learns_order or learns_ids or prices else ()):
+    for number, row in enumerate(_rows(table, selection)):
         if learns_order:
             text = next((cell for column in dates if (cell := row.cells.get(column, "").strip())), "")
             is_open = is_open or bool(NUMERIC.match(text) or SHORT_NUMERIC.match(text))
             order.add(text)
         for column in prices:
             notation.add(row.cells.get(column, ""))
+        for column in found.fields["category"]:
+            lists.add(listed_texts(row, column) or ())
         if learns_ids:
             first, *others = filter(None, (clean_line(row.cells.get(column, "")) for column in ids))
             aliases.update(dict.fromkeys(others, first))
@@ -51,9 +55,13 @@ def read_ahead(
     day_first = order.day_first if columns.listings.day_first is None else columns.listings.day_first
     decimal_mark = notation.decimal_mark if notation.is_open or notation.decimal_mark == "," else ""
     context = ReadingContext(
-        day_first=day_first, decimal_mark=decimal_mark, group_mark=notation.group_mark, ids=aliases
+        day_first=day_first,
+        decimal_mark=decimal_mark,
+        group_mark=notation.group_mark,
+        lists_are_paths=lists.are_paths,
+        ids=aliases,
     )
-    return context, (*order.repairs(), *notation.repairs())
+    return context, (*order.repairs(), *notation.repairs(), *lists.repairs())
 
 
 def _rows(table: Table, selection: ColumnSelection) -> Iterator[Row]:

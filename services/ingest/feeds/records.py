@@ -16,6 +16,7 @@ from services.ingest.cleaning.dates import DateError, parse_date
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line, shorten
+from services.ingest.feeds.category_lists import CategoryText, category_of, listed_texts
 from services.ingest.photos.cells import split_photos
 from services.ingest.tables.rows import BrokenRow, ColumnSelection
 from services.reason_codes import ListingFlag
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from db.vectors.attributes import AttributeValue
-    from services.ingest.feeds.columns import Columns
+    from services.ingest.feeds.columns import Columns, ListingColumns
     from services.ingest.feeds.header import FoundColumns
     from services.ingest.tables.rows import Row
 
@@ -42,8 +43,6 @@ _FILLABLE = (
 )
 """Fields that a listing can do without. A price is none of them: a listing without one counts as free of charge."""
 
-_LEVELS = " > "
-
 _ESCAPED_BREAK = re.compile(r"(\\)?\\n")
 
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
@@ -59,6 +58,7 @@ class ReadingContext:
         day_first: the order of day and month in the file, where a date leaves it open.
         decimal_mark: the mark that the prices of the file prove to begin decimals.
         group_mark: the mark that probably groups thousands in them.
+        lists_are_paths: whether a list of categories holds paths, not the levels of one path.
         ids: the id of a listing by its other ids, such as its SKU, by which variants may name it.
         names: by the column of an attribute's value, the listing's id and the attribute's name in the last row that
             names it: exports of Shopify name options in the first row of a product only.
@@ -68,6 +68,7 @@ class ReadingContext:
     day_first: bool | None = None
     decimal_mark: str = ""
     group_mark: str = ""
+    lists_are_paths: bool = False
     ids: Mapping[str, str] = field(default_factory=dict)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -101,7 +102,7 @@ def selection_of(found: FoundColumns) -> ColumnSelection:
 def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, context: ReadingContext) -> RawListing:
     """Return the listing of a row as it stands there."""
     cells, mapping = _Cells(row, found), columns.listings
-    category, category_separator = cells.category()
+    category = cells.category(context, mapping)
     photos, guesses = cells.photos(mapping.photos_separator)
     price, zero_prices = cells.price(context)
     attributes, several = cells.attributes(columns.blank_values, context)
@@ -111,7 +112,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         line=row.line,
         listing_id=cells.first("id"),
         title=cells.first("title"),
-        category=category,
+        category=category.text,
         description=_with_line_breaks(cells.description()) if mapping.escaped_line_breaks else cells.description(),
         price=price,
         location=cells.first("location"),
@@ -123,8 +124,8 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         decimal_mark=context.decimal_mark,
         group_mark=context.group_mark,
         currency=cells.first("currency") or mapping.default_currency,
-        category_separator=category_separator or mapping.category_separator,
-        categories_separator="" if category_separator else mapping.categories_separator,
+        category_separator=category.level_separator,
+        categories_separator=category.path_separator,
         availability=cells.availability(),
         sold=cells.sold(context),
         url=cells.first("url"),
@@ -150,15 +151,18 @@ class _Cells:
     def first(self, name: str) -> str:
         return next((cell for cell in self.all(name) if cell.strip()), "")
 
-    def category(self) -> tuple[str, str]:
-        """Return the first category that is no number, and the separator of its levels if they came as a list."""
-        columns = {}
-        for column, cell in zip(self._found.fields["category"], self.all("category"), strict=True):
-            levels = self._row.typed.get(column)
-            columns[_LEVELS.join(levels) if isinstance(levels, tuple) else cell] = isinstance(levels, tuple)
-        texts = [text for text in columns if text.strip()]
-        chosen = next((text for text in texts if not is_numeric(text)), texts[0] if texts else "")
-        return chosen, _LEVELS if columns.get(chosen) else ""
+    def category(self, context: ReadingContext, columns: ListingColumns) -> CategoryText:
+        """Return the first category that is no number."""
+        texts = list[CategoryText]()
+        for column in self._found.fields["category"]:
+            listed = listed_texts(self._row, column)
+            if listed is not None:
+                texts.append(category_of(listed, are_paths=context.lists_are_paths, columns=columns))
+            else:
+                cell = self._row.cells.get(column, "")
+                texts.append(CategoryText(cell, columns.category_separator, columns.categories_separator))
+        filled = [category for category in texts if category.text.strip()]
+        return next((one for one in filled if not is_numeric(one.text)), filled[0] if filled else CategoryText(""))
 
     def description(self) -> str:
         for column, cell in zip(self._found.fields["description"], self.all("description"), strict=True):

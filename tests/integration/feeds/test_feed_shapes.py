@@ -143,5 +143,5 @@ def test_json_of_an_api(resources: Resources, tmp_path: Path, pictures: Path) ->
         "1": ["p1.jpg", "p2.jpg"], "2": ["p1.jpg"], "3": ["p3.jpg"], "4": ["p1.jpg", "p2.jpg"], "65b9f0": [],
     }  # fmt: skip
     assert loaded.rejects == [("6", "unreadable_price"), ("7", "wrong_type")]
-    assert loaded.summary.warnings == {"value_left_out": 2, "no_currency": 1}
+    assert loaded.summary.warnings == {"value_left_out": 2, "no_currency": 1, "guessed_categories": 1}
     assert loaded.listings["3"].category_path == ["Home", "Lamps"]

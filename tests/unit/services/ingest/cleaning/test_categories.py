@@ -35,6 +35,8 @@ from tests.unit.services.ingest.cleaning.examples import EXAMPLES, RAW, clean_re
         ("Home &gt; Lamps", ("Home", "Lamps")),
         ("Home>Lamps>Desk", ("Home", "Lamps", "Desk")),
         ("Home » Lamps", ("Home", "Lamps")),
+        ("Home >> Lamps", ("Home", "Lamps")),
+        ("Home>>Lamps", ("Home", "Lamps")),
         ("Home › Lamps", ("Home", "Lamps")),
         ("Home|Lamps | Desk", ("Home", "Lamps", "Desk")),
         ("> Home > ", ("Home",)),

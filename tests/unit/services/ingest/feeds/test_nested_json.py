@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from db.rows.records import RejectedRecord
+from services.ingest.cleaning.listings import CleanListing, clean_listing
 from services.ingest.feeds.columns import Columns, ListingColumns
-from tests.unit.services.ingest.feeds.listing_files import DESK, KEYS, LINKED, read, write_parquet
+from services.ingest.feeds.feed import open_listings
+from tests.unit.services.ingest.feeds.listing_files import DESK, HEADER, KEYS, LINKED, read, write_parquet
 
 if TYPE_CHECKING:
     from services.ingest.cleaning.raw_listing import RawListing
@@ -72,6 +74,87 @@ def test_reads_a_path_into_a_parquet_struct(tmp_path):
 def test_a_list_of_categories_is_a_path(file):
     record = read_one(file, category=["Home", "Lamps"])
     assert (record.category, record.category_separator) == ("Home > Lamps", " > ")
+
+
+def paths_of(file: Any, *lists: object, columns: Columns | None = None) -> list[list[tuple[str, ...]]]:
+    """Return the category paths of records with these categories."""
+    path = file("a.jsonl", "\n".join(json.dumps(LAMP | {"category": one}) for one in lists))
+    return [paths_in(record) for record in read(path, columns)]
+
+
+def paths_in(record: RawListing | RejectedRecord) -> list[tuple[str, ...]]:
+    assert not isinstance(record, RejectedRecord)
+    cleaned = clean_listing(record)
+    assert isinstance(cleaned, CleanListing)
+    return [cleaned.record.category_path, *cleaned.record.other_categories]
+
+
+def notices_of(file: Any, *lists: object, columns: Columns | None = None) -> list[tuple[str, str, str]]:
+    path = file("a.jsonl", "\n".join(json.dumps(LAMP | {"category": one}) for one in lists))
+    return [(one.flag, one.before, one.after) for one in open_listings(path, columns or Columns()).notices]
+
+
+HOME_AND_SALE = [("Home", "Garden"), ("Sale",)]
+
+
+@pytest.mark.parametrize(
+    ("category", "paths"),
+    [
+        (["Home > Garden", "Sale"], HOME_AND_SALE),
+        (["Home>Garden", "Sale"], HOME_AND_SALE),
+        (["Home &gt; Garden", "Sale"], HOME_AND_SALE),
+        (["Home >> Garden", "Sale"], HOME_AND_SALE),
+        (["Home|Garden", "Sale"], HOME_AND_SALE),
+        (["Sale", "Home > Indoor / Outdoor"], [("Sale",), ("Home", "Indoor / Outdoor")]),
+        (["Home > Lamps, Lights"], [("Home", "Lamps, Lights")]),
+        (["Home / Garden", "Sale / New"], [("Home", "Garden"), ("Sale", "New")]),
+        (["Home", "Indoor / Outdoor"], [("Home", "Indoor / Outdoor")]),
+        (["Home", "Lamps"], [("Home", "Lamps")]),
+        (["Home"], [("Home",)]),
+    ],
+)
+def test_a_list_with_a_path_is_a_list_of_paths(file, category, paths):
+    assert paths_of(file, category) == [paths]
+    cell = json.dumps(category).replace('"', '""')
+    (record,) = read(file("a.csv", f'{HEADER}L-1,Lamp,"{cell}",,5,\n'), Columns())
+    assert paths_in(record) == paths
+
+
+@pytest.mark.parametrize("cell", ["['Home > Garden', 'Sale']", "[['Home', 'Garden'], ['Sale']]"])
+def test_reads_a_python_list_of_categories(file, cell):
+    (record,) = read(file("a.csv", f'{HEADER}L-1,Lamp,"{cell}",,5,\n'), Columns())
+    assert paths_in(record) == HOME_AND_SALE
+
+
+def test_a_list_of_plain_words_is_a_list_of_paths_in_a_file_that_has_such_lists(file):
+    lists = (["Sale", "New"], ["Home > Garden", "Sale"])
+    assert paths_of(file, *lists) == [[("Sale",), ("New",)], HOME_AND_SALE]
+    assert notices_of(file, *lists) == [("guessed_categories", '["Sale", "New"]', "Sale | New")]
+
+
+@pytest.mark.parametrize(
+    ("category", "notice"),
+    [
+        (["Home", "Lamps"], ("guessed_categories", '["Home", "Lamps"]', "Home > Lamps")),
+        (["Home / A", "Sale / B"], ("guessed_categories", '["Home / A", "Sale / B"]', "Home / A | Sale / B")),
+    ],
+)
+def test_a_guess_at_lists_is_told_once_for_the_file(file, category, notice):
+    assert notices_of(file, category, category) == [notice]
+
+
+@pytest.mark.parametrize("category", [["Home > Lamps", "Sale"], ["Home"], "Home > Lamps"])
+def test_a_sure_list_is_not_told(file, category):
+    assert notices_of(file, category) == []
+
+
+def test_the_mapping_says_whether_lists_are_levels_or_paths(file):
+    levels = Columns(ListingColumns(category_separator="/"))
+    assert paths_of(file, ["Home", "5 > 4"], columns=levels) == [[("Home", "5 > 4")]]
+    assert paths_of(file, ["Home/A", "Sale"], columns=levels) == [[("Home", "A"), ("Sale",)]]
+    paths = Columns(ListingColumns(categories_separator=","))
+    assert paths_of(file, ["Home", "Sale"], columns=paths) == [[("Home",), ("Sale",)]]
+    assert [notices_of(file, ["Home", "Sale"], columns=one) for one in (levels, paths)] == [[], []]
 
 
 def test_a_list_of_texts_is_a_description_of_lines(file):
