@@ -197,6 +197,11 @@ class ListingFlag(_ExplainedCode):
         "The attribute was left out: 50 names of 40 Latin letters and digits, and texts of 200 characters are kept.",
     )
     SEVERAL_VALUES = "several_values", "The attribute has several values, which were kept as one text."
+    NO_LINE_END = (
+        "no_line_end",
+        "The file has no line end after its last record. If your program writes one, the file is cut off.",
+    )
+    CUT_OFF = "cut_off", "The file looks cut off inside its last record, so nothing that it lacks was removed."
     NO_CURRENCY = "no_currency", "No price of the file has a currency. Set `default_currency` in the mapping."
     UNREADABLE_DATE = "unreadable_date", "The listing date cannot be read or is implausible, and was left out."
     UNITED_ROWS = "united_rows", "Several rows have this id; the listing has the photos of all of them."

@@ -52,6 +52,11 @@ class FoundColumns:
         """The columns of attributes."""
         return (*self.attributes.values(), *chain(*self.pairs))
 
+    def field_of(self, column: str) -> str:
+        """Return the field that a column is read for, `attributes` for those; empty if it is not read."""
+        fields = {one: name for name, columns in self.fields.items() for one in columns}
+        return fields.get(column, "attributes" if column in self.attribute_columns else "")
+
 
 def find_columns(path: Path, columns: Columns, present: Iterable[str]) -> FoundColumns:
     """Find the columns of a mapping among those of a table.

@@ -16,10 +16,11 @@ from services.ingest.tables.rows import BrokenRow, ColumnSelection
 from services.reason_codes import RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.cleaning.repairs import Repair
     from services.ingest.feeds.columns import Columns, PhotoColumns
     from services.ingest.tables.rows import Row, Table
 
@@ -34,11 +35,13 @@ def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | Rejecte
     yield from open_listings(path, columns).records()
 
 
-def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | RejectedRecord]:
+def read_photo_table(
+    path: Path, columns: Columns, *, tell: Callable[[Repair], None] = lambda _notice: None
+) -> Iterator[PhotoRecord | RejectedRecord]:
     """Yield every row of a photo table in order, as a photo or as a reject; the formats are those of listings files.
 
     Rejects have the reasons `missing_id` (with the listing's id, if there is one), `missing_listing_id`, `id_too_long`
-    and the reasons of `open_table`.
+    and the reasons of `open_table`. At the end, `tell` is called with what was found out about the whole table.
 
     Raises:
         ListingsFileError: while iterating: the file cannot be read at all.
@@ -50,6 +53,8 @@ def read_photo_table(path: Path, columns: Columns) -> Iterator[PhotoRecord | Rej
     )
     for row in table.rows(selection):
         yield rejected_row(path.name, row) if isinstance(row, BrokenRow) else _photo(path, row, names)
+    for notice in table.notices:
+        tell(notice)
 
 
 def check_photo_table(path: Path, columns: Columns) -> None:

@@ -25,6 +25,7 @@ from services.ingest.loading.categories import unify_categories
 from services.ingest.loading.spool import SpooledRow
 from services.ingest.loading.stated import StatedFields, keep_unstated
 from services.ingest.loading.united import UnitedListing, unite, warning_of
+from services.ingest.loading.unread import OpenEnd
 from services.ingest.photos.urls import stored_id
 from services.reason_codes import ListingFlag, RejectReason
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from db.session import Database
     from services.ingest.cleaning.raw_listing import RawListing
+    from services.ingest.feeds.feed import ListingsFeed
     from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
@@ -70,7 +72,7 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
     for notice in feed.notices:
         ledger.warn(warning_of(path.name, 0, "", notice))
     stated, mended = StatedFields(feed.found, options), 0
-    raw = None
+    row = None
     for raw in feed.records():
         ledger.count("listings_read")
         if not isinstance(raw, RejectedRecord):
@@ -87,16 +89,25 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
             spool.add(row)
             currencies.add(row.price, row.currency)
             spool.rows_name_photos |= bool(row.photos)
-    spool.unread.end(raw)
+    _look_at_end(spool, feed, row)
     if mended > _FEW_NOT_UTF8:
         hint = 'If all of it is Windows-1252, set encoding = "cp1252" in the mapping\'s [file] table'
         ledger.warn(warning_of(path.name, 0, "", Repair(ListingFlag.NOT_UTF8, "", f"{mended} records", hint)))
-    for notice in currencies.notices:
+    for notice in (*feed.table.notices, *currencies.notices):
         ledger.warn(warning_of(path.name, 0, "", notice))
     # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
     spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
     spool.unstated = stated.unstated
     spool.unite_variants()
+
+
+def _look_at_end(spool: Spool, feed: ListingsFeed, last: SpooledRow | RejectedRecord | None) -> None:
+    if last is None:
+        return
+    field = feed.found.field_of(feed.table.columns[-1])
+    reject = last if isinstance(last, RejectedRecord) else last.reject
+    end = None if isinstance(last, RejectedRecord) else OpenEnd(last.listing_id, last.record, last.photos, field)
+    spool.unread.end(reject, [notice.flag for notice in feed.table.notices], end=end)
 
 
 def write_listings(

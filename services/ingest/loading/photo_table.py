@@ -53,7 +53,8 @@ class PhotoTable:
             ListingsFileError: the table cannot be read, or names no photo although it must not be empty.
         """
         rows = photos = 0
-        for batch in chunked(read_photo_table(path, columns), _ROWS_PER_LOOKUP):
+        notices = list[Repair]()
+        for batch in chunked(read_photo_table(path, columns, tell=notices.append), _ROWS_PER_LOOKUP):
             named = [record for record in batch if isinstance(record, PhotoRecord)]
             for photo in self._with_known_ids(named):
                 self._spool.add_photo(photo)
@@ -61,6 +62,10 @@ class PhotoTable:
                 if isinstance(record, RejectedRecord):
                     self._reject(record)
             rows, photos = rows + len(batch), photos + len(named)
+        for notice in notices:
+            self._ledger.warn(warning_of(path.name, 0, "", notice))
+            if notice.flag == ListingFlag.CUT_OFF:
+                self.problem = self.problem or "the table may be cut off"
         if not photos and self.problem != _UNREADABLE_ROWS and not may_be_empty:
             remedy = "Export it again. To keep the stored photos, leave the table out or pass --photos keep"
             raise ListingsFileError(path, "names no photo of a listing" if rows else "has no rows", remedy)

@@ -116,7 +116,7 @@ def preview(path: Path, options: IngestOptions) -> Preview:
         columns=columns,
         preset=preset,
         suggestion=f'preset = "{preset}"\n' if preset else suggest_toml(columns, sample_values(feed.table, columns)),
-        notices=(*feed.notices, *_currency_notices(rows)),
+        notices=(*feed.notices, *feed.table.notices, *_currency_notices(rows)),
         fields=tuple(_fields(feed)),
         unused=unused_columns(feed.found, columns),
         records=tuple(_records(raw, rows)[:RECORDS]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from more_itertools import chunked
 
 from db.locks import try_lock
-from db.rows import listings
+from db.rows import listings, photos
 from db.rows.listings import ListingConditions
 from db.rows.records import WarningRecord
 from services.errors import ForeignListings, RemovalRefused, SyncRunning
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from services.ingest.loading.inputs import IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
+    from services.ingest.loading.unread import OpenEnd
 
 _LISTINGS_PER_WRITE = 500
 
@@ -44,7 +45,7 @@ class Removal:
         existing: number of listings in scope.
         accepted: number of the feed's acceptable listings.
         unknown: number of the feed's records whose id cannot be known.
-        is_cut: whether the file may be cut off, because its last record could not be read.
+        is_cut: whether the file may be cut off in its last record.
     """
 
     file: str
@@ -125,14 +126,24 @@ def plan_removal(database: Database, spool: Spool, ledger: Ledger, *, file: str,
     scope = ListingConditions(sellers=sellers, sold=False if options.mark_sold else None)
     with database.read() as session:
         existing = listings.matching_ids(session, scope)
+        is_cut = spool.unread.is_cut or _has_lost_end(session, spool.unread.open_end)
     return Removal(
         file,
         [listing_id for listing_id in existing if listing_id not in in_feed],
         existing=len(existing),
         accepted=len(spool),
         unknown=sum(map(hides_an_id, rejects)),
-        is_cut=spool.unread.is_cut,
+        is_cut=is_cut,
     )
+
+
+def _has_lost_end(session: Session, end: OpenEnd | None) -> bool:
+    """Say whether the last record of the file is stored with a longer last cell."""
+    if end is None:
+        return False
+    listing_id = end.listing_id
+    names = [photo.external_id for photo in photos.photos_of(session, [listing_id])]
+    return any(end.lacks(stored, names) for stored in listings.listings_by_id(session, [listing_id]))
 
 
 def remove_missing(database: Database, removal: Removal, ledger: Ledger, *, options: IngestOptions) -> None:
@@ -165,7 +176,7 @@ def _keep(removal: Removal, ledger: Ledger) -> None:
     if removal.missing:
         records = f"{counted(removal.unknown, 'record')} with an unreadable id"
         if removal.is_cut:
-            records = "the last record could not be read: the file may be cut off"
+            records = "the file may be cut off in its last record; if it is whole, end it with a line end"
         kept = f"{counted(len(removal.missing), 'missing listing')} kept"
         ledger.warn(WarningRecord(removal.file, 0, "", "id", ListingFlag.NOTHING_REMOVED, records, kept))
     ledger.flush()

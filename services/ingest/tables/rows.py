@@ -132,11 +132,13 @@ class Table:
         columns: the names as they stand in the file, in order. In JSON: the keys of the first objects.
         rows: reads the selected columns of every row from the beginning.
         paths: the columns again, and the paths inside those that hold objects, such as `price.amount`.
+        notices: what was found out about the whole file, each once; complete when all rows have been read.
     """
 
     columns: tuple[str, ...]
     rows: Callable[[ColumnSelection], Rows]
     paths: tuple[str, ...] = ()
+    notices: dict[Repair, None] = field(default_factory=dict)
 
 
 def require_columns(path: Path, selection: ColumnSelection, present: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import shorten
 from services.ingest.tables.delimited.cells import NULL, cell_value, split_cells, without_line_end
 from services.ingest.tables.delimited.dialects import DELIMITERS, SAMPLED_LINES, learn_dialect, read_header
+from services.ingest.tables.delimited.endings import FileEnd
 from services.ingest.tables.delimited.layout import CsvLayout
 from services.ingest.tables.delimited.records import LINE_LIMIT, read_records
 from services.ingest.tables.rows import BrokenRow, Row, Table, refuse_duplicate_columns, require_columns
@@ -48,20 +49,29 @@ def open_csv(path: Path, file_format: FileFormat, *, preferred: str = ",") -> Ta
     header = read_header(
         read_lines(path, file_format.encoding), delimiter=given, preferred=preferred + DELIMITERS.replace(preferred, "")
     )
-    return Table(header.names, partial(_rows, path, file_format.encoding, header))
+    notices = dict[Repair, None]()
+    rows = partial(_rows, path, file_format.encoding, header, notices=notices)
+    return Table(header.names, rows, notices=notices)
 
 
-def _rows(path: Path, encoding: str, header: Header, selection: ColumnSelection) -> Rows:
+def _rows(
+    path: Path, encoding: str, header: Header, selection: ColumnSelection, *, notices: dict[Repair, None]
+) -> Rows:
     lines = islice(read_lines(path, encoding), header.line, None)
     sample = list(islice(lines, SAMPLED_LINES))
     layout = learn_dialect(_layout(path, header, selection), sample)
     columns = selection.without_absent(layout.header).columns
     positions = {column: selection.position(column, layout.header) for column in columns}
+    end = FileEnd()
     for record in read_records(chain(sample, lines), layout, first_line=header.line + 1):
+        end.add(record)
         if not record.fields:
             yield _broken(record, layout)
         elif any(map(str.strip, record.fields)):  # spreadsheets write empty rows
             yield _row(record, positions, layout)
+    size = None if path.suffix.lower() == ".gz" else path.stat().st_size
+    if notice := end.notice(header.names[-1], size):
+        notices[notice] = None
 
 
 def _broken(record: Record, layout: CsvLayout) -> BrokenRow:
