@@ -234,8 +234,11 @@ class VectorIndex(Protocol):
         """Return all photo ids, ascending."""
         ...
 
-    def held(self) -> HeldPoints:
-        """Return all photo ids with the checksums of their points, to compare the index with the database."""
+    def held(self, photo_ids: Sequence[int] | None = None) -> HeldPoints:
+        """Return all photo ids, or those of these photos that are here, with the checksums of their points.
+
+        The checksums are computed from the vectors that searches compare, not kept from when they were written.
+        """
         ...
 
     def describe(self) -> IndexDescription:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from typing import TYPE_CHECKING
 
 from db.rows import embeddings
+from db.vectors.damage import is_damage, remove_index, set_aside
 from db.vectors.faiss.index import FaissIndex
 from db.vectors.qdrant.edge import QdrantEdgeIndex
 from db.vectors.qdrant.edge_optimise import optimise_edge
@@ -52,9 +52,12 @@ class FaissStore:
         folder = self._folder / generation.collection
         try:
             index, seq = FaissIndex.load(folder, threads=self._threads)
+        except FileNotFoundError:
+            if folder.exists():
+                log.warning("the FAISS index has no snapshot in %s and is rebuilt from the database", folder)
+            return self._rebuild(generation)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                log.warning("rebuilding the FAISS index from the database: %s", error)
+            _set_aside(folder, error, "FAISS")
             return self._rebuild(generation)
         return OpenIndex(index, MemoryCursor(seq))
 
@@ -71,7 +74,7 @@ class FaissStore:
 
     def drop(self, generation: GenerationRecord) -> None:
         """Delete the generation's snapshots."""
-        shutil.rmtree(self._folder / generation.collection, ignore_errors=True)
+        remove_index(self._folder / generation.collection)
 
     def _rebuild(self, generation: GenerationRecord) -> OpenIndex:
         with self._database.read() as session:
@@ -84,7 +87,10 @@ class FaissStore:
         )
         opened = OpenIndex(index, MemoryCursor())
         Follower(self._database, index, opened.cursor, model_version=generation.model_version).fill()
-        self.persist(opened)
+        try:
+            self.persist(opened)
+        except OSError as error:
+            log.warning("the FAISS index cannot be saved, and is built again at the next start: %s", error)
         return opened
 
 
@@ -100,7 +106,14 @@ class QdrantEdgeStore:
         """Do nothing: the engine is in this process."""
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
-        """Open the folder. Fill and optimise it if it is new, lost or of an older payload version."""
+        """Open the folder. Fill and optimise it if it is new, lost, damaged or of an older payload version."""
+        try:
+            return self._open_filled(generation)
+        except OSError as error:
+            _set_aside(self._folder / generation.collection, error, "Qdrant Edge")
+        return self._open_filled(generation)
+
+    def _open_filled(self, generation: GenerationRecord) -> OpenIndex:
         index = self._open_folder(generation)
         cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
         if _is_filled(index, cursor):
@@ -130,7 +143,7 @@ class QdrantEdgeStore:
 
     def drop(self, generation: GenerationRecord) -> None:
         """Delete the generation's folder."""
-        shutil.rmtree(self._folder / generation.collection, ignore_errors=True)
+        remove_index(self._folder / generation.collection)
 
 
 class QdrantServerStore:
@@ -167,6 +180,17 @@ class QdrantServerStore:
     def drop(self, generation: GenerationRecord) -> None:
         """Delete the collection."""
         drop_collection(self._client, generation.collection)
+
+
+def _set_aside(folder: Path, error: OSError, engine: str) -> None:
+    """Move a damaged index out of the way, and log it once. Raise `error` if it is no damage."""
+    if not is_damage(error):
+        raise error
+    try:
+        set_aside(folder)
+    except OSError:
+        raise error from None
+    log.warning("the %s index is damaged and is rebuilt from the database: %s", engine, error)
 
 
 def _is_filled(index: VectorIndex, cursor: SqlCursor) -> bool:

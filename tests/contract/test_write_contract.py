@@ -53,6 +53,25 @@ def test_upserted_points_are_held_with_their_checksums(index: VectorIndex, few: 
     assert held.checksums.tolist() == sums(few)
 
 
+def test_of_given_photos_those_that_are_there_are_held(index: VectorIndex, few: list[Point]) -> None:
+    held = index.held([few[7].photo_id, 10**12, few[2].photo_id])
+    assert held.photo_ids.tolist() == [few[2].photo_id, few[7].photo_id]
+    assert held.checksums.tolist() == sums([few[2], few[7]])
+
+
+def test_payloads_of_any_text_and_number_are_held_as_they_were_written(index: VectorIndex, few: list[Point]) -> None:
+    texts = ("", "emoji 🛋️", "nul\0byte", '["json"]', "t1", "true")
+    attributes = (("a", "t1"), ("b", True), ("c", 0.1), ("d", 1e300), ("e", -7.0), ("f", "n5"))
+    points = [
+        replace(
+            few[row], payload=Payload(text, text, 1e-7, (text, "b"), (text,), None, text, text, -5, True, attributes)
+        )
+        for row, text in enumerate(texts)
+    ]
+    index.upsert(points)
+    assert index.held([point.photo_id for point in points]).checksums.tolist() == sums(points)
+
+
 def test_checksums_change_with_replaced_and_deleted_points(index: VectorIndex, few: list[Point]) -> None:
     cheaper = replace(few[3], payload=replace(few[3].payload, price=0.01))
     index.upsert([cheaper])
@@ -63,7 +82,7 @@ def test_checksums_change_with_replaced_and_deleted_points(index: VectorIndex, f
 
 
 def sums(points: Sequence[Point]) -> list[int]:
-    found: list[int] = checksums(points, np.array([point.vector for point in points])).tolist()
+    found: list[int] = checksums(points).tolist()
     return found
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import faiss
 import numpy as np
 
-from db.vectors.base import NO_FILTER, Hit, IndexDescription
+from db.vectors.base import NO_FILTER, HeldPoints, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
-from db.vectors.checksums import checksums
+from db.vectors.checksums import payload_checksums, vector_checksums
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.faiss.lists import InvertedLists, IvfSettings, ListLayout
 from db.vectors.faiss.payload_files import read_payloads, write_payloads
-from db.vectors.faiss.payload_table import PayloadTable
+from db.vectors.faiss.payload_table import FREE, PayloadTable
 from db.vectors.faiss.rwlock import ReadWriteLock
 from db.vectors.faiss.selections import SelectionCache
 from db.vectors.faiss.snapshots import Contents, SnapshotDamaged, read_snapshot, write_snapshot
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from db.vectors.base import Filter, HeldPoints, PhotoIds, Point, Vector
+    from db.vectors.base import Filter, PhotoIds, Point, Vector
     from db.vectors.facets import Facet
     from db.vectors.faiss.coded_columns import Slots
     from db.vectors.faiss.selections import Selection
 
 _VECTORS, _LISTS, _PAYLOADS = "vectors.faiss", "lists.faiss", "payloads.arrow"
+
+_HASHED_AT_ONCE = 10_000
+"""Vectors that are hashed under one hold of the lock: 30 ms, during which writes wait."""
 
 
 class FaissIndex:
@@ -135,7 +138,7 @@ class FaissIndex:
         latest, vectors = checked_batch(points, self._vector_size)
         if not latest:
             return
-        sums = checksums(latest, vectors)
+        sums = payload_checksums(point.payload for point in latest)
         with self._writers:
             with self._lock.writing():
                 self._selections.clear()
@@ -178,10 +181,14 @@ class FaissIndex:
         with self._lock.reading():
             return self._table.photo_ids()
 
-    def held(self) -> HeldPoints:
+    def held(self, photo_ids: Sequence[int] | None = None) -> HeldPoints:
         """See `VectorIndex`."""
         with self._lock.reading():
-            return self._table.held()
+            slots = self._table.slots_of(photo_ids)
+        parts = [self._held_in(some) for some in np.array_split(slots, 1 + len(slots) // _HASHED_AT_ONCE)]
+        ids, rows = np.unique(np.concatenate([part.photo_ids for part in parts]), return_index=True)
+        taken = ids != FREE
+        return HeldPoints(ids[taken], np.concatenate([part.checksums for part in parts])[rows[taken]])
 
     def describe(self) -> IndexDescription:
         """See `VectorIndex`."""
@@ -196,6 +203,12 @@ class FaissIndex:
 
     def close(self) -> None:
         """Do nothing: the index is in memory, and only `save` makes it durable."""
+
+    def _held_in(self, slots: Slots) -> HeldPoints:
+        """Return the photos in these slots, in their order."""
+        with self._lock.reading():
+            sums = vector_checksums(self._vectors.at(slots)) ^ self._table.payload_checksums[slots]
+            return HeldPoints(self._table.ids[slots], sums)
 
     @property
     def _kind(self) -> Literal["exact", "ivf"]:

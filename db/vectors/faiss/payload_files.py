@@ -32,7 +32,7 @@ def write_payloads(table: PayloadTable, path: Path) -> None:
     count, payloads = table.slot_count, table.columns
     columns = {
         "photo_id": pa.array(table.ids[:count]),
-        "checksum": pa.array(table.checksums[:count]),
+        "payload_checksum": pa.array(table.payload_checksums[:count]),
         "price": pa.array(payloads.prices[:count]),
         "listed_at": pa.array(payloads.listed_at[:count]),
         "listing_id": _encoded(payloads.listings, count, _TEXT),
@@ -73,7 +73,9 @@ def read_payloads(path: Path) -> PayloadTable:
         attributes=AttributeColumns.read(_attributes(batch), batch.num_rows),
     )
     return PayloadTable(
-        ids=batch["photo_id"].to_numpy().copy(), checksums=batch["checksum"].to_numpy().copy(), columns=columns
+        ids=batch["photo_id"].to_numpy().copy(),
+        payload_checksums=batch["payload_checksum"].to_numpy().copy(),
+        columns=columns,
     )
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from db.vectors.base import HeldPoints
 from db.vectors.faiss.coded_columns import grown
 from db.vectors.faiss.payload_columns import PayloadColumns
 
@@ -28,10 +27,14 @@ class PayloadTable:
     """The photo and payload in each slot. Callers must keep writes exclusive."""
 
     def __init__(
-        self, *, ids: PhotoIds | None = None, checksums: Checksums | None = None, columns: PayloadColumns | None = None
+        self,
+        *,
+        ids: PhotoIds | None = None,
+        payload_checksums: Checksums | None = None,
+        columns: PayloadColumns | None = None,
     ) -> None:
         self.ids = np.zeros(0, dtype=np.int64) if ids is None else ids
-        self.checksums = np.zeros(0, dtype=np.uint64) if checksums is None else checksums
+        self.payload_checksums = np.zeros(0, dtype=np.uint64) if payload_checksums is None else payload_checksums
         self.columns = columns or PayloadColumns()
         self.slot_count = len(self.ids)
         """Number of slots, including free ones; the columns may have more capacity."""
@@ -51,25 +54,26 @@ class PayloadTable:
         ids: PhotoIds = np.sort(self.ids[: self.slot_count])
         return ids[len(self._free) :]  # FREE sorts before every id
 
-    def held(self) -> HeldPoints:
-        """Return the photo ids, ascending, with their checksums."""
-        taken = np.flatnonzero(self.ids[: self.slot_count] != FREE)
-        slots = taken[np.argsort(self.ids[taken])]
-        return HeldPoints(self.ids[slots], self.checksums[slots])
+    def slots_of(self, photo_ids: Sequence[int] | None) -> Slots:
+        """Return the slots of all photos, or of those of these photos that are here."""
+        if photo_ids is None:
+            return np.flatnonzero(self.ids[: self.slot_count] != FREE)
+        there = (self._slot_of.get(photo_id) for photo_id in photo_ids)
+        return np.array([slot for slot in there if slot is not None], dtype=np.int64)
 
     def photo_ids_in(self, slots: Slots) -> list[int]:
         """Return the photo ids in `slots`, in that order."""
         return [int(photo_id) for photo_id in self.ids[slots]]
 
     def put(self, points: Sequence[Point], checksums: Checksums) -> Slots:
-        """Set the payloads and checksums of distinct photos, and return their slots.
+        """Set the payloads and their checksums of distinct photos, and return their slots.
 
         New slots ascend from the old `slot_count`.
         """
         slots = np.array([self._slot_for(point.photo_id) for point in points], dtype=np.int64)
         self._grow()
         self.ids[slots] = [point.photo_id for point in points]
-        self.checksums[slots] = checksums
+        self.payload_checksums[slots] = checksums
         self.columns.put(slots, [point.payload for point in points])
         return slots
 
@@ -101,5 +105,5 @@ class PayloadTable:
             return
         capacity = max(1024, 2 * self.slot_count)
         self.ids = grown(self.ids, capacity)
-        self.checksums = grown(self.checksums, capacity)
+        self.payload_checksums = grown(self.payload_checksums, capacity)
         self.columns.grow(capacity)

@@ -17,6 +17,7 @@ import hashlib
 import itertools
 import shutil
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -26,11 +27,10 @@ from db.vectors.folder_lock import wait_for_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 Value = TypeVar("Value")
 
-FORMAT = 5
+FORMAT = 6
 _CURRENT, _MANIFEST = "CURRENT", "manifest.json"
 
 
@@ -38,9 +38,7 @@ class SnapshotDamaged(OSError):
     """A snapshot on disk is damaged or of an unknown format."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(
-            f"{path}: {problem}. Delete the snapshot's folder: the index is then rebuilt from the database"
-        )
+        super().__init__(f"{path}: {problem}")
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,11 +96,11 @@ def read_snapshot(folder: Path, read: Callable[[Path, Contents], Value]) -> Valu
         FileNotFoundError: there is no snapshot.
         SnapshotDamaged: a file is missing, changed or unreadable, or its format is unknown.
     """
-    pointer = (folder / _CURRENT).read_bytes()
+    pointer = _bytes_of(folder / _CURRENT)
     try:
         return read(*_verified(folder, pointer))
     except SnapshotDamaged:
-        if (folder / _CURRENT).read_bytes() == pointer:
+        if _bytes_of(folder / _CURRENT) == pointer:
             raise
         # Meanwhile another process wrote two snapshots, and pruned this one.
         return read_snapshot(folder, read)
@@ -123,7 +121,7 @@ def _fill(snapshot: Path, contents: Contents, files: Mapping[str, Callable[[Path
 def _verified(folder: Path, pointer: bytes) -> tuple[Path, Contents]:
     current = _decoded(pointer, _Current, folder / _CURRENT)
     path = folder / current.snapshot / _MANIFEST
-    content = _bytes_of(path)
+    content = _read(path, Path.read_bytes)
     if hashlib.sha256(content).hexdigest() != current.manifest_sha256:
         raise SnapshotDamaged(path, "its checksum is not the one in CURRENT")
     if (found := _decoded(content, _SnapshotFormat, path).format) != FORMAT:
@@ -135,25 +133,32 @@ def _verified(folder: Path, pointer: bytes) -> tuple[Path, Contents]:
 
 
 def _check(path: Path, expected: str) -> None:
-    try:
-        found = _sha256(path)
-    except FileNotFoundError as error:
-        raise SnapshotDamaged(path, "the file is missing") from error
-    if found != expected:
+    if _read(path, _sha256) != expected:
         raise SnapshotDamaged(path, "its checksum is not the one in the manifest")
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(current: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return current.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SnapshotDamaged(current, f"the file cannot be read ({error})") from error
+
+
+def _read(path: Path, how: Callable[[Path], Value]) -> Value:
+    try:
+        return how(path)
     except FileNotFoundError as error:
         raise SnapshotDamaged(path, "the file is missing") from error
+    except (OSError, ValueError) as error:  # a name with a NUL byte is a ValueError
+        raise SnapshotDamaged(path, f"the file cannot be read ({error})") from error
 
 
 def _decoded(content: bytes, kind: type[Value], path: Path) -> Value:
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:  # bytes that are no UTF-8 are a ValueError
         raise SnapshotDamaged(path, f"its content is not valid ({error})") from error
 
 
@@ -176,7 +181,7 @@ def _replace_current(folder: Path, current: _Current) -> None:
 def _current_name(folder: Path) -> str | None:
     try:
         return msgspec.json.decode((folder / _CURRENT).read_bytes(), type=_Current).snapshot
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, ValueError):
         return None
 
 

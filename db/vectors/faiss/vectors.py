@@ -104,6 +104,10 @@ class SlotVectors:
             slots = self._nearest_of_all(query, limit, among)
         return slots, self._scores(query, slots)
 
+    def at(self, slots: Slots) -> NDArray[np.float32]:
+        """Return the vectors of `slots`, shape (n, d)."""
+        return self._gather(slots)
+
     def is_training_due(self, count: int) -> bool:
         """Say whether lists should be trained, retrained or dropped, now that there are `count` vectors."""
         if self._ivf is None:

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from db.vectors.attributes import attribute_key, token_of
+from db.vectors.attributes import attribute_key, token_of, value_of
 from db.vectors.facets import LISTING_FACETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from db.vectors.attributes import Attributes
     from db.vectors.base import Payload
@@ -45,6 +45,12 @@ def attribute_fields(attributes: Attributes) -> dict[str, dict[str, list[str]] |
     values = {name: [key_value(attribute_key(value)), token_of(value)] for name, value in attributes}
     numbers = {name: value for name, value in attributes if not isinstance(value, str | bool)}
     return {VALUES: values, _NUMBERS: numbers} if numbers else {VALUES: values} if values else {}
+
+
+def attributes_of(fields: Mapping[str, Any]) -> Attributes:
+    """Return the attributes of which `attribute_fields` made these payload fields."""
+    stored = fields.get(VALUES) or {}
+    return tuple((name, value_of(stored[name][1])) for name in sorted(stored))
 
 
 class AttributeIndexes:

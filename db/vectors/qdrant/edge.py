@@ -15,21 +15,19 @@ from more_itertools import chunked
 
 from db.vectors.base import NO_FILTER, Hit, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
-from db.vectors.checksums import checksums
 from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.folder_lock import hold_folder
 from db.vectors.hit_order import best_hits
 from db.vectors.qdrant.attribute_fields import AttributeIndexes
-from db.vectors.qdrant.edge_shard import create_index, engine_errors, open_shard
+from db.vectors.qdrant.edge_shard import close_shard, create_index, engine_errors, open_shard
 from db.vectors.qdrant.facet_counts import count_facet
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
+from db.vectors.qdrant.read_back import RECORDS_PER_PAGE, held_points
 from db.vectors.qdrant.schema import (
-    CHECKSUM,
     HNSW_EF,
     LISTING_ID,
     UPSERT_BATCH,
     VECTOR_NAME,
-    held_points,
     payload_fields,
     photo_id,
 )
@@ -54,6 +52,7 @@ class QdrantEdgeIndex:
         self._lock = lock
         self._shard = open_shard(folder, vector_size)
         self._attribute_indexes = AttributeIndexes(self._shard.info().payload_schema)
+        self._is_closed = False
 
     @classmethod
     def open(cls, folder: Path, collection: str, vector_size: int) -> QdrantEdgeIndex:
@@ -103,19 +102,16 @@ class QdrantEdgeIndex:
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
-        sums = checksums(latest, vectors).tolist()
         with engine_errors(self._folder):
             self._attribute_indexes.add(
                 (point.payload for point in latest), lambda field, kind: create_index(self._shard, field, kind)
             )
-        for batch in chunked(zip(latest, vectors, sums, strict=True), UPSERT_BATCH):
+        for batch in chunked(zip(latest, vectors, strict=True), UPSERT_BATCH):
             self._write(
                 edge.UpdateOperation.upsert_points(
                     [
-                        edge.Point(
-                            point.photo_id, {VECTOR_NAME: vector.tolist()}, payload_fields(point.payload, checksum)
-                        )
-                        for point, vector, checksum in batch
+                        edge.Point(point.photo_id, {VECTOR_NAME: vector.tolist()}, payload_fields(point.payload))
+                        for point, vector in batch
                     ]
                 )
             )
@@ -157,18 +153,24 @@ class QdrantEdgeIndex:
         """See `VectorIndex`."""
         return np.array(sorted(photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
 
-    def held(self) -> HeldPoints:
+    def held(self, photo_ids: Sequence[int] | None = None) -> HeldPoints:
         """See `VectorIndex`."""
-        records = self._records(with_payload=[CHECKSUM])
-        return held_points({photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
+        if photo_ids is None:
+            return held_points(self._records(with_payload=True, with_vector=True), self._vector_size)
+        with engine_errors(self._folder):
+            found = self._shard.retrieve([*photo_ids], with_payload=True, with_vector=True)
+        return held_points(found, self._vector_size)
 
-    def _records(self, with_payload: bool | list[str], where: edge.Filter | None = None) -> Iterator[edge.Record]:
+    def _records(
+        self, with_payload: bool | list[str], where: edge.Filter | None = None, *, with_vector: bool = False
+    ) -> Iterator[edge.Record]:
         offset: edge.PointId | None = None
+        limit = RECORDS_PER_PAGE if with_vector else _PAGE
         with engine_errors(self._folder):
             while True:
                 page, offset = self._shard.scroll(
                     edge.ScrollRequest(
-                        offset=offset, limit=_PAGE, filter=where, with_payload=with_payload, with_vector=False
+                        offset=offset, limit=limit, filter=where, with_payload=with_payload, with_vector=with_vector
                     )
                 )
                 yield from page
@@ -190,8 +192,12 @@ class QdrantEdgeIndex:
 
     def close(self) -> None:
         """See `VectorIndex`. Afterwards the folder can be opened again, and every other call raises OSError."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
-            self._shard.close()
+            with engine_errors(self._folder):
+                close_shard(self._shard, self._folder)
         finally:
             self._lock.release()
 

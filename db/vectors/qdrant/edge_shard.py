@@ -1,14 +1,15 @@
-"""Qdrant Edge's files: one folder per collection, which contains the shard and a lock."""
+"""Qdrant Edge's files: one folder per collection, which contains the shard, a lock and, while it is closed, a seal."""
 
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import qdrant_edge as edge
 
 from db.durability import sync
+from db.vectors.qdrant.edge_seal import break_seal, write_seal
 from db.vectors.qdrant.schema import FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, VECTOR_NAME
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from db.vectors.qdrant.attribute_fields import Kind
 
-_SHARD = "shard"
+_SHARD, _SEAL = "shard", "seal.json"
 
 _INDEXED = {
     **dict.fromkeys(KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
@@ -33,7 +34,9 @@ def engine_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError:
         raise
-    except Exception as error:  # the engine has no narrower exception class
+    except BaseException as error:  # the engine has no narrower class, and its panics are no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise OSError(f"{folder}: Qdrant Edge failed: {error}") from error
 
 
@@ -46,11 +49,20 @@ def open_shard(folder: Path, vector_size: int) -> edge.EdgeShard:
         OSError: the files are damaged, or hold vectors of another size.
     """
     with engine_errors(folder):
-        if not (folder / _SHARD).exists():
+        if (folder / _SHARD).exists():
+            break_seal(folder / _SEAL, folder / _SHARD)
+        else:
             _create(folder, vector_size)
         shard = edge.EdgeShard.load(str(folder / _SHARD), _config(vector_size))
         _ensure_indexes(shard)
         return shard
+
+
+def close_shard(shard: edge.EdgeShard, folder: Path) -> None:
+    """Close the shard in `folder`, and seal its files."""
+    shard.close()
+    with suppress(OSError):  # a full disk: without a seal, the shard is opened unchecked
+        write_seal(folder / _SEAL, folder / _SHARD)
 
 
 def build_graph(folder: Path) -> None:
@@ -60,10 +72,11 @@ def build_graph(folder: Path) -> None:
         OSError: the shard is missing or damaged.
     """
     with engine_errors(folder):
+        break_seal(folder / _SEAL, folder / _SHARD)
         shard = edge.EdgeShard.load(str(folder / _SHARD))
         shard.optimize()
         shard.flush()
-        shard.close()
+        close_shard(shard, folder)
 
 
 def create_index(shard: edge.EdgeShard, field: str, kind: Kind) -> None:
@@ -79,6 +92,7 @@ def _create(folder: Path, vector_size: int) -> None:
     # Under a temporary name until it is complete: a crash must not leave a shard without payload indexes.
     fresh = folder / f"{_SHARD}.new"
     shutil.rmtree(fresh, ignore_errors=True)
+    (folder / _SEAL).unlink(missing_ok=True)
     shard = edge.EdgeShard.create(str(fresh), _config(vector_size))
     _ensure_indexes(shard)
     shard.close()

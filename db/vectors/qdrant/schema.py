@@ -6,18 +6,12 @@ the vectors again, and its scores would differ from FAISS's.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from db.vectors.attributes import attribute_text
-from db.vectors.base import HeldPoints
 from db.vectors.qdrant.attribute_fields import attribute_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from db.vectors.base import Payload
 
 VECTOR_NAME = "photo"
@@ -28,9 +22,6 @@ CATEGORY_PATHS, CURRENCY, REGION, SELLER, LISTED_AT = "category_paths", "currenc
 
 SOLD = "sold"
 """`true` or `false` as text: in Edge (0.9), a condition on a boolean field matches nothing."""
-
-CHECKSUM = "checksum"
-"""Field of the point's checksum, 16 hex digits; not indexed."""
 
 KEYWORD_FIELDS = (LISTING_ID, CATEGORY, LOCATIONS, CATEGORY_PATHS, CURRENCY, REGION, SELLER, SOLD)
 """Indexed before the first point is inserted: HNSW builds links for filters only on fields that are already indexed."""
@@ -48,15 +39,12 @@ photos without a filter (`lookalike bench search --count 1000000`)."""
 UPSERT_BATCH = 500
 """Points per write: about 3 MB of JSON at 256 dimensions. The server accepts 32 MB."""
 
-_HEX = re.compile(r"[0-9a-f]{16}")
-
 PayloadFields: TypeAlias = dict[str, str | int | float | list[str] | dict[str, list[str]] | dict[str, float]]
 
 
-def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
+def payload_fields(payload: Payload) -> PayloadFields:
     """Return the payload as Qdrant stores it, without a missing price or currency, so that no condition matches it."""
     fields: PayloadFields = {
-        CHECKSUM: f"{checksum:016x}",
         LISTING_ID: payload.listing_id,
         CATEGORY: payload.category,
         LOCATIONS: list(payload.locations),
@@ -77,13 +65,3 @@ def payload_fields(payload: Payload, checksum: int) -> PayloadFields:
 def photo_id(point_id: object) -> int:
     assert isinstance(point_id, int), "all point ids are photo ids"
     return point_id
-
-
-def held_points(stored: Mapping[int, object]) -> HeldPoints:
-    """Convert stored checksums, by photo id; 0 stands for a missing or damaged checksum."""
-    ids = np.array(sorted(stored), dtype=np.int64)
-    return HeldPoints(ids, np.array([_checksum(stored[photo_id]) for photo_id in ids.tolist()], dtype=np.uint64))
-
-
-def _checksum(stored: object) -> int:
-    return int(stored, 16) if isinstance(stored, str) and _HEX.fullmatch(stored) else 0

@@ -10,10 +10,10 @@ from qdrant_client import models
 
 from db.vectors.base import NO_FILTER, IndexDescription
 from db.vectors.checks import check_filter, checked_batch, checked_query
-from db.vectors.checksums import checksums
 from db.vectors.qdrant.attribute_fields import AttributeIndexes
 from db.vectors.qdrant.facet_counts import count_facet
-from db.vectors.qdrant.schema import CHECKSUM, UPSERT_BATCH, VECTOR_NAME, held_points, payload_fields, photo_id
+from db.vectors.qdrant.read_back import RECORDS_PER_PAGE, held_points
+from db.vectors.qdrant.schema import UPSERT_BATCH, VECTOR_NAME, payload_fields, photo_id
 from db.vectors.qdrant.server_collections import drop_collection, ensure_collection, server_errors
 from db.vectors.qdrant.server_search import batch_search, server_filter
 
@@ -64,17 +64,16 @@ class QdrantServerIndex:
     def upsert(self, points: Sequence[Point]) -> None:
         """See `VectorIndex`."""
         latest, vectors = checked_batch(points, self._vector_size)
-        sums = checksums(latest, vectors).tolist()
         with server_errors(self._client):
             self._attribute_indexes().add((point.payload for point in latest), self._create_index)
-        for batch in chunked(zip(latest, vectors, sums, strict=True), UPSERT_BATCH):
+        for batch in chunked(zip(latest, vectors, strict=True), UPSERT_BATCH):
             structs = [
                 models.PointStruct(
                     id=point.photo_id,
                     vector={VECTOR_NAME: vector.tolist()},
-                    payload={**payload_fields(point.payload, checksum)},
+                    payload={**payload_fields(point.payload)},
                 )
-                for point, vector, checksum in batch
+                for point, vector in batch
             ]
             with server_errors(self._client):
                 self._client.upsert(self._collection, structs, wait=True)
@@ -118,17 +117,27 @@ class QdrantServerIndex:
         """See `VectorIndex`."""
         return np.array(sorted(photo_id(record.id) for record in self._records(with_payload=False)), dtype=np.int64)
 
-    def held(self) -> HeldPoints:
+    def held(self, photo_ids: Sequence[int] | None = None) -> HeldPoints:
         """See `VectorIndex`."""
-        records = self._records(with_payload=[CHECKSUM])
-        return held_points({photo_id(record.id): (record.payload or {}).get(CHECKSUM) for record in records})
+        if photo_ids is None:
+            return held_points(self._records(with_payload=True, with_vectors=True), self._vector_size)
+        with server_errors(self._client):
+            found = self._client.retrieve(self._collection, [*photo_ids], with_payload=True, with_vectors=True)
+        return held_points(found, self._vector_size)
 
-    def _records(self, with_payload: bool | list[str], where: models.Filter | None = None) -> Iterator[models.Record]:
+    def _records(
+        self, with_payload: bool | list[str], where: models.Filter | None = None, *, with_vectors: bool = False
+    ) -> Iterator[models.Record]:
         offset: models.ExtendedPointId | None = None
         with server_errors(self._client):
             while True:
                 page, offset = self._client.scroll(
-                    self._collection, scroll_filter=where, limit=_PAGE, offset=offset, with_payload=with_payload
+                    self._collection,
+                    scroll_filter=where,
+                    limit=RECORDS_PER_PAGE if with_vectors else _PAGE,
+                    offset=offset,
+                    with_payload=with_payload,
+                    with_vectors=with_vectors,
                 )
                 yield from page
                 if offset is None:
