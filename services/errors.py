@@ -16,7 +16,9 @@
     ├── RoleMissing              the key's role does not allow the request
     ├── CrossSiteRefused         a page of another site sent the request
     ├── HostUnknown              the request names a host that is not this server
+    ├── OriginRefused            the key is bound to pages of other origins
     ├── RateLimited              the key has made too many requests
+    │   └── TooManyWrongKeys        an address has sent too many wrong keys
     ├── StorageFull              the disk is full
     └── ServiceUnavailable       a part that we depend on is missing or not ready
         ├── ModelMissing            no model is active
@@ -210,6 +212,14 @@ class HostUnknown(LookalikeError):
         )
 
 
+class OriginRefused(LookalikeError):
+    """The key is bound to pages of other origins."""
+
+    def __init__(self, origin: str, allowed: Iterable[str]) -> None:
+        problem = f"not of {origin}" if origin else "and this request names no page (`Origin`)"
+        super().__init__(f"This API key is for pages of {', '.join(allowed)}, {problem}.")
+
+
 class RateLimited(LookalikeError):
     """The key has made too many requests.
 
@@ -217,9 +227,17 @@ class RateLimited(LookalikeError):
         retry_after_s: whole seconds until the next request is accepted, at least 1.
     """
 
+    problem = "This API key has made too many requests this minute"
+
     def __init__(self, *, retry_after_s: float) -> None:
         self.retry_after_s = max(1, ceil(retry_after_s))
-        super().__init__(f"This API key has made too many requests this minute. Try again in {self.retry_after_s} s.")
+        super().__init__(f"{self.problem}. Try again in {self.retry_after_s} s.")
+
+
+class TooManyWrongKeys(RateLimited):
+    """An address has sent too many wrong keys."""
+
+    problem = "Too many wrong API keys came from this address this minute"
 
 
 class StorageFull(LookalikeError):

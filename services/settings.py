@@ -154,6 +154,15 @@ class Settings(BaseSettings):
         description="Host names by which browsers reach this server, besides loopback names and its own address, "
         "separated by commas (`shop.example`). `*.shop.example` allows every name below it, `*` every name.",
     )
+    metrics: Literal["open", "key", "off"] = Field(
+        default="open",
+        description="Who may read `/metrics`: everybody, callers with an API key (once a key exists), or nobody.",
+    )
+    audit_days: int = Field(
+        default=365, ge=1, description="Days for which the audit log is kept; it names keys, addresses and listings."
+    )
+    # A daily feed of a million listings with 1 % of rejects and warnings would add 3.6 million rows a year.
+    reports_days: int = Field(default=30, ge=1, description="Days for which rejects and warnings of jobs are kept.")
     ingest_url: str = Field(
         default="",
         pattern=r"^(https?://[^/\s]+/?)?$",

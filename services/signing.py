@@ -20,12 +20,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from db.locks import hold_lock
-from db.rows import keys
+from db.rows.access import signing_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from db.rows.keys import SigningKeyRecord
+    from db.rows.access.signing_keys import SigningKeyRecord
     from db.session import Database
 
 _HEAD = struct.Struct(">II")
@@ -143,7 +143,7 @@ class Signer:
 
     def _stored(self) -> Sequence[SigningKeyRecord]:
         with self._database.read() as session:
-            return keys.signing_keys(session)
+            return signing_keys.signing_keys(session)
 
     def _needs_key(self, stored: Sequence[SigningKeyRecord]) -> bool:
         return not stored or stored[-1].created_at.timestamp() + _ROTATED_AFTER_S <= self._clock()
@@ -153,7 +153,7 @@ class Signer:
         kept_since = now - timedelta(seconds=_LONGEST_S + _SIGNS_AFTER_S)
         with self._database.write() as session:
             secret = secrets.token_bytes(_SECRET_BYTES)
-            keys.add_signing_key(session, secret, created_at=now, replaced_before=kept_since)
+            signing_keys.add_signing_key(session, secret, created_at=now, replaced_before=kept_since)
 
 
 def _mac(secret: bytes, purpose: Purpose, signed: bytes) -> bytes:

@@ -3,7 +3,7 @@
 These modules do without `from __future__ import annotations`, which would break SQLModel.
 """
 
-from db.models.access import ApiKey, AuditEntry, RateWindow, Role, SigningKey
+from db.models.access import ApiKey, AuditEntry, HashScheme, RateWindow, Role, SigningKey
 from db.models.catalogue import CategorySpelling, Embedding, Listing, ModelVersion, Photo, PhotoState
 from db.models.columns import Money, UtcDateTime, utc_now
 from db.models.duplicates import DuplicatePair, DuplicateReview, DuplicateSearch
@@ -24,6 +24,7 @@ __all__ = [
     "FeedOperation",
     "Generation",
     "GenerationState",
+    "HashScheme",
     "Job",
     "JobState",
     "JobWarning",

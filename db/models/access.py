@@ -4,10 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
+    Integer,
     LargeBinary,
     Text,
+    text,
 )
 from sqlmodel import Field, SQLModel
 
@@ -27,6 +30,13 @@ class Role(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+class HashScheme(StrEnum):
+    """How the secret of a key is hashed. Keys of earlier versions have scrypt until their first use."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    SCRYPT = "scrypt"
+
+
 class ApiKey(SQLModel, table=True):
     """An API key with its role. Only a hash of the secret is stored."""
 
@@ -37,6 +47,11 @@ class ApiKey(SQLModel, table=True):
     role: Role = Field(sa_column=Column(Text, nullable=False))
     salt: bytes = Field(sa_type=LargeBinary)
     secret_hash: bytes = Field(sa_type=LargeBinary)
+    hashed_with: HashScheme = Field(
+        default=HashScheme.HMAC_SHA256, sa_column=Column(Text, nullable=False, server_default="scrypt")
+    )
+    origins: list[str] = Field(sa_column=Column(JSON, nullable=False, server_default="[]"), default_factory=list)
+    """Origins of the pages that may use the key, as `https://shop.example`; empty means everywhere."""
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -53,7 +68,7 @@ class SigningKey(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """A request that changes something: its key and the response status, None until there is a response."""
+    """A call or command that changes something, a call under /v1/admin, or refused calls of one kind."""
 
     __tablename__ = "audit_entry"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -61,10 +76,19 @@ class AuditEntry(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
     at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     key_id: str | None = Field(default=None, max_length=16)
+    """For refused calls: the id that the caller claimed."""
     method: str = Field(max_length=10)
+    """`CLI` for a command, whose `path` is the command line."""
     path: str = Field(sa_type=Text)
     request_id: str = Field(max_length=64)
     status: int | None = None
+    """HTTP status, or exit code of a command; None until it has ended."""
+    caller: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """Address of the caller, or `user@machine` for a command."""
+    resource: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """Path of what a POST made: `/v1/listings/lamp`, or that of a job."""
+    calls: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
+    """Number of calls: refused calls of one kind share an entry, whose path is that of the first."""
 
 
 class RateWindow(SQLModel, table=True):

@@ -34,7 +34,9 @@ def upgrade() -> None:
 
 @db_app.command("tidy")
 def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False) -> None:
-    """Remove change events that every index has read, photo files that no listing uses, and old rejects and warnings.
+    """Remove change events that every index has read, photo files that no listing uses, and old records.
+
+    LOOKALIKE_REPORTS_DAYS says how long rejects and warnings are kept, LOOKALIKE_AUDIT_DAYS the audit log.
 
     `lookalike serve` does this daily.
     """
@@ -44,7 +46,8 @@ def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was remov
         print_json(removed)
     else:
         output.print(
-            f"Removed {removed.events} events, {removed.photos} photos, and {removed.reports} rejects and warnings."
+            f"Removed {removed.events} events, {removed.photos} photos, {removed.reports} rejects and warnings, "
+            f"and {removed.audit_entries} audit entries."
         )
 
 

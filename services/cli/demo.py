@@ -12,7 +12,8 @@ import msgspec
 import typer
 
 from db.locks import try_lock
-from db.rows import generations, keys, photos
+from db.rows import generations, photos
+from db.rows.access import keys
 from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
 from ml.training.recipes import FINE_TUNED

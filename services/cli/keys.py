@@ -3,36 +3,73 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from db.models import Role
-from db.rows import keys
+from db.rows.access import keys
+from db.rows.access.audit import newest_entries
 from services.cli.terminal.console import console, output, print_json, print_table
 from services.cli.terminal.resources import database_location, open_resources
-from services.errors import ResourceNotFound
+from services.errors import BadInput, ResourceNotFound
 
 keys_app = typer.Typer(
     help="Manage API keys. Once a key exists, every request needs one.",
     no_args_is_help=True,
 )
 
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_ORIGIN = "Use scheme and host, with the port if it is not the usual one: https://shop.example"
+
 
 @keys_app.command("create")
 def create(
     role: Annotated[Role, typer.Option(help="What the key allows: `read`, `write` or `admin`.")],
     name: Annotated[str, typer.Option(help="Note for yourself: who uses the key.")] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only pages of this origin (`https://shop.example`) may use the key; can be repeated. For a key that "
+            "visitors of a page can read, so its role must be `read`."
+        ),
+    ] = None,
 ) -> None:
     """Create an API key and print it.
 
     The key is shown only once, because the database stores only its hash.
     """
+    origins = [checked_origin(one) for one in origin or ()]
+    if origins and role is not Role.READ:
+        raise BadInput(f"--role {role}: everybody who sees the page can read the key. Use --role read with --origin.")
     with open_resources(create=True) as resources:
         with resources.database.write() as session:
-            key = keys.create_key(session, name, role)
+            key = keys.create_key(session, name, role, origins=origins)
         console.print(f"New API key for the database at {database_location(resources)}", soft_wrap=True)
     console.print("Copy it now: it cannot be shown again.")
     output.print(key, soft_wrap=True)
+
+
+def checked_origin(text: str) -> str:
+    """Return an origin as browsers send it.
+
+    Raises:
+        BadInput: it is no origin.
+    """
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadInput(f"--origin {text}: {error}. {_ORIGIN}") from error
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in _DEFAULT_PORTS or not host or "*" in host or not bare:
+        raise BadInput(f"--origin {text}: this is not an origin. {_ORIGIN}")
+    try:
+        host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    except UnicodeError as error:
+        raise BadInput(f"--origin {text}: {error}. {_ORIGIN}") from error
+    shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{host}{shown_port}"
 
 
 @keys_app.command("list")
@@ -50,12 +87,13 @@ def list_keys(json: Annotated[bool, typer.Option("--json", help="Print the keys 
             key.key_id,
             key.name,
             key.role,
+            ", ".join(key.origins),
             f"{key.created_at:%Y-%m-%d %H:%M}",
             f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "",
         )
         for key in known
     ]
-    print_table("API keys", ["id", "name", "role", "created", "revoked"], rows)
+    print_table("API keys", ["id", "name", "role", "origins", "created", "revoked"], rows)
 
 
 @keys_app.command("revoke")
@@ -74,7 +112,7 @@ def audit(
 ) -> None:
     """List the requests that changed something, and all under /v1/admin: time, key, request and status."""
     with open_resources() as resources, resources.database.read() as session:
-        entries = [entry.model_dump() for entry in keys.newest_audit_entries(session, limit=limit)]
+        entries = [entry.model_dump() for entry in newest_entries(session, limit=limit)]
     if json:
         print_json(entries)
         return

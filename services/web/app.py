@@ -7,13 +7,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from litestar import Controller, Litestar
-from litestar.config.cors import CORSConfig
 from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from ml.embedding.batch_queue import BatchLimits
-from services.web.access import Access
+from services.web.access.cors import AllowedOrigins
+from services.web.access.guard import Access
 from services.web.browsers.cross_site import BrowserGuard
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
@@ -22,7 +22,7 @@ from services.web.limits.threads import WorkerThreads
 from services.web.metrics import MetricsController, request_metrics
 from services.web.openapi.config import docs_assets, openapi_config
 from services.web.problems import problem_handlers
-from services.web.request_ids import HEADER, send_request_id
+from services.web.request_ids import send_request_id
 from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
     for part in parts:
         dependencies |= part.dependencies
     access = Access(resources, workers)
-    browsers = BrowserGuard(settings, any_key_exists=access.any_key_exists)
+    browsers = BrowserGuard(settings, access.keys)
+    allowed_origins = AllowedOrigins(access.keys, settings.cors_origins)
     return Litestar(
         route_handlers=[
             *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
@@ -76,13 +77,15 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         dependencies={name: _provided(value) for name, value in dependencies.items()},
         lifespan=[
             index_refresh(resources.live, interval_s=settings.follow_interval_s),
+            access.trail.writing,
+            allowed_origins.following_keys,
             *(lifespan for part in parts for lifespan in part.lifespans),
         ],
         exception_handlers=problem_handlers(),
         guards=[access.check],
-        before_send=[send_request_id, access.record, _allow_all_methods],
+        before_send=[send_request_id, access.trail.record, _allow_all_methods],
         middleware=[browsers, request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
-        cors_config=_cors_config(settings.cors_origins),
+        cors_config=allowed_origins,
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
         before_request=check_request,
@@ -95,13 +98,6 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
 def _is_function(handler: ControllerRouterHandler) -> bool:
     """Sort key: functions last, since Litestar 2.25 adds an OPTIONS route per controller and refuses a second one."""
     return not isinstance(handler, type)
-
-
-def _cors_config(origins: Sequence[str]) -> CORSConfig | None:
-    """Return the configuration that lets pages of these origins call the API, without cookies; None for no origins."""
-    if not origins:
-        return None
-    return CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Retry-After", HEADER])
 
 
 async def _allow_all_methods(message: Message, scope: Scope) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db.rows import keys
+from db.rows.access import signing_keys
 from db.session import Database
 from services.signing import InvalidSignature, Purpose, SignatureExpired, Signer
 from tests.databases import migrated_database_url
@@ -41,7 +41,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 def key_ids(database: Database) -> list[int]:
     with database.read() as session:
-        return [key.key_id for key in keys.signing_keys(session)]
+        return [key.key_id for key in signing_keys.signing_keys(session)]
 
 
 def reread(signer: Signer) -> Signer:

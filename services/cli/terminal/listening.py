@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from db.rows import keys
+from db.rows.access import keys
 from services.cli.terminal.resources import open_resources, read_settings
 from services.errors import BadInput
 

@@ -1,4 +1,4 @@
-"""The daily tidy job: removes old events of the change feed, files of deleted photos, and old reports of jobs."""
+"""The daily tidy job: removes old events of the change feed, files of deleted photos, old reports and audit entries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from more_itertools import chunked
 
 from db.models import GenerationState, utc_now
 from db.rows import feed, generations, jobs, photos
+from db.rows.access import audit
 from db.session import VALUES_PER_QUERY
 from ml.bundle.store import remove_abandoned
 from services.ingest.loading.categories import remove_unused_spellings
@@ -27,20 +28,18 @@ FEED_KEPT_FOR = timedelta(days=7)
 PHOTOS_KEPT_FOR = timedelta(days=1)
 """Photos are stored before their listings: a younger file without a row may belong to a job that still runs."""
 
-REPORTS_KEPT_FOR = timedelta(days=30)
-"""A daily feed of a million listings with 1 % of rejects and warnings would add 3.6 million rows a year."""
-
 _INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TidyResult:
-    """The number of removed feed events, photo files, rejects and warnings of old jobs, and spellings of categories."""
+    """The numbers of what was removed; `reports` are rejects and warnings, `spellings` those of categories."""
 
     events: int
     photos: int
     reports: int = 0
     spellings: int = 0
+    audit_entries: int = 0
 
 
 def tidy(
@@ -48,11 +47,11 @@ def tidy(
     *,
     feed_kept_for: timedelta = FEED_KEPT_FOR,
     photos_kept_for: timedelta = PHOTOS_KEPT_FOR,
-    reports_kept_for: timedelta = REPORTS_KEPT_FOR,
+    reports_kept_for: timedelta | None = None,
 ) -> TidyResult:
-    """Remove feed events that every follower has applied, reports of old jobs, and what no listing uses any more.
+    """Remove feed events that every follower has applied, what is older than the settings allow, and what is not used.
 
-    That is photo files and spellings of categories.
+    The settings limit the age of job reports and audit entries; photo files and spellings of categories may be unused.
 
     Raises:
         OSError: the photo store cannot be reached.
@@ -62,9 +61,15 @@ def tidy(
     events = _prune_feed(resources, feed_kept_for)
     swept = resources.photo_files.sweep_unused(lambda names: _used(resources, names), untouched_for=photos_kept_for)
     with resources.database.write() as session:
-        reports = jobs.prune_reports(session, before=utc_now() - reports_kept_for)
-        spellings = remove_unused_spellings(session)
-    return TidyResult(events, swept, reports, spellings)
+        settings, now = resources.settings, utc_now()
+        reports_kept_for = timedelta(days=settings.reports_days) if reports_kept_for is None else reports_kept_for
+        return TidyResult(
+            events,
+            swept,
+            reports=jobs.prune_reports(session, before=now - reports_kept_for),
+            spellings=remove_unused_spellings(session),
+            audit_entries=audit.prune(session, before=now - timedelta(days=settings.audit_days)),
+        )
 
 
 def queue_tidy_if_due(resources: Resources) -> bool:

@@ -17,11 +17,10 @@ from services.errors import CrossSiteRefused, HostUnknown
 from services.web.browsers.host_names import Authority, KnownHosts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from services.settings import Settings
+    from services.web.access.key_ring import KeyRing
 
 _OWN = {"same-origin", "none"}
 """Values of Sec-Fetch-Site for the server's own pages, and for an address that the user typed or a bookmark."""
@@ -34,10 +33,10 @@ class BrowserGuard(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, settings: Settings, *, any_key_exists: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, settings: Settings, keys: KeyRing) -> None:
         self._origins = {origin.lower() for origin in settings.cors_origins}
         self._hosts = KnownHosts([*settings.allowed_hosts, *_hosts_of([settings.ingest_url, *settings.cors_origins])])
-        self._any_key_exists = any_key_exists
+        self._keys = keys
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let the server's own pages, allowed origins and programs pass.
@@ -56,14 +55,14 @@ class BrowserGuard(ASGIMiddleware):
         own_address = (scope["server"] or ("",))[0]
         if host is None or not self._hosts.include(host, own_address=own_address):
             from_browser = bool(sites or origins)
-            if host is None or from_browser or not await self._any_key_exists():
+            if host is None or from_browser or not await self._keys.any_exists():
                 raise HostUnknown(headers.get("host", ""))
         await next_app(scope, receive, send)
 
     def _is_allowed(self, headers: Headers, origins: list[str]) -> bool:
-        """Say whether LOOKALIKE_CORS_ORIGINS names the sender. Requests for `<img>` have a Referer but no Origin."""
+        """Say whether LOOKALIKE_CORS_ORIGINS or a key names the sender; `<img>` sends a Referer but no Origin."""
         senders = origins or [_origin_of(headers.get("referer", ""))]
-        return "*" in self._origins or all(sender.lower() in self._origins for sender in senders)
+        return "*" in self._origins or all(sender.lower() in self._origins | self._keys.origins for sender in senders)
 
 
 def _is_own(headers: Headers, sites: list[str], origins: list[str]) -> bool:

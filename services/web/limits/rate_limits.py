@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from db.rows import keys
+from db.rows.access.rate_windows import take_from_window
 
 if TYPE_CHECKING:
     from db.session import Database
@@ -45,7 +45,7 @@ class RateLimits:
         """Reserve more calls for the key, if its limit allows."""
         minute, share = _present_minute(), max(1, self._per_minute // _RESERVATIONS_PER_MINUTE)
         with self._database.write() as session:
-            granted = keys.take_from_window(session, key_id, minute=minute, want=share, limit=self._per_minute)
+            granted = take_from_window(session, key_id, minute=minute, want=share, limit=self._per_minute)
         with self._lock:
             self._start_new_minute()
             if minute == self._minute:

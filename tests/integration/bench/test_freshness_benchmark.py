@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import Role
-from db.rows import keys, listings
+from db.rows import listings
+from db.rows.access import keys
 from services.bench.freshness import measure_freshness
 from services.cli.serve import ServedApp
 from services.errors import ServiceUnavailable

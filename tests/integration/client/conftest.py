@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import Role
-from db.rows import keys
+from db.rows.access import keys
 from services.client import Client
 from tests.clients import BlockingAsyncClient, client_factory
 from tests.servers import serving

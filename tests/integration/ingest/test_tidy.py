@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from db.models import Event, FeedCursor, Generation, Job, JobState, Photo, utc_now
+from db.models import AuditEntry, Event, FeedCursor, Generation, Job, JobState, Photo, utc_now
 from db.rows import feed, jobs, listings
+from db.rows.access import audit
 from db.rows.records import RejectedRecord, WarningRecord
 from services.indexing.consistency import live_drift
 from services.indexing.pruning import prune
@@ -187,11 +188,14 @@ def test_a_tidy_job_counts_what_it_removed(resources: Resources) -> None:
             "photos_removed": 0,
             "reports_removed": 0,
             "spellings_removed": 0,
+            "audit_entries_removed": 0,
         }
 
 
 @on_both
-def test_removes_the_rejects_and_warnings_of_old_jobs_but_not_their_counts(resources: Resources) -> None:
+def test_removes_the_rejects_and_warnings_of_old_jobs_but_not_their_counts(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with resources.database.write() as session:
         old, recent = (jobs.create_job(session, "ingest", {}, state=JobState.RUNNING) for _ in range(2))
         for job_id in (old, recent):
@@ -199,9 +203,24 @@ def test_removes_the_rejects_and_warnings_of_old_jobs_but_not_their_counts(resou
             flag = ListingFlag.ABSURD_PRICE
             jobs.add_warnings(session, job_id, [WarningRecord("a.csv", 1, "x", "price", flag, "1", "1")])
             jobs.finish_job(session, job_id)
-        session.get_one(Job, old).finished_at = utc_now() - 31 * DAY
+        session.get_one(Job, old).finished_at = utc_now() - 8 * DAY
+    assert tidy(resources).reports == 0
+    monkeypatch.setattr(resources.settings, "reports_days", 7)
     assert tidy(resources).reports == 2
     with resources.database.read() as session:
         assert [len(list(jobs.rejects_of(session, job_id))) for job_id in (old, recent)] == [0, 1]
         assert [len(list(jobs.warnings_of(session, job_id))) for job_id in (old, recent)] == [0, 1]
         assert jobs.warnings_by_flag(session.get_one(Job, old)) == {ListingFlag.ABSURD_PRICE: 1}
+
+
+def test_removes_audit_entries_older_than_the_setting_allows(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources.settings, "audit_days", 7)
+    with resources.database.write() as session:
+        for age in (0, 6, 8):
+            entry = AuditEntry(method="POST", path=f"/{age}", request_id="", at=utc_now() - timedelta(days=age))
+            audit.begin_entry(session, entry)
+    assert tidy(resources).audit_entries == 1
+    with resources.database.read() as session:
+        assert [entry.path for entry in audit.newest_entries(session, limit=10)] == ["/6", "/0"]

@@ -9,11 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.testing import TestClient
 
 from db.models import Role
-from db.rows import keys
+from db.rows.access import audit, keys
 from services.cli.serve import build_app
 from services.resources import Resources
 from services.settings import Settings
-from services.web import access
+from services.web.access import key_ring
 from services.web.limits import rate_limits
 from tests.worlds import resources_in
 
@@ -63,7 +63,7 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
 @pytest.fixture
 def no_key_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verify each call's key in the database."""
-    monkeypatch.setattr(access, "_CACHE_S", 0.0)
+    monkeypatch.setattr(key_ring, "_MAX_AGE_S", 0.0)
 
 
 def key(resources: Resources, role: Role) -> dict[str, str]:
@@ -74,7 +74,7 @@ def key(resources: Resources, role: Role) -> dict[str, str]:
 
 def entries(resources: Resources) -> list[tuple[str, str, int | None]]:
     with resources.database.read() as session:
-        return [(entry.method, entry.path, entry.status) for entry in keys.newest_audit_entries(session, limit=10)]
+        return [(entry.method, entry.path, entry.status) for entry in audit.newest_entries(session, limit=10)]
 
 
 @on_sqlite
@@ -189,7 +189,7 @@ def test_audits_changes_with_their_status_and_no_reads(client: TestClient[Litest
         ("POST", "/v1/listings", 201),
     ]
     with resources.database.read() as session:
-        assert {entry.key_id for entry in keys.newest_audit_entries(session, limit=10)} == {
+        assert {entry.key_id for entry in audit.newest_entries(session, limit=10)} == {
             known.key_id for known in keys.all_keys(session)
         }
 

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import func, select
 
 from db.models import Listing, Role
-from db.rows import keys
+from db.rows.access import keys
 from services.client import Client
 from services.wire import NewListing
 from tests.servers import RawAnswer, send_raw, serving

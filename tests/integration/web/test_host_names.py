@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from db.models import Role
-from db.rows import keys
+from db.rows.access import keys
 from services.settings import Settings
 from services.web.browsers.host_names import Authority, KnownHosts
 from tests.integration.web.test_cross_site import add_listing, listing_count, server_of

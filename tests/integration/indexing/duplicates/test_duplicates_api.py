@@ -8,7 +8,8 @@ import pytest
 from litestar.testing import TestClient
 
 from db.models import DuplicateReview, Role
-from db.rows import duplicates, keys
+from db.rows import duplicates
+from db.rows.access import keys
 from db.rows.duplicates import ListingCopy
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap

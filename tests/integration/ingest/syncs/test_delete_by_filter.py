@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import Role
-from db.rows import keys
+from db.rows.access import audit, keys
 from services.client.ingest_calls import delete_listings
 from services.ingest.pipeline import deletions
 from services.wire import ListingDeletion
@@ -93,7 +93,7 @@ def test_only_admins_delete_by_filter_and_the_audit_log_names_the_conditions(
     ]
     assert answers == [403, 200]
     with stock.database.read() as session:
-        entry = keys.newest_audit_entries(session, limit=10)[0]
+        entry = audit.newest_entries(session, limit=10)[0]
     assert (entry.method, entry.path, entry.status) == ("DELETE", "/v1/listings?sold=true&expected=1", 200)
 
 

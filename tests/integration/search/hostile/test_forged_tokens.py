@@ -15,7 +15,7 @@ import pytest
 from litestar.testing import TestClient
 from sqlalchemy import event
 
-from db.rows import keys
+from db.rows.access import signing_keys
 from services.search.app import create_app
 from services.search.query.frozen_results import FrozenResults
 from services.search.query.keys import ListingKey
@@ -176,7 +176,7 @@ def forgers(five_listings: Resources, tmp_path_factory: pytest.TempPathFactory) 
     ):
         pages = [client.post("/v1/search", json={"listing_id": name, "k": 1}).json() for name in ("query", "near")]
         with five_listings.database.read() as session:
-            secret = keys.signing_keys(session)[-1].secret
+            secret = signing_keys.signing_keys(session)[-1].secret
         made = {}
         for field, other in (("cursor", "query_token"), ("query_token", "cursor")):
             purpose = Purpose.CURSOR if field == "cursor" else Purpose.QUERY_TOKEN
@@ -265,6 +265,8 @@ def test_a_token_of_an_earlier_key_is_accepted(five_listings: Resources) -> None
     signer = five_listings.signer
     token = Tokens(signer).query_token(ListingKey("query"))
     with five_listings.database.write() as session:
-        stored = keys.signing_keys(session)
-        keys.add_signing_key(session, bytes(32), created_at=stored[-1].created_at, replaced_before=stored[0].created_at)
+        stored = signing_keys.signing_keys(session)
+        signing_keys.add_signing_key(
+            session, bytes(32), created_at=stored[-1].created_at, replaced_before=stored[0].created_at
+        )
     assert Tokens(Signer(five_listings.database)).read_query_token(token) == ListingKey("query")
