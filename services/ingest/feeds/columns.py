@@ -98,7 +98,7 @@ class Columns:
         blank_values: texts that mean that there is no value of an attribute.
         file: how the listings file and the photo table are written.
         preset: the preset that the mapping is based on; empty if there is none.
-        lenient: fields, and `attributes.NAME`, that have their columns from the preset.
+        from_preset: fields, and `attributes.NAME`, that have their columns from the preset.
         notations: the attributes of `NOTATIONS` that the preset or the mapping gives a value.
     """
 
@@ -110,7 +110,7 @@ class Columns:
     blank_values: tuple[str, ...] = ()
     file: FileFormat = field(default_factory=FileFormat)
     preset: str = ""
-    lenient: tuple[str, ...] = ()
+    from_preset: tuple[str, ...] = ()
     notations: tuple[str, ...] = ()
 
     @property
@@ -131,7 +131,7 @@ class Columns:
         """
         published = ListingColumns()
         is_published = name in ("seller", "listed_at") and getattr(self.listings, name) == getattr(published, name)
-        return name in self.lenient or (is_published and not self.preset)
+        return name in self.from_preset or (is_published and not self.preset)
 
     def names_of(self, listing_field: str) -> tuple[str, ...]:
         """Return the columns of a field of `COLUMN_FIELDS`, as the mapping writes them."""

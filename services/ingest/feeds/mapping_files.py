@@ -103,8 +103,8 @@ def parse_columns(content: bytes, *, source: Path | str, preset: str = "") -> Co
         return _overlaid(source, tables, Columns())
     mapping = find_preset(named).mapping
     base = _overlaid(named, mapping, Columns.without_columns(named))
-    lenient = [*mapping["listings"], *(f"attributes.{name}" for name in mapping.get("attributes", {}))]
-    return _overlaid(source, tables, replace(base, lenient=tuple(lenient)))
+    from_preset = [*mapping["listings"], *(f"attributes.{name}" for name in mapping.get("attributes", {}))]
+    return _overlaid(source, tables, replace(base, from_preset=tuple(from_preset)))
 
 
 def _overlaid(source: Path | str, tables: Mapping[str, Any], base: Columns) -> Columns:
@@ -121,7 +121,7 @@ def _overlaid(source: Path | str, tables: Mapping[str, Any], base: Columns) -> C
         blank_values=tuple(patterns.get("blank_values", base.blank_values)),
         file=_mapped(source, "file", tables, default=base.file),
         preset=base.preset,
-        lenient=tuple(name for name in base.lenient if name not in named),
+        from_preset=tuple(name for name in base.from_preset if name not in named),
         notations=tuple(name for name in NOTATIONS if name in base.notations or name in listings),
     )
 

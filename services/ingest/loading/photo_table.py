@@ -12,7 +12,7 @@ from db.rows import listings
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
 from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.feeds.listings import read_photo_table
+from services.ingest.feeds.photo_tables import read_photo_table
 from services.ingest.loading.united import warning_of
 from services.reason_codes import ListingFlag, RejectReason
 

@@ -12,7 +12,7 @@ from db.models import JobState
 from db.processes import process_name
 from db.rows import embeddings, generations, jobs, photo_queue
 from services.errors import ListingsFileError
-from services.ingest.feeds.listings import check_photo_table
+from services.ingest.feeds.photo_tables import check_photo_table
 from services.ingest.loading.dry_run import find_photos
 from services.ingest.loading.ledger import Ledger
 from services.ingest.loading.listing_loader import read_into, write_listings

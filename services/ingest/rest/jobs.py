@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -113,7 +113,7 @@ class JobController(Controller):
         self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> Response[str]:
         """Return the rejects as CSV with the columns file, line, id, field, reason, text."""
-        return _csv_file(await workers.run(_rejects, resources, job_id), name=f"rejects-{job_id}.csv")
+        return await workers.run(_report, resources, "rejects", job_id)
 
     @get(
         "/{job_id:str}/warnings",
@@ -126,7 +126,7 @@ class JobController(Controller):
         self, job_id: JobId, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
     ) -> Response[str]:
         """Return the warnings as CSV with the columns file, line, id, field, flag, before, after."""
-        return _csv_file(await workers.run(_warnings, resources, job_id), name=f"warnings-{job_id}.csv")
+        return await workers.run(_report, resources, "warnings", job_id)
 
     @post(
         "/{job_id:str}/cancel",
@@ -171,21 +171,15 @@ def _from_cursor(cursor: str) -> tuple[datetime, str]:
         raise BadQuery("cursor", "is not valid. Copy it unchanged from an answer.") from error
 
 
-def _rejects(resources: Resources, job_id: str) -> str:
+def _report(resources: Resources, kind: Literal["rejects", "warnings"], job_id: str) -> Response[str]:
     _find(resources, job_id)
     with resources.database.read() as session:
-        return "".join(rejects_csv(jobs.rejects_of(session, job_id)))
-
-
-def _warnings(resources: Resources, job_id: str) -> str:
-    _find(resources, job_id)
-    with resources.database.read() as session:
-        return "".join(warnings_csv(jobs.warnings_of(session, job_id)))
-
-
-def _csv_file(text: str, *, name: str) -> Response[str]:
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type="text/csv", headers=disposition)
+        if kind == "rejects":
+            lines = rejects_csv(jobs.rejects_of(session, job_id))
+        else:
+            lines = warnings_csv(jobs.warnings_of(session, job_id))
+        disposition = f'attachment; filename="{kind}-{job_id}.csv"'
+        return Response("".join(lines), media_type="text/csv", headers={"Content-Disposition": disposition})
 
 
 async def _job_events(

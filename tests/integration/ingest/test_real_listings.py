@@ -13,7 +13,8 @@ from db.rows.records import ListingRecord, PhotoRecord
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns
-from services.ingest.feeds.listings import read_listings, read_photo_table
+from services.ingest.feeds.feed import open_listings
+from services.ingest.feeds.photo_tables import read_photo_table
 from services.ingest.photos.sources import open_photos
 
 MARKETPLACE = Path(__file__).parents[4] / "shared" / "data" / "marketplace"
@@ -26,7 +27,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def raw() -> list[RawListing]:
-    return [each for each in read_listings(MARKETPLACE / "Products.csv", Columns()) if isinstance(each, RawListing)]
+    return [
+        each
+        for each in open_listings(MARKETPLACE / "Products.csv", Columns()).records()
+        if isinstance(each, RawListing)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ from services.indexing.agreement import SHAPES, measure_agreement
 from services.indexing.consistency import drift
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns
-from services.ingest.feeds.listings import read_listings, read_photo_table
+from services.ingest.feeds.feed import open_listings
+from services.ingest.feeds.photo_tables import read_photo_table
 from services.ingest.loading.inputs import IngestInputs
 from services.ingest.models.labelled import labelled_photos
 from services.ingest.models.training import train_and_promote
@@ -55,7 +56,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> IngestInputs:
     """The listings that were drawn, with their texts as they were read, and all of their photos."""
-    raw = [each for each in read_listings(INPUTS.listings, Columns()) if isinstance(each, RawListing)]
+    raw = [each for each in open_listings(INPUTS.listings, Columns()).records() if isinstance(each, RawListing)]
     listings = random.Random(0).sample(raw, DRAWN)
     ids = {listing.listing_id for listing in listings}
     table = [each for each in read_photo_table(INPUTS.photos_table, Columns()) if isinstance(each, PhotoRecord)]

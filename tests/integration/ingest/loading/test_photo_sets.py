@@ -135,7 +135,7 @@ def test_loads_more_photos_than_a_batch_holds(feed: ShopFeed, count: int) -> Non
 def test_objects_that_all_lack_the_photo_field_state_no_photos(feed: ShopFeed) -> None:
     feed.load([row("1", "p1")])
     lamp = {"id": "1", "product_name": "Chair", "category": "Home", "product_description": "", "price": "£1"}
-    path, columns = feed.folder / "shop.jsonl", Columns(ListingColumns(photos="pics"), lenient=("photos",))
+    path, columns = feed.folder / "shop.jsonl", Columns(ListingColumns(photos="pics"), from_preset=("photos",))
     path.write_text(json.dumps(lamp | {"location": ""}) + "\n")
     feed.load_file(path, columns)
     assert feed.names("1") == ["p1"]

@@ -19,7 +19,8 @@ from ml.sample.catalogue import make_listings
 from ml.sample.render import render_photos
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns
-from services.ingest.feeds.listings import read_listings, read_photo_table
+from services.ingest.feeds.feed import open_listings
+from services.ingest.feeds.photo_tables import read_photo_table
 from tests.unit.services.ingest.cleaning.examples import clean_record
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
 
 def cleaned(folder: Path) -> list[ListingRecord | RejectedRecord]:
     """Return each record of listings.csv after cleaning, or its reject."""
-    read = read_listings(folder / "listings.csv", Columns())
+    read = open_listings(folder / "listings.csv", Columns()).records()
     return [clean_record(record) if isinstance(record, RawListing) else record for record in read]
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns, ListingColumns
-from services.ingest.feeds.listings import read_listings
+from services.ingest.feeds.feed import open_listings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def desk_listing(path: Path, line: int, **changes: Any) -> RawListing:
 
 
 def read(path: Path, columns: Columns | None = None) -> list[RawListing | RejectedRecord]:
-    return list(read_listings(path, columns or Columns()))
+    return list(open_listings(path, columns or Columns()).records())
 
 
 def read_only_listing(path: Path, columns: Columns | None = None) -> RawListing:

@@ -14,7 +14,7 @@ from services.errors import ListingsFileError, MissingColumns
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.feeds.columns import Columns, ListingColumns
-from services.ingest.feeds.listings import read_listings
+from services.ingest.feeds.feed import open_listings
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
@@ -105,4 +105,4 @@ def test_refuses_a_parquet_file_with_a_duplicate_column(tmp_path: Path) -> None:
     names = ["id", "product_name", "category", "product_description", "price", "location", "id"]
     pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * len(names), names=names), path)
     with pytest.raises(ListingsFileError, match="more than one column 'id'"):
-        list(read_listings(path, Columns()))
+        list(open_listings(path, Columns()).records())

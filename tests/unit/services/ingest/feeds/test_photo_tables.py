@@ -9,7 +9,7 @@ import pytest
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.errors import MissingColumns
 from services.ingest.feeds.columns import Columns, PhotoColumns
-from services.ingest.feeds.listings import read_photo_table
+from services.ingest.feeds.photo_tables import read_photo_table
 from services.ingest.tables.rows import FileFormat
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,

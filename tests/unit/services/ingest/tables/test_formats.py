@@ -12,7 +12,7 @@ import pytest
 
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns
-from services.ingest.feeds.listings import read_listings
+from services.ingest.feeds.feed import open_listings
 from tests.unit.services.ingest.feeds.listing_files import (
     DESK,
     HEADER,
@@ -99,7 +99,7 @@ def test_memory_use_does_not_grow_with_the_file(tmp_path, suffix):
             out.write(rows)
     tracemalloc.start()
     try:
-        assert sum(1 for _ in read_listings(path, Columns())) == 3_000
+        assert sum(1 for _ in open_listings(path, Columns()).records()) == 3_000
         assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
     finally:
         tracemalloc.stop()

@@ -13,7 +13,7 @@ from db.rows.records import RejectedRecord
 from services.errors import ListingsFileError
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns
-from services.ingest.feeds.listings import read_listings
+from services.ingest.feeds.feed import open_listings
 from services.ingest.tables.text_files import RECORD_LIMIT
 from tests.unit.services.ingest.feeds.listing_files import DESK, KEYS, desk_listing, read
 
@@ -95,7 +95,7 @@ def test_memory_use_does_not_grow_with_the_list(tmp_path):
     path.write_text(json.dumps([ENTRY | {"product_description": "Solid oak " * 300}] * 3000), encoding="utf-8")
     tracemalloc.start()
     try:
-        assert sum(1 for _ in read_listings(path, Columns())) == 3_000
+        assert sum(1 for _ in open_listings(path, Columns()).records()) == 3_000
         assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""Reads the records of a listings file or a photo table, one at a time."""
+"""Reads the rows of a photo table, one at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.text import clean_line, shorten
-from services.ingest.feeds.feed import open_listings
 from services.ingest.feeds.header import find_photo_columns
 from services.ingest.feeds.records import rejected_row
 from services.ingest.photos.urls import is_too_long, normal_url, stored_id
@@ -19,20 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from services.ingest.cleaning.raw_listing import RawListing
     from services.ingest.cleaning.repairs import Repair
     from services.ingest.feeds.columns import Columns, PhotoColumns
     from services.ingest.tables.rows import Row, Table
-
-
-def read_listings(path: Path, columns: Columns) -> Iterator[RawListing | RejectedRecord]:
-    """Yield every record of a listings file in order, as a listing or as a reject with its reason.
-
-    Raises:
-        ListingsFileError: while iterating: the file cannot be read at all.
-        MissingColumns: a column of the mapping is missing.
-    """
-    yield from open_listings(path, columns).records()
 
 
 def read_photo_table(
