@@ -140,10 +140,11 @@ class ForeignListings(Conflict):
     """The feed of a seller has ids of other sellers' listings, which it would overwrite; nothing was written."""
 
     def __init__(self, file: str, seller: str, listing_ids: Sequence[str]) -> None:
-        ids = ", ".join(map(repr, listing_ids[:3])) + (", ..." if len(listing_ids) > 3 else "")
+        count, ids = len(listing_ids), ", ".join(map(repr, listing_ids[:3])) + (", ..." if len(listing_ids) > 3 else "")
+        foreign = "the id of another seller's listing" if count == 1 else f"{count:,} ids of other sellers' listings"
         super().__init__(
-            f"{file} is the feed of seller {seller!r}, but has {len(listing_ids):,} ids of other sellers' listings: "
-            f"{ids}. Nothing was written. Give each seller's listings ids of their own, for example with a prefix."
+            f"{file} is the feed of seller {seller!r}, but has {foreign}: {ids}. "
+            "Nothing was written. Give each seller's listings ids of their own, for example with a prefix."
         )
 
 

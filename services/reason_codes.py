@@ -90,7 +90,10 @@ class RejectReason(_ExplainedCode):
     TOO_LARGE = "too_large", "The photo file has more bytes than the server accepts."
 
     # A photo that is fetched from a URL
-    NOT_FETCHED = "not_fetched", "The photo is a URL and fetching is off. Turn it on with `--fetch-photos`."
+    NOT_FETCHED = (
+        "not_fetched",
+        "The photo is a URL and fetching is off. Turn it on: `--fetch-photos`, or `fetch_photos=true` by REST.",
+    )
     BAD_URL = "bad_url", "The photo URL, or the target of its redirect, is not a usable HTTP or HTTPS URL."
     UNSUPPORTED_URL = "unsupported_url", "The photo URL is neither HTTP nor HTTPS, for example `ftp://` or `s3://`."
     FORBIDDEN_ADDRESS = "forbidden_address", "The photo URL leads to a network address that is not public."

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+LISTINGS_PER_WRITE = 500
+"""Listings that one transaction writes, at most, so that other writers need not wait long."""
+
 Merge: TypeAlias = "Callable[[ListingRecord, ListingRecord], ListingRecord]"
 
 
@@ -41,12 +44,12 @@ class UpsertCounts:
 class ListingConditions:
     """Conditions on listings: a listing must satisfy every field that is set.
 
-    They mean what search filters mean, except that `category_path` does not match further categories of a listing.
+    They mean what search filters mean.
 
     Attributes:
         listing_ids: any of these; None means every id.
         categories: any of these first levels; empty means every category.
-        category_path: the first levels of the category path (`Home & Garden / Lamps`); compared after `path_key`.
+        category_path: the first levels of any category path (`Home & Garden / Lamps`); compared after `path_key`.
         sellers: any of these; empty means every seller.
         currency: of the price.
         price_min, price_max: inclusive; setting either excludes listings without a price.
@@ -68,12 +71,13 @@ class ListingConditions:
 
 def matching_ids(session: Session, where: ListingConditions) -> list[str]:
     """Return the ids of the listings that satisfy the conditions, ascending."""
-    query = select(Listing.id, Listing.category_path) if where.category_path else select(Listing.id)
+    paths = (Listing.category_path, Listing.other_categories)
+    query = select(Listing.id, *paths) if where.category_path else select(Listing.id)
     rows: Any = session.exec(query.where(*_clauses(where)).order_by(col(Listing.id)))
     if not where.category_path:
         return list(rows)
     key = path_key(where.category_path)
-    return [listing_id for listing_id, path in rows if key in path_keys(path)]
+    return [listing_id for listing_id, path, others in rows if any(key in path_keys(one) for one in (path, *others))]
 
 
 def compare_listings(session: Session, records: Sequence[ListingRecord], *, merge: Merge | None = None) -> UpsertCounts:

@@ -73,15 +73,20 @@ def photos_with_listings(session: Session, photo_ids: Sequence[int]) -> dict[int
     return photos
 
 
-def newest_photos(session: Session, *, before: int | None, limit: int) -> list[PhotoWithListing]:
+def newest_photos(
+    session: Session, *, before: int | None, limit: int, sold: bool | None = None
+) -> list[PhotoWithListing]:
     """Return the first searchable photo of each listing, newest photo first.
 
     Args:
         session: a read transaction.
         before: a photo id; only lower ids are returned.
         limit: maximum number of photos.
+        sold: whether their listings are sold; None for either.
     """
     query = _FIRST_PHOTOS if before is None else _FIRST_PHOTOS.where(col(Photo.id) < before)
+    if sold is not None:
+        query = query.join(Listing).where(Listing.sold == sold)
     photo_ids = [photo_id for photo_id in session.exec(query.limit(limit)) if photo_id is not None]
     photos = photos_with_listings(session, photo_ids)
     return [photos[photo_id] for photo_id in photo_ids if photo_id in photos]

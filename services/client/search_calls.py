@@ -109,13 +109,16 @@ def listing(listing_id: str) -> Call[ListingAnswer]:
     return Call("GET", f"/v1/listings/{path_segment(listing_id)}", json_reader(ListingAnswer))
 
 
-def newest_listings(*, limit: int = 20, cursor: str | None = None) -> Call[NewestListings]:
+def newest_listings(*, limit: int = 20, cursor: str | None = None, sold: bool | None = None) -> Call[NewestListings]:
     """Return the newest `limit` listings (1 to 100), or with an answer's `cursor` the older ones that follow.
+
+    With `sold`, only sold listings (true), or only those still for sale (false).
 
     Raises:
         Rejected: the cursor is invalid.
     """
-    params = {"limit": limit} if cursor is None else {"limit": limit, "cursor": cursor}
+    filters = {"limit": limit, "cursor": cursor, "sold": sold}
+    params = {name: value for name, value in filters.items() if value is not None}
     return Call("GET", "/v1/listings", json_reader(NewestListings), params=params)
 
 

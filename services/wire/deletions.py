@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from services.wire.fields import described
-from services.wire.search import MAX_FILTER_VALUES
+from services.wire.search import MAX_FILTER_VALUES, HighestPrice, LowestPrice
 
 MAX_EXAMPLE_IDS = 100
 """Ids in an answer, at most."""
@@ -24,16 +24,12 @@ class ListingDeletion(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, 
         described("Any of these first levels of the category path.", ["Phones"], maxItems=MAX_FILTER_VALUES),
     ] = []
     category_path: Annotated[
-        str | None, described("The first levels of the category path.", "Home & Garden / Lamps")
+        str | None, described("The first levels of any category path of the listing.", "Home & Garden / Lamps")
     ] = None
     seller: Annotated[list[str], described("Any of these sellers.", ["seller-9"], maxItems=MAX_FILTER_VALUES)] = []
     currency: Annotated[str | None, described("ISO 4217 code of the price.", "GBP", pattern="^[A-Za-z]{3}$")] = None
-    price_min: Annotated[
-        float | None, described("Lowest price, inclusive; leaves out listings without a price.", 5, minimum=0)
-    ] = None
-    price_max: Annotated[
-        float | None, described("Highest price, inclusive; leaves out listings without a price.", 50, minimum=0)
-    ] = None
+    price_min: LowestPrice | None = None
+    price_max: HighestPrice | None = None
     listed_since: Annotated[
         str | None,
         described(f"Listed at this time or later; {_TIME}", "2025-01-01T00:00:00Z", format="date-time"),

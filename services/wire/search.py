@@ -48,6 +48,12 @@ CropText = Annotated[
 ]
 
 
+LowestPrice = Annotated[float, described("Lowest price, inclusive; leaves out listings without a price.", 5, minimum=0)]
+HighestPrice = Annotated[
+    float, described("Highest price, inclusive; leaves out listings without a price.", 50, minimum=0)
+]
+
+
 class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The options that JSON, URLs and forms write alike. A result passes all filters."""
 
@@ -68,12 +74,8 @@ class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
             "Home & Garden / Lamps",
         ),
     ] = None
-    price_min: Annotated[
-        float | None, described("Lowest price, inclusive; leaves out listings without a price.", 5, minimum=0)
-    ] = None
-    price_max: Annotated[
-        float | None, described("Highest price, inclusive; leaves out listings without a price.", 50, minimum=0)
-    ] = None
+    price_min: LowestPrice | None = None
+    price_max: HighestPrice | None = None
     currency: Annotated[str | None, described("ISO 4217 code of the price.", "GBP", pattern=_CURRENCY)] = None
     location: Annotated[
         str | None,

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
 
-_LISTINGS_PER_WRITE = 500
 
 _FEW_NOT_UTF8 = 5
 """Records with stray bytes that say nothing of the whole file."""
@@ -124,7 +123,7 @@ def write_listings(
     What the file does not state stays as it is stored. A dry run only counts.
     """
     writer = _Writer(database, path.name, ledger, unstated=spool.unstated, dry_run=dry_run)
-    for batch in chunked(_united(spool, path, ledger), _LISTINGS_PER_WRITE):
+    for batch in chunked(_united(spool, path, ledger), listings.LISTINGS_PER_WRITE):
         writer.write(batch)
         advance(len(batch))
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from services.resources import Resources
 
 _PHOTOS_PER_WRITE = 200
-_LISTINGS_PER_WRITE = 500
 
 _OBTAINED = frozenset({*get_args(PhotoFault), RejectReason.TOO_LARGE.value})
 """Reasons of photos that were obtained but cannot be used: the feed's photo has changed, so the stored one goes."""
@@ -59,7 +58,11 @@ class PhotoLoader:
         `file` is the name of the listings file, for warnings.
         """
         batches = constrained_batches(
-            named, _PHOTOS_PER_WRITE, max_count=_LISTINGS_PER_WRITE, get_len=lambda one: len(one.photos), strict=False
+            named,
+            _PHOTOS_PER_WRITE,
+            max_count=listings.LISTINGS_PER_WRITE,
+            get_len=lambda one: len(one.photos),
+            strict=False,
         )
         for batch in batches:
             self._load_batch([self._distinct(one) for one in batch], file)

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from services.ingest.loading.spool import Spool
     from services.ingest.loading.unread import OpenEnd
 
-_LISTINGS_PER_WRITE = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -106,7 +104,7 @@ def refuse_foreign(database: Database, spool: Spool, *, file: str, seller: str) 
         ForeignListings: it would.
     """
     foreign: list[str] = []
-    for batch in chunked(spool.listing_ids, _LISTINGS_PER_WRITE):
+    for batch in chunked(spool.listing_ids, listings.LISTINGS_PER_WRITE):
         stored = ListingConditions(listing_ids=batch)
         with database.read() as session:
             own = set(listings.matching_ids(session, replace(stored, sellers=("", seller))))
@@ -156,7 +154,7 @@ def remove_missing(database: Database, removal: Removal, ledger: Ledger, *, opti
         return
     flag = ListingFlag.MARKED_SOLD if options.mark_sold else ListingFlag.REMOVED
     count = "listings_sold" if options.mark_sold else "listings_removed"
-    for batch in chunked(removal.missing, _LISTINGS_PER_WRITE):
+    for batch in chunked(removal.missing, listings.LISTINGS_PER_WRITE):
         with database.write() as session:
             titles = {row.id: row.title for row in listings.listings_by_id(session, batch)}
             for listing_id in filter(titles.__contains__, batch):

@@ -18,7 +18,6 @@ from services.wire.fields import described_fields, out_of_limits
 if TYPE_CHECKING:
     from db.session import Database
 
-_LISTINGS_PER_WRITE = 500
 _ABOVE_EVERY_PRICE = Decimal(10) ** 14
 _NO_CONDITION = frozenset({"dry_run", "expected"})
 
@@ -36,7 +35,7 @@ def delete_by_filter(database: Database, deletion: ListingDeletion) -> ListingsD
         matching = listings.matching_ids(session, where)
     if not deletion.dry_run:
         _check_expected(deletion.expected, len(matching))
-        for batch in chunked(matching, _LISTINGS_PER_WRITE):
+        for batch in chunked(matching, listings.LISTINGS_PER_WRITE):
             with database.write() as session:
                 still = listings.matching_ids(session, replace(where, listing_ids=batch))
                 listings.delete_listings(session, still)

@@ -168,15 +168,18 @@ async def newest_listings(
     workers: NamedDependency[WorkerThreads],
     limit: Annotated[int, query("Number of listings.", 20, ge=1, le=100)] = 20,
     cursor: Annotated[str | None, query("The `cursor` of the previous page.", "7")] = None,
+    sold: Annotated[
+        bool | None, query("Only sold listings (true), or only those still for sale (false).", False)
+    ] = None,
 ) -> wire.NewestListings:
     """Return searchable listings, newest first, one page at a time."""
-    return await workers.run(_newest, resources, limit, cursor)
+    return await workers.run(_newest, resources, limit, cursor, sold=sold)
 
 
-def _newest(resources: Resources, limit: int, cursor: str | None) -> wire.NewestListings:
+def _newest(resources: Resources, limit: int, cursor: str | None, *, sold: bool | None) -> wire.NewestListings:
     before = None if cursor is None else _from_cursor(cursor)
     with resources.database.read() as session:
-        found = newest_photos(session, before=before, limit=limit + 1)
+        found = newest_photos(session, before=before, limit=limit + 1, sold=sold)
     page = found[:limit]
     return wire.NewestListings(
         [listing_summary(photo) for photo in page], str(page[-1].id) if len(found) > limit else None

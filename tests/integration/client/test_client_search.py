@@ -94,6 +94,11 @@ def test_returns_the_newest_listings_and_the_duplicates_of_a_listing(client: Cli
         client.duplicates("nobody")
 
 
+def test_returns_the_newest_listings_that_are_sold_or_for_sale(client: Client) -> None:
+    assert client.newest_listings(sold=True).listings == []
+    assert len(client.newest_listings(limit=5, sold=False).listings) == 5
+
+
 def test_rejects_text_in_place_of_a_photo_without_sending_a_request(client: Client) -> None:
     with pytest.raises(TypeError, match="image_url"):
         client.search("lamp.jpg")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,12 @@ from litestar.testing import TestClient
 from services.search.app import create_app
 from services.search.service import SearchService
 from services.wire import SearchFields, StoredSearch
+from tests.angles import add, angle, listing, world
 from tests.integration.search.result_pages import listing_ids
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from litestar import Litestar
 
     from services.resources import Resources
@@ -77,6 +81,15 @@ def test_pages_through_the_newest_listings_each_with_its_first_photo(five_client
         if (cursor := answer["cursor"]) is None:
             break
     assert pages == [["opposite", "far"], ["twin", "near"], ["query"]]
+
+
+def test_lists_the_newest_of_the_sold_listings_and_of_those_for_sale(tmp_path: Path) -> None:
+    with world(tmp_path) as opened:
+        for number in range(3):
+            add(opened, replace(listing(f"l-{number}"), sold=number == 1), [angle(number)])
+        with TestClient(create_app(opened), raise_server_exceptions=False) as client:
+            answers = [client.get("/v1/listings", params={"sold": sold}).json() for sold in (True, False)]
+    assert [[one["listing_id"] for one in answer["listings"]] for answer in answers] == [["l-1"], ["l-2", "l-0"]]
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30, "٣"])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import Role
+from db.rows import listings
 from db.rows.access import audit, keys
 from services.client.ingest_calls import delete_listings
-from services.ingest.pipeline import deletions
 from services.wire import ListingDeletion
 from tests.databases import on_both
 from tests.truth import LAMP, add_listings, stored_ids
@@ -37,7 +37,7 @@ def stock(resources: Resources) -> Resources:
 def test_deletes_what_passes_all_conditions_if_the_count_is_the_expected_one(
     stock: Resources, client: TestClient[Litestar], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletions, "_LISTINGS_PER_WRITE", 1)
+    monkeypatch.setattr(listings, "LISTINGS_PER_WRITE", 1)
     counted = client.delete("/v1/listings", params={"seller": "A", "dry_run": True})
     assert counted.json() == {"count": 2, "listing_ids": ["lamp-0", "lamp-1"], "dry_run": True}
     assert len(stored_ids(stock.database)) == 4
@@ -53,6 +53,15 @@ def test_price_bounds_may_be_finer_than_hundredths_and_larger_than_any_price(
         assert client.delete("/v1/listings", params={**bounds, "dry_run": True}).json()["count"] == count
     everything = client.delete("/v1/listings", params={"price_max": 1e307, "dry_run": True})
     assert everything.json()["count"] == 4
+
+
+@on_both
+def test_a_category_path_is_that_of_any_category_of_the_listing(stock: Resources, client: TestClient[Litestar]) -> None:
+    add_listings(stock.database, replace(LAMP, listing_id="both", other_categories=(("Sale", "Last ones"),)))
+    for path in ("Sale", "sale / Last ones", "Home & Garden / Lamps"):
+        counted = client.delete("/v1/listings", params={"category_path": path, "dry_run": True}).json()
+        assert "both" in counted["listing_ids"], path
+    assert client.delete("/v1/listings", params={"category_path": "Sale", "expected": 1}).json()["count"] == 1
 
 
 def test_deletes_nothing_if_the_count_has_changed(stock: Resources, client: TestClient[Litestar]) -> None:

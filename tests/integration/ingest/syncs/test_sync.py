@@ -84,7 +84,7 @@ def test_without_sync_nothing_is_removed(feed: Feed) -> None:
 
 
 def test_large_removals_are_done_in_several_transactions(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync, "_LISTINGS_PER_WRITE", 2)
+    monkeypatch.setattr(listings, "LISTINGS_PER_WRITE", 2)
     feed.sync(*(row(f"x{n}") for n in range(7)), *ABC)
     assert feed.sync(*ABC).counts["listings_removed"] == 7
     assert feed.ids() == ["a", "b", "c"]
@@ -154,7 +154,7 @@ def test_the_sync_of_a_sellers_feed_leaves_other_sellers_alone(feed: Feed) -> No
 
 def test_the_feed_of_a_seller_overwrites_no_listing_of_another(feed: Feed) -> None:
     feed.sync(row("b1", seller="B"), row("free"))
-    with pytest.raises(ForeignListings, match="1 ids of other sellers' listings: 'b1'"):
+    with pytest.raises(ForeignListings, match="has the id of another seller's listing: 'b1'"):
         feed.sync(row("b1", price="£9"), row("free"), options=IngestOptions(seller="A"))
     assert feed.ids(ListingConditions(sellers=["B"], price_max=LAMP.price)) == ["b1"]
     feed.sync(row("free"), options=IngestOptions(seller="A"))
@@ -191,7 +191,7 @@ def test_a_sync_that_was_killed_while_removing_does_the_rest_when_it_is_repeated
     feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.sync(*ABC, row("d"))
-    monkeypatch.setattr(sync, "_LISTINGS_PER_WRITE", 1)
+    monkeypatch.setattr(listings, "LISTINGS_PER_WRITE", 1)
     removed = iter([True])
     remove = sync._remove
 
