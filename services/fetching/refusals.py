@@ -15,12 +15,16 @@ _MAYBE_EXPIRED = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 )
 _SAYS_EXPIRED = re.compile(
-    rb"(?i)request has expired|expired ?token|(?:url|link|signature|policy|token)[\w ]{0,20} (?:has |is )?expired"
-    rb"|signature not valid in the specified time frame|signed expiry time"
+    rb"(?i)request has expired|>expired ?(?:token|request)<"
+    rb"|signature not valid in the specified time frame|signed expiry time|bad url timestamp"
+    rb"|\b(?:url|link|signature)(?: signature)?(?: has| is| was)? expired|\bsignature ?expired"
 )
-"""In the answers of S3, Google Cloud Storage, CloudFront and Azure, in this order."""
+"""In the answers of S3, stores that imitate it and Google Cloud Storage; Azure and Facebook; others."""
 
-_SIGNED = re.compile(r"(?i)[?&](?:x-(?:amz|goog|oss)-|signature=|sig=|expires=|policy=|oh=|hdnts=|token=)")
+_SAYS_EXPIRED_IF_SIGNED = re.compile(rb"(?i)expired ?token|(?:url|link|policy|token)[\w ]{0,20} (?:has |is )?expired")
+"""Without a signature in the URL, a page that says so may mean a login."""
+
+_SIGNED = re.compile(r"(?i)[?&](?:x-(?:amz|goog|oss)-|q-sign|signature=|sig=|expires=|policy=|oh=|hdnts=|token=)")
 _WEB_PAGE = re.compile(rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<!--.{0,2000}?-->\s*){0,3}<(?:!doctype\s+html|html|head|body)\b")
 
 
@@ -48,7 +52,7 @@ def expiry(url: str) -> datetime | None:
     """Return the time in UTC at which a signed URL expires, or None if it does not say.
 
     Knows `X-Amz-`, `X-Goog-` and `x-oss-` dates with their seconds, `Expires` (S3, CloudFront), `se` (Azure), `oe`
-    (Facebook) and `exp=` (Akamai).
+    (Facebook), `ex` (Discord), the end of `q-sign-time` (Tencent) and `exp=` (Akamai).
     """
     query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
     try:
@@ -60,8 +64,11 @@ def expiry(url: str) -> datetime | None:
         if "se" in query and "sig" in query:
             until = datetime.fromisoformat(query["se"].replace("Z", "+00:00"))
             return until if until.tzinfo else until.replace(tzinfo=UTC)
-        if "oe" in query and "oh" in query:
-            return datetime.fromtimestamp(int(query["oe"], 16), UTC)
+        for until_name, signature in (("oe", "oh"), ("ex", "hm")):
+            if until_name in query and signature in query:
+                return datetime.fromtimestamp(int(query[until_name], 16), UTC)
+        if "q-sign-time" in query:
+            return datetime.fromtimestamp(int(query["q-sign-time"].partition(";")[2]), UTC)
         if token := re.search(r"(?:^|[~&])exp=(\d+)", query.get("hdnts", "") or query.get("hdnea", "")):
             return datetime.fromtimestamp(int(token[1]), UTC)
         return datetime.fromtimestamp(int(query["expires"]), UTC) if "expires" in query else None
@@ -79,7 +86,9 @@ def _expired(url: str, body: bytes, status: int) -> str:
     until = expiry(url)
     if until is not None and until.timestamp() < time.time():
         return f" on {until:%Y-%m-%d %H:%M} UTC"
-    if status != HTTPStatus.NOT_FOUND and _SIGNED.search(url) and _SAYS_EXPIRED.search(body):
+    if status == HTTPStatus.NOT_FOUND:
+        return ""
+    if _SAYS_EXPIRED.search(body) or (_SIGNED.search(url) and _SAYS_EXPIRED_IF_SIGNED.search(body)):
         return ", as its server says"
     return ""
 

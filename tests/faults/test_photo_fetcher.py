@@ -189,7 +189,7 @@ def test_checks_the_target_of_a_redirect(site: Site, fetcher: PhotoFetcher, targ
         ("/cut-gzip", "unreachable"),
         ("/page", "not_an_image"),
         ("/403", "unreachable"),
-        ("/expired", "unreachable"),
+        ("/expired", "expired_url"),
         ("/expired?X-Amz-Date=20991231T000000Z&X-Amz-Expires=60", "expired_url"),
         ("/dripping", "unreachable"),
         ("/dripping-headers", "unreachable"),

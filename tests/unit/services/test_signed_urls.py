@@ -19,6 +19,8 @@ PAST = "2020-01-01T00:00:00+00:00"
         "sv=2019&se=2020-01-01T00%3A00%3A00Z&sig=aa",
         "sv=2019&se=2020-01-01&sig=aa",
         "oh=aa&oe=5E0BE100",
+        "ex=5E0BE100&is=5E0BE0F0&hm=aa",
+        "q-sign-algorithm=sha1&q-sign-time=1577833200;1577836800&q-signature=aa",
         "hdnts=st=1~exp=1577836800~acl=/*~hmac=aa",
     ],
 )
@@ -29,7 +31,16 @@ def test_reads_when_a_signed_url_expires(query):
 
 
 @pytest.mark.parametrize(
-    "query", ["", "expires=never", "X-Amz-Date=x&X-Amz-Expires=1", "se=x&sig=", "expires=9" + "9" * 40, "oe=zz&oh=1"]
+    "query",
+    [
+        "",
+        "expires=never",
+        "X-Amz-Date=x&X-Amz-Expires=1",
+        "se=x&sig=",
+        "expires=9" + "9" * 40,
+        "oe=zz&oh=1",
+        "q-sign-time=1",
+    ],
 )
 def test_other_urls_do_not_say_when_they_expire(query):
     assert expiry(f"https://x.example/a.jpg?{query}") is None
@@ -44,7 +55,20 @@ def test_other_urls_do_not_say_when_they_expire(query):
         ("Expires=1577836800", 500, b"", "unreachable"),
         ("X-Amz-Security-Token=a", 400, b"<Code>ExpiredToken</Code>", "expired_url"),
         ("sig=a", 403, b"Signature not valid in the specified time frame", "expired_url"),
+        ("token=a", 403, b"Token has expired", "expired_url"),
+        ("", 403, b"<Code>AccessDenied</Code><Message>Request has expired</Message>", "expired_url"),
+        ("", 400, b"<Code>ExpiredToken</Code><Message>The provided token has expired.</Message>", "expired_url"),
+        ("", 403, b"Signature not valid in the specified time frame: Start [a] - Expiry [b]", "expired_url"),
+        ("_nc_cat=1", 403, b"URL signature expired", "expired_url"),
+        ("", 403, b"Bad URL timestamp", "expired_url"),
+        ("", 410, b'{"error": "This link has expired"}', "expired_url"),
+        ("", 401, b'{"message": "signed url expired"}', "expired_url"),
+        ("", 403, b"SignatureExpired", "expired_url"),
         ("", 403, b"your session has expired", "unreachable"),
+        ("", 403, b"Token has expired. Please log in.", "unreachable"),
+        ("", 403, b"The link you followed may have expired", "unreachable"),
+        ("", 403, b"<Code>AccessDenied</Code><Message>Access denied</Message>", "unreachable"),
+        ("", 404, b"This link has expired or never existed", "not_found"),
         ("", 401, b"", "unreachable"),
         ("", 404, b"", "not_found"),
         ("", 410, b"", "not_found"),
