@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.ingest.tables.text_files import RECORD_LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,6 +14,28 @@ if TYPE_CHECKING:
 
 _TAIL_LIMIT = 4096
 """Characters searched for the columns after the free text."""
+
+
+_EARNED = 10
+"""Characters that repairs may search for each one that is consumed. Records of 20 lines, all broken, need 10."""
+
+
+class RepairBudget:
+    """Bounds what repairs search in vain, so that hostile text takes linear time."""
+
+    def __init__(self) -> None:
+        self._left = RECORD_LIMIT
+
+    def spend(self, size: int) -> bool:
+        """Take so many characters from the budget; return False if fewer are left."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def earn(self, size: int) -> None:
+        """Take consumed characters into account."""
+        self._left += size * _EARNED
 
 
 class Lookahead:

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 
 from services.ingest.tables.delimited.cells import ends_with_columns
 from services.ingest.tables.delimited.layout import is_amount, is_price, learn_start
-from services.ingest.tables.delimited.lookahead import Extent, Lookahead
+from services.ingest.tables.delimited.lookahead import Extent, Lookahead, RepairBudget
 from services.ingest.tables.delimited.repair import Ambiguous, RepairedFields, repair
 from services.ingest.tables.delimited.spans import SpanReader, standard_row
 from services.ingest.tables.text_files import RECORD_LIMIT
@@ -107,7 +107,7 @@ class _Splitter:
         self._layout, self._ahead = layout, ahead
         self._start = learn_start(layout, [line for at in range(_LEARN_FROM_LINES) if (line := ahead.line(at))])
         self._spans = SpanReader(layout, self._start)
-        self._searched = Extent(0, 0, 0)
+        self._searched, self._budget = Extent(0, 0, 0), RepairBudget()
 
     def next_record(self, number: int) -> Record:
         """Consume the record's lines, at least one, and return the record."""
@@ -121,7 +121,9 @@ class _Splitter:
         if not length and (self._starts(self._ahead.line(0)) or not (fields or self._start)):
             length = self._distance_to_next() if self._start else 1
         text = self._ahead.text(length)
-        outcome = repair(text, self._layout) if length and len(text) <= RECORD_LIMIT else None
+        if not self._may_search(text):
+            return self._taken(number, 1, Ambiguous(""))
+        outcome = repair(text, self._layout) if 0 < len(text) <= RECORD_LIMIT else None
         if outcome is not None and self._may_hold_another(length):
             outcome = Ambiguous(f"One of its {length} lines may begin another record")
         if outcome is not None:
@@ -140,8 +142,11 @@ class _Splitter:
             problem = f"A quotation mark holds {count} lines together, and some of them may be records of their own"
             return self._taken(number, count, Ambiguous(problem))
         text = self._ahead.text(count)
-        outcome = repair(text, self._layout) if len(text) <= RECORD_LIMIT else None
+        outcome = repair(text, self._layout) if len(text) <= RECORD_LIMIT and self._may_search(text) else None
         return self._taken(number, count, outcome or Ambiguous(""))
+
+    def _may_search(self, text: str) -> bool:
+        return len(text) > RECORD_LIMIT or self._budget.spend(len(text))  # longer ones are not repaired
 
     @property
     def _is_strong(self) -> bool:
@@ -164,6 +169,7 @@ class _Splitter:
 
     def _taken(self, number: int, count: int, outcome: RepairedFields | Ambiguous) -> Record:
         lines, text = self._ahead.lines(count), self._ahead.take(count)
+        self._budget.earn(len(text))
         if isinstance(outcome, RepairedFields) and _has_torn_id(outcome.fields, text, self._layout):
             outcome = Ambiguous("The id has a quotation mark")
         self._searched = self._searched.without(count, text, layout=self._layout)
