@@ -146,10 +146,25 @@ class _Reader:
         priced = {layout.price_at} - {None}
         return (
             layout.price_at in joins
+            or self._is_torn()
             or not self._record.has_price(assignment)
             or (layout.text_at in joins and self._holds_quoted(assignment, layout.text_at))
             or not all(fields[at].strip() for at in layout.needed | priced if at is not None)
         )
+
+    def _is_torn(self) -> bool:
+        """Say whether a quoted cell may end later, `"two", three, four"`, or begin earlier, `"Small," round table"`."""
+        is_quoted = is_opened = False
+        for cell in self._record.cells:
+            shown = self._record.text[cell.start : cell.end]
+            if is_opened and cell.is_quoted:
+                return True
+            is_opened = cell.is_odd and not (cell.is_quoted or cell.is_text or cell.is_closed)
+            is_quoted = is_quoted or (cell.is_quoted and not cell.is_odd)
+            is_closing = shown.endswith('"') and (shown.endswith('""') or shown.count('"') % 2 == 1)
+            if is_quoted and is_closing and not (cell.is_quoted or cell.is_text):
+                return True
+        return False
 
     def _holds_quoted(self, assignment: Assignment, column: int) -> bool:
         """Say whether a join on one line holds a quoted cell; a text over several lines may quote a word."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from services.ingest.tables.delimited.layout import CsvLayout, RecordStart
 
 
+_SURPLUS_LIMIT = 5
+"""Cells beyond the header in a line that may still be a row."""
+
+
 def standard_row(lines: Iterable[str], layout: CsvLayout) -> tuple[str, ...]:
     """Return the first row of standard CSV, or ()."""
     escape = "\\" if layout.escaped else None
@@ -48,7 +52,7 @@ class SpanReader:
         inside = [line for line in lines[1:-1] if '"' not in line.replace('""', "")]  # others close a cell
         if any(map(self._is_record, inside)):
             return True
-        return not self._is_strong and self._is_row_to_its_end(lines[0]) and self._is_row_from_its_start(lines[-1])
+        return not self._is_strong and self._are_rows(lines[0], lines[-1])
 
     def is_record_alone(self, lines: Sequence[str]) -> bool:
         """Say whether the first line is a record of its own.
@@ -62,19 +66,29 @@ class SpanReader:
     def _is_strong(self) -> bool:
         return self.start is not None and self.start.is_strong
 
-    def _is_row_to_its_end(self, line: str) -> bool:
-        """Say whether the cell that a line leaves open holds all columns that the line lacks."""
-        *cells, opened = standard_row([line.rstrip("\r\n") + '"'], self.layout) or ("",)
-        return self._completes(cells, opened)
-
-    def _is_row_from_its_start(self, line: str) -> bool:
-        """Say whether the cell that a line closes holds all columns before the others of the line."""
-        closed, *cells = standard_row(['"' + line], self.layout) or ("",)
-        return self._completes(cells, closed)
+    def _are_rows(self, first: str, last: str) -> bool:
+        """Say whether the cell that one line leaves open and another one closes completes both of them."""
+        *before, opened = standard_row([first.rstrip("\r\n") + '"'], self.layout) or ("",)
+        closed, *after = standard_row(['"' + last], self.layout) or ("",)
+        if self._completes(before, opened) and self._completes(after, closed):
+            return True
+        parts, rest = opened.split(self.layout.delimiter), closed.split(self.layout.delimiter)
+        return self._may_be_row([*before, *parts]) and self._may_be_row([*rest, *after])
 
     def _completes(self, cells: Sequence[str], part: str) -> bool:
         parts = part.split(self.layout.delimiter)
         return len(parts) > 1 and len(cells) + len(parts) == self.layout.width and not self._is_prose(parts)
+
+    def _may_be_row(self, cells: Sequence[str]) -> bool:
+        """Say whether cells are the columns, with a price, or are so with a few neighbours joined."""
+        layout, surplus = self.layout, len(cells) - self.layout.width
+        if layout.price_at is None or not 0 <= surplus <= _SURPLUS_LIMIT:
+            return False
+        joined = set(range(layout.width)) - {layout.id_at, layout.price_at}
+        return any(
+            self._has_columns([*cells[:at], "".join(cells[at : at + surplus + 1]), *cells[at + surplus + 1 :]])
+            for at in joined
+        )
 
     def _begins(self, line: str, *, least: int) -> bool:
         """Say whether a line has an id as records do, and then at least some delimiters unless ids are unmistakable."""
