@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import numpy as np
 from more_itertools import chunked
 
-from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, is_incomplete, original_size
+from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decoded, is_incomplete, original_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -97,9 +97,9 @@ def prepare_photo(content: bytes, preprocessing: Preprocessing, limits: PhotoLim
     Raises:
         PhotoError: the bytes are not an accepted photo.
     """
-    image = decode(content, limits, at_least=preprocessing.decode_at_least)
-    pixels, perceptual_hash = preprocessing.apply_and_hash(image)
-    return PreparedPhoto(pixels, *original_size(image), perceptual_hash, is_incomplete(image))
+    with decoded(content, limits, at_least=preprocessing.decode_at_least) as image:
+        pixels, perceptual_hash = preprocessing.apply_and_hash(image)
+        return PreparedPhoto(pixels, *original_size(image), perceptual_hash, is_incomplete(image))
 
 
 def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[In], *, depth: int) -> Iterator[In]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import io
-import threading
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
-from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, inspect, orientation_of
+from ml.photos.decode import (
+    DEFAULT_LIMITS,
+    PATIENT,
+    Patience,
+    PhotoError,
+    PhotoLimits,
+    decoded,
+    inspect,
+    orientation_of,
+)
 from ml.photos.formats import sniff
 from ml.photos.metadata import without_metadata
 
@@ -18,10 +26,6 @@ ShownFormat: TypeAlias = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP"]
 
 _QUALITIES = (95, 85, 75)
 """Of a JPEG that stands for another file: the first that stays within the limit of bytes is taken."""
-
-
-_CONVERSIONS = threading.BoundedSemaphore(2)
-"""Photos that are decoded at full size and compressed again at a time: each of 64 million pixels takes 0.8 GB."""
 
 
 def clean_photo(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> bytes:
@@ -39,23 +43,26 @@ def clean_photo(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> bytes:
     return without_metadata(content, photo_format, orientation=orientation_of(content, limits))
 
 
-def shown_photo(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> tuple[bytes, ShownFormat]:
+def shown_photo(
+    content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, *, patience: Patience = PATIENT
+) -> tuple[bytes, ShownFormat]:
     """Return a stored photo as it is shown, without metadata and upright, and its format.
 
     A photo that is stored upright keeps its pixels; another is turned and compressed again.
 
     Raises:
         PhotoError: the file is not a photo, or cannot be converted.
+        DecodingBusy: it must be converted, and it is not its turn in time.
     """
     photo_format = sniff(content)
     if photo_format not in get_args(ShownFormat):
-        return _convert(content, "JPEG", limits), "JPEG"
+        return _convert(content, "JPEG", limits, patience=patience), "JPEG"
     shown_format = cast("ShownFormat", photo_format)
     orientation = _orientation_if_readable(content, limits)
     if orientation == 1:
         return without_metadata(content, shown_format), shown_format
     try:
-        return _convert(content, shown_format, limits), shown_format
+        return _convert(content, shown_format, limits, patience=patience), shown_format
     except PhotoError:  # the browser turns what it can show
         return without_metadata(content, shown_format, orientation=orientation), shown_format
 
@@ -67,10 +74,10 @@ def _orientation_if_readable(content: bytes, limits: PhotoLimits) -> int:
         return 1
 
 
-def _convert(content: bytes, photo_format: ShownFormat, limits: PhotoLimits) -> bytes:
+def _convert(content: bytes, photo_format: ShownFormat, limits: PhotoLimits, *, patience: Patience = PATIENT) -> bytes:
     """Return the photo upright, in sRGB and without metadata, in this format."""
-    with _CONVERSIONS:
-        return _encode(decode(content, limits), photo_format, limits)
+    with decoded(content, limits, patience=patience) as picture:
+        return _encode(picture, photo_format, limits)
 
 
 def _encode(picture: Image.Image, photo_format: ShownFormat, limits: PhotoLimits) -> bytes:

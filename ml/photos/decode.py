@@ -2,15 +2,15 @@
 
     bytes ─▶ magic number ─▶ header ─▶ limits ─▶ decode ─▶ sRGB on white ─▶ turn upright
 
-For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share only a lock and colour transforms,
-which threads may use at the same time.
+For any bytes, the result is a picture or a `PhotoError`. Thread-safe: calls share locks and colour transforms, which
+threads may use at the same time. The memory of all calls of a process together is bounded (`turns.py`).
 """
 
 from __future__ import annotations
 
 import io
 import threading
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,17 +24,24 @@ from ml.photos.colour import to_srgb
 from ml.photos.errors import PhotoError, Reason, truncated
 from ml.photos.metadata import png_chunks
 from ml.photos.opening import DEFAULT_LIMITS, PhotoHeader, PhotoLimits, open_photo, pillow_errors
+from ml.photos.turns import PATIENT, DecodingBusy, Patience, decoding_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.ImageFile import ImageFile
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "PATIENT",
+    "DecodingBusy",
+    "Patience",
     "PhotoError",
     "PhotoHeader",
     "PhotoLimits",
     "Reason",
     "decode",
+    "decoded",
     "inspect",
     "is_incomplete",
     "orientation_of",
@@ -82,9 +89,35 @@ def decode(content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, *, at_least: in
     Raises:
         PhotoError: the file is not an image, is not in an accepted format, is damaged or exceeds a limit.
     """
+    with decoded(content, limits, at_least=at_least) as picture:
+        return picture
+
+
+@contextmanager
+def decoded(
+    content: bytes,
+    limits: PhotoLimits = DEFAULT_LIMITS,
+    *,
+    at_least: int | None = None,
+    patience: Patience = PATIENT,
+) -> Iterator[Image.Image]:
+    """Yield what `decode` returns; its memory counts towards the process's bound until the block ends.
+
+    Raises:
+        DecodingBusy: it is not the photo's turn in time.
+        PhotoError: see `decode`.
+    """
     opened, header = open_photo(content, limits)
+    factor = _reduction(header, limits, at_least)
+    with decoding_turn(_memory(opened, header, content, factor), patience):
+        yield _decoded(opened, header, content, factor=factor, at_least=at_least)
+
+
+def _decoded(
+    opened: ImageFile, header: PhotoHeader, content: bytes, *, factor: int, at_least: int | None
+) -> Image.Image:
     with pillow_errors(header.format):
-        image, is_cut_off = _load(opened, content, _reduction(header, limits, at_least))
+        image, is_cut_off = _load(opened, content, factor)
         turn = _TURNS.get(_orientation(image))
         picture = to_srgb(image, at_least=at_least)
         upright = picture if turn is None else picture.transpose(turn)
@@ -129,6 +162,12 @@ _TURNS = {
 }
 """The transposition that turns each EXIF orientation upright (CIPA DC-008, tag 0x0112)."""
 
+_BYTES_PER_PIXEL = 12
+"""Of the picture as it is decoded, converted and turned: up to three copies."""
+
+_BYTES_PER_SAMPLE = 2
+"""Of a progressive JPEG, whose coefficients are all kept."""
+
 _TIFF_PHOTOMETRIC = 262
 
 _PNG_WITH_ORIENTATION = frozenset((b"eXIf", b"zTXt", b"tEXt", b"iTXt"))
@@ -145,6 +184,15 @@ def _reduction(header: PhotoHeader, limits: PhotoLimits, at_least: int | None) -
     pixels = header.width * header.height
     fitting = (factor for factor in (1, 2, 4, 8) if pixels <= limits.max_decoded_pixels * factor**2)
     return max(wanted, next(fitting, 8))
+
+
+def _memory(image: ImageFile, header: PhotoHeader, content: bytes, factor: int) -> int:
+    """Return the bytes that `decode` takes at most, but for what is below 1 MB."""
+    pixels = header.width * header.height
+    size = _BYTES_PER_PIXEL * pixels // factor**2
+    if isinstance(image, JpegImageFile) and jpeg.buffers_coefficients(content):
+        size += _BYTES_PER_SAMPLE * len(image.getbands()) * pixels
+    return size
 
 
 def _load(image: ImageFile, content: bytes, factor: int) -> tuple[Image.Image, bool]:

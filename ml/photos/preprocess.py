@@ -18,7 +18,15 @@ from PIL import Image
 
 from ml.photos.borders import trim_borders
 from ml.photos.crops import WHOLE_PHOTO, Crop
-from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decode, original_size
+from ml.photos.decode import (
+    DEFAULT_LIMITS,
+    PATIENT,
+    Patience,
+    PhotoError,
+    PhotoLimits,
+    decoded,
+    original_size,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +93,14 @@ class Preprocessing:
     def _square(self, image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image.resize((self.size, self.size), _FILTER, reducing_gap=_REDUCING_GAP))
 
-    def load(self, content: bytes, limits: PhotoLimits = DEFAULT_LIMITS, crop: Crop = WHOLE_PHOTO) -> NDArray[np.uint8]:
+    def load(
+        self,
+        content: bytes,
+        limits: PhotoLimits = DEFAULT_LIMITS,
+        crop: Crop = WHOLE_PHOTO,
+        *,
+        patience: Patience = PATIENT,
+    ) -> NDArray[np.uint8]:
         """Decode a photo and turn it, or the `crop` of the upright photo, into the network's input.
 
         Returns:
@@ -93,15 +108,11 @@ class Preprocessing:
 
         Raises:
             PhotoError: the bytes are not an accepted photo, or the crop is too small.
+            DecodingBusy: it is not the photo's turn in time.
         """
-        picture = decode(content, limits, at_least=ceil(self.decode_at_least * crop.enlargement))
-        if crop == WHOLE_PHOTO:
-            return self.apply(picture)
-        width, height = original_size(picture)
-        if min(width * crop.width, height * crop.height) < limits.min_side:
-            problem = f"The crop {crop} of a {width} x {height} photo has a side below {limits.min_side} pixels"
-            raise PhotoError("too_small", f"{problem}. Choose a larger crop.")
-        return self.apply(crop.cut_from(picture))
+        at_least = ceil(self.decode_at_least * crop.enlargement)
+        with decoded(content, limits, at_least=at_least, patience=patience) as picture:
+            return self.apply(picture if crop == WHOLE_PHOTO else _cut(picture, crop, limits))
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
@@ -119,6 +130,19 @@ class Preprocessing:
             names = ", ".join(preprocessing.to_json())
             raise ValueError(f"preprocessing must have exactly the settings {names}, not {value!r}")
         return preprocessing
+
+
+def _cut(picture: Image.Image, crop: Crop, limits: PhotoLimits) -> Image.Image:
+    """Return the crop of a picture from `decode`.
+
+    Raises:
+        PhotoError: the crop is too small.
+    """
+    width, height = original_size(picture)
+    if min(width * crop.width, height * crop.height) < limits.min_side:
+        problem = f"The crop {crop} of a {width} x {height} photo has a side below {limits.min_side} pixels"
+        raise PhotoError("too_small", f"{problem}. Choose a larger crop.")
+    return crop.cut_from(picture)
 
 
 def perceptual_hash(image: Image.Image) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ml.copies.local_features import COMPARED_SIDE, extract_features, resize_for_comparison
 from ml.copies.verdicts import COPY_CANDIDATES, candidate_placements, compare_pixels
-from ml.photos.decode import DEFAULT_LIMITS, decode
+from ml.photos.decode import DEFAULT_LIMITS, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +53,8 @@ class PhotoComparer:
         return found
 
     def _pixels(self, sha256: str) -> NDArray[np.uint8]:
-        return resize_for_comparison(decode(self._read(sha256), self._limits, at_least=COMPARED_SIDE))
+        with decoded(self._read(sha256), self._limits, at_least=COMPARED_SIDE) as picture:
+            return resize_for_comparison(picture)
 
 
 def distinct_candidates(nearest: Sequence[Photo]) -> dict[str, list[Photo]]:

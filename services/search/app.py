@@ -12,6 +12,7 @@ from services.indexing.recall_audit import AuditThread, RecallAuditor
 from services.search.page.routes import page_routes
 from services.search.rest.catalogue import CatalogueController, listing, newest_listings, query_photo
 from services.search.rest.duplicates import get_duplicates
+from services.search.rest.pictures import PICTURE_THREADS
 from services.search.rest.search import SearchController
 from services.search.service import SearchService
 from services.web.app import AppPart
@@ -53,6 +54,7 @@ def search_part(resources: Resources) -> AppPart:
         {
             "search_service": SearchService(resources, auditor),
             "search_workers": WorkerThreads(settings.thread_count, queue=_MAX_WAITING_SEARCHES),
+            "picture_workers": WorkerThreads(PICTURE_THREADS),
             "fetch_workers": WorkerThreads(_FETCH_THREADS, queue=_FETCH_THREADS),
             "search_fields": Provide(read_from_query(SearchParameters), sync_to_thread=False),
         },

@@ -150,7 +150,7 @@ class SearchService:
         """Return the page that a cursor leads to; see `Pager.next_page`."""
         return self._pager.next_page(cursor, fields, times or self.new_times())
 
-    def query_photo(self, token: str) -> bytes:
+    def query_photo(self, token: str, times: StageTimes | None = None) -> bytes:
         """Return the photo behind a query token, as it was sent or is stored; for a listing, its first photo.
 
         Raises:
@@ -159,9 +159,11 @@ class SearchService:
         """
         key = self._tokens.read_query_token(token)
         version = self._resources.live.current().generation.model_version
-        return self._sources.photo(key, SourceOptions(version, self.new_times()))
+        return self._sources.photo(key, SourceOptions(version, times or self.new_times()))
 
-    def classify(self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO) -> wire.Classification:
+    def classify(
+        self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO, *, times: StageTimes | None = None
+    ) -> wire.Classification:
         """Return the `k` most probable categories of a photo, or of a part of it.
 
         Raises:
@@ -172,7 +174,8 @@ class SearchService:
         """
         check_k(k)
         version = self._resources.live.current().generation.model_version
-        (probabilities,) = self._embedder.embed(content, crop, version).probabilities
+        wait_s = (times or self.new_times()).left_s()
+        (probabilities,) = self._embedder.embed(content, crop, version, wait_s=wait_s).probabilities
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         categories = [wire.CategoryProbability(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order]

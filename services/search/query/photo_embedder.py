@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ml.embedding.batch_queue import EmbedderBusy, EmbedderClosed
-from ml.photos.decode import PhotoError
+from ml.photos.decode import DecodingBusy, Patience, PhotoError
 from services.errors import Overloaded, PhotoRejected, ServiceUnavailable
 from services.reason_codes import RejectReason
 
@@ -17,29 +16,34 @@ if TYPE_CHECKING:
     from ml.photos.crops import Crop
     from services.resources import Resources
 
+_MAX_WAITING = 8
+"""Large photos of all callers that may wait to be decoded: half of the threads that answer requests."""
+
+_RETRY_AFTER_S = 5.0
+
 
 class QueryPhotoEmbedder:
     """Embeds one photo at a time per caller. Thread-safe."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        # Decoding takes a core, and hundreds of megabytes for the largest photos: no more at once than cores.
-        self._decoding = threading.BoundedSemaphore(resources.settings.thread_count)
 
-    def embed(self, content: bytes, crop: Crop, model_version: str) -> Embeddings:
-        """Embed a photo, or a part of it, as a batch of one.
+    def embed(self, content: bytes, crop: Crop, model_version: str, *, wait_s: float) -> Embeddings:
+        """Embed a photo, or a part of it, as a batch of one; it waits up to `wait_s` seconds to be decoded.
 
         Raises:
             PhotoRejected: the bytes are no acceptable photo.
-            Overloaded: too many photos are waiting already.
+            Overloaded: too many photos are waiting already, or it is not the photo's turn in time.
             ServiceUnavailable: the model is being replaced, or the service is stopping.
         """
-        embedder = self._resources.query_embedder(model_version)
+        embedder, patience = self._resources.query_embedder(model_version), Patience(wait_s, _MAX_WAITING)
+        limits = self._resources.photo_limits
         try:
-            with self._decoding:
-                pixels = embedder.bundle.preprocessing.load(content, self._resources.photo_limits, crop)
+            pixels = embedder.bundle.preprocessing.load(content, limits, crop, patience=patience)
         except PhotoError as error:
             raise PhotoRejected(RejectReason(error.reason), str(error)) from error
+        except DecodingBusy as error:
+            raise Overloaded(f"The photo was not decoded: {error}", retry_after_s=_RETRY_AFTER_S) from error
         try:
             return embedder.embed(pixels[np.newaxis])
         except EmbedderBusy as busy:

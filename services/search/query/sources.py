@@ -133,7 +133,7 @@ class QuerySources:
         photo_ref: Callable[[], str | int],
         listing_id: str | None = None,
     ) -> QuerySource:
-        embeddings = self._embedder.embed(content, options.crop, options.model_version)
+        embeddings = self._embedder.embed(content, options.crop, options.model_version, wait_s=options.times.left_s())
         (vector,), (probabilities,) = embeddings.vectors, embeddings.probabilities
         names = self._resources.query_embedder(options.model_version).bundle.categories
         most_probable = np.argsort(-probabilities, kind="stable")[:_CATEGORIES_IN_KEY]

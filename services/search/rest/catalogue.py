@@ -21,6 +21,7 @@ from services.search.rest.thumbnails import DEFAULT_SIDE
 from services.search.rest.to_wire import attribute_summary, listing_answer, listing_summary
 from services.search.results.facets import counting_engine
 from services.search.service import SearchService
+from services.search.stage_times import StageTimes
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath, in_path, query
 from services.web.problems import problem_responses
@@ -68,7 +69,7 @@ class CatalogueController(Controller):
         "/photos/{photo_id:int}",
         operation_class=PHOTO,
         media_type="image/*",
-        responses=problem_responses(404, 422),
+        responses=problem_responses(404, 422, 503),
         summary="Get a photo at full size",
     )
     async def photo(
@@ -76,17 +77,18 @@ class CatalogueController(Controller):
         request: AnyRequest,
         photo_id: PhotoId,
         resources: NamedDependency[Resources],
-        workers: NamedDependency[WorkerThreads],
+        picture_workers: NamedDependency[WorkerThreads],
         v: Version = None,
     ) -> Response[bytes]:
         """Return the photo upright and without its metadata; 304 if `If-None-Match` has its ETag."""
-        return await workers.run(photo_response, resources, photo_id, _conditions(request, v))
+        times = StageTimes(resources.settings.request_timeout_s)
+        return await picture_workers.run(photo_response, resources, photo_id, _conditions(request, v), times=times)
 
     @get(
         "/photos/{photo_id:int}/thumbnail",
         operation_class=THUMBNAIL,
         media_type="image/*",
-        responses=problem_responses(404, 422),
+        responses=problem_responses(404, 422, 503),
         summary="Get a thumbnail of a photo",
     )
     async def thumbnail(
@@ -94,7 +96,7 @@ class CatalogueController(Controller):
         request: AnyRequest,
         photo_id: PhotoId,
         resources: NamedDependency[Resources],
-        workers: NamedDependency[WorkerThreads],
+        picture_workers: NamedDependency[WorkerThreads],
         size: Size = DEFAULT_SIDE,
         v: Version = None,
     ) -> Response[bytes]:
@@ -102,8 +104,10 @@ class CatalogueController(Controller):
 
         The status is 304 if `If-None-Match` has its ETag.
         """
-        conditions = _conditions(request, v)
-        return await workers.run(thumbnail_response, resources, photo_id, size, conditions=conditions)
+        conditions, times = _conditions(request, v), StageTimes(resources.settings.request_timeout_s)
+        return await picture_workers.run(
+            thumbnail_response, resources, photo_id, size, conditions=conditions, times=times
+        )
 
 
 @get(
@@ -123,22 +127,30 @@ async def query_photo(
     ],
     resources: NamedDependency[Resources],
     search_service: NamedDependency[SearchService],
-    workers: NamedDependency[WorkerThreads],
+    picture_workers: NamedDependency[WorkerThreads],
     size: Size = 512,
 ) -> Response[bytes]:
     """Return a thumbnail of the query photo. The server keeps an uploaded photo for 15 minutes.
 
     The status is 304 if `If-None-Match` has its ETag.
     """
-    return await workers.run(
-        _query_photo, resources, search_service, query_token, size=size, conditions=_conditions(request, None)
+    conditions, times = _conditions(request, None), search_service.new_times()
+    return await picture_workers.run(
+        _query_photo, resources, search_service, query_token, size=size, conditions=conditions, times=times
     )
 
 
 def _query_photo(
-    resources: Resources, search: SearchService, token: str, *, size: int, conditions: CacheConditions
+    resources: Resources,
+    search: SearchService,
+    token: str,
+    *,
+    size: int,
+    conditions: CacheConditions,
+    times: StageTimes,
 ) -> Response[bytes]:
-    return query_photo_response(resources, search.query_photo(token), size, conditions=conditions)
+    content = search.query_photo(token, times)
+    return query_photo_response(resources, content, size, conditions=conditions, times=times)
 
 
 @get(

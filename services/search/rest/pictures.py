@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from litestar import Response
 
 from ml.photos.clean import ShownFormat, shown_photo
-from ml.photos.decode import PhotoError
-from services.errors import PhotoRejected, ResourceNotFound
+from ml.photos.decode import DecodingBusy, Patience, PhotoError
+from services.errors import Overloaded, PhotoRejected, ResourceNotFound
 from services.lookup import find_photo
 from services.reason_codes import RejectReason
 from services.search.rest.photo_urls import photo_version
-from services.search.rest.thumbnails import accepted_format, thumbnail
+from services.search.rest.thumbnails import ThumbnailFormat, accepted_format, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from db.models import Photo
     from ml.photos.decode import PhotoLimits
     from services.resources import Resources
+    from services.search.stage_times import StageTimes
 
 CACHE_FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATE = "public, no-cache"
@@ -34,6 +35,14 @@ MEDIA_TYPES: dict[ShownFormat, str] = {
     "GIF": "image/gif",
     "BMP": "image/bmp",
 }
+
+PICTURE_THREADS = 32
+"""Threads that make pictures; separate, so that no other call waits for large photos."""
+
+_MAX_WAITING = 24
+"""Large photos that may wait to be decoded: fewer than the threads, so that small photos do not wait for them."""
+
+_RETRY_AFTER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,62 +65,85 @@ class CacheConditions:
         return bool(tags & {tag, "*"})
 
 
-def photo_response(resources: Resources, photo_id: int, conditions: CacheConditions) -> Response[bytes]:
+def photo_response(
+    resources: Resources, photo_id: int, conditions: CacheConditions, *, times: StageTimes
+) -> Response[bytes]:
     """Return the photo without metadata and upright. Its pixels are those that were ingested unless it is turned.
 
     Raises:
         ResourceNotFound: there is no such photo, or its file is missing.
         PhotoRejected: the file is not a photo, or cannot be converted.
+        Overloaded: too many large photos are being converted.
     """
     photo = _photo(resources, photo_id)
+
+    def shown(patience: Patience) -> tuple[bytes, ShownFormat]:
+        return shown_photo(_content(resources, photo), resources.photo_limits, patience=patience)
+
     return _response(
         f'"{photo.sha256}-shown"',  # earlier versions served the file itself under its hash
         _cache_control(photo, conditions),
         conditions,
-        lambda: _shown(_content(resources, photo), resources.photo_limits),
+        lambda: _in_turn(shown, times),
     )
 
 
 def thumbnail_response(
-    resources: Resources, photo_id: int, size: int, *, conditions: CacheConditions
+    resources: Resources, photo_id: int, size: int, *, conditions: CacheConditions, times: StageTimes
 ) -> Response[bytes]:
     """Return the photo as WebP or JPEG with a longer side of at most `size` pixels.
 
     Raises:
         ResourceNotFound: there is no such photo, or its file is missing.
         PhotoRejected: the file cannot be decoded.
+        Overloaded: too many large photos are being decoded.
     """
     photo, kind = _photo(resources, photo_id), accepted_format(conditions.accept)
     return _response(
         f'"{photo.sha256}-{size}-{kind.lower()}-srgb"',
         _cache_control(photo, conditions) | _BY_ACCEPT,
         conditions,
-        lambda: (thumbnail(_content(resources, photo), size, resources.photo_limits, kind), kind),
+        lambda: _thumbnail(_content(resources, photo), size, resources.photo_limits, kind=kind, times=times),
     )
 
 
 def query_photo_response(
-    resources: Resources, content: bytes, size: int, *, conditions: CacheConditions
+    resources: Resources, content: bytes, size: int, *, conditions: CacheConditions, times: StageTimes
 ) -> Response[bytes]:
     """Return a thumbnail of a query photo, which only the client's own cache may store.
 
     Raises:
         PhotoRejected: the photo cannot be decoded.
+        Overloaded: too many large photos are being decoded.
     """
     kind = accepted_format(conditions.accept)
     return _response(
         f'"{hashlib.sha256(content).hexdigest()}-{size}-{kind.lower()}-srgb"',
         {"Cache-Control": "private, no-cache"} | _BY_ACCEPT,
         conditions,
-        lambda: (thumbnail(content, size, resources.photo_limits, kind), kind),
+        lambda: _thumbnail(content, size, resources.photo_limits, kind=kind, times=times),
     )
 
 
-def _shown(content: bytes, limits: PhotoLimits) -> tuple[bytes, ShownFormat]:
+def _thumbnail(
+    content: bytes, size: int, limits: PhotoLimits, *, kind: ThumbnailFormat, times: StageTimes
+) -> tuple[bytes, ShownFormat]:
+    return _in_turn(lambda patience: (thumbnail(content, size, limits, kind=kind, patience=patience), kind), times)
+
+
+def _in_turn(make: Callable[[Patience], tuple[bytes, ShownFormat]], times: StageTimes) -> tuple[bytes, ShownFormat]:
+    """Make a picture once it is its turn, before the deadline.
+
+    Raises:
+        PhotoRejected: the photo cannot be decoded.
+        Overloaded: it is not its turn in time.
+    """
     try:
-        return shown_photo(content, limits)
+        return make(Patience(times.left_s(), _MAX_WAITING))
     except PhotoError as error:
         raise PhotoRejected(RejectReason(error.reason), str(error)) from error
+    except DecodingBusy as error:
+        raise Overloaded(f"The photo was not decoded: {error}", retry_after_s=_RETRY_AFTER_S) from error
 
 
 _BY_ACCEPT = {"Vary": "Accept"}

@@ -160,8 +160,8 @@ class SearchController(Controller):
         """Return the most probable categories of an uploaded photo."""
         form = converted(form_values(await request.form(), ClassifyForm), ClassifyForm, strict=False)
         crop = parse_crop(form.crop)
-        content = await form.image.read()
-        return await workers.run(search_service.classify, content, form.k, crop)
+        content, times = await form.image.read(), search_service.new_times()
+        return await workers.run(search_service.classify, content, form.k, crop, times=times)
 
 
 async def _search(

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from litestar.datastructures.headers import Accept
 from PIL import Image
 
-from ml.photos.decode import PhotoError, decode
-from services.errors import PhotoRejected
-from services.reason_codes import RejectReason
+from ml.photos.decode import PATIENT, Patience, decoded
 
 if TYPE_CHECKING:
     from ml.photos.decode import PhotoLimits
@@ -28,17 +26,22 @@ def accepted_format(accept: str) -> ThumbnailFormat:
     return "WEBP" if Accept(accept or "*/*").best_match(["image/jpeg", "image/webp"]) == "image/webp" else "JPEG"
 
 
-def thumbnail(content: bytes, side: int, limits: PhotoLimits, kind: ThumbnailFormat = "JPEG") -> bytes:
+def thumbnail(
+    content: bytes,
+    side: int,
+    limits: PhotoLimits,
+    *,
+    kind: ThumbnailFormat = "JPEG",
+    patience: Patience = PATIENT,
+) -> bytes:
     """Return a copy of the photo whose longer side has at most `side` pixels, upright and without metadata.
 
     Raises:
-        PhotoRejected: the photo cannot be decoded.
+        PhotoError: the photo cannot be decoded.
+        DecodingBusy: it is not the photo's turn in time.
     """
-    try:
-        picture = decode(content, limits, at_least=side)
-    except PhotoError as error:
-        raise PhotoRejected(RejectReason(error.reason), str(error)) from error
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    with decoded(content, limits, at_least=side, patience=patience) as picture:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     picture.info.clear()
     small = io.BytesIO()
     picture.save(small, kind, quality=_QUALITY[kind])

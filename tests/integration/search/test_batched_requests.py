@@ -115,7 +115,7 @@ def test_rejects_a_request_when_the_queue_is_full_and_gives_a_retry_time(
 def test_rounds_the_retry_time_up_to_whole_seconds(
     client: TestClient[Litestar], jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch, seconds: float, retry_after: str
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise Overloaded("Too much", retry_after_s=seconds)
 
     monkeypatch.setattr(SearchService, "classify", refuse)
