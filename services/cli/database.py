@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from db import migrate
 from db.session import Database
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json
 from services.cli.terminal.resources import open_resources, read_settings
 from services.cli.terminal.wait_for_stores import retry_until_ready
@@ -25,6 +26,9 @@ def upgrade() -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.sql_url)
     before, after = retry_until_ready(lambda: _upgrade(database), settings.wait_s)
+    if before != after:
+        with audited(database) as command:
+            command.resource = f"revision {after}"
     database.close()
     if before == after:
         console.print(f"The database is up to date (revision {after}).")
@@ -40,7 +44,7 @@ def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was remov
 
     `lookalike serve` does this daily.
     """
-    with open_resources() as resources:
+    with open_resources() as resources, audited(resources.database):
         removed = remove_unused(resources)
     if json:
         print_json(removed)

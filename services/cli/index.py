@@ -9,6 +9,7 @@ import typer
 
 from db.rows import generations
 from db.vectors.folder_lock import IndexLocked
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
@@ -44,7 +45,7 @@ def reindex(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build new indexes beside the live ones, verify them, and make them live."""
-    with open_resources() as resources, stage_bars() as progress:
+    with open_resources() as resources, audited(resources.database), stage_bars() as progress:
         version = resources.models.register(model).version if model else None
         generation, run = build_generation(resources, model_version=version, force=force, progress=progress)
     if json:
@@ -71,7 +72,7 @@ def list_generations(
 @index_app.command("promote")
 def promote(generation: GenerationId) -> None:
     """Make an earlier generation live again."""
-    with open_resources() as resources:
+    with open_resources() as resources, audited(resources.database):
         promoted = _promote(resources, generation, call=f"/v1/admin/indexes/{generation}/promote")
     _print_live(promoted)
 
@@ -79,7 +80,7 @@ def promote(generation: GenerationId) -> None:
 @index_app.command("rollback")
 def rollback() -> None:
     """Make the generation before the live one live again."""
-    with open_resources() as resources:
+    with open_resources() as resources, audited(resources.database):
         with resources.database.read() as session:
             live = generations.live_generation(session)
         before = previous_generation(resources.database).id
@@ -92,7 +93,7 @@ def prune(
     keep: Annotated[int, typer.Option(help="Number of previous generations to keep, newest first.", min=0)] = 1,
 ) -> None:
     """Delete the indexes of outdated generations."""
-    with open_resources() as resources:
+    with open_resources() as resources, audited(resources.database):
         pruned = prune_outdated(resources.database, resources.stores, keep=keep)
     output.print(f"Deleted the indexes of generations: {', '.join(map(str, pruned)) or 'none'}")
 

@@ -11,6 +11,7 @@ import typer
 
 from db.rows import jobs
 from ml.sample import MODEL
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json, stage_bars
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of
 from services.cli.terminal.reports import print_summary
@@ -96,8 +97,9 @@ def run_reported(
     """
     report.dry_run = inputs.options.dry_run
     report.rejects_file, report.warnings_file = str(reports.rejects), str(reports.warnings)
-    with open_resources(create=True) as resources:
+    with open_resources(create=True) as resources, audited(resources.database) as command:
         report.job_id = create_ingest_job(resources, inputs)
+        command.resource = f"/v1/jobs/{report.job_id}"
         try:
             with stage_bars() as progress:
                 report.embedding_seconds = run_ingest(resources, report.job_id, inputs, progress).embedding_seconds

@@ -10,6 +10,7 @@ import typer
 from db.models import Role
 from db.rows.access import keys
 from db.rows.access.audit import newest_entries
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json, print_table
 from services.cli.terminal.resources import database_location, open_resources
 from services.errors import BadInput, ResourceNotFound
@@ -43,8 +44,9 @@ def create(
     if origins and role is not Role.READ:
         raise BadInput(f"--role {role}: everybody who sees the page can read the key. Use --role read with --origin.")
     with open_resources(create=True) as resources:
-        with resources.database.write() as session:
+        with audited(resources.database) as command, resources.database.write() as session:
             key = keys.create_key(session, name, role, origins=origins)
+            command.resource = f"key {key.split('_')[1]}"
         console.print(f"New API key for the database at {database_location(resources)}", soft_wrap=True)
     console.print("Copy it now: it cannot be shown again.")
     output.print(key, soft_wrap=True)
@@ -99,7 +101,12 @@ def list_keys(json: Annotated[bool, typer.Option("--json", help="Print the keys 
 @keys_app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(help="Key id from `lookalike keys list`.")]) -> None:
     """Revoke an API key; running servers refuse it within two seconds."""
-    with open_resources() as resources, resources.database.write() as session:
+    with (
+        open_resources() as resources,
+        audited(resources.database) as command,
+        resources.database.write() as session,
+    ):
+        command.resource = f"key {key_id}"
         if not keys.revoke_key(session, key_id):
             raise ResourceNotFound("active API key", key_id, remedy="`lookalike keys list` shows the keys.")
     output.print(f"Revoked API key {key_id}.")
@@ -110,14 +117,22 @@ def audit(
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.", min=1, max=10_000)] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
-    """List the requests that changed something, and all under /v1/admin: time, key, request and status."""
+    """List calls and commands that changed something, calls under /v1/admin, and refused calls, newest first."""
     with open_resources() as resources, resources.database.read() as session:
-        entries = [entry.model_dump() for entry in newest_entries(session, limit=limit)]
+        entries = newest_entries(session, limit=limit)
     if json:
-        print_json(entries)
+        print_json([entry.model_dump() for entry in entries])
         return
     rows = [
-        (f"{one['at']:%Y-%m-%d %H:%M:%S}", one["key_id"] or "no key", one["method"], one["path"], one["status"] or "")
+        (
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.key_id or "no key",
+            one.caller or "",
+            "" if one.status is None else one.status,
+            f"{one.method} {one.path}"
+            + (f" made {one.resource}" if one.resource else "")
+            + (f" ({one.calls} calls)" if one.calls > 1 else ""),
+        )
         for one in entries
     ]
-    print_table("Audit log", ["time", "key", "method", "path", "status"], rows)
+    print_table("Audit log", ["time", "key", "caller", "status", "call or command"], rows)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json
 from services.cli.terminal.resources import open_resources
 from services.ingest.pipeline.deletions import delete_by_filter
@@ -64,7 +65,8 @@ def _delete(conditions: ListingDeletion, *, only_count: bool, ask: bool, quiet: 
             return found
         if ask:
             typer.confirm(f"Delete {found.count} listings with their photos?", abort=True, err=True)
-        deleted = delete_by_filter(resources.database, replace(conditions, dry_run=False, expected=found.count))
+        with audited(resources.database):
+            deleted = delete_by_filter(resources.database, replace(conditions, dry_run=False, expected=found.count))
         resources.live.refresh()
         resources.live.persist()
         return deleted

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from db.rows import embeddings
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, print_json, print_table
 from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
@@ -54,8 +55,9 @@ def verify(
     with open_resources() as resources:
         drifts = _drifts(resources)
         if repair and not all(drift.is_empty for drift in drifts):
-            repair_live(resources.database, resources.live.current(), drifts)
-            resources.live.persist()
+            with audited(resources.database):
+                repair_live(resources.database, resources.live.current(), drifts)
+                resources.live.persist()
             drifts = _drifts(resources)
         agreements = _agreements(resources, queries) if queries else []
         not_embedded = _not_embedded(resources)

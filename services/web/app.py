@@ -12,13 +12,13 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from ml.embedding.batch_queue import BatchLimits
-from services.web.access.cors import AllowedOrigins
 from services.web.access.guard import Access
 from services.web.browsers.cross_site import BrowserGuard
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
 from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
 from services.web.limits.threads import WorkerThreads
+from services.web.locations import name_location
 from services.web.metrics import MetricsController, request_metrics
 from services.web.openapi.config import docs_assets, openapi_config
 from services.web.problems import problem_handlers
@@ -66,7 +66,6 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         dependencies |= part.dependencies
     access = Access(resources, workers)
     browsers = BrowserGuard(settings, access.keys)
-    allowed_origins = AllowedOrigins(access.keys, settings.cors_origins)
     return Litestar(
         route_handlers=[
             *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
@@ -78,17 +77,18 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         lifespan=[
             index_refresh(resources.live, interval_s=settings.follow_interval_s),
             access.trail.writing,
-            allowed_origins.following_keys,
+            access.origins.following_keys,
             *(lifespan for part in parts for lifespan in part.lifespans),
         ],
         exception_handlers=problem_handlers(),
         guards=[access.check],
         before_send=[send_request_id, access.trail.record, _allow_all_methods],
         middleware=[browsers, request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
-        cors_config=allowed_origins,
+        cors_config=access.origins,
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
         before_request=check_request,
+        after_request=name_location,
         type_decoders=[(is_upload, decode_upload)],
         request_max_body_size=settings.max_upload_bytes + FORM_ALLOWANCE,
         logging_config=None,

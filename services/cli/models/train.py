@@ -12,6 +12,7 @@ import typer
 from ml.network.imagenet_weights import imagenet_weights
 from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import TrainingError, read_recipe
+from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
@@ -49,7 +50,7 @@ def train(
     if find_spec("torch") is None:  # before weights are downloaded
         raise TorchMissing
     config = None if recipe is None else _read_recipe(recipe)
-    with open_resources() as resources, stage_bars() as progress:
+    with open_resources() as resources, audited(resources.database), stage_bars() as progress:
         start = find_weights(weights, resources, progress)
         trained = train_and_promote(resources, weights=start, config=config, force=force, progress=progress)
     if trained is None:

@@ -9,6 +9,7 @@ from litestar.exceptions import NotFoundException
 from db.models import Role
 from services.errors import OriginRefused, RateLimited, RoleMissing
 from services.web.access.audit_trail import AuditTrail
+from services.web.access.cors import AllowedOrigins
 from services.web.access.failures import address_of
 from services.web.access.key_ring import KeyRing
 from services.web.limits.rate_limits import RateLimits
@@ -34,6 +35,7 @@ class Access:
     def __init__(self, resources: WebResources, workers: WorkerThreads) -> None:
         self.keys = KeyRing(resources.database)
         self.trail = AuditTrail(resources.database)
+        self.origins = AllowedOrigins(self.keys, resources.settings.cors_origins)
         self._workers, self._metrics = workers, resources.settings.metrics
         self._limits = RateLimits(resources.database, per_minute=resources.settings.rate_limit_per_minute)
 
