@@ -174,6 +174,10 @@ class ListingFlag(_ExplainedCode):
         "incomplete_photo",
         "The JPEG file is cut off: its end marker, up to a quarter of its rows or some precision is missing.",
     )
+    DAMAGED_PHOTO = (
+        "damaged_photo",
+        "The JPEG file is damaged before its end: a part of the picture may be wrong or missing.",
+    )
     PLACEHOLDER_PHOTO = (
         "placeholder_photo",
         'Many unrelated listings share this photo, as they do a "no image" picture; it is not searched.',

@@ -12,6 +12,7 @@ import numpy as np
 from more_itertools import chunked
 
 from ml.photos.decode import DEFAULT_LIMITS, PhotoError, PhotoLimits, decoded, is_incomplete, original_size
+from ml.photos.jpeg_damage import is_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ class EmbeddedPhoto:
         width, height: of the full upright photo, in pixels.
         perceptual_hash: 16 hex digits.
         is_incomplete: whether the photo's file is cut off.
+        is_damaged: whether its pixel data are wrong or missing before its end.
     """
 
     vector: NDArray[np.float32]
@@ -49,6 +51,7 @@ class EmbeddedPhoto:
     height: int
     perceptual_hash: str
     is_incomplete: bool = False
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class PreparedPhoto:
     height: int
     perceptual_hash: str
     is_incomplete: bool
+    is_damaged: bool
 
 
 def embed_all(
@@ -99,7 +103,9 @@ def prepare_photo(content: bytes, preprocessing: Preprocessing, limits: PhotoLim
     """
     with decoded(content, limits, at_least=preprocessing.decode_at_least) as image:
         pixels, perceptual_hash = preprocessing.apply_and_hash(image)
-        return PreparedPhoto(pixels, *original_size(image), perceptual_hash, is_incomplete(image))
+        is_cut_off = is_incomplete(image)
+        has_damage = not is_cut_off and is_damaged(content)
+        return PreparedPhoto(pixels, *original_size(image), perceptual_hash, is_cut_off, is_damaged=has_damage)
 
 
 def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[In], *, depth: int) -> Iterator[In]:
@@ -145,6 +151,6 @@ def _embed(
         for row, (key, photo) in enumerate(prepared):
             # Copies, since a view of one row would keep the whole batch in memory.
             vector, probabilities = embeddings.vectors[row].copy(), embeddings.probabilities[row].copy()
-            properties = (photo.width, photo.height, photo.perceptual_hash, photo.is_incomplete)
+            properties = (photo.width, photo.height, photo.perceptual_hash, photo.is_incomplete, photo.is_damaged)
             results.append((key, EmbeddedPhoto(vector, probabilities, *properties)))
     return results

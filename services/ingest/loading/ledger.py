@@ -142,4 +142,4 @@ def _photo_warnings(row: Photo) -> Iterator[WarningRecord]:
     """Yield the flags of a photo that was embedded; the row names a listing, not a file and line."""
     before = shorten(f"photo of listing {row.listing_id!r}")
     for flag in row.flags:
-        yield WarningRecord(row.source, 0, row.external_id, "photo", flag, before, "the part that the file holds")
+        yield WarningRecord(row.source, 0, row.external_id, "photo", flag, before, "the picture that the file holds")

@@ -183,8 +183,15 @@ class PhotoEmbedder:
             width=outcome.width,
             height=outcome.height,
             perceptual_hash=outcome.perceptual_hash,
-            flags=(ListingFlag.INCOMPLETE_PHOTO,) if outcome.is_incomplete else (),
+            flags=tuple(_flags(outcome)),
         )
+
+
+def _flags(outcome: EmbeddedPhoto) -> Iterator[ListingFlag]:
+    if outcome.is_incomplete:
+        yield ListingFlag.INCOMPLETE_PHOTO
+    if outcome.is_damaged:
+        yield ListingFlag.DAMAGED_PHOTO
 
 
 def _fail(session: Session, photo: PhotoRef, error: PhotoError) -> Iterator[RejectedRecord]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from db.rows.records import ListingRecord, PhotoRecord
+from ml.photos.jpeg_damage import is_damaged
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.raw_listing import RawListing
 from services.ingest.feeds.columns import Columns
@@ -109,3 +110,9 @@ def test_every_photo_belongs_to_a_listing_and_is_found(listings, photos):
     with open_photos(MARKETPLACE / "images") as source:
         assert all(source.find(photo.source) == f"{photo.external_id}.jpg" for photo in photos)
         assert source.read(f"{photos[0].external_id}.jpg").startswith(b"\xff\xd8\xff")
+
+
+def test_no_photo_is_damaged():
+    photos = sorted((MARKETPLACE / "images").iterdir())[::10]
+    assert len(photos) > 700
+    assert not [photo.name for photo in photos if is_damaged(photo.read_bytes())]

@@ -107,6 +107,14 @@ def test_a_cut_off_photo_is_embedded_flagged_and_told(resources: Resources, shop
     assert "listing-0" in warning.before
 
 
+def test_a_photo_that_is_damaged_inside_is_embedded_flagged_and_told(resources: Resources, shop: Marketplace) -> None:
+    content = encode(picture(160, 120), "JPEG")
+    shop.write_photo("photo", content[:-600] + content[-300:])
+    result = ingest(resources, shop.inputs)
+    assert (result.summary.counts["photos_embedded"], result.summary.warnings) == (1, {"damaged_photo": 1})
+    assert the_photo(resources)[0].flags == ["damaged_photo"]
+
+
 def test_a_photo_that_is_whole_again_loses_its_flag(resources: Resources, shop: Marketplace) -> None:
     content = encode(picture(160, 120), "JPEG")
     shop.write_photo("photo", content[:-2])
