@@ -42,6 +42,7 @@ class RejectReason(_ExplainedCode):
     MISSING_ID = "missing_id", "The listing or photo has no id."
     ID_TOO_LONG = "id_too_long", "The id is too long: 200 characters for a listing, 500 for a photo, 2,048 for its URL."
     BAD_ID = "bad_id", "The id or photo name cannot be used: it must be one line of plain text and not a reserved path."
+    ROUNDED_ID = "rounded_id", "A spreadsheet rounded the id, as in 1.23457E+12, so it may be that of several listings."
     DUPLICATE_ID = "duplicate_id", "The id occurs more than once; the last listing or the first photo was used."
     MISSING_TITLE = "missing_title", "The listing has no title."
     MISSING_CATEGORY = "missing_category", "The listing has no category."
@@ -204,6 +205,14 @@ class ListingFlag(_ExplainedCode):
         "The attribute was left out: 50 names of 40 Latin letters and digits, and texts of 200 characters are kept.",
     )
     SEVERAL_VALUES = "several_values", "The attribute has several values, which were kept as one text."
+    ROUNDED_IDS = (
+        "rounded_ids",
+        "The ids end in zeros after 15 digits: a spreadsheet rounded them. Export them as text.",
+    )
+    ENCODED_TWICE = (
+        "encoded_twice",
+        "Text of the file looks as if it was encoded as UTF-8 twice (`Ã©` for `é`). It was kept as it stands.",
+    )
     NO_LINE_END = (
         "no_line_end",
         "The file has no line end after its last record. If your program writes one, the file is cut off.",

@@ -97,7 +97,7 @@ class Unread:
 def hides_an_id(reject: RejectedRecord) -> bool:
     """Say whether a rejected record may be of any listing, or hold the records of others."""
     is_merged = reject.reason in _MERGED and ("\n" in reject.text or len(reject.text) >= TEXT_LIMIT)
-    return is_merged or not reject.record_id
+    return is_merged or not reject.record_id or reject.reason == RejectReason.ROUNDED_ID
 
 
 def _is_beginning(value: object, stored: object) -> bool:

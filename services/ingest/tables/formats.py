@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from services.errors import ListingsFileError
 from services.ingest.tables.contents import refuse_other_content
 from services.ingest.tables.delimited.tables import open_csv
+from services.ingest.tables.encoded_twice import told_of_double_encoding
 from services.ingest.tables.json_tables import open_json
 from services.ingest.tables.parquet_tables import open_parquet
+from services.ingest.tables.rounded_ids import without_rounded_ids
 from services.ingest.tables.rows import FileFormat
 from services.ingest.tables.whole_ids import with_whole_ids
 from services.ingest.tables.xlsx_tables import open_xlsx
@@ -49,14 +51,15 @@ TABLE_FORMATS = "CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Par
 def open_table(path: Path, file_format: FileFormat = FileFormat()) -> Table:  # noqa: B008 - frozen
     """Read a table's column names. The file name's extension selects the format, and may be followed by `.gz`.
 
-    Its broken rows have the reasons `broken_record`, `record_too_long`, `broken_json`, `not_an_object`, `wrong_type`.
+    Its broken rows have the reasons `broken_record`, `record_too_long`, `broken_json`, `not_an_object`, `wrong_type`,
+    `rounded_id`.
 
     Raises:
         ListingsFileError: the file cannot be read at all, its extension is unknown, or its content is something else
             than the extension says. Reading rows may raise it too.
         MissingColumns: while reading rows: a selected column is missing.
     """
-    return with_whole_ids(_open(path, file_format))
+    return with_whole_ids(without_rounded_ids(told_of_double_encoding(_open(path, file_format))))
 
 
 def _open(path: Path, file_format: FileFormat) -> Table:

@@ -132,13 +132,22 @@ class Table:
         columns: the names as they stand in the file, in order. In JSON: the keys of the first objects.
         rows: reads the selected columns of every row from the beginning.
         paths: the columns again, and the paths inside those that hold objects, such as `price.amount`.
-        notices: what was found out about the whole file, each once; complete when all rows have been read.
+        told: what was found out about the whole file, by flag and column; complete when all rows have been read.
     """
 
     columns: tuple[str, ...]
     rows: Callable[[ColumnSelection], Rows]
     paths: tuple[str, ...] = ()
-    notices: dict[Repair, None] = field(default_factory=dict)
+    told: dict[tuple[str, str], Repair] = field(default_factory=dict)
+
+    @property
+    def notices(self) -> tuple[Repair, ...]:
+        """What was found out about the whole file."""
+        return tuple(self.told.values())
+
+    def tell(self, notice: Repair) -> None:
+        """Keep what was found out; reading the table again finds it again."""
+        self.told[notice.flag, notice.field] = notice
 
 
 def require_columns(path: Path, selection: ColumnSelection, present: Iterable[str]) -> None:

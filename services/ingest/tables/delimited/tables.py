@@ -49,13 +49,12 @@ def open_csv(path: Path, file_format: FileFormat, *, preferred: str = ",") -> Ta
     header = read_header(
         read_lines(path, file_format.encoding), delimiter=given, preferred=preferred + DELIMITERS.replace(preferred, "")
     )
-    notices = dict[Repair, None]()
-    rows = partial(_rows, path, file_format.encoding, header, notices=notices)
-    return Table(header.names, rows, notices=notices)
+    told = dict[tuple[str, str], Repair]()
+    return Table(header.names, partial(_rows, path, file_format.encoding, header, told=told), told=told)
 
 
 def _rows(
-    path: Path, encoding: str, header: Header, selection: ColumnSelection, *, notices: dict[Repair, None]
+    path: Path, encoding: str, header: Header, selection: ColumnSelection, *, told: dict[tuple[str, str], Repair]
 ) -> Rows:
     lines = islice(read_lines(path, encoding), header.line, None)
     sample = list(islice(lines, SAMPLED_LINES))
@@ -71,7 +70,7 @@ def _rows(
             yield _row(record, positions, layout)
     size = None if path.suffix.lower() == ".gz" else path.stat().st_size
     if notice := end.notice(header.names[-1], size):
-        notices[notice] = None
+        told[notice.flag, notice.field] = notice
 
 
 def _broken(record: Record, layout: CsvLayout) -> BrokenRow:

@@ -124,3 +124,10 @@ def test_a_sync_removes_as_usual_if_only_the_last_line_end_is_missing(feed: Shop
     load_text(feed, "".join(FULL[:8]).rstrip("\n"), sync=True, max_removed=0.5)
     with feed.resources.database.read() as session:
         assert len(listings.matching_ids(session, ListingConditions())) == len(FULL) - 1
+
+
+def test_a_sync_of_a_file_with_a_rounded_id_removes_nothing(feed: ShopFeed) -> None:
+    load_text(feed, "".join(FULL) + "1234567890123,Chair,Home,,1,U,p1.jpg\n")
+    load_text(feed, "".join(FULL) + "1.23457E+12,Chair,Home,,1,U,p1.jpg\n", sync=True)
+    with feed.resources.database.read() as session:
+        assert len(listings.matching_ids(session, ListingConditions())) == len(FULL) + 1
