@@ -93,6 +93,12 @@ def is_sold(text: str, *, now: datetime) -> bool | None:
         return None
 
 
+def is_out_of_stock(stock: str) -> bool | None:
+    """Say whether a number of pieces is zero or less; False for other text, None for blank text."""
+    text = clean_line(stock)
+    return (_QUANTITY.fullmatch(text) is not None and float(text) <= 0) if text else None
+
+
 def _is_number(text: str, number: int) -> bool:
     return _QUANTITY.fullmatch(text) is not None and float(text) == number
 

@@ -32,6 +32,7 @@ class RawListing:
         categories_separator: text between several category paths in `category`; empty if it holds one path.
         availability: text that says whether the listing is for sale, such as `out of stock`; empty when unknown.
         sold: text that says whether the listing is sold, such as `true` or the date of the sale; empty when unknown.
+        stock: the number of pieces that limits the sales, or `unlimited`; empty when unknown.
         url: the listing's page in the shop.
         attributes: further values by name, such as brand and size.
         parent: the id of the listing that this row is a variant of; empty if it is none.
@@ -57,6 +58,7 @@ class RawListing:
     categories_separator: str = ""
     availability: str = ""
     sold: str = ""
+    stock: str = ""
     url: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     parent: str = ""

@@ -27,6 +27,9 @@ class ListingColumns:
         day_first: whether 01/02/2024 is the first of February; None finds out from the file.
         availability: columns that say whether the listing is for sale; one that denies it is enough.
         sold: columns that say whether the listing is sold: yes, or the date of the sale; one that affirms it is enough.
+        stock: number of pieces; a listing all of whose variants have none counts as sold.
+        stock_policy: `deny` if the stock limits the sales, `continue` if not; without the column it does.
+        stock_tracker: who counts the stock; if the column has no value, nobody does, and the stock means nothing.
         escaped_line_breaks: whether descriptions have the two characters `\\n` for a line break, as WooCommerce writes.
         parent: the id of the listing of which the row is a variant.
         category_separator: text between the levels of a category path; empty for the usual ones.
@@ -52,6 +55,9 @@ class ListingColumns:
     url: Names = ""
     availability: Names = ""
     sold: Names = ""
+    stock: Names = ""
+    stock_policy: Names = ""
+    stock_tracker: Names = ""
     escaped_line_breaks: bool = False
     parent: Names = ""
 

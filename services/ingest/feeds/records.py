@@ -38,6 +38,9 @@ _FILLABLE = (
     "url",
     "availability",
     "sold",
+    "stock",
+    "stock_policy",
+    "stock_tracker",
     "parent",
     "sale_period",
 )
@@ -128,6 +131,7 @@ def raw_listing(file: str, row: Row, columns: Columns, *, found: FoundColumns, c
         categories_separator=category.path_separator,
         availability=cells.availability(),
         sold=cells.sold(context),
+        stock=cells.stock(),
         url=cells.first("url"),
         attributes=attributes,
         parent=context.ids.get(parent, parent),
@@ -190,6 +194,18 @@ class _Cells:
         """Return the text that says that the listing is sold; else the first."""
         texts = [text for text in self.all("sold") if text.strip()]
         return next((text for text in texts if is_sold(text, now=context.now)), texts[0] if texts else "")
+
+    def stock(self) -> str:
+        """Return the number that limits the sales; `unlimited` if none does, empty if the row has no stock."""
+        quantity, policy, tracker = (self.first(name).strip() for name in ("stock", "stock_policy", "stock_tracker"))
+        if not quantity and not policy:
+            return ""
+        has_policy, has_tracker = self._has("stock_policy"), self._has("stock_tracker")
+        is_limited = policy.casefold() == "deny" if has_policy else True
+        return quantity if quantity and is_limited and (tracker or not has_tracker) else "unlimited"
+
+    def _has(self, name: str) -> bool:
+        return not set(self._found.fields[name]) <= set(self._found.absent)
 
     def photos(self, separator: str) -> tuple[tuple[str, ...], tuple[Repair, ...]]:
         names, guesses = list[str](), list[Repair]()

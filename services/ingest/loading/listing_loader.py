@@ -16,6 +16,7 @@ from msgspec.structs import replace as replace_fields
 from db.rows import listings
 from db.rows.records import PhotoRecord, RejectedRecord
 from services.ingest.cleaning.attributes import clean_attributes
+from services.ingest.cleaning.availability import is_out_of_stock
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import clean_line
@@ -203,6 +204,7 @@ def spooled_row(raw: RawListing, options: IngestOptions) -> SpooledRow | Rejecte
         title=clean_line(raw.title),
         repairs=raw.repairs,
         attributes=clean_attributes(raw.attributes)[0],
+        is_out_of_stock=is_out_of_stock(raw.stock),
     )
     if not isinstance(cleaned, RejectedRecord):
         record = cleaned.record

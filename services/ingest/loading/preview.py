@@ -15,6 +15,7 @@ from services.ingest.feeds.samples import SAMPLED, sample_values
 from services.ingest.feeds.suggestions import suggest_toml
 from services.ingest.loading.listing_loader import spooled_row
 from services.ingest.loading.spool import SpooledRow
+from services.ingest.loading.united import with_stock
 from services.ingest.tables.formats import open_table
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _record(
         line=row.line,
         listing_id=row.listing_id,
         parent=row.parent,
-        record=row.record,
+        record=with_stock(row.record, [row]) if row.record is not None else None,
         reject=None if joins and listing is not None else row.reject,
         joins=joins,
         note=_note(row, listing) if joins else "",

@@ -42,6 +42,7 @@ class SpooledRow(msgspec.Struct, array_like=True, frozen=True):
         reject: why the row cannot stand for itself.
         is_joined: whether such a row is a part of another row's listing; else it is rejected, and adds its photos only.
         parent: the id of the listing that the row is a variant of; empty if it is none.
+        is_out_of_stock: whether the row has no piece left to sell; None if it has no stock.
         title, price, currency, attributes: of the row, with or without a record.
     """
 
@@ -57,6 +58,7 @@ class SpooledRow(msgspec.Struct, array_like=True, frozen=True):
     currency: str | None = None
     attributes: Mapping[str, AttributeValue] = {}
     is_joined: bool = False
+    is_out_of_stock: bool | None = None
 
 
 class SpooledGroup(msgspec.Struct, frozen=True):

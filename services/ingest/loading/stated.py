@@ -26,7 +26,7 @@ _FROM_FEED = {
     "seller": ("seller",),
     "listed_at": ("listed_at",),
     "url": ("url",),
-    "sold": ("availability", "sold"),
+    "sold": ("availability", "sold", "stock"),
 }
 """The fields of a feed that state a field of a `ListingRecord`; of several, one is enough."""
 

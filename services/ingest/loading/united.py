@@ -74,7 +74,7 @@ def unite(group: SpooledGroup, file: str) -> UnitedListing | list[RejectedRecord
         warnings.append(_warning(file, last, repair))
     warnings += [_warning(file, row, one) for row in others for one in _repairs_of(row, last, record)]
     return UnitedListing(
-        record=record,
+        record=with_stock(record, [row for row in group.rows if row is last or row.is_joined or row.parent]),
         line=last.line,
         photos=photos,
         repeated_photos=len(named) - len(photos),
@@ -82,6 +82,12 @@ def unite(group: SpooledGroup, file: str) -> UnitedListing | list[RejectedRecord
         merged=len(others) - len(superseded) - len(rejected),
         warnings=tuple(warnings),
     )
+
+
+def with_stock(record: ListingRecord, rows: Sequence[SpooledRow]) -> ListingRecord:
+    """Return the listing as sold if all of its rows that have a stock are out of stock."""
+    known = [row.is_out_of_stock for row in rows if row.is_out_of_stock is not None]
+    return replace(record, sold=True) if known and all(known) else record
 
 
 def _differ(one: ListingRecord, other: ListingRecord) -> bool:
