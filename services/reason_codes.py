@@ -191,6 +191,10 @@ class ListingFlag(_ExplainedCode):
         "guessed_categories",
         "The category may be one path or several. The mapping decides it with `categories_separator`.",
     )
+    SHORTENED_TEXT = (
+        "shortened_text",
+        "The text was too long and lost its end: 500 characters of a title or place, 50,000 of a description are kept.",
+    )
     NUMERIC_CATEGORY = "numeric_category", "The category is only a number, such as an id of Google's taxonomy."
     UNKNOWN_AVAILABILITY = (
         "unknown_availability",

@@ -24,6 +24,7 @@ from services.web.openapi.config import docs_assets, openapi_config
 from services.web.problems import problem_handlers
 from services.web.request_ids import send_request_id
 from services.web.requests import CarefulRequest, check_request, decode_upload, is_upload
+from services.web.slashes import SlashKeepingApp, restore_slashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +67,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         dependencies |= part.dependencies
     access = Access(resources, workers)
     browsers = BrowserGuard(settings, access.keys)
-    return Litestar(
+    return SlashKeepingApp(
         route_handlers=[
             *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
             HealthController,
@@ -83,7 +84,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         exception_handlers=problem_handlers(),
         guards=[access.check],
         before_send=[send_request_id, access.trail.record, _allow_all_methods],
-        middleware=[browsers, request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
+        middleware=[restore_slashes, browsers, request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
         cors_config=access.origins,
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,

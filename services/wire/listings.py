@@ -14,6 +14,12 @@ from services.wire.fields import described, example
 ID_LIMIT = 200
 """Characters in a listing's id, at most."""
 
+TITLE_LIMIT = LOCATION_LIMIT = 500
+"""Characters of a listing's title and of its place that are kept."""
+
+DESCRIPTION_LIMIT = 50_000
+"""Characters of a listing's description that are kept."""
+
 URL_LIMIT = 2048
 """Characters in the address of a listing's page, at most."""
 
@@ -30,17 +36,27 @@ ListingId = Annotated[
         pattern=_NOT_BLANK,
     ),
 ]
-Title = Annotated[str, described("The listing's title.", "Brass desk lamp", pattern=_NOT_BLANK)]
+_SHORTENED = "a longer one is shortened, and the listing is flagged `shortened_text`"
+Title = Annotated[
+    str,
+    described(
+        f"The listing's title, up to {TITLE_LIMIT} characters; {_SHORTENED}.", "Brass desk lamp", pattern=_NOT_BLANK
+    ),
+]
 Category = Annotated[
     str, described("Category path: `Home & Garden / Lamps`.", "Home & Garden / Lamps", pattern=_NOT_BLANK)
 ]
-Description = Annotated[str, described("The listing's text.", "As new")]
+Description = Annotated[
+    str, described(f"The listing's text, up to {DESCRIPTION_LIMIT:,} characters; {_SHORTENED}.", "As new")
+]
 Price = Annotated[
     str | Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0})] | None,
     described("An amount, or text such as `£10`.", "£24.50"),
 ]
 Currency = Annotated[str | None, described("ISO 4217 code of the price; ignored without a price.", "GBP")]
-Location = Annotated[str, described("Where the item is.", "Delph, Manchester")]
+Location = Annotated[
+    str, described(f"Where the item is, up to {LOCATION_LIMIT} characters; {_SHORTENED}.", "Delph, Manchester")
+]
 Seller = Annotated[
     str, described(f"The marketplace's own id of the seller, up to {SELLER_LIMIT} characters.", "seller-9")
 ]

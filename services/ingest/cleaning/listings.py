@@ -23,9 +23,9 @@ from services.ingest.cleaning.html_text import plain_text
 from services.ingest.cleaning.listing_schema import CATEGORY_LIMIT, violations
 from services.ingest.cleaning.prices import PriceError
 from services.ingest.cleaning.repairs import Repair, flags_of
-from services.ingest.cleaning.text import clean_line, clean_paragraphs, decode_entities, shorten
+from services.ingest.cleaning.text import clean_line, clean_paragraphs, cut, decode_entities, shorten
 from services.reason_codes import ListingFlag, RejectReason
-from services.wire.listings import ID_LIMIT, SELLER_LIMIT
+from services.wire.listings import DESCRIPTION_LIMIT, ID_LIMIT, LOCATION_LIMIT, SELLER_LIMIT, TITLE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def clean_listing(
     found = (text.repairs(raw), price_repairs, date_repairs, sold_repairs, url_repairs, attribute_repairs)
     repairs = (*raw.repairs, *chain(*found))
     record = replace(
-        text.record(raw),
+        text.record(),
         price=price.amount,
         currency=price.currency,
         flags=flags_of(repairs),
@@ -124,7 +124,9 @@ class _CleanText:
     other_categories: tuple[tuple[str, ...], ...]
     location: str
     seller: str
+    description: str = ""
     guessed_categories: bool = False
+    shortened: tuple[Repair, ...] = ()
 
     @classmethod
     def of(cls, raw: RawListing) -> _CleanText:
@@ -134,22 +136,28 @@ class _CleanText:
             guess_paths(raw.category) if is_open else (split_paths(raw.category, raw.categories_separator), False)
         )
         paths = [path for path in (split_category(cell, raw.category_separator) for cell in cells) if path]
+        title, long_title = _within("title", clean_title(decode_entities(raw.title), location), TITLE_LIMIT)
+        location, long_location = _within("location", location, LOCATION_LIMIT)
+        description = clean_paragraphs(plain_text(raw.description))
+        description, long_description = _within("description", description, DESCRIPTION_LIMIT)
         return cls(
             clean_line(raw.listing_id),
-            clean_title(decode_entities(raw.title), location),
+            title,
             paths[0] if paths else (),
             tuple(dict.fromkeys(path for path in paths if path != paths[0])),
             location,
             clean_line(decode_entities(raw.seller)),
+            description,
             is_guess,
+            (*long_title, *long_location, *long_description),
         )
 
-    def record(self, raw: RawListing) -> ListingRecord:
+    def record(self) -> ListingRecord:
         """Return the listing with its texts only."""
         return ListingRecord(
             listing_id=self.listing_id,
             title=self.title,
-            description=clean_paragraphs(plain_text(raw.description)),
+            description=self.description,
             category=self.category_path[0],
             category_path=self.category_path,
             price=None,
@@ -161,15 +169,14 @@ class _CleanText:
         )
 
     def repairs(self, raw: RawListing) -> tuple[Repair, ...]:
-        """Return what is doubtful in the texts."""
+        """Return what is doubtful in the texts, and which were shortened."""
         if is_numeric(self.category_path[0]):
-            return (Repair(ListingFlag.NUMERIC_CATEGORY, "category", raw.category, self.category_path[0]),)
+            numeric = Repair(ListingFlag.NUMERIC_CATEGORY, "category", raw.category, self.category_path[0])
+            return (*self.shortened, numeric)
         if self.guessed_categories:
-            paths = (self.category_path, *self.other_categories)
-            return (
-                Repair(ListingFlag.GUESSED_CATEGORIES, "category", raw.category, " | ".join(map(" > ".join, paths))),
-            )
-        return ()
+            paths = " | ".join(map(" > ".join, (self.category_path, *self.other_categories)))
+            return (*self.shortened, Repair(ListingFlag.GUESSED_CATEGORIES, "category", raw.category, paths))
+        return self.shortened
 
     def fault(self, raw: RawListing) -> RejectedRecord | None:
         """Return the reject for the first missing or overlong field, or None."""
@@ -190,6 +197,12 @@ class _CleanText:
             if is_fault:
                 return _rejected(raw, self.listing_id, field, reason=reason, text=text)
         return None
+
+
+def _within(field: str, text: str, limit: int) -> tuple[str, tuple[Repair, ...]]:
+    """Return the text within its limit, and the repair if it was longer."""
+    short = cut(text, limit)
+    return short, () if short == text else (Repair(ListingFlag.SHORTENED_TEXT, field, text, short),)
 
 
 def _rejected(raw: RawListing, listing_id: str, field: str, *, reason: RejectReason, text: str) -> RejectedRecord:

@@ -64,5 +64,9 @@ def counted(count: int, noun: str) -> str:
 
 def shorten(text: str) -> str:
     """Return at most `TEXT_LIMIT` characters, without NUL and lone surrogates, which databases refuse."""
-    head = text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    return head if len(head) <= TEXT_LIMIT else head[: TEXT_LIMIT - 1] + "…"
+    return cut(text[: TEXT_LIMIT + 1].replace("\0", "\ufffd").encode("utf-8", "replace").decode(), TEXT_LIMIT)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text, or its first `limit` characters, the last of which is `…`."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

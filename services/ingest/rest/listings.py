@@ -13,6 +13,7 @@ from litestar.params import SkipValidation
 from msgspec import UNSET
 
 from db.models import Role
+from services.ingest.cleaning.text import shorten
 from services.ingest.photos.urls import shown_name
 from services.ingest.pipeline.changes import ListingChanges
 from services.ingest.pipeline.deletions import delete_by_filter
@@ -149,5 +150,5 @@ def _answer(written: WriteResult) -> ListingWritten:
         WrittenPhoto(photo.id or 0, shown_name(photo.external_id, photo.source), photo.state)
         for photo in written.photos
     ]
-    warnings = [WriteWarning(one.field, one.flag, one.before, one.after) for one in written.repairs]
+    warnings = [WriteWarning(one.field, one.flag, shorten(one.before), shorten(one.after)) for one in written.repairs]
     return ListingWritten(written.listing_id, written.outcome, photos, warnings)

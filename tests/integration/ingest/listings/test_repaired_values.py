@@ -49,3 +49,14 @@ def test_a_patched_price_may_name_another_currency(client: TestClient[Litestar])
     client.patch("/v1/listings/lamp", json={"price": "€9"})
     listing = get_listing(client, "lamp")
     assert (listing["price"], listing["currency"], listing["flags"]) == (9.0, "EUR", [])
+
+
+def test_a_title_that_is_too_long_is_shortened_and_the_answer_says_so(client: TestClient[Litestar]) -> None:
+    answer = client.put("/v1/listings/lamp", json={**LAMP, "title": "lamp " * 200_000}).json()
+    (warning,) = answer["warnings"]
+    assert (warning["field"], warning["flag"]) == ("title", "shortened_text")
+    assert len(warning["before"]) <= 500
+    listing = get_listing(client, "lamp")
+    assert (len(listing["title"]), listing["title"][-6:], listing["flags"]) == (500, " lamp…", ["shortened_text"])
+    assert client.patch("/v1/listings/lamp", json={"title": "Lamp"}).json()["warnings"] == []
+    assert get_listing(client, "lamp")["flags"] == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from db.rows.records import ListingRecord, RejectedRecord
-from services.ingest.cleaning.listings import clean_title, region_of
+from services.ingest.cleaning.listings import clean_listing, clean_title, region_of
 from services.ingest.cleaning.repairs import Repair
 from tests.truth import LAMP
 from tests.unit.services.ingest.cleaning.examples import CLEAN, NOW, RAW, clean_record
@@ -53,6 +53,18 @@ def test_cleans_the_seller_to_one_line_of_at_most_200_characters():
     listing = clean_record(replace(RAW, seller=f" \u200bshop\n{'x' * 195} "))
     assert isinstance(listing, ListingRecord)
     assert listing.seller == f"shop {'x' * 195}"
+
+
+@pytest.mark.parametrize(("field", "limit"), [("title", 500), ("location", 500), ("description", 50_000)])
+def test_shortens_a_text_that_is_too_long_and_says_so(field, limit):
+    whole = clean_listing(replace(RAW, **{field: "x" * limit}), now=NOW)
+    cut = clean_listing(replace(RAW, **{field: "x" * (limit + 1)}), now=NOW)
+    assert getattr(whole.record, field) == "x" * limit
+    assert whole.repairs == ()
+    assert getattr(cut.record, field) == "x" * (limit - 1) + "…"
+    assert cut.record.flags == ("shortened_text",)
+    assert [(one.field, one.flag) for one in cut.repairs] == [(field, "shortened_text")]
+    assert clean_listing(replace(RAW, **{field: getattr(cut.record, field)}), now=NOW).repairs == ()
 
 
 def test_a_record_without_seller_and_date_keeps_its_old_content_hash():
