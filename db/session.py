@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import ExceptionContext
 
 VALUES_PER_QUERY = 5000
 """Values that one query may list: SQLite accepts 32,766 parameters, PostgreSQL 65,535."""
@@ -32,8 +35,16 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        """Connect lazily to `url`, for example `sqlite:///data/lookalike.sqlite` or `postgresql+psycopg://...`."""
+        """Connect lazily to `url`, for example `sqlite:///data/lookalike.sqlite` or `postgresql+psycopg://...`.
+
+        Attributes:
+            damage: what is wrong with the stored data, once a query or a check has found that; None before.
+            on_damage: called once, with a sentence for the operator.
+        """
+        self.damage: str | None = None
+        self.on_damage: Callable[[str], object] = lambda _sentence: None
         self.engine = _engine(url)
+        event.listen(self.engine, "handle_error", self._recognise_damage, retval=True)
         self._writing_engine = self.engine.execution_options(**{_WRITES: True})
         # SQLite's transactions read one snapshot by default; PostgreSQL's do not.
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.is_postgresql else {}
@@ -56,9 +67,49 @@ class Database:
         with Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    def note_damage(self, problem: str) -> None:
+        """Keep the first damage that was found, and tell `on_damage`."""
+        if self.damage is None:
+            self.damage = problem
+            self.on_damage(DamagedDatabase.advice(problem))
+
+    def _recognise_damage(self, context: ExceptionContext) -> Exception | None:
+        """Raise DamagedDatabase in place of the driver's error; an event listener."""
+        original = context.original_exception
+        if not _means_damage(original):
+            return None
+        self.note_damage(str(original).strip())
+        return DamagedDatabase(context.statement, original)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+class DamagedDatabase(OperationalError):
+    """Stored data cannot be read any more."""
+
+    def __init__(self, statement: str | None, orig: BaseException) -> None:
+        super().__init__(statement, None, orig)
+
+    def __str__(self) -> str:
+        return self.advice(str(self.orig).strip())
+
+    @staticmethod
+    def advice(problem: str) -> str:
+        """Return the problem and what to do."""
+        return (
+            f"The database is damaged ({problem}). `lookalike db check` shows what cannot be read, "
+            "docs/deployment.md#a-damaged-database how to restore it."
+        )
+
+
+def _means_damage(error: BaseException) -> bool:
+    """Recognise SQLite's codes CORRUPT and NOTADB, text that is not UTF-8, and PostgreSQL's class XX00."""
+    if getattr(error, "sqlstate", None) in ("XX001", "XX002"):
+        return True
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "Could not decode to UTF-8" in str(error)
 
 
 def is_database_unavailable(error: BaseException) -> bool:
@@ -82,7 +133,10 @@ def _from_json(text: str | bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:  # half a surrogate pair, which `json` writes
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise DamagedDatabase(None, error) from error
 
 
 def _set_sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import OperationalError
 
 from db import migrate
-from db.session import Database
+from db.integrity import Damage, find_damage
+from db.session import DamagedDatabase, Database
 from services.cli.terminal.audited import audited
-from services.cli.terminal.console import console, output, print_json
-from services.cli.terminal.resources import open_resources, read_settings
+from services.cli.terminal.console import console, output, print_json, print_table
+from services.cli.terminal.resources import existing_database, open_resources, read_settings
 from services.cli.terminal.wait_for_stores import retry_until_ready
+from services.errors import Conflict, LookalikeError
 from services.ingest.jobs.tidy import tidy as remove_unused
 from services.resources import DatabaseAway
+
+log = logging.getLogger(__name__)
 
 db_app = typer.Typer(help="Manage the database.", no_args_is_help=True)
 
@@ -34,6 +39,46 @@ def upgrade() -> None:
         console.print(f"The database is up to date (revision {after}).")
     else:
         console.print(f"Upgraded the database: {before or 'empty'} -> {after}")
+
+
+class DamageFound(LookalikeError):
+    """The database is damaged."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"The database is damaged: {count} problems. docs/deployment.md says how to restore it.")
+
+
+@db_app.command("check")
+def check(json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False) -> None:
+    """Check that the whole database can be read and agrees with itself; the exit code is 1 if not.
+
+    It reads every row, may run while the server runs, and changes nothing. On PostgreSQL, `CREATE EXTENSION amcheck`
+    lets it check the indexes too.
+    """
+    settings = existing_database(read_settings())
+    database = Database(settings.sql_url)
+    try:
+        found = _damage(database)
+    finally:
+        database.close()
+    if json:
+        print_json(found)
+    else:
+        print_table("Problems of the database", ["place", "problem"], [(one.place, one.problem) for one in found])
+    if found:
+        raise DamageFound(len(found))
+    console.print("The database is sound.")
+
+
+def _damage(database: Database) -> list[Damage]:
+    try:
+        if not migrate.is_current(database):
+            raise Conflict("The tables of the database do not fit this version. Run `lookalike db upgrade` first.")
+    except DamagedDatabase:
+        log.debug("the revision cannot be read; the check says why")
+    except OperationalError as error:
+        raise DatabaseAway(database, error) from error
+    return find_damage(database)
 
 
 @db_app.command("tidy")

@@ -63,10 +63,23 @@ def main() -> None:
     except LookalikeError as error:
         fail(str(error), exit_code_of(error))
     except Exception as error:
-        if not is_storage_full(error):
-            raise
-        fail(f"The disk is full ({error}). Free some space, then run the same command again.")
+        if is_storage_full(error):
+            fail(f"The disk is full ({error}). Free some space, then run the same command again.")
+        if sentence := _about_database(error):
+            fail(sentence)
+        raise
     except SystemExit as ended:
         if ended.code == ExitCode.INTERRUPTED:  # typer's exit code for KeyboardInterrupt
             console.print("\nStopped. Finished work is saved; run the same command again to continue.")
         raise
+
+
+def _about_database(error: Exception) -> str:
+    """Return what to tell of a database that does not answer or is damaged; empty for other errors."""
+    from sqlalchemy.exc import OperationalError
+
+    from db.session import DamagedDatabase
+
+    if isinstance(error, DamagedDatabase):
+        return str(error)
+    return f"The database does not work: {error.orig}" if isinstance(error, OperationalError) else ""

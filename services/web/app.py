@@ -14,6 +14,7 @@ from litestar.routes import HTTPRoute
 from ml.embedding.batch_queue import BatchLimits
 from services.web.access.guard import Access
 from services.web.browsers.cross_site import BrowserGuard
+from services.web.damage_check import DamageCheck
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
 from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
@@ -77,8 +78,8 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         dependencies={name: _provided(value) for name, value in dependencies.items()},
         lifespan=[
             index_refresh(resources.live, interval_s=settings.follow_interval_s),
-            access.trail.writing,
-            access.origins.following_keys,
+            *access.lifespans,
+            DamageCheck(resources.database).running,
             *(lifespan for part in parts for lifespan in part.lifespans),
         ],
         exception_handlers=problem_handlers(),

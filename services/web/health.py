@@ -11,6 +11,7 @@ from litestar.params import SkipValidation
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.session import DamagedDatabase
 from services.errors import ServiceUnavailable
 from services.web.ports import WebResources
 from services.web.problems import problem_responses
@@ -57,12 +58,16 @@ class HealthController(Controller):
         responses=problem_responses(503),
     )
     def ready(self, resources: NamedDependency[SkipValidation[WebResources]]) -> Ready:
-        """Answer 200 if the database answers, a generation is live and at least one index is open; otherwise 503."""
+        """Answer 200 if the database answers undamaged, a generation is live and an index is open; otherwise 503."""
         try:
             with resources.database.read() as session:
                 session.connection().execute(text("SELECT 1"))
+        except DamagedDatabase as error:
+            raise ServiceUnavailable(str(error)) from error
         except SQLAlchemyError as error:
             raise ServiceUnavailable("The database does not answer. Try again in a moment.") from error
+        if resources.database.damage is not None:
+            raise ServiceUnavailable(DamagedDatabase.advice(resources.database.damage))
         current = resources.live.current()
         if not current.opened:
             problems = "; ".join(f"{engine}: {problem}" for engine, problem in current.unavailable.items())

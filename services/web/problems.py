@@ -14,6 +14,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from db.session import DamagedDatabase
 from services.errors import (
     BadInput,
     BadQuery,
@@ -145,6 +146,8 @@ def _detail(request: Request[Any, Any, Any], error: HTTPException, errors: list[
 
 
 def _database_down(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    if isinstance(error, DamagedDatabase):  # logged when it was found
+        return _our_error(request, ServiceUnavailable(str(error)))
     log.error("request %s: the database does not answer: %s", request_id(request.scope), error)
     if is_storage_full(error):
         return _our_error(request, StorageFull())

@@ -47,13 +47,22 @@ def open_resources(settings: Settings | None = None, *, create: bool = False) ->
         NoDatabase: the SQLite file is missing.
     """
     settings = settings or read_settings()
-    if not create and settings.sqlite_file is not None and not settings.sqlite_file.exists():
-        raise NoDatabase(settings.sqlite_file)
-    resources = Resources(settings)
+    resources = Resources(settings if create else existing_database(settings))
     try:
         yield resources
     finally:
         resources.close()
+
+
+def existing_database(settings: Settings) -> Settings:
+    """Return the settings if their database exists, as far as that can be seen without connecting.
+
+    Raises:
+        NoDatabase: the SQLite file is missing.
+    """
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        raise NoDatabase(settings.sqlite_file)
+    return settings
 
 
 def database_location(resources: Resources) -> str:

@@ -15,6 +15,10 @@ from services.web.access.key_ring import KeyRing
 from services.web.limits.rate_limits import RateLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from litestar import Litestar
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
     from litestar.types import Scope
@@ -38,6 +42,11 @@ class Access:
         self.origins = AllowedOrigins(self.keys, resources.settings.cors_origins)
         self._workers, self._metrics = workers, resources.settings.metrics
         self._limits = RateLimits(resources.database, per_minute=resources.settings.rate_limit_per_minute)
+
+    @property
+    def lifespans(self) -> list[Callable[[Litestar], AbstractAsyncContextManager[None]]]:
+        """What runs as long as the app."""
+        return [self.trail.writing, self.origins.following_keys]
 
     async def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Check the key and what it allows, count the call, and begin its entry in the audit log.
