@@ -102,6 +102,12 @@ def embedded_ids(session: Session, *, model_version: str) -> list[int]:
     return list(session.exec(query.order_by(col(Embedding.photo_id))))
 
 
+def embedded_ids_after(session: Session, photo_id: int, limit: int, *, model_version: str) -> list[int]:
+    """Return the ids of up to `limit` photos above `photo_id` that `model_version` has embedded, ascending."""
+    query = select(Embedding.photo_id).where(Embedding.model_version == model_version, Embedding.photo_id > photo_id)
+    return list(session.exec(query.order_by(col(Embedding.photo_id)).limit(limit)))
+
+
 def embedding_count(session: Session, *, model_version: str) -> int:
     query = select(func.count()).select_from(Embedding).where(Embedding.model_version == model_version)
     return session.exec(query).one()

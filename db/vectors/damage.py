@@ -19,6 +19,10 @@ _NO_DAMAGE = (ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, ENOMEM)
 """Errors of a full or read-only disk, or of a process that has no descriptors or memory left."""
 
 
+class IndexDamaged(OSError):
+    """An index does not hold what the database holds."""
+
+
 def is_damage(error: OSError) -> bool:
     """Say whether an index that fails with this error is damaged, so that it must be rebuilt.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from db.rows import generations
+from db.vectors.damage import is_damage
 from db.vectors.folder_lock import IndexLocked
 from services.errors import IndexUnavailable, ModelMissing
+from services.indexing.breaker import RETRY_AFTER_S, CircuitBreaker
 from services.indexing.follower import Follower
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from services.indexing.follower import CursorStore
 
 log = logging.getLogger(__name__)
+
+_KINDS_LIFETIME_S = 30.0
+"""How long the kinds of the indexes are kept: a Qdrant server must be asked for its."""
 
 
 @contextmanager
@@ -50,10 +56,18 @@ class IndexStore(Protocol):
         ...
 
     def check(self) -> None:
-        """Check that the engine responds.
+        """Check that the engine responds, within a second.
 
         Raises:
-            OSError: it cannot be reached.
+            OSError: it does not.
+        """
+        ...
+
+    def recover(self, generation: GenerationRecord, opened: OpenIndex, error: OSError) -> OpenIndex:
+        """Return an index that works, in place of one that failed with `error`: rebuilt if it is damaged.
+
+        Raises:
+            OSError: it still does not work.
         """
         ...
 
@@ -80,11 +94,24 @@ class IndexStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexSet:
-    """The live generation and its open indexes by engine. `unavailable` has the error of every engine without one."""
+    """The live generation and its indexes.
+
+    Attributes:
+        generation: the live generation.
+        opened: the indexes that work, by engine.
+        unavailable: why each other engine has none.
+        kinds: how the index of an engine searches: `exact`, `ivf` or `hnsw`; at most half a minute old.
+    """
 
     generation: GenerationRecord
     opened: Mapping[str, OpenIndex]
     unavailable: Mapping[str, str]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, failures: Mapping[str, str]) -> IndexSet:
+        """Return these indexes without some that failed, whose errors are given by engine."""
+        working = {engine: opened for engine, opened in self.opened.items() if engine not in failures}
+        return replace(self, opened=working, unavailable={**self.unavailable, **failures})
 
     def index(self, engine: str) -> VectorIndex:
         """Return the index of an engine.
@@ -100,7 +127,7 @@ class IndexSet:
 class LiveIndexes:
     """Holds the open indexes of the live generation, follows the change feed, and adopts a newly promoted generation.
 
-    Only one thread at a time runs `refresh`; others wait. `current` is cheap and does not wait for it.
+    Only one thread at a time runs `refresh`; others wait. `current` is cheap, asks no engine, and does not wait for it.
     """
 
     def __init__(self, database: Database, stores: Sequence[IndexStore]) -> None:
@@ -108,9 +135,11 @@ class LiveIndexes:
         self._current: IndexSet | None = None
         self._retired: IndexSet | None = None
         self._lock = threading.Lock()
+        self._breaker = CircuitBreaker()
+        self._kinds_read_at = self._retry_at = 0.0
 
     def current(self) -> IndexSet:
-        """Return the live generation's indexes, opening them on the first call.
+        """Return the live generation's indexes that work, opening them on the first call.
 
         Raises:
             ModelMissing: no generation is live yet.
@@ -121,16 +150,22 @@ class LiveIndexes:
             current = self._current
         if current is None:
             raise ModelMissing
-        return current
+        failures = self._breaker.failures(current.opened)
+        return current.without(failures) if failures else current
+
+    def report_failure(self, engine: str, opened: OpenIndex, error: OSError) -> None:
+        """Leave an index out of `current` until `refresh` has found that it works again, or rebuilt it."""
+        self._breaker.trip(engine, opened, error)
 
     def refresh(self) -> int:
-        """Adopt the live generation, retry unavailable indexes, apply the feed, and return the number of events."""
+        """Adopt the live generation, check and recover its indexes, apply the feed, and return the number of events."""
         with self._lock:
             with self._database.read() as session:
                 live = generations.live_generation(session)
             if live is None:
                 return 0
             self._adopt(live)
+            self._heal()
             return self._follow()
 
     def close_retired(self) -> None:
@@ -154,9 +189,10 @@ class LiveIndexes:
 
     def _adopt(self, live: GenerationRecord) -> None:
         current = self._current
-        if current is not None and current.generation.id == live.id and not current.unavailable:
+        adopted = current if current is not None and current.generation.id == live.id else None
+        if adopted is not None and (not adopted.unavailable or time.monotonic() < self._retry_at):
             return
-        already_open = current.opened if current is not None and current.generation.id == live.id else {}
+        already_open = adopted.opened if adopted is not None else {}
         logged = current.unavailable if current is not None else {}
         self._current = self._open(live, already_open, logged)
         if current is not None and not already_open:
@@ -175,19 +211,60 @@ class LiveIndexes:
                 opened[store.engine] = store.open(live)
             except OSError as error:
                 unavailable[store.engine] = str(error)
+                if isinstance(error, ConnectionError):
+                    self._retry_at = time.monotonic() + RETRY_AFTER_S
                 if logged.get(store.engine) != str(error):
                     # Beside a server, a locked index is normal: the server keeps it up to date.
                     level = logging.INFO if isinstance(error, IndexLocked) else logging.WARNING
                     log.log(level, "the %s index cannot be opened: %s", store.engine, error)
         return IndexSet(live, opened, unavailable)
 
+    def _heal(self) -> None:
+        """Check each engine, bring back the indexes that failed and work again, and read their kinds."""
+        for store, opened in self._pairs():
+            failure = self._breaker.failure(opened)
+            try:
+                if failure is None:
+                    store.check()
+                elif failure.is_due:
+                    self._replace(store.engine, store.recover(self._generation, opened, failure.error))
+                    self._breaker.reset(store.engine, opened)
+            except OSError as error:
+                self._breaker.trip(store.engine, opened, error)
+        self._read_kinds()
+
+    def _read_kinds(self) -> None:
+        assert self._current is not None, "the caller has adopted a generation"
+        is_recent = time.monotonic() < self._kinds_read_at + _KINDS_LIFETIME_S
+        if is_recent and self._current.kinds.keys() == self._current.opened.keys():
+            return
+        kinds = {}
+        for engine, opened in self._current.opened.items():
+            kinds[engine] = self._current.kinds.get(engine, "exact")
+            if self._breaker.failure(opened) is None:
+                try:
+                    kinds[engine] = opened.index.describe().kind
+                except OSError as error:
+                    self._breaker.trip(engine, opened, error)
+        self._current = replace(self._current, kinds=kinds)
+        self._kinds_read_at = time.monotonic()
+
+    def _replace(self, engine: str, opened: OpenIndex) -> None:
+        assert self._current is not None, "the caller has adopted a generation"
+        self._current = replace(self._current, opened={**self._current.opened, engine: opened})
+
     def _follow(self) -> int:
         applied = 0
         for store, opened in self._pairs():
+            if self._breaker.failure(opened) is not None:
+                continue
             try:
                 applied += self.follower(opened).catch_up()
             except OSError as error:
-                log.warning("the %s index cannot follow the change feed: %s", store.engine, error)
+                if isinstance(error, ConnectionError) or is_damage(error):
+                    self._breaker.trip(store.engine, opened, error)
+                else:
+                    log.warning("the %s index cannot follow the change feed: %s", store.engine, error)
         return applied
 
     def follower(self, opened: OpenIndex) -> Follower:
@@ -196,8 +273,13 @@ class LiveIndexes:
             self._database,
             opened.index,
             opened.cursor,
-            model_version=self.current().generation.model_version,
+            model_version=self._generation.model_version,
         )
+
+    @property
+    def _generation(self) -> GenerationRecord:
+        assert self._current is not None, "indexes are followed once a generation was adopted"
+        return self._current.generation
 
     def _pairs(self) -> list[tuple[IndexStore, OpenIndex]]:
         if self._current is None:

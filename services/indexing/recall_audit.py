@@ -1,8 +1,8 @@
-"""Measures the recall of the users' searches while the service runs.
+"""Measures the recall of the users' searches while the service runs, and notices damaged indexes.
 
 A sample of the searches with approximate plans is compared with exact searches, later and at low priority. Only counts
 by plan and filter shape are kept. `low_recall_plans` reports plans whose recall is too low for a filter shape, and
-the search planner avoids them.
+the search planner avoids them. Exact searches are compared with the database; see `DamageAudit`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from db.rows import generations, recall
 from db.rows.recall import Tally
 from services.indexing.ann_recall import LEAST_ANN_RECALL, count_true_hits
+from services.indexing.damage_audit import DamageAudit
 from services.indexing.low_priority import lower_priority
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _SAVE_EVERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class AuditedSearch:
-    """A search with an approximate plan. `hits` are best first, at least `K` unless fewer photos pass the filter."""
+    """A search that was answered. `hits` are best first, at least `K` unless fewer photos pass the filter."""
 
     generation: int
     engine: str
@@ -64,6 +65,7 @@ class AuditedSearch:
     vector: Vector
     where: Filter
     hits: Sequence[Hit]
+    is_exact: bool = False
 
 
 class RecallAuditor:
@@ -85,6 +87,7 @@ class RecallAuditor:
         report: Callable[[str, str, float], None] = lambda _plan, _shape, _recall: None,
     ) -> None:
         self._database, self._live, self._report = database, live, report
+        self._damage = DamageAudit(database, live)
         self._rng = rng or random.Random()  # noqa: S311 - not for secrets
         self._waiting: deque[AuditedSearch] = deque(maxlen=_MAX_WAITING)
         self._offered: Counter[tuple[int, str, str]] = Counter()
@@ -123,6 +126,10 @@ class RecallAuditor:
         self._audit(sample)
         return True
 
+    def audit_photos(self) -> bool:
+        """Compare the next photos of the indexes with the database, and return whether any were due."""
+        return self._damage.check_photos()
+
     def save(self) -> None:
         """Add the counts since the last call to the database."""
         with self._lock:
@@ -146,9 +153,11 @@ class RecallAuditor:
         if live.generation.id != sample.generation or sample.engine not in live.opened:
             return
         true = live.index(sample.engine).search(sample.vector, K, sample.where, exact=True)
-        tally = Tally(1, len(true), count_true_hits(true, sample.hits))
-        self._count((sample.generation, sample.plan, sample.shape), tally)
-        self._judge()
+        if not sample.is_exact:
+            tally = Tally(1, len(true), count_true_hits(true, sample.hits))
+            self._count((sample.generation, sample.plan, sample.shape), tally)
+            self._judge()
+        self._damage.check_answers(live, sample.vector, K, sample.where)
 
     def _count(self, key: tuple[int, str, str], tally: Tally) -> None:
         with self._lock:
@@ -195,7 +204,7 @@ class AuditThread:
         saved_at, pause_s = time.monotonic(), self._interval_s
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
-            audited = self._attempt(self._auditor.audit_one)
+            audited = self._attempt(self._auditor.audit_one) or self._attempt(self._auditor.audit_photos)
             pause_s = (time.monotonic() - began) * (1 / _MAX_TIME_SHARE - 1) if audited else self._interval_s
             if time.monotonic() - saved_at >= _SAVE_EVERY_S:
                 saved_at = time.monotonic()
@@ -207,5 +216,5 @@ class AuditThread:
         try:
             return work()
         except Exception:
-            log.warning("recall could not be measured; trying again", exc_info=True)
+            log.warning("the indexes could not be audited; trying again", exc_info=True)
             return None

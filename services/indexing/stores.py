@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from db.rows import embeddings
-from db.vectors.damage import is_damage, remove_index, set_aside
+from db.vectors.damage import IndexDamaged, is_damage, remove_index, set_aside
 from db.vectors.faiss.index import FaissIndex
 from db.vectors.qdrant.edge import QdrantEdgeIndex
 from db.vectors.qdrant.edge_optimise import optimise_edge
 from db.vectors.qdrant.server import QdrantServerIndex
-from db.vectors.qdrant.server_collections import drop_collection, server_errors
+from db.vectors.qdrant.server_collections import check_server, drop_collection
 from services.indexing.follower import Follower, MemoryCursor, SqlCursor
 from services.indexing.live import OpenIndex
 
@@ -60,6 +61,13 @@ class FaissStore:
             _set_aside(folder, error, "FAISS")
             return self._rebuild(generation)
         return OpenIndex(index, MemoryCursor(seq))
+
+    def recover(self, generation: GenerationRecord, opened: OpenIndex, error: OSError) -> OpenIndex:
+        """See `IndexStore`."""
+        if not is_damage(error):
+            return opened
+        _set_aside(self._folder / generation.collection, error, "FAISS")
+        return self._rebuild(generation)
 
     def persist(self, opened: OpenIndex) -> None:
         """Write a snapshot at the present position, and store the position: events up to it may be pruned."""
@@ -113,6 +121,15 @@ class QdrantEdgeStore:
             _set_aside(self._folder / generation.collection, error, "Qdrant Edge")
         return self._open_filled(generation)
 
+    def recover(self, generation: GenerationRecord, opened: OpenIndex, error: OSError) -> OpenIndex:
+        """See `IndexStore`."""
+        if not is_damage(error):
+            return opened
+        with suppress(OSError):
+            opened.index.close()
+        _set_aside(self._folder / generation.collection, error, "Qdrant Edge")
+        return self._open_filled(generation)
+
     def _open_filled(self, generation: GenerationRecord) -> OpenIndex:
         index = self._open_folder(generation)
         cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
@@ -156,11 +173,27 @@ class QdrantServerStore:
 
     def check(self) -> None:
         """See `IndexStore`."""
-        with server_errors(self._client):
-            self._client.collection_exists(ALIAS)
+        check_server(self._client)
+
+    def recover(
+        self,
+        generation: GenerationRecord,
+        opened: OpenIndex,  # noqa: ARG002  (it needs no closing)
+        error: OSError,
+    ) -> OpenIndex:
+        """See `IndexStore`. A collection that differs from the database is deleted first."""
+        self.check()
+        if isinstance(error, IndexDamaged):
+            log.warning("the Qdrant collection is damaged and is rebuilt from the database: %s", error)
+            cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
+            with cursor.lock():
+                cursor.clear()
+                self.drop(generation)
+        return self.open(generation)
 
     def open(self, generation: GenerationRecord) -> OpenIndex:
         """Open the collection. Create and fill it if it is missing or of an older payload version."""
+        self.check()
         index = QdrantServerIndex(self._client, generation.collection, generation.vector_size)
         cursor = SqlCursor(self._database, generation.cursor_name(self.engine))
         if not _is_filled(index, cursor):

@@ -52,7 +52,12 @@ class SearchService:
         self._sources = QuerySources(resources, self._embedder)
         self._categories = KnownCategories(resources.database)
         auditor = auditor or RecallAuditor(resources.database, resources.live)
-        engines = Engines(resources.database, auditor, setting=resources.settings.engine)
+        engines = Engines(
+            resources.database,
+            auditor,
+            setting=resources.settings.engine,
+            report_failure=resources.live.report_failure,
+        )
         self._ranker = PoolRanker(resources.database, engines)
         self._tokens = Tokens(resources.signer)
         self._pager = Pager(resources, self._sources, self._ranker, self._tokens)

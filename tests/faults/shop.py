@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -242,6 +243,14 @@ class QdrantServer:
     def _is_ready(self, client: httpx.Client) -> bool:
         assert self._process.poll() is None, (self._folder / "log").read_text()
         return answers(client, "/readyz")
+
+    def freeze(self) -> None:
+        """Stop the server's work: it accepts connections and answers none."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it work again."""
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill the server with SIGKILL."""

@@ -85,7 +85,7 @@ def test_acknowledges_and_indexes_every_change_while_qdrant_is_killed(
             qdrant.start()
         wait_until_embedded(resources)
         wait_until_indexed(client)
-        assert found_by(client, jpeg(seed=seed)) == "qdrant", seed
+        wait_for(lambda: found_by(client, jpeg(seed=seed)) == "qdrant")
         lost, doubled = shop.lost(client), shop.doubled(client)
     acknowledged = sum(shop.tally.values())
     print(f"\nQdrant, {KILLS} kills: {acknowledged} changes acknowledged, {len(lost)} lost, {len(doubled)} doubled")

@@ -14,7 +14,7 @@ from db.vectors.qdrant.attribute_fields import AttributeIndexes
 from db.vectors.qdrant.facet_counts import count_facet
 from db.vectors.qdrant.read_back import RECORDS_PER_PAGE, held_points
 from db.vectors.qdrant.schema import UPSERT_BATCH, VECTOR_NAME, payload_fields, photo_id
-from db.vectors.qdrant.server_collections import drop_collection, ensure_collection, server_errors
+from db.vectors.qdrant.server_collections import ANSWER_TIMEOUT_S, drop_collection, ensure_collection, server_errors
 from db.vectors.qdrant.server_search import batch_search, server_filter
 
 if TYPE_CHECKING:
@@ -88,7 +88,10 @@ class QdrantServerIndex:
         """See `VectorIndex`."""
         check_filter(where)
         with server_errors(self._client):
-            return self._client.count(self._collection, count_filter=server_filter(where), exact=True).count
+            found = self._client.count(
+                self._collection, count_filter=server_filter(where), exact=True, timeout=ANSWER_TIMEOUT_S
+            )
+        return found.count
 
     def facet(self, name: str, where: Filter = NO_FILTER) -> Facet:
         """See `VectorIndex`."""
@@ -96,7 +99,9 @@ class QdrantServerIndex:
         rendered = server_filter(where)
 
         def count_values(field: str, limit: int) -> dict[str, int]:
-            answer = self._client.facet(self._collection, field, facet_filter=rendered, limit=limit, exact=True)
+            answer = self._client.facet(
+                self._collection, field, facet_filter=rendered, limit=limit, exact=True, timeout=ANSWER_TIMEOUT_S
+            )
             return {str(hit.value): hit.count for hit in answer.hits}
 
         with server_errors(self._client):

@@ -35,6 +35,12 @@ thirds of the searches per second. The price: every 10 MB of new vectors rebuild
 1.5 seconds of one core per 1,000 photos in it. A setting made on the server stays: only collections without codes get
 this one."""
 
+ANSWER_TIMEOUT_S = 3
+"""Seconds that a request of a user waits for the server; then the other engine answers."""
+
+CHECK_TIMEOUT_S = 1.0
+"""Seconds within which a server that works answers the smallest request."""
+
 _CONNECTIONS = httpx.Limits(max_connections=100, keepalive_expiry=2.0)
 """Idle connections are closed before the server closes them after 5 seconds, so that none is closed in use. A server
 that is shutting down serves open connections for up to 30 seconds, and refuses new ones."""
@@ -70,6 +76,22 @@ def server_errors(client: QdrantClient) -> Iterator[None]:
     except UnexpectedResponse as error:
         answer = error.content.decode(errors="replace")
         raise OSError(f"Qdrant at {url} refused the request with status {error.status_code}: {answer}") from error
+
+
+def check_server(client: QdrantClient) -> None:
+    """Check that the server answers within a second, and accepts the key.
+
+    Raises:
+        ConnectionError: it does not answer.
+        OSError: it refuses.
+    """
+    with server_errors(client):
+        client.http.client.request(
+            type_=models.InlineResponse2009,
+            method="GET",
+            url="/collections/photos/exists",
+            timeout=CHECK_TIMEOUT_S,
+        )
 
 
 def ensure_collection(client: QdrantClient, collection: str, vector_size: int) -> None:

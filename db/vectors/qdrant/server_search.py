@@ -13,6 +13,7 @@ from db.vectors.exclusions import fetch_not_excluded, split_excluded
 from db.vectors.hit_order import best_hits
 from db.vectors.qdrant.filters import AnyOf, Between, conditions
 from db.vectors.qdrant.schema import HNSW_EF, LISTING_ID, VECTOR_NAME, photo_id
+from db.vectors.qdrant.server_collections import ANSWER_TIMEOUT_S
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -75,7 +76,7 @@ class QdrantBatch:
         ]
         # Not `client.query_batch_points`, which copies every component of the vectors first.
         response = self.client.http.search_api.query_batch_points(
-            self.collection, query_request_batch=models.QueryRequestBatch(searches=requests)
+            self.collection, timeout=ANSWER_TIMEOUT_S, query_request_batch=models.QueryRequestBatch(searches=requests)
         )
         assert response.result is not None, "the server answers every query or refuses the request"
         return [answer.points for answer in response.result]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,20 +16,15 @@ from services.settings import Engine
 from services.web.metrics import count_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from db.rows.search_rows import PhotoWithListing
     from db.session import Database
     from db.vectors.base import Filter, Hit, Vector, VectorIndex
-    from services.indexing.live import IndexSet
+    from services.indexing.live import IndexSet, OpenIndex
     from services.indexing.recall_audit import RecallAuditor
     from services.search.retrieval.candidates import Candidate
     from services.search.stage_times import StageTimes
-
-log = logging.getLogger(__name__)
-
-_INDEX_KINDS_LIFETIME_S = 30.0
-"""How long the kind of an index is cached: a Qdrant server must be asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +60,26 @@ class RetrievalRequest:
 
 
 class Engines:
-    """Searches the indexes of the live generation. Thread-safe."""
+    """Searches the indexes of the live generation. Thread-safe.
 
-    def __init__(self, database: Database, auditor: RecallAuditor, *, setting: Engine) -> None:
+    Args:
+        database: where the photos of hits are read.
+        auditor: receives the searches, to compare some of them.
+        setting: the engine that the installation prefers.
+        report_failure: receives an engine that failed, its index and the error; see `LiveIndexes.report_failure`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        auditor: RecallAuditor,
+        *,
+        setting: Engine,
+        report_failure: Callable[[str, OpenIndex, OSError], None],
+    ) -> None:
         self._database, self._auditor, self._setting = database, auditor, setting
+        self._report_failure = report_failure
         self._costs = MeasuredCosts()
-        self._index_kinds: dict[int, tuple[float, Mapping[Engine, str]]] = {}
 
     def search(self, live: IndexSet, request: RetrievalRequest, times: StageTimes) -> EngineResult:
         """Return at least as many candidates as the request needs; fewer if no more match.
@@ -92,7 +100,7 @@ class Engines:
                     where=request.where,
                 )
             except OSError as error:
-                log.warning("the %s index failed, trying another: %s", choice.plan.engine, error)
+                self._report_failure(choice.plan.engine, live.opened[choice.plan.engine], error)
                 failed[choice.plan.engine] = str(error)
                 continue
             self._record(run, situation, live.generation.id)
@@ -105,7 +113,7 @@ class Engines:
         return Situation(
             requested=request.engine,
             setting=self._setting,
-            kinds=self._kinds(live),
+            kinds={Engine(engine): live.kinds.get(engine, "exact") for engine in live.opened},
             size=size,
             matching=matching,
             where=request.where,
@@ -119,19 +127,21 @@ class Engines:
     def _record(self, run: _PlanRun, situation: Situation, generation: int) -> None:
         self._costs.record(run.plan, size=situation.size, matching=situation.matching_or_guess, ms=run.mean_ms)
         count_plan(run.plan.name)
-        if not run.plan.exact and run.first_hits is not None:
+        if run.first_hits is not None:
             vector, hits = run.first_hits
             shape = filter_shape(run.where, size=situation.size, matching=situation.matching)
             self._auditor.offer(
-                AuditedSearch(generation, run.plan.engine, run.plan.name, shape, vector, run.where, hits[:K])
+                AuditedSearch(
+                    generation,
+                    run.plan.engine,
+                    run.plan.name,
+                    shape,
+                    vector,
+                    run.where,
+                    hits[:K],
+                    is_exact=run.plan.exact,
+                )
             )
-
-    def _kinds(self, live: IndexSet) -> Mapping[Engine, str]:
-        read_at, kinds = self._index_kinds.get(live.generation.id, (0.0, {}))
-        if read_at + _INDEX_KINDS_LIFETIME_S < time.monotonic() or kinds.keys() != live.opened.keys():
-            kinds = {Engine(engine): _kind(opened.index) for engine, opened in live.opened.items()}
-            self._index_kinds = {live.generation.id: (time.monotonic(), kinds)}
-        return kinds
 
 
 class _PlanRun:
@@ -167,13 +177,6 @@ def _count(live: IndexSet, where: Filter) -> tuple[int | None, int]:
         size = index.count()
         return (size if is_open(where) else index.count(where)), size
     return None, live.generation.photos
-
-
-def _kind(index: VectorIndex) -> str:
-    try:
-        return index.describe().kind
-    except OSError:  # the engine is down: its search fails too, and the other engine answers
-        return "exact"
 
 
 def _with_failures(choice: PlanChoice, failed: Mapping[str, str]) -> PlanChoice:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from db.rows import embeddings, generations
@@ -19,46 +17,14 @@ from db.vectors.qdrant.edge import QdrantEdgeIndex
 from services.indexing.consistency import drift, live_drift, repair_live
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
+from tests.integration.indexing.damages import DAMAGES, flip_vector
 from tests.truth import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from db.session import Database
-    from db.vectors.base import Vector
     from services.indexing.live import IndexStore
-
-    Damage = Callable[[Path], object]
-
-
-def flip(path: Path) -> None:
-    """Flip a bit of the middle one of the bytes that are not zero."""
-    content = bytearray(path.read_bytes())
-    places = np.flatnonzero(np.frombuffer(content, dtype=np.uint8))
-    content[int(places[len(places) // 2]) if len(places) else 0] ^= 1
-    path.write_bytes(content)
-
-
-def make_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def make_link(path: Path) -> None:
-    path.unlink()
-    path.symlink_to(path)
-
-
-DAMAGES: dict[str, Damage] = {
-    "flipped": flip,
-    "cut": lambda path: os.truncate(path, path.stat().st_size // 2),
-    "empty": lambda path: os.truncate(path, 0),
-    "longer": lambda path: os.truncate(path, path.stat().st_size + 1),
-    "gone": lambda path: path.unlink(),
-    "a folder": make_folder,
-    "unreadable": make_link,  # a link to itself cannot be read, even by root
-}
 
 
 @pytest.fixture
@@ -203,16 +169,6 @@ def test_a_full_disk_or_a_lack_of_descriptors_is_no_damage() -> None:
     assert not is_damage(OSError(errno.ENOSPC, "No space left on device"))
     assert not is_damage(OSError("shard: Qdrant Edge failed: IO Error: Too many open files (os error 24)"))
     assert is_damage(OSError(errno.EIO, "Input/output error"))
-
-
-def flip_vector(folder: Path, vector: Vector) -> None:
-    """Flip the signs of half of a vector's components, in the file that searches read, as bit rot in an open shard."""
-    (folder / "seal.json").unlink()
-    (file,) = folder.rglob("chunk_0.mmap")
-    content, sought = bytearray(file.read_bytes()), vector.astype("<f4").tobytes()
-    for place in range(content.index(sought), content.index(sought) + len(sought), 8):
-        content[place + 3] ^= 0x80
-    file.write_bytes(content)
 
 
 def test_bits_that_flip_in_the_vectors_of_a_shard_are_drift(

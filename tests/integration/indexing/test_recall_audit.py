@@ -64,6 +64,8 @@ def blinded(resources: Resources, monkeypatch: pytest.MonkeyPatch, *, every: int
 
     monkeypatch.setattr(index, "search", blind)
     monkeypatch.setattr(index, "describe", lambda: replace(describe(), kind="ivf"))
+    monkeypatch.setattr("services.indexing.live._KINDS_LIFETIME_S", 0.0)
+    resources.live.refresh()
 
 
 def audit_waiting(auditor: RecallAuditor) -> int:
@@ -203,7 +205,7 @@ def test_a_failing_engine_does_not_stop_the_audit_of_others(
         raise ConnectionError("refused")
 
     auditor = RecallAuditor(resources.database, resources.live)
-    engines = Engines(resources.database, auditor, setting=Engine.AUTO)
+    engines = Engines(resources.database, auditor, setting=Engine.AUTO, report_failure=resources.live.report_failure)
     current = resources.live.current()
     sample = AuditedSearch(
         current.generation.id, "qdrant", "qdrant hnsw", "none", np.eye(SIZE, dtype=np.float32)[0], NO_FILTER, []
