@@ -172,6 +172,10 @@ class Settings(BaseSettings):
     allow_anyone: bool = Field(
         default=False, description="Allow listening beyond this machine although no API key exists."
     )
+    request_log: Literal["text", "json", "off"] = Field(
+        default="text",
+        description="Format of the request log on standard error: a line for each answer, with its X-Request-ID.",
+    )
     wait_s: float = Field(
         default=0,
         ge=0,

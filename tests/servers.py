@@ -11,10 +11,10 @@ from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import uvicorn
 
 from services.cli.serve import ServedApp, build_app
 from services.web.limits.http_protocol import BoundedHttp
+from services.web.server import http_server
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.resources import Resources
+    from services.web.server import HttpServer
 
 
 @contextmanager
-def serving_on(app: Litestar, *, http: type[BoundedHttp] = BoundedHttp) -> Iterator[int]:
-    """Serve while the block runs, and yield the port."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", http=http))
+def running(server: HttpServer) -> Iterator[int]:
+    """Run a server while the block runs, and yield its port."""
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -38,6 +38,13 @@ def serving_on(app: Litestar, *, http: type[BoundedHttp] = BoundedHttp) -> Itera
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def serving_on(app: Litestar, *, protocol: type[BoundedHttp] = BoundedHttp) -> Iterator[int]:
+    """Serve an app while the block runs, and yield the port."""
+    with running(http_server(app, host="127.0.0.1", port=0, protocol=protocol)) as port:
+        yield port
 
 
 @contextmanager

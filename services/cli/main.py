@@ -23,7 +23,7 @@ from services.cli import (
 )
 from services.cli.models import evaluate, export, train
 from services.cli.terminal.console import console, fail
-from services.cli.terminal.exit_codes import ExitCode, exit_code_of
+from services.cli.terminal.exit_codes import ExitCode, exit_code_of, exit_on_sigterm
 from services.errors import LookalikeError, is_storage_full
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ app.add_typer(bench.bench_app, name="bench")
 def main() -> None:
     """Run the command. A LookalikeError or a full disk becomes one line on standard error and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    exit_on_sigterm(ExitCode.TERMINATED)
     try:
         app()
     except LookalikeError as error:

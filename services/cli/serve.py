@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
 
 from services.cli.terminal.console import console
+from services.cli.terminal.exit_codes import ExitCode, exit_on_sigterm
 from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.wait_for_stores import wait_for_stores
@@ -22,11 +22,12 @@ from services.ingest.app import ingest_part
 from services.search.app import create_app as create_search_app
 from services.search.app import search_part
 from services.web.app import create_app
-from services.web.limits.http_protocol import BoundedHttp
+from services.web.server import http_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import uvicorn
     from litestar import Litestar
 
     from services.resources import Resources
@@ -39,9 +40,6 @@ DEFAULT_PORT = 8000
 
 _STARTUP_FAILURE = 3
 """Exit code when the server cannot start; uvicorn uses the same."""
-
-GRACE_S = 10
-"""Time that open requests get to finish when the server stops; the event stream of a job would never end."""
 
 
 class ServedApp(StrEnum):
@@ -87,37 +85,26 @@ def run(
         app: the app to serve.
         work: runs on a thread while the server runs. If it raises, the server stops and the error is raised here.
 
+    SIGTERM ends the process with exit code 0, after the stores were closed; uvicorn would end it at once.
+
     Raises:
         BadInput: other machines reach the address, and no key exists.
         ModelUnusable: the live model cannot be run with these settings.
     """
     check_open_to(resources, address)
+    exit_on_sigterm(ExitCode.DONE)
     resources.ensure_generation()
     resources.load_live_model()
     resources.live.refresh()
     gc.collect()
     gc.freeze()  # all objects so far live as long as the process; each collection would spend 0.1 s on them
     console.print(f"Lookalike runs at {address.url} (API documentation: /docs). Press Ctrl-C to stop.")
-    server = _uvicorn_server(build_app(resources, app), address)
+    style = resources.settings.request_log
+    server = http_server(build_app(resources, app), host=address.host, port=address.port, request_log=style)
     with background_work(server, work), suppress(KeyboardInterrupt):  # uvicorn raises it again after shutting down
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILURE)
-
-
-def _uvicorn_server(app: Litestar, address: ListenAddress) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=address.host,
-            port=address.port,
-            http=BoundedHttp,
-            ws="none",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from litestar import Controller, Litestar
-from litestar.datastructures import MutableScopeHeaders
+from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
@@ -17,6 +17,7 @@ from services.web.browsers.cross_site import BrowserGuard
 from services.web.damage_check import DamageCheck
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
+from services.web.limits.open_requests import OpenRequests
 from services.web.limits.slow_bodies import LARGE_BODY, BodyDeadline
 from services.web.limits.threads import WorkerThreads
 from services.web.locations import name_location
@@ -66,15 +67,10 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
     dependencies: dict[str, object] = {"resources": resources, "workers": workers}
     for part in parts:
         dependencies |= part.dependencies
-    access = Access(resources, workers)
+    access, open_requests = Access(resources, workers), OpenRequests()
     browsers = BrowserGuard(settings, access.keys)
     return SlashKeepingApp(
-        route_handlers=[
-            *sorted((handler for part in parts for handler in part.handlers), key=_is_function),
-            HealthController,
-            MetricsController,
-            docs_assets(),
-        ],
+        route_handlers=_route_handlers(parts),
         dependencies={name: _provided(value) for name, value in dependencies.items()},
         lifespan=[
             index_refresh(resources.live, interval_s=settings.follow_interval_s),
@@ -85,7 +81,14 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         exception_handlers=problem_handlers(),
         guards=[access.check],
         before_send=[send_request_id, access.trail.record, _allow_all_methods],
-        middleware=[restore_slashes, browsers, request_metrics().middleware, BodyDeadline(settings.body_timeout_s)],
+        middleware=[
+            restore_slashes,
+            browsers,
+            request_metrics().middleware,
+            open_requests,
+            BodyDeadline(settings.body_timeout_s),
+        ],
+        state=State({"open_requests": open_requests}),
         cors_config=access.origins,
         openapi_config=openapi_config(title, version("lookalike")),
         request_class=CarefulRequest,
@@ -95,6 +98,11 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         request_max_body_size=settings.max_upload_bytes + FORM_ALLOWANCE,
         logging_config=None,
     )
+
+
+def _route_handlers(parts: Sequence[AppPart]) -> list[ControllerRouterHandler]:
+    own = sorted((handler for part in parts for handler in part.handlers), key=_is_function)
+    return [*own, HealthController, MetricsController, docs_assets()]
 
 
 def _is_function(handler: ControllerRouterHandler) -> bool:

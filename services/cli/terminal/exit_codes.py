@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 from enum import IntEnum
 
 import typer
@@ -20,6 +23,8 @@ class ExitCode(IntEnum):
     REMOVAL_REFUSED = 4
     SYNC_RUNNING = 5
     INTERRUPTED = 130
+    TERMINATED = 143
+    """SIGTERM ended the command, except one that serves or works until it is stopped."""
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
@@ -31,3 +36,17 @@ def exit_code_of(error: BaseException) -> ExitCode:
         (KeyboardInterrupt, ExitCode.INTERRUPTED),
     )
     return next((code for kind, code in codes if isinstance(error, kind)), ExitCode.FAILED)
+
+
+def exit_on_sigterm(code: ExitCode) -> None:
+    """Make SIGTERM end the command by SystemExit, so that it closes what it opened, such as the database.
+
+    By default SIGTERM ends the process at once, and SQLite's last changes stay in its write-ahead log.
+    """
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the closing
+        sys.exit(code)
+
+    if threading.current_thread() is threading.main_thread():  # tests run commands in other threads
+        signal.signal(signal.SIGTERM, end)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a deadline and a size limit for the head of a request (request line and headers).
+"""uvicorn's HTTP protocol with limits: of connections, and of the time and size of a head (request line and headers).
 
 uvicorn 0.54 has no deadline: a client that connects and sends nothing would hold a file descriptor forever. Bodies are
 limited in `slow_bodies` and by each route.
@@ -9,17 +9,23 @@ HTTP/2 (`Upgrade: h2c`), as Java's client does with the first request of each co
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import h11
 import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.web.problems import MEDIA_TYPE, Problem
+from services.web.request_ids import HEADER
 
 if TYPE_CHECKING:
     import asyncio
+
+    from services.web.limits.connections import OpenConnections
+    from services.web.request_log import RequestLog
 
 MAX_HEAD_BYTES = 16 * 1024
 """h11's default, which uvicorn keeps."""
@@ -31,18 +37,29 @@ class BoundedHttp(H11Protocol):
     Attributes:
         head_timeout_s: time for a complete head, from the opening of the connection, or from the first byte when the
             connection is reused; after it the answer is 408.
+        open_connections: all connections of the server; None does not limit them.
+        request_log: where refused heads are logged.
     """
 
     head_timeout_s = 20.0
+    open_connections: OpenConnections | None = None
+    request_log: RequestLog | None = None
 
     _head_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._start_deadline()
+        victim = self.open_connections.add(self) if self.open_connections is not None else None
+        if victim is self:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The server has too many connections. Try again in a moment.")
+        elif isinstance(victim, BoundedHttp):
+            victim.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
+        if self.open_connections is not None:
+            self.open_connections.remove(self)
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -53,6 +70,14 @@ class BoundedHttp(H11Protocol):
             self._stop_deadline()
         elif self._head_deadline is None and not self.transport.is_closing():
             self._start_deadline()
+        if self.open_connections is not None and self.cycle is not None and not self.cycle.response_complete:
+            self.open_connections.set_busy(self)
+
+    def on_response_complete(self) -> None:
+        """Note that the connection waits again; uvicorn then handles the next request, if it has arrived."""
+        if self.open_connections is not None and not self.transport.is_closing():
+            self.open_connections.set_idle(self)
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a head that is too large, or is not HTTP, for which `msg` is uvicorn's text."""
@@ -81,10 +106,13 @@ class BoundedHttp(H11Protocol):
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer with a problem and close the connection."""
         self._stop_deadline()
+        request_id = uuid4().hex
         body = msgspec.json.encode(Problem(status=status, title=status.phrase, detail=detail))
         head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n{HEADER}: {request_id}\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+        if self.request_log is not None:
+            self.request_log.write("-", "-", status, began=time.perf_counter(), request_id=request_id)

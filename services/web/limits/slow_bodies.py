@@ -1,5 +1,7 @@
 """A deadline for request bodies: a client that sends too slowly gets a 408, and its connection is closed.
 
+A client that leaves before its body is complete is no error of the server either.
+
 uvicorn 0.54 has no such deadline. `http_protocol` has the one for heads.
 """
 
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
+
+from services.web.problems import ClientGone
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
@@ -61,6 +65,7 @@ class _TimedReceive:
 
         Raises:
             SlowBody: it is part of the body and did not arrive in time.
+            ClientGone: the client left before the body was complete.
         """
         if self._is_complete:  # the next message is the client's disconnect
             return await self._receive()  # type: ignore[return-value]
@@ -69,6 +74,8 @@ class _TimedReceive:
                 message = await self._receive()
         except TimeoutError as error:
             raise SlowBody(self._timeout_s) from error
+        if message["type"] == "http.disconnect":
+            raise ClientGone
         self._count(message)  # type: ignore[arg-type]
         return message  # type: ignore[return-value]
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from litestar import Litestar, Request, get, post
+from litestar.datastructures import State
 
 from services.web.limits.http_protocol import MAX_HEAD_BYTES, BoundedHttp
+from services.web.limits.open_requests import OpenRequests
 from tests.servers import serving_on
 from tests.waiting import PATIENCE_S, wait_for
 
@@ -49,18 +51,19 @@ async def take(request: Request[Any, Any, Any]) -> int:
 
 
 def app() -> Litestar:
-    return Litestar([hello, think, take], openapi_config=None)
+    state = State({"open_requests": OpenRequests()})
+    return Litestar([hello, think, take], openapi_config=None, state=state)
 
 
 @pytest.fixture(scope="module")
 def impatient_port() -> Iterator[int]:
-    with serving_on(app(), http=ImpatientHttp) as port:
+    with serving_on(app(), protocol=ImpatientHttp) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def patient_port() -> Iterator[int]:
-    with serving_on(app(), http=PatientHttp) as port:
+    with serving_on(app(), protocol=PatientHttp) as port:
         yield port
 
 
