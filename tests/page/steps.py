@@ -19,6 +19,9 @@ DROP = """([content, type, name]) => {
     transfer.items.add(new File([bytes], name, { type }));
     return transfer;
 }"""
+FOUND = ".search .found[aria-busy=false] .result[data-listing]"
+"""The results of a search, but not while another one runs."""
+
 PASTE = """(target, clipboardData) =>
     target.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }))"""
 
@@ -42,7 +45,7 @@ def drop_or_paste(
 
 def wait_for_results(page: Page) -> None:
     """Wait until the results of a search are shown."""
-    expect(page.locator(".found .match").first).to_be_visible()
+    expect(page.locator(FOUND).first).to_be_visible()
 
 
 def draw_crop(page: Page) -> None:

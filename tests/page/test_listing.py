@@ -75,4 +75,4 @@ def test_a_duplicate_is_shown_with_its_verdict(page: Page, demo: Demo, listing: 
 
 def test_a_listing_that_does_not_exist_shows_an_error(page: Page) -> None:
     page.goto("/listing?id=nobody")
-    expect(page.get_by_role("alert").first).to_contain_text("There is no listing 'nobody'")
+    expect(page.get_by_role("alert").first).to_contain_text("This is no longer here")

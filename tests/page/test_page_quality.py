@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.page.steps import choose_photo, results, wait_for_results
+from tests.page.steps import FOUND, choose_photo, results, wait_for_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +96,8 @@ def test_the_page_follows_the_colour_scheme(page: Page) -> None:
 def test_an_error_and_a_dialog_are_accessible(themed_page: Page) -> None:
     themed_page.goto("/?listing=nobody")
     expect(themed_page.get_by_role("alert").first).to_be_visible()
+    assert findings(themed_page) == []
+    themed_page.goto("/admin")
     themed_page.get_by_role("button", name="Key", exact=True).click()
     expect(themed_page.get_by_role("dialog")).to_be_visible()
     assert findings(themed_page) == []
@@ -124,7 +126,7 @@ def test_no_view_is_wider_than_the_screen(page: Page, photo: Path, width: int) -
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/")
     choose_photo(page, photo)
-    shown = {page.url: ".found .match", "/": ".result[data-listing]"}
+    shown = {page.url: FOUND, "/": ".result[data-listing]"}
     shown |= {f"/admin?tab={tab}": content for tab, content in TABS.items()}
     for address, content in shown.items():
         page.goto(address)
@@ -159,7 +161,7 @@ def test_repeated_uploads_show_results_and_print_their_times(page: Page, photo: 
         expect(page.locator(".hero")).to_be_visible()
         began = time.perf_counter()
         page.set_input_files("input[type=file] >> nth=0", photo)
-        page.wait_for_selector(".match")
+        page.wait_for_selector(FOUND)
         times.append((time.perf_counter() - began) * 1000)
         assert "token=" in page.url
     print(f"\nfirst results after {min(times):.0f} to {max(times):.0f} ms")

@@ -14,7 +14,7 @@ from tests.sites import running_site
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
     from tests.page.browsing import Demo, PageLog
 
@@ -48,7 +48,7 @@ def test_a_chosen_photo_finds_its_own_listing_first(page: Page, photo: Path) -> 
     page.goto("/")
     choose_photo(page, photo)
     assert "token=" in page.url
-    expect(page.locator(".match").first).to_have_text(re.compile(r"Same item \d+ %"))
+    expect(page.locator(".match").first).to_have_text("Same item")
 
 
 def test_a_phone_offers_its_camera(page: Page) -> None:
@@ -117,75 +117,12 @@ def test_a_click_on_the_predicted_category_toggles_its_filter(page: Page, photo:
     page.goto("/")
     choose_photo(page, photo)
     guess = page.locator(".guesses .chip").first
-    expect(guess).to_have_text(re.compile(r"\d+ %"))
     guess.click()
     page.wait_for_url(re.compile("category="))
     wait_for_results(page)
     expect(page.locator(".guesses .chip").first).to_have_attribute("aria-pressed", "true")
     page.locator(".guesses .chip").first.click()
     page.wait_for_url(lambda url: "category=" not in url)
-
-
-def test_results_match_the_filters(page: Page, demo: Demo, photo: Path) -> None:
-    page.goto("/")
-    choose_photo(page, photo)
-    page.get_by_label("Home & Garden").check()
-    page.wait_for_url(re.compile("category="))
-    page.get_by_label("to", exact=True).fill("30")
-    page.get_by_label("to", exact=True).press("Enter")
-    page.wait_for_url(re.compile("price_max=30"))
-    wait_for_results(page)
-    with demo.client() as client:
-        listings = [client.get(f"/v1/listings/{listing_id}").json() for listing_id in results(page)]
-    assert listings
-    assert {listing["category"] for listing in listings} == {"Home & Garden"}
-    assert max(listing["price"] for listing in listings) <= 30
-
-
-def test_new_results_do_not_overwrite_text_that_is_being_typed(page: Page, photo: Path) -> None:
-    page.goto("/")
-    choose_photo(page, photo)
-    held: list[Route] = []
-    page.route("**/v1/search", lambda route: held.append(route))
-    page.get_by_label("Home & Garden").check()
-    page.wait_for_url(re.compile("category="))
-    page.get_by_label("to", exact=True).press_sequentially("30")
-    assert held
-    for route in held:
-        route.continue_()
-    wait_for_results(page)
-    expect(page.get_by_label("to", exact=True)).to_have_value("30")
-
-
-def test_categories_show_their_numbers_of_listings(page: Page, demo: Demo, photo: Path) -> None:
-    page.goto("/")
-    choose_photo(page, photo)
-    with demo.client() as client:
-        counts = {row["category"]: str(row["listings"]) for row in client.get("/v1/categories").json()}
-    labels = page.locator(".categories label").all()
-    assert {
-        label.locator("[dir=auto]").inner_text(): label.locator(".count").inner_text() for label in labels
-    } == counts
-
-
-def test_the_next_search_shows_new_categories(page: Page, photo: Path) -> None:
-    page.goto("/")
-    choose_photo(page, photo)
-    expect(page.get_by_label("Home & Garden")).to_be_visible()
-    page.route("**/v1/categories", lambda route: route.fulfill(json=[{"category": "Kites", "listings": 7}]))
-    page.locator(".result .photo").nth(1).click()
-    expect(page.get_by_label("Kites")).to_be_visible()
-
-
-def test_a_chip_removes_its_filter(page: Page, photo: Path) -> None:
-    page.goto("/")
-    choose_photo(page, photo)
-    page.get_by_label("Place").fill("Manchester")
-    page.get_by_label("Place").press("Enter")
-    page.wait_for_url(re.compile("place=Manchester"))
-    page.get_by_role("button", name="Remove the filter Manchester").click()
-    page.wait_for_url(lambda url: "place=" not in url)
-    wait_for_results(page)
 
 
 def test_a_result_shows_photo_title_price_place_and_similarity(page: Page, demo: Demo, photo: Path) -> None:
@@ -250,13 +187,13 @@ def test_every_search_is_announced_to_screen_readers(page: Page, photo: Path) ->
     page.goto("/")
     choose_photo(page, photo)
     announcement = page.locator(".unseen[role=status]")
-    expect(announcement).to_have_text("24 results, the most similar first.")
+    expect(announcement).to_have_text("24 results are shown.")
     announcement.evaluate("""(region) =>
         new MutationObserver(() => (region.dataset.changed = region.textContent.trim()))
         .observe(region, { characterData: true, childList: true, subtree: true })""")
     page.locator(".result .photo").nth(1).click()
     wait_for_results(page)
-    expect(announcement).to_have_attribute("data-changed", "24 results, the most similar first.")
+    expect(announcement).to_have_attribute("data-changed", "24 results are shown.")
 
 
 def test_scrolling_down_loads_more_results_without_repeats(page: Page, photo: Path) -> None:

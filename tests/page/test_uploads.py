@@ -6,6 +6,7 @@ import io
 import random
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page, Route
 
-    from tests.page.browsing import PageLog
+    from tests.page.browsing import Demo, PageLog
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,55 @@ def test_cropping_an_expired_photo_uploads_it_again(page: Page, photo: Path, pag
     assert again.headers["content-type"].startswith("multipart/form-data")
 
 
+GONE = {
+    "expired": (409, '{"status": 409, "title": "Conflict", "detail": "The model has changed."}'),
+    "unknown": (400, '{"status": 400, "title": "Bad", "detail": "query_token: is not valid", "field": "query_token"}'),
+}
+
+
+@pytest.mark.parametrize("why", GONE)
+@pytest.mark.parametrize("action", ["reload", "more like this", "filter"])
+def test_a_photo_whose_token_is_gone_is_sent_again(
+    page: Page, photo: Path, page_log: PageLog, why: str, action: str
+) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    status, body = GONE[why]
+    page.route(
+        re.compile("/v1/(search|recommend)$"),
+        lambda route: route.fulfill(status=status, body=body, content_type="application/problem+json"),
+        times=1,
+    )
+    sent_before = len(page_log.requests_to("/v1/search"))
+    if action == "reload":
+        page.reload()
+    elif action == "filter":
+        page.get_by_label("Home & Garden").check()
+        page.wait_for_url(re.compile("category="))
+    else:
+        page.get_by_role("button", name=re.compile("^More like this")).nth(2).click()
+        page.wait_for_url(re.compile("like="))
+    wait_for_results(page)
+    sent = page_log.requests_to("/v1/search")[sent_before:]
+    forms = [one for one in sent if one.headers["content-type"].startswith("multipart/form-data")]
+    assert len(forms) == 1
+    expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
+
+
+def test_the_address_takes_the_new_token_of_a_photo_that_was_sent_again(page: Page, photo: Path, demo: Demo) -> None:
+    with demo.client() as client:
+        other = client.post("/v1/search", files={"image": demo.photos[9].read_bytes()}).json()
+    page.goto("/")
+    choose_photo(page, photo)
+    address, (status, body) = page.url, GONE["unknown"]
+    kind = "application/problem+json"
+    page.route("**/v1/search", lambda route: route.fulfill(json=other), times=1)
+    page.route("**/v1/search", lambda route: route.fulfill(status=status, body=body, content_type=kind), times=1)
+    page.reload()
+    page.wait_for_url(lambda url: url != address)
+    assert parse_qs(urlsplit(page.url).query)["token"] == [other["query_token"]]
+
+
 @pytest.fixture
 def refused_upload(page: Page, photo: Path) -> Page:
     """A page whose upload was refused by a busy server."""
@@ -116,8 +166,45 @@ def refused_upload(page: Page, photo: Path) -> Page:
         times=1,
     )
     page.set_input_files("input[type=file] >> nth=0", photo)
-    expect(page.get_by_role("alert")).to_contain_text("Too many photos are waiting")
+    expect(page.get_by_role("alert")).to_contain_text("The shop is busy")
     return page
+
+
+def test_the_progress_bar_ends_with_the_request(page: Page, photo: Path) -> None:
+    held: list[Route] = []
+    page.goto("/")
+    page.route("**/v1/search", lambda route: held.append(route))
+    page.set_input_files("input[type=file] >> nth=0", photo)
+    expect(page.locator(".preview.sending")).to_be_visible()
+    held.pop().abort()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator(".sending")).to_have_count(0)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".preview.sending")).to_be_visible()
+    held.pop().fulfill(status=503, body="{}")
+    expect(page.locator(".sending")).to_have_count(0)
+    expect(page.get_by_text("Your photo is kept")).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["a reload", "another view", "another site"])
+def test_a_refused_photo_outlives_what_follows(refused_upload: Page, way: str) -> None:
+    page = refused_upload
+    if way == "a reload":
+        page.reload()
+    elif way == "another view":
+        page.get_by_role("link", name="Admin", exact=True).click()
+        expect(page.get_by_role("heading", name="Admin", exact=True)).to_be_visible()
+        page.go_back()
+    else:
+        page.goto("about:blank")
+        page.go_back()
+    page.wait_for_url(re.compile("token="))
+    wait_for_results(page)
+    expect(page.locator(".match").first).to_have_text("Same item")
+    page.go_back()
+    expect(page.locator(".hero")).to_be_visible()
+    page.reload()
+    expect(page.locator(".hero")).to_be_visible()
 
 
 def test_choosing_a_filter_resends_a_refused_upload(refused_upload: Page) -> None:

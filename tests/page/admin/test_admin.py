@@ -86,7 +86,7 @@ def test_without_a_key_the_page_asks_for_one(
     with browser.new_context(base_url=guarded_demo[0].url) as context:
         page = context.new_page()
         page.goto(address)
-        expect(page.get_by_role("alert").first).to_contain_text("API key")
+        expect(page.get_by_role("alert").first).to_contain_text("key")
         page.get_by_role("button", name="Enter a key").first.click()
         page.get_by_label("Key", exact=True).fill(key)
         page.get_by_role("button", name="Use this key").click()
@@ -101,7 +101,7 @@ def test_the_key_lasts_for_the_session_only_and_leaves_the_address(admin: Page, 
     with admin.context.browser.new_context(base_url=admin.url) as another:  # type: ignore[union-attr]
         page = another.new_page()
         page.goto("/admin")
-        expect(page.get_by_role("alert").first).to_contain_text("API key")
+        expect(page.get_by_role("alert").first).to_contain_text("key")
 
 
 def test_a_read_key_can_search_but_not_administer(browser: Browser, guarded_demo: tuple[Demo, str]) -> None:

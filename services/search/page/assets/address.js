@@ -9,6 +9,11 @@
 import { usable } from "./attributes.js";
 
 const SOURCES = ["token", "listing", "photo", "link"];
+const LISTS = ["like", "unlike", "category", "seller", "attribute"];
+const TEXTS = ["path", "price_min", "price_max", "place", "age", "sold", "sort"];
+
+/** The filters of a query; each is a list or a text, empty if it is not set. */
+const FILTERS = ["category", "path", "price_min", "price_max", "place", "age", "seller", "sold", "attribute"];
 
 /** Parse an address: `{view: "search", query}`, `{view: "listing", id}` or `{view: "admin", tab}`. */
 export function read(address) {
@@ -21,43 +26,40 @@ export function read(address) {
 
 function queryOf(given) {
   const by = SOURCES.find((name) => given.get(name)) ?? null;
+  const matching = (name, pattern) => (pattern.test(given.get(name)) ? given.get(name) : "");
   return {
     by,
     source: by && given.get(by),
-    like: given.getAll("like"),
-    unlike: given.getAll("unlike"),
     crop: cropOf(given.get("crop")),
-    category: given.getAll("category"),
-    price_min: numberIn(given.get("price_min")),
-    price_max: numberIn(given.get("price_max")),
+    ...Object.fromEntries(LISTS.map((name) => [name, given.getAll(name)])),
+    path: given.get("path") ?? "",
+    price_min: amountIn(given.get("price_min")),
+    price_max: amountIn(given.get("price_max")),
     place: given.get("place") ?? "",
-    sold: /^(true|false)$/.test(given.get("sold")) ? given.get("sold") : "",
+    age: matching("age", /^[1-9]\d{0,3}$/),
+    sold: matching("sold", /^(true|false)$/),
+    sort: matching("sort", /^(price|price_descending|newest)$/),
     attribute: usable(given.getAll("attribute")),
   };
 }
 
-const numberIn = (text) => (text && Number.isFinite(Number(text)) ? text : "");
+const amountIn = (text) => (text && Number.isFinite(Number(text)) && Number(text) >= 0 ? text : "");
 
 export const NOTHING = queryOf(new URLSearchParams());
 
-/** Return the filters of a query, without its source. */
-export const filtersOf = ({ category, price_min, price_max, place, sold, attribute }) => ({
-  category,
-  price_min,
-  price_max,
-  place,
-  sold,
-  attribute,
-});
+/** Return the filters of a query, without its source and order. */
+export const filtersOf = (query) => Object.fromEntries(FILTERS.map((name) => [name, query[name]]));
+
+/** Return what stays when the source changes: the filters and the order. */
+export const settingsOf = (query) => ({ ...filtersOf(query), sort: query.sort });
 
 /** Return the address of a search. */
 export function searchAddress(query) {
   const given = new URLSearchParams();
   if (query.by) given.set(query.by, query.source);
-  for (const name of ["like", "unlike", "category", "attribute"])
-    for (const value of query[name]) given.append(name, value);
+  for (const name of LISTS) for (const value of query[name]) given.append(name, value);
   if (query.crop) given.set("crop", cropText(query.crop));
-  for (const name of ["price_min", "price_max", "place", "sold"]) if (query[name]) given.set(name, query[name]);
+  for (const name of TEXTS) if (query[name]) given.set(name, query[name]);
   const text = given.toString();
   return text ? `/?${text}` : "/";
 }

@@ -11,9 +11,10 @@ const INGEST_PATHS = ["/v1/admin/", "/v1/jobs", "/v1/listings/bulk"];
  * `refused` (change the request) or `broken`.
  */
 export class Problem extends Error {
-  constructor(kind, title, detail, status = 0) {
+  /** @param more `status` of the answer, the `field` at fault, and the `reason` code of a rejected photo. */
+  constructor(kind, title, detail, { status = 0, field = "", reason = "" } = {}) {
     super(detail || title);
-    Object.assign(this, { kind, title, detail, status });
+    Object.assign(this, { kind, title, detail, status, field, reason });
   }
 }
 
@@ -103,7 +104,8 @@ function problemOf(status, body) {
   const kind = KINDS[status] ?? (status < 500 ? "refused" : "broken");
   const errors = (body?.errors ?? []).map(({ key: name, message }) => (name ? `${name}: ${message}` : message));
   const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
-  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, status);
+  const { field, reason } = body ?? {};
+  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, { status, field, reason });
 }
 
 const jsonOf = async (response) => parsed(await response.text().catch(() => ""));

@@ -11,11 +11,14 @@ import { SearchView } from "./search_view.js";
 import { key, takeFromAddress } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
 
-/** The admin view is loaded on first use. */
+/** The admin view and its styles are loaded on first use. */
 const VIEWS = {
   search: () => SearchView,
   listing: () => ListingView,
-  admin: async () => (await import("./admin/view.js")).AdminView,
+  admin: async () => {
+    const [{ AdminView }] = await Promise.all([import("./admin/view.js"), styled("./style/admin.css")]);
+    return AdminView;
+  },
 };
 const MOST_FROZEN = 30;
 
@@ -31,6 +34,11 @@ class App {
   /** Position of the entry in the history. */
   #step = history.state?.step ?? 0;
   #mayGo = false;
+
+  /** The history entry that is shown. */
+  get entry() {
+    return this.#entry;
+  }
 
   start() {
     takeFromAddress();
@@ -55,7 +63,7 @@ class App {
    * @param stay keep the scroll position and the focus, as when refining a search.
    */
   async navigate(href, { trail = [], carried = null, stay = false } = {}) {
-    if (!(await this.#mayLeave())) return;
+    if (!stay && !(await this.#mayLeave())) return;
     this.#freeze();
     this.#entry = newEntry();
     this.#step += 1;
@@ -68,14 +76,14 @@ class App {
     history.replaceState(history.state, "", href);
   }
 
-  redraw() {
+  redraw = () => {
     if (this.#drawing) return;
     this.#drawing = true;
     queueMicrotask(() => {
       this.#drawing = false;
       if (this.#view) this.#draw();
     });
-  }
+  };
 
   /** Announce a change to screen readers. */
   say(text) {
@@ -83,7 +91,7 @@ class App {
     this.redraw();
   }
 
-  /** Ask for an API key; if it changed, retry. */
+  /** Ask for a key; if it changed, retry. */
   async askForKey(reason) {
     if (await KeyDialog.ask(reason)) {
       this.#view?.retry?.();
@@ -143,7 +151,9 @@ class App {
   }
 
   #freeze() {
-    const view = this.#view?.freeze?.();
+    if (!this.#view) return; // it is still loading; what is frozen for the entry stays
+    const view = this.#view.freeze?.();
+    this.#frozen.delete(this.#entry);
     if (!view) return;
     this.#frozen.set(this.#entry, { view, scroll: scrollY });
     if (this.#frozen.size > MOST_FROZEN) this.#frozen.delete(this.#frozen.keys().next().value);
@@ -189,7 +199,7 @@ class App {
         <a class="brand" href="/"><span class="mark" aria-hidden="true"></span>Lookalike</a>
         <nav aria-label="Main">
           ${link("/", "Search")} ${link(adminAddress("ingest"), "Admin")}
-          <button type="button" class="quiet" @click=${() => this.askForKey()}>${key() ? "Key: set" : "Key"}</button>
+          ${key() || at === "/admin" ? html`<button type="button" class="quiet" @click=${() => this.askForKey()}>${key() ? "Key: set" : "Key"}</button>` : ""}
         </nav>
       </header>
       ${navigator.onLine ? "" : html`<p class="offline" role="status">You are offline. Results stay on the screen; searching continues when the connection is back.</p>`}
@@ -198,6 +208,18 @@ class App {
       <p class="unseen" role="status" aria-live="polite">${this.#said}</p>
     `;
   }
+}
+
+/** Load a stylesheet once; resolve when it applies. */
+function styled(path) {
+  const { href } = new URL(path, import.meta.url);
+  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+  return new Promise((resolve, reject) => {
+    link.onload = resolve;
+    link.onerror = () => (link.remove(), reject(new Error(`${path} could not be loaded`)));
+    document.head.append(link);
+  });
 }
 
 const newEntry = () => Array.from(crypto.getRandomValues(new Uint32Array(2))).join("-");

@@ -1,14 +1,20 @@
-/** Counts the attributes of what passes the filters, after the results have come. */
+/** Counts what passes the filters, after the results have come. */
 
+import { filtersOf } from "./address.js";
 import { namesIn } from "./facets.js";
-import { facetsOf } from "./searching.js";
+import { chipsOf } from "./filter_chips.js";
+import { countsIn, totalsOf } from "./searching.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
-/** The facets of the last answer, and what it searched by. They are shown until the next answer has some. */
-let last = { source: "", facets: {} };
+const NO_COUNTS = { total: null, facets: {}, levels: {}, without: [] };
+const MOST_CHIPS = 20;
+
+/** The counts of the last answer, its filters, and what it searched by. */
+let last = { source: "", filters: "", counts: NO_COUNTS };
 
 const sourceOf = ({ by, source, like }) => JSON.stringify([by, source, like]);
+const filterText = (query) => JSON.stringify(filtersOf(query));
 
 export class Counting {
   #app;
@@ -20,17 +26,31 @@ export class Counting {
     this.#task = new Task(() => app.redraw());
   }
 
-  /** Count the attributes that the results have, or that the query filters by. */
+  get isRunning() {
+    return this.#task.running;
+  }
+
+  /**
+   * Count what passes the filters, by the attributes that the results have or that the query filters by. Without
+   * results, count what would pass without each filter.
+   */
   async load(query, results) {
     this.#again = () => this.load(query, results);
-    const facets = await this.#task.run((signal) => facetsOf(query, namesIn(results), signal));
-    if (facets) last = { source: sourceOf(query), facets };
+    const counts = await this.#task.run(async (signal) => ({
+      ...(await countsIn(query, namesIn(results), signal)),
+      without: results.length ? [] : await countsWithout(query, signal),
+    }));
+    if (counts) last = { source: sourceOf(query), filters: filterText(query), counts };
     this.#app.redraw();
   }
 
-  /** Return the facets by name; none if they are those of another search. */
-  facetsOf(query) {
-    return last.source === sourceOf(query) ? last.facets : {};
+  /**
+   * Return the counts; none if they are those of another search. Until other filters are counted, the choices are those
+   * of the filters before, so that nothing jumps, but without a total.
+   */
+  of(query) {
+    if (last.source !== sourceOf(query)) return NO_COUNTS;
+    return last.filters === filterText(query) ? last.counts : { ...last.counts, total: null, without: [] };
   }
 
   retry() {
@@ -45,9 +65,23 @@ export class Counting {
     if (!this.#task.problem) return "";
     return html`
       <p class="problem-text">
-        Attributes could not be counted.
+        The numbers could not be loaded.
         <button type="button" class="quiet" @click=${() => this.#again()}>Try again</button>
       </p>
     `;
   }
+}
+
+/** Resolve to the filters whose removal lets listings through, as `{name, changes, listings}`, most listings first. */
+async function countsWithout(query, signal) {
+  const chips = chipsOf(query).slice(0, MOST_CHIPS);
+  if (!chips.length) return [];
+  const totals = await totalsOf(
+    chips.map(({ changes }) => ({ ...query, ...changes })),
+    signal,
+  );
+  return chips
+    .map((chip, at) => ({ ...chip, listings: totals[at] }))
+    .filter(({ listings }) => listings)
+    .sort((one, other) => other.listings - one.listings);
 }

@@ -1,4 +1,4 @@
-/** Dialogs: confirmation of an action, and the API key. */
+/** Dialogs: confirmation of an action, and the key of the shop. */
 
 import { key, keep } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
@@ -35,7 +35,7 @@ export async function confirmed({ title, detail, action }) {
 }
 
 export const KeyDialog = {
-  /** Ask for an API key and store it; resolve to whether it changed. */
+  /** Ask for a key and store it; resolve to whether it changed. */
   async ask(reason = "") {
     const entered = (event) => {
       if (event.key !== "Enter") return;
@@ -43,12 +43,9 @@ export const KeyDialog = {
       event.target.closest("dialog").close("keep");
     };
     const { chosen, dialog } = await shown(html`
-      <h2 id="dialog-title">API key</h2>
+      <h2 id="dialog-title">Your key</h2>
       ${reason ? html`<p class="problem-text">${reason}</p>` : ""}
-      <p>
-        The key stays in this tab until you close it, and is sent only to Lookalike's own servers. Create one with
-        <code>lookalike keys create</code>.
-      </p>
+      <p>Whoever runs this shop can give you one. It stays in this tab until you close it, and nobody else gets it.</p>
       <label
         >Key <input type="password" autocomplete="off" spellcheck="false" autofocus .value=${key()} @keydown=${entered}
       /></label>

@@ -1,7 +1,9 @@
 /** Formats values for people. */
 
+/** Return a price; "Free" for none to pay, and "" if it is unknown. */
 export function price(amount, currency) {
   if (amount === null || amount === undefined) return "";
+  if (amount === 0) return "Free";
   const whole = Number.isInteger(amount) ? 0 : 2;
   try {
     const style = currency ? { style: "currency", currency } : {};

@@ -1,4 +1,4 @@
-/** Titles and photos of listings from earlier answers: liked listings are not part of the results they lead to. */
+/** Titles, photos and prices of listings from earlier answers: liked listings are not among the results they lead to. */
 
 import { listingPath } from "./address.js";
 import { call } from "./api.js";
@@ -7,7 +7,8 @@ const known = new Map();
 
 /** Remember the listings of an answer. */
 export function notice(listings) {
-  for (const { listing_id: id, title, photo_url: photo } of listings) known.set(id, { id, title, photo });
+  for (const { listing_id: id, title, photo_url: photo, price, currency } of listings)
+    known.set(id, { id, title, photo, price, currency });
 }
 
 export const knownListing = (id) => known.get(id) ?? { id, title: id, photo: null };
@@ -18,8 +19,8 @@ export async function meet(ids) {
     ids
       .filter((id) => !known.has(id) && listingPath(id))
       .map(async (id) => {
-        const { title, photos } = await call(listingPath(id));
-        known.set(id, { id, title, photo: photos[0]?.url ?? null });
+        const { title, photos, price, currency } = await call(listingPath(id));
+        known.set(id, { id, title, photo: photos[0]?.url ?? null, price, currency });
       }),
   );
 }

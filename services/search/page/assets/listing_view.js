@@ -1,16 +1,23 @@
-/** One listing: its photos and details, possible duplicates and similar listings. */
+/** One listing: its photos and details, other listings with its photo, and similar listings. */
 
 import { NOTHING, listingAddress, listingPath, searchAddress } from "./address.js";
 import { nameInWords, valueInWords } from "./attributes.js";
 import { Problem, call } from "./api.js";
-import { day, percent, price } from "./format.js";
-import { problemNotice, slowNotice, stoppedNotice } from "./notices.js";
+import { day, price } from "./format.js";
+import { knownListing, meet } from "./known_listings.js";
+import { buyersNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { thumbnail } from "./photos.js";
 import { grid, shopLink, skeleton } from "./results.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 const SIMILAR = 12;
+
+const UNSEARCHED = {
+  set_aside: "Many listings share this photo, so it is not searched.",
+  failed: "This photo is damaged, so it is not searched.",
+  pending: "This photo is new. It can be searched in a moment.",
+};
 
 export class ListingView {
   constructor(app, { id }, { frozen }) {
@@ -46,17 +53,29 @@ export class ListingView {
     this.load();
   }
 
-  /** Request what has not been loaded yet. */
-  load() {
-    const requests = { listing: "", similar: `/similar?k=${SIMILAR}`, duplicates: "/duplicates?k=6" };
-    for (const [name, more] of Object.entries(requests)) if (!this[name]) this.#request(name, more);
+  /** Request what has not been loaded yet: what resembles the listing only if it has a photo to search by. */
+  async load() {
+    if (!this.listing) await this.#request("listing", "");
+    if (!this.isSearchable) return;
+    if (!this.similar) this.#request("similar", `/similar?k=${SIMILAR}`);
+    if (!this.duplicates) await this.#request("duplicates", "/duplicates?k=6");
+    await meet(this.#copies().map(({ listing_id: id }) => id));
+    this.app.redraw();
+  }
+
+  get isSearchable() {
+    return this.listing?.photos.some(({ state }) => state === "embedded") ?? false;
+  }
+
+  #copies() {
+    return (this.duplicates ?? []).filter(({ verdict }) => verdict !== "similar");
   }
 
   async #request(name, more) {
     const path = listingPath(this.id);
     const answer = await this.tasks[name].run(async (signal) => {
       if (path === null)
-        throw new Problem("refused", "Not found", `No address can contain the listing id ${JSON.stringify(this.id)}.`);
+        throw new Problem("refused", "This is no longer here", "The address is wrong, or the listing was removed.");
       return call(path + more, { signal });
     });
     if (answer) this[name] = answer;
@@ -80,13 +99,13 @@ export class ListingView {
   }
 
   #problem(problem) {
-    return problemNotice(problem, { retry: () => this.load(), askForKey: (why) => this.app.askForKey(why) });
+    return buyersNotice(problem, { retry: () => this.load(), askForKey: (why) => this.app.askForKey(why) });
   }
 
   #photos() {
     const { photos, title } = this.listing;
     const shown = photos[this.photo];
-    if (!shown) return html`<div class="gallery"><p class="notice">This listing has no photo.</p></div>`;
+    if (!shown) return html`<div class="gallery none"><p class="muted">No photo</p></div>`;
     const searchBy = () =>
       this.app.navigate(searchAddress({ ...NOTHING, by: "photo", source: String(shown.photo_id) }));
     return html`
@@ -121,7 +140,13 @@ export class ListingView {
                 </ul>
               `
         }
-        ${shown.state === "embedded" ? html`<button type="button" class="quiet" @click=${searchBy}>Search by this photo, or a part of it</button>` : html`<p class="muted">${shown.state === "set_aside" ? "Many listings share this photo, so it is not searched." : `You cannot search by this photo yet (${shown.state}).`}</p>`}
+        ${
+          shown.state === "embedded"
+            ? html`<button type="button" class="quiet" @click=${searchBy}>
+                Search by this photo, or a part of it
+              </button>`
+            : html`<p class="muted">${UNSEARCHED[shown.state] ?? UNSEARCHED.pending}</p>`
+        }
       </div>
     `;
   }
@@ -133,9 +158,9 @@ export class ListingView {
       ["Also in", one.other_categories.map((path) => path.join(" / ")).join("; ")],
       ["Place", one.location],
       ["Listed", day(one.listed_at)],
-      ["Seller", one.seller],
-      ["Listing", one.listing_id],
+      ["Seller", this.#seller()],
       ...Object.entries(one.attributes).map(([name, value]) => [nameInWords(name), valueInWords(value)]),
+      ["Reference", one.listing_id],
     ].filter(([, value]) => value);
     const searchBy = searchAddress({ ...NOTHING, by: "listing", source: one.listing_id });
     return html`
@@ -154,41 +179,52 @@ export class ListingView {
       </dl>
       ${one.description ? html`<p class="description" dir="auto">${one.description}</p>` : ""}
       <p class="actions">
-        <a class="button strong" href=${searchBy}>Find similar listings</a>${shopLink(one, { className: "button" })}
+        ${this.isSearchable ? html`<a class="button strong" href=${searchBy}>Find similar listings</a>` : ""}
+        ${shopLink(one, { className: "button" })}
       </p>
     `;
   }
 
+  /** The seller, with a link to what else they offer, if a search can find it. */
+  #seller() {
+    const { seller, listing_id: source } = this.listing;
+    if (!seller || !this.isSearchable) return seller;
+    const more = searchAddress({ ...NOTHING, by: "listing", source, seller: [seller] });
+    return html`${seller} · <a href=${more}>More from this seller</a>`;
+  }
+
   #duplicates() {
-    const copies = (this.duplicates ?? []).filter(({ verdict }) => verdict !== "similar");
+    const copies = this.#copies();
     if (this.tasks.duplicates.problem) return this.#problem(this.tasks.duplicates.problem);
     if (!copies.length) return "";
     return html`
       <section aria-labelledby="duplicates">
-        <h2 id="duplicates">Possible duplicates</h2>
+        <h2 id="duplicates">Other listings with this photo</h2>
         <ul class="grid">
-          ${copies.map(
-            (one) => html`
+          ${copies.map(({ listing_id: id, photo_id: photo, verdict }) => {
+            const { title, price: amount, currency } = knownListing(id);
+            return html`
               <li class="card result">
-                <a class="photo" href=${listingAddress(one.listing_id)}
-                  ><api-photo
-                    src=${`/v1/photos/${one.photo_id}/thumbnail?size=320`}
-                    alt=${`Photo of listing ${one.listing_id}`}
-                  ></api-photo
-                ></a>
+                <a class="photo" href=${listingAddress(id)} aria-label=${title}
+                  ><api-photo src=${`/v1/photos/${photo}/thumbnail?size=320`} alt=""></api-photo
+                  ><span class="match same"
+                    >${verdict === "identical" ? "The same photo" : "The same photo, edited"}</span
+                  ></a
+                >
                 <div class="text">
-                  <h3>${one.verdict === "identical" ? "The same photo" : "The same photo, edited"}</h3>
-                  <p class="facts"><span class="muted">${percent(one.score)} of the picture matches</span></p>
+                  <h3 dir="auto"><a href=${listingAddress(id)}>${title}</a></h3>
+                  <p class="facts"><span class="price">${price(amount, currency)}</span></p>
                 </div>
               </li>
-            `,
-          )}
+            `;
+          })}
         </ul>
       </section>
     `;
   }
 
   #similar() {
+    if (!this.isSearchable) return "";
     const { running, problem } = this.tasks.similar;
     const searchBy = (one) => this.app.navigate(searchAddress({ ...NOTHING, by: "listing", source: one.listing_id }));
     const shown = problem
@@ -197,7 +233,7 @@ export class ListingView {
         ? skeleton(6)
         : this.similar.results.length
           ? grid(this.similar.results, { searchBy })
-          : html`<p class="notice">${this.similar.empty?.detail ?? "There are no similar listings."}</p>`;
+          : html`<p class="notice">There are no similar listings.</p>`;
     return html`<section aria-labelledby="similar" aria-busy=${running}>
       <h2 id="similar">Similar listings</h2>
       ${shown}

@@ -1,30 +1,35 @@
 /** Notices shown instead of results: a problem, a slow answer, a stopped request. */
 
+import { inBuyersWords } from "./buyers_words.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
-/** A problem, with a button for what the user can do. */
-export function problemNotice(problem, { retry, askForKey }) {
+/** A problem in the words of the API, with a button for what the user can do. */
+export const problemNotice = (problem, actions) => noticeOf(problem, problem, actions);
+
+/**
+ * A problem in the words of buyers.
+ * @param actions as of `problemNotice`; and optionally `instead`, buttons for a refused request.
+ */
+export const buyersNotice = (problem, actions) => noticeOf(problem, inBuyersWords(problem), actions);
+
+function noticeOf({ kind }, { title, detail }, { retry, askForKey, instead }) {
   const again = html`<button type="button" @click=${retry}>Try again</button>`;
   const actions = {
-    key: html`<button type="button" class="strong" @click=${() => askForKey(problem.detail)}>Enter a key</button>`,
-    offline: again,
-    unreachable: again,
-    busy: again,
-    refused: html`<a class="button" href="/">Start again</a>`,
-    broken: again,
+    key: html`<button type="button" class="strong" @click=${() => askForKey(detail)}>Enter a key</button>`,
+    refused: instead ?? html`<a class="button" href="/">Start again</a>`,
   };
   return html`
     <div class="notice problem" role="alert">
-      <h2>${problem.title}</h2>
-      <p>${problem.detail}</p>
-      <p class="actions">${actions[problem.kind] ?? again}</p>
+      <h2>${title}</h2>
+      <p>${detail}</p>
+      <p class="actions">${actions[kind] ?? again}</p>
     </div>
   `;
 }
 
 export const slowNotice = (cancel) => html`
   <p class="notice slow" role="status">
-    This takes longer than usual; the server may be busy.
+    This takes longer than usual.
     <button type="button" class="quiet" @click=${cancel}>Stop</button>
   </p>
 `;

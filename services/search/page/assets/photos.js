@@ -1,6 +1,7 @@
 /** Photos of the API, which need a key and so cannot be loaded by address alone, and the user's own photos. */
 
 import { send } from "./api.js";
+import { keepPhoto, keptPhoto, shrunk } from "./kept_photos.js";
 
 const MOST_KEPT = 400;
 const loading = new Map();
@@ -103,34 +104,23 @@ const SMALL_ENOUGH = 2 * 1024 * 1024;
  * Shrink a large photo to a smaller JPEG, which uploads faster and looks the same to the model. A file that the browser
  * cannot decode is returned unchanged: the server explains what is wrong with it.
  */
-export async function toSend(file) {
-  if (file.size <= SMALL_ENOUGH) return file;
-  try {
-    const bitmap = await createImageBitmap(file);
-    const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-    const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
-    const drawing = canvas.getContext("2d");
-    drawing.fillStyle = "#fff"; // the server also fills transparency with white
-    drawing.fillRect(0, 0, canvas.width, canvas.height);
-    drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    bitmap.close();
-    return await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
-  } catch {
-    return file;
-  }
-}
+export const toSend = async (file) =>
+  file.size <= SMALL_ENOUGH ? file : ((await shrunk(file, LONGEST_SIDE, 0.92)) ?? file);
 
+/** The user's own photos by query token, with the address that shows them. */
 const own = new Map();
 const MOST_OWN = 20;
 
 /**
- * Remember the user's own photo by its query token, to show it without a request.
+ * Remember the user's own photo by its query token, to show it without a request and to send it again.
  * @param photo its bytes; or its address, if the token stands for a crop.
  */
 export async function remember(token, photo) {
   if (!token) return;
-  if (!(photo instanceof Blob)) own.set(token, { address: photo });
-  else own.set(token, { address: (await isShowable(photo)) ? URL.createObjectURL(photo) : null, photo });
+  if (photo instanceof Blob) {
+    own.set(token, { address: (await isShowable(photo)) ? URL.createObjectURL(photo) : null, photo });
+    keepPhoto(token, photo);
+  } else own.set(token, { address: photo });
   if (own.size <= MOST_OWN) return;
   const [[oldest, { address }]] = own;
   own.delete(oldest);
@@ -139,7 +129,7 @@ export async function remember(token, photo) {
 
 /** Whether the browser can show a photo; many cannot show HEIC and TIFF. The server's copy is shown instead. */
 async function isShowable(photo) {
-  if (/^image\/(jpeg|png|webp|gif)$/.test(photo.type)) return true;
+  if (isUsual(photo)) return true;
   try {
     (await createImageBitmap(photo)).close();
     return true;
@@ -148,9 +138,20 @@ async function isShowable(photo) {
   }
 }
 
+const isUsual = ({ type }) => /^image\/(jpeg|png|webp|gif)$/.test(type);
+
+/** Return what is known of a token's photo; a reload leaves what `keptPhoto` has. */
+function known(token) {
+  if (own.has(token)) return own.get(token);
+  const photo = keptPhoto(token);
+  if (!photo) return {};
+  own.set(token, { address: isUsual(photo) ? URL.createObjectURL(photo) : null, photo });
+  return own.get(token);
+}
+
 /** Return the address of a query token's photo. */
 export const ofToken = (token) =>
-  own.get(token)?.address ?? `/v1/search/photo?${new URLSearchParams({ query_token: token })}`;
+  known(token).address ?? `/v1/search/photo?${new URLSearchParams({ query_token: token })}`;
 
 /** Return the photo's bytes if it was sent from this tab, else null. */
-export const bytesOf = (token) => own.get(token)?.photo ?? null;
+export const bytesOf = (token) => known(token).photo ?? null;

@@ -10,35 +10,48 @@ const FORMATS = "image/*,.heic,.heif,.avif,.tif,.tiff";
  * @param open is called with a photo's address.
  */
 export function picker({ take, open, isLarge }) {
-  const chosen = (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (file) take(file);
-  };
   const entered = (event) => {
     event.preventDefault();
     const address = event.target.elements.link.value.trim();
+    event.target.closest("dialog")?.close();
     if (address) open(address);
   };
   return html`
     <div class=${isLarge ? "picker large" : "picker"}>
       ${isLarge ? html`<p class="invite">Drop a photo here, or paste one</p>` : ""}
       <div class="actions">
-        <label class="button strong"
-          >Choose a photo<input class="unseen" type="file" accept=${FORMATS} @change=${chosen}
-        /></label>
+        ${chooseButton(take)}
         <label class="button camera"
-          >Take a photo<input class="unseen" type="file" accept="image/*" capture="environment" @change=${chosen}
+          >Take a photo<input
+            class="unseen"
+            type="file"
+            accept="image/*"
+            capture="environment"
+            @change=${chosenBy(take)}
         /></label>
       </div>
       <form class="link" @submit=${entered}>
         <label class="unseen" for="link">Address of a photo</label>
-        <input id="link" name="link" type="url" required placeholder="https://… of a photo" autocomplete="off" />
+        <input id="link" name="link" type="url" required placeholder="or paste a link" autocomplete="off" />
         <button>Search</button>
       </form>
     </div>
   `;
 }
+
+/** A button that opens a photo; `take` is called with its file. */
+export const chooseButton = (take, words = "Choose a photo", className = "button strong") => html`
+  <label class=${className}
+    >${words}<input class="unseen" type="file" accept=${FORMATS} @change=${chosenBy(take)}
+  /></label>
+`;
+
+const chosenBy = (take) => (event) => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  event.target.closest("dialog")?.close();
+  if (file) take(file);
+};
 
 /** Accept photos dropped or pasted anywhere on the page; return a function that stops it. */
 export function watchPage({ take, open, hover }) {

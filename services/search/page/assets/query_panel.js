@@ -1,7 +1,6 @@
 /** The query: the searches before it, its photo with the crop box, the predicted categories, and likes and dislikes. */
 
 import { listingAddress } from "./address.js";
-import { percent } from "./format.js";
 import { knownListing } from "./known_listings.js";
 import { thumbnail } from "./photos.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
@@ -11,12 +10,8 @@ const LIKELY = 0.1;
 const GUESSES = 3;
 
 /** @param view the `SearchView` to draw. */
-export const queryPanel = (view) =>
-  view.sending
-    ? html`<div class="preview sending own"><api-photo src=${view.sending} alt="Your photo"></api-photo></div>`
-    : html`${preview(view)} ${predicted(view)} ${liked(view)}`;
-
-function preview(view) {
+export function photoPanel(view) {
+  if (view.sending) return sendingPhoto(view);
   const photo = html`<api-photo src=${view.preview ?? ""} alt=${view.label}></api-photo>`;
   const source = `${view.query.by} ${view.query.source}`;
   if (view.isPhotoGone) {
@@ -24,17 +19,13 @@ function preview(view) {
       ? html`<p class="preview gone">The photo has expired. Its results are still here.</p>`
       : "";
   }
-  if (!view.preview) return html`<div class="preview waiting"></div>`;
-  const failed = (event) => {
-    view.isPhotoGone = event.detail === 404 && view.query.by === "token";
-    view.app.redraw();
-  };
+  if (!view.preview) return view.isRecommendation ? "" : html`<div class="preview waiting"></div>`;
   const cropped = () =>
     html`<crop-box .value=${view.query.crop} @crop=${(event) => view.choose({ crop: event.detail })}
       >${photo}</crop-box
     >`;
   return html`
-    <div class="preview" @photo-failed=${failed}>
+    <div class="preview" @photo-failed=${(event) => view.losePhoto(event.detail)}>
       ${view.isRecommendation ? photo : repeat([source], (one) => one, cropped)}
     </div>
     <p class="beneath">
@@ -45,7 +36,22 @@ function preview(view) {
   `;
 }
 
-function predicted(view) {
+/** The photo while it is sent, or until it can be. The bar runs only as long as the request. */
+function sendingPhoto(view) {
+  const { running } = view.task;
+  return html`
+    <div class="preview own ${running ? "sending" : ""}">
+      <api-photo src=${view.sending} alt="Your photo"></api-photo>
+    </div>
+    <p class="beneath">
+      <span class="muted">${running ? "Searching…" : "Not searched yet. Your photo is kept."}</span>
+    </p>
+  `;
+}
+
+/** The categories that the photo looks like. */
+export function predicted(view) {
+  if (view.sending) return "";
   const guesses = (view.found.answer?.categories ?? [])
     .filter(({ probability }, at) => !at || probability >= LIKELY)
     .slice(0, GUESSES);
@@ -56,16 +62,16 @@ function predicted(view) {
       <h2>Looks like</h2>
       <ul class="chips">
         ${guesses.map(
-          ({ category, probability }) => html`
+          ({ category }) => html`
             <li>
               <button
                 type="button"
                 class="chip"
                 aria-pressed=${isSet(category)}
                 title="Show this category only"
-                @click=${() => view.choose({ category: isSet(category) ? [] : [category] })}
+                @click=${() => view.choose({ category: isSet(category) ? [] : [category], path: "" })}
               >
-                ${category} <span class="count">${percent(probability)}</span>
+                <span dir="auto" class="name">${category}</span>
               </button>
             </li>
           `,
@@ -75,9 +81,10 @@ function predicted(view) {
   `;
 }
 
-function liked(view) {
+/** The liked and disliked listings; a click removes one. */
+export function liked(view) {
   const { like, unlike } = view.query;
-  if (!like.length && !unlike.length) return "";
+  if (view.sending || (!like.length && !unlike.length)) return "";
   const row = (kind, name) =>
     view.query[kind].length === 0
       ? ""

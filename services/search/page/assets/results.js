@@ -1,7 +1,7 @@
 /** Listings as a grid of cards. */
 
 import { listingAddress } from "./address.js";
-import { percent, price, webAddress } from "./format.js";
+import { price, webAddress } from "./format.js";
 import { thumbnail } from "./photos.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
@@ -9,7 +9,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 /**
  * @param listings from the API; without a `score` if they are not ranked.
  * @param actions `searchBy(listing)`; and optionally `preferenceOf(listing)`, which returns "like", "unlike" or null,
- * `togglePreference(listing, "like" | "unlike")`, and `isRecommendation`, whether likes rank the listings.
+ * and `togglePreference(listing, "like" | "unlike")`.
  */
 export function grid(listings, actions) {
   return html`<ol class="grid">
@@ -21,7 +21,7 @@ export function grid(listings, actions) {
   </ol>`;
 }
 
-function card(listing, { searchBy, preferenceOf, togglePreference, isRecommendation }) {
+function card(listing, { searchBy, preferenceOf, togglePreference }) {
   const name = listing.title || "Untitled";
   return html`
     <li class="card result" data-listing=${listing.listing_id}>
@@ -32,8 +32,7 @@ function card(listing, { searchBy, preferenceOf, togglePreference, isRecommendat
         aria-label=${`Find listings that look like ${short(name)}${listing.sold ? " (sold)" : ""}`}
       >
         <api-photo src=${thumbnail(listing.photo_url, 320)} alt=""></api-photo>
-        ${listing.sold ? html`<span class="sold">Sold</span>` : ""}
-        ${listing.score === undefined ? "" : match(listing.score, isRecommendation)}
+        ${listing.sold ? html`<span class="sold">Sold</span>` : ""} ${match(listing.score)}
       </button>
       <div class="text">
         <h3 dir="auto"><a href=${listingAddress(listing.listing_id)}>${name}</a></h3>
@@ -62,38 +61,39 @@ export function shopLink({ url }, { label, className = "" } = {}) {
 }
 
 /**
- * Similarity in words. A score is the probability that two photos show the same item. A listing that only looks alike
- * has a few per cent, which is not shown. The score of a recommendation is a cosine: similarity, not probability.
+ * Similarity in words, for every kind of search. A score is the probability that two photos show the same item; a
+ * listing that only looks alike has a few per cent, and needs no word among similar listings.
  */
-function match(score, isRecommendation) {
-  const [word, isSame] = isRecommendation ? ["Alike", false] : WORDS.find(([, , from]) => score >= from);
-  const share = isRecommendation || score >= SHOWN_FROM ? percent(score) : "";
-  return html`<span class="match ${isSame ? "same" : ""}">${word} ${share}</span>`;
+const WORDS = [
+  [0.9, "Same item", "same"],
+  [0.5, "Probably the same", "same"],
+  [0.1, "Very similar", ""],
+];
+
+const wordsOf = (score) => WORDS.find(([from]) => score >= from);
+
+function match(score) {
+  const [, words, kind] = wordsOf(score) ?? [];
+  return words ? html`<span class="match ${kind}">${words}</span>` : "";
 }
 
-const WORDS = [
-  ["Same item", true, 0.9],
-  ["Likely the same", true, 0.5],
-  ["Close", false, 0.1],
-  ["Similar", false, 0],
-];
-const SHOWN_FROM = 0.1;
+/** Whether no listing has a word. */
+export const isFarFrom = (listings) => !listings.some(({ score }) => wordsOf(score));
 
 function preferenceButtons(listing, name, chosen, togglePreference) {
-  const button = (kind, label, sign) => html`
+  const button = (kind, label, words) => html`
     <button
       type="button"
       class="quiet preference"
       aria-pressed=${chosen === kind}
-      title=${label}
       aria-label=${`${label}: ${name}`}
       @click=${() => togglePreference(listing, kind)}
     >
-      <span aria-hidden="true">${sign}</span>
+      ${words}
     </button>
   `;
   return html`<div class="preferences">
-    ${button("like", "More like this", "+ More")}${button("unlike", "Less like this", "− Less")}
+    ${button("like", "More like this", "More like this")}${button("unlike", "Less like this", "Less")}
   </div>`;
 }
 

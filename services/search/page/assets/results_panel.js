@@ -1,62 +1,144 @@
-/** The results of the search view: active filters, results, further pages, or a notice instead. */
+/** The results of the search view: how many, in which order, the active filters, and the listings or a notice. */
 
 import { NOTHING, filtersOf } from "./address.js";
-import { chosenFilters } from "./filters.js";
-import { problemNotice, slowNotice, stoppedNotice } from "./notices.js";
-import { grid, skeleton } from "./results.js";
+import { chipsOf, chosenFilters } from "./filter_chips.js";
+import { number } from "./format.js";
+import { buyersNotice, slowNotice, stoppedNotice } from "./notices.js";
+import { chooseButton } from "./picker.js";
+import { grid, isFarFrom, skeleton } from "./results.js";
 import { html } from "./vendor/lit-html/lit-html.js";
+
+/** Listings that a search leads to at most, and those that it can put in another order. */
+const MOST_FOUND = 500;
+const MOST_SORTED = 100;
+
+const ORDERS = [
+  ["", "Most similar", "most similar first"],
+  ["price", "Price: low to high", "cheapest first"],
+  ["price_descending", "Price: high to low", "dearest first"],
+  ["newest", "Newest", "newest first"],
+];
 
 /** @param view the `SearchView` to draw. */
 export function foundPanel(view) {
-  const { answer } = view.found;
   return html`
     <div class="found-head">
-      ${chosenFilters(view.query, (changes) => view.choose(changes))}
-      ${answer?.empty || !answer ? "" : html`<p class="muted took">Found in ${Math.max(1, Math.round(answer.took_ms.total))} ms</p>`}
+      ${foundCount(view)} ${view.isRoomy && view.found.listings.length ? orderChoice(view) : ""}
     </div>
-    ${resultsOf(view, noResults(view))}
+    ${chosenFilters(view.query, (changes) => view.choose(changes))} ${resultsOf(view, noResults(view))}
   `;
 }
+
+/**
+ * How many listings pass the filters, and their order.
+ * @param say turns the number and the order into words.
+ */
+export function foundCount(view, say = inFull) {
+  const { total } = view.counts;
+  const shown = view.hasAnswer && !view.task.running && view.found.listings.length > 0;
+  const words = shown && total ? say(total, view.query.sort) : "";
+  return html`<p class="total">${words}</p>`;
+}
+
+const reached = (sort) => (sort ? MOST_SORTED : MOST_FOUND);
+const inListings = (total) => (total === 1 ? "1 listing" : `${number(total)} listings`);
+
+/** The same in few words. */
+export const inShort = (total, sort) =>
+  total > reached(sort) ? `${reached(sort)} of ${inListings(total)}` : inListings(total);
+
+function inFull(total, sort) {
+  const [, , order] = ORDERS.find(([name]) => name === sort);
+  const most = reached(sort);
+  const listings = inListings(total);
+  return total > most ? `The ${most} most similar of ${listings}${sort ? `, ${order}` : ""}` : `${listings}, ${order}`;
+}
+
+export const orderChoice = (view) => html`
+  <label class="order"
+    >Sort by
+    <select @change=${({ target }) => view.choose({ sort: target.value })}>
+      ${ORDERS.map(([name, words]) => html`<option value=${name} .selected=${name === view.query.sort}>${words}</option>`)}
+    </select></label
+  >
+`;
 
 /**
  * @param view the `SearchView` to draw.
  * @param none shown if there are no listings.
  */
 export function resultsOf(view, none) {
-  const { listings, cursor } = view.found;
+  const { listings, cursor, answer } = view.found;
   if (view.task.problem) return problem(view, view.task.problem);
   if (view.task.running) return html`${view.task.slow ? slowNotice(() => view.stop()) : ""}${skeleton(12)}`;
   if (!view.hasAnswer) return stoppedNotice(() => view.load());
   if (!listings.length) return none;
   return html`
+    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">${farWords(view)}</p>` : ""}
     ${grid(listings, { searchBy: (one) => view.searchBy(one), ...preferencesOf(view) })}
     ${view.more.problem ? problem(view, view.more.problem) : ""}
     ${cursor && !view.more.problem ? html`<p class="more"><button type="button" @click=${() => view.loadMore()}>${view.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
-    ${cursor ? "" : html`<p class="muted end">No more results.</p>`}
+    ${cursor ? "" : html`<p class="muted end">${endWords(view)}</p>`}
   `;
+}
+
+const farWords = ({ query }) =>
+  query.by === "listing" || query.by === "photo"
+    ? "No other listing shows the same item. These look most like it."
+    : "No listing shows the same item. These look most like it.";
+
+function endWords({ found, counts, query }) {
+  const isCut = found.answer && counts.total > found.listings.length;
+  if (!isCut) return "No more results.";
+  return query.sort
+    ? "These are the most similar listings. Sort by “Most similar” to see more."
+    : "These are the most similar listings. Filter to see others.";
 }
 
 /** Return the actions for likes and dislikes; none for the newest listings, and none before a link has its token. */
 function preferencesOf(view) {
   if (!view.found.answer || view.query.by === "link") return {};
   return {
-    isRecommendation: view.isRecommendation,
     preferenceOf: (one) => view.preferenceOf(one),
     togglePreference: (one, kind) => view.togglePreference(one, kind),
   };
 }
 
 function problem(view, shown) {
-  return problemNotice(shown, { retry: () => view.retry(), askForKey: (why) => view.app.askForKey(why) });
+  const isFiltered = chipsOf(view.query).length > 0;
+  const remove = html`<button type="button" class="strong" @click=${() => view.choose(filtersOf(NOTHING))}>
+    Remove all filters
+  </button>`;
+  const instead = html`
+    ${shown.field === "cursor" ? html`<button type="button" class="strong" @click=${() => view.load()}>Search again</button>` : ""}
+    ${view.query.crop ? html`<button type="button" class="strong" @click=${() => view.choose({ crop: null })}>Search by the whole photo</button>` : ""}
+    ${isFiltered ? remove : ""} ${chooseButton((file) => view.take(file), "Choose another photo", "button")}
+  `;
+  return buyersNotice(shown, { retry: () => view.retry(), askForKey: (why) => view.app.askForKey(why), instead });
 }
 
 function noResults(view) {
   const isFiltered = Object.values(filtersOf(view.query)).some((value) => value.length);
+  if (!isFiltered)
+    return html`<div class="notice">
+      <h2>Nothing found</h2>
+      <p>There are no listings to compare with yet.</p>
+    </div>`;
+  const without = view.counts.without;
   return html`
     <div class="notice">
-      <h2>No results</h2>
-      <p>${view.found.answer?.empty?.detail}</p>
-      ${isFiltered ? html`<p class="actions"><button type="button" class="strong" @click=${() => view.choose(filtersOf(NOTHING))}>Remove all filters</button></p>` : ""}
+      <h2>Nothing found</h2>
+      <p>No listing passes all of these filters.</p>
+      <p class="actions">
+        ${without.map(
+          ({ name, changes, listings }) => html`
+            <button type="button" @click=${() => view.choose(changes)}>
+              <span>Without “<span dir="auto">${name}</span>”: ${number(listings)}</span>
+            </button>
+          `,
+        )}
+        <button type="button" class="strong" @click=${() => view.choose(filtersOf(NOTHING))}>Remove all filters</button>
+      </p>
     </div>
   `;
 }

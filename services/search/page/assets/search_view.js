@@ -1,24 +1,23 @@
-/** The search view: the query at the left or above, and the results next to it. */
+/** The search view: its state, and what the user can do. `search_page.js` draws it. */
 
-import { NOTHING, asksForSomething, filtersOf, listingPath, read, searchAddress } from "./address.js";
+import { NOTHING, asksForSomething, listingPath, read, searchAddress, settingsOf } from "./address.js";
 import { call } from "./api.js";
 import { Counting } from "./counting.js";
-import { filterPanel } from "./filters.js";
+import { dropPhoto, keepPhoto, keptPhoto } from "./kept_photos.js";
 import { meet, notice } from "./known_listings.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
-import { picker, watchPage } from "./picker.js";
-import { queryPanel, trailPanel } from "./query_panel.js";
-import { foundPanel, resultsOf } from "./results_panel.js";
+import { watchPage } from "./picker.js";
+import { searchPage, startPage } from "./search_page.js";
 import { search, searchByFile, searchOn } from "./searching.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 const LONGEST_TRAIL = 8;
-const ROOMY = matchMedia("(min-width: 900px)");
+
+/** Whether there is room for the photo and the filters beside the results; see `search_page.js`. */
+const ROOMY = matchMedia("(min-width: 800px)");
 
 const NOTHING_YET = { listings: [], cursor: null, answer: null };
-
-const newestAreMissing = html`<p class="notice">There are no listings yet. <a href="/admin">Ingest some</a>.</p>`;
 
 /** The categories of the last answer, shown until the next one. */
 let categories = [];
@@ -34,7 +33,8 @@ export class SearchView {
     this.sourceListing = null; // the listing to search by
     this.file = null; // the photo being sent
     this.sending = null; // its address, for the preview
-    this.isHovered = this.isPhotoGone = this.isClosed = false;
+    this.before = null; // the query to go back to when sending is stopped
+    this.isHovered = this.isPhotoGone = this.isSent = this.isClosed = false;
     this.stopWatching = watchPage({
       take: (file) => this.take(file),
       open: (link) => this.open(link),
@@ -46,11 +46,36 @@ export class SearchView {
     this.atEnd = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.loadMore(), {
       rootMargin: "600px",
     });
-    if (frozen) Object.assign(this, frozen);
-    else if (carried) this.adopt(carried);
-    else this.load();
-    if (frozen?.found.answer) this.counting.load(query, frozen.found.answer.results);
+    ROOMY.addEventListener("change", app.redraw);
+    this.begin(frozen ?? {}, carried);
     this.loadAround();
+  }
+
+  /** Show what the view showed when it was left, or search. A photo that was not sent to the end is sent again. */
+  begin({ file, ...frozen }, carried) {
+    const unsent = file ?? (carried ? null : keptPhoto(this.pendingName));
+    Object.assign(this, frozen);
+    if (unsent) this.take(unsent);
+    else if (carried) this.adopt(carried);
+    else if (!this.hasAnswer) this.load();
+    else if (this.found.answer) this.counting.load(this.query, this.found.answer.results);
+  }
+
+  /** The name under which this tab keeps the photo that is being sent. */
+  get pendingName() {
+    return `sending ${this.app.entry}`;
+  }
+
+  get isRoomy() {
+    return ROOMY.matches;
+  }
+
+  get categories() {
+    return categories;
+  }
+
+  get counts() {
+    return this.counting.of(this.query);
   }
 
   get title() {
@@ -66,7 +91,8 @@ export class SearchView {
   }
 
   freeze() {
-    const { found, sourceListing, isPhotoGone } = this;
+    const { file, found, sourceListing, isPhotoGone } = this;
+    if (file && !this.isSent) return { file };
     return this.task.running || this.task.problem || !this.hasAnswer ? null : { found, sourceListing, isPhotoGone };
   }
 
@@ -77,6 +103,7 @@ export class SearchView {
     this.more.stop();
     this.counting.stop();
     this.stopWatching();
+    ROOMY.removeEventListener("change", this.app.redraw);
     this.atEnd.disconnect();
   }
 
@@ -85,6 +112,7 @@ export class SearchView {
     this.loadAround();
     if (this.file && !this.task.running) this.take(this.file);
     else if (this.task.problem) this.load();
+    else if (this.more.problem?.kind === "refused") this.load();
     else if (this.more.problem) this.loadMore();
     this.counting.retry();
   }
@@ -95,13 +123,21 @@ export class SearchView {
     this.task.stop();
     if (!wasSending) return;
     // Go back to the search before the photo.
-    this.query = read(location.href).query;
+    dropPhoto(this.pendingName);
+    this.query = this.before;
+    this.app.rename(searchAddress(this.query));
     if (!this.hasAnswer) this.load();
   }
 
   #forgetFile() {
     if (this.sending) URL.revokeObjectURL(this.sending);
     this.file = this.sending = null;
+  }
+
+  /** Say that the photo cannot be shown, if the server has dropped it. */
+  losePhoto(status) {
+    this.isPhotoGone = status === 404 && this.query.by === "token";
+    this.app.redraw();
   }
 
   drawn(root) {
@@ -119,15 +155,17 @@ export class SearchView {
   adopt(answer) {
     notice(answer.results);
     this.found = { listings: answer.results, cursor: answer.cursor ?? null, answer };
-    this.app.say(
-      answer.results.length ? `${answer.results.length} results, the most similar first.` : "There are no results.",
-    );
-    if (this.query.by === "link") {
-      this.query = { ...this.query, by: "token", source: answer.query_token, crop: null };
-      this.app.rename(searchAddress(this.query));
-    }
+    this.app.say(answer.results.length ? `${answer.results.length} results are shown.` : "There are no results.");
+    if (this.query.by === "link") this.#rename({ by: "token", source: answer.query_token, crop: null });
+    if (answer.renewed) this.#rename({ source: answer.renewed });
     this.counting.load(this.query, answer.results);
     this.app.redraw();
+  }
+
+  /** Change the query without a search. */
+  #rename(changes) {
+    this.query = { ...this.query, ...changes };
+    this.app.rename(searchAddress(this.query));
   }
 
   async loadNewest() {
@@ -171,22 +209,27 @@ export class SearchView {
   }
 
   async take(file) {
+    if (!this.file) this.before = read(location.href).query;
     this.#forgetFile();
     this.file = file;
     this.sending = URL.createObjectURL(file);
+    const name = this.pendingName;
+    const kept = keepPhoto(name, file);
     this.app.redraw();
-    const query = { ...NOTHING, ...filtersOf(this.query) };
+    const query = { ...NOTHING, ...settingsOf(this.query) };
     const answer = await this.task.run((signal) => searchByFile(file, query, signal));
-    if (answer)
-      this.app.navigate(searchAddress({ ...query, by: "token", source: answer.query_token }), { carried: answer });
+    if (!answer) return;
+    this.isSent = true;
+    kept.then(() => dropPhoto(name));
+    this.app.navigate(searchAddress({ ...query, by: "token", source: answer.query_token }), { carried: answer });
   }
 
   open(link) {
-    this.app.navigate(searchAddress({ ...NOTHING, ...filtersOf(this.query), by: "link", source: link }));
+    this.app.navigate(searchAddress({ ...NOTHING, ...settingsOf(this.query), by: "link", source: link }));
   }
 
   searchBy(listing) {
-    const query = { ...NOTHING, ...filtersOf(this.query), by: "listing", source: listing.listing_id };
+    const query = { ...NOTHING, ...settingsOf(this.query), by: "listing", source: listing.listing_id };
     const here = { href: searchAddress(this.query), label: this.label };
     const trail = asksForSomething(this.query) ? [...this.app.trail, here].slice(-LONGEST_TRAIL) : [];
     this.app.navigate(searchAddress(query), { trail });
@@ -195,7 +238,7 @@ export class SearchView {
   /** Refine the search in place. A photo being sent is sent again with the changes. */
   choose(changes) {
     if (this.file) {
-      this.query = { ...this.query, ...changes };
+      this.#rename(changes);
       this.take(this.file);
     } else this.#go({ ...this.query, ...changes }, { stay: true });
   }
@@ -242,51 +285,7 @@ export class SearchView {
   }
 
   template() {
-    const content = asksForSomething(this.query) || this.sending ? this.#searched() : this.#start();
+    const content = asksForSomething(this.query) || this.sending ? searchPage(this) : startPage(this);
     return html`${this.isHovered ? html`<div class="drop-hint" aria-hidden="true">Drop the photo to search by it</div>` : ""}${content}`;
-  }
-
-  #start() {
-    return html`
-      <section class="hero">
-        <h1>Search with your eyes</h1>
-        <p class="muted">Add a photo to find listings that look like it.</p>
-        ${this.#picker(true)}
-      </section>
-      <section class="found" aria-busy=${this.task.running}>
-        <h2>Newest listings</h2>
-        ${resultsOf(this, newestAreMissing)}
-      </section>
-    `;
-  }
-
-  #searched() {
-    return html`
-      ${trailPanel(this.app.trail, this.label)}
-      <h1 class="unseen" dir="auto">Listings that look like: ${this.sending ? "your photo" : this.label}</h1>
-      <div class="search">
-        <aside class="query">${this.#query()}</aside>
-        <section class="found" aria-busy=${this.task.running} aria-label="Results">${foundPanel(this)}</section>
-      </div>
-    `;
-  }
-
-  #picker(isLarge) {
-    return picker({ isLarge, take: (file) => this.take(file), open: (link) => this.open(link) });
-  }
-
-  #query() {
-    return html`
-      ${queryPanel(this)}
-      <details class="filter-box" ?open=${ROOMY.matches}>
-        <summary>Filters</summary>
-        ${filterPanel(this.query, { categories, facets: this.counting.facetsOf(this.query) }, (changes) => this.choose(changes))}
-        ${this.counting.problem()}
-      </details>
-      <details class="another">
-        <summary>Another photo</summary>
-        ${this.#picker(false)}
-      </details>
-    `;
   }
 }
