@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from litestar.types import ControllerRouterHandler, Message, Scope
+    from litestar.types import ControllerRouterHandler, Message, Middleware, Scope
 
+    from services.settings import Settings
     from services.web.ports import WebResources
 
 FORM_ALLOWANCE = 64 * 1024
@@ -68,7 +69,6 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
     for part in parts:
         dependencies |= part.dependencies
     access, open_requests = Access(resources, workers), OpenRequests()
-    browsers = BrowserGuard(settings, access.keys)
     return SlashKeepingApp(
         route_handlers=_route_handlers(parts),
         dependencies={name: _provided(value) for name, value in dependencies.items()},
@@ -81,13 +81,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         exception_handlers=problem_handlers(),
         guards=[access.check],
         before_send=[send_request_id, access.trail.record, _allow_all_methods],
-        middleware=[
-            restore_slashes,
-            browsers,
-            request_metrics().middleware,
-            open_requests,
-            BodyDeadline(settings.body_timeout_s),
-        ],
+        middleware=_middleware(settings, access, open_requests),
         state=State({"open_requests": open_requests}),
         cors_config=access.origins,
         openapi_config=openapi_config(title, version("lookalike")),
@@ -98,6 +92,17 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         request_max_body_size=settings.max_upload_bytes + FORM_ALLOWANCE,
         logging_config=None,
     )
+
+
+def _middleware(settings: Settings, access: Access, open_requests: OpenRequests) -> list[Middleware]:
+    """Return the middleware, the outermost first."""
+    return [
+        restore_slashes,
+        BrowserGuard(settings, access.keys),
+        request_metrics().middleware,
+        open_requests,
+        BodyDeadline(settings.body_timeout_s),
+    ]
 
 
 def _route_handlers(parts: Sequence[AppPart]) -> list[ControllerRouterHandler]:
