@@ -17,7 +17,7 @@ from services.ingest.loading.united import warning_of
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from db.session import Database
@@ -55,13 +55,15 @@ class PhotoTable:
         rows = photos = 0
         notices = list[Repair]()
         for batch in chunked(read_photo_table(path, columns, tell=notices.append), _ROWS_PER_LOOKUP):
-            named = [record for record in batch if isinstance(record, PhotoRecord)]
-            for photo in self._with_known_ids(named):
-                self._spool.add_photo(photo)
+            whole = self._whole_numbers({_listing_id(record) for record in batch})
             for record in batch:
+                listing_id = whole.get(_listing_id(record), _listing_id(record))
                 if isinstance(record, RejectedRecord):
-                    self._reject(record)
-            rows, photos = rows + len(batch), photos + len(named)
+                    self._reject(record, listing_id)
+                else:
+                    self._add(record, listing_id)
+                    photos += 1
+            rows += len(batch)
         for notice in notices:
             self._ledger.warn(warning_of(path.name, 0, "", notice))
             if notice.flag == ListingFlag.CUT_OFF:
@@ -73,27 +75,35 @@ class PhotoTable:
             text = "photos that the table no longer names", f"kept: {self.problem}"
             self._ledger.warn(WarningRecord(path.name, 0, "", "photos", ListingFlag.PHOTOS_KEPT, *text))
 
-    def _reject(self, record: RejectedRecord) -> None:
+    def _add(self, photo: PhotoRecord, listing_id: str) -> None:
+        if listing_id != photo.listing_id:
+            repair = Repair(ListingFlag.DECIMAL_ID, "listing_id", photo.listing_id, listing_id)
+            self._ledger.warn(warning_of(photo.file, photo.line, photo.external_id, repair))
+        self._spool.add_photo(replace(photo, listing_id=listing_id))
+
+    def _reject(self, record: RejectedRecord, listing_id: str) -> None:
         self._ledger.count("photos_read")
         self._ledger.reject("photos", record)
         if record.reason == RejectReason.MISSING_LISTING_ID:
             self.problem = self.problem or "rows of the table have a photo but no listing id"
         elif record.reason != RejectReason.MISSING_ID:
             self.problem = _UNREADABLE_ROWS
-        elif record.record_id:  # a join has such rows for listings without photos
-            self.blank.setdefault(record.record_id, record)
+        elif listing_id:  # a join has such rows for listings without photos
+            self.blank.setdefault(listing_id, record)
 
-    def _with_known_ids(self, named: Sequence[PhotoRecord]) -> list[PhotoRecord]:
-        """Read a listing id such as `101.0` as a whole number, if only that is the id of a listing."""
-        matches = {one.listing_id: match[1] for one in named if (match := _DECIMAL.fullmatch(one.listing_id))}
+    def _whole_numbers(self, listing_ids: Iterable[str]) -> dict[str, str]:
+        """Return, for ids such as `101.0`, the whole number if only that is the id of a listing."""
+        matches = {one: match[1] for one in listing_ids if (match := _DECIMAL.fullmatch(one))}
         if not matches:
-            return list(named)
+            return {}
         with self._database.read() as session:
             stored = listings.known_ids(session, {*matches, *matches.values()})
         known = {one for one in (*matches, *matches.values()) if one in self._in_file or one in stored}
-        whole = {id_: number for id_, number in matches.items() if id_ not in known and number in known}
-        for one in named:
-            if number := whole.get(one.listing_id):
-                repair = Repair(ListingFlag.DECIMAL_ID, "listing_id", one.listing_id, number)
-                self._ledger.warn(warning_of(one.file, one.line, one.external_id, repair))
-        return [replace(one, listing_id=whole.get(one.listing_id, one.listing_id)) for one in named]
+        return {one: number for one, number in matches.items() if one not in known and number in known}
+
+
+def _listing_id(record: PhotoRecord | RejectedRecord) -> str:
+    """Return the id of a row's listing; empty if the row is rejected for more than a blank photo id."""
+    if isinstance(record, PhotoRecord):
+        return record.listing_id
+    return record.record_id if record.reason == RejectReason.MISSING_ID else ""

@@ -107,6 +107,13 @@ def test_one_decimal_id_of_a_photo_table_is_read_as_a_whole_number(feed: ShopFee
     assert [(one.record_id, one.flag, one.before) for one in loaded.warnings] == [("p1", "decimal_id", "101.0")]
 
 
+def test_a_blank_photo_id_of_one_decimal_id_removes_nothing_beside_others_of_the_listing(feed: ShopFeed) -> None:
+    feed.load([row("101", "p1|p2"), row("102", "p3")])
+    table = [("p1", "101"), ("", "101.0"), ("p3", "102")]
+    loaded = feed.load([row("101"), row("102")], table=table, columns=PLAIN)
+    assert (feed.names("101"), flags(loaded)) == (["p1", "p2"], [("101", "photos_kept")])
+
+
 FULL = [f"P{number},Chair,Home,,1,U,p1.jpg\n" for number in range(1, 10)]
 
 
