@@ -14,7 +14,7 @@ import msgspec
 
 from services.cli.serve import ServedApp, build_app
 from services.web.limits.http_protocol import BoundedHttp
-from services.web.server import http_server
+from services.web.serving.server import http_server
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.resources import Resources
-    from services.web.server import HttpServer
+    from services.web.serving.server import HttpServer
 
 
 @contextmanager

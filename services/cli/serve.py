@@ -22,7 +22,7 @@ from services.ingest.app import ingest_part
 from services.search.app import create_app as create_search_app
 from services.search.app import search_part
 from services.web.app import create_app
-from services.web.server import http_server
+from services.web.serving.server import http_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from services.web.limits.connections import OpenConnections
-    from services.web.request_log import RequestLog
+    from services.web.serving.request_log import RequestLog
 
 MAX_HEAD_BYTES = 16 * 1024
 """h11's default, which uvicorn keeps."""

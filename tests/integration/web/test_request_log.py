@@ -13,8 +13,8 @@ from litestar import get
 
 from services.settings import Settings
 from services.web.app import AppPart, create_app
-from services.web.request_log import RequestLine
-from services.web.server import http_server
+from services.web.serving.request_log import RequestLine
+from services.web.serving.server import http_server
 from tests.servers import running, send_raw
 from tests.waiting import wait_for
 from tests.worlds import resources_in
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.web.request_log import RequestLogFormat
+    from services.web.serving.request_log import RequestLogFormat
 
 
 @get("/fail", sync_to_thread=False)

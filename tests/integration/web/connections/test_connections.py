@@ -47,7 +47,7 @@ async def wait() -> str:
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr("services.web.server.most_connections", lambda _descriptors: MOST)
+    monkeypatch.setattr("services.web.serving.server.most_connections", lambda _descriptors: MOST)
     monkeypatch.setattr(Gate, "is_open", False)
     monkeypatch.setattr(Gate, "waiting", 0)
     app = Litestar([hello, wait], openapi_config=None, state=State({"open_requests": OpenRequests()}))

@@ -79,7 +79,7 @@ async def events() -> ServerSentEvent:
 def test_a_stopping_server_answers_what_it_cuts_off_and_ends_event_streams(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("services.web.server.GRACE_S", 0.3)
+    monkeypatch.setattr("services.web.serving.server.GRACE_S", 0.3)
     clients = []
     with resources_in(tmp_path / "data") as resources:
         app = create_app(resources, title="Test", parts=[AppPart([take, work, events], {})])

@@ -15,7 +15,7 @@ from services.web.limits.connections import (
     raise_descriptor_limit,
 )
 from services.web.limits.http_protocol import BoundedHttp
-from services.web.request_log import RequestLog
+from services.web.serving.request_log import RequestLog
 
 if TYPE_CHECKING:
     import socket
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.web.limits.open_requests import OpenRequests
-    from services.web.request_log import RequestLogFormat
+    from services.web.serving.request_log import RequestLogFormat
 
 GRACE_S = 10.0
 """Time that open requests get to finish when the server stops."""
