@@ -209,6 +209,8 @@ class ListingFlag(_ExplainedCode):
         "The attribute was left out: 50 names of 40 Latin letters and digits, and texts of 200 characters are kept.",
     )
     SEVERAL_VALUES = "several_values", "The attribute has several values, which were kept as one text."
+    SHEET_CHOSEN = "sheet_chosen", "The workbook has other sheets, and this one looks most like the table."
+    ROWS_ABOVE_HEADER = "rows_above_header", "Rows above the header of the sheet were left out."
     ROUNDED_IDS = (
         "rounded_ids",
         "The ids end in zeros after 15 digits: a spreadsheet rounded them. Export them as text.",

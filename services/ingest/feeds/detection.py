@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.cleaning.text import word_list
-from services.ingest.feeds.columns import NOTATIONS, REQUIRED, ListingColumns
+from services.ingest.feeds.columns import COLUMN_FIELDS, NOTATIONS, REQUIRED, ListingColumns
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.header_keys import header_key
 from services.ingest.feeds.mapping_files import columns_of_preset
@@ -39,6 +40,14 @@ _OF_AVAILABILITY = word_list("""
 
 _NEAR_MISS = 1
 """Missing columns with which a header still looks like a preset's."""
+
+
+def likely_names(columns: Columns) -> set[str]:
+    """Return names of columns that a file with this mapping may have; those of all presets if nobody chose any."""
+    names = set(chain.from_iterable(map(columns.names_of, COLUMN_FIELDS)))
+    for preset in map(find_preset, preset_names()) if columns.is_default else ():
+        names.update(*preset.signatures)
+    return names
 
 
 def choose_columns(path: Path, columns: Columns, present: Sequence[str]) -> Columns:

@@ -9,6 +9,7 @@ from services.errors import MissingColumns
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.feeds.detection import (
     choose_columns,
+    likely_names,
     refuse_opposite_columns,
     refuse_other_export,
     with_usual_notations,
@@ -78,7 +79,7 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
             open which column or preset is meant.
         MissingColumns: a column of the mapping is missing.
     """
-    table = open_table(path, columns.file)
+    table = open_table(path, columns.file, names=likely_names(columns))
     present = table.paths or table.columns
     chosen = choose_columns(path, columns, table.columns)
     found = find_columns(path, chosen, table.columns)

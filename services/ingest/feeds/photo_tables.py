@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord
@@ -56,11 +56,12 @@ def check_photo_table(path: Path, columns: Columns) -> None:
 
 
 def _open_photo_table(path: Path, columns: Columns) -> tuple[Table, PhotoColumns]:
-    """Open the table as the mapping says that the listings file is written; its delimiter may differ."""
-    table = open_table(path, columns.file)
+    """Open the table as the mapping says that the listings file is written; its delimiter and sheet may differ."""
+    written, wanted = replace(columns.file, sheet=""), asdict(columns.photos).values()
+    table = open_table(path, written, names=tuple(wanted))
     names = find_photo_columns(path, columns.photos, table.columns)
     if columns.file.delimiter and not {names.id, names.listing_id} <= set(table.columns):
-        table = open_table(path, replace(columns.file, delimiter=""))
+        table = open_table(path, replace(written, delimiter=""))
         names = find_photo_columns(path, columns.photos, table.columns)
     return table, names
 

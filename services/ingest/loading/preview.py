@@ -10,6 +10,7 @@ from db.rows.records import RejectedRecord
 from services.errors import MissingColumns
 from services.ingest.cleaning.text import shorten
 from services.ingest.feeds.currencies import Currencies
+from services.ingest.feeds.detection import likely_names
 from services.ingest.feeds.feed import open_listings, unused_columns
 from services.ingest.feeds.samples import SAMPLED, sample_values
 from services.ingest.feeds.suggestions import suggest_toml
@@ -108,7 +109,7 @@ def preview(path: Path, options: IngestOptions) -> Preview:
     try:
         feed = open_listings(path, options.columns)
     except MissingColumns as error:
-        table = open_table(path, options.columns.file)
+        table = open_table(path, options.columns.file, names=likely_names(options.columns))
         return Preview(table.paths or table.columns, problem=error.problem, suggestion=error.suggestion)
     raw = list(islice(feed.records(), SAMPLED))
     rows = [one if isinstance(one, RejectedRecord) else spooled_row(one, options) for one in raw]

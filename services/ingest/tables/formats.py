@@ -16,6 +16,7 @@ from services.ingest.tables.whole_ids import with_whole_ids
 from services.ingest.tables.xlsx_tables import open_xlsx
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from services.ingest.tables.rows import Table
@@ -48,8 +49,15 @@ TABLE_FORMATS = "CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Par
 """The formats that `open_table` reads, in words."""
 
 
-def open_table(path: Path, file_format: FileFormat = FileFormat()) -> Table:  # noqa: B008 - frozen
+def open_table(
+    path: Path,
+    file_format: FileFormat = FileFormat(),  # noqa: B008 - frozen
+    *,
+    names: Collection[str] = (),
+) -> Table:
     """Read a table's column names. The file name's extension selects the format, and may be followed by `.gz`.
+
+    `names` are columns that the table may have, by which the sheet of a workbook and its header row are found.
 
     Its broken rows have the reasons `broken_record`, `record_too_long`, `broken_json`, `not_an_object`, `wrong_type`,
     `rounded_id`.
@@ -59,17 +67,17 @@ def open_table(path: Path, file_format: FileFormat = FileFormat()) -> Table:  # 
             than the extension says. Reading rows may raise it too.
         MissingColumns: while reading rows: a selected column is missing.
     """
-    return with_whole_ids(without_rounded_ids(told_of_double_encoding(_open(path, file_format))))
+    return with_whole_ids(without_rounded_ids(told_of_double_encoding(_open(path, file_format, names))))
 
 
-def _open(path: Path, file_format: FileFormat) -> Table:
+def _open(path: Path, file_format: FileFormat, names: Collection[str]) -> Table:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         refuse_other_content(path, "parquet")
         return open_parquet(path)
     if suffix == ".xlsx":
         refuse_other_content(path, "workbook")
-        return open_xlsx(path)
+        return open_xlsx(path, file_format, names=names)
     suffix = path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
     if suffix in _DELIMITERS:
         refuse_other_content(path, "text")

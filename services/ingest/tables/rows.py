@@ -118,10 +118,12 @@ class FileFormat:
     Attributes:
         encoding: of a text file, by Python's name: `cp1251`.
         delimiter: between the columns of a delimited file.
+        sheet: the name of the sheet of a workbook.
     """
 
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

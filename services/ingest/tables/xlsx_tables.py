@@ -1,4 +1,4 @@
-"""Reads the rows of the first sheet of an Excel workbook (.xlsx)."""
+"""Reads the rows of a sheet of an Excel workbook (.xlsx)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from contextlib import closing, contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.etree.ElementTree import ParseError
 
 from services.errors import ListingsFileError
 from services.ingest.cleaning.repairs import Repair
 from services.ingest.tables.rows import BrokenRow, Table, refuse_duplicate_columns, require_columns
+from services.ingest.tables.sheets import choose_sheet
 from services.ingest.tables.values import amount_text, id_text, row_of_values
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from services.ingest.tables.rows import ColumnSelection, Row, Rows
+    from services.ingest.tables.rows import ColumnSelection, FileFormat, Row, Rows
+    from services.ingest.tables.sheets import ChosenSheet
 
 _Cell: TypeAlias = Any
 """A cell of openpyxl, which has no types."""
@@ -35,16 +37,21 @@ _CURRENCY = re.compile(r'\[\$([^\]-]+)|"([^"\d]*[£€$¥₹₽₩₺₴₫₱�
 _ERRORS = (zipfile.BadZipFile, ParseError, OSError, EOFError, KeyError, ValueError, TypeError, IndexError)
 
 
-def open_xlsx(path: Path) -> Table:
-    """Read the column names of a workbook's first sheet; see `open_table`."""
-    with _rows_of(path) as rows:
-        names = _header(path, rows)[1]
-    return Table(names, partial(_rows, path))
+def open_xlsx(path: Path, file_format: FileFormat, *, names: Collection[str] = ()) -> Table:
+    """Read the column names of a workbook's sheet; see `open_table`."""
+    with _workbook(path) as workbook:
+        chosen = choose_sheet(path, workbook.worksheets, sheet=file_format.sheet, names=names)
+    with _rows_of(path, chosen) as rows:
+        header = _header(rows, chosen)
+    table = Table(header, partial(_rows, path, chosen))
+    for notice in chosen.notices:
+        table.tell(notice)
+    return table
 
 
-def _rows(path: Path, selection: ColumnSelection) -> Rows:
-    with _rows_of(path) as rows, _formulas_of(path) as formulas:
-        line, names = _header(path, rows)
+def _rows(path: Path, chosen: ChosenSheet, selection: ColumnSelection) -> Rows:
+    with _rows_of(path, chosen) as rows, _formulas_of(path, chosen) as formulas:
+        line, names = chosen.header_line, _header(rows, chosen)
         selection = selection.without_absent(names)
         require_columns(path, selection, names)
         refuse_duplicate_columns(path, selection, names)
@@ -114,17 +121,14 @@ def _at(cells: Sequence[_Cell], at: int) -> _Cell | None:
     return cells[at] if at < len(cells) else None
 
 
-def _header(path: Path, rows: Iterator[Sequence[_Cell]]) -> tuple[int, tuple[str, ...]]:
-    """Consume the first row that is not empty; return its number and the column names."""
-    for line, cells in enumerate(rows, start=1):
-        names = [str(_value(cell, is_price=False) or "").strip() for cell in cells]
-        if any(names):
-            return line, tuple(names)
-    raise ListingsFileError(path, "is empty", "Put the table on the first sheet, with a header row")
+def _header(rows: Iterator[Sequence[_Cell]], chosen: ChosenSheet) -> tuple[str, ...]:
+    """Consume the rows up to the header; return the column names."""
+    cells = next(islice(rows, chosen.header_line - 1, None), ())
+    return tuple(str(_value(cell, is_price=False) or "").strip() for cell in cells)
 
 
 @contextmanager
-def _formulas_of(path: Path) -> Iterator[Iterator[Sequence[_Cell]]]:
+def _formulas_of(path: Path, chosen: ChosenSheet) -> Iterator[Iterator[Sequence[_Cell]]]:
     """Yield the rows with formulas in place of their values; empty rows if the workbook has no formulas."""
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
@@ -132,7 +136,7 @@ def _formulas_of(path: Path) -> Iterator[Iterator[Sequence[_Cell]]]:
     if not has_formulas:
         yield repeat(())
         return
-    with _rows_of(path, formulas=True) as rows:
+    with _rows_of(path, chosen, formulas=True) as rows:
         yield rows
 
 
@@ -147,8 +151,16 @@ def _holds(archive: zipfile.ZipFile, name: str, text: bytes) -> bool:
 
 
 @contextmanager
-def _rows_of(path: Path, *, formulas: bool = False) -> Iterator[Iterator[Sequence[_Cell]]]:
-    """Yield the rows of the first sheet, from its first row on."""
+def _rows_of(path: Path, chosen: ChosenSheet, *, formulas: bool = False) -> Iterator[Iterator[Sequence[_Cell]]]:
+    """Yield the rows of a sheet, from its first row on."""
+    with _workbook(path, formulas=formulas) as workbook:
+        sheet = workbook[chosen.title]
+        sheet.reset_dimensions()  # some programs write wrong ones
+        yield sheet.iter_rows()
+
+
+@contextmanager
+def _workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
     try:
         from openpyxl import load_workbook
     except ImportError as error:
@@ -162,9 +174,7 @@ def _rows_of(path: Path, *, formulas: bool = False) -> Iterator[Iterator[Sequenc
             warnings.simplefilter("ignore")  # styles and extensions that it does not know
             workbook = load_workbook(path, read_only=True, data_only=not formulas)
         with closing(workbook):
-            sheet = workbook.worksheets[0]
-            sheet.reset_dimensions()  # some programs write wrong ones
-            yield sheet.iter_rows()
+            yield workbook
     except _ERRORS as error:
         remedy = "Open it in a spreadsheet program and save it again"
         raise ListingsFileError(path, f"is not a valid Excel workbook ({error})", remedy) from error
