@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 
 from db.rows import jobs
 from services.search.app import create_app
-from tests.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
+from tests.photos.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
 from tests.worlds import adds_up, ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.hostile import encode, picture
 from tests.page.steps import choose_photo, draw_crop, drop_or_paste, results, wait_for_results
+from tests.photos.files import encode, picture
 
 if TYPE_CHECKING:
     from pathlib import Path

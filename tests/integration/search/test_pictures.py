@@ -15,7 +15,7 @@ from ml.photos.clean import ShownFormat
 from services.search.app import create_app
 from services.search.rest.pictures import MEDIA_TYPES
 from services.search.rest.thumbnails import FORMATS
-from tests.hostile import encode, picture
+from tests.photos.files import encode, picture
 from tests.profiles import rgb_profile, shown_with
 from tests.truth import LAMP, add_listings
 from tests.worlds import resources_in

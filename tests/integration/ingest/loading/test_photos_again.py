@@ -13,8 +13,8 @@ from services.ingest.loading import photo_loader
 from services.ingest.pipeline.changes import ListingChanges
 from services.ingest.pipeline.listing_input import ListingInput
 from tests.faults.test_many_writers import Bytes
-from tests.hostile import encode, picture
 from tests.integration.ingest.loading.feeds import row
+from tests.photos.files import encode, picture
 from tests.unit.ml.photos.test_metadata import exif
 
 if TYPE_CHECKING:

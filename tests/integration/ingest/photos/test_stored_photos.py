@@ -9,7 +9,7 @@ import pytest
 
 from db.rows import jobs, photos
 from ml.photos.decode import inspect
-from tests.hostile import encode, picture, with_segment
+from tests.photos.files import encode, picture, with_segment
 from tests.unit.ml.photos.test_metadata import COORDINATES, SECRET, exif, has_secrets, jpeg_with_secrets
 from tests.worlds import Marketplace, ingest, listing_row, resources_in
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from ml.photos.decode import decode
-from tests.hostile import encode, picture
+from tests.photos.files import encode, picture
 from tests.profiles import PRIMARIES, cmyk_profile, grey_profile, rgb_profile, shown_with
 
 if TYPE_CHECKING:

@@ -14,18 +14,8 @@ from PIL import Image
 
 from ml.photos.decode import PhotoError, PhotoLimits, Reason, decode, inspect, original_size
 from ml.photos.formats import PhotoFormat, name_unsupported, sniff
-from tests.hostile import (
-    PILLOW_MAY_WARN,
-    HostilePhoto,
-    encode,
-    exif_orientation,
-    hostile_photos,
-    picture,
-    png,
-    png_chunk,
-    with_exif,
-    with_tags,
-)
+from tests.photos.files import encode, exif_orientation, picture, png, png_chunk, with_exif, with_tags
+from tests.photos.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
 
 pytestmark = PILLOW_MAY_WARN
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ml.photos import jpeg
 from ml.photos.decode import PhotoError, decode, is_incomplete
-from tests.hostile import encode, picture
+from tests.photos.files import encode, picture
 
 WIDTH, HEIGHT = 160, 128
 

@@ -8,7 +8,7 @@ import pytest
 
 from ml.photos import jpeg
 from ml.photos.jpeg_damage import is_damaged
-from tests.hostile import encode, picture
+from tests.photos.files import encode, picture
 
 OPTIONS: list[dict[str, object]] = [
     {},

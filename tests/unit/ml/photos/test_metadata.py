@@ -16,7 +16,8 @@ from ml.photos import jpeg
 from ml.photos.clean import clean_photo, shown_photo
 from ml.photos.decode import PhotoError, PhotoLimits, decode, inspect, is_incomplete, orientation_of
 from ml.photos.formats import PhotoFormat, sniff
-from tests.hostile import PILLOW_MAY_WARN, HostilePhoto, encode, hostile_photos, picture, png_chunk, with_segment
+from tests.photos.files import encode, picture, png_chunk, with_segment
+from tests.photos.hostile import PILLOW_MAY_WARN, HostilePhoto, hostile_photos
 from tests.profiles import rgb_profile
 
 if TYPE_CHECKING:

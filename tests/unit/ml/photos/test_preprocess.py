@@ -12,7 +12,7 @@ from PIL import Image
 
 from ml.photos.decode import PhotoError, PhotoLimits, decode
 from ml.photos.preprocess import Preprocessing, perceptual_hash
-from tests.hostile import encode, exif_orientation, picture, with_exif
+from tests.photos.files import encode, exif_orientation, picture, with_exif
 
 SMALL = Preprocessing(size=32)
 

@@ -8,12 +8,28 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pillow_heif
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
+
+from tests.photos.files import (
+    PNG_MAGIC,
+    bmp,
+    colour_profile,
+    encode,
+    exif_orientation,
+    picture,
+    png,
+    png_chunk,
+    tiff_of_size,
+    tiff_of_tiles,
+    with_exif,
+    with_segment,
+    with_stated_size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +41,6 @@ PILLOW_MAY_WARN = [
 """Marks for tests of these photos: pytest replaces the warning filters with which `ml.photos.decode` ignores
 Pillow's warnings about metadata, and would turn the warnings into errors."""
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-
 
 @dataclass(frozen=True, slots=True)
 class HostilePhoto:
@@ -37,93 +51,24 @@ class HostilePhoto:
     acceptable: bool | None
 
 
+@cache
 def hostile_photos() -> tuple[HostilePhoto, ...]:
-    """Return all hostile photos; names are unique, and every call returns the same bytes."""
+    """Return all hostile photos, whose names are unique."""
     return tuple(
         photo
-        for source in (_disguised, _truncated, _oversized, _broken_jpegs, _broken_pngs, _broken_others, _odd_but_fine)
+        for source in (
+            _disguised,
+            _truncated,
+            _oversized,
+            _broken_jpegs,
+            _broken_pngs,
+            _broken_others,
+            _many_pictures,
+            _odd_jpegs,
+            _odd_others,
+        )
         for photo in source()
     )
-
-
-def picture(width: int = 48, height: int = 40) -> Image.Image:
-    """Return a coloured RGB picture without symmetry, which shows rotation and mirroring."""
-    y, x = np.mgrid[:height, :width]
-    ramp = np.stack([x * 255 // max(width - 1, 1), y * 255 // max(height - 1, 1), (x * y) % 251], axis=-1)
-    return Image.fromarray(ramp.astype(np.uint8))
-
-
-def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
-    out = io.BytesIO()
-    if image_format == "HEIF":
-        pillow_heif.from_pillow(image).save(out, **options)
-    else:
-        image.save(out, image_format, **options)
-    return out.getvalue()
-
-
-def png_chunk(kind: bytes, body: bytes = b"") -> bytes:
-    """Return a PNG chunk with a correct CRC."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2) -> bytes:
-    """Return a PNG file with a valid header and the given chunks, valid or not."""
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return PNG_MAGIC + header + b"".join(chunks) + png_chunk(b"IEND")
-
-
-def bmp(width: int, height: int, *, bits: int = 24, compression: int = 0, body: bytes = b"", header: int = 40) -> bytes:
-    """Return a BMP file with this header and body, matching or not."""
-    fields = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, len(body), 2835, 2835, 0, 0)
-    palette = bytes(4 << bits) if bits <= 8 else b""
-    offset = 14 + len(fields) + len(palette)
-    return b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset) + fields + palette + body
-
-
-def tiff_of_size(width: int, height: int) -> bytes:
-    """Return a TIFF file that claims another size than it has."""
-    return with_tags(encode(picture(), "TIFF"), {256: (256, width), 257: (257, height)})
-
-
-def tiff_of_tiles(side: int) -> bytes:
-    """Return a TIFF file that claims to have tiles of `side` x `side` pixels."""
-    return with_tags(encode(picture(), "TIFF"), {278: (322, side), 284: (323, side)})
-
-
-def with_tags(tiff: bytes, tags: dict[int, tuple[int, int]]) -> bytes:
-    """Return a little-endian TIFF file with tags replaced by other tags of a long value."""
-    entries, changed = 10, bytearray(tiff)
-    for at in range(entries, entries + 12 * int.from_bytes(tiff[8:10], "little"), 12):
-        if (tag := int.from_bytes(tiff[at : at + 2], "little")) in tags:
-            changed[at : at + 12] = struct.pack("<HHII", tags[tag][0], 4, 1, tags[tag][1])
-    return bytes(changed)
-
-
-def with_stated_size(image_format: str, side: int) -> bytes:
-    """Return a HEIC or AVIF file whose container claims another size than its picture has."""
-    content = encode(picture(), image_format)
-    at = content.index(b"ispe") + 8
-    return content[:at] + struct.pack(">II", side, side) + content[at + 8 :]
-
-
-def with_exif(jpeg: bytes, tiff: bytes) -> bytes:
-    """Return the JPEG with `tiff`, valid or not, as its EXIF segment."""
-    return with_segment(jpeg, 0xE1, b"Exif\0\0" + tiff)
-
-
-def with_segment(jpeg: bytes, code: int, body: bytes) -> bytes:
-    """Return the JPEG with another segment at its beginning."""
-    return jpeg[:2] + bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
-
-
-def exif_orientation(value: int, *, kind: int = 3, count: int = 1) -> bytes:
-    """Return a TIFF structure with only the orientation tag, of any value and type."""
-    return b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHH", 1, 0x0112, kind, count, value, 0) + bytes(4)
-
-
-def _profile(space: Any) -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
 
 
 def _disguised() -> Iterator[HostilePhoto]:
@@ -201,7 +146,7 @@ def _oversized() -> Iterator[HostilePhoto]:
     }
     for name, content in huge.items():
         yield HostilePhoto(name, content, acceptable=False)
-    zeros = zlib.compress(bytes(3 * 8000 * 7000 + 7000), 9)
+    zeros = zlib.compress(bytes(3 * 8000 * 7000 + 7000), 1)
     yield HostilePhoto("png bomb within the limits", png(8000, 7000, png_chunk(b"IDAT", zeros)), acceptable=None)
 
 
@@ -279,31 +224,31 @@ def _broken_others() -> Iterator[HostilePhoto]:
         yield HostilePhoto(name, content, acceptable)
 
 
-def _odd_but_fine() -> Iterator[HostilePhoto]:
-    """Unusual files that real phones, scanners and editors write, which must be accepted."""
-    jpeg, gif = encode(picture(), "JPEG"), encode(picture(), "GIF")
+def _many_pictures() -> Iterator[HostilePhoto]:
+    """Files of several pictures, which must be accepted."""
     frames = [Image.new("RGB", (48, 40), colour) for colour in ("red", "green", "blue")]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as opened:
-        opened.writestr("run.sh", "echo")
     odd = {
         "animated gif": encode(frames[0], "GIF", save_all=True, append_images=frames[1:]),
         "animated webp": encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]),
         "animated png": encode(frames[0], "PNG", save_all=True, append_images=frames[1:]),
         "multi-picture jpeg": encode(picture(), "MPO", save_all=True, append_images=[picture()]),
         "tiff of two pages": encode(frames[0], "TIFF", save_all=True, append_images=frames[1:]),
-        **{f"tiff of {kind}": encode(picture(), "TIFF", compression=kind) for kind in ("tiff_lzw", "jpeg", "packbits")},
-        "cmyk tiff": encode(picture().convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
-        "16-bit tiff": encode(Image.fromarray(np.arange(1920, dtype=np.uint16).reshape(40, 48) * 34), "TIFF"),
-        "lab tiff": encode(Image.new("LAB", (48, 40), (128, 128, 128)), "TIFF"),
-        "heic": encode(picture(), "HEIF"),
-        "heic with alpha": encode(picture().convert("RGBA"), "HEIF"),
-        "avif": encode(picture(), "AVIF"),
         "animated avif": encode(frames[0], "AVIF", save_all=True, append_images=frames[1:]),
+    }
+    for name, content in odd.items():
+        yield HostilePhoto(name, content, acceptable=True)
+
+
+def _odd_jpegs() -> Iterator[HostilePhoto]:
+    """Unusual JPEGs that real phones and editors write, which must be accepted."""
+    jpeg, grey = encode(picture(), "JPEG"), picture().convert("L")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("run.sh", "echo")
+    odd = {
         "jpeg with a garbled picture list": with_segment(jpeg, 0xE2, b"MPF\0II*\0\xff\xff\xff\xff"),
         "jpeg and zip": jpeg + archive.getvalue(),
         "jpeg and html": with_segment(jpeg, 0xFE, b"<script>alert(1)</script>"),
-        "gif and html": gif + b"<html><script>alert(1)</script></html>",
         "jpeg with 60 kB of EXIF": with_exif(jpeg, exif_orientation(1) + bytes(60_000)),
         "jpeg with orientation 0": with_exif(jpeg, exif_orientation(0)),
         "jpeg with orientation 9": with_exif(jpeg, exif_orientation(9)),
@@ -314,14 +259,33 @@ def _odd_but_fine() -> Iterator[HostilePhoto]:
         "jpeg with EXIF that points at itself": with_exif(jpeg, b"MM\0*\0\0\0\0" * 9),
         "jpeg with empty EXIF": with_exif(jpeg, b""),
         "jpeg with an empty colour profile": with_segment(jpeg, 0xE2, b"ICC_PROFILE\0\1\1"),
-        "jpeg with a profile of half its length": encode(picture(), "JPEG", icc_profile=_profile("LAB")[:300]),
-        "jpeg with a profile for other pixels": encode(picture(), "JPEG", icc_profile=_profile("LAB")),
-        "grey jpeg with a profile for colours": encode(picture().convert("L"), "JPEG", icc_profile=_profile("sRGB")),
+        "jpeg with a profile of half its length": encode(picture(), "JPEG", icc_profile=colour_profile("LAB")[:300]),
+        "jpeg with a profile for other pixels": encode(picture(), "JPEG", icc_profile=colour_profile("LAB")),
+        "grey jpeg with a profile for colours": encode(
+            picture().convert("L"), "JPEG", icc_profile=colour_profile("sRGB")
+        ),
         "jpeg without its end marker": jpeg[:-2],
         "progressive jpeg without its end marker": encode(picture(), "JPEG", progressive=True)[:-1],
         "cmyk jpeg": encode(picture().convert("CMYK"), "JPEG"),
-        "grey jpeg": encode(picture().convert("L"), "JPEG"),
+        "grey jpeg": encode(grey, "JPEG"),
         "progressive jpeg": encode(picture(), "JPEG", progressive=True),
+        "jpeg 8x8": encode(picture(8, 8), "JPEG"),
+    }
+    for name, content in odd.items():
+        yield HostilePhoto(name, content, acceptable=True)
+
+
+def _odd_others() -> Iterator[HostilePhoto]:
+    """Other unusual files that real scanners and editors write, which must be accepted."""
+    odd = {
+        **{f"tiff of {kind}": encode(picture(), "TIFF", compression=kind) for kind in ("tiff_lzw", "jpeg", "packbits")},
+        "cmyk tiff": encode(picture().convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
+        "16-bit tiff": encode(Image.fromarray(np.arange(1920, dtype=np.uint16).reshape(40, 48) * 34), "TIFF"),
+        "lab tiff": encode(Image.new("LAB", (48, 40), (128, 128, 128)), "TIFF"),
+        "heic": encode(picture(), "HEIF"),
+        "heic with alpha": encode(picture().convert("RGBA"), "HEIF"),
+        "avif": encode(picture(), "AVIF"),
+        "gif and html": encode(picture(), "GIF") + b"<html><script>alert(1)</script></html>",
         "16-bit png": encode(Image.fromarray(np.arange(1920, dtype=np.uint16).reshape(40, 48) * 34), "PNG"),
         "1-bit png": encode(picture().convert("1"), "PNG"),
         "palette png with transparency": encode(picture().convert("P"), "PNG", transparency=0),
@@ -329,7 +293,6 @@ def _odd_but_fine() -> Iterator[HostilePhoto]:
         "webp with alpha": encode(picture().convert("RGBA"), "WEBP"),
         "bmp upside down": bmp(40, -40, body=bytes(4800)),
         "1-bit bmp": encode(picture().convert("1"), "BMP"),
-        "jpeg 8x8": encode(picture(8, 8), "JPEG"),
         "png 20000x8": encode(Image.new("L", (20_000, 8)), "PNG"),
     }
     for name, content in odd.items():

@@ -1,0 +1,1 @@
+"""Photo files for tests: any format, any content, and a collection of hostile ones."""
