@@ -15,8 +15,9 @@ PIN := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate
 without = $(addprefix --constraint ,$(1)) $$(sed -En 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' $(1))
 
 # Tests that need only the packages. Each worker computes on one thread; idle workers take over tests from busy ones.
+# Compiled modules are kept: otherwise each worker and child process compiles the program and the tests again.
 SELF_CONTAINED := not shared and not server and not stack and not page
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo train test test-all lint types docs pins bench clean install
