@@ -141,9 +141,9 @@ def register_real_inputs(jpeg: MakeJpeg, photo_url: str) -> None:
     schemathesis.openapi.format("uri", st.just(photo_url))
 
 
-def config(*phases: str) -> schemathesis.Config:
+def config(*phases: str, examples: int) -> schemathesis.Config:
     """Return a configuration with all checks in these phases; its cases are fixed unless EXAMPLES_PER_CALL is set."""
-    generated = {"max-examples": int(EXAMPLES_PER_CALL or 5), "deterministic": EXAMPLES_PER_CALL is None}
+    generated = {"max-examples": int(EXAMPLES_PER_CALL or examples), "deterministic": EXAMPLES_PER_CALL is None}
     return schemathesis.Config.from_dict(
         {
             "seed": secrets.randbelow(2**32) if EXAMPLES_PER_CALL else 1,
@@ -209,14 +209,15 @@ def test_operations_are_named_as_the_methods_of_the_client(app: Litestar) -> Non
 
 @pytest.mark.timeout(1800 if EXAMPLES_PER_CALL else 300)
 @pytest.mark.parametrize(
-    "phases",
+    ("phases", "examples"),
     [
-        pytest.param(("examples", "fuzzing", "stateful"), id="examples, random calls and sequences"),
-        pytest.param(("coverage",), id="every limit of every field", marks=pytest.mark.slow),
+        pytest.param(("examples", "fuzzing", "stateful"), 2, id="examples, random calls and sequences"),
+        pytest.param(("examples", "fuzzing", "stateful"), 5, id="more random calls", marks=pytest.mark.slow),
+        pytest.param(("coverage",), 5, id="every limit of every field", marks=pytest.mark.slow),
     ],
 )
-def test_every_answer_matches_the_openapi_document(app: Litestar, phases: tuple[str, ...]) -> None:
-    schema = schemathesis.openapi.from_asgi("/docs/openapi.json", app, config=config(*phases))
+def test_every_answer_matches_the_openapi_document(app: Litestar, phases: tuple[str, ...], examples: int) -> None:
+    schema = schemathesis.openapi.from_asgi("/docs/openapi.json", app, config=config(*phases, examples=examples))
     report = SchemathesisRun()
     for event in from_schema(schema).execute():
         report.add(event)

@@ -17,7 +17,7 @@ from ml.export.precision_photos import PrecisionPhotos  # noqa: E402
 from ml.export.reexport import reexport_bundle  # noqa: E402
 from ml.export.write_bundle import export_bundle  # noqa: E402
 from ml.network.graph_weights import load_graph_weights  # noqa: E402
-from ml.network.model import LookalikeNet  # noqa: E402
+from ml.network.model import DescriptorPart, LookalikeNet  # noqa: E402
 from ml.network.trunk_weights import WeightsError, batch_norms_are_folded, load_state_dict, weights_sha256  # noqa: E402
 from ml.photos.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing  # noqa: E402
 from tests.networks import one_thread  # noqa: E402
@@ -33,28 +33,38 @@ pytestmark = pytest.mark.train
 SIZE = 64
 
 
-def narrow_resnet50(weights: None = None) -> ResNet:
-    """Return a ResNet-50 with all its blocks, 16 times narrower inside."""
-    return ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=4)
+@pytest.fixture(
+    scope="module",
+    autouse=True,
+    params=[
+        pytest.param((2, 1, 1, 1), id="one stage of two blocks"),
+        pytest.param((3, 4, 6, 3), id="all blocks of a ResNet-50", marks=pytest.mark.slow),
+    ],
+)
+def blocks(request: pytest.FixtureRequest) -> Iterator[tuple[int, ...]]:
+    """Make every network 16 times narrower inside than a ResNet-50; yield the number of blocks in its stages."""
 
+    def narrow_resnet50(weights: None = None) -> ResNet:
+        return ResNet(Bottleneck, list(request.param), width_per_group=4)
 
-@pytest.fixture(scope="module", autouse=True)
-def _narrow() -> Iterator[None]:
     with one_thread(), pytest.MonkeyPatch.context() as patch:
+        if request.param != (3, 4, 6, 3):  # the program's own
+            patch.setattr("ml.network.graph_weights._BLOCKS", request.param)
         for place in ("ml.network.model.resnet50", "torchvision.models.resnet50"):
             patch.setattr(place, narrow_resnet50)
-        yield
+        yield request.param
 
 
-def new_network(seed: int) -> LookalikeNet:
+def new_network(seed: int, blocks: tuple[int, ...]) -> LookalikeNet:
     torch.manual_seed(seed)
-    return LookalikeNet(2, 32, mean=IMAGENET_MEAN, std=IMAGENET_STD).eval()
+    parts = tuple(DescriptorPart(stage, count - 1) for stage, count in enumerate(blocks, start=1) if stage > 1)
+    return LookalikeNet(2, 32, mean=IMAGENET_MEAN, std=IMAGENET_STD, parts=parts).eval()
 
 
 @pytest.fixture(scope="module")
-def network() -> LookalikeNet:
+def network(blocks: tuple[int, ...]) -> LookalikeNet:
     """A network whose batch norms have statistics, weights and biases, as after training."""
-    network = new_network(0)
+    network = new_network(0, blocks)
     for module in network.trunk.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.7, 1.3)
@@ -94,11 +104,16 @@ def descriptors(network: LookalikeNet, photos: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("graph", "tolerance"), [("model.xml", 0.01), ("model-int8.xml", 0.1)])
 def test_weights_from_a_graph_give_the_networks_descriptors(
-    graph: str, tolerance: float, bundle: Bundle, network: LookalikeNet, photos: np.ndarray
+    graph: str,
+    tolerance: float,
+    bundle: Bundle,
+    network: LookalikeNet,
+    photos: np.ndarray,
+    blocks: tuple[int, ...],
 ) -> None:
     state = load_graph_weights(bundle.path / graph)
     assert batch_norms_are_folded(state)
-    other = new_network(1)
+    other = new_network(1, blocks)
     expected = descriptors(network, photos)
     apart = np.linalg.norm(descriptors(other, photos) - expected) / np.linalg.norm(expected)
     other.trunk.load_state_dict(state)
@@ -121,8 +136,9 @@ def test_loads_the_weights_of_an_int8_only_bundle(int8_only: Bundle) -> None:
     assert weights_sha256(int8_only.path) == int8_only.version
 
 
-def test_rejects_the_graph_of_another_network(resnet_bundle: Bundle) -> None:
-    with pytest.raises(ValueError, match=r"the graph has \d+ convolutions, but a ResNet-50 has 53"):
+def test_rejects_the_graph_of_another_network(resnet_bundle: Bundle, blocks: tuple[int, ...]) -> None:
+    expected = 1 + sum(3 * count + 1 for count in blocks)
+    with pytest.raises(ValueError, match=rf"the graph has \d+ convolutions, but a ResNet-50 has {expected}"):
         load_graph_weights(resnet_bundle.graph_path)
 
 

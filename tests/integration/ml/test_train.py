@@ -1,9 +1,13 @@
-"""Training networks with a small trunk on real JPEGs; `test_train_and_promote` trains a real ResNet-50."""
+"""Training networks with a small trunk on real JPEGs; `test_trained_model` trains a real ResNet-50."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -17,13 +21,14 @@ from ml.training.recipes import TrainingError
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
+from torch.distributed import destroy_process_group  # noqa: E402
 from torch.distributed.run import main as torchrun  # noqa: E402
 
 from ml.export.write_bundle import PROBABILITY_TOLERANCE, VECTOR_TOLERANCE, export_bundle  # noqa: E402
 from ml.training.run.distributed import TrainingProcesses  # noqa: E402
 from ml.training.run.run_folder import RunBusy, RunFolder  # noqa: E402
 from ml.training.train import RECORD_FILE, train  # noqa: E402
-from tests.integration.ml.distributed_child import gradient  # noqa: E402
+from tests.integration.ml.distributed_child import gradient, train_together  # noqa: E402
 from tests.networks import small_resnet50  # noqa: E402
 from tests.trainings import (  # noqa: E402
     FROZEN,
@@ -39,13 +44,15 @@ from tests.trainings import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ml.labelled import LabelledPhoto
     from ml.training.recipes import TrainConfig
 
 pytestmark = pytest.mark.train
+
+CHILD = ("-m", "tests.integration.ml.distributed_child")
 
 
 def ignore_progress(_stage: str, _done: int, _total: int) -> None:
@@ -268,14 +275,35 @@ def test_rejects_photos_that_are_all_unreadable(photos: list[LabelledPhoto], tmp
         train(gone, TINY, weights=None, home=tmp_path, progress=ignore_progress)
 
 
-def test_processes_of_torchrun_train_one_network_together(
-    photos: list[LabelledPhoto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def run_in_two_processes(folder: Path) -> None:
+    """Run the child as another process and this process as the first, as `torchrun` does with two new ones."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    rank = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    environment = os.environ | rank | {"RANK": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *CHILD, str(folder)]
+    with subprocess.Popen(command, env=environment) as second, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**rank, "RANK": "0"}.items():
+            patch.setenv(name, value)
+        try:
+            train_together(folder)
+            assert second.wait(timeout=120) == 0
+        finally:
+            second.kill()
+            destroy_process_group()
+
+
+def run_torchrun(folder: Path) -> None:
+    torchrun(["--standalone", "--nproc-per-node", "2", *CHILD, str(folder)])
+
+
+@pytest.mark.parametrize("run", [run_in_two_processes, pytest.param(run_torchrun, marks=pytest.mark.slow)])
+def test_two_processes_train_one_network_together(
+    run: Callable[[Path], None], photos: list[LabelledPhoto], tmp_path: Path
 ) -> None:
     rows = [{**asdict(photo), "path": str(photo.path)} for photo in photos]
     (tmp_path / "photos.json").write_text(json.dumps(rows))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    child = ["-m", "tests.integration.ml.distributed_child", str(tmp_path)]
-    torchrun(["--standalone", "--nproc-per-node", "2", *child])
+    run(tmp_path)
     first, second = (torch.load(tmp_path / f"process-{rank}.pt", weights_only=True) for rank in (0, 1))
     assert torch.equal(first["weights"], second["weights"])
     assert [first["writes"], second["writes"]] == [True, False]

@@ -1,4 +1,4 @@
-"""Trains a full-size ResNet-50 on a shop's photos, promotes it, and compares both runtimes."""
+"""Trains a network on a shop's photos, promotes it, and compares both runtimes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,32 @@ from services.wire import SearchFields
 from tests.worlds import CATEGORIES, ingest, marketplace, resources_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tests.conftest import MakeJpeg
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from tests.networks import one_thread
+from tests.networks import one_thread, small_trunks
 
 pytestmark = pytest.mark.train
 
 TINY = replace(FROM_SCRATCH, validation=0.1, size=32, epochs=1, pairs_per_batch=4, vector_size=16)
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(small_trunks, id="small trunk"),
+        pytest.param(one_thread, id="full-size ResNet-50", marks=pytest.mark.slow),
+    ],
+)
 def test_a_trained_model_goes_live_embeds_every_photo_and_agrees_in_both_runtimes(
-    tmp_path: Path, jpeg: MakeJpeg
+    size: Callable[[], AbstractContextManager[None]], tmp_path: Path, jpeg: MakeJpeg
 ) -> None:
-    with one_thread(), resources_in(tmp_path / "data") as resources:
+    with size(), resources_in(tmp_path / "data") as resources:
         ingest(resources, marketplace(tmp_path / "shop", jpeg, count=10).inputs)
         trained = train_and_promote(resources, weights=None, config=TINY)
         assert trained is not None
