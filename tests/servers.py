@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.cli.serve import ServedApp, build_app
-from services.web.limits.http_protocol import BoundedHttp
+from services.web.serving.http_protocol import BoundedHttp
 from services.web.serving.server import http_server
 from tests.waiting import PATIENCE_S
 

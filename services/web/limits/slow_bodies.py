@@ -2,7 +2,7 @@
 
 A client that leaves before its body is complete is no error of the server either.
 
-uvicorn 0.54 has no such deadline. `http_protocol` has the one for heads.
+uvicorn 0.54 has no such deadline. `serving.http_protocol` has the one for heads.
 """
 
 from __future__ import annotations

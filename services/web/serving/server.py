@@ -14,7 +14,7 @@ from services.web.limits.connections import (
     most_connections,
     raise_descriptor_limit,
 )
-from services.web.limits.http_protocol import BoundedHttp
+from services.web.serving.http_protocol import BoundedHttp
 from services.web.serving.request_log import RequestLog
 
 if TYPE_CHECKING:

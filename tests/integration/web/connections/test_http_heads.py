@@ -13,8 +13,8 @@ import pytest
 from litestar import Litestar, Request, get, post
 from litestar.datastructures import State
 
-from services.web.limits.http_protocol import MAX_HEAD_BYTES, BoundedHttp
 from services.web.limits.open_requests import OpenRequests
+from services.web.serving.http_protocol import MAX_HEAD_BYTES, BoundedHttp
 from tests.servers import serving_on
 from tests.waiting import PATIENCE_S, wait_for
 

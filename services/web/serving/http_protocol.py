@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with limits: of connections, and of the time and size of a head (request line and headers).
 
 uvicorn 0.54 has no deadline: a client that connects and sends nothing would hold a file descriptor forever. Bodies are
-limited in `slow_bodies` and by each route.
+limited in `limits.slow_bodies` and by each route.
 
 Requests are parsed by h11 although httptools takes half the time: httptools 0.9 drops the body of a request that offers
 HTTP/2 (`Upgrade: h2c`), as Java's client does with the first request of each connection, and does not limit heads.
