@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
@@ -50,7 +52,7 @@ class SearchService:
         self._resources = resources
         self._embedder = QueryPhotoEmbedder(resources)
         self._sources = QuerySources(resources, self._embedder)
-        self._categories = KnownCategories(resources.database)
+        self._categories = KnownCategories(resources)
         auditor = auditor or RecallAuditor(resources.database, resources.live)
         engines = Engines(
             resources.database,
@@ -194,11 +196,15 @@ class SearchService:
     def _by_key(self, key: QuerySourceKey, fields: SearchFields, times: StageTimes | None) -> ResultPage:
         return self._first_page(fields, lambda options: self._sources.from_key(key, options), times)
 
-    def _checked(self, fields: SearchFields, times: StageTimes) -> Query:
+    def _checked(self, fields: SearchFields, times: StageTimes) -> tuple[Query, SearchFields]:
+        """Parse the fields, and return them with the categories as the catalogue spells them."""
         check_list_lengths(fields)
         query = query_of(fields)
-        self._categories.check(query.where.categories, times)
-        return query
+        if not fields.category:
+            return query, fields
+        categories = self._categories.spelt(query.where.categories, times)
+        query = replace(query, where=replace(query.where, categories=categories))
+        return query, msgspec.structs.replace(fields, category=sorted(categories))
 
     def _first_page(
         self,
@@ -207,7 +213,7 @@ class SearchService:
         times: StageTimes | None,
     ) -> ResultPage:
         times = times or self.new_times()
-        query = self._checked(fields, times)
+        query, fields = self._checked(fields, times)
         live = self._resources.live.current()
         version = live.generation.model_version
         with times.stage("embed"):

@@ -61,7 +61,8 @@ class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
     category: Annotated[
         list[str],
         described(
-            "Only listings in any of these first levels of the category path, of a listing's first category.",
+            "Only listings in any of these first levels of the category path, of a listing's first category. Case and "
+            "blanks make no difference.",
             ["Home & Garden"],
             maxItems=MAX_FILTER_VALUES,
         ),

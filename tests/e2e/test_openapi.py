@@ -71,7 +71,7 @@ BEYOND_A_SCHEMA = re.compile(
             # Values that must exist in the database, or come from an earlier answer
             "there is no listing",
             "has no embedded photo yet",
-            "no listing is in",
+            "there is no category",
             "is not valid( or not complete)?. Copy it unchanged",
             # Conditions on attributes
             "the range of .* (has neither|begins above)",

@@ -10,12 +10,13 @@ from litestar.testing import TestClient
 
 from db.rows import listings
 from services.errors import BadQuery, Conflict, IndexUnavailable, ResourceNotFound
+from services.ingest.loading.categories import unify_categories
 from services.search.app import create_app
 from services.search.query.parsing import query_of
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import SearchFields
-from tests.angles import add, angle, listing, world
+from tests.angles import add, add_all, angle, listing, world
 from tests.integration.search.result_pages import listing_ids
 from tests.truth import MODEL, add_listings, add_photos, stored_photo
 
@@ -199,13 +200,45 @@ def test_accepts_a_category_as_soon_as_a_listing_has_it(resources: Resources) ->
     add(resources, listing("query"), [angle(0)])
     resources.live.refresh()
     service, query = SearchService(resources), SearchFields(category=["Boats"])
-    with pytest.raises(BadQuery, match="'Boats'; the categories are 'Home & Garden'"):
+    with pytest.raises(BadQuery, match=r"no category 'Boats'\. The categories are 'Home & Garden'"):
         service.by_listing("query", query)
 
     add(resources, listing("boat", category="Boats"), [angle(10)])
     resources.live.refresh()
 
     assert listing_ids(service.by_listing("query", query)) == ["boat"]
+
+
+@pytest.mark.parametrize("written", ["home & garden", "HOME & GARDEN", "  Home  &\tgarden "])
+def test_case_and_blanks_of_a_category_make_no_difference_on_any_page(resources: Resources, written: str) -> None:
+    near = [(listing(f"near {number}"), [angle(10 + number)]) for number in range(4)]
+    boat = (listing("boat", category="Boats", category_path=("Boats",)), [angle(5)])
+    add_all(resources, [(listing("query"), [angle(0)]), boat, *near])
+    resources.live.refresh()
+    service = SearchService(resources)
+    first = service.by_listing("query", SearchFields(k=1, category=[written]))
+    assert listing_ids(first) == ["near 0"]
+    assert first.cursor
+    second = service.next_page(first.cursor, SearchFields(k=2))
+    assert listing_ids(second) == ["near 1", "near 2"]
+
+
+def test_suggests_the_category_that_was_probably_meant(resources: Resources) -> None:
+    add(resources, listing("query"), [angle(0)])
+    resources.live.refresh()
+    with pytest.raises(BadQuery, match=r"no category 'home and garden'\. Did you mean 'Home & Garden'\?"):
+        SearchService(resources).by_listing("query", SearchFields(category=["home and garden"]))
+
+
+def test_a_category_without_listings_is_an_empty_answer(resources: Resources) -> None:
+    add(resources, listing("query"), [angle(0)])
+    with resources.database.write() as session:
+        unify_categories(session, [listing("sold", category="Boats", category_path=("Boats",))])
+    resources.live.refresh()
+    page = SearchService(resources).by_listing("query", SearchFields(category=["boats"]))
+    assert listing_ids(page) == []
+    assert page.empty is not None
+    assert page.empty.reason == "filter_matches_nothing"
 
 
 @pytest.mark.parametrize(
