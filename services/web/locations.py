@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 async def name_location(response: Response[Any]) -> Response[Any]:
     """Add the path of a new listing or job; an `after_request` hook."""
-    made = response.content
+    made = getattr(response, "content", None)  # a static file of the documentation has none
     if isinstance(made, JobQueued):
         response.headers["Location"] = f"/v1/jobs/{made.job_id}"
     elif isinstance(made, ListingWritten) and made.outcome == "created":
