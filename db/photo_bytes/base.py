@@ -7,11 +7,18 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import timedelta
     from pathlib import Path
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class PhotoDamaged(OSError):
+    """A stored photo does not have the bytes of its name any more."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"the stored file {sha256} is damaged")
 
 
 class PhotoStore(Protocol):
@@ -42,6 +49,15 @@ class PhotoStore(Protocol):
 
         Raises:
             FileNotFoundError: it is not stored.
+            PhotoDamaged: its bytes are not those that were stored.
+            OSError: the store cannot be reached.
+        """
+        ...
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of each stored file: a SHA-256, unless somebody else put it there.
+
+        Raises:
             OSError: the store cannot be reached.
         """
         ...
@@ -76,6 +92,17 @@ class PhotoStore(Protocol):
 def sha256_of(content: bytes) -> str:
     """Return the SHA-256 under which a photo is stored."""
     return hashlib.sha256(content).hexdigest()
+
+
+def checked(content: bytes, sha256: str) -> bytes:
+    """Return the bytes that were read under a name.
+
+    Raises:
+        PhotoDamaged: they are not those of the name.
+    """
+    if sha256_of(content) != sha256:
+        raise PhotoDamaged(sha256)
+    return content
 
 
 def path_parts(sha256: str) -> tuple[str, str]:

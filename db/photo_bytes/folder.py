@@ -14,11 +14,11 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from db.durability import sync
-from db.photo_bytes.base import is_sha256, path_parts, sha256_of
+from db.photo_bytes.base import checked, is_sha256, path_parts, sha256_of
 from db.processes import is_gone, process_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
 _TEMPORARY = ".partial"
@@ -50,17 +50,21 @@ class FolderPhotoStore:
         """See `PhotoStore`."""
         path = self.local_path(sha256)
         try:
-            if sha256_of(path.read_bytes()) != sha256:
-                return False
+            self.read(sha256)
             if time.time() - _touched_at(path) > _TOUCHED_AGAIN_AFTER.total_seconds():
                 os.utime(path)
-        except OSError:  # missing, or on a part of the disk that cannot be read: `put` writes another file
+        except OSError:  # missing, damaged, or on a part of the disk that cannot be read: `put` writes another file
             return False
         return True
 
     def read(self, sha256: str) -> bytes:
         """See `PhotoStore`."""
-        return self.local_path(sha256).read_bytes()
+        return checked(self.local_path(sha256).read_bytes(), sha256)
+
+    def names(self) -> Iterator[str]:
+        """See `PhotoStore`."""
+        for folder in self._root.glob("[0-9a-f][0-9a-f]"):
+            yield from (file.name for file in folder.iterdir())
 
     def local_path(self, sha256: str) -> Path:
         """Return the path of a photo, stored or not."""

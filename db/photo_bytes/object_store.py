@@ -16,7 +16,7 @@ import fsspec
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow.fs import FileSystem
 
-from db.photo_bytes.base import is_sha256, path_parts, sha256_of
+from db.photo_bytes.base import PhotoDamaged, checked, is_sha256, path_parts, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -61,9 +61,7 @@ class ObjectPhotoStore:
             self._cache.delete(sha256)
         try:
             content = self.read(sha256)
-        except FileNotFoundError:
-            return False
-        if sha256_of(content) != sha256:
+        except (FileNotFoundError, PhotoDamaged):
             return False
         place = self._place(sha256)
         with self._errors():
@@ -75,7 +73,15 @@ class ObjectPhotoStore:
         """See `PhotoStore`."""
         place = self._place(sha256)
         with self._errors():
-            return bytes(self._fs.cat_file(place))
+            content = bytes(self._fs.cat_file(place))
+        return checked(content, sha256)
+
+    def names(self) -> Iterator[str]:
+        """See `PhotoStore`."""
+        for number in range(256):
+            with self._errors():
+                places = self._list(f"{self._root}/{number:02x}")
+            yield from (place.rpartition("/")[2] for place in places)
 
     def local_path(self, sha256: str) -> Path:
         """See `PhotoStore`."""

@@ -138,6 +138,11 @@ def photos_by_id(session: Session, photo_ids: Sequence[int]) -> Sequence[Photo]:
     return session.exec(select(Photo).where(col(Photo.id).in_(photo_ids)).order_by(col(Photo.id))).all()
 
 
+def photos_after(session: Session, photo_id: int, limit: int) -> Sequence[Photo]:
+    """Return up to `limit` photos with ids above `photo_id`, in id order."""
+    return session.exec(select(Photo).where(col(Photo.id) > photo_id).order_by(col(Photo.id)).limit(limit)).all()
+
+
 def used_sha256s(session: Session, sha256s: Sequence[str]) -> set[str]:
     """Return the subset of `sha256s` that belongs to a photo in the database."""
     return set(session.exec(select(Photo.sha256).where(col(Photo.sha256).in_(sha256s)).distinct()))

@@ -1,7 +1,8 @@
-"""`lookalike verify`: compare the indexes with the database."""
+"""`lookalike verify`: compare the indexes, or the files of photos, with the database."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +14,16 @@ from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, measure_agreement
 from services.indexing.consistency import Drift, live_drift, repair_live
+from services.ingest.photos.file_check import FileState, check_files, fetch_broken
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.ingest.photos.file_check import BrokenPhoto
     from services.resources import Resources
+
+_SHOWN = 20
+"""Broken photos that are listed; --json lists all."""
 
 
 class DriftFound(LookalikeError):
@@ -25,6 +33,29 @@ class DriftFound(LookalikeError):
         engines = ", ".join(drift.engine for drift in drifts if not drift.is_empty)
         super().__init__(
             f"The indexes differ from the database ({engines}). Repair them with `lookalike verify --repair`."
+        )
+
+
+class EnginesDisagree(LookalikeError):
+    """FAISS and Qdrant give different answers."""
+
+    def __init__(self, agreements: Sequence[Agreement]) -> None:
+        shapes = ", ".join(one.shape for one in agreements if one.agreeing < one.queries)
+        super().__init__(
+            f"FAISS and Qdrant give different answers under these filters: {shapes}. "
+            "`lookalike reindex` builds both anew."
+        )
+
+
+class PhotosBroken(LookalikeError):
+    """Photos have no intact file."""
+
+    def __init__(self, broken: Sequence[BrokenPhoto]) -> None:
+        listings = sorted({one.listing_id for one in broken})
+        ids = ", ".join(map(repr, listings[:5])) + (", ..." if len(listings) > 5 else "")
+        super().__init__(
+            f"{len(broken):,} photos have no intact file. --repair fetches those that came from a URL. "
+            f"Send the photos of these {len(listings):,} listings again, or restore the photo folder: {ids}"
         )
 
 
@@ -46,12 +77,22 @@ def verify(
         int,
         typer.Option(help="Number of stored photos to also search for in both indexes, under every filter.", min=0),
     ] = 0,
+    photos: Annotated[
+        bool,
+        typer.Option("--photos", help="Read every stored photo file instead, and compare its bytes with the database."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print differences and agreement as JSON.")] = False,
 ) -> None:
     """Compare the database, FAISS and Qdrant photo by photo.
 
-    Photos are compared by id and checksum. The exit code is 1 if there are differences.
+    Photos are compared by id, and by the checksum of vector and fields. With --photos, the stored files are compared
+    instead. The exit code is 1 if there are differences.
     """
+    if photos:
+        if queries:
+            raise typer.BadParameter("--queries compares indexes, and --photos files: leave one out.")
+        _verify_photos(repair=repair, json=json)
+        return
     with open_resources() as resources:
         drifts = _drifts(resources)
         if repair and not all(drift.is_empty for drift in drifts):
@@ -67,6 +108,32 @@ def verify(
         _print(drifts, agreements, not_embedded)
     if not all(drift.is_empty for drift in drifts):
         raise DriftFound(drifts)
+    if any(one.agreeing < one.queries for one in agreements):
+        raise EnginesDisagree(agreements)
+
+
+def _verify_photos(*, repair: bool, json: bool) -> None:
+    with open_resources() as resources:
+        found, fetched = check_files(resources), 0
+        if repair and found.broken:
+            with audited(resources.database):
+                fetched = fetch_broken(resources, found.broken)
+            found = check_files(resources)
+    if json:
+        print_json({"photos": found.photos, "broken": found.broken, "unused_files": found.unused, "fetched": fetched})
+    else:
+        states = Counter(one.state for one in found.broken)
+        print_table(
+            "Photo files",
+            ["photos", "missing", "damaged", "files of no photo", "fetched again"],
+            [(found.photos, states[FileState.MISSING], states[FileState.DAMAGED], found.unused, fetched)],
+        )
+        shown = found.broken[:_SHOWN]
+        if shown:
+            rows = [(one.photo_id, one.listing_id, one.source, one.state) for one in shown]
+            print_table(f"The first {len(shown)} broken photos", ["photo", "listing", "came from", "its file is"], rows)
+    if found.broken:
+        raise PhotosBroken(found.broken)
 
 
 def _print(drifts: list[Drift], agreements: list[Agreement], not_embedded: int) -> None:

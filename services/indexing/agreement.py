@@ -67,7 +67,7 @@ def measure_agreement(
     model_version: str,
     queries: int,
 ) -> list[Agreement]:
-    """Search both indexes with the vectors of up to `queries` stored photos, with each filter shape.
+    """Search both indexes exactly with the vectors of up to `queries` stored photos, with each filter shape.
 
     The filters are made from each photo's own payload: its category, a range around its price, its place, its seller,
     its first attribute.
@@ -78,7 +78,9 @@ def measure_agreement(
             shape,
             len(points),
             sum(
-                _are_equal(*(index.search(point.vector, _K, _filter(point.payload, fields)) for index in indexes))
+                _are_equal(
+                    *(index.search(point.vector, _K, _filter(point.payload, fields), exact=True) for index in indexes)
+                )
                 for point in points
             ),
         )

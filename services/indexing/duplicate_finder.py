@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from db.locks import hold_lock, try_lock
+from db.photo_bytes.base import PhotoDamaged
 from db.rows import duplicates, embeddings, feed, photos
 from db.rows.duplicates import PhotoCopy
 from db.vectors.base import Filter
@@ -189,10 +190,10 @@ class DuplicateFinder:
         return copies
 
     def _compare(self, sha256: str, other_sha256: str) -> CopyMatch | None:
-        """Compare two photos; a photo that was deleted meanwhile, or cannot be decoded, has no copies."""
+        """Compare two photos; a photo that was deleted meanwhile or cannot be decoded has no copies."""
         try:
             return self._comparer.compare(sha256, other_sha256)
-        except (FileNotFoundError, PhotoError) as error:
+        except (FileNotFoundError, PhotoDamaged, PhotoError) as error:
             log.warning("skipped the comparison of two photos: %s", error)
             return None
 

@@ -169,7 +169,7 @@ class PhotoEmbedder:
                     photo_queue.fail_photo(
                         session,
                         photo.photo_id,
-                        f"{RejectReason.UNREADABLE}: its file cannot be read ({error.strerror})",
+                        f"{RejectReason.UNREADABLE}: its file cannot be read ({error.strerror or error})",
                     )
 
     def _embedding(self, photo: PhotoRef, outcome: EmbeddedPhoto) -> NewEmbedding:

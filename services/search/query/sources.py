@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.models import PhotoState
+from db.photo_bytes.base import PhotoDamaged
 from db.rows.payloads import to_bytes
 from ml.photos.crops import WHOLE_PHOTO
-from services.errors import BadQuery, Conflict, ResourceNotFound
+from services.errors import BadQuery, Conflict, PhotoFileDamaged, ResourceNotFound
 from services.fetching.photo_fetcher import Caller
 from services.search.query.keys import ListingKey, PhotoKey, QuerySourceKey, RecommendationKey, StoredPhotoKey
 from services.search.query.photo_cache import QueryPhotoCache
@@ -165,6 +166,8 @@ class QuerySources:
             return self._resources.photo_files.read(photo.sha256)
         except FileNotFoundError as error:
             raise ResourceNotFound("file of photo", photo.id) from error
+        except PhotoDamaged as error:
+            raise PhotoFileDamaged(photo.id) from error
 
     def _from_earlier_photo(self, key: PhotoKey, options: SourceOptions) -> QuerySource:
         if options.crop != WHOLE_PHOTO and isinstance(key.photo_ref, int):

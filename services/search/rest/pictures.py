@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from litestar import Response
 
+from db.photo_bytes.base import PhotoDamaged
 from ml.photos.clean import ShownFormat, shown_photo
 from ml.photos.decode import DecodingBusy, Patience, PhotoError
-from services.errors import Overloaded, PhotoRejected, ResourceNotFound
+from services.errors import Overloaded, PhotoFileDamaged, PhotoRejected, ResourceNotFound
 from services.lookup import find_photo
 from services.reason_codes import RejectReason
 from services.search.rest.photo_urls import photo_version
@@ -180,3 +181,5 @@ def _content(resources: Resources, photo: Photo) -> bytes:
         return resources.photo_files.read(photo.sha256)
     except FileNotFoundError as error:
         raise ResourceNotFound("file of photo", photo.id) from error
+    except PhotoDamaged as error:
+        raise PhotoFileDamaged(photo.id) from error

@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 from litestar.testing import TestClient
 
+from db.photo_bytes.base import PhotoDamaged
 from db.photo_bytes.folder import FolderPhotoStore
 from db.photo_bytes.object_store import ObjectPhotoStore
 from db.rows import photos
@@ -79,6 +80,23 @@ def test_storing_a_photo_again_repairs_a_damaged_file(store: PhotoStore, damage:
     store.put(CONTENT)
     assert store.renew(SHA256)
     assert (store.read(SHA256), store.local_path(SHA256).read_bytes()) == (CONTENT, CONTENT)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=["cut off", "other byte", "empty"])
+def test_a_damaged_photo_is_not_read(store: PhotoStore, damage: bytes) -> None:
+    store.put(CONTENT)
+    if isinstance(store, ObjectPhotoStore):
+        store._fs.pipe_file(store._place(SHA256), damage)
+    else:
+        store.local_path(SHA256).write_bytes(damage)
+    with pytest.raises(PhotoDamaged, match=SHA256):
+        store.read(SHA256)
+
+
+def test_every_stored_photo_is_named(store: PhotoStore) -> None:
+    assert list(store.names()) == []
+    names = {store.put(bytes([number])) for number in range(3)}
+    assert sorted(store.names()) == sorted(names)
 
 
 def test_a_missing_photo_cannot_be_renewed(store: PhotoStore) -> None:

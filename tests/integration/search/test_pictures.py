@@ -21,7 +21,7 @@ from tests.truth import LAMP, add_listings
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from litestar import Litestar
 
@@ -51,6 +51,27 @@ def store(resources: Resources, content: bytes, image_format: str = "JPEG") -> N
     stored = StoredPhoto("lamp", "p1", "p1", resources.photo_files.put(content), image_format, len(content), 8, 8)
     with resources.database.write() as session:
         photos.register_photos(session, [PhotoSet("lamp", [stored])])
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-7], lambda content: content[:-7] + b"?" + content[-6:]])
+@pytest.mark.parametrize("path", ["", "/thumbnail"])
+def test_a_damaged_file_is_not_shown_until_the_photo_is_sent_again(
+    resources: Resources, client: TestClient[Litestar], jpeg: MakeJpeg, damage: Callable[[bytes], bytes], path: str
+) -> None:
+    store(resources, jpeg(seed=5))
+    url = the_photo(client)["url"].partition("?")[0] + path
+    sound = client.get(url)
+    with resources.database.read() as session:
+        (row,) = photos.photos_of(session, ["lamp"])
+    file = resources.photo_files.local_path(row.sha256)
+    file.write_bytes(damage(file.read_bytes()))
+    answer = client.get(url)
+    assert answer.status_code == 503
+    assert f"The stored file of photo {row.id} is damaged. Send the photos of its listing again" in answer.text
+    assert "etag" not in answer.headers
+    assert client.get(url, headers={"If-None-Match": sound.headers["etag"]}).status_code == 304
+    store(resources, jpeg(seed=5))
+    assert client.get(url).content == sound.content
 
 
 def the_photo(client: TestClient[Litestar]) -> dict[str, str]:
