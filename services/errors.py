@@ -23,7 +23,6 @@
     └── ServiceUnavailable       a part that we depend on is missing or not ready
         ├── ModelMissing            no model is active
         ├── ModelUnusable           a model bundle is missing or damaged
-        ├── PhotoFileDamaged        the stored file of a photo is damaged
         ├── IndexUnavailable        an index cannot be opened or reached
         └── Overloaded              there are more requests than can be answered in time
 
@@ -275,16 +274,6 @@ class ModelUnusable(ServiceUnavailable):
 
     def __init__(self, model: str, problem: str) -> None:
         super().__init__(f"The model bundle {model} cannot be used: {problem}")
-
-
-class PhotoFileDamaged(ServiceUnavailable):
-    """The stored file of a photo is damaged."""
-
-    def __init__(self, photo_id: int | None) -> None:
-        super().__init__(
-            f"The stored file of photo {photo_id} is damaged. Send the photos of its listing again; "
-            "`lookalike verify --photos` finds all damaged files."
-        )
 
 
 class IndexUnavailable(ServiceUnavailable):

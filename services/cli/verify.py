@@ -92,7 +92,11 @@ def verify(
         if queries:
             raise typer.BadParameter("--queries compares indexes, and --photos files: leave one out.")
         _verify_photos(repair=repair, json=json)
-        return
+    else:
+        _verify_indexes(queries, repair=repair, json=json)
+
+
+def _verify_indexes(queries: int, *, repair: bool, json: bool) -> None:
     with open_resources() as resources:
         drifts = _drifts(resources)
         if repair and not all(drift.is_empty for drift in drifts):

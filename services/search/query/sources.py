@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from db.models import PhotoState
-from db.photo_bytes.base import PhotoDamaged
 from db.rows.payloads import to_bytes
 from ml.photos.crops import WHOLE_PHOTO
-from services.errors import BadQuery, Conflict, PhotoFileDamaged, ResourceNotFound
+from services.errors import BadQuery, Conflict, ResourceNotFound
 from services.fetching.photo_fetcher import Caller
+from services.lookup import photo_content
 from services.search.query.keys import ListingKey, PhotoKey, QuerySourceKey, RecommendationKey, StoredPhotoKey
 from services.search.query.photo_cache import QueryPhotoCache
 from services.search.query.recommendation import average_vector, mean_vectors
@@ -157,17 +157,15 @@ class QuerySources:
     def _cropped(self, listing: QueryListing, options: SourceOptions) -> QuerySource:
         photo = listing.photos[0]
         source = self._embedded(
-            self._content(photo), options, photo_ref=lambda: photo.id, listing_id=listing.listing.id
+            self._content(photo),
+            options,
+            photo_ref=lambda: photo.id,
+            listing_id=listing.listing.id,
         )
         return _with_listing(source, listing.listing)
 
     def _content(self, photo: QueryPhoto) -> bytes:
-        try:
-            return self._resources.photo_files.read(photo.sha256)
-        except FileNotFoundError as error:
-            raise ResourceNotFound("file of photo", photo.id) from error
-        except PhotoDamaged as error:
-            raise PhotoFileDamaged(photo.id) from error
+        return photo_content(self._resources.photo_files, photo.id, photo.sha256)
 
     def _from_earlier_photo(self, key: PhotoKey, options: SourceOptions) -> QuerySource:
         if options.crop != WHOLE_PHOTO and isinstance(key.photo_ref, int):

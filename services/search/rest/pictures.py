@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from litestar import Response
 
-from db.photo_bytes.base import PhotoDamaged
 from ml.photos.clean import ShownFormat, shown_photo
 from ml.photos.decode import DecodingBusy, Patience, PhotoError
-from services.errors import Overloaded, PhotoFileDamaged, PhotoRejected, ResourceNotFound
-from services.lookup import find_photo
+from services.errors import Overloaded, PhotoRejected
+from services.lookup import find_photo, photo_content
 from services.reason_codes import RejectReason
 from services.search.rest.photo_urls import photo_version
 from services.search.rest.thumbnails import ThumbnailFormat, accepted_format, thumbnail
@@ -79,7 +78,9 @@ def photo_response(
     photo = _photo(resources, photo_id)
 
     def shown(patience: Patience) -> tuple[bytes, ShownFormat]:
-        return shown_photo(_content(resources, photo), resources.photo_limits, patience=patience)
+        return shown_photo(
+            photo_content(resources.photo_files, photo.id, photo.sha256), resources.photo_limits, patience=patience
+        )
 
     return _response(
         f'"{photo.sha256}-shown"',  # earlier versions served the file itself under its hash
@@ -104,7 +105,13 @@ def thumbnail_response(
         f'"{photo.sha256}-{size}-{kind.lower()}-srgb"',
         _cache_control(photo, conditions) | _BY_ACCEPT,
         conditions,
-        lambda: _thumbnail(_content(resources, photo), size, resources.photo_limits, kind=kind, times=times),
+        lambda: _thumbnail(
+            photo_content(resources.photo_files, photo.id, photo.sha256),
+            size,
+            resources.photo_limits,
+            kind=kind,
+            times=times,
+        ),
     )
 
 
@@ -174,12 +181,3 @@ def _response(
 def _photo(resources: Resources, photo_id: int) -> Photo:
     with resources.database.read() as session:
         return find_photo(session, photo_id)
-
-
-def _content(resources: Resources, photo: Photo) -> bytes:
-    try:
-        return resources.photo_files.read(photo.sha256)
-    except FileNotFoundError as error:
-        raise ResourceNotFound("file of photo", photo.id) from error
-    except PhotoDamaged as error:
-        raise PhotoFileDamaged(photo.id) from error
