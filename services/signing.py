@@ -8,6 +8,8 @@ none, and every 30 days; the key before is accepted until all that it signed has
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import secrets
@@ -117,6 +119,35 @@ class Signer:
         if expires <= self._clock():
             raise SignatureExpired("expired")
         return body[_HEAD.size :]
+
+    def signature(self, purpose: Purpose, content: bytes) -> str:
+        """Return head and signature as URL-safe base64, for content that travels beside them."""
+        signed = self.sign(purpose, content)
+        return base64.urlsafe_b64encode(signed[: _HEAD.size] + signed[-_MAC_BYTES:]).decode()
+
+    def check_signature(self, purpose: Purpose, content: bytes, signature: str) -> None:
+        """Check what `signature` returned.
+
+        Raises:
+            SignatureExpired: it was signed too long ago.
+            InvalidSignature: it is not the signature of this content, for this purpose, by this installation.
+        """
+        try:
+            parts = base64.b64decode(signature, altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidSignature("not base64") from error
+        if len(parts) != _HEAD.size + _MAC_BYTES:
+            raise InvalidSignature("not as long as a signature")
+        self.content(purpose, parts[: _HEAD.size] + content + parts[_HEAD.size :])
+
+    def refresh(self) -> None:
+        """Read the keys, so that for the next minute neither signing nor checking needs the database.
+
+        Raises:
+            SQLAlchemyError: the database does not answer.
+        """
+        with self._reading:
+            self._ring = self._read()
 
     def _keys(self) -> _KeyRing:
         """Return the keys, read again each minute; an unknown key id costs no query."""

@@ -17,6 +17,7 @@ from services.cli.terminal.resources import open_resources
 from services.client import ApiError, Client
 from services.errors import BadInput, LookalikeError
 from services.search.query.parsing import parse_crop
+from services.search.rest.photo_urls import PhotoUrls
 from services.search.rest.to_wire import search_answer
 from services.search.service import SearchService
 from services.settings import Engine
@@ -138,8 +139,8 @@ def _search_here(subject: bytes | str, fields: SearchFields) -> SearchAnswer:
     with open_resources() as resources:
         service = SearchService(resources)
         if isinstance(subject, bytes):
-            return search_answer(service.by_photo(subject, fields))
-        return search_answer(service.by_listing(subject, fields))
+            return search_answer(service.by_photo(subject, fields), PhotoUrls())
+        return search_answer(service.by_listing(subject, fields), PhotoUrls())
 
 
 @contextmanager

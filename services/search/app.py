@@ -12,6 +12,7 @@ from services.indexing.recall_audit import AuditThread, RecallAuditor
 from services.search.page.routes import page_routes
 from services.search.rest.catalogue import CatalogueController, listing, newest_listings, query_photo
 from services.search.rest.duplicates import get_duplicates
+from services.search.rest.photo_urls import photo_urls_of
 from services.search.rest.pictures import PICTURE_THREADS
 from services.search.rest.search import SearchController
 from services.search.service import SearchService
@@ -56,6 +57,7 @@ def search_part(resources: Resources) -> AppPart:
             "search_workers": WorkerThreads(settings.thread_count, queue=_MAX_WAITING_SEARCHES),
             "picture_workers": WorkerThreads(PICTURE_THREADS),
             "fetch_workers": WorkerThreads(_FETCH_THREADS, queue=_FETCH_THREADS),
+            "photo_urls": Provide(photo_urls_of(resources), sync_to_thread=False),
             "search_fields": Provide(read_from_query(SearchParameters), sync_to_thread=False),
         },
         lifespans=[_auditing(auditor)],

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from db.rows.generations import GenerationRecord
     from db.session import Database
     from services.settings import Settings
+    from services.signing import Signer
 
 
 class OpenIndexes(Protocol):
@@ -60,3 +61,6 @@ class WebResources(Protocol):
 
     @property
     def live(self) -> Indexes: ...
+
+    @property
+    def signer(self) -> Signer: ...

@@ -16,12 +16,14 @@ from services.indexing.live import as_index_unavailable
 from services.lookup import find_listing
 from services.resources import Resources
 from services.search.rest.operations import PHOTO, THUMBNAIL
+from services.search.rest.photo_urls import PhotoUrls
 from services.search.rest.pictures import CacheConditions, photo_response, query_photo_response, thumbnail_response
 from services.search.rest.thumbnails import DEFAULT_SIDE
 from services.search.rest.to_wire import attribute_summary, listing_answer, listing_summary
 from services.search.results.facets import counting_engine
 from services.search.service import SearchService
 from services.search.stage_times import StageTimes
+from services.web.access.signed_urls import SIGNATURE
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath, in_path, query
 from services.web.problems import problem_responses
@@ -31,6 +33,10 @@ PhotoId = Annotated[int, in_path(7)]
 Version = Annotated[
     str | None,
     query("The photo's version, from `photo_url`; clients may then cache the answer for ever.", "9f86d081884c7d65"),
+]
+Signature = Annotated[
+    str | None,
+    query("The signature, from `photo_url`: with it the photo is shown without a key.", "AAAAAWsPCyDVkqFs..."),
 ]
 Size = Annotated[int, query("Longer side, in pixels.", 256, ge=64, le=512)]
 
@@ -67,6 +73,7 @@ class CatalogueController(Controller):
 
     @get(
         "/photos/{photo_id:int}",
+        opt={"signed": True},
         operation_class=PHOTO,
         media_type="image/*",
         responses=problem_responses(404, 422, 503),
@@ -79,6 +86,7 @@ class CatalogueController(Controller):
         resources: NamedDependency[Resources],
         picture_workers: NamedDependency[WorkerThreads],
         v: Version = None,
+        sig: Signature = None,  # noqa: ARG002  (the guard checks it)
     ) -> Response[bytes]:
         """Return the photo upright and without its metadata; 304 if `If-None-Match` has its ETag."""
         times = StageTimes(resources.settings.request_timeout_s)
@@ -86,6 +94,7 @@ class CatalogueController(Controller):
 
     @get(
         "/photos/{photo_id:int}/thumbnail",
+        opt={"signed": True},
         operation_class=THUMBNAIL,
         media_type="image/*",
         responses=problem_responses(404, 422, 503),
@@ -99,6 +108,7 @@ class CatalogueController(Controller):
         picture_workers: NamedDependency[WorkerThreads],
         size: Size = DEFAULT_SIDE,
         v: Version = None,
+        sig: Signature = None,  # noqa: ARG002  (the guard checks it)
     ) -> Response[bytes]:
         """Return the photo upright and without metadata: WebP if `Accept` names it, otherwise JPEG.
 
@@ -162,10 +172,13 @@ def _query_photo(
     summary="Get a listing",
 )
 async def listing(
-    listing_id: ListingIdInPath, resources: NamedDependency[Resources], workers: NamedDependency[WorkerThreads]
+    listing_id: ListingIdInPath,
+    resources: NamedDependency[Resources],
+    photo_urls: NamedDependency[PhotoUrls],
+    workers: NamedDependency[WorkerThreads],
 ) -> wire.ListingAnswer:
     """Return a listing with its photos."""
-    return await workers.run(_listing, resources, listing_id)
+    return await workers.run(_listing, resources, listing_id, photo_urls)
 
 
 @get(
@@ -177,6 +190,7 @@ async def listing(
 )
 async def newest_listings(
     resources: NamedDependency[Resources],
+    photo_urls: NamedDependency[PhotoUrls],
     workers: NamedDependency[WorkerThreads],
     limit: Annotated[int, query("Number of listings.", 20, ge=1, le=100)] = 20,
     cursor: Annotated[str | None, query("The `cursor` of the previous page.", "7")] = None,
@@ -185,16 +199,18 @@ async def newest_listings(
     ] = None,
 ) -> wire.NewestListings:
     """Return searchable listings, newest first, one page at a time."""
-    return await workers.run(_newest, resources, limit, cursor, sold=sold)
+    return await workers.run(_newest, resources, limit, cursor, sold=sold, urls=photo_urls)
 
 
-def _newest(resources: Resources, limit: int, cursor: str | None, *, sold: bool | None) -> wire.NewestListings:
+def _newest(
+    resources: Resources, limit: int, cursor: str | None, *, sold: bool | None, urls: PhotoUrls
+) -> wire.NewestListings:
     before = None if cursor is None else _from_cursor(cursor)
     with resources.database.read() as session:
         found = newest_photos(session, before=before, limit=limit + 1, sold=sold)
     page = found[:limit]
     return wire.NewestListings(
-        [listing_summary(photo) for photo in page], str(page[-1].id) if len(found) > limit else None
+        [listing_summary(photo, urls) for photo in page], str(page[-1].id) if len(found) > limit else None
     )
 
 
@@ -219,11 +235,12 @@ def _attributes(resources: Resources) -> list[wire.AttributeSummary]:
     return [attribute_summary(name, facets[name]) for name in used]
 
 
-def _listing(resources: Resources, listing_id: str) -> wire.ListingAnswer:
+def _listing(resources: Resources, listing_id: str, urls: PhotoUrls) -> wire.ListingAnswer:
     with resources.database.read() as session:
-        return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]))
+        return listing_answer(find_listing(session, listing_id), photos.photos_of(session, [listing_id]), urls)
 
 
 def _conditions(request: AnyRequest, version: str | None) -> CacheConditions:
     headers = request.headers
-    return CacheConditions(version, headers.get("if-none-match", ""), headers.get("accept", ""))
+    is_private = bool(request.scope["state"].get("key_id")) or SIGNATURE in request.query_params
+    return CacheConditions(version, headers.get("if-none-match", ""), headers.get("accept", ""), is_private)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from services.resources import Resources
     from services.search.stage_times import StageTimes
 
-CACHE_FOR_EVER = "public, max-age=31536000, immutable"
-REVALIDATE = "public, no-cache"
+CACHE_FOR_EVER = "max-age=31536000, immutable"
+REVALIDATE = "no-cache"
 """Caches may store the photo, but must revalidate it each time; an unchanged photo gets a short 304."""
 
 MEDIA_TYPES: dict[ShownFormat, str] = {
@@ -53,11 +53,13 @@ class CacheConditions:
         version: the `v` of the URL; if it is the photo's current version, the answer may be cached for ever.
         known: the If-None-Match header: entity tags of the client's copies.
         accept: the Accept header.
+        is_private: whether the caller needed a key or a signed URL; shared caches must not store the answer.
     """
 
     version: str | None = None
     known: str = ""
     accept: str = ""
+    is_private: bool = False
 
     def has(self, tag: str) -> bool:
         """Return whether the client has the copy with this entity tag (weak comparison: RFC 9110, 13.1.2)."""
@@ -158,7 +160,9 @@ _BY_ACCEPT = {"Vary": "Accept"}
 
 
 def _cache_control(photo: Photo, conditions: CacheConditions) -> dict[str, str]:
-    return {"Cache-Control": CACHE_FOR_EVER if conditions.version == photo_version(photo.sha256) else REVALIDATE}
+    who = "private" if conditions.is_private else "public"
+    how_long = CACHE_FOR_EVER if conditions.version == photo_version(photo.sha256) else REVALIDATE
+    return {"Cache-Control": f"{who}, {how_long}"}
 
 
 def _response(

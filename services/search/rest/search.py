@@ -16,6 +16,7 @@ from services.errors import BadQuery, LookalikeError
 from services.search.query.parsing import parse_crop, plain_fields
 from services.search.rest import operations
 from services.search.rest.operations import ClassifyForm, PhotoQuery
+from services.search.rest.photo_urls import PhotoUrls
 from services.search.rest.to_wire import search_answer
 from services.search.results.paging import ResultPage
 from services.search.service import SearchService
@@ -46,6 +47,7 @@ class SearchController(Controller):
         self,
         request: AnyRequest,
         search_service: NamedDependency[SearchService],
+        photo_urls: NamedDependency[PhotoUrls],
         workers: NamedDependency[WorkerThreads],
         search_workers: NamedDependency[WorkerThreads],
         fetch_workers: NamedDependency[WorkerThreads],
@@ -57,11 +59,13 @@ class SearchController(Controller):
                 raise BadQuery("cursor", "cannot be sent with a photo; send it as JSON to get the next page")
             form = converted(values, PhotoQuery, strict=False)
             content, times = await form.image.read(), search_service.new_times()
-            return search_answer(await workers.run(search_service.by_photo, content, plain_fields(form), times))
+            return search_answer(
+                await workers.run(search_service.by_photo, content, plain_fields(form), times), photo_urls
+            )
         if is_json(request):
             fields = converted(await request.json(), wire.StoredSearch, strict=True)
             pool = workers if _needs_photo(fields) else search_workers
-            return search_answer(await _search(search_service, fields, pool, fetchers=fetch_workers))
+            return search_answer(await _search(search_service, fields, pool, fetchers=fetch_workers), photo_urls)
         raise ClientException(
             "Send multipart/form-data with an `image`, or application/json with a `listing_id`, a `photo_id`, "
             "a `query_token` or an `image_url`.",
@@ -79,6 +83,7 @@ class SearchController(Controller):
         self,
         request: AnyRequest,
         search_service: NamedDependency[SearchService],
+        photo_urls: NamedDependency[PhotoUrls],
         workers: NamedDependency[WorkerThreads],
         fetch_workers: NamedDependency[WorkerThreads],
     ) -> wire.BatchAnswer:
@@ -91,7 +96,7 @@ class SearchController(Controller):
         async def answer(at: int) -> None:
             try:
                 page = await _search(search_service, queries[at], workers, fetchers=fetch_workers)
-                entries[at].answer = search_answer(page)
+                entries[at].answer = search_answer(page, photo_urls)
             except LookalikeError as error:
                 problem = problem_of(error)
                 entries[at].problem = wire.BatchProblem(
@@ -115,6 +120,7 @@ class SearchController(Controller):
         listing_id: ListingIdInPath,
         search_fields: NamedDependency[SkipValidation[wire.SearchParameters]],
         search_service: NamedDependency[SearchService],
+        photo_urls: NamedDependency[PhotoUrls],
         workers: NamedDependency[WorkerThreads],
         search_workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
@@ -122,8 +128,10 @@ class SearchController(Controller):
         pool = workers if _needs_photo(search_fields) else search_workers
         fields, times = plain_fields(search_fields), search_service.new_times()
         if search_fields.cursor is not None:
-            return search_answer(await pool.run(search_service.next_page, search_fields.cursor, fields, times))
-        return search_answer(await pool.run(search_service.by_listing, listing_id, fields, times))
+            return search_answer(
+                await pool.run(search_service.next_page, search_fields.cursor, fields, times), photo_urls
+            )
+        return search_answer(await pool.run(search_service.by_listing, listing_id, fields, times), photo_urls)
 
     @post(
         "/recommend",
@@ -137,11 +145,12 @@ class SearchController(Controller):
         self,
         request: AnyRequest,
         search_service: NamedDependency[SearchService],
+        photo_urls: NamedDependency[PhotoUrls],
         workers: NamedDependency[WorkerThreads],
     ) -> wire.SearchAnswer:
         """Search near the liked listings and away from the disliked ones; all of them are left out."""
         taste = converted(await request.json(), wire.Recommendation, strict=True)
-        return search_answer(await workers.run(search_service.recommend, taste, search_service.new_times()))
+        return search_answer(await workers.run(search_service.recommend, taste, search_service.new_times()), photo_urls)
 
     @post(
         "/classify",

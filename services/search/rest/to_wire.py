@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services import wire
-from services.search.rest.photo_urls import photo_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +15,15 @@ if TYPE_CHECKING:
     from db.models import Listing, Photo
     from db.rows.search_rows import PhotoWithListing
     from db.vectors.facets import Facet
+    from services.search.rest.photo_urls import PhotoUrls
     from services.search.results.paging import ResultPage
     from services.search.results.ranking import RankedListing
 
 
-def search_answer(page: ResultPage) -> wire.SearchAnswer:
+def search_answer(page: ResultPage, urls: PhotoUrls) -> wire.SearchAnswer:
     origin = page.origin
     return wire.SearchAnswer(
-        results=[_result(result) for result in page.results],
+        results=[_result(result, urls) for result in page.results],
         model_version=origin.model_version,
         engine=origin.engine,
         plan=wire.Plan(origin.plan, origin.reason),
@@ -38,7 +38,7 @@ def search_answer(page: ResultPage) -> wire.SearchAnswer:
     )
 
 
-def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAnswer:
+def listing_answer(listing: Listing, stored: Sequence[Photo], urls: PhotoUrls) -> wire.ListingAnswer:
     return wire.ListingAnswer(
         listing_id=listing.id,
         title=listing.title,
@@ -56,11 +56,11 @@ def listing_answer(listing: Listing, stored: Sequence[Photo]) -> wire.ListingAns
         attributes=listing.attributes,
         sold=listing.sold,
         flags=listing.flags,
-        photos=[_photo(photo) for photo in stored],
+        photos=[_photo(photo, urls) for photo in stored],
     )
 
 
-def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
+def listing_summary(photo: PhotoWithListing, urls: PhotoUrls) -> wire.ListingSummary:
     listing = photo.listing
     return wire.ListingSummary(
         listing_id=listing.id,
@@ -70,7 +70,7 @@ def listing_summary(photo: PhotoWithListing) -> wire.ListingSummary:
         price=_price(listing.price),
         currency=listing.currency,
         location=listing.location,
-        photo_url=photo_url(photo.id, photo.sha256),
+        photo_url=urls.url(photo.id, photo.sha256),
         url=listing.url,
         sold=listing.sold,
         attributes=listing.attributes,
@@ -96,20 +96,20 @@ def _facet_fields(facet: Facet) -> dict[str, Any]:
     }
 
 
-def _result(result: RankedListing) -> wire.Result:
+def _result(result: RankedListing, urls: PhotoUrls) -> wire.Result:
     why = {"similarity": result.similarity, **result.factors} if result.factors else None
-    return wire.Result(**msgspec.structs.asdict(listing_summary(result.photo)), score=result.score, why=why)
+    return wire.Result(**msgspec.structs.asdict(listing_summary(result.photo, urls)), score=result.score, why=why)
 
 
-def _photo(photo: Photo) -> wire.ListingPhoto:
+def _photo(photo: Photo, urls: PhotoUrls) -> wire.ListingPhoto:
     photo_id = photo.id or 0
     return wire.ListingPhoto(
         photo_id,
         photo.state,
         photo.width,
         photo.height,
-        photo_url(photo_id, photo.sha256),
-        photo_url(photo_id, photo.sha256, "/thumbnail"),
+        urls.url(photo_id, photo.sha256),
+        urls.url(photo_id, photo.sha256, "/thumbnail"),
     )
 
 

@@ -12,6 +12,7 @@ from services.web.access.audit_trail import AuditTrail
 from services.web.access.cors import AllowedOrigins
 from services.web.access.failures import address_of
 from services.web.access.key_ring import KeyRing
+from services.web.access.signed_urls import SIGNATURE, SignedUrls
 from services.web.limits.rate_limits import RateLimits
 
 if TYPE_CHECKING:
@@ -34,19 +35,21 @@ class Access:
     """`check` is a guard of the app.
 
     A route states the role that it requires with `opt={"role": ...}`; the default below /v1/ is admin.
+    With `opt={"signed": True}`, the signed URL of a photo is as good as a key.
     """
 
     def __init__(self, resources: WebResources, workers: WorkerThreads) -> None:
         self.keys = KeyRing(resources.database)
         self.trail = AuditTrail(resources.database)
         self.origins = AllowedOrigins(self.keys, resources.settings.cors_origins)
+        self._urls = SignedUrls(resources.signer)
         self._workers, self._metrics = workers, resources.settings.metrics
         self._limits = RateLimits(resources.database, per_minute=resources.settings.rate_limit_per_minute)
 
     @property
     def lifespans(self) -> list[Callable[[Litestar], AbstractAsyncContextManager[None]]]:
         """What runs as long as the app."""
-        return [self.trail.writing, self.origins.following_keys]
+        return [self.trail.writing, self.origins.following_keys, self._urls.following_keys]
 
     async def check(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Check the key and what it allows, count the call, and begin its entry in the audit log.
@@ -56,6 +59,7 @@ class Access:
             KeyRefused: the key is missing, unknown or revoked.
             TooManyWrongKeys: the address has sent too many of these.
             RoleMissing: the key's role is too low.
+            BadQuery: the signature of a photo's URL has expired or is not valid.
             OriginRefused: the key is bound to pages of other origins.
             RateLimited: the key was used too often in this minute.
         """
@@ -63,7 +67,7 @@ class Access:
         if "\0" in scope["path"] or (scope["path"] == _METRICS and self._metrics == "off"):
             raise NotFoundException
         needed = self._needed_role(scope, handler)
-        if needed is None:
+        if needed is None or await self._has_signed_url(connection, handler):
             return
         key = await self.keys.caller(connection.headers.get("authorization", ""), address_of(scope))
         scope["state"]["key_id"] = None if key is None else key.key_id
@@ -80,6 +84,18 @@ class Access:
         if scope["path"].startswith("/v1/"):
             return Role(handler.opt.get("role", Role.ADMIN))
         return Role.READ if scope["path"] == _METRICS and self._metrics == "key" else None
+
+    async def _has_signed_url(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> bool:
+        """Say whether the caller has the signed URL of a photo instead of a key.
+
+        Raises:
+            BadQuery: its signature has expired or is not valid.
+        """
+        has_signature = handler.opt.get("signed") and SIGNATURE in connection.query_params
+        if not has_signature or connection.headers.get("authorization") or not await self.keys.any_exists():
+            return False
+        self._urls.check_photo(connection)
+        return True
 
     async def _spend(self, key_id: str) -> None:
         if not self._limits.spend(key_id):
