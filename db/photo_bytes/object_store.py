@@ -107,6 +107,7 @@ class ObjectPhotoStore:
         Objects cannot be renamed aside: a photo that is stored again between the last check and its removal is lost
         until it is stored once more. That needs a photo that was unused for `untouched_for` before.
         """
+        self._cache.sweep_unused(used, untouched_for=untouched_for)
         swept = 0
         for number in range(256):
             with self._errors():

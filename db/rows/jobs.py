@@ -27,6 +27,8 @@ _REJECTS = "rejects:"
 """The same of the number of rejects by reason."""
 
 _PROMOTED = "promoted"
+_WITHOUT_TEXTS = ("process", "dry_run", "fingerprint", "generation", "model_version", "force", _PROMOTED)
+"""Inputs that say nothing about what is in a feed."""
 """Key in a job's inputs of the generation that the job promoted."""
 
 
@@ -267,3 +269,10 @@ def _add(
     for record in records:
         columns = {name: getattr(record, name) for name in record.__dataclass_fields__}
         session.add(table(job_id=job_id, **columns))
+
+
+def erase_texts(session: Session) -> None:
+    """Take what feeds said out of all ended jobs: their files, options and errors. Kinds, states and counts stay."""
+    for job in session.exec(select(Job).where(col(Job.state).in_(ENDED))).all():
+        job.inputs = {name: job.inputs[name] for name in _WITHOUT_TEXTS if name in job.inputs}
+        job.progress, job.error = None, job.error and "(erased)"

@@ -12,10 +12,11 @@ from db import migrate
 from db.integrity import Damage, find_damage
 from db.session import DamagedDatabase, Database
 from services.cli.terminal.audited import audited
-from services.cli.terminal.console import console, output, print_json, print_table
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import existing_database, open_resources, read_settings
 from services.cli.terminal.wait_for_stores import retry_until_ready
 from services.errors import Conflict, LookalikeError
+from services.ingest.jobs.erase import erase as erase_deleted
 from services.ingest.jobs.tidy import tidy as remove_unused
 from services.resources import DatabaseAway
 
@@ -82,15 +83,30 @@ def _damage(database: Database) -> list[Damage]:
 
 
 @db_app.command("tidy")
-def tidy(json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False) -> None:
+def tidy(
+    erase: Annotated[
+        bool,
+        typer.Option(
+            "--erase",
+            help="Also leave nothing of deleted listings: rewrite the database and the indexes. Stop the server first.",
+        ),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False,
+) -> None:
     """Remove change events that every index has read, photo files that no listing uses, and old records.
 
     LOOKALIKE_REPORTS_DAYS says how long rejects and warnings are kept, LOOKALIKE_AUDIT_DAYS the audit log.
 
     `lookalike serve` does this daily.
     """
-    with open_resources() as resources, audited(resources.database):
-        removed = remove_unused(resources)
+    with open_resources() as resources, audited(resources.database) as command:
+        if erase:
+            with stage_bars() as progress:
+                erased = erase_deleted(resources, progress)
+            removed, generation = erased.removed, erased.generation
+            command.resource = None if generation is None else f"generation {generation}"
+        else:
+            removed = remove_unused(resources)
     if json:
         print_json(removed)
     else:

@@ -100,10 +100,7 @@ def _verify_indexes(queries: int, *, repair: bool, json: bool) -> None:
     with open_resources() as resources:
         drifts = _drifts(resources)
         if repair and not all(drift.is_empty for drift in drifts):
-            with audited(resources.database):
-                repair_live(resources.database, resources.live.current(), drifts)
-                resources.live.persist()
-            drifts = _drifts(resources)
+            drifts = _repaired(resources, drifts)
         agreements = _agreements(resources, queries) if queries else []
         not_embedded = _not_embedded(resources)
     if json:
@@ -114,6 +111,14 @@ def _verify_indexes(queries: int, *, repair: bool, json: bool) -> None:
         raise DriftFound(drifts)
     if any(one.agreeing < one.queries for one in agreements):
         raise EnginesDisagree(agreements)
+
+
+def _repaired(resources: Resources, drifts: list[Drift]) -> list[Drift]:
+    """Repair the indexes, and return what still differs."""
+    with audited(resources.database):
+        repair_live(resources.database, resources.live.current(), drifts)
+        resources.live.persist()
+    return _drifts(resources)
 
 
 def _verify_photos(*, repair: bool, json: bool) -> None:

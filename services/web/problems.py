@@ -19,22 +19,24 @@ from services.errors import (
     BadInput,
     BadQuery,
     Conflict,
-    CrossSiteRefused,
-    HostUnknown,
-    KeyRefused,
     ListingRejected,
     LookalikeError,
-    OriginRefused,
     Overloaded,
     PhotoRejected,
-    RateLimited,
     ResourceNotFound,
-    RoleMissing,
     ServiceUnavailable,
     StorageFull,
     is_storage_full,
 )
 from services.web.invalid_values import explained
+from services.web.refusals import (
+    CrossSiteRefused,
+    HostUnknown,
+    KeyRefused,
+    OriginRefused,
+    RateLimited,
+    RoleMissing,
+)
 from services.web.request_ids import request_id
 from services.wire.fields import described
 

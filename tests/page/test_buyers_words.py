@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from services.errors import KeyRefused, RateLimited, RoleMissing
 from services.reason_codes import RejectReason
+from services.web.refusals import KeyRefused, RateLimited, RoleMissing
 from tests.page.steps import choose_photo, drop_or_paste, wait_for_results
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-METHOD = "CLI"
 _LINE_LENGTH = 2000
 
 
@@ -40,7 +39,7 @@ class AuditedCommand:
 def audited(database: Database) -> Iterator[AuditedCommand]:
     """Record the command line, who started it, and how the block ended."""
     line = shlex.join(sys.argv[1:])[:_LINE_LENGTH]
-    entry = AuditEntry(method=METHOD, path=line, request_id="", caller=_user())
+    entry = AuditEntry(method=audit.COMMAND, path=line, request_id="", caller=_user())
     with database.write() as session:
         entry_id = audit.begin_entry(session, entry)
     command = AuditedCommand()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from litestar.exceptions import NotFoundException
 
 from db.models import Role
-from services.errors import OriginRefused, RateLimited, RoleMissing
 from services.web.access.audit_trail import AuditTrail
 from services.web.access.cors import AllowedOrigins
 from services.web.access.failures import address_of
 from services.web.access.key_ring import KeyRing
 from services.web.access.signed_urls import SIGNATURE, SignedUrls
 from services.web.limits.rate_limits import RateLimits
+from services.web.refusals import OriginRefused, RateLimited, RoleMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

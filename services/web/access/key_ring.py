@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from db.rows.access import keys
-from services.errors import KeyRefused, TooManyWrongKeys
 from services.web.access.failures import FailureLimits
 from services.web.access.slow_hashes import SlowHashes
 from services.web.limits.threads import WorkerThreads
+from services.web.refusals import KeyRefused, TooManyWrongKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,8 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 
-from services.errors import CrossSiteRefused, HostUnknown
 from services.web.browsers.host_names import Authority, KnownHosts
+from services.web.refusals import CrossSiteRefused, HostUnknown
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send

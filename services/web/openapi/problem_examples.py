@@ -5,21 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from db.models import Role
-from services.errors import (
-    BadQuery,
-    Conflict,
-    HostUnknown,
-    KeyRefused,
-    PhotoRejected,
-    RateLimited,
-    ResourceNotFound,
-    RoleMissing,
-    ServiceUnavailable,
-    StorageFull,
-)
+from services.errors import BadQuery, Conflict, PhotoRejected, ResourceNotFound, ServiceUnavailable, StorageFull
 from services.reason_codes import RejectReason
 from services.web.limits.slow_bodies import SlowBody
 from services.web.problems import Problem, problem_of
+from services.web.refusals import HostUnknown, KeyRefused, RateLimited, RoleMissing
 
 
 def _plain(status: HTTPStatus, detail: str) -> Problem:

@@ -155,6 +155,13 @@ def test_unused_photos_are_swept_and_used_ones_stay(store: PhotoStore) -> None:
         store.read(unused)
 
 
+def test_the_local_copy_of_an_unused_photo_is_swept_too(store: PhotoStore) -> None:
+    store.put(CONTENT)
+    copy = store.local_path(SHA256)
+    store.sweep_unused(lambda _names: [], untouched_for=timedelta(seconds=-1))
+    assert not copy.exists()
+
+
 def test_recently_stored_photos_are_not_swept(store: PhotoStore) -> None:
     store.put(CONTENT)
     assert store.sweep_unused(lambda _names: set(), untouched_for=LONG) == 0
