@@ -76,3 +76,23 @@ def test_a_duplicate_is_shown_with_its_verdict(page: Page, demo: Demo, listing: 
 def test_a_listing_that_does_not_exist_shows_an_error(page: Page) -> None:
     page.goto("/listing?id=nobody")
     expect(page.get_by_role("alert").first).to_contain_text("This is no longer here")
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_listing_whose_id_has_a_slash_is_shown_and_searched(page: Page, demo: Demo) -> None:
+    fields = {"listing_id": "lamp/1 & more", "title": "A lamp", "category": "Appliances", "price": "5"}
+    path = "/v1/listings/lamp%2F1%20%26%20more"
+    with demo.client() as client:
+        files = [("photos", ("a.jpg", demo.photos[7].read_bytes(), "image/jpeg"))]
+        client.post("/v1/listings", data=fields, files=files).raise_for_status()
+        try:
+            for _ in range(60):
+                if client.get(path).json()["photos"][0]["state"] == "embedded":
+                    break
+                page.wait_for_timeout(200)
+            page.goto("/listing?id=lamp/1+%26+more")
+            expect(page.locator(".about h1")).to_have_text("A lamp")
+            page.get_by_role("link", name="Find similar listings").click()
+            wait_for_results(page)
+        finally:
+            client.delete(path).raise_for_status()

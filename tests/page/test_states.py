@@ -163,7 +163,7 @@ def test_reconnecting_keeps_the_loaded_results(page: Page) -> None:
     assert results(page)[: len(loaded)] == loaded
 
 
-@pytest.mark.parametrize("address", ["/listing", "/listing?id=.", "/listing?id=a/b"])
+@pytest.mark.parametrize("address", ["/listing", "/listing?id=."])
 def test_an_impossible_listing_id_in_the_address_shows_an_error(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("alert").first).to_contain_text("The address is wrong, or the listing was removed")

@@ -207,6 +207,16 @@ def test_a_refused_photo_outlives_what_follows(refused_upload: Page, way: str) -
     expect(page.locator(".hero")).to_be_visible()
 
 
+def test_a_part_of_the_page_that_does_not_load_loses_no_photo(page: Page, photo: Path) -> None:
+    page.goto("/")
+    page.route("**/search_page.js", lambda route: route.abort())
+    page.set_input_files("input[type=file] >> nth=0", photo)
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    page.unroute_all()
+    page.get_by_role("button", name="Reload").click()
+    wait_for_results(page)
+
+
 def test_choosing_a_filter_resends_a_refused_upload(refused_upload: Page) -> None:
     refused_upload.get_by_label("Home & Garden").check()
     refused_upload.wait_for_url(re.compile("token=.*category="))

@@ -65,7 +65,7 @@ export function searchAddress(query) {
 }
 
 /** Return the API path of a listing; null for an id that a path cannot contain. */
-export const listingPath = (id) => (/^\.{0,2}$|\//.test(id) ? null : `/v1/listings/${encodeURIComponent(id)}`);
+export const listingPath = (id) => (/^\.{0,2}$/.test(id) ? null : `/v1/listings/${encodeURIComponent(id)}`);
 
 export const listingAddress = (id) => `/listing?${new URLSearchParams({ id })}`;
 export const adminAddress = (tab, more = {}) => `/admin?${new URLSearchParams({ tab, ...more })}`;

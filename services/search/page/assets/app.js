@@ -1,24 +1,18 @@
 /** The page: shows one view at a time, chosen by the address, and redraws it after each change. */
 
 import { adminAddress, read } from "./address.js";
-import { Problem } from "./api.js";
-import { KeyDialog } from "./dialogs.js";
 import { ListingView } from "./listing_view.js";
-import "./crop.js";
-import { problemNotice } from "./notices.js";
+import { lostNotice } from "./notices.js";
 import { tryFailedPhotos } from "./photos.js";
 import { SearchView } from "./search_view.js";
 import { key, takeFromAddress } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
 
-/** The admin view and its styles are loaded on first use. */
+/** The admin view, its styles and the dialog are loaded on first use. */
 const VIEWS = {
   search: () => SearchView,
   listing: () => ListingView,
-  admin: async () => {
-    const [{ AdminView }] = await Promise.all([import("./admin/view.js"), styled("./style/admin.css")]);
-    return AdminView;
-  },
+  admin: async () => (await loaded("./admin/view.js", "./style/admin.css")).AdminView,
 };
 const MOST_FROZEN = 30;
 
@@ -93,6 +87,7 @@ class App {
 
   /** Ask for a key; if it changed, retry. */
   async askForKey(reason) {
+    const { KeyDialog } = await import("./dialogs.js");
     if (await KeyDialog.ask(reason)) {
       this.#view?.retry?.();
       tryFailedPhotos();
@@ -210,6 +205,9 @@ class App {
   }
 }
 
+/** Load a module and its stylesheet; resolve to the module when both apply. */
+const loaded = async (module, style) => (await Promise.all([import(module), styled(style)]))[0];
+
 /** Load a stylesheet once; resolve when it applies. */
 function styled(path) {
   const { href } = new URL(path, import.meta.url);
@@ -227,15 +225,7 @@ const newEntry = () => Array.from(crypto.getRandomValues(new Uint32Array(2))).jo
 /** Replaces a view whose modules failed to load; the browser retries only after a reload. */
 class LostView {
   title = "";
-
-  template() {
-    const problem = new Problem(
-      "unreachable",
-      "This part of the page could not be loaded",
-      "Reload the page when the connection is back.",
-    );
-    return problemNotice(problem, { retry: () => location.reload() });
-  }
+  template = lostNotice;
 
   retry() {
     location.reload();

@@ -27,6 +27,15 @@ function noticeOf({ kind }, { title, detail }, { retry, askForKey, instead }) {
   `;
 }
 
+/** Shown instead of a part of the page that failed to load; the browser retries only after a reload. */
+export const lostNotice = () => html`
+  <div class="notice problem" role="alert">
+    <h2>This part of the page could not be loaded</h2>
+    <p>Reload the page when the connection is back.</p>
+    <p class="actions"><button type="button" @click=${() => location.reload()}>Reload</button></p>
+  </div>
+`;
+
 export const slowNotice = (cancel) => html`
   <p class="notice slow" role="status">
     This takes longer than usual.

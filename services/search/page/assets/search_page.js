@@ -1,32 +1,18 @@
 /**
- * Draws the search view. A roomy screen has the photo and the filters beside the results. A small one has a bar with a
- * small photo, which stays in sight, and two sheets: one for the filters, one for the photo.
+ * Draws a search. A roomy screen has the photo and the filters beside the results. A small one has a bar with a small
+ * photo, which stays in sight, and two sheets: one for the filters, one for the photo.
  */
 
 import { NOTHING, filtersOf } from "./address.js";
+import "./crop.js";
 import { chipsOf } from "./filter_chips.js";
 import { filterPanel } from "./filters.js";
 import { number } from "./format.js";
-import { picker } from "./picker.js";
+import { pickerOf } from "./pages.js";
 import { liked, photoPanel, predicted, trailPanel } from "./query_panel.js";
-import { foundCount, foundPanel, inShort, orderChoice, resultsOf } from "./results_panel.js";
+import { foundCount, foundPanel, inShort, orderChoice } from "./results_panel.js";
 import { closeSheet, openSheet, sheet } from "./sheets.js";
 import { html } from "./vendor/lit-html/lit-html.js";
-
-const newestAreMissing = html`<p class="notice">There are no listings yet. <a href="/admin">Add some</a>.</p>`;
-
-/** @param view the `SearchView` to draw. */
-export const startPage = (view) => html`
-  <section class="hero">
-    <h1>Search with your eyes</h1>
-    <p class="muted">Add a photo to find listings that look like it.</p>
-    ${pickerOf(view, true)}
-  </section>
-  <section class="found" aria-busy=${view.task.running}>
-    <h2>Newest listings</h2>
-    ${resultsOf(view, newestAreMissing)}
-  </section>
-`;
 
 /** @param view the `SearchView` to draw. */
 export const searchPage = (view) => html`
@@ -37,9 +23,6 @@ export const searchPage = (view) => html`
     <section class="found" aria-busy=${view.task.running} aria-label="Results">${foundPanel(view)}</section>
   </div>
 `;
-
-const pickerOf = (view, isLarge) =>
-  picker({ isLarge, take: (file) => view.take(file), open: (link) => view.open(link) });
 
 const aside = (view) => html`
   <aside class="query">

@@ -1,4 +1,4 @@
-/** The search view: its state, and what the user can do. `search_page.js` draws it. */
+/** The search view: its state, and what the user can do. `pages.js` draws it. */
 
 import { NOTHING, asksForSomething, listingPath, read, searchAddress, settingsOf } from "./address.js";
 import { call } from "./api.js";
@@ -6,8 +6,8 @@ import { Counting } from "./counting.js";
 import { dropPhoto, keepPhoto, keptPhoto } from "./kept_photos.js";
 import { meet, notice } from "./known_listings.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
+import { pageOf } from "./pages.js";
 import { watchPage } from "./picker.js";
-import { searchPage, startPage } from "./search_page.js";
 import { search, searchByFile, searchOn } from "./searching.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
@@ -285,7 +285,6 @@ export class SearchView {
   }
 
   template() {
-    const content = asksForSomething(this.query) || this.sending ? searchPage(this) : startPage(this);
-    return html`${this.isHovered ? html`<div class="drop-hint" aria-hidden="true">Drop the photo to search by it</div>` : ""}${content}`;
+    return html`${this.isHovered ? html`<div class="drop-hint" aria-hidden="true">Drop the photo to search by it</div>` : ""}${pageOf(this)}`;
   }
 }
