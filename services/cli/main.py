@@ -24,6 +24,7 @@ from services.cli import (
 from services.cli.models import evaluate, export, train
 from services.cli.terminal.console import console, fail
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of, exit_on_sigterm
+from services.disk_errors import disk_problem
 from services.errors import LookalikeError, is_storage_full
 
 app = typer.Typer(
@@ -56,7 +57,7 @@ app.add_typer(bench.bench_app, name="bench")
 
 
 def main() -> None:
-    """Run the command. A LookalikeError or a full disk becomes one line on standard error and an exit code."""
+    """Run the command. A LookalikeError or an error of the disk becomes one line on standard error and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     exit_on_sigterm(ExitCode.TERMINATED)
     try:
@@ -66,7 +67,7 @@ def main() -> None:
     except Exception as error:
         if is_storage_full(error):
             fail(f"The disk is full ({error}). Free some space, then run the same command again.")
-        if sentence := _about_database(error):
+        if sentence := disk_problem(error) or _about_database(error):
             fail(sentence)
         raise
     except SystemExit as ended:

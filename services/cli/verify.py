@@ -63,10 +63,9 @@ class NotCompared(LookalikeError):
     """An index cannot be opened for comparison."""
 
     def __init__(self, engine: str, problem: str) -> None:
-        super().__init__(
-            f"The {engine} index cannot be compared: {problem}. "
-            "While `lookalike serve` runs, send GET /v1/admin/consistency to the server instead."
-        )
+        advice = "While `lookalike serve` runs, send GET /v1/admin/consistency to the server instead."
+        told = f"The {engine} index cannot be compared: {problem.rstrip('.')}."
+        super().__init__(f"{told} {advice}" if "another process" in problem else told)
 
 
 def verify(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from db.rows import generations
 from db.vectors.damage import is_damage
 from db.vectors.folder_lock import IndexLocked
+from services.disk_errors import disk_problem
 from services.errors import IndexUnavailable, ModelMissing
 from services.indexing.breaker import RETRY_AFTER_S, CircuitBreaker
 from services.indexing.follower import Follower
@@ -210,13 +211,13 @@ class LiveIndexes:
             try:
                 opened[store.engine] = store.open(live)
             except OSError as error:
-                unavailable[store.engine] = str(error)
+                unavailable[store.engine] = problem = disk_problem(error) or str(error)
                 if isinstance(error, ConnectionError):
                     self._retry_at = time.monotonic() + RETRY_AFTER_S
-                if logged.get(store.engine) != str(error):
+                if logged.get(store.engine) != problem:
                     # Beside a server, a locked index is normal: the server keeps it up to date.
                     level = logging.INFO if isinstance(error, IndexLocked) else logging.WARNING
-                    log.log(level, "the %s index cannot be opened: %s", store.engine, error)
+                    log.log(level, "the %s index cannot be opened: %s", store.engine, problem)
         return IndexSet(live, opened, unavailable)
 
     def _heal(self) -> None:
@@ -264,7 +265,7 @@ class LiveIndexes:
                 if isinstance(error, ConnectionError) or is_damage(error):
                     self._breaker.trip(store.engine, opened, error)
                 else:
-                    log.warning("the %s index cannot follow the change feed: %s", store.engine, error)
+                    log.warning("the %s index cannot follow: %s", store.engine, disk_problem(error) or error)
         return applied
 
     def follower(self, opened: OpenIndex) -> Follower:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -219,11 +220,13 @@ def _set_aside(folder: Path, error: OSError, engine: str) -> None:
     """Move a damaged index out of the way, and log it once. Raise `error` if it is no damage."""
     if not is_damage(error):
         raise error
+    is_deleted = not os.path.lexists(folder)
     try:
         set_aside(folder)
     except OSError:
         raise error from None
-    log.warning("the %s index is damaged and is rebuilt from the database: %s", engine, error)
+    problem = f"its folder {folder} was deleted" if is_deleted else str(error)
+    log.warning("the %s index is damaged and is rebuilt from the database: %s", engine, problem)
 
 
 def _is_filled(index: VectorIndex, cursor: SqlCursor) -> bool:

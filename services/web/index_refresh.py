@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from db.session import is_database_unavailable
+from services.disk_errors import disk_problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,7 +38,10 @@ def index_refresh(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar]
         finally:
             stopping.set()  # not cancelled, so that a running refresh completes
             await task
-            await to_thread.run_sync(indexes.persist)
+            try:
+                await to_thread.run_sync(indexes.persist)
+            except OSError as error:
+                log.warning("the indexes were not saved; the next start catches up: %s", disk_problem(error) or error)
 
     return lifespan
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from db.session import DamagedDatabase
+from services.disk_errors import disk_problem
 from services.errors import (
     BadInput,
     BadQuery,
@@ -170,11 +171,13 @@ def _database_down(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def _os_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
-    if not is_storage_full(error) and not isinstance(error, ConnectionError):
+    problem = disk_problem(error)
+    if not problem and not isinstance(error, ConnectionError):
         return _unexpected_error(request, error)
-    log.error("request %s: %s", request_id(request.scope), error)
+    log.error("request %s: %s", request_id(request.scope), problem or error)
     return _our_error(
-        request, StorageFull() if is_storage_full(error) else ServiceUnavailable(f"{error}. Try again in a moment.")
+        request,
+        StorageFull() if is_storage_full(error) else ServiceUnavailable(problem or f"{error}. Try again in a moment."),
     )
 
 

@@ -11,6 +11,10 @@ from litestar.testing import TestClient
 from services.cli.serve import build_app
 from services.resources import Resources
 from services.settings import Settings
+from tests.angles import add as add_listing
+from tests.angles import angle, listing, world
+from tests.waiting import ended
+from tests.worlds import resources_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +47,38 @@ def client(small_disk: Path) -> Iterator[TestClient[Litestar]]:
     with TestClient(build_app(resources), raise_server_exceptions=False) as client:
         yield client
     resources.close()
+
+
+@pytest.fixture
+def read_only_indexes(tmp_path: Path) -> Iterator[Resources]:
+    """Two listings in indexes whose folder has become read-only."""
+    folder = tmp_path / "world"
+    with world(folder) as resources:
+        add_listing(resources, listing("query"), [angle(0)])
+        add_listing(resources, listing("near"), [angle(10)])
+        resources.live.refresh()
+        resources.live.persist()
+    indexes = str(folder / "indexes")
+    bound = subprocess.run(["mount", "--bind", indexes, indexes], check=False, capture_output=True)
+    if bound.returncode:
+        pytest.skip("a read-only folder needs root")
+    subprocess.run(["mount", "-o", "remount,ro,bind", indexes], check=True)
+    try:
+        with resources_in(folder) as resources:
+            yield resources
+    finally:
+        subprocess.run(["umount", "--lazy", indexes], check=True)
+
+
+def test_a_read_only_disk_is_told_as_such_and_searches_go_on(read_only_indexes: Resources) -> None:
+    resources = read_only_indexes
+    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+        found = client.get("/v1/listings/query/similar").json()
+        assert [one["listing_id"] for one in found["results"]] == ["near"]
+        assert "the disk is read-only" in client.get("/health/ready").json()["unavailable"]["qdrant"]
+        job = ended(client, client.post("/v1/admin/consistency/repair").json()["job_id"])
+    assert job["state"] == "failed"
+    assert "faiss/photos_g1/lock: the disk is read-only. Mount it so that it can be written." in job["error"]
 
 
 def add(client: TestClient[Litestar], listing_id: str, photo: bytes) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from db.rows import jobs
 from db.session import is_database_unavailable
+from services.disk_errors import disk_problem
 from services.errors import LookalikeError, is_storage_full
 from services.ingest.pipeline.job_progress import JobCancelled
 
@@ -26,6 +27,12 @@ class JobInterrupted(BaseException):
 def is_temporary(error: BaseException) -> bool:
     """Whether running the job again may succeed: the database cannot be reached, or a disk is full."""
     return is_database_unavailable(error) or is_storage_full(error)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, LookalikeError | OSError):
+        return disk_problem(error) or str(error)
+    return _INTERNAL_ERROR.format(type(error).__name__)
 
 
 @contextmanager
@@ -59,9 +66,8 @@ def record_outcome(database: Database, job_id: str, *, rewrite: Callable[[str], 
                 else:
                     jobs.requeue_job(session, job_id)
             raise
-        message = str(error) if isinstance(error, LookalikeError) else _INTERNAL_ERROR.format(type(error).__name__)
         with database.write() as session:
-            jobs.finish_job(session, job_id, rewrite(message))
+            jobs.finish_job(session, job_id, rewrite(_message(error)))
         raise
     with database.write() as session:
         jobs.finish_job(session, job_id)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from db.models import PhotoState
 from db.rows import embeddings, generations, photos
 from db.session import is_database_unavailable
+from services.disk_errors import disk_problem
 from services.errors import LookalikeError, ServiceUnavailable, is_storage_full
 from services.ingest.pipeline.embedding import PhotoEmbedder
 
@@ -90,9 +91,8 @@ class EmbeddingWorker:
                 if is_storage_full(error):
                     self.problem = error
                 elif failures >= _MAX_FAILURES:
-                    self.problem = ServiceUnavailable(
-                        f"Photos cannot be embedded ({type(error).__name__}; see the log)."
-                    )
+                    problem = disk_problem(error) or f"{type(error).__name__}; see the log."
+                    self.problem = ServiceUnavailable(f"Photos cannot be embedded: {problem}")
             self._wake.wait(timeout=pause)
             self._wake.clear()
 

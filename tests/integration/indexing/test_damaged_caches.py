@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from services.indexing.consistency import drift, live_drift, repair_live
 from services.indexing.generations import build_and_promote
 from services.indexing.live import LiveIndexes
 from tests.integration.indexing.damages import DAMAGES, flip_vector
-from tests.truth import MODEL
+from tests.truth import LAMP, MODEL, add_listings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,6 +164,28 @@ def test_a_damaged_seal_rebuilds_the_shard(
         DAMAGES[kind](index_folders["qdrant"] / "seal.json")
         check_rebuilt(database, stores[1], lamps, kind)
         assert rebuilds(caplog) == (kind != "gone"), kind
+
+
+def test_a_folder_that_is_deleted_under_an_open_index_is_told_and_built_again(
+    database: Database,
+    stores: list[IndexStore],
+    lamps: list[int],
+    index_folders: dict[str, Path],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with closing(LiveIndexes(database, stores)) as live:
+        live.refresh()
+        for folder in index_folders.values():
+            shutil.rmtree(folder)
+        add_listings(database, replace(LAMP, seller="ann"))
+        live.refresh()
+        live.refresh()
+        live.persist()
+        assert sorted(live.current().opened) == ["faiss", "qdrant"]
+        assert all(one.is_empty for one in live_drift(database, live.current()))
+    assert f"its folder {index_folders['qdrant']} was deleted" in caplog.text
+    for store in stores:
+        check_rebuilt(database, store, lamps, store.engine)
 
 
 def test_a_full_disk_or_a_lack_of_descriptors_is_no_damage() -> None:
