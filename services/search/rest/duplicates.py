@@ -11,12 +11,13 @@ from db.models import Role
 from db.rows import duplicates
 from ml.copies.verdicts import SIMILAR_PROBABILITY, Verdict
 from services import wire
-from services.errors import LookalikeError
+from services.errors import LookalikeError, Overloaded
 from services.lookup import find_listing
 from services.resources import Resources
 from services.search.query.keys import ListingKey
 from services.search.results.scores import score_map_of
 from services.search.service import SearchService
+from services.search.stage_times import StageTimes
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath, query
 from services.web.problems import problem_responses
@@ -48,31 +49,37 @@ async def get_duplicates(
 
     A background thread finds copies, shortly after a photo becomes searchable.
     """
-    return await workers.run(find_duplicates, resources, search_service, listing_id, k)
+    times = search_service.new_times()
+    return await workers.run(find_duplicates, resources, search_service, listing_id, k=k, times=times)
 
 
-def find_duplicates(resources: Resources, search: SearchService, listing_id: str, k: int) -> list[wire.Duplicate]:
+def find_duplicates(
+    resources: Resources, search: SearchService, listing_id: str, *, k: int, times: StageTimes
+) -> list[wire.Duplicate]:
     """Return the copies of a listing's photos, then up to `k` similar listings.
 
     Without a model or an index, return only the copies.
 
     Raises:
         ResourceNotFound: there is no such listing.
+        Overloaded: the deadline passed.
     """
-    with resources.database.read() as session:
+    with times.reading(resources.database) as session:
         find_listing(session, listing_id)
         known = duplicates.linked_or_rejected_listings(session, listing_id)
         copies = duplicates.copies_of(session, listing_id)
     answers = [wire.Duplicate(one.listing_id, one.photo_id, one.verdict, one.score) for one in copies]
     try:
-        similar = _similar(resources, search, listing_id, known, k) if k else []
+        similar = _similar(resources, search, listing_id, known, k=k, times=times) if k else []
+    except Overloaded:
+        raise
     except (LookalikeError, OSError):
         similar = []
     return answers + similar
 
 
 def _similar(
-    resources: Resources, search: SearchService, listing_id: str, known: AbstractSet[str], k: int
+    resources: Resources, search: SearchService, listing_id: str, known: AbstractSet[str], *, k: int, times: StageTimes
 ) -> list[wire.Duplicate]:
     """Return listings that are probably the same item; none if the model's scores are not calibrated."""
     version = resources.live.current().generation.model_version
@@ -83,6 +90,6 @@ def _similar(
     )
     return [
         wire.Duplicate(one.photo.listing.id, one.photo.id, Verdict.SIMILAR, one.score)
-        for one in search.by_listing(listing_id, fields).results
+        for one in search.by_listing(listing_id, fields, times).results
         if one.photo.listing.id not in known
     ]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from services.errors import ModelUnusable
+from services.errors import ModelUnusable, Overloaded
+from services.search.rest.duplicates import find_duplicates
 from services.search.service import SearchService
+from services.search.stage_times import StageTimes
 from services.signing import Purpose
 from services.wire import Recommendation, SearchFields, StoredSearch
 
@@ -100,3 +102,18 @@ def test_the_stages_add_up_to_no_more_than_the_total(five_service: SearchService
     took_ms = five_service.by_listing("query", SearchFields()).took_ms
     assert set(took_ms) == {"embed", "search", "rows", "rank", "total"}
     assert sum(ms for stage, ms in took_ms.items() if stage != "total") <= took_ms["total"] + 0.05
+
+
+def test_no_stage_begins_after_the_deadline_not_even_an_inner_one(clock: ReadClock) -> None:
+    times = StageTimes(deadline_s=1.5 * READ_MS / 1000)
+    with times.stage("search"):
+        clock.reads += 1
+        with times.stage("rows"):
+            clock.reads += 1
+        with pytest.raises(Overloaded, match=r"took longer than 0\.15 s"), times.stage("rows"):
+            pytest.fail("another query was begun")
+
+
+def test_duplicates_end_at_the_deadline(five_listings: Resources, five_service: SearchService) -> None:
+    with pytest.raises(Overloaded):
+        find_duplicates(five_listings, five_service, "query", k=5, times=StageTimes(-1))

@@ -62,7 +62,9 @@ def test_similar_listings_are_returned_after_the_copies(
     model = resources.embedder().bundle
     sure = ScoreMap((-1.0, 0.0, 1.0), (0.0, 0.9, 1.0))
     monkeypatch.setattr(type(model), "calibration", Calibration(1.0, 0.5, {}, sure, 100))
-    answer = find_duplicates(resources, SearchService(resources), "listing-0", 5)
+    answer = find_duplicates(
+        resources, service := SearchService(resources), "listing-0", k=5, times=service.new_times()
+    )
     assert [(one.listing_id, one.verdict) for one in answer] == [
         ("listing-1", "identical"),
         ("listing-2", "same photo edited"),
@@ -75,13 +77,15 @@ def test_duplicates_of_a_listing_name_the_surest_photo_of_each_copy(resources: R
     with resources.database.read() as session:
         first = duplicates.copies_of(session, "listing-0")[0]
     assert first == ListingCopy("listing-1", photo_id(resources, "photo-1-a"), "identical", 1.0)
-    answer = find_duplicates(resources, SearchService(resources), "listing-0", 5)
+    answer = find_duplicates(
+        resources, service := SearchService(resources), "listing-0", k=5, times=service.new_times()
+    )
     assert [(one.listing_id, one.verdict) for one in answer[:2]] == [
         ("listing-1", "identical"),
         ("listing-2", "same photo edited"),
     ]
     with pytest.raises(ResourceNotFound):
-        find_duplicates(resources, SearchService(resources), "nothing", 5)
+        find_duplicates(resources, service := SearchService(resources), "nothing", k=5, times=service.new_times())
 
 
 def test_duplicates_are_returned_by_rest(resources: Resources, shop: Marketplace) -> None:
