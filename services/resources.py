@@ -57,6 +57,12 @@ class DatabaseAway(ServiceUnavailable):
         )
 
 
+class EngineAway(ServiceUnavailable):
+    """An index engine does not answer. `is_replaced` says whether another engine can answer searches meanwhile."""
+
+    is_replaced = False
+
+
 class Resources:
     """The adapters of a service or command; each is opened on first use."""
 
@@ -156,7 +162,7 @@ class Resources:
 
         Raises:
             BadInput: LOOKALIKE_PHOTOS_URL cannot be used.
-            ServiceUnavailable: one of them does not answer.
+            ServiceUnavailable: one of them does not answer; `EngineAway` for the Qdrant server.
             Conflict: PostgreSQL is not at the revision that this version needs.
         """
         _ = self.database, self.photo_files
@@ -164,7 +170,9 @@ class Resources:
             try:
                 store.check()
             except OSError as error:
-                raise ServiceUnavailable(str(error)) from error
+                away = EngineAway(str(error))
+                away.is_replaced = len(self.stores) > 1 and self._live_generation() is not None
+                raise away from error
 
     @cached_property
     def live(self) -> LiveIndexes:

@@ -85,10 +85,9 @@ class ObjectPhotoStore:
 
     def local_path(self, sha256: str) -> Path:
         """See `PhotoStore`."""
-        path = self._cache.local_path(sha256)
-        if not path.is_file():
+        if not self._cache.renew(sha256):  # missing or damaged
             self._cache.put(self.read(sha256))
-        return path
+        return self._cache.local_path(sha256)
 
     def delete(self, sha256: str) -> None:
         """See `PhotoStore`."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.vectors.qdrant import server_collections, server_search
+from services.cli.terminal.wait_for_stores import wait_for_stores
+from services.errors import ServiceUnavailable
 from services.indexing import breaker
 from services.indexing.generations import build_and_promote
 from services.search.service import SearchService
@@ -148,6 +150,22 @@ def test_a_qdrant_that_is_frozen_at_the_start_is_asked_once(
         assert qdrant.asked == {"exists": 1}
         qdrant.answering.set()
         wait_until_qdrant_answers(again, SearchService(again))
+
+
+def test_a_server_starts_without_qdrant_if_faiss_can_answer(
+    resources: Resources, qdrant: FakeQdrant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources.close()
+    qdrant.die()
+    with resources_in(tmp_path / "data", qdrant_url=qdrant.url) as again:
+        wait_for_stores(again)
+        assert answering(SearchService(again), Engine.QDRANT) == "faiss"
+    assert "cannot be reached" in capsys.readouterr().err
+    with (
+        resources_in(tmp_path / "empty", qdrant_url=qdrant.url) as empty,
+        pytest.raises(ServiceUnavailable, match="cannot be reached"),
+    ):
+        wait_for_stores(empty)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from services.cli.terminal.console import console
 from services.errors import Conflict, ServiceUnavailable
+from services.resources import EngineAway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +22,18 @@ _RETRY_EVERY_S = 1.0
 def wait_for_stores(resources: Resources) -> None:
     """Wait at most `LOOKALIKE_WAIT_S` seconds until the database has this version's tables and Qdrant answers.
 
+    Afterwards, go on without a Qdrant server if FAISS can answer.
+
     Raises:
-        ServiceUnavailable: a store still does not answer.
+        ServiceUnavailable: a store that is needed still does not answer.
         Conflict: the tables are still those of another version.
     """
-    retry_until_ready(resources.check_stores, resources.settings.wait_s)
+    try:
+        retry_until_ready(resources.check_stores, resources.settings.wait_s)
+    except EngineAway as error:
+        if not error.is_replaced:
+            raise
+        console.print(f"Warning: {error}. FAISS answers until then.", soft_wrap=True)
 
 
 def retry_until_ready(attempt: Callable[[], Value], wait_s: float) -> Value:
