@@ -13,6 +13,7 @@ import tempfile
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from tests.page.browsing import ROOT, Demo, running_chromium, serving_demo_copy
 from tests.page.steps import choose_photo, wait_for_results
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     View = Callable[[Page, Demo], None]
 
-HEIGHT_OF_WIDTH = {390: 844, 820: 1180, 1440: 900}
+HEIGHT_OF_WIDTH = {390: 844, 820: 1180, 1280: 900}
 LOOKS = tuple(product(HEIGHT_OF_WIDTH, ("light", "dark")))
-FEED_LOOKS = ((1440, "light"), (390, "dark"))
+FEED_LOOKS = ((1280, "light"), (390, "dark"))
 LAMP = "da9985d7-78ec-404e-9bd4-f6c0050232d5"
 SHOPIFY_EXPORT = """\
 Handle,Title,Body (HTML),Vendor,Product Category,Tags,Variant Price,Image Src,Variant Grams,Status
@@ -58,6 +59,15 @@ def search(page: Page, demo: Demo) -> None:
     choose_photo(page, demo.photos[3])
     page.goto(f"{page.url}&crop=0.22,0.08,0.62,0.84")
     wait_for_results(page)
+
+
+def filters(page: Page, _demo: Demo) -> None:
+    """Look for lamps, cheapest first."""
+    path = "Home & Garden / Dining, Living Room Furniture / Lighting & Fittings"
+    page.goto(f"/?{urlencode({'listing': LAMP, 'path': path, 'price_max': 40, 'sort': 'price'})}")
+    wait_for_results(page)
+    page.locator(".levels .levels").first.wait_for(state="attached")
+    _open_filters(page)
 
 
 def listing(page: Page, demo: Demo) -> None:
@@ -124,9 +134,15 @@ def facets(page: Page, demo: Demo) -> None:
     _add_attributes(demo)
     page.goto(f"/?listing={LAMP}&attribute=condition:used&attribute=height_cm:20..60")
     wait_for_results(page)
-    page.locator(".filter-box").evaluate("box => { box.open = true; }")
+    _open_filters(page)
     page.locator(".facet").last.wait_for()
     page.locator(".facet").last.evaluate("facet => facet.scrollIntoView({ block: 'end' })")
+
+
+def _open_filters(page: Page) -> None:
+    """Open the sheet of filters where the screen is too small to show them."""
+    if not page.get_by_label("Place").is_visible():
+        page.get_by_role("button", name="Filters").click()
 
 
 def _add_attributes(demo: Demo) -> None:
@@ -148,7 +164,7 @@ def _file(name: str, text: str) -> FilePayload:
     return {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
 
 
-VIEWS: tuple[View, ...] = (start, search, listing, admin, indexes)
+VIEWS: tuple[View, ...] = (start, search, filters, listing, admin, indexes)
 FEED_VIEWS: tuple[View, ...] = (preview, dry_run, warnings, facets)
 
 

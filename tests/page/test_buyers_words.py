@@ -158,5 +158,5 @@ def test_a_search_without_a_close_match_says_so(page: Page, demo: Demo) -> None:
         )
     page.goto(f"/?listing={far}")
     wait_for_results(page)
-    expect(page.locator(".found")).to_contain_text("No other listing shows the same item")
+    expect(page.locator(".found")).to_contain_text("No exact match")
     expect(page.locator(".match")).to_have_count(0)

@@ -15,7 +15,7 @@ export const buyersNotice = (problem, actions) => noticeOf(problem, inBuyersWord
 function noticeOf({ kind }, { title, detail }, { retry, askForKey, instead }) {
   const again = html`<button type="button" @click=${retry}>Try again</button>`;
   const actions = {
-    key: html`<button type="button" class="strong" @click=${() => askForKey(detail)}>Enter a key</button>`,
+    key: html`<button type="button" class="strong" @click=${() => askForKey(title)}>Enter a key</button>`,
     refused: instead ?? html`<a class="button" href="/">Start again</a>`,
   };
   return html`

@@ -74,18 +74,13 @@ export function resultsOf(view, none) {
   if (!view.hasAnswer) return stoppedNotice(() => view.load());
   if (!listings.length) return none;
   return html`
-    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">${farWords(view)}</p>` : ""}
+    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">No exact match. The most similar come first.</p>` : ""}
     ${grid(listings, { searchBy: (one) => view.searchBy(one), ...preferencesOf(view) })}
     ${view.more.problem ? problem(view, view.more.problem) : ""}
     ${cursor && !view.more.problem ? html`<p class="more"><button type="button" @click=${() => view.loadMore()}>${view.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
     ${cursor ? "" : html`<p class="muted end">${endWords(view)}</p>`}
   `;
 }
-
-const farWords = ({ query }) =>
-  query.by === "listing" || query.by === "photo"
-    ? "No other listing shows the same item. These look most like it."
-    : "No listing shows the same item. These look most like it.";
 
 function endWords({ found, counts, query }) {
   const isCut = found.answer && counts.total > found.listings.length;
