@@ -36,6 +36,8 @@ _MAC_BYTES = 16
 
 _SECRET_BYTES = 32
 
+_LOCK = "signing key"
+
 _DAY_S = 24 * 60 * 60
 _ROTATED_AFTER_S = 30 * _DAY_S
 _REREAD_AFTER_S = 60.0
@@ -149,6 +151,12 @@ class Signer:
         with self._reading:
             self._ring = self._read()
 
+    def replace_keys(self) -> None:
+        """Replace all keys by a new one: nothing signed so far is accepted, by other processes within a minute."""
+        with hold_lock(self._database, _LOCK), self._database.write() as session:
+            signing_keys.remove_signing_keys(session)
+        self.refresh()
+
     def _keys(self) -> _KeyRing:
         """Return the keys, read again each minute; an unknown key id costs no query."""
         ring = self._ring
@@ -163,7 +171,7 @@ class Signer:
     def _read(self) -> _KeyRing:
         stored = self._stored()
         if self._needs_key(stored):
-            with hold_lock(self._database, "signing key"):  # only one of several processes makes it
+            with hold_lock(self._database, _LOCK):  # only one of several processes makes it
                 stored = self._stored()
                 if self._needs_key(stored):
                     self._add_key()

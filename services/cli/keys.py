@@ -112,6 +112,18 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Key id from `lookalike ke
     output.print(f"Revoked API key {key_id}.")
 
 
+@keys_app.command("rotate")
+def rotate() -> None:
+    """Refuse every query token, cursor and signed photo URL that was issued so far; running servers do within a minute.
+
+    Their secret is replaced every 30 days anyway, without refusing any. Use this when the database has leaked.
+    """
+    with open_resources() as resources, audited(resources.database) as command:
+        command.resource = "signing keys"
+        resources.signer.replace_keys()
+        console.print(f"New signing key for the database at {database_location(resources)}", soft_wrap=True)
+
+
 @keys_app.command("audit")
 def audit(
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.", min=1, max=10_000)] = 50,

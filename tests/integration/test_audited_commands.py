@@ -46,6 +46,12 @@ def test_creating_and_revoking_a_key_is_audited(lookalike: RunCommand) -> None:
     ]
 
 
+def test_replacing_the_signing_keys_is_audited(lookalike: RunCommand) -> None:
+    lookalike("keys", "create", "--role", "read")
+    assert lookalike("keys", "rotate").code == 0
+    assert shown(lookalike)[1:] == [("CLI", "keys rotate", 0, "signing keys")]
+
+
 def test_commands_that_change_something_are_audited_with_their_exit_code_and_others_are_not(
     lookalike: RunCommand, tmp_path: Path
 ) -> None:

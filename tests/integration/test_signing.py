@@ -145,6 +145,16 @@ def test_a_further_key_signs_only_once_every_process_has_read_it(database: Datab
     assert int.from_bytes(rotating.sign(Purpose.CURSOR, b"")[:4]) == 2
 
 
+def test_replacing_the_keys_ends_all_signatures_in_every_process(database: Database) -> None:
+    here, other = Signer(database), Signer(database)
+    signed = other.sign(Purpose.PHOTO, b"content")
+    here.replace_keys()
+    for signer in (here, reread(other)):
+        with pytest.raises(InvalidSignature):
+            signer.content(Purpose.PHOTO, signed)
+    assert other.content(Purpose.PHOTO, here.sign(Purpose.PHOTO, b"new")) == b"new"
+
+
 def test_an_unknown_key_costs_no_query(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     signer = Signer(database)
     signed = signer.sign(Purpose.CURSOR, b"content")

@@ -36,3 +36,8 @@ def add_signing_key(session: Session, secret: bytes, *, created_at: datetime, re
     unused = [earlier.key_id for earlier, later in pairwise(known) if later.created_at < replaced_before]
     session.execute(delete(SigningKey).where(col(SigningKey.id).in_(unused)))
     session.add(SigningKey(secret=secret, created_at=created_at))
+
+
+def remove_signing_keys(session: Session) -> None:
+    """Remove all signing keys, so that nothing that they signed is accepted any more."""
+    session.execute(delete(SigningKey))
