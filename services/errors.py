@@ -31,6 +31,8 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
 
+from services.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -39,7 +41,10 @@ if TYPE_CHECKING:
 
 
 class LookalikeError(Exception):
-    """Base of all errors that the user, or whoever runs the installation, can fix."""
+    """Base of all errors that the user, or whoever runs the installation, can fix; the message has no password."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class BadInput(LookalikeError):

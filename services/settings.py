@@ -8,8 +8,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, computed_field
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, computed_field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.database_urls import normal_database_url
+from services.redaction import hide, hide_secrets_of
 
 
 class Engine(StrEnum):
@@ -51,6 +54,21 @@ HostNames = Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_split)]
 """Parsed from text such as `shop.example, *.shop.example`; without ports."""
 
 
+def _hide_password(url: object) -> object:
+    if isinstance(url, str):
+        hide_secrets_of(url)
+    return url
+
+
+HiddenUrl = Annotated[str, BeforeValidator(_hide_password)]
+"""A URL whose password is taken out of all messages and logs."""
+
+
+def _hidden(secret: SecretStr) -> SecretStr:
+    hide(secret.get_secret_value())
+    return secret
+
+
 def _none_if_empty(text: object) -> object:
     return None if text == "" else text
 
@@ -58,14 +76,29 @@ def _none_if_empty(text: object) -> object:
 class Settings(BaseSettings):
     """Every setting of the services and commands. Nothing is read at import time."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOKALIKE_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LOOKALIKE_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(default=Path("data"), description="Folder of the database, photos, models and indexes.")
-    database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in the data directory.")
-    qdrant_url: str = Field(default="", description="URL of a Qdrant server; empty means embedded Qdrant Edge.")
-    qdrant_api_key: SecretStr = Field(default=SecretStr(""), description="API key of the Qdrant server.")
-    photos_url: str = Field(
+    database_url: Annotated[HiddenUrl, AfterValidator(normal_database_url)] = Field(
         default="",
+        repr=False,
+        description="URL of the database (`postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME`); empty means SQLite in "
+        "the data directory.",
+    )
+    qdrant_url: HiddenUrl = Field(
+        default="",
+        repr=False,
+        pattern=r"^(https?://[^/\s]\S*)?$",
+        description="URL of a Qdrant server (`http://qdrant:6333`); empty means embedded Qdrant Edge.",
+    )
+    qdrant_api_key: Annotated[SecretStr, AfterValidator(_hidden)] = Field(
+        default=SecretStr(""), description="API key of the Qdrant server."
+    )
+    photos_url: HiddenUrl = Field(
+        default="",
+        repr=False,
         description="fsspec URL of the photo store (`s3://bucket/photos`); empty means the data directory.",
     )
     model: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
@@ -188,7 +221,7 @@ class Settings(BaseSettings):
         default=0.5, gt=0, description="Seconds between two updates of the indexes from the change feed."
     )
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field(repr=False)  # type: ignore[prop-decorator]
     @property
     def sql_url(self) -> str:
         """The database URL; by default that of SQLite in the data directory."""

@@ -21,6 +21,7 @@ from services.ingest.cleaning.text import counted
 from services.ingest.loading.ledger import Ledger
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
 from services.reason_codes import ListingFlag
+from services.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def reported(*, as_json: bool) -> Iterator[IngestReport]:
         yield report
     except BaseException as error:
         expected = isinstance(error, LookalikeError | typer.BadParameter)
-        report.error = " ".join(str(error).split()) if expected else f"{type(error).__name__}: {error}"
+        report.error = redacted(" ".join(str(error).split()) if expected else f"{type(error).__name__}: {error}")
         report.exit_code = exit_code_of(error)
         if isinstance(error, MissingColumns) and error.suggestion and not as_json:
             console.print("Run it with --preview to see the mapping. Pass the mapping with --columns.", soft_wrap=True)

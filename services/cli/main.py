@@ -26,6 +26,7 @@ from services.cli.terminal.console import console, fail
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of, exit_on_sigterm
 from services.disk_errors import disk_problem
 from services.errors import LookalikeError, is_storage_full
+from services.redaction import redact_logs_and_tracebacks
 
 app = typer.Typer(
     name="lookalike",
@@ -59,6 +60,7 @@ app.add_typer(bench.bench_app, name="bench")
 def main() -> None:
     """Run the command. A LookalikeError or an error of the disk becomes one line on standard error and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    redact_logs_and_tracebacks()
     exit_on_sigterm(ExitCode.TERMINATED)
     try:
         app()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.session import DamagedDatabase
 from services.errors import ServiceUnavailable
+from services.redaction import redacted
 from services.web.ports import WebResources
 from services.web.problems import problem_responses
 from services.wire.fields import example
@@ -76,5 +77,5 @@ class HealthController(Controller):
             generation=current.generation.id,
             model_version=current.generation.model_version,
             engines=sorted(current.opened),
-            unavailable=dict(current.unavailable),
+            unavailable={engine: redacted(problem) for engine, problem in current.unavailable.items()},
         )

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.models import AuditEntry
 from db.rows.access import audit
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of
+from services.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ class AuditedCommand:
 @contextmanager
 def audited(database: Database) -> Iterator[AuditedCommand]:
     """Record the command line, who started it, and how the block ended."""
-    line = shlex.join(sys.argv[1:])[:_LINE_LENGTH]
+    line = redacted(shlex.join(sys.argv[1:]))[:_LINE_LENGTH]
     entry = AuditEntry(method=audit.COMMAND, path=line, request_id="", caller=_user())
     with database.write() as session:
         entry_id = audit.begin_entry(session, entry)

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
+from services.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -35,7 +37,7 @@ output = Console(highlight=False)
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print the message as one line on standard error, and exit with this code."""
-    sys.stderr.write(f"Error: {' '.join(message.split())}\n")
+    sys.stderr.write(f"Error: {' '.join(redacted(message).split())}\n")
     sys.exit(code)
 
 

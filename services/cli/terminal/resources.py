@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from services.errors import BadInput, LookalikeError
+from services.redaction import redacted
 from services.resources import Resources
 from services.settings import Settings
 
@@ -67,7 +68,7 @@ def existing_database(settings: Settings) -> Settings:
 
 def database_location(resources: Resources) -> str:
     """Return the database's file, or its URL without the password."""
-    return str(resources.settings.sqlite_file or resources.database.engine.url.render_as_string())
+    return redacted(str(resources.settings.sqlite_file or resources.database.engine.url.render_as_string()))
 
 
 def read_settings(**overrides: Any) -> Settings:

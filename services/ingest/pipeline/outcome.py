@@ -10,6 +10,7 @@ from db.session import is_database_unavailable
 from services.disk_errors import disk_problem
 from services.errors import LookalikeError, is_storage_full
 from services.ingest.pipeline.job_progress import JobCancelled
+from services.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ def record_outcome(database: Database, job_id: str, *, rewrite: Callable[[str], 
         if is_temporary(error):
             with database.write() as session:
                 if jobs.runs_in_a_command(session, job_id):
-                    jobs.finish_job(session, job_id, rewrite(str(error)))
+                    jobs.finish_job(session, job_id, rewrite(redacted(str(error))))
                 else:
                     jobs.requeue_job(session, job_id)
             raise

@@ -72,6 +72,7 @@ def http_server(
         port=port,
         http=type("LimitedHttp", (protocol,), limited),
         ws="none",
+        log_config=None,  # the root logger writes, without passwords
         log_level="warning",
         access_log=False,
         backlog=accept_backlog(descriptors),
