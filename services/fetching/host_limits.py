@@ -21,6 +21,9 @@ _DOWN_S = 60.0
 
 _LONGEST_WAIT_S = 60.0
 
+_MAX_HOSTS = 10_000
+"""Hosts that are remembered: requests may name a new one each time."""
+
 
 class HostBusy(Exception):
     """A host cannot be asked before the deadline."""
@@ -81,6 +84,7 @@ class HostLimits:
     def pause(self, host: str, seconds: float) -> None:
         """Do not ask the host for a while: it has requested this."""
         with self._changed:
+            self._forget()
             self._paused_until[host] = max(self._paused_until.get(host, 0), time.monotonic() + seconds)
 
     def note_answer(self, host: str) -> None:
@@ -91,9 +95,16 @@ class HostLimits:
     def note_silence(self, host: str) -> None:
         """Note that a download ended without an answer; after several, the host is not asked for a while."""
         with self._changed:
+            self._forget()
             self._unanswered[host] += 1
             if self._unanswered[host] >= _DOWN_AFTER:
                 self._paused_until[host] = time.monotonic() + _DOWN_S
+
+    def _forget(self) -> None:
+        """Forget hosts once there are too many, the longest known first."""
+        for remembered in (self._unanswered, self._paused_until):
+            while len(remembered) >= _MAX_HOSTS:
+                del remembered[next(iter(remembered))]
 
     def _wait(self, host: str) -> float:
         """Return the seconds to wait, or until the next look if another download must end first."""
