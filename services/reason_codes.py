@@ -211,6 +211,7 @@ class ListingFlag(_ExplainedCode):
     SEVERAL_VALUES = "several_values", "The attribute has several values, which were kept as one text."
     SHEET_CHOSEN = "sheet_chosen", "The workbook has other sheets, and this one looks most like the table."
     ROWS_ABOVE_HEADER = "rows_above_header", "Rows above the header of the sheet were left out."
+    DECORATION = "decoration", "A line of dashes under the header, or a count of rows at the end, was left out."
     ROUNDED_IDS = (
         "rounded_ids",
         "The ids end in zeros after 15 digits: a spreadsheet rounded them. Export them as text.",

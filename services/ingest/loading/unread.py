@@ -20,6 +20,9 @@ _UNREADABLE = frozenset({RejectReason.BROKEN_RECORD, RejectReason.RECORD_TOO_LON
 _MERGED = frozenset({RejectReason.BROKEN_RECORD, RejectReason.RECORD_TOO_LONG})
 """Reasons of records that may hold others: an open quote swallows the lines up to the next one."""
 
+_UNSURE_ID = frozenset({RejectReason.ROUNDED_ID, RejectReason.BROKEN_JSON})
+"""Reasons of records whose id is shown, but may be that of another listing."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenEnd:
@@ -97,7 +100,7 @@ class Unread:
 def hides_an_id(reject: RejectedRecord) -> bool:
     """Say whether a rejected record may be of any listing, or hold the records of others."""
     is_merged = reject.reason in _MERGED and ("\n" in reject.text or len(reject.text) >= TEXT_LIMIT)
-    return is_merged or not reject.record_id or reject.reason == RejectReason.ROUNDED_ID
+    return is_merged or not reject.record_id or reject.reason in _UNSURE_ID
 
 
 def _is_beginning(value: object, stored: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 
 _Parsed: TypeAlias = "tuple[int, dict[str, object], tuple[Repair, ...]] | BrokenRow"
 """The line, the object and its repairs."""
+
+_ID_WITHIN = 2000
+"""Characters of a broken object in which its id is looked for."""
+
+_STRING_OR_NUMBER = re.compile(
+    r'"(?P<key>[^"\\]{1,200})"\s*:\s*(?:"(?P<text>[^"\\]{1,200})"|(?P<number>-?\d+))\s*(?=[,}])'
+)
+"""A key with a value that ends well."""
 
 _OBJECTS_SEARCHED_FOR_KEYS = 100
 
@@ -48,10 +58,26 @@ def _rows(path: Path, parsed: Iterator[_Parsed], columns: tuple[str, ...], *, se
     require_columns(path, selection.without_absent(columns), columns)
     for row in parsed:
         if isinstance(row, BrokenRow):
-            yield row
+            yield replace(row, id=_visible_id(row.text, selection)) if row.reason == RejectReason.BROKEN_JSON else row
         else:
             number, entry, repairs = row
             yield row_of_values(number, entry, selection, repairs=repairs)
+
+
+def _visible_id(text: str, selection: ColumnSelection) -> str:
+    """Return the id of a broken object, if just one key at its depth is that of the id."""
+    *outer, key = selection.path_of(selection.id)
+    begun = text[:_ID_WITHIN]
+    ids = [
+        match["text"] if match["number"] is None else match["number"]
+        for match in _STRING_OR_NUMBER.finditer(begun)
+        if match["key"] == key and _depth(begun[: match.start()]) == len(outer) + 1
+    ]
+    return ids[0] if len(ids) == 1 else ""
+
+
+def _depth(text: str) -> int:
+    return text.count("{") - text.count("}")
 
 
 def _lines(path: Path, encoding: str) -> Iterator[_Parsed]:

@@ -23,6 +23,7 @@ DELIMITERS = ",;\t|"
 SAMPLED_LINES = 200
 
 _DELIMITER_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_RULE = re.compile(r"[-=+|,;:\s]*--[-=+|,;:\s]*")
 _USUAL_ROWS = 3
 """Rows that must have the same number of empty cells beyond the header."""
 
@@ -35,20 +36,22 @@ class Header:
     """The line with the column names.
 
     Attributes:
-        line: its 1-based number.
+        line: its 1-based number; that of the rule below it, if there is one.
         delimiter: between the names.
         names: without the blanks around them.
         spaced: whether a blank follows each delimiter.
+        rule: the line of dashes below it, as sqlcmd and psql write; empty if there is none.
     """
 
     line: int
     delimiter: str
     names: tuple[str, ...]
     spaced: bool
+    rule: str = ""
 
 
 def read_header(lines: Iterator[str], *, delimiter: str, preferred: str) -> Header:
-    """Consume the header, and the blank lines and the line `sep=;` before it.
+    """Consume the header, the blank lines and the line `sep=;` before it, and the line after it.
 
     Args:
         lines: of the file; they hold more than blanks.
@@ -62,7 +65,9 @@ def read_header(lines: Iterator[str], *, delimiter: str, preferred: str) -> Head
     text = replace_stray_bytes(text)[0]
     names = {each: _column_names(text, each) for each in delimiter or preferred}
     chosen = max(names, key=lambda each: len(names[each]))
-    return Header(number, chosen, names[chosen], spaced=f"{chosen} " in text)
+    header = Header(number, chosen, names[chosen], spaced=f"{chosen} " in text)
+    below = next(lines, "").strip()
+    return replace(header, line=number + 1, rule=below) if _RULE.fullmatch(below) else header
 
 
 def learn_dialect(layout: CsvLayout, lines: Sequence[str]) -> CsvLayout:

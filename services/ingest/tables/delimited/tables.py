@@ -6,6 +6,7 @@ a record that is too long.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _ID_WITHIN = 2000
 """Characters at the beginning of a broken record in which its id is looked for."""
 
+_ROW_COUNT = re.compile(r"\(\d+ rows?(?: affected)?\)")
+"""What sqlcmd and psql write after the rows."""
+
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
@@ -50,7 +54,10 @@ def open_csv(path: Path, file_format: FileFormat, *, preferred: str = ",") -> Ta
         read_lines(path, file_format.encoding), delimiter=given, preferred=preferred + DELIMITERS.replace(preferred, "")
     )
     told = dict[tuple[str, str], Repair]()
-    return Table(header.names, partial(_rows, path, file_format.encoding, header, told=told), told=told)
+    table = Table(header.names, partial(_rows, path, file_format.encoding, header, told=told), told=told)
+    if header.rule:
+        table.tell(Repair(ListingFlag.DECORATION, "header", shorten(header.rule), f"line {header.line}"))
+    return table
 
 
 def _rows(
@@ -63,6 +70,9 @@ def _rows(
     positions = {column: selection.position(column, layout.header) for column in columns}
     end = FileEnd()
     for record in read_records(chain(sample, lines), layout, first_line=header.line + 1):
+        if not record.fields and _ROW_COUNT.fullmatch(text := record.text.strip()):
+            told[ListingFlag.DECORATION, ""] = Repair(ListingFlag.DECORATION, "", text, f"line {record.line}")
+            continue
         end.add(record)
         if not record.fields:
             yield _broken(record, layout)
