@@ -198,6 +198,11 @@ def find_job(session: Session, job_id: str) -> Job | None:
     return session.get(Job, job_id)
 
 
+def find_jobs(session: Session, job_ids: Collection[str]) -> Sequence[Job]:
+    """Return those of the jobs that exist, in no order."""
+    return session.exec(select(Job).where(col(Job.id).in_(job_ids))).all()
+
+
 def add_rejects(session: Session, job_id: str, rejects: Sequence[RejectedRecord]) -> None:
     """Store a job's rejects, and their number by reason in its counts, where `rejects_by_reason` finds them."""
     _add(session, job_id, Reject, rejects)

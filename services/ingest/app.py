@@ -14,6 +14,7 @@ from services.ingest.pipeline.worker import EmbeddingWorker
 from services.ingest.rest.bulk import BulkController
 from services.ingest.rest.duplicates import DuplicateController
 from services.ingest.rest.indexes import IndexesController
+from services.ingest.rest.job_events import FollowedJobs
 from services.ingest.rest.jobs import JobController
 from services.ingest.rest.listings import ListingController
 from services.ingest.rest.model import ModelController
@@ -38,6 +39,7 @@ _CHANGE_THREADS = 16
 def ingest_part(resources: Resources) -> AppPart:
     """Return the handlers and background threads of the ingest service; the threads run for the life of the app."""
     settings = resources.settings
+    most_listing_bytes = settings.max_listing_photos * settings.max_upload_bytes
     # Refresh at once, so that photos are searchable as soon as they are embedded.
     worker = EmbeddingWorker(resources, on_embedded=resources.live.refresh)
     runner = JobRunner(resources, worker)
@@ -59,9 +61,7 @@ def ingest_part(resources: Resources) -> AppPart:
     return AppPart(
         handlers=[
             with_large_bodies(BulkController, settings.max_bulk_bytes),
-            with_large_bodies(
-                ListingController, settings.max_listing_photos * settings.max_upload_bytes + FORM_ALLOWANCE
-            ),
+            with_large_bodies(ListingController, most_listing_bytes + FORM_ALLOWANCE),
             JobController,
             IndexesController,
             DuplicateController,
@@ -69,6 +69,7 @@ def ingest_part(resources: Resources) -> AppPart:
         ],
         dependencies={
             "job_runner": runner,
+            "followed_jobs": FollowedJobs(resources.database),
             "listing_changes": ListingChanges(resources, on_written=worker.wake),
             "change_workers": WorkerThreads(_CHANGE_THREADS),
             "deletion": Provide(read_from_query(ListingDeletion), sync_to_thread=False),
