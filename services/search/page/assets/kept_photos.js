@@ -9,11 +9,13 @@ const ORDER = "lookalike-photos";
 const LONGEST_SIDE = 1024;
 const SMALL_ENOUGH = 200_000; // bytes
 const MOST = 8;
+const MOST_TEXT = 2_000_000; // characters of one photo
 
 /** Keep a photo under a name. Whatever cannot be stored is only kept by the page. */
 export async function keepPhoto(name, photo) {
   const small = photo.size <= SMALL_ENOUGH ? photo : ((await shrunk(photo, LONGEST_SIDE, 0.85)) ?? photo);
-  const text = await textOf(small);
+  const text = await textOf(small).catch(() => "");
+  if (!text || text.length > MOST_TEXT) return;
   const names = [name, ...stored().filter((one) => one !== name)];
   while (names.length > MOST) dropPhoto(names.pop());
   for (;;) {

@@ -104,7 +104,10 @@ function problem(view, shown) {
   const remove = html`<button type="button" class="strong" @click=${() => view.choose(filtersOf(NOTHING))}>
     Remove all filters
   </button>`;
+  const again = html`<button type="button" class="strong" @click=${() => view.retry()}>Try again</button>`;
+  const mayPass = shown.status === 409 || shown.reason === "unreachable";
   const instead = html`
+    ${mayPass ? again : ""}
     ${shown.field === "cursor" ? html`<button type="button" class="strong" @click=${() => view.load()}>Search again</button>` : ""}
     ${view.query.crop ? html`<button type="button" class="strong" @click=${() => view.choose({ crop: null })}>Search by the whole photo</button>` : ""}
     ${isFiltered ? remove : ""} ${chooseButton((file) => view.take(file), "Choose another photo", "button")}

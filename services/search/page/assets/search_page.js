@@ -49,7 +49,7 @@ function bar(view) {
       <button
         type="button"
         class="thumb ${view.query.crop ? "cropped" : ""}"
-        aria-label=${`${view.label}: search by a part of it, or choose another photo`}
+        aria-label=${`Edit ${view.label}: search by a part of it, or choose another photo`}
         @click=${() => openSheet("photo-sheet")}
       >
         ${photo && !view.isPhotoGone ? html`<api-photo src=${photo} alt="" @photo-failed=${(event) => view.losePhoto(event.detail)}></api-photo>` : ""}
