@@ -133,7 +133,8 @@ def test_damage_of_any_file_of_a_closed_shard_is_noticed(index_folders: dict[str
             shutil.copyfile(kept, folder / name)
 
 
-@pytest.mark.parametrize("is_sealed", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_sealed", [True, False])
 def test_a_damaged_shard_is_rebuilt_with_one_line(
     database: Database,
     stores: list[IndexStore],
@@ -194,6 +195,7 @@ def test_a_full_disk_or_a_lack_of_descriptors_is_no_damage() -> None:
     assert is_damage(OSError(errno.EIO, "Input/output error"))
 
 
+@pytest.mark.slow
 def test_bits_that_flip_in_the_vectors_of_a_shard_are_drift(
     database: Database, stores: list[IndexStore], lamps: list[int], index_folders: dict[str, Path]
 ) -> None:
