@@ -14,6 +14,7 @@ from litestar.routes import HTTPRoute
 from ml.embedding.batch_queue import BatchLimits
 from services.web.access.guard import Access
 from services.web.browsers.cross_site import BrowserGuard
+from services.web.browsers.security_headers import send_security_headers
 from services.web.damage_check import DamageCheck
 from services.web.health import HealthController
 from services.web.index_refresh import index_refresh
@@ -80,7 +81,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         ],
         exception_handlers=problem_handlers(),
         guards=[access.check],
-        before_send=[send_request_id, access.trail.record, _allow_all_methods],
+        before_send=[send_request_id, send_security_headers, access.trail.record, _allow_all_methods],
         middleware=_middleware(settings, access, open_requests),
         state=State({"open_requests": open_requests}),
         cors_config=access.origins,

@@ -80,8 +80,6 @@ def page_routes(ingest_url: str) -> list[HTTPRouteHandler]:
     content = files.index.replace("{{assets}}", folder).replace("{{ingest_url}}", ingest)
     page_headers = {
         "Content-Security-Policy": _POLICY.format(ingest=f" {_origin(ingest)}" if ingest else ""),
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",  # addresses contain the query
         "Cache-Control": "no-cache",
     }
 
@@ -96,7 +94,7 @@ def page_routes(ingest_url: str) -> list[HTTPRouteHandler]:
         name = path.removeprefix("/")
         if name not in files.others:
             raise NotFoundException
-        headers = {"Cache-Control": _CACHE_FOREVER, "X-Content-Type-Options": "nosniff"}
+        headers = {"Cache-Control": _CACHE_FOREVER}
         return Response(files.others[name], media_type=_MEDIA_TYPES[Path(name).suffix], headers=headers)
 
     return [page, page_file]

@@ -16,7 +16,10 @@ from services.web.openapi.document import CompleteOpenAPI
 
 _ASSETS = "/docs/assets"
 
-_ONLY_US = "default-src 'self' 'unsafe-inline'; img-src 'self' data:"
+_ONLY_US = (
+    "default-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+)
 """Stops the browser from loading anything from another host. Litestar writes its script inline."""
 
 
