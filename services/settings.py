@@ -169,7 +169,11 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Requests per minute that an API key may make; 0 means no limit."
     )
     request_timeout_s: float = Field(
-        default=10, gt=0, le=3600, description="Seconds after which a search is abandoned and answered with 503."
+        default=10,
+        gt=0,
+        le=3600,
+        description="Seconds after its arrival at which a search, or a request for a picture, is abandoned and "
+        "answered with 503.",
     )
     body_timeout_s: float = Field(
         default=60,
