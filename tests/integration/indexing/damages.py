@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 def flip(path: Path) -> None:
     """Flip a bit of the middle one of the bytes that are not zero."""
-    content = bytearray(path.read_bytes())
+    content = path.read_bytes().rstrip(b"\0")
     places = np.flatnonzero(np.frombuffer(content, dtype=np.uint8))
-    content[int(places[len(places) // 2]) if len(places) else 0] ^= 1
-    path.write_bytes(content)
+    place = int(places[len(places) // 2]) if len(places) else 0
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(bytes([(content[place] if content else 0) ^ 1]))
 
 
 def make_folder(path: Path) -> None:
