@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -66,6 +67,8 @@ def wait_until_done(page: Page) -> Locator:
     """Wait until the job on the page has succeeded; return its card."""
     page.wait_for_url(re.compile("job="))
     job = page.locator(".job")
+    (job_id,) = parse_qs(urlsplit(page.url).query)["job"]
+    expect(job.get_by_role("heading").first).to_contain_text(job_id[:8])  # not the job before
     expect(job.get_by_text("It is done")).to_be_visible(timeout=120_000)
     return job
 
