@@ -103,8 +103,10 @@ def tidy(
         if erase:
             with stage_bars() as progress:
                 erased = erase_deleted(resources, progress)
-            removed, generation = erased.removed, erased.generation
-            command.resource = None if generation is None else f"generation {generation}"
+            removed = erased.removed
+            command.resource = None if erased.generation is None else f"generation {erased.generation}"
+            for model in erased.models:
+                console.print(f"{model} names deleted listings. Train a new model, then delete it.", soft_wrap=True)
         else:
             removed = remove_unused(resources)
     if json:

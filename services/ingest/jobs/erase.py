@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from more_itertools import chunked
+
 from db.compaction import DatabaseInUse, rewrite
-from db.rows import generations, jobs
+from db.rows import generations, jobs, listings
 from db.rows.access import audit
+from db.session import VALUES_PER_QUERY
 from db.vectors.damage import remove_index
+from ml.bundle.manifest import BundleError, read_manifest
+from ml.training.run.run_folder import RunBusy, RunFolder
 from services.errors import Conflict
 from services.indexing.pruning import prune
 from services.ingest.jobs.tidy import tidy
@@ -19,6 +25,9 @@ from services.ingest.pipeline.reindex import reindex
 from services.ingest.pipeline.uploads import sweep_uploads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from services.ingest.jobs.tidy import TidyResult
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
@@ -35,10 +44,16 @@ class NotErased(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was removed, and the number of the new generation; None if no model is live."""
+    """What was removed and what stays.
+
+    Attributes:
+        generation: the number of the new generation; None if no model is live.
+        models: folders of models that name deleted listings among those that they were trained or measured on.
+    """
 
     removed: TidyResult
     generation: int | None
+    models: tuple[Path, ...]
 
 
 def erase(resources: Resources, progress: Progress = silent) -> Erased:
@@ -57,6 +72,7 @@ def erase(resources: Resources, progress: Progress = silent) -> Erased:
     resources.photo_files.sweep_temporary()
     sweep_uploads(resources.uploads, keep=(), older_than=_NOW)
     shutil.rmtree(resources.settings.data_dir / "reports", ignore_errors=True)
+    _remove_trainings(resources.models.folder)
     with resources.database.write() as session:
         jobs.erase_texts(session)
         audit.erase_listings(session)
@@ -66,7 +82,7 @@ def erase(resources: Resources, progress: Progress = silent) -> Erased:
         rewrite(resources.database)
     except DatabaseInUse as error:
         raise NotErased(str(error)) from error
-    return Erased(removed, generation)
+    return Erased(removed, generation, tuple(_models_naming_deleted(resources)))
 
 
 def _check_alone(resources: Resources) -> None:
@@ -78,6 +94,29 @@ def _check_alone(resources: Resources) -> None:
         resources.live.refresh()
         for engine, problem in resources.live.current().unavailable.items():
             raise NotErased(f"the {engine} index cannot be opened ({problem})")
+
+
+def _remove_trainings(models: Path) -> None:
+    """Remove unfinished models, and trainings that were interrupted: they have decoded photos."""
+    for folder in models.glob("run-*"):
+        try:
+            RunFolder(folder).claim()
+        except RunBusy as error:
+            raise NotErased(str(error)) from error
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in models.glob("new-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _models_naming_deleted(resources: Resources) -> Iterator[Path]:
+    for folder in sorted(resources.models.folder.glob("*")):
+        with suppress(BundleError):
+            split = read_manifest(folder).split
+            named = () if split is None else (*split.train, *split.validation, *split.held_out)
+            with resources.database.read() as session:
+                some = chunked(named, VALUES_PER_QUERY)
+                if any(len(listings.known_ids(session, ids)) < len(ids) for ids in some):
+                    yield folder
 
 
 def _rebuild_indexes(resources: Resources, progress: Progress) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +12,14 @@ import pytest
 from litestar.testing import TestClient
 from sqlmodel import select
 
+from db.compaction import rewrite
 from db.models import Embedding, Photo
 from db.rows import jobs
+from ml.bundle.manifest import MANIFEST
 from services.cli.serve import build_app
 from services.ingest.jobs.erase import NotErased, erase
 from services.ingest.pipeline.reindex import reindex
+from tests.databases import new_database
 from tests.waiting import wait_for
 from tests.worlds import resources_in
 
@@ -122,6 +127,32 @@ def test_erasing_waits_for_no_unfinished_job(resources: Resources) -> None:
         job_id = jobs.create_job(session, "reindex", {})
     with pytest.raises(NotErased, match=f"job {job_id} .* is not finished"):
         erase(resources)
+
+
+def test_erasing_removes_interrupted_trainings_and_names_the_models_that_name_deleted_listings(
+    resources: Resources, tiny_bundle: Bundle
+) -> None:
+    models = resources.models.folder
+    for name in ("run-0123456789ab", "new-01234567"):
+        (models / name).mkdir()
+        (models / name / "pixels.npy").write_bytes(b"photos")
+    named = models / "old"
+    shutil.copytree(tiny_bundle.path, named)
+    manifest = json.loads((named / MANIFEST).read_text())
+    split = {"seed": 1, "validation_share": 0.1, "held_out_share": 0.1, "train": ["gone"]}
+    (named / MANIFEST).write_text(json.dumps(manifest | {"split": split | {"validation": [], "held_out": []}}))
+    assert erase(resources).models == (named,)
+    assert [path.name for path in models.iterdir() if path.name.startswith(("run-", "new-"))] == []
+
+
+@pytest.mark.postgres
+def test_postgresql_is_rewritten_too(tmp_path: Path) -> None:
+    with new_database("postgresql", tmp_path) as database:
+        with database.write() as session:
+            jobs.create_job(session, "reindex", {})
+        rewrite(database)
+        with database.read() as session:
+            assert len(jobs.unfinished_jobs(session)) == 1
 
 
 def test_the_command_says_to_stop_the_server(
