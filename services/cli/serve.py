@@ -16,6 +16,7 @@ from services.cli.terminal.console import console
 from services.cli.terminal.exit_codes import ExitCode, exit_on_sigterm
 from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
+from services.cli.terminal.start_warnings import only_server, warn_of_embedded_stores, warn_of_missing_parts
 from services.cli.terminal.wait_for_stores import wait_for_stores
 from services.ingest.app import create_app as create_ingest_app
 from services.ingest.app import ingest_part
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.resources import Resources
-    from services.settings import Settings
 
     BackgroundWork = Callable[[threading.Event], None]
     """Gets an event that is set when the server stops."""
@@ -65,7 +65,7 @@ def serve(
     address = ListenAddress(host, port)
     with open_served(address) as resources:
         if app != ServedApp.BOTH:
-            _warn_of_embedded_stores(resources.settings)
+            warn_of_embedded_stores(resources.settings)
         wait_for_stores(resources)
         run(resources, address, app=app)
 
@@ -100,8 +100,13 @@ def run(
     gc.freeze()  # all objects so far live as long as the process; each collection would spend 0.1 s on them
     console.print(f"Lookalike runs at {address.url} (API documentation: /docs). Press Ctrl-C to stop.")
     style = resources.settings.request_log
+    warn_of_missing_parts(resources)
     server = http_server(build_app(resources, app), host=address.host, port=address.port, request_log=style)
-    with background_work(server, work), suppress(KeyboardInterrupt):  # uvicorn raises it again after shutting down
+    with (
+        only_server(resources),
+        background_work(server, work),
+        suppress(KeyboardInterrupt),
+    ):  # uvicorn raises it again after shutting down
         server.run()
     if not server.started:
         sys.exit(_STARTUP_FAILURE)
@@ -131,17 +136,3 @@ def build_app(resources: Resources, app: ServedApp = ServedApp.BOTH) -> Litestar
     if app == ServedApp.INGEST:
         return create_ingest_app(resources)
     return create_app(resources, title="Lookalike", parts=[search_part(resources), ingest_part(resources)])
-
-
-def _warn_of_embedded_stores(settings: Settings) -> None:
-    """Warn when a process that serves one app uses stores that other processes cannot open."""
-    servers = {
-        "LOOKALIKE_DATABASE_URL (PostgreSQL)": settings.sqlite_file is None,
-        "LOOKALIKE_QDRANT_URL": bool(settings.qdrant_url),
-    }
-    if missing := " and ".join(name for name, is_set in servers.items() if not is_set):
-        console.print(
-            "Warning: separate apps share their data only through a database server and a Qdrant server. "
-            f"Set {missing}, or serve both apps in one process.",
-            soft_wrap=True,
-        )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from db.rows import generations, recall
 from db.rows.recall import Tally
+from services.errors import ModelMissing
 from services.indexing.ann_recall import LEAST_ANN_RECALL, count_true_hits
 from services.indexing.damage_audit import DamageAudit
 from services.indexing.low_priority import lower_priority
@@ -215,6 +216,8 @@ class AuditThread:
     def _attempt(work: Callable[[], object]) -> object:
         try:
             return work()
+        except ModelMissing:  # nothing is indexed yet
+            return None
         except Exception:
             log.warning("the indexes could not be audited; trying again", exc_info=True)
             return None
