@@ -121,7 +121,7 @@ def test_a_result_can_be_searched_by_keyboard_alone(page: Page, photo: Path) -> 
     assert page.evaluate("document.activeElement.closest('main') !== null"), "the focus stays with what has changed"
 
 
-@pytest.mark.parametrize("width", [390, 820, 1280])
+@pytest.mark.parametrize("width", [320, 390, 820, 1280])
 def test_no_view_is_wider_than_the_screen(page: Page, photo: Path, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/")
