@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from services.web.ports import Indexes
 
 log = logging.getLogger(__name__)
+
+_LOG_EVERY_S = 60.0
+"""A failure that repeats itself is logged as rarely."""
 
 
 def index_refresh(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
@@ -47,16 +51,18 @@ def index_refresh(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar]
 
 
 async def _refresh_until(stopping: asyncio.Event, indexes: Indexes, interval_s: float) -> None:
-    was_unreachable = False
+    last, logged_at = "", 0.0
     while not stopping.is_set():
         try:
             await to_thread.run_sync(indexes.refresh)
         except Exception as error:
-            if not (was_unreachable and is_database_unavailable(error)):
+            failure = "database" if is_database_unavailable(error) else repr(error)
+            if failure != last or time.monotonic() - logged_at >= _LOG_EVERY_S:
                 log.warning("refreshing the indexes failed; trying again", exc_info=error)
-            was_unreachable = is_database_unavailable(error)
+                logged_at = time.monotonic()
+            last = failure
         else:
-            was_unreachable = False
+            last = ""
         try:
             await asyncio.wait_for(stopping.wait(), interval_s)
         except TimeoutError:
