@@ -144,6 +144,11 @@ class ListingFlag(_ExplainedCode):
         "unused_photo_column",
         "The column looks like photos and is not read, because the mapping does not name it.",
     )
+    NO_PHOTO_USED = "no_photo_used", "Photos were given, and no listing uses one of them."
+    NO_PHOTOS_NAMED = (
+        "no_photos_named",
+        "The listings name no photos, so without a photo table they get none.",
+    )
     ZERO_SALE_PRICE = "zero_sale_price", "The sale price is zero, so the regular price was taken."
     GUESSED_PHOTOS = (
         "guessed_photos",

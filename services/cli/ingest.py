@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from services.cli.ingest_run import reported, run_reported
+from services.cli.terminal.exit_codes import ExitCode
 from services.cli.terminal.previews import print_preview
 from services.cli.terminal.reports import Reports
 from services.ingest.cleaning.text import clean_line
@@ -119,8 +120,8 @@ def ingest(
 
     Run it again at any time: unchanged listings and photos are skipped, and an interrupted run continues.
 
-    Exit codes: 0 done; 1 failed; 2 wrong options; 3 done, but more records were rejected than --max-rejected, or a sync
-    removed nothing because records have no readable id; 4 a sync would remove too many listings; 5 another sync runs.
+    Exit codes: 0 done; 1 failed; 2 wrong options; 3 done, but more records were rejected than --max-rejected, no
+    listing uses a photo, or a sync removed nothing as ids are unreadable; 4 a sync would remove too many; 5 another.
     """
     with reported(as_json=json and not preview) as report:
         _check(photo_dir and photo_zip, "use either --photo-dir or --photo-zip, not both")
@@ -128,12 +129,19 @@ def ingest(
         options = IngestOptions(_mapping(columns, preset), preset, fetch_photos, photos is Photos.KEEP, keep_unpriced)
         options = replace(options, seller=clean_line(seller), sync=sync, dry_run=dry_run)
         options = replace(options, mark_sold=missing is Missing.SOLD, max_removed=_share(max_removed, MAX_REMOVED))
-        if preview:
-            report.exit_code = print_preview(read_preview(listings, options), as_json=json)
-            return
         inputs = IngestInputs(listings, photos_table, photo_dir or photo_zip, options)
-        reports, allowed = Reports.beside(rejects, warnings), _share(max_rejected, 1.0)
-        run_reported(inputs, reports, report, max_rejected=allowed, quiet=json)
+        if preview:
+            report.exit_code = _print_preview(inputs, as_json=json)
+            return
+        reports = Reports.beside(rejects, warnings)
+        run_reported(inputs, reports, report, max_rejected=_share(max_rejected, 1.0), quiet=json)
+
+
+def _print_preview(inputs: IngestInputs, *, as_json: bool) -> ExitCode:
+    has_photo_table = inputs.photos_table is not None
+    return print_preview(
+        read_preview(inputs.listings, inputs.options, has_photo_table=has_photo_table), as_json=as_json
+    )
 
 
 def _mapping(columns: Path | None, preset: str) -> Columns:

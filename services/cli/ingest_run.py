@@ -19,6 +19,7 @@ from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError, MissingColumns
 from services.ingest.cleaning.text import counted
 from services.ingest.loading.ledger import Ledger
+from services.ingest.loading.named_photos import unused_photos_notice
 from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
 from services.reason_codes import ListingFlag
 from services.redaction import redacted
@@ -107,11 +108,19 @@ def run_reported(
         finally:
             reports.save(resources, report.job_id)
             summary = _count(resources, report)
+    counts = report.counts
+    unused = unused_photos_notice(inputs, counts)
     if not quiet:
         print_summary(summary, reports)
         _print(report, inputs.options)
-    counts = report.counts
-    if counts["listings_rejected"] > max_rejected * counts["listings_read"] or counts["listings_kept"]:
+        if unused is not None:
+            text = f"Photos were given ({unused.before}), and none is used: {unused.after}."
+            console.print(text, style="bold", soft_wrap=True, markup=False)
+    if (
+        unused is not None
+        or counts["listings_rejected"] > max_rejected * counts["listings_read"]
+        or counts["listings_kept"]
+    ):
         report.exit_code = ExitCode.NEEDS_ATTENTION
 
 

@@ -254,3 +254,19 @@ def test_search_verify_and_index_list_print_json(
     assert {(one["queries"], one["agreeing"]) for one in found["agreement"]} == {(3, 3)}
     _, out, _ = lookalike("index", "list", "--json")
     assert [one["state"] for one in json.loads(out)] == ["live"]
+
+
+def test_ingest_tells_that_photos_were_given_and_none_is_used(
+    lookalike: RunCommand, tmp_path: Path, jpeg: MakeJpeg
+) -> None:
+    header = "id,product_name,category,product_description,price,location"
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(jpeg())
+    (tmp_path / "shop.csv").write_text(f"{header},shots\n1,Lamp,Home,,£5,Leeds,a.jpg\n")
+    command = ("ingest", "shop.csv", "--photo-dir", "photos")
+    code, _, messages = lookalike(*command)
+    assert (code, "Photos were given (photos), and none is used" in messages) == (3, True)
+    assert json.loads(lookalike(*command, "--json").out)["warnings"] == {"no_photo_used": 1}
+    (tmp_path / "shop.csv").write_text(f"{header},photos\n1,Lamp,Home,,£5,Leeds,a.jpg\n")
+    code, _, messages = lookalike(*command)
+    assert (code, "Photos were given" in messages) == (0, False)

@@ -22,7 +22,8 @@ class ListingColumns:
         default_currency: the currency of prices that name none and have no value in `currency`.
         sale_period: when the first column of `price` applies, if there are several: one column with a start and an
             end separated by `/`, or two columns.
-        photos: columns with the names or URLs of the listing's photos.
+        photos: columns with the names or URLs of the listing's photos. `photos` is read if nobody names another column,
+            there is no photo table, and its values look like photos.
         photos_separator: separator between them, unless the cell is a JSON array.
         day_first: whether 01/02/2024 is the first of February; None finds out from the file.
         availability: columns that say whether the listing is for sale; one that denies it is enough.
@@ -47,7 +48,7 @@ class ListingColumns:
     currency: Names = ""
     default_currency: str = ""
     location: Names = "location"
-    photos: Names = ""
+    photos: Names = "photos"
     photos_separator: str = "|"
     seller: Names = "seller"
     listed_at: Names = "listed_at"
@@ -106,6 +107,7 @@ class Columns:
         preset: the preset that the mapping is based on; empty if there is none.
         from_preset: fields, and `attributes.NAME`, that have their columns from the preset.
         notations: the attributes of `NOTATIONS` that the preset or the mapping gives a value.
+        named: attributes of `ListingColumns` that the mapping gives a value, even if it is the published one.
     """
 
     listings: ListingColumns = field(default_factory=ListingColumns)
@@ -118,11 +120,12 @@ class Columns:
     preset: str = ""
     from_preset: tuple[str, ...] = ()
     notations: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def is_default(self) -> bool:
         """Whether nobody chose the columns of the listings."""
-        return not self.preset and self.listings == ListingColumns()
+        return not self.preset and not self.named and self.listings == ListingColumns()
 
     @classmethod
     def without_columns(cls, preset: str) -> Columns:
@@ -130,11 +133,19 @@ class Columns:
         nothing: dict[str, Any] = dict.fromkeys(COLUMN_FIELDS, "")
         return cls(ListingColumns(**nothing), preset=preset)
 
+    @property
+    def guesses_photos(self) -> bool:
+        """Whether `photos` is read only because nobody named the columns of the photos."""
+        return not self.preset and "photos" not in self.named and self.listings.photos == ListingColumns().photos
+
     def may_lack(self, name: str) -> bool:
         """Say whether the table may lack the columns of a field, or of `attributes.NAME`: nobody named them.
 
-        A preset has the names of several versions of an export. The published data set has no `seller` and `listed_at`.
+        A preset has the names of several versions of an export. The published data set has no `seller` and `listed_at`,
+        and its listings have no `photos`.
         """
+        if name == "photos":
+            return name in self.from_preset or self.guesses_photos
         published = ListingColumns()
         is_published = name in ("seller", "listed_at") and getattr(self.listings, name) == getattr(published, name)
         return name in self.from_preset or (is_published and not self.preset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from services.errors import MissingColumns
@@ -17,7 +17,7 @@ from services.ingest.feeds.detection import (
 from services.ingest.feeds.header import find_columns
 from services.ingest.feeds.read_ahead import read_ahead
 from services.ingest.feeds.records import raw_listing, rejected_row, selection_of
-from services.ingest.feeds.samples import sample_values
+from services.ingest.feeds.samples import fits, sample_values
 from services.ingest.feeds.suggestions import advice, overlap, suggest_change, suggest_toml, unused_photos
 from services.ingest.tables.formats import open_table
 from services.ingest.tables.rows import BrokenRow
@@ -71,8 +71,10 @@ class ListingsFeed:
                 yield raw_listing(name, row, self.columns, found=self.found, context=self.context)
 
 
-def open_listings(path: Path, columns: Columns) -> ListingsFeed:
+def open_listings(path: Path, columns: Columns, *, has_photo_table: bool = False) -> ListingsFeed:
     """Find the columns of a listings file; without a mapping, a well-known export is recognised by its header.
+
+    A `photos` column that nobody named is read if there is no photo table and its values look like photos.
 
     Raises:
         ListingsFileError: the file cannot be read, is a program's export of orders or the like, or its header leaves
@@ -83,6 +85,9 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
     present = table.paths or table.columns
     chosen = choose_columns(path, columns, table.columns)
     found = find_columns(path, chosen, table.columns)
+    if chosen.guesses_photos and (has_photo_table or not _look_like_photos(table, found)):
+        absent = tuple(name for name in found.absent if name not in found.fields["photos"])
+        found = replace(found, fields={**found.fields, "photos": ()}, absent=absent, repeats={})
     if found.missing:
         if columns.is_default or columns.preset:
             refuse_other_export(path, table.columns)
@@ -105,6 +110,12 @@ def open_listings(path: Path, columns: Columns) -> ListingsFeed:
     if chosen.preset != columns.preset:
         notices = (Repair(ListingFlag.PRESET_CHOSEN, after=chosen.preset), *notices)
     return ListingsFeed(path, chosen, found, table, selection, context, notices)
+
+
+def _look_like_photos(table: Table, found: FoundColumns) -> bool:
+    """Say whether the columns found for the photos have names of photos, not counts or the like."""
+    samples = sample_values(table, (name for name in found.fields["photos"] if name not in found.absent))
+    return all(fits("photos", values) for values in samples.values())
 
 
 def unused_columns(found: FoundColumns, present: Iterable[str]) -> tuple[str, ...]:

@@ -123,6 +123,7 @@ def _overlaid(source: Path | str, tables: Mapping[str, Any], base: Columns) -> C
         preset=base.preset,
         from_preset=tuple(name for name in base.from_preset if name not in named),
         notations=tuple(name for name in NOTATIONS if name in base.notations or name in listings),
+        named=tuple(listings),
     )
 
 

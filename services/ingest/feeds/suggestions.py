@@ -106,7 +106,7 @@ def unused_photos(
             unused.append(name)
     if not unused:
         return ()
-    wanted = [*found.fields["photos"], *unused]
+    wanted = [*(name for name in found.fields["photos"] if name not in found.absent), *unused]
     value = json.dumps(wanted[0] if len(wanted) == 1 else wanted, ensure_ascii=False)
     return (Repair(ListingFlag.UNUSED_PHOTO_COLUMN, "photos", ", ".join(unused), f"map photos = {value}"),)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from db.session import Database
     from services.ingest.cleaning.raw_listing import RawListing
     from services.ingest.feeds.feed import ListingsFeed
-    from services.ingest.loading.inputs import IngestOptions
+    from services.ingest.loading.inputs import IngestInputs, IngestOptions
     from services.ingest.loading.ledger import Ledger
     from services.ingest.loading.spool import Spool
 
@@ -62,13 +62,15 @@ _NOT_OF_THE_LISTING = frozenset(
 """Faults of a row whose photos are not those of the listing with its id."""
 
 
-def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) -> None:
-    """Read a listings file and add its cleaned rows to the spool; rejects go to the ledger.
+def read_into(spool: Spool, inputs: IngestInputs, ledger: Ledger) -> None:
+    """Read the listings file and add its cleaned rows to the spool; rejects go to the ledger.
 
     Raises:
         ListingsFileError: the file cannot be read; nothing was written to the database.
     """
-    feed, currencies = open_listings(path, options.columns), Currencies()
+    path, options = inputs.listings, inputs.options
+    feed = open_listings(path, options.columns, has_photo_table=inputs.photos_table is not None)
+    currencies = Currencies()
     for notice in feed.notices:
         ledger.warn(warning_of(path.name, 0, "", notice))
     stated, mended = StatedFields(feed.found, options), 0
@@ -95,10 +97,17 @@ def read_into(spool: Spool, path: Path, options: IngestOptions, ledger: Ledger) 
         ledger.warn(warning_of(path.name, 0, "", Repair(ListingFlag.NOT_UTF8, "", f"{mended} records", hint)))
     for notice in (*feed.table.notices, *currencies.notices):
         ledger.warn(warning_of(path.name, 0, "", notice))
-    # The objects of a JSON file may all lack the column that the mapping names; then they state nothing.
-    spool.rows_name_photos |= not set(feed.found.fields["photos"]).issubset(feed.found.absent)
+    spool.rows_name_photos |= _states_photos(feed)
     spool.unstated = stated.unstated
     spool.unite_variants()
+
+
+def _states_photos(feed: ListingsFeed) -> bool:
+    """Say whether a record without photos states that it has none, even if no record has any.
+
+    Not if nobody named the column, or if it is absent: the objects of a JSON file may all lack it.
+    """
+    return not feed.columns.guesses_photos and not set(feed.found.fields["photos"]) <= set(feed.found.absent)
 
 
 def _look_at_end(spool: Spool, feed: ListingsFeed, last: SpooledRow | RejectedRecord | None) -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from services.ingest.loading.spool import Spool
 
 
+NAME_PHOTOS = 'write the column of the photos into a mapping (photos = "..."), or give a photo table'
+"""What to do if the listings name no photos."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedPhotos:
     """The photos that a feed names for one listing.
@@ -76,6 +80,22 @@ def read_photo_names(
         ledger.warn(WarningRecord(inputs.listings.name, 0, "", "photos", ListingFlag.PHOTOS_KEPT, *text))
     states_all = table is not None or spool.rows_name_photos
     return _named(spool, inputs.listings.name, states_all=states_all, keep=keep, blank=photo_table.blank)
+
+
+def unused_photos_notice(inputs: IngestInputs, counts: Mapping[str, int]) -> WarningRecord | None:
+    """Return the warning that photos were given and no listing uses one; None if one does, or no listing was accepted.
+
+    `counts` are those of the finished job.
+    """
+    given = inputs.photos is not None or inputs.options.fetch_photos
+    if not given or counts["photos_accepted"] or not counts["listings_accepted"]:
+        return None
+    if counts["photos_read"]:
+        advice = f"{counts['photos_read']} names of photos, and none can be used: the rejects say why"
+    else:
+        advice = f"{inputs.listings.name} names no photo: {NAME_PHOTOS}"
+    place = inputs.photos.name if inputs.photos is not None else "photo URLs"
+    return WarningRecord(inputs.listings.name, 0, "", "photos", ListingFlag.NO_PHOTO_USED, shorten(place), advice)
 
 
 def _named(

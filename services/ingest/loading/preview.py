@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from db.rows.records import RejectedRecord
 from services.errors import MissingColumns
-from services.ingest.cleaning.text import shorten
+from services.ingest.cleaning.repairs import Repair
+from services.ingest.cleaning.text import counted, shorten
 from services.ingest.feeds.currencies import Currencies
 from services.ingest.feeds.detection import likely_names
 from services.ingest.feeds.feed import open_listings, unused_columns
 from services.ingest.feeds.samples import SAMPLED, sample_values
 from services.ingest.feeds.suggestions import suggest_toml
 from services.ingest.loading.listing_loader import spooled_row
+from services.ingest.loading.named_photos import NAME_PHOTOS
 from services.ingest.loading.spool import SpooledRow
 from services.ingest.loading.united import with_stock
 from services.ingest.tables.formats import open_table
+from services.reason_codes import ListingFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 
     from db.rows.records import ListingRecord
     from services.ingest.cleaning.raw_listing import RawListing
-    from services.ingest.cleaning.repairs import Repair
     from services.ingest.feeds.feed import ListingsFeed
     from services.ingest.loading.inputs import IngestOptions
 
@@ -100,14 +102,14 @@ class Preview:
     records: tuple[PreviewRecord, ...] = ()
 
 
-def preview(path: Path, options: IngestOptions) -> Preview:
+def preview(path: Path, options: IngestOptions, *, has_photo_table: bool = False) -> Preview:
     """Return how the first records of a file will be read; with a suggestion if the mapping does not fit its columns.
 
     Raises:
         ListingsFileError: the file cannot be read at all, or its header leaves open which column or preset is meant.
     """
     try:
-        feed = open_listings(path, options.columns)
+        feed = open_listings(path, options.columns, has_photo_table=has_photo_table)
     except MissingColumns as error:
         table = open_table(path, options.columns.file, names=likely_names(options.columns))
         return Preview(table.paths or table.columns, problem=error.problem, suggestion=error.suggestion)
@@ -118,7 +120,12 @@ def preview(path: Path, options: IngestOptions) -> Preview:
         columns=columns,
         preset=preset,
         suggestion=f'preset = "{preset}"\n' if preset else suggest_toml(columns, sample_values(feed.table, columns)),
-        notices=(*feed.notices, *feed.table.notices, *_currency_notices(rows)),
+        notices=(
+            *feed.notices,
+            *feed.table.notices,
+            *_currency_notices(rows),
+            *(() if has_photo_table else _photo_notices(rows)),
+        ),
         fields=tuple(_fields(feed)),
         unused=unused_columns(feed.found, columns),
         records=tuple(_records(raw, rows)[:RECORDS]),
@@ -148,6 +155,13 @@ def _currency_notices(rows: Iterable[SpooledRow | RejectedRecord]) -> tuple[Repa
         if isinstance(row, SpooledRow):
             currencies.add(row.price, row.currency)
     return currencies.notices
+
+
+def _photo_notices(rows: Iterable[SpooledRow | RejectedRecord]) -> tuple[Repair, ...]:
+    read = [row for row in rows if isinstance(row, SpooledRow)]
+    if not read or any(row.photos for row in read):
+        return ()
+    return (Repair(ListingFlag.NO_PHOTOS_NAMED, "photos", counted(len(read), "record"), NAME_PHOTOS),)
 
 
 def _records(

@@ -16,7 +16,7 @@ from services.ingest.feeds.photo_tables import check_photo_table
 from services.ingest.loading.dry_run import find_photos
 from services.ingest.loading.ledger import Ledger
 from services.ingest.loading.listing_loader import read_into, write_listings
-from services.ingest.loading.named_photos import read_photo_names
+from services.ingest.loading.named_photos import read_photo_names, unused_photos_notice
 from services.ingest.loading.photo_loader import PhotoLoader
 from services.ingest.loading.placeholders import set_placeholders_aside
 from services.ingest.loading.spool import Spool
@@ -154,7 +154,7 @@ def load_files(
             check_photo_table(inputs.photos_table, options.columns)
         spool = stack.enter_context(Spool())
         progress("read listings", 0, None)
-        read_into(spool, inputs.listings, options, ledger)
+        read_into(spool, inputs, ledger)
         if options.seller:
             refuse_foreign(resources.database, spool, file=inputs.listings.name, seller=options.seller)
         write = partial(
@@ -211,6 +211,9 @@ def _write(
     else:
         PhotoLoader(resources, source, ledger=ledger).load(named, inputs.listings.name, counter)
     ledger.flush()
+    if notice := unused_photos_notice(inputs, ledger.summary().counts):
+        ledger.warn(notice)
+        ledger.flush()
 
 
 def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from litestar.testing import TestClient
 
     from services.resources import Resources
+    from tests.conftest import MakeJpeg
 
 MAPPING = '[listings]\nid = "sku"\ntitle = "name"\ndescription = ""\nprice = ""\nlocation = ""\n'
 LISTINGS = b"sku,name,category\nL-1,Desk,Home\n"
@@ -173,3 +175,15 @@ def test_the_three_exports_are_ingested_without_a_mapping(client: TestClient[Lit
             1,
         )
         assert client.get(f"/v1/listings/{listing_id}").status_code == 200
+
+
+def test_a_job_tells_that_photos_were_sent_and_no_listing_uses_one(
+    client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as photos:
+        photos.writestr("a.jpg", jpeg())
+    answer = post(client, columns=MAPPING, photos=("photos.zip", packed.getvalue()))
+    job = ended(client, answer.json()["job_id"])
+    assert (job["state"], job["counts"]["photos_read"], job["warnings"]) == ("succeeded", 0, {"no_photo_used": 1})
+    assert 'photos.zip,"shop.csv names no photo' in client.get(f"/v1/jobs/{job['job_id']}/warnings").text

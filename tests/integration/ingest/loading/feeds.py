@@ -32,6 +32,8 @@ class Loaded:
     summary: IngestSummary
     rejects: list[RejectedRecord]
     warnings: list[WarningRecord]
+    """Without `no_photo_used`, which `unused_photos` has: every feed here has photos, and many tests use none."""
+    unused_photos: list[WarningRecord]
 
     def photos(self, *outcomes: str) -> list[int]:
         """Return counts of photos, such as `new` and `removed`."""
@@ -74,7 +76,10 @@ class ShopFeed:
         summary = load_files(self.resources, job_id, inputs, silent).summary()
         assert adds_up(summary)
         with self.resources.database.read() as session:
-            return Loaded(summary, list(jobs.rejects_of(session, job_id)), list(jobs.warnings_of(session, job_id)))
+            told = list(jobs.warnings_of(session, job_id))
+            unused = [one for one in told if one.flag == "no_photo_used"]
+            rejects = list(jobs.rejects_of(session, job_id))
+        return Loaded(summary, rejects, [one for one in told if one not in unused], unused)
 
     def _inputs(self, rows: Any, table: Any, header: Any, columns: ListingColumns, options: Any) -> IngestInputs:
         (self.folder / "photos").mkdir(parents=True, exist_ok=True)

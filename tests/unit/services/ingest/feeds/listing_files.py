@@ -21,7 +21,7 @@ HEADER = "id,product_name,category,product_description,price,location\n"
 ROW = "L-1,Desk,Home,Solid oak,£5.00,Leeds\n"
 KEYS = ("id", "product_name", "category", "product_description", "price", "location")
 DESK = ("L-1", "Desk", "Home", "Solid oak", "£5.00", "Leeds")
-LINKED = Columns(ListingColumns(photos="photos"))
+LINKED = Columns(ListingColumns(photos="photos"), named=("photos",))
 
 
 def write_parquet(path: Path, **columns: Any) -> Path:

@@ -26,20 +26,27 @@ def test_the_default_mapping_is_that_of_the_published_data_set():
     assert (listings.id, listings.title, listings.category) == ("id", "product_name", "category")
     assert (listings.description, listings.price, listings.location) == ("product_description", "price", "location")
     assert (photos.id, photos.listing_id) == ("id", "product_id")
-    assert (listings.photos, photos.file) == ("", "")
-    assert [name for name in COLUMN_FIELDS if Columns().may_lack(name)] == ["seller", "listed_at"]
+    assert (listings.photos, photos.file) == ("photos", "")
+    assert [name for name in COLUMN_FIELDS if Columns().may_lack(name)] == ["photos", "seller", "listed_at"]
 
 
 def test_a_mapping_changes_only_the_columns_that_it_names(toml):
     toml.write_text('[listings]\nid = "sku"\nprice = ""\nphotos = "urls"\n[photos]\nfile = "file_name"\n')
     assert read_columns(toml) == Columns(
-        ListingColumns(id="sku", price="", photos="urls"), PhotoColumns(file="file_name")
+        ListingColumns(id="sku", price="", photos="urls"),
+        PhotoColumns(file="file_name"),
+        named=("id", "price", "photos"),
     )
 
 
 def test_a_table_may_not_lack_a_column_that_the_mapping_names(toml):
     toml.write_text('[listings]\nseller = "shop"\n')
     assert [read_columns(toml).may_lack(name) for name in ("seller", "listed_at")] == [False, True]
+
+
+def test_a_table_may_lack_photos_only_if_nobody_names_them(toml):
+    toml.write_text('[listings]\nphotos = "photos"\n')
+    assert [one.may_lack("photos") for one in (Columns(), read_columns(toml))] == [True, False]
 
 
 def test_reads_a_mapping_with_a_byte_order_mark(toml):

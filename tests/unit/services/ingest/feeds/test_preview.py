@@ -142,10 +142,20 @@ def test_says_that_two_rows_of_one_id_are_united(file):
     ]
 
 
+@pytest.mark.parametrize(
+    ("header", "has_photo_table", "flags"),
+    [(HEADER, False, ["no_photos_named"]), (HEADER, True, []), (f"{HEADER.strip()},photos\n", False, [])],
+)
+def test_tells_that_the_records_name_no_photos(file, header, has_photo_table, flags):
+    path = file("a.csv", f"{header}{ROW.strip()},a.jpg\n" if "photos" in header else header + ROW)
+    notices = preview(path, IngestOptions(), has_photo_table=has_photo_table).notices
+    assert [notice.flag for notice in notices] == flags
+
+
 @pytest.mark.parametrize(("price", "flags"), [("5", ["no_currency"]), ("£5", []), ("0", []), ("", [])])
 def test_tells_once_that_no_price_has_a_currency(file, price, flags):
     path = file("a.csv", f"{HEADER}1,A,C,,{price},\n2,A,C,,{price},\n")
-    assert [notice.flag for notice in preview(path, IngestOptions()).notices] == flags
+    assert [notice.flag for notice in preview(path, IngestOptions(), has_photo_table=True).notices] == flags
 
 
 def test_a_problem_does_not_advise_a_preview(file):

@@ -27,7 +27,7 @@ def photo_notices(path, columns=None):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("photos", "a.jpg"), ("Image URL", JPEG), ("Foto", "a1"), ("bilder", JPEG), ("hero", JPEG),
+        ("Image URL", JPEG), ("Foto", "a1"), ("bilder", JPEG), ("hero", JPEG),
         ("gallery2", f"{JPEG}?w=1,{JPEG}?w=2"),
     ],
 )  # fmt: skip
@@ -54,7 +54,7 @@ def test_tells_of_photos_in_objects(file):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("photos", "3"), ("photo", "true"), ("images", ""), ("image_position", "1"), ("link", "https://a.example/1"),
+        ("photo", "true"), ("images", ""), ("image_position", "1"), ("link", "https://a.example/1"),
         ("brand_logo", JPEG), ("image", "front of the house"),
     ],
 )  # fmt: skip
