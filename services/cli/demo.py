@@ -66,7 +66,7 @@ def demo(
     ] = False,
     data_dir: Annotated[Path, typer.Option(help="Folder for all files of the demo.")] = _DATA_DIR,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
     listing_count: Annotated[int, typer.Option("--listings", help="Number of sample listings.", min=26)] = 600,
 ) -> None:
     """Build a sample catalogue and serve a search over it.

@@ -7,21 +7,7 @@ import sys
 
 import typer
 
-from services.cli import (
-    bench,
-    database,
-    demo,
-    duplicates,
-    index,
-    ingest,
-    keys,
-    listings,
-    search,
-    serve,
-    verify,
-    worker,
-)
-from services.cli.models import evaluate, export, train
+from services.cli.commands import LazyCommands
 from services.cli.terminal.console import console, fail
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of, exit_on_sigterm
 from services.disk_errors import disk_problem
@@ -30,31 +16,16 @@ from services.redaction import redact_logs_and_tracebacks
 
 app = typer.Typer(
     name="lookalike",
-    help="Visual search for marketplaces: clean listings, embed photos, find what looks alike.",
+    cls=LazyCommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (
-    demo.demo,
-    ingest.ingest,
-    train.train,
-    evaluate.evaluate,
-    export.export,
-    serve.serve,
-    worker.worker,
-    search.search,
-    search.classify,
-    duplicates.duplicates,
-    index.reindex,
-    verify.verify,
-):
-    app.command()(command)
-app.add_typer(index.index_app, name="index")
-app.add_typer(database.db_app, name="db")
-app.add_typer(listings.listings_app, name="listings")
-app.add_typer(keys.keys_app, name="keys")
-app.add_typer(bench.bench_app, name="bench")
+
+
+@app.callback()
+def lookalike() -> None:
+    """Visual search for marketplaces: clean listings, embed photos, find what looks alike."""
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ class ServedApp(StrEnum):
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
     app: Annotated[
         ServedApp, typer.Option(help="App to serve. Separate apps need PostgreSQL and a Qdrant server.")
     ] = ServedApp.BOTH,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.cli import get_docs_for_click
 
+from services.cli.commands import COMMANDS, load
 from services.cli.main import app
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 def cli_reference() -> str:
     """Return the Markdown page, with a section for each command and its options."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_group(app)
+    command.commands = {name: load(name) for name in COMMANDS}
     _show_whole_summaries(command)
     return get_docs_for_click(obj=command, ctx=typer.Context(command), name="lookalike").rstrip() + "\n"
 
