@@ -98,7 +98,7 @@ def bench_requests(
     json: Json = False,
 ) -> None:
     """Compare embedding concurrent requests in batches with embedding them one by one."""
-    with open_resources() as resources:
+    with open_resources(needs_model=True) as resources:
         benchmark = requests.measure_requests(
             resources.embedder(),
             threads=threads or (1, 2, 4, 8, 16, 32),

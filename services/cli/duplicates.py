@@ -22,7 +22,7 @@ def duplicates(
     json: Annotated[bool, typer.Option("--json", help="Print all groups as JSON.")] = False,
 ) -> None:
     """List groups of listings that share photos, the largest first."""
-    with open_resources() as resources:
+    with open_resources(needs_model=find) as resources:
         if find:
             _find(resources)
         with resources.database.read() as session:

@@ -45,7 +45,11 @@ def reindex(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build new indexes beside the live ones, verify them, and make them live."""
-    with open_resources() as resources, audited(resources.database), stage_bars() as progress:
+    with (
+        open_resources(needs_model=model is None) as resources,
+        audited(resources.database),
+        stage_bars() as progress,
+    ):
         version = resources.models.register(model).version if model else None
         generation, run = build_generation(resources, model_version=version, force=force, progress=progress)
     if json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from db.rows import photos
 from db.vectors.attributes import attribute_text
 from ml.photos.formats import FORMAT_NAMES
 from services.cli.terminal.console import console, print_json, print_table
@@ -26,6 +27,8 @@ from services.wire.attributes import parse_condition_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from services.resources import Resources
 
 Crop = Annotated[
     str | None, typer.Option(help="Part of the photo to use: x,y,width,height, as fractions of its width and height.")
@@ -136,11 +139,22 @@ def _subject(photo: Path | None, listing: str | None) -> bytes | str:
 def _search_here(subject: bytes | str, fields: SearchFields) -> SearchAnswer:
     if fields.engine is None:  # if one engine is unavailable the other answers, and the answer names it
         logging.getLogger("services.indexing.live").setLevel(logging.ERROR)
-    with open_resources() as resources:
+    with open_resources(needs_model=True) as resources:
+        _tell_pending(resources)
         service = SearchService(resources)
         if isinstance(subject, bytes):
             return search_answer(service.by_photo(subject, fields), PhotoUrls())
         return search_answer(service.by_listing(subject, fields), PhotoUrls())
+
+
+def _tell_pending(resources: Resources) -> None:
+    with resources.database.read() as session:
+        if photos.any_pending(session):
+            console.print(
+                "Some photos are not embedded yet, so searches cannot find them. "
+                "`lookalike reindex` embeds them, and so does `lookalike serve`.",
+                soft_wrap=True,
+            )
 
 
 @contextmanager
@@ -169,7 +183,7 @@ def _search_server(subject: bytes | str, fields: SearchFields, *, server: str, k
 
 def _classify_here(photo: bytes, *, k: int, crop: str | None) -> Classification:
     box = parse_crop(crop)
-    with open_resources() as resources:
+    with open_resources(needs_model=True) as resources:
         return SearchService(resources).classify(photo, k, box)
 
 

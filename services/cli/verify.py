@@ -96,7 +96,7 @@ def verify(
 
 
 def _verify_indexes(queries: int, *, repair: bool, json: bool) -> None:
-    with open_resources() as resources:
+    with open_resources(needs_model=True) as resources:
         drifts = _drifts(resources)
         if repair and not all(drift.is_empty for drift in drifts):
             drifts = _repaired(resources, drifts)

@@ -73,6 +73,21 @@ def test_search_without_a_model_suggests_training(lookalike: RunCommand, tmp_pat
     assert_one_line_error(lookalike("search", "a.jpg"), "lookalike train")
 
 
+@pytest.mark.parametrize("command", [("search", "a.jpg"), ("classify", "a.jpg"), ("reindex",), ("verify",)], ids=str)
+def test_a_command_that_needs_a_model_begins_with_the_one_that_the_settings_name(
+    lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:  # fmt: skip
+    with resources_in(tmp_path / "data") as resources:
+        ingest(resources, marketplace(tmp_path / "shop", jpeg, count=1).inputs)
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    monkeypatch.setenv("LOOKALIKE_MODEL", str(tmp_path / "nowhere"))
+    assert_one_line_error(lookalike(*command), "nowhere")
+    monkeypatch.setenv("LOOKALIKE_MODEL", str(tiny_bundle.path))
+    code, _, messages = lookalike(*command)
+    assert (code, "not embedded yet" in messages) == (0, command[0] == "search")
+
+
 @pytest.mark.parametrize("command", ["search", "classify"])
 def test_names_a_missing_photo_file(lookalike: RunCommand, command: str) -> None:
     lookalike("db", "upgrade")

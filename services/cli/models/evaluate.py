@@ -39,7 +39,7 @@ def evaluate(
     By default it measures on the listings that the model's own split held out.
     With --unseen: on all listings that are neither training nor validation listings, nor the same item as one of them.
     """
-    with open_resources() as resources, stage_bars() as progress:
+    with open_resources(needs_model=model is None) as resources, stage_bars() as progress:
         baseline_weights = find_weights(weights, resources, progress)
         request = EvaluationRequest(model=model, weights=baseline_weights, out=out, unseen=unseen)
         evaluation = evaluate_model(resources, request, progress=progress)

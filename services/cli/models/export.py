@@ -29,7 +29,7 @@ def export(
 
     Serve the bundle with LOOKALIKE_MODEL=OUT. LOOKALIKE_PRECISION=int8 selects its int8 graph.
     """
-    with open_resources() as resources, stage_bars() as progress:
+    with open_resources(needs_model=model is None) as resources, stage_bars() as progress:
         exported = export_model(resources, out, model=model, int8=int8, progress=progress)
     if json:
         print_json(exported)

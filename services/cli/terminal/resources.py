@@ -37,19 +37,25 @@ class NoDatabase(LookalikeError):
 
 
 @contextmanager
-def open_resources(settings: Settings | None = None, *, create: bool = False) -> Iterator[Resources]:
+def open_resources(
+    settings: Settings | None = None, *, create: bool = False, needs_model: bool = False
+) -> Iterator[Resources]:
     """Open the resources that the settings describe, and close them at the end of the block.
 
     Args:
         settings: read from the environment where they are None.
         create: create a missing SQLite database. Other commands were most likely started in the wrong folder.
+        needs_model: begin with LOOKALIKE_MODEL if no model is live.
 
     Raises:
         NoDatabase: the SQLite file is missing.
+        ModelUnusable: LOOKALIKE_MODEL is needed and is no valid model bundle.
     """
     settings = settings or read_settings()
     resources = Resources(settings if create else existing_database(settings))
     try:
+        if needs_model:
+            resources.ensure_generation()
         yield resources
     finally:
         resources.close()
