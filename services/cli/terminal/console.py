@@ -17,19 +17,22 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Column, Table
 
+from services.cli.terminal.time_left import TimeLeft, in_words
 from services.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.progress import TaskID
 
 _LINE_EVERY_S = 30.0
 """Interval between progress lines of a long stage when there is no terminal for a progress bar."""
+
+_FIRST_LINE_AFTER_S = 5.0
+"""The same from the start of a stage to its first line: early enough to decide whether to wait."""
 
 console = Console(stderr=True, highlight=False)
 output = Console(highlight=False)
@@ -62,23 +65,31 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 class StageBars:
     """One progress bar per stage of a long run; an instance is a `services.ingest.pipeline.progress.Progress`."""
 
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
+    def __init__(self, bars: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bars, self._clock = bars, clock
         self._tasks: dict[str, TaskID] = {}
-        self._printed_at = 0.0
+        self._left: dict[str, TimeLeft] = {}
+        self._next_line_at = 0.0
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Show the progress of a stage; a new stage ends the one before it."""
+        now = self._clock()
         if stage not in self._tasks:
             self.end_all()
-            self._tasks[stage] = self._bars.add_task(stage, total=total)
-            self._printed_at = time.monotonic()
-            if not console.is_terminal:
-                console.print(f"  {stage} ...")
-        elif not console.is_terminal and time.monotonic() - self._printed_at > _LINE_EVERY_S:
-            self._printed_at = time.monotonic()
-            console.print(f"  {stage} ... {done}" + (f" of {total}" if total else ""))
-        self._bars.update(self._tasks[stage], completed=done, total=total)
+            self._tasks[stage], self._left[stage] = self._bars.add_task(stage, total=total, left=""), TimeLeft()
+            self._next_line_at = now + _FIRST_LINE_AFTER_S
+            self._print_line(f"{stage} ...")
+        left = in_words(self._left[stage].seconds(done, total, now=now))
+        if now > self._next_line_at:
+            self._next_line_at = now + _LINE_EVERY_S
+            amount = f"{done} of {total}" if total else f"{done}"
+            self._print_line(f"{stage} ... {', '.join(filter(None, (amount, left)))}")
+        self._bars.update(self._tasks[stage], completed=done, total=total, left=left)
+
+    @staticmethod
+    def _print_line(text: str) -> None:
+        if not console.is_terminal:
+            console.print(f"  {text}", soft_wrap=True)
 
     def end_all(self) -> None:
         """Complete the bars of stages whose total was not known."""
@@ -89,15 +100,14 @@ class StageBars:
 
 @contextmanager
 def stage_bars() -> Iterator[StageBars]:
-    """Show progress bars during the block; without a terminal, print a line per stage and another every 30 s."""
+    """Show progress bars during the block; without a terminal, print a line per stage, and lines with the time left."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<18}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("remaining:"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = StageBars(progress)
