@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from services.cli.commands import LazyCommands
-from services.cli.terminal.console import console, fail
+from services.cli.terminal.console import console, fail, output
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of, exit_on_sigterm
 from services.disk_errors import disk_problem
 from services.errors import LookalikeError, is_storage_full
@@ -23,8 +25,18 @@ app = typer.Typer(
 )
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        output.print(f"lookalike {version('lookalike')}")
+        raise typer.Exit
+
+
 @app.callback()
-def lookalike() -> None:
+def lookalike(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Visual search for marketplaces: clean listings, embed photos, find what looks alike."""
 
 

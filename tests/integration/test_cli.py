@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,10 @@ def test_help_lists_the_commands(lookalike: RunCommand) -> None:
     assert code == 0
     for command in ("demo", "ingest", "train", "serve", "search", "classify", "verify", "reindex"):
         assert command in out
+
+
+def test_prints_its_version(lookalike: RunCommand) -> None:
+    assert lookalike("--version")[:2] == (0, f"lookalike {version('lookalike')}\n")
 
 
 @pytest.mark.parametrize(
