@@ -66,41 +66,45 @@ def test_bits_that_flipped_in_a_shard_are_noticed_after_the_start_and_the_answer
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("damage", ["missing", "another vector", "another payload"])
 def test_a_photo_that_an_index_lost_or_changed_is_noticed(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str, damage: str
 ) -> None:
     build_and_promote(database, stores, MODEL)
     with database.read() as session:
         first, second = embeddings.points(session, lamps, model_version=MODEL)
-    for damage in ([], [replace(first, vector=second.vector)], [replace(first, payload=second.payload)]):
-        live.refresh()
-        index = live.current().index(engine)
-        index.delete([first.photo_id])
-        index.upsert(damage)
-        is_damaged = not all(one.is_empty for one in live_drift(database, live.current()))
-        check_all_photos(DamageAudit(database, live))
-        assert (engine not in live.current().opened) == is_damaged
-        live.refresh()
-        assert all(one.is_empty for one in live_drift(database, live.current()))
-        assert engines_at_work(live) == ["faiss", "qdrant"]
+    changed = {
+        "another vector": [replace(first, vector=second.vector)],
+        "another payload": [replace(first, payload=second.payload)],
+    }
+    live.refresh()
+    index = live.current().index(engine)
+    index.delete([first.photo_id])
+    index.upsert(changed.get(damage, []))
+    is_damaged = not all(one.is_empty for one in live_drift(database, live.current()))
+    check_all_photos(DamageAudit(database, live))
+    assert (engine not in live.current().opened) == is_damaged
+    live.refresh()
+    assert all(one.is_empty for one in live_drift(database, live.current()))
+    assert engines_at_work(live) == ["faiss", "qdrant"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("where", [NO_FILTER, Filter(categories=frozenset({"Home & Garden"}))])
 def test_a_wrong_answer_of_an_exact_search_is_noticed(
-    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str
+    database: Database, stores: list[IndexStore], live: LiveIndexes, lamps: list[int], engine: str, where: Filter
 ) -> None:
     build_and_promote(database, stores, MODEL)
     vector, auditor = unit_vector(lamps[0]), RecallAuditor(database, live)
     other = next(one for one in ENGINES if one != engine)
-    for where in (NO_FILTER, Filter(categories=frozenset({"Home & Garden"}))):
-        live.refresh()
-        live.current().index(engine).delete([lamps[0]])
-        auditor.offer(AuditedSearch(1, engine, f"{engine} exact", "none", vector, where, [], is_exact=True))
-        auditor.audit_one()
-        assert engines_at_work(live) == [other]
-        assert auditor.recalls() == {}
-        live.refresh()
-        assert best(live, engine, lamps[0]).photo_id == lamps[0]
+    live.refresh()
+    live.current().index(engine).delete([lamps[0]])
+    auditor.offer(AuditedSearch(1, engine, f"{engine} exact", "none", vector, where, [], is_exact=True))
+    auditor.audit_one()
+    assert engines_at_work(live) == [other]
+    assert auditor.recalls() == {}
+    live.refresh()
+    assert best(live, engine, lamps[0]).photo_id == lamps[0]
 
 
 @pytest.mark.parametrize("stack", LIGHT_STACKS, indirect=True)

@@ -104,9 +104,11 @@ def test_a_connection_in_use_is_never_closed(port: int) -> None:
 
 
 def test_a_connection_that_waits_again_is_the_last_to_give_way(port: int) -> None:
-    with silent(port, MOST) as (first, second, *_):
-        ask(first, "/hello")
-        assert status_of(first) == 200
+    with silent(port, MOST) as opened:
+        first, second, *_ = opened
+        for connection in (*opened, first):
+            ask(connection, "/hello")
+            assert status_of(connection) == 200
         with silent(port, 1):
             assert is_closed(second)
             ask(first, "/hello")
