@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 DROP = """([content, type, name]) => {
     const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
@@ -51,7 +51,12 @@ def wait_for_results(page: Page) -> None:
 def draw_crop(page: Page) -> None:
     """Draw a crop over the middle of the photo."""
     expect(page.locator(".preview api-photo[data-state=shown]")).to_be_visible()
-    box = page.locator("crop-box").bounding_box()
+    drag_crop(page, page.locator("crop-box"))
+
+
+def drag_crop(page: Page, crop_box: Locator) -> None:
+    """Drag over the middle of a photo that is shown."""
+    box = crop_box.bounding_box()
     assert box
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
     page.mouse.down()

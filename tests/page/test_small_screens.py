@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.steps import choose_photo, results, wait_for_results
+from tests.page.steps import choose_photo, drag_crop, results, wait_for_results
 from tests.page.test_page_quality import findings
 
 if TYPE_CHECKING:
@@ -97,13 +97,7 @@ def test_a_part_of_the_photo_is_chosen_in_a_sheet(phone: Page) -> None:
     sheet = page.get_by_role("dialog", name="Your photo")
     expect(sheet.locator("crop-box api-photo[data-state=shown]")).to_be_visible()
     assert findings(page) == []
-    box = sheet.locator("crop-box").bounding_box()
-    assert box
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
-    page.mouse.up()
-    page.wait_for_url(re.compile("crop=0.3"))
+    drag_crop(page, sheet.locator("crop-box"))
     sheet.get_by_role("button", name="Show results").click()
     wait_for_results(page)
     assert results(page) != whole

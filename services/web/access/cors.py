@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import anyio
 from litestar.config.cors import CORSConfig
-from sqlalchemy.exc import SQLAlchemyError
 
+from services.web.access.following import refreshing
 from services.web.request_ids import HEADER
 
 if TYPE_CHECKING:
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from services.web.access.key_ring import KeyRing
-
-log = logging.getLogger(__name__)
 
 _REFRESH_S = 1.0
 """A browser asks without a key before its first call, so the origins of new keys must be known by then."""
@@ -39,19 +35,5 @@ class AllowedOrigins(CORSConfig):
     @asynccontextmanager
     async def following_keys(self, _app: Litestar) -> AsyncIterator[None]:
         """Read the keys every second while the app runs."""
-        await self._read_keys()
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._follow_keys)
+        async with refreshing(self._keys.refresh, every_s=_REFRESH_S):
             yield
-            group.cancel_scope.cancel()
-
-    async def _follow_keys(self) -> None:
-        while True:
-            await anyio.sleep(_REFRESH_S)
-            await self._read_keys()
-
-    async def _read_keys(self) -> None:
-        try:
-            await self._keys.refresh()
-        except SQLAlchemyError as error:  # calls that need a key say so
-            log.debug("cannot read the API keys: %s", error)

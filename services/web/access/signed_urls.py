@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from anyio import to_thread
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.errors import BadQuery
 from services.signing import InvalidSignature, Purpose, SignatureExpired
+from services.web.access.following import refreshing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
     from services.signing import Signer
-
-log = logging.getLogger(__name__)
 
 _REFRESH_S = 30.0
 
@@ -60,19 +57,5 @@ class SignedUrls:
     @asynccontextmanager
     async def following_keys(self, _app: Litestar) -> AsyncIterator[None]:
         """Read the signing keys twice a minute while the app runs; the first time makes the first key."""
-        async with anyio.create_task_group() as group:
-            await self._read_keys()
-            group.start_soon(self._follow_keys)
+        async with refreshing(partial(to_thread.run_sync, self._signer.refresh), every_s=_REFRESH_S):
             yield
-            group.cancel_scope.cancel()
-
-    async def _follow_keys(self) -> None:
-        while True:
-            await anyio.sleep(_REFRESH_S)
-            await self._read_keys()
-
-    async def _read_keys(self) -> None:
-        try:
-            await to_thread.run_sync(self._signer.refresh)
-        except SQLAlchemyError as error:  # calls that need a signature say so
-            log.debug("cannot read the signing keys: %s", error)
