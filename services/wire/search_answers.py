@@ -78,8 +78,11 @@ class NoResults(msgspec.Struct):
     """Why there is no result."""
 
     reason: Annotated[
-        Literal["filter_matches_nothing", "all_below_min_score", "end"],
-        described("`end`: the cursor leads past the last result."),
+        Literal["filter_matches_nothing", "all_below_min_score", "no_photos", "no_other_photos", "end"],
+        described(
+            "`no_photos`: the catalogue has none yet. `no_other_photos`: all belong to listings that are left out. "
+            "`end`: the cursor leads past the last result."
+        ),
     ]
     detail: str
     matching_photos: Annotated[int | None, described("Photos that pass the filter; null if they were not counted.")] = (

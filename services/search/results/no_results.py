@@ -10,6 +10,8 @@ from services.settings import Engine
 from services.wire import NoResults
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from services.indexing.live import IndexSet
     from services.search.query.parsing import Query
     from services.search.results.ranking_pool import RankedPool
@@ -30,6 +32,15 @@ FILTER_FIELDS: dict[str, tuple[str, ...]] = {
 
 _MAX_SUGGESTIONS = 3
 
+_NO_PHOTOS = (
+    "The catalogue has no photos that can be searched yet. Add listings with `lookalike ingest`, with "
+    "POST /v1/listings, or on the page under Admin."
+)
+_NO_OTHER_PHOTOS = (
+    "All photos of the catalogue belong to listings that are left out: the listing that the search is by, and those "
+    "of exclude_listing."
+)
+
 
 def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> NoResults:
     """Return why nothing was found, and the filters whose removal lets the most photos through."""
@@ -37,16 +48,19 @@ def explain_no_results(pool: RankedPool, query: Query, live: IndexSet) -> NoResu
     if pool.best_similarity is not None:
         detail = f"The best match has a score of {pool.best_similarity}, below min_score, {query.ranking.min_score}."
         return NoResults("all_below_min_score", detail, matching, pool.best_similarity)
-    return NoResults(
-        "filter_matches_nothing", f"No photo passes the filters. {_suggestion(query.where, live)}", matching
-    )
+    if not any(opened.index.count() for opened in live.opened.values()):
+        return NoResults("no_photos", _NO_PHOTOS, 0)
+    relaxed = filters_without_one(query.where)
+    if not relaxed:
+        return NoResults("no_other_photos", _NO_OTHER_PHOTOS, matching)
+    return NoResults("filter_matches_nothing", f"No photo passes the filters. {_suggestion(relaxed, live)}", matching)
 
 
-def _suggestion(where: Filter, live: IndexSet) -> str:
-    relaxed = filters_without_one(where)
+def _suggestion(relaxed: Mapping[str, Filter], live: IndexSet) -> str:
+    """Name the filters to drop; `relaxed` is of `filters_without_one`, and not empty."""
     used = list(relaxed)
-    if not used or Engine.FAISS not in live.opened:  # counting takes a Qdrant server as long as searching
-        return f"Drop one of: {', '.join(used)}." if used else "Exclude fewer listings."
+    if Engine.FAISS not in live.opened:  # counting takes a Qdrant server as long as searching
+        return f"Drop one of: {', '.join(used)}."
     index = live.index(Engine.FAISS)
     passing = {name: index.count(wider) for name, wider in relaxed.items()}
     helpful = sorted((name for name in used if passing[name]), key=lambda name: -passing[name])[:_MAX_SUGGESTIONS]

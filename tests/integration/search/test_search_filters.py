@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.errors import BadQuery
+from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import SearchFields
+from tests.angles import add, angle, listing, world
 from tests.integration.search.result_pages import listing_ids
 
 if TYPE_CHECKING:
-    from services.search.service import SearchService
+    from pathlib import Path
+
+    from services.resources import Resources
+    from tests.conftest import MakeJpeg
 
 ENGINES = (Engine.FAISS, Engine.QDRANT)
 
@@ -74,6 +79,23 @@ def test_explains_that_no_photo_passes_the_filter(five_service: SearchService) -
     empty = five_service.by_listing("query", SearchFields(location="Nowhere")).empty
     assert empty
     assert (empty.reason, empty.matching_photos) == ("filter_matches_nothing", 0)
+
+
+def test_says_that_the_catalogue_is_empty_and_what_to_do(resources: Resources, jpeg: MakeJpeg) -> None:
+    empty = SearchService(resources).by_photo(jpeg(seed=3), SearchFields()).empty
+    assert empty
+    assert empty.reason == "no_photos"
+    assert "Add listings with `lookalike ingest`" in empty.detail
+    assert "filter" not in empty.detail
+
+
+def test_says_that_the_only_listing_is_the_one_searched_by(tmp_path: Path) -> None:
+    with world(tmp_path) as resources:
+        add(resources, listing("alone"), [angle(0)])
+        resources.live.refresh()
+        empty = SearchService(resources).by_listing("alone", SearchFields()).empty
+    assert empty
+    assert empty.reason == "no_other_photos"
 
 
 def test_explains_that_no_result_reaches_min_score_and_names_the_best_score(five_service: SearchService) -> None:
