@@ -179,3 +179,39 @@ def test_a_file_dropped_outside_the_drop_zones_does_not_replace_the_page(page: P
     page.goto("/listing?id=nobody")
     expect(page.get_by_role("alert").first).to_be_visible()
     assert page.evaluate("!dispatchEvent(new DragEvent('drop', { cancelable: true }))"), "it is taken from the browser"
+
+
+def test_a_photo_that_a_busy_server_refuses_is_asked_for_again_when_the_server_says(page: Page) -> None:
+    busy = {"status": 503, "headers": {"Retry-After": "7"}, "json": {"title": "Service Unavailable"}}
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+        else:
+            route.fulfill(**busy)  # type: ignore[arg-type]
+
+    page.clock.install()
+    with page.expect_response("**/thumbnail?*"):
+        page.route("**/thumbnail?*", answer, times=2)
+        page.goto("/")
+    photo = page.locator(".result api-photo").first
+    page.clock.run_for(6_900)
+    assert asked.count(asked[0]) == 1
+    page.clock.run_for(4_000)
+    expect(photo).to_have_attribute("data-state", "shown")
+    expect(page.locator("api-photo[data-state=failed]")).to_have_count(0)
+
+
+def test_a_photo_that_a_server_always_refuses_is_asked_for_four_times(page: Page) -> None:
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, headers={"Retry-After": "0"}, json={"title": "Service Unavailable"})
+
+    page.route("**/thumbnail?*", refuse)
+    page.goto("/")
+    expect(page.locator(".result api-photo").first).to_have_attribute("data-state", "failed")
+    assert asked.count(asked[0]) == 4

@@ -11,10 +11,13 @@ const INGEST_PATHS = ["/v1/admin/", "/v1/jobs", "/v1/listings/bulk"];
  * `refused` (change the request) or `broken`.
  */
 export class Problem extends Error {
-  /** @param more `status` of the answer, the `field` at fault, and the `reason` code of a rejected photo. */
-  constructor(kind, title, detail, { status = 0, field = "", reason = "" } = {}) {
+  /**
+   * @param more `status` of the answer, the `field` at fault, the `reason` code of a rejected photo, and `retryAfter`,
+   * the seconds to wait before the next attempt; null if the answer does not tell.
+   */
+  constructor(kind, title, detail, { status = 0, field = "", reason = "", retryAfter = null } = {}) {
     super(detail || title);
-    Object.assign(this, { kind, title, detail, status, field, reason });
+    Object.assign(this, { kind, title, detail, status, field, reason, retryAfter });
   }
 }
 
@@ -37,7 +40,7 @@ export async function send(path, { method, json, form, signal, accept } = {}) {
     if (error.name === "AbortError") throw error;
     throw lost();
   }
-  if (!response.ok) throw problemOf(response.status, await jsonOf(response));
+  if (!response.ok) throw problemOf(response.status, await jsonOf(response), response.headers.get("Retry-After"));
   return response;
 }
 
@@ -100,12 +103,19 @@ function lost() {
 
 const KINDS = { 401: "key", 403: "key", 429: "busy", 503: "busy" };
 
-function problemOf(status, body) {
+/** @param wait the Retry-After header. */
+function problemOf(status, body, wait = null) {
   const kind = KINDS[status] ?? (status < 500 ? "refused" : "broken");
   const errors = (body?.errors ?? []).map(({ key: name, message }) => (name ? `${name}: ${message}` : message));
   const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
   const { field, reason } = body ?? {};
-  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, { status, field, reason });
+  const retryAfter = wait !== null && Number.isFinite(Number(wait)) ? Number(wait) : null;
+  return new Problem(kind, body?.title ?? `The server answered ${status}`, detail, {
+    status,
+    field,
+    reason,
+    retryAfter,
+  });
 }
 
 const jsonOf = async (response) => parsed(await response.text().catch(() => ""));

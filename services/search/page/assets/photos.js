@@ -4,13 +4,17 @@ import { send } from "./api.js";
 import { keepPhoto, keptPhoto, shrunk } from "./kept_photos.js";
 
 const MOST_KEPT = 400;
+/** Attempts for a photo that a busy server does not make at once, and the longest pause before one. */
+const MOST_ATTEMPTS = 4;
+const LONGEST_PAUSE_S = 20;
+const USUAL_PAUSE_S = 2;
 const loading = new Map();
 
 /** Fetch a photo once, and resolve to an address that an <img> can show. */
 export function loaded(path) {
   if (!path.startsWith("/v1/")) return Promise.resolve(path);
   if (!loading.has(path)) {
-    const address = send(path, { accept: "image/webp,image/*" }).then(async (response) =>
+    const address = patiently(() => send(path, { accept: "image/webp,image/*" })).then(async (response) =>
       URL.createObjectURL(await response.blob()),
     );
     address.catch(() => loading.delete(path));
@@ -22,6 +26,20 @@ export function loaded(path) {
     }
   }
   return loading.get(path);
+}
+
+/** Call `ask`; while the server is busy, wait as long as it says and call again. */
+async function patiently(ask) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (problem.kind !== "busy" || attempt === MOST_ATTEMPTS) throw problem;
+      const pause = Math.min(problem.retryAfter ?? USUAL_PAUSE_S, LONGEST_PAUSE_S);
+      // Spread, so that the photos of a page do not all ask again at the same moment.
+      await new Promise((resolve) => setTimeout(resolve, 1000 * pause * (1 + Math.random() / 2)));
+    }
+  }
 }
 
 const inSight = new IntersectionObserver(
