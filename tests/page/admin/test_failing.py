@@ -97,7 +97,7 @@ def test_leaving_the_tab_does_not_cancel_a_decision(page: Page, pairs: tuple[Loc
     held = hold(page, REVIEW)
     with page.expect_request(REVIEW):
         decide(pairs[0], "Reject")
-    page.get_by_role("link", name="Model").click()
+    page.get_by_role("tab", name="Model").click()
     expect(page.get_by_role("heading", name=re.compile("^Model "))).to_be_visible()
     with page.expect_event("requestfinished", lambda request: request.url.endswith("/review")):
         held[0].fulfill(**NO_CONTENT)
@@ -119,7 +119,7 @@ def test_reconnecting_does_not_request_loaded_data_again(page: Page, page_log: P
     page.goto("/admin?tab=recall")
     expect(page.get_by_role("heading", name="Recall of users' searches")).to_be_visible()
     go_offline_and_back(page)
-    page.get_by_role("link", name="Model").click()
+    page.get_by_role("tab", name="Model").click()
     expect(page.get_by_role("heading", name=re.compile("^Model "))).to_be_visible()
     assert len(page_log.requests_to("/v1/admin/recall")) == 1
 
@@ -194,7 +194,7 @@ def test_an_upload_continues_when_leaving_is_cancelled(page: Page, upload_progre
     if way == "Back":
         page.evaluate("history.back()")
     else:
-        page.get_by_role("link", name=way, exact=True).click()
+        page.get_by_role("tab" if way == "Model" else "link", name=way, exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(upload_progress).to_be_visible()
@@ -202,7 +202,7 @@ def test_an_upload_continues_when_leaving_is_cancelled(page: Page, upload_progre
 
 @pytest.mark.usefixtures("upload_progress")
 def test_confirming_stops_the_upload_and_leaves(page: Page) -> None:
-    page.get_by_role("link", name="Model").click()
+    page.get_by_role("tab", name="Model").click()
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/bulk")):
         page.get_by_role("dialog").get_by_role("button", name="Stop and leave").click()
     expect(page.get_by_role("heading", name=re.compile("^Model "))).to_be_visible()

@@ -55,14 +55,15 @@ class App {
    * @param trail the searches that led there, oldest first: `{href, label}`.
    * @param carried an answer that the next view need not request again.
    * @param stay keep the scroll position and the focus, as when refining a search.
+   * @param focus move the focus to the new view.
    */
-  async navigate(href, { trail = [], carried = null, stay = false } = {}) {
+  async navigate(href, { trail = [], carried = null, stay = false, focus = !stay } = {}) {
     if (!stay && !(await this.#mayLeave())) return;
     this.#freeze();
     this.#entry = newEntry();
     this.#step += 1;
     history.pushState({ entry: this.#entry, step: this.#step, trail }, "", href);
-    this.#open({ carried, scroll: stay ? scrollY : 0, focus: !stay });
+    this.#open({ carried, scroll: stay ? scrollY : 0, focus });
   }
 
   /** Change the address without changing the view. */
@@ -161,7 +162,7 @@ class App {
     const to = new URL(link.href);
     if (to.origin !== location.origin || !["/", "/listing", "/admin"].includes(to.pathname)) return;
     event.preventDefault();
-    this.navigate(to.pathname + to.search, { trail: link.trail });
+    this.navigate(to.pathname + to.search, { trail: link.trail, focus: link.getAttribute("role") !== "tab" });
   }
 
   #focusView() {

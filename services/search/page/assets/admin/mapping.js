@@ -2,6 +2,7 @@
 
 import { live } from "../vendor/lit-html/directives/live.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { FileField, fileName, removeButton } from "./file_field.js";
 
 const PRESETS = {
   "": "Recognise it by its columns",
@@ -21,13 +22,27 @@ export class Mapping {
   #preset;
   #columns;
   #isOpen;
+  #field;
+  /** The file whose text the mapping is; null after a change by hand. */
+  #file = null;
 
-  /** @param changed is called after each change. */
-  constructor(changed, { preset = "", columns = "" } = {}) {
+  /**
+   * @param changed is called after each change.
+   * @param redraw is called when only the look changes.
+   */
+  constructor(changed, redraw, { preset = "", columns = "" } = {}) {
     this.#changed = changed;
     this.#preset = preset;
     this.#columns = columns;
     this.#isOpen = Boolean(columns);
+    this.#field = new FileField("mapping-file", {
+      take: ([file]) => this.#read(file),
+      redraw,
+      words: "Read it from a file",
+      about: "A .toml file with a mapping, such as one that you saved.",
+      accept: ".toml",
+      isSmall: true,
+    });
   }
 
   get values() {
@@ -40,8 +55,9 @@ export class Mapping {
   }
 
   /** Replace the mapping, as by a suggestion. */
-  use(columns) {
+  use(columns, file = null) {
     this.#columns = columns;
+    this.#file = file;
     this.#isOpen = true;
     this.#changed();
   }
@@ -51,10 +67,8 @@ export class Mapping {
     this.#changed();
   }
 
-  async #read(input) {
-    const [file] = input.files;
-    input.value = "";
-    if (file) this.use(await file.text());
+  async #read(file) {
+    this.use(await file.text(), file);
   }
 
   template(isDisabled) {
@@ -83,10 +97,14 @@ export class Mapping {
             ?disabled=${isDisabled}
             @change=${(event) => this.use(event.target.value)}
           ></textarea>
-          <label
-            >or read it from a file
-            <input type="file" accept=".toml" ?disabled=${isDisabled} @change=${(event) => this.#read(event.target)} />
-          </label>
+          ${
+            this.#file
+              ? html`<p class="actions">
+                  ${fileName(this.#file)} ${removeButton(this.#file.name, () => this.use(""), isDisabled)}
+                </p>`
+              : ""
+          }
+          ${this.#field.template({ isDisabled })}
         </details>
       </div>
     `;

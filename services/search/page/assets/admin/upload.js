@@ -1,8 +1,8 @@
 /** The upload form of an ingest job. */
 
-import { size } from "../format.js";
 import { live } from "../vendor/lit-html/directives/live.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { FileField, fileName, removeButton } from "./file_field.js";
 import { Mapping } from "./mapping.js";
 import { PreviewPanel } from "./preview.js";
 import { guessed, lacking, ROLES } from "./roles.js";
@@ -17,7 +17,7 @@ export class UploadForm {
   #options;
   #mapping;
   #preview;
-  #isOver = false;
+  #field;
 
   /** @param queued is called with the id of the queued job. */
   constructor(app, queued) {
@@ -25,8 +25,17 @@ export class UploadForm {
     const changed = () => this.#change(this.#files);
     this.#app = app;
     this.#files = files;
+    this.#field = new FileField("upload-files", {
+      take: (added) => this.#add(added),
+      redraw: () => app.redraw(),
+      words: "Choose files",
+      multiple: true,
+      about:
+        "Listings and a photo table as CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Parquet; the " +
+        "photos as ZIP or TAR. Text files may be gzipped.",
+    });
     this.#options = new UploadOptions(changed, options);
-    this.#mapping = new Mapping(changed, mapping);
+    this.#mapping = new Mapping(changed, () => app.redraw(), mapping);
     this.#preview = new PreviewPanel(app, (toml) => this.#mapping.use(toml));
     this.#sending = new Sending(app, (job) => {
       if (this.#options.isDryRun) keepTrial(job, this.#upload);
@@ -65,61 +74,20 @@ export class UploadForm {
   }
 
   #add(files) {
-    if (this.#sending.running || !files.length) return;
-    const added = Array.from(files, (file) => ({ file, role: guessed(file.name) }));
+    if (this.#sending.running) return;
+    const added = files.map((file) => ({ file, role: guessed(file.name) }));
     this.#change([...this.#files, ...added]);
     this.#app.say(`${added.length} ${added.length === 1 ? "file" : "files"} chosen.`);
   }
 
-  #drop(event) {
-    event.preventDefault();
-    this.#hover(false);
-    this.#add(event.dataTransfer.files);
-  }
-
-  #hover(isOver) {
-    if (this.#isOver === isOver) return;
-    this.#isOver = isOver;
-    this.#app.redraw();
-  }
-
   template() {
-    const left = (event) => event.currentTarget.contains(event.relatedTarget) || this.#hover(false);
-    const over = (event) => {
-      event.preventDefault();
-      this.#hover(true);
-    };
     return html`
       <section class="card upload" aria-labelledby="upload-title">
         <h2 id="upload-title">Ingest listings</h2>
-        <div
-          class=${`drop ${this.#isOver ? "over" : ""}`}
-          @dragover=${over}
-          @dragleave=${left}
-          @drop=${(event) => this.#drop(event)}
-        >
-          <label for="upload-files">Drop files here, or choose them</label>
-          <input
-            id="upload-files"
-            type="file"
-            multiple
-            ?disabled=${this.#sending.running}
-            aria-describedby="upload-formats"
-            @change=${(event) => this.#chosen(event.target)}
-          />
-          <p id="upload-formats" class="muted">
-            Listings and a photo table as CSV, TSV (also as .txt), JSON, JSON Lines, Excel (.xlsx) or Parquet; the
-            photos as ZIP or TAR. Text files may be gzipped.
-          </p>
-        </div>
+        ${this.#field.template({ isDisabled: this.#sending.running })}
         ${this.#files.length ? this.#chosenFiles() : ""} ${this.#sending.problem()} ${this.#preview.template()}
       </section>
     `;
-  }
-
-  #chosen(input) {
-    this.#add(input.files);
-    input.value = "";
   }
 
   #chosenFiles() {
@@ -169,21 +137,13 @@ export class UploadForm {
     };
     return html`
       <li>
-        <span class="name" dir="auto">${file.name}</span> <span class="muted">${size(file.size)}</span>
+        ${fileName(file)}
         <select aria-label=${`Role of ${file.name}`} ?disabled=${isSending} @change=${given}>
           ${Object.entries(ROLES).map(
             ([value, name]) => html`<option value=${value} .selected=${live(value === role)}>${name}</option>`,
           )}
         </select>
-        <button
-          type="button"
-          class="quiet"
-          aria-label=${`Remove ${file.name}`}
-          ?disabled=${isSending}
-          @click=${() => this.#change(without)}
-        >
-          Remove
-        </button>
+        ${removeButton(file.name, () => this.#change(without), isSending)}
       </li>
     `;
   }

@@ -7,6 +7,7 @@ import { IndexesTab } from "./indexes.js";
 import { IngestTab } from "./ingest.js";
 import { ModelTab } from "./model.js";
 import { RecallTab } from "./recall.js";
+import { tabbed } from "./tabs.js";
 
 const TABS = {
   ingest: { name: "Ingest", Tab: IngestTab },
@@ -15,6 +16,8 @@ const TABS = {
   duplicates: { name: "Duplicates", Tab: DuplicatesTab },
   model: { name: "Model", Tab: ModelTab },
 };
+
+const ALL = Object.entries(TABS).map(([id, { name }]) => ({ id, name, href: adminAddress(id) }));
 
 export class AdminView {
   #chosen;
@@ -34,14 +37,7 @@ export class AdminView {
     return html`
       <div class="admin">
         <h1>Admin</h1>
-        <nav class="tabs" aria-label="Admin">
-          ${Object.entries(TABS).map(
-            ([tab, { name }]) => html`
-              <a href=${adminAddress(tab)} aria-current=${tab === this.#chosen ? "page" : "false"}>${name}</a>
-            `,
-          )}
-        </nav>
-        ${this.#tab.template()}
+        ${tabbed(ALL, this.#chosen, this.#tab.template())}
       </div>
     `;
   }
