@@ -37,6 +37,13 @@ thing has no contrast to judge by."""
 _CLIPPED = 240.0
 """Level from which brightening a photo clips one colour before the others."""
 
+_BLANK, _FOREGROUND_COLOUR, _MAX_GAIN = 8.0, 24.0, 1.5
+"""A tile without content whose colours differ by at most 8 levels is blank: both show one background. Any other
+tile has changed its colour if the pictures differ there by more than 24 levels after its brightness is equalised, by at
+most 1.5 times the gain of the whole picture: brightening clips a white background, not the item. Of 780 pairs of drawn
+mugs of one shape on white, 211 match without this test and 51 with it; all 3,271 recognised edits of 170 real photos,
+90 of them on white, still match. With 16 levels two of these edits are lost; with 32 levels 75 pairs match."""
+
 _MIN_COVER = 0.9
 """Minimum share of a tile that the other picture must cover for the tile to be compared."""
 
@@ -64,6 +71,8 @@ class PixelAgreement:
         larger_covered: share of the larger picture that overlaps; 0 to 1.
         colour_difference: median colour difference between tiles, at equal brightness, of 255 levels.
         recoloured: share of the tiles that show the same which have another colour; 0 to 1.
+        changed_foreground: share of the tiles that are not blank background which have another colour, with content or
+            without; 0 to 1. A plain item on white is mostly tiles without content.
         max_level_difference: largest difference of a tile's mean colour, of 255 levels.
     """
 
@@ -73,6 +82,7 @@ class PixelAgreement:
     larger_covered: float
     colour_difference: float
     recoloured: float
+    changed_foreground: float
     max_level_difference: float
 
 
@@ -135,6 +145,7 @@ def pixel_agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placement:
         larger_covered=min(1.0, float(mask.sum()) / areas[1]),
         colour_difference=float(np.median(difference[inside])) if inside.any() else 255.0,
         recoloured=float(recoloured.sum() / same.sum()) if same.any() else 0.0,
+        changed_foreground=_changed_foreground(*colours, inside, has_content=has_content),
         max_level_difference=float(np.abs(colours[0] - colours[1])[inside].max()) if inside.any() else 255.0,
     )
 
@@ -154,9 +165,27 @@ def _colour_difference(left: Tiles, right: Tiles, inside: NDArray[np.bool_]) -> 
 
     Equalises the brightness by the tiles inside, and ignores a tile's remaining difference of brightness.
     """
-    ratios = left[inside].sum(axis=1) / np.maximum(right[inside].sum(axis=1), 1.0)
-    difference = left - (np.median(ratios) if len(ratios) else 1.0) * right
+    difference = left - _gain(left, right, inside) * right
     return np.asarray(np.abs(difference - difference.mean(axis=2, keepdims=True)).max(axis=2), np.float32)
+
+
+def _changed_foreground(
+    left: Tiles, right: Tiles, inside: NDArray[np.bool_], *, has_content: NDArray[np.bool_]
+) -> float:
+    """Return the share of the tiles inside, without blank background, whose mean colours differ; see `_BLANK`."""
+    gain = _gain(left, right, inside)
+    own_gain = (left * right).sum(axis=2) / np.maximum((right * right).sum(axis=2), 1.0)
+    equalised = np.clip(own_gain, gain / _MAX_GAIN, gain * _MAX_GAIN)[..., None] * right
+    difference, raw_difference = (np.abs(left - other).max(axis=2) for other in (gain * right, right))
+    foreground = inside & (has_content | (np.minimum(difference, raw_difference) > _BLANK))
+    changed = foreground & (np.abs(left - equalised).max(axis=2) > _FOREGROUND_COLOUR)
+    return float(changed.sum() / foreground.sum()) if foreground.any() else 0.0
+
+
+def _gain(left: Tiles, right: Tiles, inside: NDArray[np.bool_]) -> float:
+    """Return the median ratio of the brightness of the tiles inside; 1 if there are none."""
+    ratios = left[inside].sum(axis=1) / np.maximum(right[inside].sum(axis=1), 1.0)
+    return float(np.median(ratios)) if len(ratios) else 1.0
 
 
 def _has_other_contrast(left: Tiles, right: Tiles) -> NDArray[np.bool_]:

@@ -62,6 +62,10 @@ _MAX_COLOUR_DIFFERENCE = 16.0
 _MAX_RECOLOURED = 0.02
 """Maximum share of matching tiles in another colour; a render in two colours on an equal background has 0.04."""
 
+_MAX_CHANGED_FOREGROUND = 0.5
+"""Maximum share of the item's tiles in another colour: a coloured band over an item on white covers up to half of them.
+With 0.4, 11 of 1,680 recognised edits of photos on white are lost."""
+
 _MAX_LEVEL_DIFFERENCE = 8.0
 """Maximum levels between tiles of identical pictures; saving again shifts the means of tiles by 1 to 4."""
 
@@ -140,4 +144,5 @@ def _is_edited(agreement: PixelAgreement, *, min_share: float) -> bool:
         and agreement.larger_covered >= _MIN_LARGER_COVERED
         and agreement.colour_difference <= _MAX_COLOUR_DIFFERENCE
         and agreement.recoloured <= _MAX_RECOLOURED
+        and agreement.changed_foreground <= _MAX_CHANGED_FOREGROUND
     )

@@ -11,12 +11,13 @@ import numpy as np
 from more_itertools import chunked
 
 from db.rows import duplicates, embeddings, photos
+from ml.copies.comparer import PhotoComparer
 from ml.copies.verdicts import Verdict
 from ml.photos.decode import PhotoError, decode
 from services.bench.inputs.photo_edits import EDITS, UNTOUCHED, all_edits
 from services.bench.report import ResultTable
 from services.errors import BadInput
-from services.indexing.photo_comparer import HITS_PER_PHOTO, PhotoComparer, distinct_candidates
+from services.indexing.copy_candidates import HITS_PER_PHOTO, distinct_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

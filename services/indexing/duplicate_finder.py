@@ -12,10 +12,11 @@ from db.photo_bytes.base import PhotoDamaged
 from db.rows import duplicates, embeddings, feed, photos
 from db.rows.duplicates import PhotoCopy
 from db.vectors.base import Filter
+from ml.copies.comparer import PhotoComparer
 from ml.copies.verdicts import Verdict
 from ml.photos.decode import DEFAULT_LIMITS, PhotoError
+from services.indexing.copy_candidates import HITS_PER_PHOTO, distinct_candidates
 from services.indexing.follower import SqlCursor
-from services.indexing.photo_comparer import HITS_PER_PHOTO, PhotoComparer, distinct_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

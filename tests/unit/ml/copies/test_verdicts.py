@@ -156,6 +156,29 @@ def test_the_same_model_in_another_colour_is_not_a_copy() -> None:
     assert compare(chair("#c04040"), chair("#4064b0")) is None
 
 
+def mug_on_white(colour: str) -> Image.Image:
+    """A mug without any print: nine of ten tiles are white or of one colour."""
+    picture = Image.new("RGB", (320, 320), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((200, 110, 270, 215), outline=colour, width=13)
+    draw.rounded_rectangle((85, 75, 225, 250), 12, fill=colour)
+    draw.ellipse((85, 65, 225, 90), fill="#303030")
+    return picture
+
+
+@pytest.mark.parametrize("colour", ["#4060c0", "#d09040", "#a03070", "#303038", "#e0d8d0"])
+def test_a_plain_item_on_white_in_another_colour_is_not_a_copy(colour: str) -> None:
+    assert compare(mug_on_white("#c04040"), mug_on_white(colour)) is None
+    assert compare(mug_on_white(colour), mug_on_white("#c04040")) is None
+
+
+@pytest.mark.parametrize("edit", ["darker", "brighter", "re-encoded", "light crop", "frame"])
+def test_an_edited_photo_of_a_plain_item_on_white_is_a_copy(edit: str) -> None:
+    original = mug_on_white("#c04040")
+    copy = Image.open(io.BytesIO(edited(original, edit, np.random.default_rng(0))))
+    assert compare(copy, original) is not None
+
+
 def test_pictures_with_a_common_logo_are_not_copies() -> None:
     logo = np.random.default_rng(3).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 

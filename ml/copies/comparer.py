@@ -1,4 +1,7 @@
-"""Compares photos by their bytes, to tell whether one of two similar photos is a copy of the other."""
+"""Compares photos by their bytes: the one test of whether two photos show the same picture.
+
+The duplicate finder, the split of a training and the evaluation all use it.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,18 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from ml.copies.local_features import COMPARED_SIDE, extract_features, resize_for_comparison
-from ml.copies.verdicts import COPY_CANDIDATES, candidate_placements, compare_pixels
+from ml.copies.verdicts import candidate_placements, compare_pixels
 from ml.photos.decode import DEFAULT_LIMITS, decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from db.models import Photo
     from ml.copies.local_features import LocalFeatures
     from ml.copies.verdicts import CopyMatch
     from ml.photos.decode import PhotoLimits
-
-HITS_PER_PHOTO = 3 * COPY_CANDIDATES
-"""Nearest photos to fetch for one photo; photos with the same bytes count as one candidate."""
 
 _CACHED_FEATURES = 2000
 """Photos whose features are cached: 70 MB."""
@@ -55,11 +54,3 @@ class PhotoComparer:
     def _pixels(self, sha256: str) -> NDArray[np.uint8]:
         with decoded(self._read(sha256), self._limits, at_least=COMPARED_SIDE) as picture:
             return resize_for_comparison(picture)
-
-
-def distinct_candidates(nearest: Sequence[Photo]) -> dict[str, list[Photo]]:
-    """Return the photos by SHA-256, nearest first, up to `COPY_CANDIDATES` different ones."""
-    by_bytes: dict[str, list[Photo]] = {}
-    for row in nearest:
-        by_bytes.setdefault(row.sha256, []).append(row)
-    return dict(list(by_bytes.items())[:COPY_CANDIDATES])
