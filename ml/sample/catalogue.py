@@ -36,6 +36,7 @@ class SampleListing:
         photo_ids: of its two photos.
         seed: of the variation between its photos.
         seller, listed_at: as written, such as 'attic-finds' and '2025-03-31'; sometimes empty.
+        edits: what became of both photos where the listing is another one posted again (see `reposts`); else empty.
     """
 
     listing_id: str
@@ -49,6 +50,7 @@ class SampleListing:
     seed: int
     seller: str
     listed_at: str
+    edits: tuple[str, ...] = ()
 
     @property
     def category_path(self) -> str:

@@ -52,7 +52,7 @@ class PhotoRow:
     content: bytes | None = None
 
 
-def _row_of(listing: SampleListing) -> ListingRow:
+def row_of(listing: SampleListing) -> ListingRow:
     """Return the row of a listing as the site exports it."""
     return ListingRow(
         listing.listing_id,
@@ -71,13 +71,13 @@ def listing_rows(listings: Sequence[SampleListing], rng: np.random.Generator) ->
 
     One price is absurd, so the listing is flagged and accepted. One listing has two rows; the later one is right.
     """
-    rows = [_row_of(listing) for listing in listings]
+    rows = [row_of(listing) for listing in listings]
     flagged, *broken = (int(index) for index in rng.choice(len(rows) - 1, _REPAIRED + 1, replace=False))
     for index in broken:
         rows[index] = replace(rows[index], description=_over_several_lines(rows[index].description), unquoted=True)
     rows[flagged] = replace(rows[flagged], price="£99,999.00")
     older = replace(rows[-1], price="£1,234.00", description="Old advert, please ignore.")
-    place, fresh = listings[0].place, _row_of(listings[0])
+    place, fresh = listings[0].place, row_of(listings[0])
     defective = (
         older,
         replace(fresh, listing_id=random_id(rng), title=with_site_suffix("", place)),

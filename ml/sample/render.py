@@ -14,8 +14,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ml.sample.catalogue import make_listings
-from ml.sample.defects import PhotoRow, extra_photos, listing_rows
+from ml.sample.defects import PhotoRow, extra_photos, listing_rows, row_of
 from ml.sample.draw import Canvas
+from ml.sample.photo_edits import edited
+from ml.sample.reposts import TAKEN_AGAIN, posted_again
 from ml.sample.scene import BACKGROUNDS, take_photo
 
 if TYPE_CHECKING:
@@ -66,10 +68,16 @@ class SampleCatalogue:
         return self.folder / PHOTOS
 
 
-def write_sample_tables(out: Path, *, listings: int, seed: int = 7) -> SampleCatalogue:
+def write_sample_tables(out: Path, *, listings: int, reposts: int = 0, seed: int = 7) -> SampleCatalogue:
     """Write the tables and the defective photos of a catalogue; the other photos are left to `render_listing`.
 
     Equal arguments write equal bytes.
+
+    Args:
+        out: folder of the catalogue.
+        listings: number of listings of different items.
+        reposts: further listings, of items that another seller has posted already; fewer than `listings`.
+        seed: of everything random. The listings and photos of items do not depend on `reposts`.
 
     Raises:
         ValueError: `listings` is below `SMALLEST`.
@@ -89,8 +97,13 @@ def write_sample_tables(out: Path, *, listings: int, seed: int = 7) -> SampleCat
     for row in extra:
         if row.content is not None:
             (out / PHOTOS / f"{row.photo_id}.jpg").write_bytes(row.content)
-    photo_rows = [PhotoRow(photo_id, one.listing_id) for one in photographed for photo_id in one.photo_ids] + extra
     rows = listing_rows(made, rng)
+    own_rng = np.random.default_rng([seed, 2])
+    again = posted_again(photographed, reposts, own_rng)
+    for one in again:
+        rows.insert(int(own_rng.integers(1, len(rows))), row_of(one))
+    photographed += again
+    photo_rows = [PhotoRow(photo_id, one.listing_id) for one in photographed for photo_id in one.photo_ids] + extra
     (out / LISTINGS).write_text(_listings_table(rows), encoding="utf-8", newline="\r\n")
     (out / PHOTOS_TABLE).write_text(_photos_table(photo_rows), encoding="utf-8", newline="")
     return SampleCatalogue(out, tuple(photographed), len(photo_rows))
@@ -109,12 +122,23 @@ def render_listing(listing: SampleListing, folder: Path) -> None:
     files = [folder / f"{photo_id}.jpg" for photo_id in listing.photo_ids]
     canvas, rng = Canvas(), np.random.default_rng(listing.seed)
     listing.kind.draw(canvas, listing.look)
-    backgrounds = rng.permutation(BACKGROUNDS)
-    for file, background in zip(files, backgrounds, strict=False):
-        photo = take_photo(canvas.image, str(background), rng)
+    backgrounds = [str(background) for background in rng.permutation(BACKGROUNDS)]
+    contents = [_encode(take_photo(canvas.image, background, rng), rng) for background in backgrounds[: len(files)]]
+    for number, edit in enumerate(listing.edits):
+        own_rng = np.random.default_rng([listing.seed, 2, number])
+        if edit == TAKEN_AGAIN:
+            contents[number] = _encode(take_photo(canvas.image, backgrounds[len(files) + number], own_rng), own_rng)
+        else:
+            contents[number] = edited(_upright(contents[number]), edit, own_rng)
+    for file, content in zip(files, contents, strict=True):
         partial = file.with_suffix(f".{uuid4().hex[:8]}.partial")
-        partial.write_bytes(_encode(photo, rng))
+        partial.write_bytes(content)
         partial.replace(file)
+
+
+def _upright(content: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(content)) as picture:
+        return ImageOps.exif_transpose(picture).convert("RGB")
 
 
 def _encode(photo: Image.Image, rng: np.random.Generator) -> bytes:

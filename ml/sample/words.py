@@ -93,7 +93,11 @@ def description_of(
 def price_of(kind: Kind, rng: np.random.Generator) -> str:
     """Return a price in the kind's range, such as '£1,250.00'; low prices are more frequent than high ones."""
     low, high = kind.prices
-    pounds = low * (high / low) ** rng.random()
+    return written_price(low * (high / low) ** rng.random())
+
+
+def written_price(pounds: float) -> str:
+    """Return a price such as '£1,250.00', rounded as sellers do."""
     step = 0.5 if pounds < 10 else 1 if pounds < 30 else 5
     return f"£{round(pounds / step) * step:,.2f}"
 

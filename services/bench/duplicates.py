@@ -14,7 +14,7 @@ from db.rows import duplicates, embeddings, photos
 from ml.copies.comparer import PhotoComparer
 from ml.copies.verdicts import Verdict
 from ml.photos.decode import PhotoError, decode
-from services.bench.inputs.photo_edits import EDITS, UNTOUCHED, all_edits
+from ml.sample.photo_edits import EDITS, UNTOUCHED, all_edits
 from services.bench.report import ResultTable
 from services.errors import BadInput
 from services.indexing.copy_candidates import HITS_PER_PHOTO, distinct_candidates

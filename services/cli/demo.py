@@ -12,14 +12,14 @@ import msgspec
 import typer
 
 from db.locks import try_lock
-from db.rows import generations, photos
-from db.rows.access import keys
+from db.rows import generations
 from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
 from ml.training.recipes import FINE_TUNED
 from services.cli.models.train import metric_rows
 from services.cli.serve import DEFAULT_PORT, run
 from services.cli.terminal.console import console, output, print_table, stage_bars
+from services.cli.terminal.examples import command_on, print_examples
 from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.reports import Reports, print_summary
@@ -27,7 +27,8 @@ from services.errors import Conflict, ModelMissing
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.models.training import train_and_promote
 from services.ingest.pipeline.job_progress import JobCancelled
-from services.ingest.sample import find_copies, ingest_sample
+from services.ingest.sample import find_copies, ingest_sample, write_report
+from services.search.sample import audit_sample_searches
 
 if TYPE_CHECKING:
     import threading
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _DATA_DIR = Path("data/demo")
 _RECORD = "demo.json"
 _LOCK_RETRY_S = 0.2
+_MOST_REPOSTS, _LISTINGS_PER_REPOST = 8, 13
+"""How many items another seller has posted again: eight among 600."""
 
 
 class DemoRecord(msgspec.Struct, frozen=True):
@@ -67,12 +70,12 @@ def demo(
     data_dir: Annotated[Path, typer.Option(help="Folder for all files of the demo.")] = _DATA_DIR,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
-    listing_count: Annotated[int, typer.Option("--listings", help="Number of sample listings.", min=26)] = 600,
+    listing_count: Annotated[int, typer.Option("--listings", help="Number of different items.", min=26)] = 600,
 ) -> None:
     """Build a sample catalogue and serve a search over it.
 
-    Draws photos, cleans the listings, embeds and indexes the photos, and looks for duplicates.
-    A second run starts at once.
+    Draws photos, cleans the listings, embeds and indexes the photos, measures the model and the search, and looks for
+    duplicates. A second run starts at once.
     """
     if serve and not train:
         check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')
@@ -86,22 +89,26 @@ def demo(
         record = _finished_build(resources, listing_count)
         if record is not None:
             console.print(f"The demo with {record.listings} listings is ready in {data_dir}.", soft_wrap=True)
-            _print_examples(resources, record, address.url)
+            _print_ready(resources, record, address.url)
         if not serve:
             if record is None:
                 _build(resources, listing_count, url=address.url)
+            _measure(resources)
             _find_duplicates(resources)
-        elif record is not None:
-            run(resources, address)
         else:
-            _build_and_serve(resources, listing_count, address)
+            _serve(resources, listing_count, address, is_built=record is not None)
 
 
-def _build_and_serve(resources: Resources, count: int, address: ListenAddress) -> None:
+def _serve(resources: Resources, count: int, address: ListenAddress, *, is_built: bool) -> None:
+    """Serve, and meanwhile build what is missing."""
+
     def build(stopping: threading.Event) -> None:
         try:
-            _build(resources, count, url=address.url, stopping=stopping)
-            _find_duplicates(resources, stopping)
+            if not is_built:
+                _build(resources, count, url=address.url, stopping=stopping)
+            _measure(resources, stopping)
+            if not is_built:
+                _find_duplicates(resources, stopping)
         except JobCancelled as error:
             if not stopping.is_set():
                 console.print(str(error))
@@ -140,7 +147,8 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
         version = resources.begin_with(MODEL).model_version
         resources.load_live_model()  # fail now rather than after drawing the photos
         progress = _progress_while_serving(resources, bars, url, stopping)
-        summary = ingest_sample(resources, home / "catalogue", listings=count, progress=progress)
+        reposts = min(_MOST_REPOSTS, count // _LISTINGS_PER_REPOST)
+        summary = ingest_sample(resources, home / "catalogue", listings=count, reposts=reposts, progress=progress)
         progress("measure quality", 0, None)
         metrics = measure_stored(resources, version) if version == read_manifest(MODEL).version else {}
     reports = Reports.beside(home / "rejects.csv", None)
@@ -149,7 +157,7 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
     record = DemoRecord(count, version, metrics, time.monotonic() - started)
     (home / _RECORD).write_bytes(msgspec.json.encode(record))
     console.print(f"Built the demo in {record.seconds:.0f} s.")
-    _print_examples(resources, record, url)
+    _print_ready(resources, record, url)
 
 
 @contextmanager
@@ -200,14 +208,24 @@ def _progress_while_serving(
     return announcing
 
 
+def _measure(resources: Resources, stopping: threading.Event | None = None) -> None:
+    """Measure what the admin page shows, unless it is known: the recall of searches, and the model's report."""
+    with stage_bars() as bars:
+        resources.live.refresh()
+        audit_sample_searches(resources)
+        report = write_report(resources, _cancel_when(stopping, bars))
+    if report is not None:
+        console.print(f"Wrote the model's report: {report}", soft_wrap=True)
+
+
 def _find_duplicates(resources: Resources, stopping: threading.Event | None = None) -> None:
     """Compare the photos. With `stopping`, wait for the server in this process to compare them."""
     if not resources.settings.duplicates:
         return
     with stage_bars() as bars:
         pairs = find_copies(resources, _cancel_when(stopping, bars), served=stopping is not None)
-    pairs_found = "1 duplicate pair" if pairs == 1 else f"{pairs} duplicate pairs"
-    console.print(f"Compared all photos with their nearest neighbours: found {pairs_found}.")
+    pairs_found = "1 pair of copies" if pairs == 1 else f"{pairs} pairs of copies"
+    console.print(f"Compared all photos with their nearest neighbours: found {pairs_found}, to review under /admin.")
 
 
 def _train(resources: Resources, count: int) -> None:
@@ -234,59 +252,17 @@ def _train(resources: Resources, count: int) -> None:
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id} after {seconds:.0f} s. "
         "A running server uses it from now on. To go back to the model before:\n"
-        f"  {_command(resources)} index rollback\n"
+        f"  {command_on(resources)} index rollback\n"
         f"or, while a server runs: curl -X POST URL/v1/admin/indexes/{trained.generation.id}/rollback",
         soft_wrap=True,
     )
 
 
-def _print_examples(resources: Resources, record: DemoRecord, url: str) -> None:
+def _print_ready(resources: Resources, record: DemoRecord, url: str) -> None:
     """Print the measured quality, and commands to try."""
     if record.metrics:
         title = f"Quality of model {record.model_version} on unseen listings"
         print_table(title, ["", "measured"], metric_rows(record.metrics))
-    with resources.database.read() as session:
-        needs_key = keys.any_key(session)
-    photo, listing_id = _example(resources)
-    curl = "curl -s -H 'Authorization: Bearer KEY'" if needs_key else "curl -s"
-    output.print(f"\nSearch page: {url}", style="bold", soft_wrap=True)
-    output.print("\nOr try these commands in another terminal:", style="bold")
-    for title, command in (
-        ("What looks like this photo?", f"{curl} -F image=@{photo} -F k=3 {url}/v1/search"),
-        ("Which category is it?", f"{curl} -F image=@{photo} {url}/v1/classify"),
-        ("More like this listing, under 50 pounds", f"{curl} '{url}/v1/listings/{listing_id}/similar?price_max=50'"),
-        ("Fine-tune the model on these listings, while the page stays open", _training_command(resources)),
-    ):
-        output.print(f"  {title}\n    {command}", soft_wrap=True)
-    output.print(f"API documentation: {url}/docs", soft_wrap=True)
-    if needs_key:
-        output.print(
-            f"Replace KEY by an API key. To create one: {_command(resources)} keys create --role read", soft_wrap=True
-        )
-
-
-def _command(resources: Resources) -> str:
-    """Return the shell command that runs `lookalike` on the demo's data."""
-    return f"LOOKALIKE_DATA_DIR={resources.settings.data_dir} {sys.argv[0]}"
-
-
-def _training_command(resources: Resources) -> str:
     home = resources.settings.data_dir
-    return "make train" if home == _DATA_DIR else f"{sys.argv[0]} demo --train --data-dir {home}"
-
-
-def _example(resources: Resources) -> tuple[Path, str]:
-    """Return the file of a catalogue photo, and the id of its listing.
-
-    Raises:
-        Conflict: all photos were removed.
-    """
-    folder = resources.settings.data_dir / "catalogue" / "photos"
-    with resources.database.read() as session:
-        for one in photos.labelled_photos(session):
-            (row,) = photos.photos_by_id(session, [one.photo_id])
-            if (file := folder / row.source).is_file():
-                return file, one.listing_id
-    raise Conflict(
-        f"The demo's photos are missing from {folder}. Delete {folder.parent.parent} and run the demo again."
-    )
+    training = "make train" if home == _DATA_DIR else f"{sys.argv[0]} demo --train --data-dir {home}"
+    print_examples(resources, url, training=training)

@@ -1,4 +1,4 @@
-"""Ingests the demo's sample catalogue; photos are drawn, stored and embedded at the same time."""
+"""Ingests the demo's catalogue while it is drawn, evaluates its model and finds copies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ml.sample.render import LISTINGS, PHOTOS, PHOTOS_TABLE
 from services.errors import ModelMissing
 from services.indexing.duplicate_finder import DuplicateFinder
 from services.ingest.loading.inputs import IngestInputs
+from services.ingest.models.evaluation import EvaluationRequest, evaluate_model, latest_report
+from services.ingest.models.held_out import CannotEvaluate
 from services.ingest.photos.sources import FolderPhotos
 from services.ingest.pipeline.ingest_job import create_ingest_job, ingest_files
 from services.ingest.pipeline.job_progress import JobProgress
@@ -72,7 +74,9 @@ class DrawnPhotos:
         return self._folder.read(name)
 
 
-def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: Progress) -> IngestSummary:
+def ingest_sample(
+    resources: Resources, home: Path, *, listings: int, reposts: int = 0, progress: Progress
+) -> IngestSummary:
     """Draw the sample catalogue in `home` and ingest it as one job; embedding begins while photos are still drawn.
 
     Listings and photos that are known already are not stored or embedded again. The worker of a server, in this
@@ -81,14 +85,15 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
     Args:
         resources: must have a live generation.
         home: folder for the tables and photos of the catalogue.
-        listings: number of listings.
+        listings: number of listings of different items.
+        reposts: further listings, of items that another seller has posted already.
         progress: what it raises ends the job.
 
     Raises:
         ModelUnusable: the live model cannot be run with these settings.
         OSError: the disk is full, or an index cannot be reached.
     """
-    sample = write_sample_tables(home, listings=listings)
+    sample = write_sample_tables(home, listings=listings, reposts=reposts)
     inputs = IngestInputs(home / LISTINGS, home / PHOTOS_TABLE, home / PHOTOS)
     job_id = create_ingest_job(resources, inputs)
     with (
@@ -106,6 +111,24 @@ def ingest_sample(resources: Resources, home: Path, *, listings: int, progress: 
             photo_count=sample.photo_records,
         )
     return result.summary
+
+
+def write_report(resources: Resources, progress: Progress) -> Path | None:
+    """Evaluate the live model on every listing that it has not seen, and return the report's page.
+
+    Returns None if the model has a report already, or there is no listing that it has not seen.
+
+    Raises:
+        ModelMissing: no generation is live.
+        ModelUnusable: the live model cannot be run with these settings.
+        BadInput: the report cannot be written.
+    """
+    if latest_report(resources.settings, resources.live.current().generation.model_version) is not None:
+        return None
+    try:
+        return evaluate_model(resources, EvaluationRequest(unseen=True), progress=progress).page
+    except CannotEvaluate:
+        return None
 
 
 def find_copies(resources: Resources, progress: Progress, *, served: bool) -> int:

@@ -91,6 +91,13 @@ def report_folder(settings: Settings, model_version: str) -> Path:
     return settings.data_dir / "reports" / model_version
 
 
+def latest_report(settings: Settings, model_version: str) -> Path | None:
+    """Return the newest report of a model in its default folders, with and without `--unseen`; None if none."""
+    folders = (report_folder(settings, name) for name in (model_version, f"{model_version}-unseen"))
+    pages = [folder / PAGE for folder in folders if (folder / PAGE).is_file()]
+    return max(pages, key=lambda page: page.stat().st_mtime, default=None)
+
+
 def evaluate_model(resources: Resources, request: EvaluationRequest, *, progress: Progress = silent) -> Evaluation:
     """Measure a model as it is served, next to published baselines, and write the report.
 

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 
 from db.models import Role
 from services.errors import ResourceNotFound
-from services.ingest.models.evaluation import PAGE, report_folder
+from services.ingest.models.evaluation import latest_report
 from services.ingest.rest.operations import REPORT
 from services.resources import Resources
 from services.web.problems import problem_responses
@@ -39,7 +39,7 @@ class ModelController(Controller):
     def model_card(self, resources: NamedDependency[Resources]) -> ModelCard:
         """Return what the model is, what it was trained on, and its measured quality."""
         bundle = resources.embedder().bundle
-        return model_card(bundle, has_report=(report_folder(resources.settings, bundle.version) / PAGE).is_file())
+        return model_card(bundle, has_report=latest_report(resources.settings, bundle.version) is not None)
 
     @get(
         "/report",
@@ -52,11 +52,10 @@ class ModelController(Controller):
     def model_report(self, resources: NamedDependency[Resources]) -> Response[str]:
         """Return the latest report of `lookalike evaluate`: an HTML page that needs no other file."""
         version = resources.embedder().bundle.version
-        try:
-            page = (report_folder(resources.settings, version) / PAGE).read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise ResourceNotFound("report of model", version, remedy="`lookalike evaluate` writes one.") from error
-        return Response(page, media_type="text/html", headers=_SELF_CONTAINED)
+        page = latest_report(resources.settings, version)
+        if page is None:
+            raise ResourceNotFound("report of model", version, remedy="`lookalike evaluate` writes one.")
+        return Response(page.read_text(encoding="utf-8"), media_type="text/html", headers=_SELF_CONTAINED)
 
 
 def model_card(bundle: Bundle, *, has_report: bool) -> ModelCard:

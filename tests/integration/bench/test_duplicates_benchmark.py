@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.rows import duplicates
+from ml.sample.photo_edits import EDITS
 from services.bench.duplicates import DuplicateBenchmark, ReviewFigures, measure_duplicates
-from services.bench.inputs.photo_edits import EDITS
 from services.errors import BadInput
 from services.indexing.duplicate_finder import DuplicateFinder
 from services.ingest.pipeline.progress import silent

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.rows import embeddings
+from db.rows.recall import Tally
 from db.vectors.base import NO_FILTER, Filter, Hit
 from services.indexing.consistency import live_drift
 from services.indexing.damage_audit import DamageAudit, wrong_hit
@@ -102,7 +103,7 @@ def test_a_wrong_answer_of_an_exact_search_is_noticed(
     auditor.offer(AuditedSearch(1, engine, f"{engine} exact", "none", vector, where, [], is_exact=True))
     auditor.audit_one()
     assert engines_at_work(live) == [other]
-    assert auditor.recalls() == {}
+    assert auditor.recalls() == {(1, f"{engine} exact", "none"): Tally(queries=1, wanted=1, found=0)}
     live.refresh()
     assert best(live, engine, lamps[0]).photo_id == lamps[0]
 

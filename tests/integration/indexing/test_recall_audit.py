@@ -101,6 +101,19 @@ def test_a_plan_with_low_recall_is_detected_within_two_hundred_searches_and_avoi
     assert "'none'" in warning.message
 
 
+def test_exact_searches_are_counted_but_their_plan_is_never_avoided(resources: Resources) -> None:
+    auditor = RecallAuditor(resources.database, resources.live)
+    generation = resources.live.current().generation.id
+    vector = np.eye(SIZE, dtype=np.float32)[0]
+    sample = AuditedSearch(generation, "faiss", "faiss exact", "none", vector, NO_FILTER, [], is_exact=True)
+    for _ in range(MIN_QUERIES):  # as if all photos had come after the searches
+        auditor.offer(sample)
+    assert audit_waiting(auditor) == MIN_QUERIES
+    tally = auditor.recalls()[generation, "faiss exact", "none"]
+    assert (tally.queries, tally.found) == (MIN_QUERIES, 0)
+    assert auditor.low_recall_plans(generation, "none") == frozenset()
+
+
 def test_a_plan_with_full_recall_stays_in_use(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
     blinded(resources, monkeypatch, every=10**9)

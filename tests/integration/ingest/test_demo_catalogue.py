@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from db.models import JobState
-from db.rows import embeddings, generations, jobs
+from db.rows import duplicates, embeddings, generations, jobs, recall
 from ml.bundle.bundle import Bundle
 from ml.sample import MODEL, write_sample_tables
 from ml.sample.render import render_photos
 from services.cli.serve import background_work
+from services.ingest.models.evaluation import latest_report
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.pipeline.job_progress import JobCancelled
-from services.ingest.sample import DrawnPhotos, find_copies, ingest_sample
+from services.ingest.sample import DrawnPhotos, find_copies, ingest_sample, write_report
+from services.search.sample import audit_sample_searches
 from tests.worlds import adds_up, resources_in
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from services.ingest.loading.ledger import IngestSummary
     from services.resources import Resources
 
-LISTINGS = 39
+ITEMS, REPOSTS = 39, 2
+LISTINGS = ITEMS + REPOSTS
 SOUND_PHOTOS = 2 * (LISTINGS - 1)
 
 
@@ -44,7 +47,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
 
 @pytest.fixture(scope="module")
 def summary(resources: Resources, catalogue: Path) -> IngestSummary:
-    return ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
+    return ingest_sample(resources, catalogue, listings=ITEMS, reposts=REPOSTS, progress=_silent)
 
 
 def _silent(_stage: str, _done: int, _total: int | None) -> None:
@@ -63,7 +66,7 @@ def test_the_shipped_model_recognises_drawn_items(resources: Resources) -> None:
     measured = measure_stored(resources, Bundle.load(MODEL).version)
     assert measured["photos"] == SOUND_PHOTOS
     assert measured["category_accuracy"] >= 0.9
-    assert measured["same_listing_recall_at_1"] >= 0.9  # of 76 photos; less in a whole demo
+    assert measured["same_listing_recall_at_5"] >= 0.9  # the first may be a copy in another listing
 
 
 @pytest.mark.usefixtures("summary")
@@ -76,15 +79,41 @@ def test_measures_quality_on_the_given_listings_only(resources: Resources) -> No
 
 
 @pytest.mark.usefixtures("summary")
-def test_looks_for_copies_among_all_photos(resources: Resources) -> None:
+def test_finds_the_photos_of_items_that_were_posted_again(resources: Resources, tmp_path: Path) -> None:
     seen: list[int] = []
-    assert find_copies(resources, lambda _stage, done, _total: seen.append(done), served=False) == 0
+    pairs = find_copies(resources, lambda _stage, done, _total: seen.append(done), served=False)
     assert seen[-1] == SOUND_PHOTOS
-    assert find_copies(resources, _silent, served=True) == 0  # nothing is left to wait for
+    assert find_copies(resources, _silent, served=True) == pairs  # nothing is left to wait for
+    drawn = write_sample_tables(tmp_path, listings=ITEMS, reposts=REPOSTS).listings
+    first = {one.seed: one.listing_id for one in drawn if not one.edits}
+    with resources.database.read() as session:
+        found = {frozenset((link.listing_id, link.other_listing_id)) for link in duplicates.links(session)}
+    assert found == {frozenset((one.listing_id, first[one.seed])) for one in drawn if one.edits}
+
+
+@pytest.mark.usefixtures("summary")
+def test_searches_are_audited_once_a_day(resources: Resources) -> None:
+    assert audit_sample_searches(resources) > 0
+    assert audit_sample_searches(resources) == 0
+    with resources.database.read() as session:
+        live = generations.live_generation(session)
+        assert live is not None
+        tallies = recall.latest(session, live.id)
+    assert {plan for _, plan, _ in tallies} == {"faiss exact", "qdrant exact"}
+    assert {tally.recall for tally in tallies.values()} == {1.0}
+
+
+@pytest.mark.usefixtures("summary")
+def test_the_model_gets_one_report_on_all_listings(resources: Resources) -> None:
+    page = write_report(resources, _silent)
+    assert page is not None
+    assert page == latest_report(resources.settings, Bundle.load(MODEL).version)
+    assert f"{SOUND_PHOTOS} photos" in page.read_text(encoding="utf-8")
+    assert write_report(resources, _silent) is None
 
 
 def test_a_second_run_stores_and_embeds_nothing(resources: Resources, summary: IngestSummary, catalogue: Path) -> None:
-    again = ingest_sample(resources, catalogue, listings=LISTINGS, progress=_silent)
+    again = ingest_sample(resources, catalogue, listings=ITEMS, reposts=REPOSTS, progress=_silent)
     counts = again.counts
     assert again.job_id != summary.job_id
     assert (counts["photos_new"], counts["photos_embedded"]) == (0, 0)

@@ -117,7 +117,7 @@ def test_decisions_stay_visible_while_a_failed_page_of_groups_reloads(
 
 def test_reconnecting_does_not_request_loaded_data_again(page: Page, page_log: PageLog) -> None:
     page.goto("/admin?tab=recall")
-    expect(page.get_by_role("heading", name="Recall of users' searches")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recall of searches")).to_be_visible()
     go_offline_and_back(page)
     page.get_by_role("tab", name="Model").click()
     expect(page.get_by_role("heading", name=re.compile("^Model "))).to_be_visible()

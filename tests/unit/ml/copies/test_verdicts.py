@@ -16,8 +16,8 @@ from ml.copies.local_features import COMPARED_SIDE, extract_features, match_feat
 from ml.copies.verdicts import CopyMatch, Verdict, candidate_placements, compare_pixels
 from ml.photos.decode import PhotoError, decode
 from ml.sample import render_listing, write_sample_tables
+from ml.sample.photo_edits import EDITS, UNTOUCHED, edited
 from ml.sample.render import SMALLEST
-from services.bench.inputs.photo_edits import EDITS, UNTOUCHED, edited
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -71,7 +71,7 @@ export class RecallTab {
   #searches(found) {
     return html`
       <section aria-labelledby="searches-title">
-        <h2 id="searches-title">Recall of users' searches</h2>
+        <h2 id="searches-title">Recall of searches</h2>
         <p class="actions">
           <label
             >In
@@ -117,7 +117,9 @@ function card(one, found) {
   return html`
     <article class="card recall">
       <h3>${one.plan}</h3>
-      <p class="muted">${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}</p>
+      <p class="muted">
+        ${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}${/ exact$/.test(one.plan) ? "; it compares with every photo" : ""}
+      </p>
       <p>
         <strong>${exactly(recall)}</strong> ${verdict(recall)}
         <span class="muted">${number(one.queries)} ${one.queries === 1 ? "query" : "queries"}</span>

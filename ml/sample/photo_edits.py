@@ -1,4 +1,6 @@
-"""Edits that sellers make to a photo before they list it again, for measuring how well copies are recognised.
+"""Edits that sellers make to a photo before they list it again.
+
+The demo has some; `lookalike bench duplicates` measures how well each is recognised.
 
 An edit takes an RGB picture and a random generator, and returns another picture, which is saved as JPEG.
 """

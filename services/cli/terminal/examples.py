@@ -1,0 +1,69 @@
+"""Prints commands to try on the demo."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from db.rows import photos
+from db.rows.access import keys
+from services.cli.terminal.console import output
+from services.errors import Conflict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.resources import Resources
+
+
+def print_examples(resources: Resources, url: str, *, training: str) -> None:
+    """Print commands to try.
+
+    Args:
+        resources: opened for the demo's data directory, with photos.
+        url: base URL of the server.
+        training: the command that fine-tunes the demo's model.
+
+    Raises:
+        Conflict: all photos were removed.
+    """
+    with resources.database.read() as session:
+        needs_key = keys.any_key(session)
+    photo, listing_id = _example(resources)
+    curl = "curl -s -H 'Authorization: Bearer KEY'" if needs_key else "curl -s"
+    output.print(f"\nSearch page: {url}", style="bold", soft_wrap=True)
+    output.print("\nOr try these commands in another terminal:", style="bold")
+    for title, command in (
+        ("What looks like this photo?", f"{curl} -F image=@{photo} -F k=3 {url}/v1/search"),
+        ("Which category is it?", f"{curl} -F image=@{photo} {url}/v1/classify"),
+        ("More like this listing, under 50 pounds", f"{curl} '{url}/v1/listings/{listing_id}/similar?price_max=50'"),
+        ("Fine-tune the model on these listings, while the page stays open", training),
+    ):
+        output.print(f"  {title}\n    {command}", soft_wrap=True)
+    output.print(f"API documentation: {url}/docs", soft_wrap=True)
+    if needs_key:
+        output.print(
+            f"Replace KEY by an API key. To create one: {command_on(resources)} keys create --role read", soft_wrap=True
+        )
+
+
+def command_on(resources: Resources) -> str:
+    """Return the shell command that runs `lookalike` on the demo's data."""
+    return f"LOOKALIKE_DATA_DIR={resources.settings.data_dir} {sys.argv[0]}"
+
+
+def _example(resources: Resources) -> tuple[Path, str]:
+    """Return the file of a catalogue photo, and the id of its listing.
+
+    Raises:
+        Conflict: all photos were removed.
+    """
+    folder = resources.settings.data_dir / "catalogue" / "photos"
+    with resources.database.read() as session:
+        for one in photos.labelled_photos(session):
+            (row,) = photos.photos_by_id(session, [one.photo_id])
+            if (file := folder / row.source).is_file():
+                return file, one.listing_id
+    raise Conflict(
+        f"The demo's photos are missing from {folder}. Delete {folder.parent.parent} and run the demo again."
+    )
