@@ -38,6 +38,14 @@ class Listing(SQLModel, table=True):
     """An item for sale. An incoming record with an equal `content_hash` changes nothing."""
 
     __tablename__ = "listing"
+    __table_args__ = (
+        Index(
+            "ix_listing_copy_group",
+            "copy_group",
+            sqlite_where=text("copy_group IS NOT NULL"),
+            postgresql_where=text("copy_group IS NOT NULL"),
+        ),
+    )
 
     id: str = Field(primary_key=True, max_length=200)
     title: str = Field(sa_type=Text)
@@ -62,6 +70,8 @@ class Listing(SQLModel, table=True):
         sa_column=Column(JSON, nullable=False, server_default="[]"), default_factory=list
     )
     sold: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=sql_false()))
+    copy_group: str | None = Field(default=None, max_length=200)
+    """The same text in all listings that reviews call the same item (`db.rows.copy_groups`); None in all others."""
     content_hash: str = Field(max_length=64)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from db.rows.duplicates import Link
+
+Decision: TypeAlias = Literal["accept", "reject"]
+
+NO_SHARED_PHOTO = "no shared photo"
+"""Verdict of two listings that were reviewed, but share no photo (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two listings in id order that share a photo, or that were reviewed although they share none any more.
+
+    Attributes:
+        photo_id, other_photo_id: the surest pair of photos; without a shared photo the first of each, None if it has
+            none.
+        verdict: of the pair of photos, or `NO_SHARED_PHOTO`.
+        decision: of the review; None if undecided.
+        implied: the decision follows from those about other pairs.
+    """
+
+    listing_id: str
+    other_listing_id: str
+    photo_id: int | None
+    other_photo_id: int | None
+    verdict: str
+    score: float
+    decision: Decision | None
+    implied: bool = False
 
 
 class GroupState(StrEnum):
@@ -32,6 +58,34 @@ class Group:
     def order(self) -> tuple[int, str]:
         """Sort key: largest group first, then by the first listing id."""
         return -len(self.listing_ids), self.listing_ids[0]
+
+
+def decided_links(
+    links: Sequence[Link], decision_of: Mapping[tuple[str, str], Decision], group_of: Mapping[str, str]
+) -> list[Link]:
+    """Return the links with their decisions: of a review, or implied by reviews of other pairs.
+
+    Listings of one group are the same item. If one of them is not the same item as a listing of another group, then no
+    listing of the two groups is.
+
+    Args:
+        links: without decisions.
+        decision_of: by the two listing ids in order.
+        group_of: the groups of `db.rows.copy_groups`.
+    """
+
+    def sides(pair: tuple[str, str]) -> frozenset[str]:
+        return frozenset(group_of.get(listing_id, listing_id) for listing_id in pair)
+
+    different = {sides(pair) for pair, decision in decision_of.items() if decision == "reject"}
+    decided = []
+    for link in links:
+        pair = (link.listing_id, link.other_listing_id)
+        implied: Decision | None = None
+        if pair not in decision_of:
+            implied = "accept" if len(sides(pair)) == 1 else "reject" if sides(pair) in different else None
+        decided.append(replace(link, decision=decision_of.get(pair, implied), implied=implied is not None))
+    return decided
 
 
 def group_listings(links: Sequence[Link], state: GroupState) -> list[Group]:

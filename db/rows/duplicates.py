@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, exists, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from db.models import DuplicatePair, DuplicateReview, DuplicateSearch, Embedding, Photo, PhotoState, utc_now
-from db.rows import feed
+from db.rows import copy_groups, feed
+from db.rows.duplicate_groups import NO_SHARED_PHOTO, Decision, Link, decided_links
 from db.rows.photo_queue import PhotoRef
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement
-
-Decision: TypeAlias = Literal["accept", "reject"]
 
 _MAX_IDENTICAL = 100
 """Photos with the same bytes that one photo is paired with: the first ones, so that all of them stay connected."""
@@ -42,19 +41,6 @@ class ListingCopy:
     photo_id: int
     verdict: str
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Two listings in id order that share a photo, with the review's decision, None if undecided."""
-
-    listing_id: str
-    other_listing_id: str
-    photo_id: int
-    other_photo_id: int
-    verdict: str
-    score: float
-    decision: Decision | None
 
 
 def unsearched(session: Session, *, model_version: str, after: int, limit: int) -> list[PhotoRef]:
@@ -141,37 +127,63 @@ def linked_or_rejected_listings(session: Session, listing_id: str) -> set[str]:
 
 def copies_of(session: Session, listing_id: str) -> list[ListingCopy]:
     """Return the listings with a copy of one of this listing's photos, surest first, without rejected ones."""
-    copies = [
-        ListingCopy(link.other_listing_id, link.other_photo_id, link.verdict, link.score)
-        if link.listing_id == listing_id
-        else ListingCopy(link.listing_id, link.photo_id, link.verdict, link.score)
-        for link in links(session, of_listing=listing_id)
-        if link.decision != "reject"
-    ]
+    copies = []
+    for link in links(session, of_listing=listing_id):
+        is_first = link.listing_id == listing_id
+        other = (link.other_listing_id, link.other_photo_id) if is_first else (link.listing_id, link.photo_id)
+        if link.decision != "reject" and other[1] is not None:
+            copies.append(ListingCopy(other[0], other[1], link.verdict, link.score))
     return sorted(copies, key=lambda copy: (copy.verdict != "identical", -copy.score, copy.listing_id))
 
 
 def links(session: Session, *, of_listing: str | None = None) -> list[Link]:
     """Return all pairs of listings that share a photo, each by its surest pair of photos, in id order."""
     best: dict[tuple[str, str], Link] = {}
-    decision_of = decisions(session)
     for pair, one, other in _pairs(session, of_listing):
         first, second = sorted(((one, pair.photo_id), (other, pair.other_photo_id)))
         listings = (first[0], second[0])
-        link = Link(*listings, first[1], second[1], pair.verdict, pair.score, decision_of.get(listings))
+        link = Link(*listings, first[1], second[1], pair.verdict, pair.score, None)
         if listings not in best or _surer(link, best[listings]):
             best[listings] = link
-    return [best[listings] for listings in sorted(best)]
+    undecided = [best[listings] for listings in sorted(best)]
+    return decided_links(undecided, decisions(session), copy_groups.all_groups(session))
 
 
-def decide(session: Session, listing_ids: tuple[str, str], decision: Decision, *, key_id: str | None) -> None:
-    """Save the decision on two listings, replacing any earlier one."""
+def reviewable_links(session: Session) -> list[Link]:
+    """Return all links, and the reviewed pairs without a shared photo, in id order."""
+    shared = links(session)
+    known = {(link.listing_id, link.other_listing_id) for link in shared}
+    others = {pair: decision for pair, decision in decisions(session).items() if pair not in known}
+    first = _first_photos(session, {listing_id for pair in others for listing_id in pair})
+    without = [
+        Link(one, other, first.get(one), first.get(other), NO_SHARED_PHOTO, 0.0, decision)
+        for (one, other), decision in others.items()
+    ]
+    return sorted([*shared, *without], key=lambda link: (link.listing_id, link.other_listing_id))
+
+
+def decide(session: Session, listing_ids: tuple[str, str], decision: Decision | None, *, key_id: str | None) -> None:
+    """Save the decision on two listings, replacing any earlier one; None deletes it. Their groups of copies follow.
+
+    Raises:
+        ImpossibleGroup: other decisions contradict this one, or the group would be too large.
+    """
+    feed.lock_feed(session)  # so that no listing is deleted while its group changes
     first, second = sorted(listing_ids)
-    row = session.get(DuplicateReview, (first, second)) or DuplicateReview(
-        listing_id=first, other_listing_id=second, decision=decision
-    )
-    row.decision, row.key_id, row.decided_at = decision, key_id, utc_now()
-    session.add(row)
+    if decision == "accept":
+        copy_groups.join(session, first, second)
+    elif decision == "reject":
+        copy_groups.check_different(session, first, second)
+    row = session.get(DuplicateReview, (first, second))
+    if decision is not None:
+        row = row or DuplicateReview(listing_id=first, other_listing_id=second, decision=decision)
+        row.decision, row.key_id, row.decided_at = decision, key_id, utc_now()
+        session.add(row)
+    elif row is not None:
+        session.delete(row)
+    session.flush()
+    if decision != "accept":
+        copy_groups.split(session, first, second)
 
 
 def decisions(session: Session) -> dict[tuple[str, str], Decision]:
@@ -227,6 +239,12 @@ def _pairs(session: Session, of_listing: str | None) -> list[tuple[DuplicatePair
     if of_listing is not None:
         query = query.where(or_(col(one.listing_id) == of_listing, col(other.listing_id) == of_listing))
     return [(pair, first, second) for pair, first, second in session.exec(query)]
+
+
+def _first_photos(session: Session, listing_ids: Collection[str]) -> dict[str, int]:
+    query = select(Photo.listing_id, func.min(Photo.id)).where(col(Photo.listing_id).in_(listing_ids))
+    rows = session.exec(query.group_by(col(Photo.listing_id))).all()
+    return {listing_id: photo_id for listing_id, photo_id in rows if photo_id is not None}
 
 
 def _surer(one: Link, other: Link) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Text, cast, delete, func
 from sqlmodel import Session, col, select
 
 from db.models import CategorySpelling, FeedOperation, Listing, Photo, PhotoState, utc_now
-from db.rows import feed
+from db.rows import copy_groups, feed
 from db.rows.records import ListingRecord
 from db.session import VALUES_PER_QUERY
 from db.vectors.keys import path_key, path_keys
@@ -128,6 +128,7 @@ def delete_listing(session: Session, listing_id: str) -> bool:
 def delete_listings(session: Session, listing_ids: Collection[str]) -> int:
     """Delete listings like `delete_listing`, and return how many of them existed."""
     feed.lock_feed(session)
+    copy_groups.leave(session, listing_ids)
     photo_ids = session.exec(select(Photo.id).where(col(Photo.listing_id).in_(listing_ids)).order_by(col(Photo.id)))
     feed.append(session, FeedOperation.DELETE, [photo_id for photo_id in photo_ids if photo_id is not None])
     return int(session.execute(delete(Listing).where(col(Listing.id).in_(listing_ids))).rowcount)  # type: ignore[attr-defined]

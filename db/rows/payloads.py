@@ -92,3 +92,4 @@ class ListingFields:
     attributes: dict[str, AttributeValue]
     title: str
     url: str
+    copy_group: str | None = None

@@ -73,6 +73,17 @@ def photos_with_listings(session: Session, photo_ids: Sequence[int]) -> dict[int
     return photos
 
 
+def photos_of_groups(
+    session: Session, groups: Sequence[str], *, model_version: str
+) -> list[tuple[PhotoWithListing, Vector]]:
+    """Return the embedded photos, with their vectors, of all listings in these groups of copies (`copy_groups`)."""
+    found: list[tuple[PhotoWithListing, Vector]] = []
+    rows = session.connection().execute(_PHOTOS_OF_GROUPS, {"groups": list(groups), "model": model_version})
+    for vector, photo_id, sha256, *fields in rows:
+        found.append((PhotoWithListing(photo_id, sha256, ListingFields(*fields)), from_bytes(vector)))
+    return found
+
+
 def newest_photos(
     session: Session, *, before: int | None, limit: int, sold: bool | None = None
 ) -> list[PhotoWithListing]:
@@ -117,7 +128,7 @@ def _query_photo(
     return QueryPhoto(photo_id, sha256, PhotoState(state), unpacked, category or "", probability or 0.0)
 
 
-_LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title, Listing.url)
+_LISTING_COLUMNS: tuple[Any, ...] = (*PAYLOAD_COLUMNS, Listing.title, Listing.url, Listing.copy_group)
 """In the field order of `ListingFields`."""
 
 _PHOTO_COLUMNS: tuple[Any, ...] = (
@@ -136,6 +147,17 @@ _PHOTOS_WITH_LISTINGS = (
     .where(col(Photo.id).in_(bindparam("ids", expanding=True)), Photo.state == PhotoState.EMBEDDED)
 )
 
+_PHOTOS_OF_GROUPS = (
+    select(Embedding.vector, Photo.id, Photo.sha256, *_LISTING_COLUMNS)  # type: ignore[call-overload]
+    .join(Photo, col(Photo.id) == col(Embedding.photo_id))
+    .join(Listing, col(Listing.id) == col(Photo.listing_id))
+    .where(
+        col(Listing.copy_group).in_(bindparam("groups", expanding=True)),
+        Photo.state == PhotoState.EMBEDDED,
+        Embedding.model_version == bindparam("model"),
+    )
+    .order_by(col(Photo.id))
+)
 
 _earlier = aliased(Photo)
 _FIRST_PHOTOS = (

@@ -26,7 +26,7 @@ def duplicates(
         if find:
             _find(resources)
         with resources.database.read() as session:
-            found = group_listings(stored_duplicates.links(session), state)
+            found = group_listings(stored_duplicates.reviewable_links(session), state)
     if json:
         print_json(found)
     else:

@@ -22,7 +22,16 @@ from services.search.rest.photo_urls import PhotoUrls
 from services.search.rest.to_wire import search_answer
 from services.search.service import SearchService
 from services.settings import Engine
-from services.wire import AttributeFilter, AttributeValue, Classification, FacetAnswer, SearchAnswer, SearchFields
+from services.wire import (
+    AttributeFilter,
+    AttributeValue,
+    Classification,
+    FacetAnswer,
+    OtherOffer,
+    Result,
+    SearchAnswer,
+    SearchFields,
+)
 from services.wire.attributes import parse_condition_texts
 
 if TYPE_CHECKING:
@@ -69,6 +78,9 @@ def search(
     min_score: Annotated[float | None, typer.Option(help="Lowest score, 0 to 1.")] = None,
     diversity: Annotated[float, typer.Option(help="From 0, the most similar, to 1, the most varied.")] = 0.0,
     crop: Crop = None,
+    fold_copies: Annotated[
+        bool, typer.Option(help="Show listings that a reviewer called the same item as one result.")
+    ] = True,
     engine: Annotated[Engine, typer.Option(help="Index that answers the search.")] = Engine.AUTO,
     server: Server = "",
     key: Key = "",
@@ -188,21 +200,30 @@ def _classify_here(photo: bytes, *, k: int, crop: str | None) -> Classification:
 
 
 def _print_results(answer: SearchAnswer) -> None:
-    rows = [
-        (f"{one.score:.3f}", one.listing_id, one.title, one.category, "" if one.price is None else f"{one.price:,.2f}")
-        for one in answer.results
-    ]
-    print_table(
-        f"{len(rows)} listings, found by {answer.engine} in {answer.took_ms['total']:.0f} ms",
-        ["score", "listing", "title", "category", "price"],
-        rows,
-    )
+    columns = ["score", "listing", "title", "category", "price"]
+    rows = [[f"{one.score:.3f}", one.listing_id, one.title, one.category, _price(one)] for one in answer.results]
+    if any(one.also_offered_by for one in answer.results):
+        columns.append("also offered by")
+        rows = [[*row, _others(one)] for row, one in zip(rows, answer.results, strict=True)]
+    found = f"{len(rows)} listings, found by {answer.engine} in {answer.took_ms['total']:.0f} ms"
+    print_table(found, columns, rows)
     if answer.empty:
         console.print(answer.empty.detail)
     for name, facet in (answer.facets or {}).items():
         print_table(
             _facet_title(name, facet), [name, "photos"], [(_text(one.value), one.photos) for one in facet.values]
         )
+
+
+def _price(one: Result | OtherOffer) -> str:
+    return "" if one.price is None else f"{one.price:,.2f}"
+
+
+def _others(result: Result) -> str:
+    """Return the copies of a result, one a line: `lamp-2 19.00 seller-9`."""
+    return "\n".join(
+        " ".join(filter(None, (one.listing_id, _price(one), one.seller))) for one in result.also_offered_by
+    )
 
 
 def _facet_title(name: str, facet: FacetAnswer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,7 @@ from services.search.query.recommendation import recommendation_key
 from services.search.query.sources import QuerySources
 from services.search.query.stored_vectors import SourceOptions
 from services.search.query.tokens import Cursor, SearchOrigin, Tokens, listing_hashes
+from services.search.results.copies import CopyFolder
 from services.search.results.facets import count_facets
 from services.search.results.no_results import explain_no_results
 from services.search.results.paging import Pager, ResultPage
@@ -61,6 +63,7 @@ class SearchService:
             report_failure=resources.live.report_failure,
         )
         self._ranker = PoolRanker(resources.database, engines)
+        self._copies = CopyFolder(resources.database)
         self._tokens = Tokens(resources.signer)
         self._pager = Pager(resources, self._sources, self._ranker, self._tokens)
 
@@ -221,16 +224,18 @@ class SearchService:
         defaults = source_defaults(query, source)
         query = defaults.complete_query(query)
         score_map = score_map_of(self._resources, source.key, version)
-        pool = self._ranker.rank(live, PoolRequest(source, query, pool_size(query, source), score_map), times)
-        results = tuple(pool.results[: query.k])
+        request = PoolRequest(source, query, pool_size(query, source), score_map)
+        pool = self._ranker.rank(live, request, times)
+        results = self._copies.with_copies(pool.results[: query.k], request, model_version=version, times=times)
         facets = count_facets(live, query.where, fields.facets, database=self._resources.database, times=times)
         origin = _origin(live, pool)
         cursor = None
         if len(pool.results) > query.k:
-            seen = listing_hashes(one.photo.listing.id for one in results)
+            shown = chain.from_iterable((one, *one.also_offered_by) for one in results)
+            seen = listing_hashes(one.photo.listing.id for one in shown)
             cursor = self._tokens.cursor(Cursor(source.key, defaults.complete_fields(fields), origin, seen))
         return ResultPage(
-            results,
+            tuple(results),
             origin,
             times.took_ms(),
             cursor=cursor,

@@ -18,6 +18,7 @@ from services.wire.ingest import DuplicateDecision as DuplicateDecision
 from services.wire.ingest import DuplicateGroup as DuplicateGroup
 from services.wire.ingest import DuplicateGroupPage as DuplicateGroupPage
 from services.wire.ingest import DuplicateLink as DuplicateLink
+from services.wire.ingest import DuplicateListing as DuplicateListing
 from services.wire.ingest import GenerationAnswer as GenerationAnswer
 from services.wire.ingest import IndexRecall as IndexRecall
 from services.wire.ingest import JobAnswer as JobAnswer
@@ -70,6 +71,7 @@ from services.wire.search_answers import ListingPhoto as ListingPhoto
 from services.wire.search_answers import ListingSummary as ListingSummary
 from services.wire.search_answers import NewestListings as NewestListings
 from services.wire.search_answers import NoResults as NoResults
+from services.wire.search_answers import OtherOffer as OtherOffer
 from services.wire.search_answers import Plan as Plan
 from services.wire.search_answers import Result as Result
 from services.wire.search_answers import SearchAnswer as SearchAnswer

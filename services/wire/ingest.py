@@ -200,28 +200,54 @@ class DriftAnswer(msgspec.Struct):
 
 
 class DuplicateLink(msgspec.Struct):
-    """Two listings that share a photo, with their most certain pair of photos."""
+    """Two listings that share a photo, with their most certain pair of photos, or that were reviewed."""
 
     listing_id: Annotated[str, example("lamp-1")]
     other_listing_id: Annotated[str, example("lamp-2")]
-    photo_id: Annotated[int, example(7)]
-    other_photo_id: Annotated[int, example(9)]
-    verdict: Annotated[str, described("`identical` or `same photo edited`.", "same photo edited")]
-    score: Annotated[float, example(0.97)]
+    photo_id: Annotated[int | None, described("Null if the listing has no photo.", 7)]
+    other_photo_id: Annotated[int | None, described("Null if the listing has no photo.", 9)]
+    verdict: Annotated[
+        str,
+        described(
+            "`identical`, `same photo edited`, or `no shared photo` of a reviewed pair that shares none (any more).",
+            "same photo edited",
+        ),
+    ]
+    score: Annotated[float, described("Share of the picture that both photos show, 0 to 1.", 0.97)]
     decision: Annotated[str | None, described("`accept`, `reject`, or null if it is not decided.")]
+    implied: Annotated[
+        bool, described("Whether the decision follows from those about other pairs; undo those to undo it.", False)
+    ] = False
+
+
+class DuplicateListing(msgspec.Struct):
+    """What a reviewer compares of a listing, beside the photos."""
+
+    listing_id: Annotated[str, example("lamp-1", "lamp-2")]
+    title: Annotated[str, example("Brass desk lamp", "Desk lamp, brass")]
+    price: Annotated[float | None, example(24.5, 19)]
+    currency: Annotated[str | None, described("ISO 4217 code of the price.", "GBP")]
+    category_path: Annotated[list[str], example(["Home & Garden", "Lamps"])]
+    location: Annotated[str, example("Delph, Manchester")]
+    seller: Annotated[str, example("seller-9", "seller-3")]
+    listed_at: Annotated[str, described("ISO 8601 time.", "2026-03-01T09:30:00+00:00")]
+    url: Annotated[str, described("The listing's page in the shop.", "https://shop.example/lamp-1")]
+    sold: Annotated[bool, described("Whether the listing is no longer for sale.", False)]
 
 
 class DuplicateGroup(msgspec.Struct):
-    """Listings that are connected by shared photos."""
+    """Listings that are connected by shared photos or reviews."""
 
     listing_ids: Annotated[tuple[str, ...], example(["lamp-1", "lamp-2"])]
     links: list[DuplicateLink]
+    listings: Annotated[list[DuplicateListing], described("In the order of `listing_ids`.")]
 
 
 class DuplicateGroupPage(msgspec.Struct):
     """A page of groups, largest first."""
 
     groups: list[DuplicateGroup]
+    undecided_pairs: Annotated[int, described("Pairs that wait for a decision, in all groups.", 3)]
     cursor: Annotated[str | None, described("Send it to get the next page; null on the last page.", "LTIgbGFtcC0x")]
 
 
@@ -231,6 +257,8 @@ class DuplicateDecision(msgspec.Struct, forbid_unknown_fields=True):
     listing_id: Annotated[str, described("One listing.", "lamp-1")]
     other_listing_id: Annotated[str, described("The other listing.", "lamp-2")]
     decision: Annotated[
-        Literal["accept", "reject"],
-        described("`accept`: they are the same item. `reject`: they are not.", "accept"),
+        Literal["accept", "reject", "undecided"],
+        described(
+            "`accept`: they are the same item. `reject`: they are not. `undecided`: forget the decision.", "accept"
+        ),
     ]

@@ -177,6 +177,15 @@ class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
         described("Prefer the categories that the model sees in the photo, if it is confident enough.", True),
     ] = None
     crop: CropText | None = None
+    fold_copies: Annotated[
+        bool,
+        described(
+            "Show the listings that a reviewer called the same item as one result: the most similar one, with the "
+            "others in `also_offered_by`. `k` counts such results; facets still count every listing. `false` shows "
+            "each listing as a result of its own.",
+            True,
+        ),
+    ] = True
     engine: (
         Annotated[
             Engine,
@@ -234,7 +243,7 @@ _Cursor = Annotated[
     str | None,
     described(
         "The `cursor` of the previous page. It holds the whole query: send nothing with it but `k`; a listing in "
-        "the path is ignored. There is no further page after 500 listings.",
+        "the path is ignored. There is no further page after 500 results.",
         "kaFzhKNsYW1w",
     ),
 ]

@@ -18,6 +18,7 @@ Price = Annotated[float | None, example(24.5)]
 Currency = Annotated[str | None, described("ISO 4217 code of the price.", "GBP")]
 Location = Annotated[str, example("Delph, Manchester")]
 Url = Annotated[str, described("The listing's page in the shop.", "https://shop.example/lamp-2")]
+Seller = Annotated[str, described("The marketplace's id of the seller; absent if it is unknown.", "seller-9")]
 Sold = Annotated[bool, described("Whether the listing is no longer for sale.", False)]
 AttributeValues = Annotated[dict[str, AttributeValue], example({"brand": "Acme", "size": 3.5, "boxed": True})]
 ModelVersion = Annotated[str, described("The model that embedded the photos.", "resnet50-2026-03-01")]
@@ -40,6 +41,23 @@ class ListingSummary(msgspec.Struct, omit_defaults=True):
     url: Url = ""
     sold: Sold = False
     attributes: AttributeValues = {}
+    seller: Seller = ""
+
+
+class OtherOffer(msgspec.Struct, omit_defaults=True):
+    """Another listing of the same item, with its photo nearest to the query."""
+
+    listing_id: ListingId
+    photo_id: PhotoId
+    title: Title
+    price: Price
+    currency: Currency
+    location: Location
+    thumbnail_url: Annotated[str, described("Path of the photo's thumbnail.", "/v1/photos/7/thumbnail?v=9f86d081")]
+    similarity: Annotated[float, described("0 to 1, like a result's `score` without weights.", 0.8519)]
+    seller: Seller = ""
+    url: Url = ""
+    sold: Sold = False
 
 
 class Result(ListingSummary, kw_only=True):
@@ -58,6 +76,13 @@ class Result(ListingSummary, kw_only=True):
         dict[str, float] | None,
         described("With weights: the factors of `score` by name, each 0 to 1; their product is `score`."),
     ] = None
+    also_offered_by: Annotated[
+        list[OtherOffer],
+        described(
+            "The other listings that a reviewer called the same item and that pass the same filters, most similar "
+            "first; absent if there are none, and with `fold_copies=false`."
+        ),
+    ] = []
 
 
 class CategoryProbability(msgspec.Struct):
@@ -94,7 +119,7 @@ class NoResults(msgspec.Struct):
 
 
 class SearchAnswer(msgspec.Struct, omit_defaults=True):
-    """Results, best first, one per listing."""
+    """Results, best first, one per item: see `fold_copies`."""
 
     results: list[Result]
     model_version: ModelVersion
@@ -106,7 +131,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
         described("Milliseconds by stage, and in `total`.", {"embed": 21.4, "search": 0.6, "rows": 1.9, "total": 24.1}),
     ]
     cursor: Annotated[
-        str | None, described("Send it to get the next page; absent on the last page and after 500 listings.")
+        str | None, described("Send it to get the next page; absent on the last page and after 500 results.")
     ] = None
     query_token: Annotated[
         str | None,

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from db.locks import hold_lock
+from db.rows import duplicates
 from services.cli.demo import DemoRecord, hold_build_lock
 from services.cli.terminal.listening import ListenAddress
 from services.ingest.pipeline.job_progress import JobCancelled
@@ -259,6 +260,12 @@ def test_search_verify_and_index_list_print_json(
     (tmp_path / "a.jpg").write_bytes(jpeg(seed=2))
     _, out, _ = lookalike("search", "a.jpg", "--json", "-k", "1")
     assert [one["listing_id"] for one in json.loads(out)["results"]] == ["listing-1"]
+    with resources_in(tmp_path / "data") as resources, resources.database.write() as session:
+        duplicates.decide(session, ("listing-0", "listing-1"), "accept", key_id=None)
+    _, out, _ = lookalike("search", "a.jpg")
+    assert ("1 listings, found" in out, "also offered by" in out, "listing-0" in out) == (True, True, True)
+    _, out, _ = lookalike("search", "a.jpg", "--no-fold-copies")
+    assert ("2 listings, found" in out, "also offered by" in out) == (True, False)
     _, out, _ = lookalike("search", "a.jpg", "--no-sold", "--facet", "category", "--facet", "sold")
     assert "4 photos with category" in out
     assert re.search(r"false +4", out)

@@ -4,40 +4,67 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from more_itertools import chunked
+
 from db.rows import duplicates, listings
+from db.rows.copy_groups import ImpossibleGroup
 from db.rows.duplicate_groups import GroupState, group_listings
-from services.errors import BadInput, BadQuery, ResourceNotFound
+from db.session import VALUES_PER_QUERY
+from services.errors import BadInput, BadQuery, Conflict, ResourceNotFound
 
 if TYPE_CHECKING:
-    from db.rows.duplicate_groups import Group
-    from db.rows.duplicates import Decision
+    from collections.abc import Mapping
+
+    from db.models import Listing
+    from db.rows.duplicate_groups import Decision, Group
     from db.session import Database
 
 
-def page_of_groups(
-    database: Database, state: GroupState, *, limit: int, cursor: str | None
-) -> tuple[list[Group], str | None]:
-    """Return up to `limit` groups of a state, largest first, and the cursor of the next page if there is one.
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """A page of groups.
+
+    Attributes:
+        groups: largest first.
+        listings: those of the groups, by id.
+        undecided_pairs: of all groups, whatever their state.
+        cursor: of the next page; None on the last one.
+    """
+
+    groups: list[Group]
+    listings: Mapping[str, Listing]
+    undecided_pairs: int
+    cursor: str | None
+
+
+def page_of_groups(database: Database, state: GroupState, *, limit: int, cursor: str | None) -> GroupPage:
+    """Return up to `limit` groups of a state, largest first.
 
     Raises:
         BadQuery: the cursor is invalid.
     """
     after = None if cursor is None else _from_cursor(cursor)
     with database.read() as session:
-        all_groups = group_listings(duplicates.links(session), state)
-    rest = [group for group in all_groups if after is None or group.order > after]
-    page = rest[:limit]
-    return page, _to_cursor(page[-1]) if len(rest) > limit else None
+        links = duplicates.reviewable_links(session)
+        rest = [group for group in group_listings(links, state) if after is None or group.order > after]
+        page = rest[:limit]
+        of_page = sorted({listing_id for group in page for listing_id in group.listing_ids})
+        rows = [row for ids in chunked(of_page, VALUES_PER_QUERY) for row in listings.listings_by_id(session, ids)]
+    undecided = sum(link.decision is None for link in links)
+    following = _to_cursor(page[-1]) if len(rest) > limit else None
+    return GroupPage(page, {row.id: row for row in rows}, undecided, following)
 
 
-def review(database: Database, listing_ids: tuple[str, str], decision: Decision, *, key_id: str | None) -> None:
-    """Record a decision about two listings.
+def review(database: Database, listing_ids: tuple[str, str], decision: Decision | None, *, key_id: str | None) -> None:
+    """Record a decision about two listings; None forgets it.
 
     Raises:
         ResourceNotFound: one of the listings does not exist.
         BadInput: both ids are the same.
+        Conflict: other decisions contradict this one, or one item would have too many listings.
     """
     if listing_ids[0] == listing_ids[1]:
         raise BadInput("listing_id and other_listing_id must differ.")
@@ -46,7 +73,10 @@ def review(database: Database, listing_ids: tuple[str, str], decision: Decision,
         for listing_id in listing_ids:
             if listing_id not in known:
                 raise ResourceNotFound("listing", listing_id)
-        duplicates.decide(session, listing_ids, decision, key_id=key_id)
+        try:
+            duplicates.decide(session, listing_ids, decision, key_id=key_id)
+        except ImpossibleGroup as error:
+            raise Conflict(str(error)) from error
 
 
 def _to_cursor(group: Group) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
@@ -15,7 +15,12 @@ from services.ingest.rest.operations import REVIEW
 from services.resources import Resources
 from services.web.parameters import query
 from services.web.problems import problem_responses
-from services.wire import DuplicateDecision, DuplicateGroup, DuplicateGroupPage, DuplicateLink
+from services.wire import DuplicateDecision, DuplicateGroup, DuplicateGroupPage, DuplicateLink, DuplicateListing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from db.models import Listing
 
 
 class DuplicateController(Controller):
@@ -49,30 +54,36 @@ class DuplicateController(Controller):
         ] = None,
     ) -> DuplicateGroupPage:
         """Return groups, one page at a time. A rejected pair does not connect a group."""
-        found, further = page_of_groups(resources.database, in_state, limit=limit, cursor=cursor)
-        return DuplicateGroupPage([group_answer(group) for group in found], further)
+        page = page_of_groups(resources.database, in_state, limit=limit, cursor=cursor)
+        groups = [group_answer(group, page.listings) for group in page.groups]
+        return DuplicateGroupPage(groups, page.undecided_pairs, page.cursor)
 
     @post(
         "/review",
         status_code=204,
         operation_class=REVIEW,
         sync_to_thread=True,
-        responses=problem_responses(404),
-        summary="Decide whether two listings are duplicates",
+        responses=problem_responses(404, 409),
+        summary="Decide whether two listings are the same item",
     )
     def review_duplicates(
         self, request: Request[Any, Any, Any], data: JSONBody[DuplicateDecision], resources: NamedDependency[Resources]
     ) -> None:
-        """Store a decision. A later decision replaces it; further shared photos do not change it."""
+        """Store a decision. A later decision replaces it; further shared photos do not change it.
+
+        Searches show accepted listings as one result at once, and as several again once the decision is undone. "The
+        same item" holds for chains: if A and B, and B and C, are accepted, A and C are one item too, and rejecting
+        them is refused.
+        """
         review(
             resources.database,
             (data.listing_id, data.other_listing_id),
-            data.decision,
+            None if data.decision == "undecided" else data.decision,
             key_id=request.scope["state"].get("key_id"),
         )
 
 
-def group_answer(group: Group) -> DuplicateGroup:
+def group_answer(group: Group, listings: Mapping[str, Listing]) -> DuplicateGroup:
     links = [
         DuplicateLink(
             link.listing_id,
@@ -82,7 +93,24 @@ def group_answer(group: Group) -> DuplicateGroup:
             link.verdict,
             link.score,
             link.decision,
+            link.implied,
         )
         for link in group.links
     ]
-    return DuplicateGroup(group.listing_ids, links)
+    compared = [_listing_answer(listings[listing_id]) for listing_id in group.listing_ids]
+    return DuplicateGroup(group.listing_ids, links, compared)
+
+
+def _listing_answer(listing: Listing) -> DuplicateListing:
+    return DuplicateListing(
+        listing_id=listing.id,
+        title=listing.title,
+        price=None if listing.price is None else float(listing.price),
+        currency=listing.currency,
+        category_path=listing.category_path,
+        location=listing.location,
+        seller=listing.seller,
+        listed_at=(listing.listed_at or listing.created_at).isoformat(timespec="seconds"),
+        url=listing.url,
+        sold=listing.sold,
+    )

@@ -79,6 +79,7 @@ class Query:
         same_seller: keep only listings of the source's seller (True), or only those of others (False).
         category_aware: prefer the categories that the model sees; None means the default.
         crop: part of the photo to search by.
+        fold_copies: show listings that reviews call the same item as one result.
     """
 
     k: int
@@ -88,6 +89,7 @@ class Query:
     ranking: RankingOptions
     category_aware: bool | None
     crop: Crop
+    fold_copies: bool = True
 
 
 def query_of(fields: SearchFields) -> Query:
@@ -114,6 +116,7 @@ def query_of(fields: SearchFields) -> Query:
         ranking=_ranking_options(fields),
         category_aware=fields.category_aware,
         crop=parse_crop(fields.crop),
+        fold_copies=fields.fold_copies,
     )
 
 

@@ -55,6 +55,7 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True):
         origin: where the results came from.
         seen: hashes of the listings on the first page; empty from the second page on.
         frozen: the results not shown yet, in order (see `FrozenResults`); empty until the second page.
+        frozen_sizes: how many listings each of them has; empty if each has one.
     """
 
     source_key: QuerySourceKey
@@ -62,6 +63,7 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True):
     origin: SearchOrigin
     seen: bytes = b""
     frozen: bytes = b""
+    frozen_sizes: bytes = b""
 
 
 def listing_hashes(listing_ids: Iterable[str]) -> bytes:

@@ -86,7 +86,7 @@ def _similar(
     if score_map_of(resources, ListingKey(listing_id), version) is None:
         return []
     fields = wire.SearchFields(
-        k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[: wire.MAX_FILTER_VALUES]
+        k=k, min_score=SIMILAR_PROBABILITY, exclude_listing=sorted(known)[: wire.MAX_FILTER_VALUES], fold_copies=False
     )
     return [
         wire.Duplicate(one.photo.listing.id, one.photo.id, Verdict.SIMILAR, one.score)

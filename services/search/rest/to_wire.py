@@ -74,6 +74,7 @@ def listing_summary(photo: PhotoWithListing, urls: PhotoUrls) -> wire.ListingSum
         url=listing.url,
         sold=listing.sold,
         attributes=listing.attributes,
+        seller=listing.seller,
     )
 
 
@@ -98,7 +99,29 @@ def _facet_fields(facet: Facet) -> dict[str, Any]:
 
 def _result(result: RankedListing, urls: PhotoUrls) -> wire.Result:
     why = {"similarity": result.similarity, **result.factors} if result.factors else None
-    return wire.Result(**msgspec.structs.asdict(listing_summary(result.photo, urls)), score=result.score, why=why)
+    return wire.Result(
+        **msgspec.structs.asdict(listing_summary(result.photo, urls)),
+        score=result.score,
+        why=why,
+        also_offered_by=[_offer(one, urls) for one in result.also_offered_by],
+    )
+
+
+def _offer(copy: RankedListing, urls: PhotoUrls) -> wire.OtherOffer:
+    listing = copy.photo.listing
+    return wire.OtherOffer(
+        listing_id=listing.id,
+        photo_id=copy.photo.id,
+        title=listing.title,
+        price=_price(listing.price),
+        currency=listing.currency,
+        location=listing.location,
+        thumbnail_url=urls.url(copy.photo.id, copy.photo.sha256, "/thumbnail"),
+        similarity=copy.similarity,
+        seller=listing.seller,
+        url=listing.url,
+        sold=listing.sold,
+    )
 
 
 def _photo(photo: Photo, urls: PhotoUrls) -> wire.ListingPhoto:

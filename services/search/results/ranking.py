@@ -40,6 +40,7 @@ class RankedListing:
         similarity: the displayed score of the cosine, in [0, 1].
         factors: by name, in [0, 1]; see `factors`.
         score: the similarity times the factors, in [0, 1].
+        also_offered_by: the other listings of its group of copies that are results too, nearest first.
     """
 
     photo: PhotoWithListing
@@ -47,6 +48,7 @@ class RankedListing:
     similarity: float
     score: float
     factors: Mapping[str, float]
+    also_offered_by: tuple[RankedListing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from services.search.results.ranking import (
     sorted_by,
 )
 from services.search.results.scores import displayed_scores
+from services.search.retrieval.candidates import fold_copies
 from services.search.retrieval.engines import RetrievalRequest
 from services.wire import SORTED_LISTINGS
 
@@ -121,7 +122,9 @@ class PoolRanker:
         query = request.query
 
         def search(where: Filter) -> EngineResult:
-            retrieval = RetrievalRequest(request.source.vectors, request.count, where, query.engine)
+            retrieval = RetrievalRequest(
+                request.source.vectors, request.count, where, query.engine, fold=query.fold_copies
+            )
             return self._engines.search(live, retrieval, times)
 
         if not preferred:
@@ -132,7 +135,8 @@ class PoolRanker:
         if len(first) >= request.count:
             return engine_result, first
         others = [one for one in search(query.where).candidates if one.photo.listing.category not in preferred]
-        return engine_result, [*first, *others]
+        both = [*first, *others]
+        return engine_result, fold_copies(both) if query.fold_copies else both
 
     def _vectors(
         self, photos: Sequence[Candidate | RankedListing], live: IndexSet, times: StageTimes

@@ -35,11 +35,12 @@ def find_candidates(
     *,
     count: int,
     where: Filter,
+    fold: bool = False,
 ) -> list[Candidate]:
     """Return `count` listings or more, nearest first, by their photos nearest to any vector; fewer if no more match.
 
     An index lags a moment behind the database. Photos that were deleted or no longer match the filter are dropped, and
-    others take their place.
+    others take their place. So do others for copies that are folded.
 
     Args:
         search: returns, for each vector, the given number of nearest photos that match the filter.
@@ -47,6 +48,7 @@ def find_candidates(
         vectors: the query vectors.
         count: listings needed.
         where: the filter.
+        fold: return only the nearest listing of each group of copies.
 
     Raises:
         OSError: the engine cannot be reached.
@@ -57,9 +59,21 @@ def find_candidates(
         certain = settled(hits, fetch)
         nearest = best_per_listing(certain, read_photos([hit.photo_id for hit in certain]))
         candidates = _matching(nearest, where)
+        if fold:
+            candidates = fold_copies(candidates)
         if len(candidates) >= count or all(len(of_vector) < fetch for of_vector in hits):
             return candidates
         fetch *= 2
+
+
+def fold_copies(candidates: list[Candidate]) -> list[Candidate]:
+    """Return the first candidate of each group of copies, and all without a group, in their order."""
+    if not any(one.photo.listing.copy_group for one in candidates):
+        return candidates
+    first: dict[str | int, Candidate] = {}
+    for one in candidates:
+        first.setdefault(one.photo.listing.copy_group or one.photo.id, one)
+    return list(first.values())
 
 
 def _matching(candidates: Sequence[Candidate], where: Filter) -> list[Candidate]:

@@ -51,12 +51,14 @@ class RetrievalRequest:
         count: listings needed.
         where: the filter.
         engine: the engine that the request names; `auto` leaves it to the setting.
+        fold: count the listings of a group of copies as one, and return only the nearest.
     """
 
     vectors: Sequence[Vector]
     count: int
     where: Filter
     engine: Engine = Engine.AUTO
+    fold: bool = False
 
 
 class Engines:
@@ -98,6 +100,7 @@ class Engines:
                     request.vectors,
                     count=request.count,
                     where=request.where,
+                    fold=request.fold,
                 )
             except OSError as error:
                 self._report_failure(choice.plan.engine, live.opened[choice.plan.engine], error)

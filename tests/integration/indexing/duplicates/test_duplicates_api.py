@@ -126,6 +126,44 @@ def test_groups_are_reviewed_by_rest(client: TestClient[Litestar]) -> None:
     }
 
 
+def test_groups_describe_their_listings_and_the_pairs_left(client: TestClient[Litestar]) -> None:
+    answer = client.get("/v1/admin/duplicates").json()
+    first = answer["groups"][0]["listings"][0]
+    assert {name: first[name] for name in ("listing_id", "title", "price", "currency", "category_path", "sold")} == {
+        "listing_id": "listing-0",
+        "title": "Item 0",
+        "price": 1.0,
+        "currency": "GBP",
+        "category_path": ["Home & Garden", "Lamps"],
+        "sold": False,
+    }
+    assert answer["undecided_pairs"] == 3
+
+
+def test_decisions_imply_others_and_can_be_undone(client: TestClient[Litestar]) -> None:
+    def decide(one: int, other: int, decision: str) -> int:
+        review = {"listing_id": f"listing-{one}", "other_listing_id": f"listing-{other}", "decision": decision}
+        return client.post("/v1/admin/duplicates/review", json=review).status_code
+
+    assert (decide(0, 1, "accept"), decide(1, 2, "accept")) == (204, 204)
+    (group,) = client.get("/v1/admin/duplicates", params={"state": "accepted"}).json()["groups"]
+    assert [(link["decision"], link["implied"]) for link in group["links"]] == [
+        ("accept", False),
+        ("accept", True),
+        ("accept", False),
+    ]
+    assert decide(0, 2, "reject") == 409
+    assert decide(1, 2, "undecided") == 204
+    assert client.get("/v1/admin/duplicates").json()["undecided_pairs"] == 2
+
+
+def test_a_reviewed_pair_without_a_shared_photo_is_listed(client: TestClient[Litestar]) -> None:
+    review = {"listing_id": "listing-3", "other_listing_id": "listing-4", "decision": "accept"}
+    assert client.post("/v1/admin/duplicates/review", json=review).status_code == 204
+    (group,) = client.get("/v1/admin/duplicates", params={"state": "accepted"}).json()["groups"]
+    assert [link["verdict"] for link in group["links"]] == ["no shared photo"]
+
+
 @on_both_slowly
 def test_groups_are_paged(
     client: TestClient[Litestar], resources: Resources, shop: Marketplace, jpeg: MakeJpeg

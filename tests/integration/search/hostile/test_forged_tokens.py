@@ -102,8 +102,8 @@ def other_unused_bits(token: str) -> str:
 
 
 def many_photos(forger: Forger) -> bytes:
-    """The content of a cursor that names 6,500 photos; for the other field, an array as long."""
-    frozen = FrozenResults.of([(10**6 + number, 0.5) for number in range(6500)]).packed()
+    """The content of a cursor that names 5,000 photos; for the other field, a longer array."""
+    frozen = FrozenResults.of([[(10**6 + number, 0.5)] for number in range(5000)]).packed()
     if forger.field != "cursor":
         return msgspec.msgpack.encode(["r", ["x"] * 6500])
     body = raw(forger.genuine)[HEAD:-MAC]

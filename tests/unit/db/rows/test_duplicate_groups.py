@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from db.rows.duplicate_groups import GroupState, group_listings
-from db.rows.duplicates import Link
+from db.rows.duplicate_groups import GroupState, Link, decided_links, group_listings
 
 
 def link(one: str, other: str, decision: str | None = None) -> Link:
@@ -25,3 +24,17 @@ def test_a_group_is_accepted_if_all_its_links_are() -> None:
     links = [link("a", "b", "accept"), link("c", "d", "accept"), link("d", "e")]
     assert [group.listing_ids for group in group_listings(links, GroupState.ACCEPTED)] == [("a", "b")]
     assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("c", "d", "e")]
+
+
+def test_decisions_about_other_pairs_imply_those_of_a_group() -> None:
+    links = [link("a", "b"), link("a", "c"), link("b", "c"), link("b", "d"), link("c", "d"), link("d", "e")]
+    reviews = {("a", "b"): "accept", ("b", "c"): "accept", ("a", "d"): "reject"}
+    decided = decided_links(links, reviews, dict.fromkeys("abc", "a"))  # type: ignore[arg-type]
+    assert [(one.decision, one.implied) for one in decided] == [
+        ("accept", False),
+        ("accept", True),
+        ("accept", False),
+        ("reject", True),
+        ("reject", True),
+        (None, False),
+    ]

@@ -8,24 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.errors import BadQuery
-from services.search.query.frozen_results import MAX_DEPTH, FrozenResults
+from services.search.query.frozen_results import MAX_DEPTH, MAX_FROZEN, FrozenResults
+
+PHOTO = st.tuples(st.integers(1, 2**62), st.floats(-1, 1))
 
 
-@given(st.lists(st.tuples(st.integers(1, 2**62), st.floats(-1, 1)), max_size=50), st.integers(0, 60))
-def test_packing_keeps_the_order_and_the_cosines(results: list[tuple[int, float]], count: int) -> None:
-    rest = FrozenResults.unpacked(FrozenResults.of(results).after(count).packed())
-    assert rest.photo_ids.tolist() == [photo_id for photo_id, _ in results[count:]]
-    assert rest.cosines.tolist() == pytest.approx([cosine for _, cosine in results[count:]], abs=2e-5)
+@given(st.lists(st.lists(PHOTO, min_size=1, max_size=4), max_size=30))
+def test_packing_keeps_the_order_the_cosines_and_the_copies(results: list[list[tuple[int, float]]]) -> None:
+    frozen = FrozenResults.of(results)
+    unpacked = FrozenResults.unpacked(frozen.packed(), frozen.packed_sizes()).results()
+    assert [[photo_id for photo_id, _ in one] for one in unpacked] == [
+        [photo_id for photo_id, _ in one] for one in results
+    ]
+    cosines = [cosine for one in results for _, cosine in one]
+    assert [cosine for one in unpacked for _, cosine in one] == pytest.approx(cosines, abs=2e-5)
 
 
 def test_packs_five_hundred_results_into_less_than_four_kilobytes() -> None:
     rng = np.random.default_rng(1)
     photo_ids, cosines = rng.integers(1, 2_000_000, 500).tolist(), np.sort(rng.random(500))[::-1].tolist()
-    assert len(FrozenResults.of(list(zip(photo_ids, cosines, strict=True))).packed()) < 4096
+    frozen = FrozenResults.of([one] for one in zip(photo_ids, cosines, strict=True))
+    assert len(frozen.packed()) < 4096
+    assert frozen.packed_sizes() == b""
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"rubbish", FrozenResults.of([(1, 0.5)]).packed()[:-6]], ids=["none", "other", "cut"]
+    "content", [b"", b"rubbish", FrozenResults.of([[(1, 0.5)]]).packed()[:-6]], ids=["none", "other", "cut"]
 )
 def test_damaged_bytes_unpack_to_nothing_or_are_rejected(content: bytes) -> None:
     try:
@@ -36,7 +44,19 @@ def test_damaged_bytes_unpack_to_nothing_or_are_rejected(content: bytes) -> None
 
 
 def test_more_results_than_cursors_lead_to_are_refused() -> None:
-    whole = FrozenResults.of([(number, 0.5) for number in range(MAX_DEPTH)])
+    whole = FrozenResults.of([(number, 0.5)] for number in range(MAX_DEPTH))
     assert len(FrozenResults.unpacked(whole.packed()).photo_ids) == MAX_DEPTH
     with pytest.raises(BadQuery):
-        FrozenResults.unpacked(FrozenResults.of([(number, 0.5) for number in range(MAX_DEPTH + 1)]).packed())
+        FrozenResults.unpacked(FrozenResults.of([(number, 0.5)] for number in range(MAX_DEPTH + 1)).packed())
+
+
+def test_sizes_that_do_not_add_up_to_the_listings_are_refused() -> None:
+    whole = FrozenResults.of([[(1, 0.5), (2, 0.4)], [(3, 0.3)]])
+    shorter = FrozenResults.of([[(1, 0.5), (2, 0.4)]])
+    with pytest.raises(BadQuery):
+        FrozenResults.unpacked(whole.packed(), shorter.packed_sizes())
+
+
+def test_results_whose_copies_would_make_a_cursor_too_long_are_left_out() -> None:
+    copies = [[(number, 0.5)] * 100 for number in range(60)]
+    assert len(FrozenResults.of(copies).results()) == MAX_FROZEN // 100

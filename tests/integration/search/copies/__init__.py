@@ -1,0 +1,1 @@
+"""Copies that are folded into one result."""
