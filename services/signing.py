@@ -1,4 +1,4 @@
-"""Signs what clients keep and send back: query tokens, cursors and photo URLs.
+"""Signs what clients keep and send back: query tokens, cursors, and URLs of photos and reports.
 
 Keys lie in SQL, so every process of an installation accepts what another one signed. A new key is made when there is
 none, and every 30 days; the key before is accepted until all that it signed has expired.
@@ -55,6 +55,7 @@ class Purpose(Enum):
     QUERY_TOKEN = (b"q", 30 * _DAY_S, _DAY_S)
     CURSOR = (b"c", _DAY_S, 60 * 60)
     PHOTO = (b"p", _DAY_S, _DAY_S)
+    REPORT = (b"r", 5 * 60, 60)
 
     @property
     def longest_s(self) -> int:

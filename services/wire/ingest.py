@@ -186,6 +186,13 @@ class ModelCard(msgspec.Struct):
     ]
     losses: Annotated[list[float], described("Training loss of each epoch.", [3.58, 2.41, 1.97])]
     has_report: Annotated[bool, described("Whether `/v1/admin/model/report` has a report.", True)]
+    report_url: Annotated[
+        str | None,
+        described(
+            "Opens the report in a browser; where keys exist, for five minutes without one. Null if there is none.",
+            "/v1/admin/model/report?v=fb794aeabb5b",
+        ),
+    ] = None
 
 
 class DriftAnswer(msgspec.Struct):

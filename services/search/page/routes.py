@@ -27,6 +27,7 @@ _CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'{ingest}; "
+    "frame-src 'self'{ingest}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types lit-html"
 )

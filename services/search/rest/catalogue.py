@@ -23,6 +23,7 @@ from services.search.rest.to_wire import attribute_summary, listing_answer, list
 from services.search.results.facets import counting_engine
 from services.search.service import SearchService
 from services.search.stage_times import StageTimes
+from services.signing import Purpose
 from services.web.access.signed_urls import SIGNATURE
 from services.web.limits.threads import WorkerThreads
 from services.web.parameters import ListingIdInPath, in_path, query
@@ -73,7 +74,7 @@ class CatalogueController(Controller):
 
     @get(
         "/photos/{photo_id:int}",
-        opt={"signed": True},
+        opt={"signed": Purpose.PHOTO},
         operation_class=PHOTO,
         media_type="image/*",
         responses=problem_responses(404, 422, 503),
@@ -94,7 +95,7 @@ class CatalogueController(Controller):
 
     @get(
         "/photos/{photo_id:int}/thumbnail",
-        opt={"signed": True},
+        opt={"signed": Purpose.PHOTO},
         operation_class=THUMBNAIL,
         media_type="image/*",
         responses=problem_responses(404, 422, 503),

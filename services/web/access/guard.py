@@ -35,7 +35,7 @@ class Access:
     """`check` is a guard of the app.
 
     A route states the role that it requires with `opt={"role": ...}`; the default below /v1/ is admin.
-    With `opt={"signed": True}`, the signed URL of a photo is as good as a key.
+    With `opt={"signed": Purpose.PHOTO}` or `Purpose.REPORT`, a signed URL is as good as a key.
     """
 
     def __init__(self, resources: WebResources, workers: WorkerThreads) -> None:
@@ -59,7 +59,7 @@ class Access:
             KeyRefused: the key is missing, unknown or revoked.
             TooManyWrongKeys: the address has sent too many of these.
             RoleMissing: the key's role is too low.
-            BadQuery: the signature of a photo's URL has expired or is not valid.
+            BadQuery: the signature of a URL has expired or is not valid.
             OriginRefused: the key is bound to pages of other origins.
             RateLimited: the key was used too often in this minute.
         """
@@ -86,15 +86,17 @@ class Access:
         return Role.READ if scope["path"] == _METRICS and self._metrics == "key" else None
 
     async def _has_signed_url(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> bool:
-        """Say whether the caller has the signed URL of a photo instead of a key.
+        """Say whether the caller has a signed URL instead of a key.
 
         Raises:
             BadQuery: its signature has expired or is not valid.
         """
-        has_signature = handler.opt.get("signed") and SIGNATURE in connection.query_params
-        if not has_signature or connection.headers.get("authorization") or not await self.keys.any_exists():
+        purpose = handler.opt.get("signed")
+        if purpose is None or SIGNATURE not in connection.query_params:
             return False
-        self._urls.check_photo(connection)
+        if connection.headers.get("authorization") or not await self.keys.any_exists():
+            return False
+        self._urls.check(purpose, connection)
         return True
 
     async def _spend(self, key_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Signed URLs of photos: a browser that has one needs no key, so a shop's page can show photos with `<img>`."""
+"""Signed URLs: a browser that has one needs no key, so pages can show photos with `<img>`, and a report in a frame."""
 
 from __future__ import annotations
 
@@ -25,12 +25,24 @@ _REFRESH_S = 30.0
 SIGNATURE = "sig"
 """The query parameter."""
 
-_ADVICE = "Take the photo's URL unchanged from a new answer, or send an API key."
+_ADVICE = "Take the URL unchanged from a new answer, or send an API key."
 
 
 def signed_photo(photo_id: int, version: str) -> bytes:
     """Return what the signature of a photo's URL covers; it is valid for the photo in any size."""
     return f"{photo_id} {version}".encode()
+
+
+def signed_report(model_version: str) -> bytes:
+    """Return what the signature of a report's URL covers."""
+    return model_version.encode()
+
+
+def _content_of(purpose: Purpose, connection: ASGIConnection[Any, Any, Any, Any]) -> bytes:
+    version = str(connection.query_params.get("v", ""))
+    if purpose is Purpose.REPORT:
+        return signed_report(version)
+    return signed_photo(connection.path_params["photo_id"], version)
 
 
 class SignedUrls:
@@ -39,16 +51,15 @@ class SignedUrls:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    def check_photo(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-        """Check the signature of a photo's URL.
+    def check(self, purpose: Purpose, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Check the signature of a URL of a photo or of a report.
 
         Raises:
             BadQuery: it has expired, or is not of this URL.
         """
-        query = connection.query_params
-        content = signed_photo(connection.path_params["photo_id"], str(query.get("v", "")))
+        content = _content_of(purpose, connection)
         try:
-            self._signer.check_signature(Purpose.PHOTO, content, str(query[SIGNATURE]))
+            self._signer.check_signature(purpose, content, str(connection.query_params[SIGNATURE]))
         except SignatureExpired as error:
             raise BadQuery(SIGNATURE, f"has expired. {_ADVICE}") from error
         except InvalidSignature as error:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from litestar.testing import TestClient
+from sqlalchemy import delete
 
+from db.models import ApiKey, Role
+from db.rows.access import keys
 from services.ingest.app import create_app
 from services.ingest.models.evaluation import PAGE, report_folder
+from services.signing import Purpose, Signer
+from services.web.access.signed_urls import signed_report
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -50,13 +58,63 @@ def test_serves_the_report_and_forbids_it_to_load_anything(
     folder.mkdir(parents=True)
     (folder / PAGE).write_text("<!doctype html><p>R@1 0.675 ü", encoding="utf-8")
     request.addfinalizer(lambda: shutil.rmtree(folder))
-    answer = client.get("/v1/admin/model/report")
-    assert answer.text == "<!doctype html><p>R@1 0.675 ü"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert client.get("/v1/admin/model").json()["has_report"] is True
+    card = client.get("/v1/admin/model").json()
+    assert card["has_report"] is True
+    assert card["report_url"] == f"/v1/admin/model/report?v={tiny_bundle.version}"
+    for path in ("/v1/admin/model/report", card["report_url"]):
+        answer = client.get(path)
+        assert answer.text == "<!doctype html><p>R@1 0.675 ü"
+        policy = answer.headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "sandbox", "frame-ancestors 'self'"} <= set(policy)
+        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert client.get("/v1/admin/model/report?v=gone").status_code == 409
+
+
+def test_the_report_of_unseen_listings_is_served_where_it_is_the_newest(
+    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, request: pytest.FixtureRequest
+) -> None:
+    for age, name in enumerate((f"{tiny_bundle.version}-unseen", tiny_bundle.version)):
+        page = report_folder(resources.settings, name) / PAGE
+        page.parent.mkdir(parents=True)
+        request.addfinalizer(partial(shutil.rmtree, page.parent))
+        page.write_text(name)
+        os.utime(page, (1_000_000_000 - age,) * 2)
+    assert client.get("/v1/admin/model/report").text == f"{tiny_bundle.version}-unseen"
 
 
 def test_a_missing_report_is_not_found_and_the_problem_names_the_command(client: TestClient[Litestar]) -> None:
     answer = client.get("/v1/admin/model/report")
     assert answer.status_code == 404
     assert "lookalike evaluate" in answer.json()["detail"]
+
+
+@pytest.fixture
+def key(resources: Resources) -> Iterator[dict[str, str]]:
+    """The header of an admin key, which is removed afterwards, so that the other tests need none."""
+    with resources.database.write() as session:
+        secret = keys.create_key(session, "admin", Role.ADMIN)
+    yield {"Authorization": f"Bearer {secret}"}
+    with resources.database.write() as session:
+        session.execute(delete(ApiKey))
+
+
+def test_a_frame_opens_the_report_without_a_key_for_five_minutes(
+    resources: Resources, tiny_bundle: Bundle, key: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
+    page.parent.mkdir(parents=True)
+    request.addfinalizer(lambda: shutil.rmtree(page.parent))
+    page.write_text("the report")
+    with TestClient(create_app(resources), raise_server_exceptions=False) as client:
+        assert client.get("/v1/admin/model/report").status_code == 401
+        url = client.get("/v1/admin/model", headers=key).json()["report_url"]
+        assert client.get(url).text == "the report"
+        for forged in (url.replace("v=", "v=x"), url[:-4] + "AAA=", url.replace("/report?", "?")):
+            assert client.get(forged).status_code in (400, 401), forged
+        old = Signer(resources.database, clock=lambda: time.time() - 7 * 60)
+        sig = old.signature(Purpose.REPORT, signed_report(tiny_bundle.version))
+        expired = client.get("/v1/admin/model/report", params={"v": tiny_bundle.version, "sig": sig})
+        assert (expired.status_code, "has expired" in expired.text) == (400, True)
+        photo_sig = resources.signer.signature(Purpose.PHOTO, signed_report(tiny_bundle.version))
+        other = client.get("/v1/admin/model/report", params={"v": tiny_bundle.version, "sig": photo_sig})
+        assert other.status_code == 400

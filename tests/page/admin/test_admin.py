@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 
 from tests.page.browsing import Demo, PageLog, serving_demo_copy
 from tests.page.steps import results
+from tests.page.test_page_quality import findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,3 +225,41 @@ def test_the_model_tab_shows_the_measured_metrics(admin: Page, guarded_demo: tup
     expect(admin.locator("main")).to_contain_text(card["model_version"])
     expect(admin.locator("main")).to_contain_text(f"{card['metrics']['category_accuracy']:.3f}")
     expect(admin.locator("main svg").first).to_be_visible()
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_the_report_opens_in_place_without_scripts_and_leads_back(admin: Page, page_log: PageLog) -> None:
+    admin.set_viewport_size({"width": 390, "height": 844})
+    admin.goto("/admin?tab=model")
+    admin.get_by_role("link", name="Open the report").click()
+    report = admin.frame_locator("iframe.report")
+    expect(report.get_by_role("heading", name=re.compile("^Evaluation of model"))).to_be_visible()
+    expect(admin.locator("iframe.report")).to_have_attribute("sandbox", "")
+    box = admin.locator("iframe.report").bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert admin.evaluate("document.documentElement.scrollWidth") <= 390
+    (shown,) = page_log.requests_to("/v1/admin/model/report")
+    assert "authorization" not in shown.headers
+    with admin.expect_download() as download:
+        admin.get_by_role("button", name="Download").click()
+    assert "Evaluation of model" in download.value.path().read_text()
+    assert findings(admin) == []
+    admin.get_by_role("link", name="Back to the model").click()
+    expect(admin.get_by_role("heading", name="Quality")).to_be_visible()
+    admin.go_back()
+    expect(admin.locator("iframe.report")).to_be_visible()
+
+
+def test_no_tab_of_the_demo_is_empty(admin: Page) -> None:
+    admin.goto("/admin?tab=recall")
+    expect(admin.get_by_role("heading", name="qdrant exact")).to_be_visible()
+    admin.goto("/admin?tab=duplicates")
+    expect(admin.locator(".group").nth(7)).to_be_attached()
+    admin.goto("/admin?tab=model")
+    expect(admin.get_by_role("link", name="Open the report")).to_be_visible()
+    admin.goto("/admin?tab=indexes")
+    expect(admin.get_by_role("table")).to_contain_text("live")
+    admin.goto("/admin?tab=ingest")
+    expect(admin.get_by_role("table", name="Jobs")).to_contain_text("Ingest")

@@ -20,7 +20,9 @@ export function read(address) {
   const url = new URL(address);
   const given = url.searchParams;
   if (url.pathname === "/listing") return { view: "listing", id: given.get("id") ?? "" };
-  if (url.pathname === "/admin") return { view: "admin", tab: given.get("tab") ?? "ingest", job: given.get("job") };
+  if (url.pathname === "/admin") {
+    return { view: "admin", tab: given.get("tab") ?? "ingest", job: given.get("job"), report: given.get("report") };
+  }
   return { view: "search", query: queryOf(given) };
 }
 

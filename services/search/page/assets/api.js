@@ -92,7 +92,8 @@ export async function* events(path, { signal } = {}) {
   }
 }
 
-const addressOf = (path) => (INGEST_PATHS.some((start) => path.startsWith(start)) ? INGEST + path : path);
+/** Return the address of a path of the API, which may be on the ingest service. */
+export const addressOf = (path) => (INGEST_PATHS.some((start) => path.startsWith(start)) ? INGEST + path : path);
 const authorization = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
 
 function lost() {

@@ -1,6 +1,7 @@
 /** The model tab: the live model, its training, and its metrics. */
 
-import { call } from "../api.js";
+import { adminAddress } from "../address.js";
+import { addressOf, call } from "../api.js";
 import { decimals, number, when } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
@@ -31,9 +32,12 @@ export class ModelTab {
   #reading;
   #saving;
   #card = null;
+  #isReport;
 
-  constructor(app) {
+  /** @param address with `report`, the tab shows the report of the model instead of its card. */
+  constructor(app, { report }) {
     this.#app = app;
+    this.#isReport = Boolean(report);
     this.#reading = new Task(() => app.redraw());
     this.#saving = new Task(() => app.redraw());
   }
@@ -61,7 +65,8 @@ export class ModelTab {
 
   template() {
     return html`
-      ${trouble(this.#app, this.#reading.problem, () => this.load())} ${this.#card ? this.#sections(this.#card) : ""}
+      ${trouble(this.#app, this.#reading.problem, () => this.load())}
+      ${this.#card ? (this.#isReport ? this.#report(this.#card) : this.#sections(this.#card)) : ""}
       ${this.#reading.running && !this.#card ? html`<p class="muted" role="status">Loading…</p>` : ""}
     `;
   }
@@ -71,7 +76,7 @@ export class ModelTab {
       <div class="model">
         <section class="card" aria-labelledby="model-title">
           <h2 id="model-title">Model ${card.model_version}</h2>
-          ${facts(card)} ${this.#report(card)}
+          ${facts(card)} ${reportLink(card)}
         </section>
         <section class="card" aria-labelledby="metrics-title">
           <h2 id="metrics-title">Quality</h2>
@@ -91,17 +96,38 @@ export class ModelTab {
     `;
   }
 
-  #report({ has_report: hasReport }) {
-    if (!hasReport)
-      return html`<p class="muted">There is no report yet. <code>lookalike evaluate</code> writes one.</p>`;
+  /** The report in a frame of its own, without scripts. Its address leads there without a key, for some minutes. */
+  #report(card) {
     return html`
-      <p class="actions">
-        <button type="button" @click=${() => this.#save()}>Download the report</button>
-      </p>
-      ${trouble(this.#app, this.#saving.problem, () => this.#save())}
+      <section aria-labelledby="report-title">
+        <h2 id="report-title">Report of model ${card.model_version}</h2>
+        <p class="actions">
+          <a class="button" href=${adminAddress("model")}>Back to the model</a>
+          ${card.report_url ? html`<button type="button" @click=${() => this.#save()}>Download</button>` : ""}
+        </p>
+        ${trouble(this.#app, this.#saving.problem, () => this.#save())}
+        ${
+          card.report_url
+            ? html`<iframe
+                class="report"
+                title="Report of model ${card.model_version}"
+                src=${addressOf(card.report_url)}
+                sandbox
+                referrerpolicy="origin"
+              ></iframe>`
+            : NO_REPORT
+        }
+      </section>
     `;
   }
 }
+
+const NO_REPORT = html`<p class="muted">There is no report yet. <code>lookalike evaluate</code> writes one.</p>`;
+
+const reportLink = ({ report_url: url }) =>
+  url
+    ? html`<p class="actions"><a class="button" href=${adminAddress("model", { report: 1 })}>Open the report</a></p>`
+    : NO_REPORT;
 
 function facts(card) {
   const confident = card.confident_from;
