@@ -17,7 +17,9 @@ without = $(addprefix --constraint ,$(1)) $$(sed -En 's/^([a-z0-9.-]+)==.*/--no-
 # Tests that need only the packages. Each worker computes on one thread; idle workers take over tests from busy ones.
 # Compiled modules are kept: otherwise each worker and child process compiles the program and the tests again.
 SELF_CONTAINED := not shared and not server and not stack and not page
-PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Hundreds of small databases and indexes are written and synced: in memory, where it has room for them.
+IN_MEMORY := $(shell df -k /dev/shm 2> /dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
+PYTEST := $(IN_MEMORY) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo train test test-all lint types docs pins bench clean install
