@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.indexing.generations import build_and_promote
+from tests.at_end import AT_END
 from tests.truth import LAMP, MODEL, SIZE, add_listings, add_photos, embed, new_embedding, register_model, stored_photo
 from tests.worlds import resources_in
 
@@ -69,7 +69,7 @@ def world(folder: Path) -> Iterator[Resources]:
 @cache
 def _empty_world() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="lookalike-angles-"))
-    atexit.register(shutil.rmtree, folder)
+    AT_END.callback(shutil.rmtree, folder)
     with resources_in(folder) as resources:
         register_model(resources.database)
         build_and_promote(resources.database, resources.stores, MODEL)

@@ -7,17 +7,18 @@ import gc
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import portalocker
 import pytest
 
 from services.bench.inputs.random_photos import random_photo
+from tests.at_end import AT_END
 from tests.projection import write_projection
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from ml.bundle.bundle import Bundle
@@ -46,6 +47,36 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(700, 10, 100)  # a full collection takes 0.1 s, and default thresholds make it often
     gc.enable()
     atexit.register(gc.unfreeze)  # frozen objects would be reported as leaks when the process ends
+
+
+_folders: dict[pytest.FixtureDef[Any], set[Path]] = {}
+"""The folders that each fixture has made with `tmp_path_factory`."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Note which folders a fixture makes."""
+    if "tmp_path_factory" not in fixturedef.argnames:
+        return (yield)
+    base = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    before = set(base.iterdir())
+    try:
+        return (yield)
+    finally:
+        _folders[fixturedef] = set(base.iterdir()) - before
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Remove a fixture's folders with it, as `tmp_path` is removed: they would need 7 GB until the run ends."""
+    for folder in _folders.pop(fixturedef, ()):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_sessionfinish() -> None:
+    """Stop servers and remove folders that tests shared."""
+    AT_END.close()
 
 
 class MakeJpeg(Protocol):

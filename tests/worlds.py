@@ -142,6 +142,9 @@ def live_resources(
         yield opened
 
 
+_ZEROS = bytes(1 << 16)
+
+
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder that no longer changes. Holes stay holes: a shard of Qdrant Edge of 1 MB seems to have 160 MB."""
     for name, size, parts in _contents(source):
@@ -165,7 +168,7 @@ def _contents(folder: Path) -> list[tuple[str, int, list[tuple[int, bytes]] | No
 
 
 def _parts(path: Path) -> list[tuple[int, bytes]]:
-    """What is written in a file, each part with its offset: holes are left out."""
+    """The blocks of a file that are not all zeros, each with its offset."""
     found, at = [], 0
     with path.open("rb") as file:
         while True:
@@ -174,7 +177,10 @@ def _parts(path: Path) -> list[tuple[int, bytes]]:
             except OSError:  # nothing but a hole is left
                 return found
             at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
-            found.append((start, os.pread(file.fileno(), at - start, start)))
+            for offset in range(start, at, len(_ZEROS)):  # in memory, pages that were only read are no holes
+                block = os.pread(file.fileno(), min(len(_ZEROS), at - offset), offset)
+                if not _ZEROS.startswith(block):
+                    found.append((offset, block))
 
 
 def adds_up(summary: IngestSummary) -> bool:

@@ -297,7 +297,8 @@ def run_torchrun(folder: Path) -> None:
     torchrun(["--standalone", "--nproc-per-node", "2", *CHILD, str(folder)])
 
 
-@pytest.mark.parametrize("run", [run_in_two_processes, pytest.param(run_torchrun, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("run", [run_in_two_processes, run_torchrun])
 def test_two_processes_train_one_network_together(
     run: Callable[[Path], None], photos: list[LabelledPhoto], tmp_path: Path
 ) -> None:
