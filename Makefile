@@ -18,7 +18,7 @@ without = $(addprefix --constraint ,$(1)) $$(sed -En 's/^([a-z0-9.-]+)==.*/--no-
 # Compiled modules are kept: otherwise each worker and child process compiles the program and the tests again.
 SELF_CONTAINED := not shared and not server and not stack and not page
 # Hundreds of small databases and indexes are written and synced: in memory, where it has room for them.
-IN_MEMORY := $(shell df -k /dev/shm 2> /dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
+IN_MEMORY := $(shell df -k /dev/shm 2> /dev/null | awk 'NR == 2 && $$4 > 6000000 {print "TMPDIR=/dev/shm"}')
 PYTEST := $(IN_MEMORY) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
