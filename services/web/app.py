@@ -85,7 +85,7 @@ def create_app(resources: WebResources, *, title: str, parts: Sequence[AppPart])
         middleware=_middleware(settings, access, open_requests),
         state=State({"open_requests": open_requests}),
         cors_config=access.origins,
-        openapi_config=openapi_config(title, version("lookalike")),
+        openapi_config=openapi_config(title, version("lookalike"), settings),
         request_class=CarefulRequest,
         before_request=check_request,
         after_request=name_location,

@@ -98,14 +98,14 @@ def fields_of(struct: type, *, but: type | None = None) -> str:
 
 
 def calls() -> str:
-    """Return the table of all calls with their summaries, in the order of their paths."""
+    """Return the table of all calls with their summaries, in the order of use."""
     with TemporaryDirectory() as folder:
         resources = Resources(Settings(_env_file=None, data_dir=Path(folder), threads=1))
         paths = build_app(resources).openapi_schema.to_schema()["paths"]
         resources.close()
     rows = [
         (f"`{method.upper()} {path}`", operation.get("summary", ""))
-        for path, item in sorted(paths.items())
+        for path, item in paths.items()
         for method, operation in item.items()
     ]
     return table(("call", "what it does"), rows)

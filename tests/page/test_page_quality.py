@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -189,3 +191,17 @@ def test_the_security_policy_runs_only_the_scripts_of_the_page(page: Page) -> No
     )
     assert refused != "nothing"
     assert page.evaluate("window.ran") is None
+
+
+def test_the_api_page_opens_with_calls_that_work_as_they_stand(page: Page, demo: Demo, tmp_path: Path) -> None:
+    page.goto("/docs")
+    code = page.locator(".info code.language-sh, .info pre code").first.inner_text()
+    assert demo.url in code
+    for line in filter(None, code.splitlines()):
+        assert line.startswith("curl -s ")
+        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, check=True, text=True)
+    assert len(json.loads(done.stdout)["results"]) == 3
+    tags = page.locator(".opblock-tag-section h3 a").all_inner_texts()
+    assert tags == ["search", "catalogue", "ingest", "admin", "health"]
+    first = page.locator(".opblock-summary-path").first.get_attribute("data-path")
+    assert first == "/v1/search"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from litestar import Router
+from litestar import Request, Router
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -13,6 +14,10 @@ from litestar.openapi.spec import Components, OpenAPI, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from services.web.openapi.document import CompleteOpenAPI
+from services.web.openapi.introduction import BASE_URL, described
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 _ASSETS = "/docs/assets"
 
@@ -23,14 +28,27 @@ _ONLY_US = (
 """Stops the browser from loading anything from another host. Litestar writes its script inline."""
 
 
-class _Config(OpenAPIConfig):
-    def to_openapi_schema(self) -> OpenAPI:
-        return CompleteOpenAPI(**vars(super().to_openapi_schema()))
+class _Page(SwaggerRenderPlugin):
+    """Swagger UI, whose examples name the address that the page was opened at."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        info = openapi_schema["info"]
+        text = info["description"].replace(BASE_URL, str(request.base_url).rstrip("/"))
+        return super().render(request, openapi_schema | {"info": info | {"description": text}})
 
 
-def openapi_config(title: str, version: str) -> OpenAPIConfig:
+def openapi_config(title: str, version: str, settings: Settings) -> OpenAPIConfig:
     """Return the OpenAPI settings: the page at `/docs`, the document at `/docs/openapi.json`."""
-    page = SwaggerRenderPlugin(
+
+    class Described(CompleteOpenAPI):
+        def to_schema(self) -> dict[str, Any]:
+            return described(super().to_schema(), settings)
+
+    class Config(OpenAPIConfig):
+        def to_openapi_schema(self) -> OpenAPI:
+            return Described(**vars(super().to_openapi_schema()))
+
+    page = _Page(
         path="/",
         js_url=f"{_ASSETS}/swagger-ui-bundle.js",
         css_url=f"{_ASSETS}/swagger-ui.css",
@@ -38,7 +56,7 @@ def openapi_config(title: str, version: str) -> OpenAPIConfig:
         favicon=f"<link rel='icon' href='{_ASSETS}/favicon-32x32.png'>",
     )
     header = ResponseHeader(name="Content-Security-Policy", value=_ONLY_US)
-    return _Config(
+    return Config(
         title=title,
         version=version,
         openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, response_headers=[header]),
