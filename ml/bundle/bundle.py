@@ -4,16 +4,19 @@
     weights.safetensors  float32 weights for torch
     model.xml, model.bin the same network as an OpenVINO graph with float16 weights, for serving
     model-int8.*         the same graph with an int8 trunk, for faster serving (optional)
+    ood-references.safetensors   vectors of training photos: what resembles none is out of distribution (optional)
 
 `ml.bundle.writer` writes a bundle. It is verified when it is loaded, and never changes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from ml.bundle.manifest import (
     COPY_AGAIN,
@@ -22,6 +25,7 @@ from ml.bundle.manifest import (
     INT8_FILES,
     INT8_GRAPH,
     MANIFEST,
+    REFERENCES,
     WEIGHTS,
     BundleError,
     ModelDescription,
@@ -31,6 +35,7 @@ from ml.bundle.manifest import (
     fingerprint,
     read_manifest,
 )
+from ml.bundle.ood import OodDetector
 from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -56,6 +61,7 @@ class Bundle:
         has_int8: whether the bundle has an int8 graph. Its vectors belong to the same version: an int8 query can search
             bf16 vectors, at the loss in `precisions`.
         precisions: quality of each precision compared with float32, by name; empty if not measured.
+        ood: tells photos that resemble no training photo; None if it was not fitted.
     """
 
     path: Path
@@ -72,6 +78,7 @@ class Bundle:
     has_float: bool = True
     has_int8: bool = False
     precisions: Mapping[str, PrecisionQuality] = field(default_factory=dict)
+    ood: OodDetector | None = None
 
     @property
     def description(self) -> ModelDescription:
@@ -83,12 +90,13 @@ class Bundle:
             record=self.record,
             calibration=self.calibration,
             split=self.split,
+            ood=self.ood,
         )
 
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the bundle's files, without the manifest."""
-        return bundle_files(has_float=self.has_float, has_int8=self.has_int8)
+        return bundle_files(has_float=self.has_float, has_int8=self.has_int8, has_ood=self.ood is not None)
 
     @property
     def weights_path(self) -> Path:
@@ -115,7 +123,8 @@ class Bundle:
         """
         manifest = read_manifest(path)
         bundle = _from_manifest(path, manifest)
-        for name in bundle.files:
+        has_ood = manifest.ood is not None or _mentions_any((REFERENCES,), path, manifest)
+        for name in bundle_files(has_float=bundle.has_float, has_int8=bundle.has_int8, has_ood=has_ood):
             _verify_file(path / name, manifest.files.get(name))
         if bundle.has_float:
             check_finite(path / WEIGHTS)
@@ -123,7 +132,7 @@ class Bundle:
         if manifest.version != expected:
             problem = f"states version {manifest.version}, but the files have version {expected}"
             raise BundleError(path / MANIFEST, problem, COPY_AGAIN)
-        return bundle
+        return replace(bundle, ood=_ood_detector(path, manifest)) if has_ood else bundle
 
 
 def _from_manifest(path: Path, manifest: Manifest) -> Bundle:
@@ -147,6 +156,21 @@ def _from_manifest(path: Path, manifest: Manifest) -> Bundle:
         has_int8=_mentions_any(INT8_FILES, path, manifest),
         precisions=manifest.precisions,
     )
+
+
+def _ood_detector(path: Path, manifest: Manifest) -> OodDetector:
+    """Load the OOD detector from its verified file.
+
+    Raises:
+        BundleError: the manifest has no threshold, or the references or the threshold cannot be used.
+    """
+    if manifest.ood is None:
+        raise BundleError(path / MANIFEST, f"has no threshold for {REFERENCES}", COPY_AGAIN)
+    try:
+        references = load_file(path / REFERENCES)["references"]
+        return OodDetector.of(references, manifest.ood, vector_size=manifest.vector_size)
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BundleError(path / REFERENCES, f"cannot be used ({error})", COPY_AGAIN) from error
 
 
 def _has_float(path: Path, manifest: Manifest) -> bool:

@@ -14,11 +14,13 @@ from safetensors import SafetensorError, safe_open
 
 from ml.bundle.calibration import Calibration  # noqa: TC001 - msgspec reads the annotation
 from ml.bundle.canonical import CanonicalVectors  # noqa: TC001 - msgspec reads the annotation
+from ml.bundle.ood import OodCalibration  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ml.bundle.ood import OodDetector
     from ml.photos.preprocess import Preprocessing
 
 
@@ -35,6 +37,9 @@ FLOAT_FILES = (WEIGHTS, GRAPH, GRAPH_WEIGHTS)
 
 INT8_FILES = (INT8_GRAPH, INT8_GRAPH_WEIGHTS)
 """The int8 graph: a bundle has both files or none. A bundle without the float files has both."""
+
+REFERENCES = "ood-references.safetensors"
+"""The reference vectors of the OOD detector: a bundle has the file and the manifest's `ood`, or neither."""
 
 COPY_AGAIN = "Copy the bundle again from where it was made, or export it again"
 
@@ -101,6 +106,7 @@ class ModelDescription:
         record: how the model was trained (settings, data, seed); JSON values.
         calibration: fitted on the validation listings; None if not fitted.
         split: listings of training, validation and measurement; None if not recorded.
+        ood: tells photos that resemble no training photo; None if not fitted.
     """
 
     categories: Sequence[str]
@@ -109,6 +115,7 @@ class ModelDescription:
     record: Mapping[str, Any]
     calibration: Calibration | None = None
     split: SplitRecord | None = None
+    ood: OodDetector | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -128,6 +135,7 @@ class Manifest(msgspec.Struct, frozen=True):
     calibration: Calibration | None = None
     split: SplitRecord | None = None
     precisions: dict[str, PrecisionQuality] = {}
+    ood: OodCalibration | None = None
 
 
 class _BundleFormat(msgspec.Struct, frozen=True):
@@ -146,9 +154,10 @@ def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessin
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def bundle_files(*, has_float: bool, has_int8: bool) -> tuple[str, ...]:
+def bundle_files(*, has_float: bool, has_int8: bool, has_ood: bool = False) -> tuple[str, ...]:
     """Return the names of a bundle's files, without the manifest."""
-    return (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
+    graphs = (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
+    return (*graphs, REFERENCES) if has_ood else graphs
 
 
 def fingerprint(file: Path) -> Fingerprint:

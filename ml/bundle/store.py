@@ -41,14 +41,15 @@ def remove_abandoned(models: Path) -> None:
 def install(bundle: Bundle, models: Path) -> Bundle:
     """Move a bundle, built in the models folder, to the folder of its version.
 
-    An intact bundle of that version stays instead, unless only the new one has an int8 graph.
+    An intact bundle of that version stays instead, unless the new one has all its files and more: an int8 graph, or
+    the references of an OOD detector.
     """
     target = models / bundle.version
     replaced = bundle.path.with_name(f"{bundle.path.name}-replaced")
     if target.exists():
         with suppress(BundleError):
             installed = Bundle.load(target)
-            if installed.has_int8 or not bundle.has_int8:
+            if not set(bundle.files) > set(installed.files):
                 shutil.rmtree(bundle.path)
                 return installed
         target.rename(replaced)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import msgspec
 import numpy as np
+from safetensors.numpy import save
 
 from ml.bundle.manifest import (
     ARCHITECTURE,
@@ -18,6 +19,7 @@ from ml.bundle.manifest import (
     FORMAT,
     INT8_FILES,
     MANIFEST,
+    REFERENCES,
     WEIGHTS,
     BundleError,
     Manifest,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.bundle.canonical import CanonicalVectors
-    from ml.bundle.manifest import ModelDescription, PrecisionQuality
+    from ml.bundle.manifest import Fingerprint, ModelDescription, PrecisionQuality
 
 
 @contextmanager
@@ -67,16 +69,16 @@ def write_manifest(
 ) -> None:
     """Write model.json for the weights and graphs in `folder`: the float files, the int8 graph, or both.
 
+    Writes the references of the description's OOD detector, too.
+
     Raises:
         BundleError: a weight is NaN or infinite, or a file is missing.
         ValueError: a metric is NaN or infinite, there are no categories, or a category occurs twice.
     """
     _check_description(description)
-    has_int8 = any((folder / name).exists() for name in INT8_FILES)
-    has_float = not has_int8 or any((folder / name).exists() for name in FLOAT_FILES)
-    if has_float:
-        check_finite(folder / WEIGHTS)
-    files = {name: fingerprint(folder / name) for name in bundle_files(has_float=has_float, has_int8=has_int8)}
+    if description.ood is not None:
+        (folder / REFERENCES).write_bytes(save({"references": description.ood.references}))
+    files = _fingerprints(folder, has_ood=description.ood is not None)
     manifest = Manifest(
         format=FORMAT,
         version=bundle_version(files, description.preprocessing, description.categories),
@@ -92,8 +94,19 @@ def write_manifest(
         calibration=description.calibration,
         split=description.split,
         precisions=dict(precisions or {}),
+        ood=None if description.ood is None else description.ood.calibration,
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+
+
+def _fingerprints(folder: Path, *, has_ood: bool) -> dict[str, Fingerprint]:
+    """Return the fingerprint of each file of the bundle in `folder`, by name, after checking the weights."""
+    has_int8 = any((folder / name).exists() for name in INT8_FILES)
+    has_float = not has_int8 or any((folder / name).exists() for name in FLOAT_FILES)
+    if has_float:
+        check_finite(folder / WEIGHTS)
+    names = bundle_files(has_float=has_float, has_int8=has_int8, has_ood=has_ood)
+    return {name: fingerprint(folder / name) for name in names}
 
 
 def _check_description(description: ModelDescription) -> None:

@@ -28,6 +28,9 @@ model:
 |---|---|---|---|
 {precisions}
 
+Photos are compared with {references:,} training photos. Of photos that resemble them, at most {false_alarm_rate:.0f} %
+may be called out of distribution; of the held-out photos, {alarms:.1f} % are.
+
 The int8 weights have 7 bits in every layer, so that processors without VNNI compute the same results. `model.json`
 names the files of the bundle; it has no torch weights. `lookalike train --weights ml/sample/model` reads the trunk
 from the graph.
@@ -36,7 +39,8 @@ from the graph.
 
 def model_card(bundle: Bundle) -> str:
     """Return the card as Markdown, with the figures of the bundle's manifest."""
-    record, metrics = bundle.record, bundle.metrics
+    record, metrics, ood = bundle.record, bundle.metrics, bundle.ood
+    assert ood is not None, "thousands of drawn listings are enough for an OOD detector"
     shares = {name: value for name, value in metrics.items() if value <= 1}
     return _TEXT.format(
         listings=record["drawn_listings"],
@@ -50,6 +54,9 @@ def model_card(bundle: Bundle) -> str:
         held_out=int(metrics["held_out_photos"]),
         gallery=int(metrics["gallery"]),
         figures="\n".join(f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in shares.items()),
+        references=len(ood.references),
+        false_alarm_rate=100 * ood.calibration.false_alarm_rate,
+        alarms=100 * ood.calibration.held_out_alarms,
         measured=next(iter(bundle.precisions.values())).photos,
         precisions="\n".join(
             f"| {name} | {one.recall_at_1:.3f} | {one.loss:.2f} | {one.cosine:.4f} |"

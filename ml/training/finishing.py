@@ -1,4 +1,4 @@
-"""The steps after the weights are fitted: the memory, the calibration, the evaluation. Imports torch."""
+"""The steps after the weights are fitted: memory, calibration, OOD detector, evaluation. Imports torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ml.bundle.calibration import calibrate
+from ml.bundle.ood import fit_ood_detector, reference_rows
 from ml.evaluation.evaluate import HeldOutMetrics, evaluate
 from ml.network.model import Outputs
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.calibration import Calibration
+    from ml.bundle.ood import OodDetector
     from ml.network.model import LookalikeNet
     from ml.training.dataset.labels import SplitLabels
     from ml.training.decoded_photos import DecodedPhotos
@@ -60,6 +62,23 @@ def calibrate_on_validation(
     )
     network.temperature.fill_(calibration.temperature)
     return calibration
+
+
+@torch.inference_mode()
+def fit_ood(network: LookalikeNet, descriptors: NDArray[np.float32], labels: SplitLabels) -> OodDetector | None:
+    """Keep training photos as references, and choose the threshold on the validation photos; None if they are few."""
+
+    def vectors(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+        parts = [network.vectors(network.heads(torch.from_numpy(np.array(descriptors[batch])))) for batch in batches]
+        return np.asarray(torch.cat(parts).numpy())
+
+    if not len(labels.validation):
+        return None
+    references = labels.train[reference_rows(labels.train.contents)]
+    return fit_ood_detector(
+        vectors(references.rows), validation=vectors(labels.validation.rows), held_out=vectors(labels.held_out.rows)
+    )
 
 
 @torch.inference_mode()

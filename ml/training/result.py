@@ -9,6 +9,7 @@ from ml.bundle.manifest import ModelDescription, SplitRecord
 
 if TYPE_CHECKING:
     from ml.bundle.calibration import Calibration
+    from ml.bundle.ood import OodDetector
     from ml.evaluation.evaluate import HeldOutMetrics
     from ml.network.model import LookalikeNet
     from ml.photos.preprocess import Preprocessing
@@ -65,6 +66,7 @@ class TrainResult:
         categories: names, in the order of the probabilities.
         metrics: measured on `split.held_out`.
         calibration: fitted on `split.validation`; None if that is empty.
+        ood: tells photos that resemble no photo of `split.train`; None if `split.validation` is too small.
         folder: of the run; call `folder.clear()` once the network is saved elsewhere.
         writes_files: whether this process writes files; False only in later processes of `torchrun`.
     """
@@ -74,6 +76,7 @@ class TrainResult:
     preprocessing: Preprocessing
     metrics: HeldOutMetrics
     calibration: Calibration | None
+    ood: OodDetector | None
     split: Split
     record: RunRecord
     folder: RunFolder
@@ -88,6 +91,7 @@ class TrainResult:
             record=self.record.to_json(),
             calibration=self.calibration,
             split=self.split_record(),
+            ood=self.ood,
         )
 
     def split_record(self) -> SplitRecord:

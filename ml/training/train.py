@@ -29,7 +29,7 @@ from ml.training.dataset.classes import classes_of
 from ml.training.dataset.labels import labels_of
 from ml.training.dataset.split import Split, item_of_listing, split_by_item
 from ml.training.decoded_photos import decode_all, same_picture_pairs
-from ml.training.finishing import calibrate_on_validation, evaluate_held_out, fill_memory, log_projector
+from ml.training.finishing import calibrate_on_validation, evaluate_held_out, fill_memory, fit_ood, log_projector
 from ml.training.recipes import TrainConfig, TrainingError
 from ml.training.result import RunRecord, TrainResult
 from ml.training.run.distributed import join_processes
@@ -121,6 +121,7 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingR
         names, descriptors = classes.categories, fitted.descriptors
         fill_memory(network, descriptors, labels, config=config)
         calibration = calibrate_on_validation(network, descriptors, labels, categories=names)
+        ood = fit_ood(network, descriptors, labels)
         metrics = evaluate_held_out(network, descriptors, decoded, held_out=labels.held_out.rows, categories=names)
         log_projector(network, descriptors, decoded, validation=labels.validation.rows, log=log)
         log.close()
@@ -134,6 +135,7 @@ def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingR
         preprocessing=preprocessing,
         metrics=metrics,
         calibration=calibration,
+        ood=ood,
         split=split,
         record=record,
         folder=run.folder,

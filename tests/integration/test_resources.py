@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from db.rows import generations
 from db.session import Database
 from ml.bundle.bundle import Bundle
-from ml.bundle.manifest import INT8_FILES, WEIGHTS, Fingerprint, fingerprint
+from ml.bundle.manifest import INT8_FILES, REFERENCES, WEIGHTS, Fingerprint, fingerprint
 from ml.sample import MODEL
 from services.cli.serve import ServedApp, build_app
 from services.errors import ModelUnusable, ServiceUnavailable
@@ -93,7 +93,7 @@ def test_the_first_start_of_the_demo_hashes_its_model_once(tmp_path: Path, hashe
     with resources_in(tmp_path) as resources:
         resources.begin_with(MODEL)
         resources.load_live_model()
-    assert hashed == Counter(MODEL / name for name in INT8_FILES)
+    assert hashed == Counter(MODEL / name for name in (*INT8_FILES, REFERENCES))
 
 
 def test_a_bundle_that_changed_on_disk_is_verified_again(tiny_bundle: Bundle, tmp_path: Path) -> None:

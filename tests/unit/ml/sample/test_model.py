@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml.bundle.bundle import Bundle
-from ml.bundle.manifest import INT8_FILES, MANIFEST, BundleError, read_manifest
+from ml.bundle.manifest import INT8_FILES, MANIFEST, REFERENCES, BundleError, read_manifest
 from ml.sample import CARD, CATEGORIES, MODEL
 from ml.sample.card import model_card
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_has_the_files_of_its_manifest_and_a_card() -> None:
     manifest = read_manifest(MODEL)
-    assert set(manifest.files) == set(INT8_FILES)
+    assert set(manifest.files) == {*INT8_FILES, REFERENCES}
     assert {file.name for file in MODEL.iterdir()} == {*manifest.files, MANIFEST, CARD}
     assert Bundle.load(MODEL).version == manifest.version
 
