@@ -138,3 +138,20 @@ def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     """
     total = sum(one.count for one in bins)
     return sum(one.count * abs(one.confidence - one.share_right) for one in bins) / total
+
+
+def auroc(scores: NDArray[Any], foreign_scores: NDArray[Any]) -> float:
+    """Return the probability that a foreign photo has the higher OOD score of the two; ties count as half.
+
+    Args:
+        scores: (n,), of photos in distribution.
+        foreign_scores: (m,).
+    """
+    ordered = np.sort(scores)
+    below = np.searchsorted(ordered, foreign_scores, "left") + np.searchsorted(ordered, foreign_scores, "right")
+    return float(below.mean() / (2 * len(ordered)))
+
+
+def false_positive_rate_at_95(scores: NDArray[Any], foreign_scores: NDArray[Any]) -> float:
+    """Return the share of foreign photos that pass where 95 % of the photos in distribution pass (FPR95)."""
+    return float((foreign_scores <= np.quantile(scores, 0.95, method="inverted_cdf")).mean())

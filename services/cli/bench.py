@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from services.bench import duplicates, embed, freshness, imports, ingest, requests, search
+from services.bench import duplicates, embed, freshness, imports, ingest, ood, requests, search
 from services.bench.report import ResultTable
 from services.cli.serve import DEFAULT_PORT
 from services.cli.terminal.console import output, print_json, print_table, stage_bars
@@ -155,6 +156,26 @@ def bench_duplicates(
     with open_resources() as resources, stage_bars() as progress:
         benchmark = duplicates.measure_duplicates(resources, limit=limit, progress=progress)
     _print(benchmark, duplicates.render, json=json)
+
+
+@bench_app.command("ood")
+def bench_ood(
+    foreign: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder with photos that belong into no category; repeat it for more sets."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Number of photos of each folder, drawn at random.", min=1)] = 500,
+    model: Model = None,
+    json: Json = False,
+) -> None:
+    """Compare scores that tell foreign photos from the catalogue's (out-of-distribution detection).
+
+    It draws foreign pictures itself, too: plain ones, squares, gradients, noise and text.
+    The catalogue's photos are those of listings that the model was not trained on.
+    """
+    with open_resources() as resources, stage_bars() as progress:
+        benchmark = ood.measure_ood(resources, model=model, folders=foreign or [], limit=limit, progress=progress)
+    _print(benchmark, ood.render, json=json)
 
 
 def _print(benchmark: Benchmark, render: Callable[[Benchmark], BenchmarkReport], *, json: bool) -> None:

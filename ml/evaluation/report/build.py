@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
+from ml.embedding.embedder import Embeddings
 from ml.evaluation.evaluate import columns_of
 from ml.evaluation.report.figures import Confusion, MissedPair, PhotoShown, Report
-from ml.evaluation.report.measuring import category_report, retrieval_report, score_report
+from ml.evaluation.report.measuring import category_report, ood_report, retrieval_report, score_report
 from ml.evaluation.report.tradeoffs import tradeoffs
 from ml.evaluation.retrieval import gallery_of, integer_codes, search_all
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ml.bundle.bundle import Bundle
     from ml.evaluation.baselines import BaselineVectors
-    from ml.evaluation.report.figures import CategoryReport, RetrievalReport, ScoreReport, Setup
+    from ml.evaluation.report.figures import CategoryReport, OodReport, RetrievalReport, ScoreReport, Setup
     from ml.evaluation.retrieval import Gallery, RetrievalOutcome
     from ml.labelled import LabelledPhoto
 
@@ -67,6 +68,7 @@ class ReportInputs:
         items: (n,), a code for the item of each photo; photos of one listing, and equal photos, show one item.
         held_out: rows to measure on; at least one.
         runs: by precision; the first is the precision that serves.
+        foreign: embeddings of `foreign_pictures`, by kind, in the precision that serves.
     """
 
     photos: Sequence[LabelledPhoto]
@@ -75,6 +77,7 @@ class ReportInputs:
     held_out: NDArray[np.int64]
     runs: Mapping[str, EmbeddedPhotos]
     baselines: Baselines
+    foreign: Mapping[str, Embeddings]
 
     @property
     def served(self) -> EmbeddedPhotos:
@@ -108,6 +111,7 @@ def build_report(inputs: ReportInputs, *, bundle: Bundle, setup: Setup) -> Repor
         category=_category(inputs, bundle),
         retrieval=_retrieval(inputs, gallery, outcome, name=f"model {bundle.version}") if outcome else None,
         scores=_scores(inputs, bundle),
+        ood=_ood(inputs, bundle),
         confusions=tuple(_confusions(inputs, bundle)),
         missed=tuple(_missed(inputs, gallery, outcome, bundle=bundle)) if outcome else (),
         tradeoffs=tradeoffs(
@@ -161,6 +165,18 @@ def _scores(inputs: ReportInputs, bundle: Bundle) -> ScoreReport | None:
         items=inputs.items,
         contents=integer_codes([photo.sha256 for photo in inputs.photos]),
         score_map=bundle.calibration.score_map,
+    )
+
+
+def _ood(inputs: ReportInputs, bundle: Bundle) -> OodReport | None:
+    if bundle.ood is None:
+        return None
+    rows, served = inputs.held_out, inputs.served
+    return ood_report(
+        Embeddings(served.vectors[rows], served.probabilities[rows]),
+        inputs.foreign,
+        detector=bundle.ood,
+        groups=inputs.groups(rows),
     )
 
 

@@ -120,6 +120,41 @@ class ScoreReport(msgspec.Struct, frozen=True):
     observed: tuple[tuple[float, float, int], ...]
 
 
+class ForeignFigures(msgspec.Struct, frozen=True):
+    """One kind of drawn pictures that belong into no catalogue.
+
+    Attributes:
+        pictures: number of pictures.
+        auroc: probability that a picture has a higher OOD score than a held-out photo.
+        false_positive_rate: share that passes where 95 % of the held-out photos pass.
+        detected: share called out of distribution.
+        baseline_auroc, baseline_false_positive_rate: the same, with the category's probability as the score.
+    """
+
+    kind: str
+    pictures: int
+    auroc: float
+    false_positive_rate: float
+    detected: float
+    baseline_auroc: float
+    baseline_false_positive_rate: float
+
+
+class OodReport(msgspec.Struct, frozen=True):
+    """Out-of-distribution detection.
+
+    Attributes:
+        references: number of training photos that the detector compares with.
+        false_alarm_rate: share of photos in distribution that may be called out of distribution.
+        false_alarms: share of the held-out photos that are.
+    """
+
+    references: int
+    false_alarm_rate: float
+    false_alarms: Estimate
+    foreign: tuple[ForeignFigures, ...]
+
+
 class PhotoShown(msgspec.Struct, frozen=True):
     """A photo in the report; `sha256` identifies its bytes."""
 
@@ -219,6 +254,7 @@ class Report(msgspec.Struct, frozen=True):
     category: CategoryReport
     retrieval: RetrievalReport | None
     scores: ScoreReport | None
+    ood: OodReport | None
     confusions: tuple[Confusion, ...]
     missed: tuple[MissedPair, ...]
     tradeoffs: tuple[Tradeoff, ...]

@@ -14,13 +14,22 @@ from ml.evaluation.report.figures import (
     CategoryFigures,
     CategoryReport,
     Confident,
+    ForeignFigures,
+    OodReport,
     Ratio,
     Reliability,
     RetrievalFigures,
     RetrievalReport,
     ScoreReport,
 )
-from ml.metrics import confusion_matrix, expected_calibration_error, macro_f1, reliability
+from ml.metrics import (
+    auroc,
+    confusion_matrix,
+    expected_calibration_error,
+    false_positive_rate_at_95,
+    macro_f1,
+    reliability,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +37,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.bundle.calibration import Calibration
+    from ml.bundle.ood import OodDetector
+    from ml.embedding.embedder import Embeddings
     from ml.evaluation.retrieval import RetrievalOutcome
 
 _OBSERVED_BINS = 25
@@ -134,6 +145,47 @@ def score_report(
         scores=_reliability(score_map(similarities), same_item),
         curve=tuple(zip(score_map.cosines, score_map.probabilities, strict=True)),
         observed=tuple((float(similarities[b].mean()), float(same_item[b].mean()), len(b)) for b in bins),
+    )
+
+
+def ood_report(
+    held_out: Embeddings,
+    foreign: Mapping[str, Embeddings],
+    *,
+    detector: OodDetector,
+    groups: NDArray[np.int64],
+) -> OodReport:
+    """Measure an OOD detector on held-out photos, and on foreign pictures by kind; the bootstrap resamples `groups`."""
+    scores = detector.scores(held_out.vectors)
+    unsure = -held_out.probabilities.max(axis=1)
+    return OodReport(
+        references=len(detector.references),
+        false_alarm_rate=detector.calibration.false_alarm_rate,
+        false_alarms=bootstrap(mean_of(scores > 1), groups),
+        foreign=tuple(
+            _foreign_figures(
+                kind, (scores, detector.scores(one.vectors)), baseline=(unsure, -one.probabilities.max(axis=1))
+            )
+            for kind, one in foreign.items()
+        ),
+    )
+
+
+def _foreign_figures(
+    kind: str,
+    scores: tuple[NDArray[np.float32], NDArray[np.float32]],
+    *,
+    baseline: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> ForeignFigures:
+    """Compare the scores, and the baseline's, of held-out photos with those of foreign pictures."""
+    return ForeignFigures(
+        kind=kind,
+        pictures=len(scores[1]),
+        auroc=auroc(*scores),
+        false_positive_rate=false_positive_rate_at_95(*scores),
+        detected=float((scores[1] > 1).mean()),
+        baseline_auroc=auroc(*baseline),
+        baseline_false_positive_rate=false_positive_rate_at_95(*baseline),
     )
 
 

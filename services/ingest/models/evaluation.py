@@ -20,6 +20,7 @@ from ml.copies.hashes import near_duplicate_pairs
 from ml.embedding.bulk import embed_all
 from ml.embedding.open_embedder import open_embedder
 from ml.evaluation.baselines import baseline_vectors
+from ml.evaluation.foreign_pictures import embed_foreign_pictures
 from ml.evaluation.report.build import Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup
 from ml.evaluation.report.page import render
@@ -123,6 +124,7 @@ def evaluate_model(resources: Resources, request: EvaluationRequest, *, progress
         held_out=held_out.rows,
         runs={embedder.precision: served.run, **_other_runs(resources, embedder, served.photos, progress)},
         baselines=_baselines(resources, request.weights, served.photos, progress),
+        foreign=embed_foreign_pictures(embedder),
     )
     progress("measure", 0, None)
     setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))

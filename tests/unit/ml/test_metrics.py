@@ -8,9 +8,11 @@ import pytest
 from ml.metrics import (
     NO_NEIGHBOUR,
     accuracy,
+    auroc,
     average_precision,
     confusion_matrix,
     expected_calibration_error,
+    false_positive_rate_at_95,
     macro_f1,
     nearest,
     precision_at_k,
@@ -115,3 +117,12 @@ def test_calibration_error_of_calibrated_predictions_is_near_zero() -> None:
 def test_probabilities_0_and_1_fall_into_the_outer_bins() -> None:
     bins = reliability(np.array([0.0, 1.0]), np.array([False, True]))
     assert (len(bins), bins[0].count, bins[-1].count) == (15, 1, 1)
+
+
+def test_auroc_counts_the_pairs_in_which_the_foreign_photo_scores_higher() -> None:
+    # Of six pairs, four have the foreign photo higher and one is a tie.
+    assert auroc(np.array([1, 2, 3]), np.array([2, 9])) == pytest.approx((4 + 0.5) / 6)
+
+
+def test_the_false_positive_rate_counts_foreign_photos_below_95_percent_of_the_others() -> None:
+    assert false_positive_rate_at_95(np.arange(1, 101), np.array([95, 96, 97, 10])) == 0.5

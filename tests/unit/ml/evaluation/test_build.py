@@ -13,7 +13,9 @@ from PIL import Image
 
 from ml.bundle.bundle import Bundle
 from ml.bundle.calibration import Calibration
+from ml.bundle.ood import OodDetector, fit_ood_detector
 from ml.bundle.score_map import ScoreMap
+from ml.embedding.embedder import Embeddings
 from ml.evaluation.baselines import BaselineVectors
 from ml.evaluation.report.build import EXAMPLES, Baselines, EmbeddedPhotos, ReportInputs, build_report
 from ml.evaluation.report.figures import Report, Setup, SplitUse
@@ -79,6 +81,7 @@ def report_inputs(*, baselines: bool) -> ReportInputs:
         baselines=Baselines(BaselineVectors(pooled.astype(np.float32), noise.astype(np.float32)), precision="f32")
         if baselines
         else Baselines(None, skipped="not requested."),
+        foreign={"far away": Embeddings(unit(np.ones((4, 64), np.float32)), np.full((4, 2), 0.5, np.float32))},
     )
 
 
@@ -150,3 +153,32 @@ def test_thumbnails_are_small() -> None:
     photo = io.BytesIO()
     Image.effect_noise((900, 600), 80).convert("RGB").save(photo, "JPEG")
     assert len(thumbnail_url("0" * 64, lambda _sha256: photo.getvalue())) < 30_000
+
+
+@pytest.fixture
+def detector() -> OodDetector:
+    """Fitted on the photos of the report's first listings: its held-out photos are like noise to it."""
+    inputs = report_inputs(baselines=False)
+    validation = np.tile(inputs.served.vectors[40:], (2, 1))
+    fitted = fit_ood_detector(inputs.served.vectors, validation=validation, held_out=validation)
+    assert fitted is not None
+    return fitted
+
+
+def test_measures_false_alarms_and_detected_foreign_pictures(bundle: Bundle, detector: OodDetector) -> None:
+    with_detector = replace(bundle, ood=detector)
+    ood = build_report(report_inputs(baselines=False), bundle=with_detector, setup=SETUP).ood
+    assert ood is not None
+    assert ood.references == 2 * LISTINGS
+    assert ood.false_alarms.value <= ood.false_alarm_rate
+    (foreign,) = ood.foreign
+    assert (foreign.kind, foreign.pictures, foreign.detected, foreign.auroc) == ("far away", 4, 1.0, 1.0)
+    assert foreign.baseline_auroc == 1.0  # every held-out photo has 0.6 or 0.8, every picture 0.5
+    assert "far away" in render(
+        build_report(report_inputs(baselines=False), bundle=with_detector, setup=SETUP), lambda _sha256: b""
+    )
+
+
+def test_the_page_says_when_the_model_has_no_detector(report: Report) -> None:
+    assert report.ood is None
+    assert "cannot tell photos unlike the catalogue" in render(report, lambda _sha256: b"")
