@@ -13,7 +13,7 @@ import typer
 from db.rows import photos
 from db.vectors.attributes import attribute_text
 from ml.photos.formats import FORMAT_NAMES
-from services.cli.terminal.console import console, print_json, print_table
+from services.cli.terminal.console import console, output, print_json, print_table
 from services.cli.terminal.resources import open_resources
 from services.client import ApiError, Client
 from services.errors import BadInput, LookalikeError
@@ -238,6 +238,8 @@ def _text(value: AttributeValue | None) -> str:
 
 def _print_categories(answer: Classification) -> None:
     rows = [(guess.category, f"{guess.probability:.3f}") for guess in answer.categories]
+    if answer.in_distribution is False:
+        output.print("The photo is unlike anything that the model was trained on. The categories are guesses.")
     print_table("Confident" if answer.confident else "Not confident", ["category", "probability"], rows)
 
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
+from ml.bundle.ood import is_in_distribution
 from ml.photos.crops import WHOLE_PHOTO
 from services import wire
 from services.errors import BadQuery
@@ -185,12 +186,21 @@ class SearchService:
         check_k(k)
         version = self._resources.live.current().generation.model_version
         wait_s = (times or self.new_times()).left_s()
-        (probabilities,) = self._embedder.embed(content, crop, version, wait_s=wait_s).probabilities
+        embeddings = self._embedder.embed(content, crop, version, wait_s=wait_s)
+        (vector,), (probabilities,) = embeddings.vectors, embeddings.probabilities
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         categories = [wire.CategoryProbability(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order]
         threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
-        return wire.Classification(categories, bool(probabilities[order[0]] >= threshold), bundle.version)
+        ood_score = None if bundle.ood is None else bundle.ood.score(vector)
+        in_distribution = None if ood_score is None else is_in_distribution(ood_score)
+        return wire.Classification(
+            categories,
+            confident=bool(probabilities[order[0]] >= threshold) and in_distribution is not False,
+            in_distribution=in_distribution,
+            ood_score=ood_score,
+            model_version=bundle.version,
+        )
 
     def new_times(self) -> StageTimes:
         """Start the clock of a request, which ends at its deadline. Methods without one start their own."""
@@ -241,6 +251,7 @@ class SearchService:
             cursor=cursor,
             query_token=self._tokens.query_token(source.key),
             category_probabilities=source.category_probabilities,
+            in_distribution=source.in_distribution,
             facets=facets,
             empty=None if results else explain_no_results(pool, query, live),
         )

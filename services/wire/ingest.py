@@ -184,6 +184,14 @@ class ModelCard(msgspec.Struct):
             0.71,
         ),
     ]
+    ood_false_alarm_rate: Annotated[
+        float | None,
+        described(
+            "Share of photos like the training photos that may be called out of distribution; null if the model "
+            "cannot tell.",
+            0.05,
+        ),
+    ]
     losses: Annotated[list[float], described("Training loss of each epoch.", [3.58, 2.41, 1.97])]
     has_report: Annotated[bool, described("Whether `/v1/admin/model/report` has a report.", True)]
     report_url: Annotated[

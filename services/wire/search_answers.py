@@ -21,6 +21,14 @@ Url = Annotated[str, described("The listing's page in the shop.", "https://shop.
 Seller = Annotated[str, described("The marketplace's id of the seller; absent if it is unknown.", "seller-9")]
 Sold = Annotated[bool, described("Whether the listing is no longer for sale.", False)]
 AttributeValues = Annotated[dict[str, AttributeValue], example({"brand": "Acme", "size": 3.5, "boxed": True})]
+InDistribution = Annotated[
+    bool | None,
+    described(
+        "Whether the photo resembles photos that the model was trained on. If false, the photo is unlike anything that "
+        "the model knows, and the categories are guesses. Null if the model cannot tell.",
+        True,
+    ),
+]
 ModelVersion = Annotated[str, described("The model that embedded the photos.", "resnet50-2026-03-01")]
 
 
@@ -146,6 +154,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
             example_of(list[CategoryProbability]),
         ),
     ] = None
+    in_distribution: InDistribution = None
     restricted_to: Annotated[list[str] | None, described("The categories that `category_aware` preferred.")] = None
     facets: Annotated[
         dict[str, FacetAnswer] | None,
@@ -186,7 +195,23 @@ class Classification(msgspec.Struct):
     """The most probable categories of a photo."""
 
     categories: Annotated[list[CategoryProbability], described("Likeliest first.")]
-    confident: Annotated[bool, described("Whether the first category is likely enough to fill in automatically.", True)]
+    confident: Annotated[
+        bool,
+        described(
+            "Whether to fill in the first category automatically: it is likely enough, and the photo is not out of "
+            "distribution.",
+            True,
+        ),
+    ]
+    in_distribution: InDistribution
+    ood_score: Annotated[
+        float | None,
+        described(
+            "Out-of-distribution score, 0 or more: how unlike the nearest training photos the photo is. Above 1, "
+            "`in_distribution` is false. Null if the model cannot tell.",
+            0.6127,
+        ),
+    ]
     model_version: ModelVersion
 
 

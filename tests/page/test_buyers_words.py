@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
 from services.reason_codes import RejectReason
@@ -146,6 +147,24 @@ def test_similarity_has_the_same_words_before_and_after_more_like_this(page: Pag
     expect(first.locator(".match")).to_have_text("Same item")
     assert {*words, *page.locator(".match").all_inner_texts()} <= {"Same item", "Probably the same", "Very similar"}
     assert "%" not in page.locator("main").inner_text()
+
+
+def test_a_photo_unlike_the_catalogue_is_called_so_and_its_categories_weak_guesses(page: Page, tmp_path: Path) -> None:
+    picture = Image.new("RGB", (300, 300), "white")
+    ImageDraw.Draw(picture).rectangle((90, 90, 210, 210), fill=(40, 92, 200))
+    picture.save(tmp_path / "square.png")
+    page.goto("/")
+    choose_photo(page, tmp_path / "square.png")
+    expect(page.locator(".found")).to_contain_text("Unlike anything in this catalogue. The nearest come first.")
+    expect(page.locator(".guesses h2")).to_have_text("Weak guesses")
+    expect(page.locator(".match")).to_have_count(0)
+
+
+def test_a_photo_like_the_catalogue_has_guesses_that_are_not_called_weak(page: Page, photo: Path) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    expect(page.locator(".guesses h2")).to_have_text("Looks like")
+    expect(page.locator(".found")).not_to_contain_text("Unlike")
 
 
 def test_a_search_without_a_close_match_says_so(page: Page, demo: Demo) -> None:

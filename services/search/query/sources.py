@@ -13,6 +13,7 @@ from ml.photos.crops import WHOLE_PHOTO
 from services.errors import BadQuery, Conflict, ResourceNotFound
 from services.fetching.photo_fetcher import Caller
 from services.lookup import photo_content
+from services.search.query.in_distribution import in_distribution
 from services.search.query.keys import ListingKey, PhotoKey, QuerySourceKey, RecommendationKey, StoredPhotoKey
 from services.search.query.photo_cache import QueryPhotoCache
 from services.search.query.recommendation import average_vector, mean_vectors
@@ -46,6 +47,7 @@ class QuerySource:
         seller, price, currency, place: of the source's listing; defaults for filters and ranking.
         excluded_listing_ids: the source's own listings, which are never results.
         category_probabilities: the most probable categories with their probabilities.
+        in_distribution: whether the photo of these categories resembles a training photo; None if that is not known.
     """
 
     key: QuerySourceKey
@@ -57,6 +59,7 @@ class QuerySource:
     place: str = ""
     excluded_listing_ids: frozenset[str] = frozenset()
     category_probabilities: tuple[tuple[str, float], ...] = ()
+    in_distribution: bool | None = None
 
 
 class QuerySources:
@@ -74,7 +77,8 @@ class QuerySources:
             PhotoRejected: the bytes are no acceptable photo.
             Overloaded, ServiceUnavailable: see `QueryPhotoEmbedder.embed`.
         """
-        return self._embedded(content, options, photo_ref=lambda: self._uploads.add(content))
+        source = self._embedded(content, options, photo_ref=lambda: self._uploads.add(content))
+        return self._compared_with_training(source, options)
 
     def fetch(self, url: str, seconds: float) -> bytes:
         """Fetch the photo at a public address, within the time limit.
@@ -95,11 +99,11 @@ class QuerySources:
             BadQuery: a crop of a recommendation, or a vector that does not fit the model.
         """
         if isinstance(key, ListingKey):
-            return self._from_listing(key, options)
+            return self._compared_with_training(self._from_listing(key, options), options)
         if isinstance(key, StoredPhotoKey):
-            return self._from_stored_photo(key, options)
+            return self._compared_with_training(self._from_stored_photo(key, options), options)
         if isinstance(key, PhotoKey):
-            return self._from_earlier_photo(key, options)
+            return self._compared_with_training(self._from_earlier_photo(key, options), options)
         if options.crop != WHOLE_PHOTO:
             raise BadQuery("crop", "needs a single photo, and a recommendation combines several listings")
         return self._from_recommendation(key, options)
@@ -125,6 +129,11 @@ class QuerySources:
         if not stored:
             raise ResourceNotFound("photo of listing", getattr(key, "listing_id", ""))
         return self._content(stored[0])
+
+    def _compared_with_training(self, source: QuerySource, options: SourceOptions) -> QuerySource:
+        """Return the source with `in_distribution`, of its first photo, whose categories it has."""
+        known = in_distribution(self._resources, options.model_version, source.vectors[0])
+        return replace(source, in_distribution=known)
 
     def _embedded(
         self,

@@ -32,6 +32,7 @@ def search_answer(page: ResultPage, urls: PhotoUrls) -> wire.SearchAnswer:
         cursor=page.cursor,
         query_token=page.query_token,
         categories=[wire.CategoryProbability(*category) for category in page.category_probabilities] or None,
+        in_distribution=page.in_distribution,
         restricted_to=list(origin.restricted_to) or None,
         facets={name: facet_answer(facet) for name, facet in page.facets.items()} or None,
         empty=page.empty,

@@ -48,6 +48,7 @@ class ResultPage:
         cursor: leads to the next page; None on the last one.
         query_token: searches by the same source again.
         category_probabilities: the most probable categories of the source; only on the first page.
+        in_distribution: of the source; only on the first page.
         facets: those that the request names; only on the first page.
         empty: why there are no results.
     """
@@ -58,6 +59,7 @@ class ResultPage:
     cursor: str | None = None
     query_token: str | None = None
     category_probabilities: tuple[tuple[str, float], ...] = ()
+    in_distribution: bool | None = None
     facets: Mapping[str, Facet] = field(default_factory=dict)
     empty: NoResults | None = None
 

@@ -169,4 +169,6 @@ def _preferred_categories(source: QuerySource, query: Query) -> tuple[str, ...]:
     is_category_aware = CATEGORY_AWARE if query.category_aware is None else query.category_aware
     if not is_category_aware or query.where.categories or query.where.category_path is not None:
         return ()
+    if source.in_distribution is False:
+        return ()
     return likely_categories(source.category_probabilities) or ()

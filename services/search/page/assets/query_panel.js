@@ -49,7 +49,7 @@ function sendingPhoto(view) {
   `;
 }
 
-/** The categories that the photo looks like. */
+/** The categories that the photo looks like; weak guesses if it is unlike all photos that the model knows. */
 export function predicted(view) {
   if (view.sending) return "";
   const guesses = (view.found.answer?.categories ?? [])
@@ -57,9 +57,10 @@ export function predicted(view) {
     .slice(0, GUESSES);
   if (!guesses.length) return "";
   const isSet = (category) => view.query.category.includes(category);
+  const isWeak = view.found.answer.in_distribution === false;
   return html`
-    <div class="guesses">
-      <h2>Looks like</h2>
+    <div class="guesses ${isWeak ? "weak" : ""}">
+      <h2>${isWeak ? "Weak guesses" : "Looks like"}</h2>
       <ul class="chips">
         ${guesses.map(
           ({ category }) => html`

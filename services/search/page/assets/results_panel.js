@@ -74,12 +74,20 @@ export function resultsOf(view, none) {
   if (!view.hasAnswer) return stoppedNotice(() => view.load());
   if (!listings.length) return none;
   return html`
-    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">No exact match. The most similar come first.</p>` : ""}
+    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">${farWords(view)}</p>` : ""}
     ${grid(listings, { searchBy: (one) => view.searchBy(one), ...preferencesOf(view) })}
     ${view.more.problem ? problem(view, view.more.problem) : ""}
     ${cursor && !view.more.problem ? html`<p class="more"><button type="button" @click=${() => view.loadMore()}>${view.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
     ${cursor ? "" : html`<p class="muted end">${endWords(view)}</p>`}
   `;
+}
+
+/** A photo of this shop is unlike all photos that the model knows if the model learnt from another shop. */
+function farWords({ found, query }) {
+  const isOwn = ["listing", "photo"].includes(query.by);
+  return found.answer.in_distribution === false && !isOwn
+    ? "Unlike anything in this catalogue. The nearest come first."
+    : "No exact match. The most similar come first.";
 }
 
 function endWords({ found, counts, query }) {

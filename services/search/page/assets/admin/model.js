@@ -2,7 +2,7 @@
 
 import { adminAddress } from "../address.js";
 import { addressOf, call } from "../api.js";
-import { decimals, number, when } from "../format.js";
+import { decimals, number, percent, when } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { lineChart } from "./chart.js";
@@ -131,12 +131,14 @@ const reportLink = ({ report_url: url }) =>
 
 function facts(card) {
   const confident = card.confident_from;
+  const unlike = card.ood_false_alarm_rate;
   const known = [
     ["Created", when(card.created_at)],
     ["Vector size", number(card.vector_size)],
     ["Photo size", `${card.photo_size} × ${card.photo_size} pixels`],
     ["Training listings", counted(card.trained_on_listings)],
     ["Held-out listings", counted(card.held_out_listings)],
+    ["Tells photos unlike the catalogue", unlike === null ? "no" : `yes, with at most ${percent(unlike)} false alarms`],
     ["Confident from", confident === null ? "not calibrated" : `a probability of ${decimals(confident, 2)}`],
   ];
   return html`
