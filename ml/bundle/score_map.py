@@ -22,7 +22,8 @@ _MIN_GAP = 1e-6
 """Minimum distance between the cosines of two knots."""
 
 _SAME_PER_KNOT, _MAX_KNOTS = 20, 50
-_MIN_SAME = 2 * _SAME_PER_KNOT
+MIN_SAME = 2 * _SAME_PER_KNOT
+"""Minimum pairs of one item to fit a score map to."""
 
 
 class ScoreMap(msgspec.Struct, frozen=True):
@@ -88,7 +89,7 @@ def fit_score_map(similarities: NDArray[np.float64], same_item: NDArray[np.bool_
     from scipy.optimize import isotonic_regression
 
     same = int(same_item.sum())
-    if same < _MIN_SAME or same == len(same_item):
+    if same < MIN_SAME or same == len(same_item):
         return None
     order = np.argsort(similarities, kind="stable")
     bin_of = (np.cumsum(same_item[order]) - same_item[order]) * min(same // _SAME_PER_KNOT, _MAX_KNOTS) // same

@@ -6,6 +6,7 @@ The duplicate finder, the split of a training and the evaluation all use it.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ml.copies.local_features import COMPARED_SIDE, extract_features, resize_for_comparison
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from ml.copies.verdicts import CopyMatch
     from ml.photos.decode import PhotoLimits
 
-_CACHED_FEATURES = 2000
-"""Photos whose features are cached: 70 MB."""
+_CACHED_FEATURES, _CACHED_PIXELS = 2000, 64
+"""Photos whose features and pixels are cached: 70 MB and up to 20 MB."""
 
 
 class PhotoComparer:
@@ -33,6 +34,7 @@ class PhotoComparer:
         """Read a photo's bytes with `read`, which takes the SHA-256."""
         self._read, self._limits = read, limits
         self._features: OrderedDict[str, LocalFeatures] = OrderedDict()
+        self._pixels = lru_cache(_CACHED_PIXELS)(self._read_pixels)
 
     def compare(self, sha256: str, other_sha256: str) -> CopyMatch | None:
         """Return how two photos are copies of each other, or None if they are not.
@@ -51,6 +53,6 @@ class PhotoComparer:
             self._features.popitem(last=False)
         return found
 
-    def _pixels(self, sha256: str) -> NDArray[np.uint8]:
+    def _read_pixels(self, sha256: str) -> NDArray[np.uint8]:
         with decoded(self._read(sha256), self._limits, at_least=COMPARED_SIDE) as picture:
             return resize_for_comparison(picture)

@@ -1,4 +1,4 @@
-"""The decoded photos of a training run, and the near duplicates among them. Importing this imports torch."""
+"""The decoded photos of a training run, the copies among them, and their split. Importing this imports torch."""
 
 from __future__ import annotations
 
@@ -9,18 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.copies.hashes import near_duplicate_pairs, perceptual_hashes
+from ml.copies.hashes import perceptual_hashes
+from ml.copies.items import OUTCOME, compare_candidates, copy_candidates, item_links, item_of_listing
 from ml.network.openvino_runtime import available_cores
 from ml.photos.decode import PhotoError
+from ml.training.dataset.split import split_by_item
+from ml.training.dataset.summary import TooFewListings, summarise, write_copies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from ml.copies.items import ItemLink, KnownLinks
     from ml.labelled import LabelledPhoto
     from ml.photos.preprocess import Preprocessing
+    from ml.training.dataset.split import Split
+    from ml.training.dataset.summary import SplitSummary
     from ml.training.run.training_run import TrainingRun
+
+
+COPIES_FILE = "copies.csv"
+"""The file in a run's folder with the copies that make listings one item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +61,46 @@ def decode_all(photos: Sequence[LabelledPhoto], preprocessing: Preprocessing, ru
     return DecodedPhotos(tuple(compress(photos, decoded)), np.flatnonzero(decoded), pixels)
 
 
-def same_picture_pairs(decoded: DecodedPhotos, run: TrainingRun) -> NDArray[np.int64]:
-    """Return pairs of indices into `decoded.photos` of photos that show the same picture: int64 (pairs, 2)."""
+def split_items(
+    decoded: DecodedPhotos,
+    known: KnownLinks,
+    run: TrainingRun,
+    *,
+    unreadable: int,
+    on_split: Callable[[SplitSummary], object],
+) -> tuple[dict[str, str], Split]:
+    """Return the item of each listing, and the split; write `COPIES_FILE`, and call `on_split` in the first process.
+
+    Raises:
+        TooFewListings: there are no listings to train on, or none to measure on.
+    """
+    photos, config, copies = decoded.photos, run.config, run.folder.path / COPIES_FILE
+    shared = _item_links(decoded, known, run)
+    items = item_of_listing(photos, shared)
+    split = split_by_item(photos, items, held_out=config.held_out, validation=config.validation, seed=config.seed)
+    summary = summarise(photos, split, items, config=config, unreadable=unreadable, copies=copies)
+    if run.processes.is_first and summary.merged:
+        write_copies(copies, shared, items)
+    if not summary.can_train:
+        raise TooFewListings(summary)
+    if run.processes.is_first:
+        on_split(summary)
+    return items, split
+
+
+def _item_links(decoded: DecodedPhotos, known: KnownLinks, run: TrainingRun) -> list[ItemLink]:
+    """Return the links between listings that show copies of one photo, among the decoded photos."""
 
     def hash_photos(array: NDArray[Any], progress: Callable[[int, int], None]) -> None:
         array[:] = perceptual_hashes(decoded.pixels[decoded.rows], progress)
 
-    hashes = run.array("compare photos", "hashes", (len(decoded.rows),), dtype=np.uint64, fill=hash_photos)
-    return near_duplicate_pairs(np.asarray(hashes))
+    def compare(array: NDArray[Any], progress: Callable[[int, int], None]) -> None:
+        compare_candidates(decoded.photos, candidates, known, outcomes=array, progress=progress)
+
+    hashes = run.array("hash photos", "hashes", (len(decoded.rows),), dtype=np.uint64, fill=hash_photos)
+    candidates = copy_candidates(decoded.photos, np.asarray(hashes), known)
+    outcomes = run.array("compare photos", "copies", (len(candidates),), dtype=OUTCOME, fill=compare)
+    return item_links(decoded.photos, candidates, outcomes, known)
 
 
 def _decode_into(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 
+from ml.copies.items import KnownLinks
 from ml.network.device import precision_name, training_device
 from ml.network.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet
 from ml.network.openvino_runtime import available_cores
@@ -27,8 +28,7 @@ from ml.photos.preprocess import Preprocessing
 from ml.stages import Progress, Stages
 from ml.training.dataset.classes import classes_of
 from ml.training.dataset.labels import labels_of
-from ml.training.dataset.split import Split, item_of_listing, split_by_item
-from ml.training.decoded_photos import decode_all, same_picture_pairs
+from ml.training.decoded_photos import decode_all, split_items
 from ml.training.finishing import calibrate_on_validation, evaluate_held_out, fill_memory, fit_ood, log_projector
 from ml.training.recipes import TrainConfig, TrainingError
 from ml.training.result import RunRecord, TrainResult
@@ -39,7 +39,7 @@ from ml.training.run.training_run import TrainingRun
 from ml.training.strategies import train_end_of_trunk, train_heads, train_whole_network
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -48,11 +48,14 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
     from ml.training.dataset.classes import Classes
     from ml.training.dataset.labels import SplitLabels
+    from ml.training.dataset.summary import SplitSummary
     from ml.training.decoded_photos import DecodedPhotos
     from ml.training.optimise import History
 
     StateDict: TypeAlias = Mapping[str, torch.Tensor]
     """Pretrained weights by name."""
+
+    OnSplit: TypeAlias = Callable[[SplitSummary], object]
 
 RECORD_FILE = "training.json"
 """The file in a run's folder with the run record and the metrics."""
@@ -74,21 +77,30 @@ class _Fitted(NamedTuple):
 
 
 def train(
-    photos: Sequence[LabelledPhoto], config: TrainConfig, *, weights: Path | None, home: Path, progress: Progress
+    photos: Sequence[LabelledPhoto],
+    config: TrainConfig,
+    *,
+    weights: Path | None,
+    home: Path,
+    progress: Progress,
+    known: KnownLinks = KnownLinks(),  # noqa: B008 - immutable
+    on_split: OnSplit = lambda _summary: None,
 ) -> TrainResult:
     """Train a network by a recipe, and measure it on the listings that it holds out.
 
-    Equal photos, config and machine give an equal network, also if the training is stopped and started again. Sets the
-    number of torch's threads for the whole process. Under `torchrun` the processes share the work, and each returns the
-    same network; only the first writes files.
+    Equal arguments and machine give an equal network, also if the training is stopped and started again. Sets torch's
+    threads for the whole process. Under `torchrun` the processes share the work and return the same network.
 
     Args:
         weights: pretrained weights for a frozen trunk; None for a random one.
-        home: the run's folder is made here. It holds `training.json`, TensorBoard logs and, until it is cleared, 150 KB
-            per photo at 224 px and 35 KB per photo and view.
+        home: the run's folder is made here. It holds `training.json`, `copies.csv`, TensorBoard logs and, until it is
+            cleared, 150 KB per photo at 224 px and 35 KB per photo and view.
+        known: links between listings that are known before their photos are compared.
+        on_split: called in the first process once the photos are split, before the long work.
 
     Raises:
-        TrainingError: there are too few photos, the weights do not fit the config, or training diverged.
+        TooFewListings: no listing can be held out.
+        TrainingError: the weights do not fit the config, or training diverged.
         WeightsError: the weights cannot be used.
         RunBusy: another process runs the same training.
         OSError: `home` cannot be written.
@@ -98,19 +110,21 @@ def train(
     ordered = sorted(photos, key=lambda photo: photo.photo_id)  # the order of the arguments must not matter
     device = training_device()
     processes = join_processes(device)
-    folder = RunFolder.of(home, _inputs(ordered, config, weights))
+    folder = RunFolder.of(home, _inputs(ordered, config, weights, known))
     if processes.is_first:
         folder.claim()
     processes.wait()
-    return _train(ordered, weights, TrainingRun(config, device, folder, Stages(progress), processes))
+    run = TrainingRun(config, device, folder, Stages(progress), processes)
+    return _train(ordered, weights, run, known=known, on_split=on_split)
 
 
-def _train(photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingRun) -> TrainResult:
+def _train(
+    photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingRun, *, known: KnownLinks, on_split: OnSplit
+) -> TrainResult:
     config, preprocessing = run.config, Preprocessing(run.config.size)
     pretrained = None if weights is None else load_state_dict(weights)  # fails before the photos are decoded
     decoded = decode_all(photos, preprocessing, run)
-    items = item_of_listing(decoded.photos, same_picture_pairs(decoded, run))
-    split = _split(decoded.photos, items, config)
+    items, split = split_items(decoded, known, run, unreadable=len(photos) - len(decoded.photos), on_split=on_split)
     classes = classes_of(decoded.photos, split.train, min_listings=config.class_from)
     labels = labels_of(decoded.photos, decoded.rows, split, items=items, classes=classes)
     network = _initial_network(classes, preprocessing, pretrained, run=run)
@@ -155,17 +169,6 @@ def _check_trunk(config: TrainConfig, weights: Path | None) -> None:
             'The recipe has trunk = "random", which does not use pretrained weights',
             'Train without weights, or use a recipe with trunk = "frozen"',
         )
-
-
-def _split(photos: Sequence[LabelledPhoto], items: Mapping[str, str], config: TrainConfig) -> Split:
-    split = split_by_item(photos, items, held_out=config.held_out, validation=config.validation, seed=config.seed)
-    if not split.held_out or len({photo.listing_id for photo in split.train}) < 2:
-        listings = len({photo.listing_id for photo in photos})
-        raise TrainingError(
-            f"Too few listings have a readable photo ({listings}): some are needed to train on, others to measure on",
-            "Train on at least five listings of one category",
-        )
-    return split
 
 
 def _initial_network(
@@ -237,11 +240,14 @@ def _record(
     )
 
 
-def _inputs(photos: Sequence[LabelledPhoto], config: TrainConfig, weights: Path | None) -> list[object]:
+def _inputs(
+    photos: Sequence[LabelledPhoto], config: TrainConfig, weights: Path | None, known: KnownLinks
+) -> list[object]:
     """Return everything that decides the outcome, as JSON values; the name of the run's folder is their hash."""
     digest = hashlib.sha256()
     for photo in photos:
         digest.update(json.dumps([photo.photo_id, photo.listing_id, photo.category_path, photo.sha256]).encode())
     trunk = None if weights is None else weights_sha256(weights)
+    links = [sorted((one.listing_id, one.other_listing_id) for one in known.shared), sorted(known.rejected)]
     decisive = {name: value for name, value in asdict(config).items() if name != "int8"}
-    return [decisive, trunk, digest.hexdigest(), str(torch.__version__)]
+    return [decisive, trunk, digest.hexdigest(), links, str(torch.__version__)]

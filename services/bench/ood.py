@@ -9,15 +9,15 @@ import numpy as np
 
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
 from ml.bundle.ood import NearestDistances
+from ml.copies.items import item_of_listing
 from ml.evaluation.foreign_pictures import foreign_pictures
 from ml.metrics import auroc, false_positive_rate_at_95
-from ml.training.dataset.split import item_of_listing
 from services.bench.inputs.logits import LogitsNetwork, NetworkOutputs
 from services.bench.report import ResultTable
 from services.errors import BadInput
 from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import held_out_photos, split_of
-from services.ingest.models.labelled import labelled_photos
+from services.ingest.models.labelled import known_links, labelled_photos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -219,7 +219,9 @@ def _in_distribution(resources: Resources, bundle: Bundle) -> tuple[str, Iterato
     """Return the photos of held-out listings or, if the catalogue has none, of listings that the model never saw."""
     photos = labelled_photos(resources.database, resources.photo_files)
     unseen = not {*split_of(bundle).held_out} & {photo.listing_id for photo in photos}
-    chosen = held_out_photos(photos, item_of_listing(photos) if photos else {}, bundle=bundle, unseen=unseen)
+    chosen = held_out_photos(
+        photos, item_of_listing(photos, known_links(resources.database).shared), bundle=bundle, unseen=unseen
+    )
     return chosen.use.rule, (photos[row].path.read_bytes() for row in chosen.rows)
 
 

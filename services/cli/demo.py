@@ -16,7 +16,7 @@ from db.rows import generations
 from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
 from ml.training.recipes import FINE_TUNED
-from services.cli.models.train import metric_rows
+from services.cli.models.train import metric_rows, print_split
 from services.cli.serve import DEFAULT_PORT, run
 from services.cli.terminal.console import console, output, print_table, stage_bars
 from services.cli.terminal.examples import command_on, print_examples
@@ -238,7 +238,9 @@ def _train(resources: Resources, count: int) -> None:
         raise ModelMissing
     started = time.monotonic()
     with stage_bars() as progress:
-        trained = train_and_promote(resources, weights=MODEL, config=FINE_TUNED, progress=progress)
+        trained = train_and_promote(
+            resources, weights=MODEL, config=FINE_TUNED, progress=progress, on_split=print_split
+        )
         if trained is None:
             raise Conflict("The demo trains in one process only. Start it without torchrun.")
         held_out = set(trained.bundle.split.held_out) if trained.bundle.split else set()

@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from ml.labelled import LabelledPhoto
 
@@ -45,7 +41,7 @@ def split_by_item(
     more listings than the share still needs goes to the training side.
 
     Args:
-        items: the item of each listing, see `item_of_listing`.
+        items: the item of each listing, see `ml.copies.items.item_of_listing`.
         held_out, validation: shares in (0, 1), less than 1 together.
     """
     side_of: dict[str, str] = {}
@@ -66,28 +62,6 @@ def split_by_item(
             for name in ("train", "validation", "held_out")
         )
     )
-
-
-def item_of_listing(
-    photos: Sequence[LabelledPhoto], near_duplicates: NDArray[np.int64] | None = None
-) -> dict[str, str]:
-    """Map each listing to its item, named after the smallest listing id among the listings that share photos.
-
-    Two listings share a photo if its bytes are equal, or if its rows are a pair in `near_duplicates`, int64 (pairs, 2).
-    Sharing is transitive: if a shares with b, and b with c, then a, b and c are one item.
-    """
-    names, listing_of = np.unique([photo.listing_id for photo in photos], return_inverse=True)
-    _, content_of = np.unique([photo.sha256 for photo in photos], return_inverse=True)
-    # Items are the connected components of a graph whose nodes are listings and contents, and whose edges are photos.
-    edges = [np.stack([listing_of, content_of + len(names)], axis=1)]
-    if near_duplicates is not None:
-        edges.append(listing_of[near_duplicates])
-    first, second = np.concatenate(edges).T
-    nodes = len(names) + len(photos)
-    graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(nodes, nodes))
-    _, component = connected_components(graph, directed=False)
-    item_of: dict[int, str] = {}
-    return {str(name): item_of.setdefault(int(component[row]), str(name)) for row, name in enumerate(names)}
 
 
 def _groups_by_category(photos: Sequence[LabelledPhoto], items: Mapping[str, str]) -> list[list[list[str]]]:

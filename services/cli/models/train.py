@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ml.bundle.calibration import MIN_CONFIDENT, NEVER_CONFIDENT, TARGET_PRECISION
+from ml.bundle.score_map import MIN_SAME
 from ml.network.imagenet_weights import imagenet_weights
 from ml.network.trunk_weights import WeightsError
 from ml.training.recipes import TrainingError, read_recipe
@@ -19,8 +21,10 @@ from services.errors import BadInput
 from services.ingest.models.training import TorchMissing, TrainedModel, train_and_promote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from ml.bundle.bundle import Bundle
+    from ml.training.dataset.summary import SplitSummary
     from ml.training.recipes import TrainConfig
     from services.ingest.pipeline.progress import Progress
     from services.resources import Resources
@@ -52,7 +56,9 @@ def train(
     config = None if recipe is None else _read_recipe(recipe)
     with open_resources() as resources, audited(resources.database), stage_bars() as progress:
         start = find_weights(weights, resources, progress)
-        trained = train_and_promote(resources, weights=start, config=config, force=force, progress=progress)
+        trained = train_and_promote(
+            resources, weights=start, config=config, force=force, progress=progress, on_split=print_split
+        )
     if trained is None:
         return
     if json:
@@ -89,8 +95,31 @@ def find_weights(choice: str, resources: Resources, progress: Progress) -> Path 
         raise BadInput(str(error)) from error
 
 
+def print_split(summary: SplitSummary) -> None:
+    """Say how the listings were split, and which figures so many listings can and cannot measure."""
+    for sentence in summary.sentences():
+        console.print(sentence, soft_wrap=True, markup=False)
+
+
+def calibration_notes(bundle: Bundle) -> Iterator[str]:
+    """Say what the validation listings were too few to calibrate, and how many it takes."""
+    calibration = bundle.calibration
+    if calibration is None:
+        yield "No listing was left to calibrate with, so scores are cosines, and `confident` is a guess."
+        return
+    if calibration.score_map is None:
+        yield f"Scores are cosines, not probabilities: that needs {MIN_SAME} validation pairs of photos of one item."
+    if calibration.confident_from == NEVER_CONFIDENT:
+        yield (
+            f"No category will be `confident`: that needs {MIN_CONFIDENT} validation photos of which "
+            f"{TARGET_PRECISION:.0%} get the right category; there are {calibration.photos} validation photos."
+        )
+
+
 def _print(trained: TrainedModel) -> None:
     print_table("Quality on held-out listings", ["", "measured"], metric_rows(trained.bundle.metrics))
+    for note in calibration_notes(trained.bundle):
+        console.print(note, soft_wrap=True, markup=False)
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}. Embedded "
         f"{trained.run.embedded} photos at {trained.run.photos_per_second:.0f} photos/s."

@@ -83,7 +83,7 @@ def held_out_photos(
     can only be compared with training listings that are still in the catalogue.
 
     Args:
-        items: the item of each listing; see `ml.training.dataset.split.item_of_listing`.
+        items: the item of each listing; see `ml.copies.items.item_of_listing`.
 
     Raises:
         SplitMissing: the bundle does not record its split.

@@ -1,10 +1,11 @@
-"""The photos of the catalogue with their labels, for training and evaluation."""
+"""The photos of the catalogue with their labels, and the known links of listings, for training and evaluation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from db.rows import photos
+from db.rows import duplicates, photos
+from ml.copies.items import ItemLink, KnownLinks
 from ml.labelled import LabelledPhoto
 
 if TYPE_CHECKING:
@@ -26,3 +27,24 @@ def labelled_photos(database: Database, files: PhotoStore) -> list[LabelledPhoto
             )
             for row in photos.labelled_photos(session)
         ]
+
+
+def known_links(database: Database) -> KnownLinks:
+    """Return the pairs that the duplicate finder has found or a reviewer has accepted, and those rejected."""
+    with database.read() as session:
+        links = duplicates.reviewable_links(session)
+    return KnownLinks(
+        shared=tuple(
+            ItemLink(
+                link.listing_id,
+                link.other_listing_id,
+                link.photo_id,
+                link.other_photo_id,
+                link.verdict,
+                link.score,
+            )
+            for link in links
+            if link.decision != "reject"
+        ),
+        rejected=frozenset((link.listing_id, link.other_listing_id) for link in links if link.decision == "reject"),
+    )

@@ -4,34 +4,60 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from db.rows import generations, listings
 from ml.bundle.manifest import BundleError
 from ml.bundle.store import install, new_bundle_folder
 from ml.export.quantize import QuantizerMissing
 from ml.network.trunk_weights import WeightsError
+from ml.sample import MODEL
+from ml.training.dataset.summary import TooFewListings
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.training.run.run_folder import RunBusy
 from services.errors import BadInput
-from services.ingest.models.labelled import labelled_photos
+from services.ingest.models.labelled import known_links, labelled_photos
 from services.ingest.pipeline.progress import Progress, silent
 from services.ingest.pipeline.reindex import reindex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from db.rows.generations import GenerationRecord
     from ml.bundle.bundle import Bundle
     from ml.labelled import LabelledPhoto
+    from ml.training.dataset.summary import SplitSummary
     from ml.training.recipes import TrainConfig
     from ml.training.result import TrainResult
     from services.ingest.pipeline.embedding import EmbeddingRun
     from services.resources import Resources
 
+    OnSplit: TypeAlias = Callable[[SplitSummary], object]
+
 
 class CannotTrain(BadInput):
     """No model can be trained on this catalogue, or with these weights."""
+
+
+class TooFewToTrain(CannotTrain):
+    """The catalogue has too few listings, too few in one category, or too many copies."""
+
+    def __init__(self, problem: str, *, live_model: str | None) -> None:
+        begin = (
+            "To search without training, embed the photos with a model that exists: lookalike reindex --model FOLDER, "
+            f"where FOLDER is a bundle that `lookalike export` wrote, or {MODEL} (it knows drawn items only)."
+        )
+        super().__init__(f"{problem} {begin if live_model is None else f'The live model {live_model} stays in use.'}")
+
+
+class NothingToTrainOn(CannotTrain):
+    """No listing has a usable photo."""
+
+    def __init__(self, listings: int) -> None:
+        problem = f"None of the {listings:,} listings has a usable photo" if listings else "There are no listings"
+        remedy = "Ingest them with photos" if listings else "Add some with photos"
+        super().__init__(f"{problem} to train on. {remedy}: lookalike ingest FILE --photo-dir FOLDER")
 
 
 class TorchMissing(BadInput):
@@ -50,6 +76,10 @@ class TrainedModel:
     run: EmbeddingRun
 
 
+def _ignore_split(_summary: SplitSummary) -> None:
+    """Ignore the split."""
+
+
 def train_and_promote(
     resources: Resources,
     *,
@@ -57,6 +87,7 @@ def train_and_promote(
     config: TrainConfig | None = None,
     force: bool = False,
     progress: Progress = silent,
+    on_split: OnSplit = _ignore_split,
 ) -> TrainedModel | None:
     """Train on every photo of the catalogue, embed all photos with the new model, and promote its generation.
 
@@ -64,6 +95,7 @@ def train_and_promote(
         weights: ImageNet weights for ResNet-50; None trains from random weights at a small size.
         config: the training recipe; by default the one that suits `weights`.
         force: promote the model even if it is worse than the live one.
+        on_split: called with the summary of the split, before the long work.
 
     Returns:
         The model; None in every process of `torchrun` but the first.
@@ -73,7 +105,7 @@ def train_and_promote(
         TorchMissing: the training packages are not installed.
         Conflict: the model is worse than the live one, which stays live. A reindex can still promote the new model.
     """
-    bundle = train_bundle(resources, weights=weights, config=config, progress=progress)
+    bundle = train_bundle(resources, weights=weights, config=config, progress=progress, on_split=on_split)
     if bundle is None:
         return None
     resources.models.register(bundle.path)
@@ -82,7 +114,12 @@ def train_and_promote(
 
 
 def train_bundle(
-    resources: Resources, *, weights: Path | None, config: TrainConfig | None, progress: Progress
+    resources: Resources,
+    *,
+    weights: Path | None,
+    config: TrainConfig | None,
+    progress: Progress,
+    on_split: OnSplit = _ignore_split,
 ) -> Bundle | None:
     """Train a model and install its bundle in the data directory; see `train_and_promote`."""
     try:
@@ -91,22 +128,37 @@ def train_bundle(
         raise TorchMissing from error
     photos = labelled_photos(resources.database, resources.photo_files)
     if not photos:
-        raise CannotTrain("There are no listings with photos to train on. Add some with `lookalike ingest`.")
+        raise NothingToTrainOn(_listing_count(resources))
+    known = known_links(resources.database)
     config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
     folder = resources.models.folder
     unfinished = new_bundle_folder(folder)
     try:
-        result = train(photos, config, weights=weights, home=folder, progress=progress)
+        result = train(photos, config, weights=weights, home=folder, progress=progress, known=known, on_split=on_split)
         if not result.writes_files:
             return None
         bundle = _export(result, photos, unfinished, int8=config.int8, progress=progress)
         resources.open(bundle)  # as it will be served; if that fails, the run's folder stays and the run can resume
+    except TooFewListings as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise TooFewToTrain(str(error), live_model=_live_model(resources)) from error
     except (TrainingError, BundleError, RunBusy, WeightsError, QuantizerMissing) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise CannotTrain(str(error)) from error
     installed = install(bundle, folder)
     result.folder.clear()
     return installed
+
+
+def _listing_count(resources: Resources) -> int:
+    with resources.database.read() as session:
+        return listings.listing_count(session)
+
+
+def _live_model(resources: Resources) -> str | None:
+    with resources.database.read() as session:
+        live = generations.live_generation(session)
+    return None if live is None else live.model_version
 
 
 def _export(

@@ -18,6 +18,7 @@ from ml.photos.decode import PhotoError, decode
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.photo_edits import EDITS, UNTOUCHED, edited
 from ml.sample.render import SMALLEST
+from tests.photos.drawn import mug_on_white
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,16 +155,6 @@ def test_the_same_model_in_another_colour_is_not_a_copy() -> None:
 
     assert compare(chair("#c04040"), chair("#c04040")) is not None
     assert compare(chair("#c04040"), chair("#4064b0")) is None
-
-
-def mug_on_white(colour: str) -> Image.Image:
-    """A mug without any print: nine of ten tiles are white or of one colour."""
-    picture = Image.new("RGB", (320, 320), "white")
-    draw = ImageDraw.Draw(picture)
-    draw.ellipse((200, 110, 270, 215), outline=colour, width=13)
-    draw.rounded_rectangle((85, 75, 225, 250), 12, fill=colour)
-    draw.ellipse((85, 65, 225, 90), fill="#303030")
-    return picture
 
 
 @pytest.mark.parametrize("colour", ["#4060c0", "#d09040", "#a03070", "#303038", "#e0d8d0"])

@@ -7,15 +7,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml.copies.items import ItemLink, item_of_listing
+from ml.copies.verdicts import Verdict
 from ml.labelled import LabelledPhoto
-from ml.training.dataset.split import Split, item_of_listing, split_by_item
+from ml.training.dataset.split import Split, split_by_item
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 
 def photos_of(listings: dict[str, list[str]], category: str = "home") -> list[LabelledPhoto]:
@@ -35,15 +36,19 @@ def listing_ids(photos: tuple[LabelledPhoto, ...]) -> set[str]:
     return {photo.listing_id for photo in photos}
 
 
+def link(one: LabelledPhoto, other: LabelledPhoto) -> ItemLink:
+    return ItemLink(one.listing_id, other.listing_id, one.photo_id, other.photo_id, Verdict.EDITED, 0.9)
+
+
 def split_of(
     photos: list[LabelledPhoto],
     held_out: float = 0.2,
     *,
     seed: int,
     validation: float = 0.1,
-    near_duplicates: NDArray[np.int64] | None = None,
+    shared: Sequence[ItemLink] = (),
 ) -> Split:
-    items = item_of_listing(photos, near_duplicates)
+    items = item_of_listing(photos, shared)
     return split_by_item(photos, items, held_out=held_out, validation=validation, seed=seed)
 
 
@@ -69,11 +74,11 @@ def test_no_listing_and_no_identical_photo_is_on_two_sides(
 
 
 @given(catalogues, st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5))
-def test_near_duplicate_photos_are_on_one_side(photos: list[LabelledPhoto], pairs: list[tuple[int, int]]) -> None:
-    near_duplicates = np.array(pairs, dtype=np.int64).reshape(-1, 2) % len(photos)
-    split = split_of(photos, 0.3, seed=0, validation=0.3, near_duplicates=near_duplicates)
+def test_copies_are_on_one_side(photos: list[LabelledPhoto], pairs: list[tuple[int, int]]) -> None:
+    copies = [(photos[one % len(photos)], photos[other % len(photos)]) for one, other in pairs]
+    split = split_of(photos, 0.3, seed=0, validation=0.3, shared=[link(one, other) for one, other in copies])
     side_of = {photo: side for side in range(3) for photo in (split.train, split.validation, split.held_out)[side]}
-    assert all(side_of[photos[first]] == side_of[photos[second]] for first, second in near_duplicates)
+    assert all(side_of[one] == side_of[other] for one, other in copies)
 
 
 @given(catalogues, st.randoms())
@@ -106,13 +111,3 @@ def test_an_item_larger_than_the_share_is_for_training() -> None:
 
 def test_the_only_listing_of_a_category_is_for_training() -> None:
     assert split_of(photos_of({"only": ["a", "b"]}), 0.5, seed=0).held_out == ()
-
-
-def test_sharing_photos_is_transitive() -> None:
-    photos = photos_of({"c": ["1", "2"], "b": ["2", "3"], "a": ["3"], "z": ["4"]})
-    assert item_of_listing(photos) == {"a": "a", "b": "a", "c": "a", "z": "z"}
-
-
-def test_listings_with_near_duplicate_photos_are_one_item() -> None:
-    photos = photos_of({"a": ["1"], "b": ["2"], "c": ["3"]})
-    assert item_of_listing(photos, np.array([[0, 2]])) == {"a": "a", "b": "b", "c": "a"}

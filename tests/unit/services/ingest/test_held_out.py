@@ -10,8 +10,8 @@ import pytest
 
 from ml.bundle.bundle import Bundle
 from ml.bundle.manifest import SplitRecord
+from ml.copies.items import item_of_listing
 from ml.labelled import LabelledPhoto
-from ml.training.dataset.split import item_of_listing
 from services.ingest.models.held_out import HeldOut, NothingHeldOut, SplitMissing, held_out_photos
 from tests.unit.ml.bundle.test_bundle import write_bundle
 
