@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _MIN_SECONDS_FOR_RATE = 0.5
 """A stage shorter than this has no rate: the quotient would be noise."""
 
+_MIN_EMBEDDED, _RECENT = 20, 50
+"""Photos of a job that tell how fast photos are embedded, and how many jobs are asked."""
+
 _WARNINGS = "warnings:"
 """Prefix in a job's counts of the number of warnings by flag: a job with a million warnings is told without a scan."""
 
@@ -150,6 +153,19 @@ def newest_jobs(
 def newest_of_kind(session: Session, kind: str) -> Job | None:
     query = select(Job).where(Job.kind == kind).order_by(col(Job.created_at).desc(), col(Job.id).desc())
     return session.exec(query).first()
+
+
+def photos_embedded_per_second(session: Session) -> float | None:
+    """Return the rate of the newest job that embedded at least `_MIN_EMBEDDED` photos; None if there is none.
+
+    The job did other work too, so embedding alone is faster.
+    """
+    query = select(Job).where(Job.state == JobState.SUCCEEDED).order_by(col(Job.created_at).desc()).limit(_RECENT)
+    for job in session.exec(query):
+        photos = job.counts.get("photos_embedded", 0)
+        if photos >= _MIN_EMBEDDED and job.started_at and job.finished_at and job.finished_at > job.started_at:
+            return float(photos / (job.finished_at - job.started_at).total_seconds())
+    return None
 
 
 def job_of_key(session: Session, idempotency_key: str) -> Job | None:

@@ -253,7 +253,7 @@ def _train(resources: Resources, count: int) -> None:
     seconds = time.monotonic() - started
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id} after {seconds:.0f} s. "
-        "A running server uses it from now on. To go back to the model before:\n"
+        f"A running server uses it from now on. To return to model {live.model_version}:\n"
         f"  {command_on(resources)} index rollback\n"
         f"or, while a server runs: curl -X POST URL/v1/admin/indexes/{trained.generation.id}/rollback",
         soft_wrap=True,

@@ -1,4 +1,4 @@
-"""`lookalike reindex` and `lookalike index`: build, list, promote and prune generations of the indexes."""
+"""`lookalike reindex` and `lookalike index`: build, list, make live and prune generations of the indexes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db.rows import generations
+from db.rows import embeddings, generations
 from db.vectors.folder_lock import IndexLocked
 from services.cli.terminal.audited import audited
-from services.cli.terminal.console import output, print_json, print_table, stage_bars
+from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
-from services.indexing.generations import previous_generation
+from services.indexing.generations import check_promotable, known_generation, previous_generation
 from services.indexing.pruning import prune as prune_outdated
 from services.ingest.pipeline.reindex import promote as promote_generation
 from services.ingest.pipeline.reindex import reindex as build_generation
@@ -75,7 +75,10 @@ def list_generations(
 
 @index_app.command("promote")
 def promote(generation: GenerationId) -> None:
-    """Make an earlier generation live again."""
+    """Make a previous generation live again: its model answers searches from then on.
+
+    Embeds the photos that its model lacks, and updates and verifies its indexes first.
+    """
     with open_resources() as resources, audited(resources.database):
         promoted = _promote(resources, generation, call=f"/v1/admin/indexes/{generation}/promote")
     _print_live(promoted)
@@ -83,7 +86,7 @@ def promote(generation: GenerationId) -> None:
 
 @index_app.command("rollback")
 def rollback() -> None:
-    """Make the generation before the live one live again."""
+    """Return to the generation that was live before: make it live again, as `promote` does."""
     with open_resources() as resources, audited(resources.database):
         with resources.database.read() as session:
             live = generations.live_generation(session)
@@ -103,7 +106,8 @@ def prune(
 
 
 def _promote(resources: Resources, generation: int, *, call: str) -> GenerationRecord:
-    """Promote a generation. `call` is the request that makes a running server do the same."""
+    """Make a generation live. `call` is the request that makes a running server do the same."""
+    _announce(resources, generation)
     try:
         with stage_bars() as progress:
             return promote_generation(resources, generation, progress=progress)
@@ -111,5 +115,22 @@ def _promote(resources: Resources, generation: int, *, call: str) -> GenerationR
         raise NotPromoted(generation, error, call) from error
 
 
+def _announce(resources: Resources, generation_id: int) -> None:
+    """Print which model is going to answer searches, and what is embedded first."""
+    generation = known_generation(resources.database, generation_id)
+    check_promotable(generation)
+    model = generation.model_version
+    with resources.database.read() as session:
+        live = generations.live_generation(session)
+        missing = embeddings.missing_count(session, model_version=model)
+    before = f" instead of model {live.model_version}" if live and live.model_version != model else ""
+    photos = f"{missing} photos are embedded first" if missing else "No photo has to be embedded"
+    console.print(
+        f"Model {model} will answer searches{before}, from generation {generation_id}. {photos}.", soft_wrap=True
+    )
+
+
 def _print_live(generation: GenerationRecord) -> None:
-    output.print(f"Generation {generation.id} (model {generation.model_version}) is live.")
+    output.print(
+        f"Generation {generation.id} is live: model {generation.model_version} answers searches.", soft_wrap=True
+    )

@@ -128,13 +128,13 @@ def check_promotable(generation: GenerationRecord) -> None:
     """
     if generation.state != GenerationState.PREVIOUS:
         raise Conflict(
-            f"Generation {generation.id} is {generation.state}; only a previous generation can be promoted. "
+            f"Generation {generation.id} is {generation.state}; only a previous generation can be made live again. "
             "`lookalike reindex` builds a new one."
         )
 
 
 def previous_generation(database: Database) -> GenerationRecord:
-    """Return the generation that a rollback promotes: the previous one that was live last.
+    """Return the generation that a rollback makes live: the previous one that was live last.
 
     Raises:
         Conflict: there is no previous generation.
@@ -143,7 +143,7 @@ def previous_generation(database: Database) -> GenerationRecord:
         all_generations = generations.generations(session)
     for generation in previous_by_promotion(all_generations):
         return generation
-    raise Conflict("There is no previous generation to go back to. `lookalike reindex` builds a new one.")
+    raise Conflict("There is no previous generation to return to. `lookalike reindex` builds a new one.")
 
 
 def _check_held(lock: HeldLock) -> None:
@@ -191,7 +191,7 @@ def _verify(database: Database, engine: str, opened: OpenIndex, generation: Gene
     if recall < LEAST_ANN_RECALL and not force:
         raise Conflict(
             f"The {engine} index of generation {generation.id} finds {recall:.3f} of the true neighbours; at least "
-            f"{LEAST_ANN_RECALL} is required. The live generation is unchanged; --force promotes the index anyway."
+            f"{LEAST_ANN_RECALL} is required. The live generation is unchanged; --force makes the index live anyway."
         )
     return found.held
 

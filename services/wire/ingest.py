@@ -114,7 +114,7 @@ class ReindexRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The model to build the indexes for."""
 
     model_version: Annotated[str | None, described("A registered model; the live model by default.")] = None
-    force: Annotated[bool, described("Promote the new generation even if its quality falls short.", False)] = False
+    force: Annotated[bool, described("Make the new generation live even if its quality falls short.", False)] = False
 
 
 class IndexRecall(msgspec.Struct):
@@ -154,8 +154,16 @@ class GenerationAnswer(msgspec.Struct):
     model_version: ModelVersion
     photos: Annotated[int, example(1200)]
     created_at: Time
-    promoted_at: Time | None
-    forced: Annotated[bool, described("Whether it was promoted without a check of its quality.", False)]
+    promoted_at: Annotated[Time | None, described("When it was last made live.")]
+    forced: Annotated[bool, described("Whether it was made live without a check of its quality.", False)]
+    photos_to_embed: Annotated[
+        int,
+        described("Photos that a previous generation's model embeds before the generation is made live again.", 12),
+    ] = 0
+    seconds_to_embed: Annotated[
+        float | None,
+        described("About how long that takes, by the newest job that embedded photos; null if unknown.", 3.5),
+    ] = None
 
 
 class ModelCard(msgspec.Struct):

@@ -186,8 +186,10 @@ def test_refers_to_the_server_when_it_has_the_generation_open(
         assert lookalike("reindex")[0] == 0
         assert_one_line_error(lookalike("index", "rollback"), "POST /v1/admin/indexes/2/rollback")
         assert_one_line_error(lookalike("index", "promote", "1"), "POST /v1/admin/indexes/1/promote")
-    code, out, _ = lookalike("index", "rollback")
-    assert (code, "Generation 1" in out) == (0, True)
+    code, out, messages = lookalike("index", "rollback")
+    model = tiny_bundle.version
+    assert (code, out) == (0, f"Generation 1 is live: model {model} answers searches.\n")
+    assert f"Model {model} will answer searches, from generation 1. No photo has to be embedded." in messages
 
 
 def test_the_demo_shows_where_to_put_the_api_key_once_one_exists(

@@ -64,7 +64,7 @@ def reindex(
         resources.stores,
         version,
         force=force,
-        checkpoint=lambda: progress("promote", 0, None),
+        checkpoint=lambda: progress("make live", 0, None),
         promoting=promoting,
     )
     return generation, run
@@ -77,7 +77,7 @@ def _check_model(resources: Resources, version: str, live: str) -> None:
         if name in new and name in old and new[name] < old[name] - _TOLERATED_LOSS:
             raise Conflict(
                 f"Model {version} is worse than the live one: its {name.replace('_', ' ')} is {new[name]:.3f} instead "
-                f"of {old[name]:.3f}. The live generation is unchanged. To promote the model anyway, run "
+                f"of {old[name]:.3f}. The live generation is unchanged. To make the model live anyway, run "
                 "`lookalike reindex --force --model FOLDER` with its folder."
             )
 

@@ -1,4 +1,4 @@
-"""The calls that administer the indexes: rebuild, list, promote, roll back, repair, and compare with the database."""
+"""The calls that administer the indexes: rebuild, list, make live, repair, and compare with the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 
 from db.models import GenerationState, Role, utc_now
-from db.rows import generations
+from db.rows import embeddings, generations, jobs
 from db.rows.recall import by_hour
 from services.errors import Conflict, ResourceNotFound
 from services.indexing.ann_recall import ann_recall
@@ -35,14 +35,13 @@ from services.wire import (
 )
 
 if TYPE_CHECKING:
-    pass
-
+    from db.rows.generations import GenerationRecord
 
 GenerationId = Annotated[int, in_path(1)]
 
 
 class IndexesController(Controller):
-    """The indexes: rebuild, list, promote, repair, and compare with the database."""
+    """The indexes: rebuild, list, make live, repair, and compare with the database."""
 
     path = "/v1/admin"
     tags = ("admin",)
@@ -63,7 +62,7 @@ class IndexesController(Controller):
         job_runner: NamedDependency[JobRunner],
         workers: NamedDependency[WorkerThreads],
     ) -> JobQueued:
-        """Queue a job that builds a new generation next to the live one, verifies it and promotes it."""
+        """Queue a job that builds a new generation next to the live one, verifies it and makes it live."""
         # Not a parameter of the call: Litestar would read 0 and "true" as booleans.
         body = await request.json() if await request.body() else {}
         reindex = converted(body, ReindexRequest, strict=True)
@@ -76,13 +75,14 @@ class IndexesController(Controller):
         summary="List the generations, newest first",
     )
     def indexes(self, resources: NamedDependency[Resources]) -> list[GenerationAnswer]:
-        """Return every generation."""
+        """Return every generation: one is live, previous ones can be made live again."""
         with resources.database.read() as session:
             known = generations.generations_with_current_counts(session)
+            models = {one.model_version for one in known if one.state == GenerationState.PREVIOUS}
+            to_embed = {model: embeddings.missing_count(session, model_version=model) for model in models}
+            rate = jobs.photos_embedded_per_second(session)
         return [
-            GenerationAnswer(
-                one.id, one.state, one.model_version, one.photos, one.created_at, one.promoted_at, one.forced
-            )
+            _generation(one, to_embed[one.model_version] if one.state == GenerationState.PREVIOUS else 0, rate)
             for one in known
         ]
 
@@ -100,7 +100,11 @@ class IndexesController(Controller):
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
-        """Queue a job that updates the generation from the database, verifies it and promotes it."""
+        """Queue a job that makes the generation live: from then on its model answers searches.
+
+        Until then the live generation answers. The job first embeds the photos that the model lacks, then updates and
+        verifies the indexes of the generation.
+        """
         check_promotable(known_generation(resources.database, generation))
         return JobQueued(job_runner.queue_promote(generation))
 
@@ -110,7 +114,7 @@ class IndexesController(Controller):
         sync_to_thread=True,
         response_description="The job was queued",
         responses=problem_responses(404, 409),
-        summary="Roll back to the previous generation",
+        summary="Return to the generation that was live before",
     )
     def roll_back_index(
         self,
@@ -118,9 +122,9 @@ class IndexesController(Controller):
         resources: NamedDependency[Resources],
         job_runner: NamedDependency[JobRunner],
     ) -> JobQueued:
-        """Queue a job that promotes the newest previous generation.
+        """Queue a job that makes the generation live that was live before this one; see the call `promote_index`.
 
-        The path names the live generation, so a repeated request does not roll back twice.
+        The path names the live generation, so a repeated request does not go back twice.
         """
         if known_generation(resources.database, generation).state != GenerationState.LIVE:
             raise Conflict(f"Generation {generation} is not live: another request has already changed that.")
@@ -175,6 +179,21 @@ class IndexesController(Controller):
         resources.live.refresh()
         found = live_drift(resources.database, resources.live.current())
         return [DriftAnswer(**asdict(one)) for one in found]
+
+
+def _generation(one: GenerationRecord, to_embed: int, rate: float | None) -> GenerationAnswer:
+    """`rate` is in photos per second."""
+    return GenerationAnswer(
+        one.id,
+        one.state,
+        one.model_version,
+        one.photos,
+        one.created_at,
+        one.promoted_at,
+        one.forced,
+        photos_to_embed=to_embed,
+        seconds_to_embed=round(to_embed / rate, 1) if rate else None,
+    )
 
 
 def _searches(resources: Resources, back: timedelta) -> list[SearchRecall]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from db.models import FeedOperation, GenerationState, Job, JobState
@@ -95,3 +96,25 @@ def test_requeueing_an_interrupted_job_clears_its_counts(database: Database) -> 
         job = jobs.oldest_queued_job(session)
     assert job is not None
     assert (job.id, job.counts, job.started_at) == (job_id, {}, None)
+
+
+def test_the_newest_job_that_embedded_many_photos_tells_how_fast_that_is(database: Database) -> None:
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def add_job(hours: int, photos: int, seconds: float, state: JobState = JobState.SUCCEEDED) -> None:
+        began = start + timedelta(hours=hours)
+        with database.write() as session:
+            job = session.get_one(Job, jobs.create_job(session, "ingest", {}, state=state))
+            job.counts, job.created_at, job.started_at = {"photos_embedded": photos}, began, began
+            job.finished_at = began + timedelta(seconds=seconds)
+
+    def rate() -> float | None:
+        with database.read() as session:
+            return jobs.photos_embedded_per_second(session)
+
+    assert rate() is None
+    add_job(1, photos=100, seconds=10)
+    add_job(2, photos=300, seconds=10)
+    add_job(3, photos=2, seconds=10)
+    add_job(4, photos=900, seconds=10, state=JobState.FAILED)
+    assert rate() == 30.0

@@ -246,7 +246,7 @@ def test_does_not_promote_a_cancelled_reindex(resources: Resources, monkeypatch:
         job_id = jobs.create_job(session, "reindex", {})
 
     def cancel_while_building(stage: str, _done: int, _total: int | None) -> None:
-        if stage == "promote":
+        if stage == "make live":
             with resources.database.write() as session:
                 jobs.request_cancel(session, job_id)
 

@@ -159,7 +159,9 @@ def test_uploaded_files_are_ingested_with_live_progress_and_a_list_of_rejects(
 
 
 @pytest.mark.usefixtures("no_page_errors")
-def test_a_reindex_is_confirmed_followed_and_rolled_back(admin: Page, page_log: PageLog) -> None:
+def test_a_reindex_is_confirmed_and_followed_and_the_generation_before_made_live_again(
+    admin: Page, page_log: PageLog
+) -> None:
     admin.goto("/admin?tab=indexes")
     live = admin.get_by_role("row", name=re.compile(r"\blive\b", re.I)).get_by_role("rowheader")
     before = live.inner_text()
@@ -171,10 +173,37 @@ def test_a_reindex_is_confirmed_followed_and_rolled_back(admin: Page, page_log: 
     assert len(page_log.requests_to("/v1/admin/reindex")) == 1, "nothing is queued where it was not confirmed"
     expect(live).not_to_have_text(before)
     admin.goto("/admin?tab=indexes")
-    admin.get_by_role("button", name=re.compile("Roll back")).click()
-    confirm(admin, "Roll back")
+    answers = admin.get_by_text(re.compile("^Model .* answers searches, from generation"))
+    expect(answers).to_contain_text(f"generation {int(before) + 1}")
+    admin.get_by_role("button", name=f"Make live (generation {before})").click()
+    dialog = admin.get_by_role("dialog", name=f"Make generation {before} live?")
+    expect(dialog).to_contain_text(f"goes on answering searches, from generation {before} instead of {int(before) + 1}")
+    expect(dialog).to_contain_text("No photo has to be embedded.")
+    expect(dialog).to_contain_text("no search fails")
+    assert findings(admin) == []
+    confirm(admin, "Make live")
     wait_until_job_is_done(admin)
     expect(live).to_have_text(before)
+    expect(answers).to_contain_text(f"from generation {before}")
+
+
+OTHER_MODEL = {
+    "generation": 7, "state": "previous", "model_version": "older", "photos": 900, "photos_to_embed": 120,
+    "seconds_to_embed": 40.0, "forced": False, "created_at": "2026-01-01T00:00:00Z", "promoted_at": None,
+}  # fmt: skip
+"""A generation as the server lists it."""
+
+
+@pytest.mark.usefixtures("no_page_errors")
+def test_a_return_to_another_model_says_which_model_answers_and_what_is_embedded(admin: Page) -> None:
+    live = OTHER_MODEL | {"generation": 8, "state": "live", "model_version": "newer", "photos_to_embed": 0}
+    admin.route("**/v1/admin/indexes", lambda route: route.fulfill(json=[live, OTHER_MODEL]))
+    admin.goto("/admin?tab=indexes")
+    admin.get_by_role("button", name="Return to model older (generation 7)").click()
+    dialog = admin.get_by_role("dialog", name="Return to model older?")
+    expect(dialog).to_contain_text("Model older answers searches, from generation 7, instead of model newer.")
+    expect(dialog).to_contain_text("120 photos that it lacks are embedded first, which takes about 40 s.")
+    expect(dialog.get_by_role("button", name="Return to model older")).to_be_visible()
 
 
 @pytest.mark.usefixtures("no_page_errors")

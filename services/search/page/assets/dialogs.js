@@ -21,11 +21,11 @@ function shown(content, className = "") {
 
 const closing = (value) => (event) => event.target.closest("dialog").close(value);
 
-/** Ask for confirmation; resolve to true for yes. */
+/** Ask for confirmation; resolve to true for yes. `detail` is a text, or a list of them. */
 export async function confirmed({ title, detail, action }) {
   const { chosen } = await shown(html`
     <h2 id="dialog-title">${title}</h2>
-    <p>${detail}</p>
+    ${[detail].flat().map((text) => html`<p>${text}</p>`)}
     <p class="actions">
       <button type="button" autofocus @click=${closing("")}>Cancel</button>
       <button type="button" class="strong" @click=${closing("yes")}>${action}</button>

@@ -56,6 +56,21 @@ def test_a_restored_generation_has_the_changes_made_since(
 
 
 @after_model_change
+def test_a_previous_generation_says_how_many_photos_its_model_lacks(
+    client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    def to_embed() -> dict[int, int]:
+        return {one["generation"]: one["photos_to_embed"] for one in client.get("/v1/admin/indexes").json()}
+
+    assert to_embed() == {1: 0, 2: 0}
+    fields = {"listing_id": "new", "title": "New", "category": "Phones"}
+    client.post("/v1/listings", data=fields, files=[("photos", ("a.jpg", jpeg(seed=78)))]).raise_for_status()
+    assert to_embed()[1] == 1
+    succeeded(client, client.post("/v1/admin/indexes/1/promote"))
+    assert to_embed()[1] == 0
+
+
+@after_model_change
 def test_rolling_back_twice_restores_the_newer_generation(client: TestClient[Litestar], resources: Resources) -> None:
     for generation in (2, 1):
         succeeded(client, client.post(f"/v1/admin/indexes/{generation}/rollback"))

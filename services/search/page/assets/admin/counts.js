@@ -65,7 +65,7 @@ export function countsPanel(counts) {
           </dl>
         `,
       )}
-      ${counts.generation ? html`<p>Generation ${counts.generation} was promoted.</p>` : ""}
+      ${counts.generation ? html`<p>Generation ${counts.generation} was made live.</p>` : ""}
     </div>
   `;
 }

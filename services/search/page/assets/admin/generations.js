@@ -1,39 +1,65 @@
-/** The table of index generations. */
+/** The table of index generations, and what making one live does. */
 
-import { number, when } from "../format.js";
+import { duration, number, when } from "../format.js";
 import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 
-const COLUMNS = ["Generation", "State", "Change", "Model", "Photos", "Created", "Promoted"];
+const COLUMNS = ["Generation", "State", "Change", "Model", "Photos", "Created", "Last made live"];
 
-/** Return the target of a rollback: the previous generation that was live last. */
-export function rollbackTarget(generations) {
-  const lived = ({ promoted_at: promoted, created_at: created }) => new Date(promoted ?? created);
-  const previous = generations.filter(({ state }) => state === "previous");
-  return previous.sort((one, other) => lived(other) - lived(one))[0] ?? null;
+const liveOf = (generations) => generations.find(({ state }) => state === "live") ?? null;
+
+/** Which model answers searches now. */
+export function answering(generations) {
+  const live = liveOf(generations);
+  if (!live) return "";
+  const { model_version: model, generation, promoted_at: since } = live;
+  return html`<p>
+    Model <code>${model}</code> answers searches, from generation ${generation}${since ? `, since ${when(since)}` : ""}.
+  </p>`;
 }
 
-/** @param actions `isBusy`; `promote(generation)` and `rollBack(generation)`. */
+/** Name the change that makes a previous generation live. */
+const changeOf = (one, live) =>
+  live && one.model_version !== live.model_version ? `Return to model ${one.model_version}` : "Make live";
+
+/** The question before a generation is made live: which model answers, from when, and what is embedded first. */
+export function questionOf(one, generations) {
+  const live = liveOf(generations);
+  const change = changeOf(one, live);
+  const { generation, model_version: model, photos_to_embed: photos, seconds_to_embed: seconds } = one;
+  const isOther = live && model !== live.model_version;
+  const takes = seconds === null ? "" : `, which takes about ${seconds < 1 ? "a second" : duration(seconds)}`;
+  return {
+    title: isOther ? `${change}?` : `Make generation ${generation} live?`,
+    detail: [
+      isOther
+        ? `Model ${model} answers searches, from generation ${generation}, instead of model ${live.model_version}.`
+        : `Model ${model} goes on answering searches, from generation ${generation}${live ? ` instead of ${live.generation}` : ""}.`,
+      photos
+        ? `${number(photos)} ${photos === 1 ? "photo that it lacks is" : "photos that it lacks are"} embedded first${takes}.`
+        : "No photo has to be embedded.",
+      "Then its indexes are updated from the database and checked. Until that is done everything stays as it is, and no search fails.",
+    ],
+    action: change,
+  };
+}
+
+/** @param actions `isBusy`; `makeLive(generation)`. */
 export function generationsTable(generations, actions) {
   if (!generations.length)
     return html`<p class="muted">
       There are no indexes yet. They are built after <code>lookalike train</code> creates a model.
     </p>`;
-  const canRollBack = rollbackTarget(generations) !== null;
+  const live = liveOf(generations);
   return table({
     name: "Generations",
     caption: "Generations of the indexes, newest first",
     columns: COLUMNS,
-    rows: generations.map((one) => row(one, canRollBack, actions)),
+    rows: generations.map((one) => row(one, live, actions)),
   });
 }
 
-function row(one, canRollBack, { isBusy, promote, rollBack }) {
-  const button = (label, act) => html`
-    <button type="button" ?disabled=${isBusy} @click=${() => act(one)}>
-      ${label}<span class="unseen"> (generation ${one.generation})</span>
-    </button>
-  `;
+function row(one, live, { isBusy, makeLive }) {
   return html`
     <tr>
       <th scope="row">${one.generation}</th>
@@ -42,8 +68,13 @@ function row(one, canRollBack, { isBusy, promote, rollBack }) {
         ${one.forced ? html`<span class="muted">forced: its quality was not checked</span>` : ""}
       </td>
       <td>
-        ${one.state === "previous" ? button("Promote", promote) : ""}
-        ${one.state === "live" && canRollBack ? button("Roll back", rollBack) : ""}
+        ${
+          one.state === "previous"
+            ? html`<button type="button" ?disabled=${isBusy} @click=${() => makeLive(one)}>
+                ${changeOf(one, live)}<span class="unseen"> (generation ${one.generation})</span>
+              </button>`
+            : ""
+        }
       </td>
       <td><code>${one.model_version}</code></td>
       <td class="figure">${number(one.photos)}</td>

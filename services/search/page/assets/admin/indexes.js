@@ -6,11 +6,13 @@ import { confirmed } from "../dialogs.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { Consistency } from "./consistency.js";
-import { generationsTable, rollbackTarget } from "./generations.js";
+import { answering, generationsTable, questionOf } from "./generations.js";
 import { JobPanel } from "./job.js";
 import { goesOn, trouble } from "./trouble.js";
 
-const VERIFIED = "The new generation is updated from the database and verified first. Searches keep running.";
+const REINDEX =
+  "This builds new indexes from the database, next to the live ones, with the same model. They are checked before they " +
+  "answer searches. Until then everything stays as it is, and no search fails.";
 
 export class IndexesTab {
   #app;
@@ -77,27 +79,14 @@ export class IndexesTab {
   }
 
   #reindex() {
-    const detail = `This builds new indexes from the database, next to the live ones. ${VERIFIED}`;
-    this.#queue({ path: "/v1/admin/reindex", json: {}, title: "Rebuild the indexes?", detail, action: "Reindex" });
+    const question = { title: "Rebuild the indexes?", detail: REINDEX, action: "Reindex" };
+    this.#queue({ path: "/v1/admin/reindex", json: {}, ...question });
   }
 
-  #promote({ generation }) {
-    this.#queue({
-      path: `/v1/admin/indexes/${generation}/promote`,
-      title: `Promote generation ${generation}?`,
-      detail: `Searches are answered from generation ${generation} again. ${VERIFIED}`,
-      action: "Promote",
-    });
-  }
-
-  #rollBack({ generation }) {
-    const back = rollbackTarget(this.#generations).generation;
-    this.#queue({
-      path: `/v1/admin/indexes/${generation}/rollback`,
-      title: `Roll back to generation ${back}?`,
-      detail: `Searches are answered from generation ${back} instead of ${generation}. ${VERIFIED}`,
-      action: "Roll back",
-    });
+  /** Both "Make live" and "Return to model …". */
+  #makeLive(one) {
+    const path = `/v1/admin/indexes/${one.generation}/promote`;
+    this.#queue({ path, ...questionOf(one, this.#generations) });
   }
 
   template() {
@@ -115,10 +104,9 @@ export class IndexesTab {
   }
 
   #table(isBusy) {
-    const promote = (one) => this.#promote(one);
-    const rollBack = (one) => this.#rollBack(one);
     return html`
-      ${generationsTable(this.#generations, { isBusy, promote, rollBack })}
+      ${answering(this.#generations)}
+      ${generationsTable(this.#generations, { isBusy, makeLive: (one) => this.#makeLive(one) })}
       <p class="actions">
         <button type="button" ?disabled=${isBusy} @click=${() => this.#reindex()}>Reindex</button>
         ${isBusy ? html`<span class="muted">A job is running. Wait until it has ended.</span>` : ""}

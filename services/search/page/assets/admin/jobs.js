@@ -9,7 +9,7 @@ import { table } from "./table.js";
 const KINDS = {
   ingest: "Ingest",
   reindex: "Reindex",
-  promote: "Promotion",
+  promote: "Return to a generation",
   repair: "Repair",
   tidy: "Clean-up",
 };
