@@ -6,6 +6,8 @@ OpenVINO and the canonical check. Tests use it wherever the quality of the netwo
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +16,14 @@ from safetensors.numpy import save_file
 from ml.bundle.bundle import Bundle
 from ml.bundle.canonical import CanonicalVectors, canonical_photos
 from ml.bundle.manifest import GRAPH, WEIGHTS, ModelDescription
+from ml.bundle.ood import OodCalibration, OodDetector
 from ml.bundle.writer import staged_folder, write_manifest
+from ml.embedding.open_embedder import open_embedder
 from ml.network.openvino_runtime import compile_graph, load_openvino
 from ml.photos.preprocess import Preprocessing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CATEGORIES = ("Baby & Kids Stuff", "Home & Garden", "Phones")
@@ -46,6 +51,28 @@ def write_projection(out: Path, *, seed: int = 0) -> Bundle:
             vector_size=VECTOR_SIZE,
             canonical=CanonicalVectors.of(vectors),
         )
+    return Bundle.load(out)
+
+
+def write_detecting(out: Path, projection: Bundle, known: Sequence[bytes], **description: Any) -> Bundle:
+    """Write a copy of the bundle at `out` whose OOD detector knows these photos only; each is a reference.
+
+    Args:
+        description: fields of the model's description to replace.
+    """
+    loaded = np.stack([projection.preprocessing.load(photo) for photo in known])
+    references = open_embedder(projection, threads=1).embed(loaded).vectors.astype(np.float16)
+    calibration = OodCalibration(
+        k=1, threshold=1.0, false_alarm_rate=0.05, photos=60, held_out_photos=60, held_out_alarms=0.0
+    )
+    ood = OodDetector.of(references, calibration, vector_size=projection.vector_size)
+    shutil.copytree(projection.path, out)
+    write_manifest(
+        out,
+        replace(projection.description, ood=ood, **description),
+        vector_size=projection.vector_size,
+        canonical=projection.canonical,
+    )
     return Bundle.load(out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import process_time
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
 from ml.bundle.ood import NearestDistances
 from ml.copies.items import item_of_listing
-from ml.evaluation.foreign_pictures import foreign_pictures
+from ml.evaluation.foreign_pictures import COUNT, foreign_pictures
 from ml.metrics import auroc, false_positive_rate_at_95
 from services.bench.inputs.logits import LogitsNetwork, NetworkOutputs
 from services.bench.report import ResultTable
@@ -36,6 +37,7 @@ Candidate: TypeAlias = "Callable[[NetworkOutputs], Scores]"
 """Returns the OOD scores of n photos, (n,): higher is more foreign."""
 
 _NEIGHBOURS = (1, 5, 10, 50)
+_TIMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class OodBenchmark:
     Attributes:
         rule: how the photos in distribution were chosen, `held out` or `unseen`.
         false_alarm_rate: share of photos in distribution that the detector may call foreign.
+        cpu_ms: processor time to score one photo, once it is embedded.
         answers: of the photos in distribution, then of each foreign set.
         candidates: the served score first.
     """
@@ -92,14 +95,21 @@ class OodBenchmark:
     rule: str
     references: int
     false_alarm_rate: float
+    cpu_ms: float
     answers: tuple[AlarmFigures, ...]
     candidates: tuple[CandidateFigures, ...]
 
 
 def measure_ood(
-    resources: Resources, *, model: str | None, folders: Sequence[Path], limit: int, progress: Progress
+    resources: Resources,
+    *,
+    model: str | None,
+    folders: Sequence[Path],
+    limit: int,
+    progress: Progress,
+    pictures: int = COUNT,
 ) -> OodBenchmark:
-    """Score photos that the model has not seen, drawn pictures, and up to `limit` photos of each folder.
+    """Score photos that the model has not seen, `pictures` drawn ones of each kind, and up to `limit` of each folder.
 
     Raises:
         BadInput: the model has no OOD detector, or a folder has no photo.
@@ -109,7 +119,8 @@ def measure_ood(
     bundle = find_bundle(resources, model)
     if bundle.ood is None:
         raise BadInput(f"Model {bundle.version} has no OOD detector. Train a model with `lookalike train`.")
-    sets = {**foreign_pictures(), **{folder.name: _photos_of(folder, limit) for folder in folders}}
+    found = {folder.name: _photos_of(folder, limit) for folder in folders}
+    sets = {**foreign_pictures(pictures), **found}
     rule, contents = _in_distribution(resources, bundle)
     network = LogitsNetwork(bundle, threads=resources.settings.thread_count)
     outputs: dict[str, NetworkOutputs] = {}
@@ -122,6 +133,7 @@ def measure_ood(
         rule=rule,
         references=len(bundle.ood.references),
         false_alarm_rate=bundle.ood.calibration.false_alarm_rate,
+        cpu_ms=_time_of_one(bundle.ood, inside),
         answers=tuple(_answers(name, one, bundle, bundle.ood) for name, one in outputs.items()),
         candidates=tuple(
             _separations(name, score, inside, {kind: outputs[kind] for kind in sets})
@@ -181,6 +193,16 @@ def _sum(first: Candidate, second: Candidate, inside: NetworkOutputs) -> Candida
 
     one, other = scaled(first), scaled(second)
     return lambda outputs: one(outputs) + other(outputs)
+
+
+def _time_of_one(detector: OodDetector, inside: NetworkOutputs) -> float:
+    """Return the milliseconds of processor time to score one photo: the median over the photos."""
+    times = []
+    for vector in inside.vectors[:_TIMED]:
+        started = process_time()
+        detector.score(vector)
+        times.append(1000 * (process_time() - started))
+    return round(float(np.median(times)), 3)
 
 
 def _separations(
@@ -251,4 +273,5 @@ def render(b: OodBenchmark) -> BenchmarkReport:
                 for one in b.candidates
             ],
         ),
+        f"{b.cpu_ms:.2f} ms of processor time to score a photo",
     ]

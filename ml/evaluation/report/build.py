@@ -68,7 +68,7 @@ class ReportInputs:
         items: (n,), a code for the item of each photo; photos of one listing, and equal photos, show one item.
         held_out: rows to measure on; at least one.
         runs: by precision; the first is the precision that serves.
-        foreign: embeddings of `foreign_pictures`, by kind, in the precision that serves.
+        foreign: embeddings of `foreign_pictures`, by kind, in the precision that serves; none without an OOD detector.
     """
 
     photos: Sequence[LabelledPhoto]

@@ -144,11 +144,12 @@ class OodReport(msgspec.Struct, frozen=True):
     """Out-of-distribution detection.
 
     Attributes:
-        references: number of training photos that the detector compares with.
+        k, references: the detector compares with the k-th nearest of so many training photos.
         false_alarm_rate: share of photos in distribution that may be called out of distribution.
         false_alarms: share of the held-out photos that are.
     """
 
+    k: int
     references: int
     false_alarm_rate: float
     false_alarms: Estimate

@@ -159,6 +159,7 @@ def ood_report(
     scores = detector.scores(held_out.vectors)
     unsure = -held_out.probabilities.max(axis=1)
     return OodReport(
+        k=detector.calibration.k,
         references=len(detector.references),
         false_alarm_rate=detector.calibration.false_alarm_rate,
         false_alarms=bootstrap(mean_of(scores > 1), groups),

@@ -15,7 +15,7 @@ from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 
 if TYPE_CHECKING:
     from ml.evaluation.intervals import Estimate
-    from ml.evaluation.report.figures import CategoryReport, RetrievalReport
+    from ml.evaluation.report.figures import CategoryReport, OodReport, RetrievalReport
     from services.ingest.models.evaluation import Evaluation
 
 
@@ -61,6 +61,8 @@ def _print(evaluation: Evaluation) -> None:
     print_table(f"Category of {category.photos} photos of {split.measured} listings ({split.rule})", ["", ""], rows)
     if report.retrieval is not None:
         _print_retrieval(report.retrieval)
+    if report.ood is not None:
+        _print_ood(report.ood)
 
 
 def _calibration_rows(category: CategoryReport) -> list[tuple[str, str]]:
@@ -85,6 +87,15 @@ def _print_retrieval(retrieval: RetrievalReport) -> None:
         output.print(f"No baselines: {retrieval.skipped}")
     else:
         output.print("Ratio: ours over the better baseline. In brackets: 95 % intervals.")
+
+
+def _print_ood(ood: OodReport) -> None:
+    own = ("held-out photos (false alarms)", _estimate(ood.false_alarms), "", "")
+    drawn = [
+        (f"drawn pictures: {one.kind}", f"{one.detected:.3f}", f"{one.auroc:.3f}", f"{one.false_positive_rate:.3f}")
+        for one in ood.foreign
+    ]
+    print_table("Photos unlike the catalogue", ["", "called unlike", "AUROC", "FPR95"], [own, *drawn])
 
 
 def _estimate(estimate: Estimate | None) -> str:

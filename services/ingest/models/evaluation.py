@@ -123,7 +123,7 @@ def evaluate_model(resources: Resources, request: EvaluationRequest, *, progress
         held_out=held_out.rows,
         runs={embedder.precision: served.run, **_other_runs(resources, embedder, served.photos, progress)},
         baselines=_baselines(resources, request.weights, served.photos, progress),
-        foreign=embed_foreign_pictures(embedder),
+        foreign={} if bundle.ood is None else embed_foreign_pictures(embedder),
     )
     progress("measure", 0, None)
     setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))

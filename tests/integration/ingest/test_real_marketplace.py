@@ -19,6 +19,7 @@ from db.models import PhotoState
 from db.rows import photos
 from db.rows.records import PhotoRecord
 from ml.evaluation.baselines import baseline_vectors
+from ml.evaluation.foreign_pictures import embed_foreign_pictures
 from ml.evaluation.retrieval import gallery_of, search_all
 from ml.metrics import precision_at_k, recall_at_k
 from services.indexing.agreement import SHAPES, measure_agreement
@@ -123,6 +124,16 @@ def test_classifies_held_out_listings_far_better_than_the_most_frequent_category
 ) -> None:
     of_each = Counter(photo.category for photo in labelled_photos(resources.database, resources.photo_files))
     assert trained.bundle.metrics["category_accuracy"] >= 3 * max(of_each.values()) / of_each.total()
+
+
+def test_tells_drawn_pictures_from_the_real_photos(resources: Resources, trained: TrainedModel) -> None:
+    detector = trained.bundle.ood
+    assert detector is not None
+    drawn = embed_foreign_pictures(resources.open(trained.bundle))
+    detected = {kind: float((detector.scores(one.vectors) > 1).mean()) for kind, one in drawn.items()}
+    assert min(detected["plain"], detected["gradients"]) >= 0.9
+    assert min(detected.values()) >= 0.5
+    assert detector.calibration.held_out_alarms <= 3 * detector.calibration.false_alarm_rate
 
 
 @pytest.mark.parametrize("engine", ["faiss", "qdrant"])

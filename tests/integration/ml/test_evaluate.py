@@ -21,6 +21,7 @@ from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 from services.ingest.models.held_out import SplitMissing
 from services.search.service import SearchService
 from services.wire import SearchFields
+from tests.projection import write_detecting
 from tests.worlds import Marketplace, ingest, listing_row, marketplace, resources_in
 
 if TYPE_CHECKING:
@@ -130,6 +131,20 @@ def test_prints_the_figures_and_the_reason_for_skipped_baselines(evaluate, tmp_p
     _, out, _ = evaluate("--out", str(tmp_path / "there"))
     assert "same-listing recall@1" in out
     assert "--weights none" in out
+
+
+@pytest.mark.slow
+def test_prints_false_alarms_and_detected_pictures_of_a_model_with_a_detector(  # type: ignore[no-untyped-def]
+    evaluate, calibrated: Bundle, jpeg: MakeJpeg, tmp_path: Path
+) -> None:
+    bundle = write_detecting(tmp_path / "model", calibrated, [jpeg(seed=seed) for seed in range(12)])
+    _, out, _ = evaluate("--model", str(bundle.path), "--out", str(tmp_path / "there"))
+    own, *drawn = [
+        line.split() for line in out.splitlines() if "held-out photos (" in line or "drawn pictures:" in line
+    ]
+    assert own[4] == "0.000"  # its detector knows all photos of the shop
+    assert [row[2] for row in drawn] == ["plain", "squares", "gradients", "noise", "text"]
+    assert "Drawn pictures that belong into no catalogue" in (tmp_path / "there" / "report.html").read_text()
 
 
 def test_escapes_hostile_listing_texts_in_the_report(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

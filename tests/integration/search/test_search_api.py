@@ -135,6 +135,14 @@ def test_classify_returns_the_most_probable_category_first(
     assert answer["confident"] == (probabilities[0] >= 0.5)
 
 
+def test_a_model_without_a_detector_does_not_know_which_photos_are_in_distribution(
+    client: TestClient[Litestar], jpeg: MakeJpeg
+) -> None:
+    answer = client.post("/v1/classify", files={"image": jpeg()}).json()
+    assert (answer["in_distribution"], answer["ood_score"]) == (None, None)
+    assert "in_distribution" not in search(client, jpeg(seed=8))
+
+
 def test_counts_the_listings_of_each_category(client: TestClient[Litestar]) -> None:
     counts = {one["category"]: one["listings"] for one in client.get("/v1/categories").json()}
     assert counts == {"Home & Garden": 4, "Phones": 4, "Baby & Kids Stuff": 4}
