@@ -26,7 +26,7 @@ TABS = {
     "ingest": "[aria-labelledby=jobs-title] tbody tr",
     "indexes": "[aria-labelledby=generations-title] tbody tr",
     "recall": "#searches-title",
-    "duplicates": "[aria-labelledby=duplicates-title] :is(.group, .notice:not(.problem))",
+    "duplicates": "[aria-labelledby=duplicates-title] :is(.review, .notice:not(.problem))",
     "model": "#model-title",
 }
 """Selectors of the content that each admin tab shows once its data is loaded."""

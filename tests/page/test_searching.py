@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.page.steps import choose_photo, draw_crop, drop_or_paste, load_more_results, results, wait_for_results
+from tests.page.test_page_quality import findings
 from tests.sites import running_site
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    import httpx
     from playwright.sync_api import Page
 
     from tests.page.browsing import Demo, PageLog
@@ -204,3 +209,48 @@ def test_scrolling_down_loads_more_results_without_repeats(page: Page, photo: Pa
     found = results(page)
     assert len(found) >= 72
     assert len(set(found)) == len(found)
+
+
+@pytest.fixture
+def copies(demo: Demo, photo: Path) -> Iterator[list[str]]:
+    """Two listings of other sellers with the same photo as a listing, called the same item."""
+    ids = ["offered-1", "offered-2"]
+    with demo.client() as client:
+        original = client.post("/v1/search", files={"image": photo.read_bytes()}, data={"k": "1"}).json()["results"][0]
+        for listing_id in ids:
+            fields = {"listing_id": listing_id, "title": f"Offer {listing_id}", "category": original["category"]}
+            fields |= {"price": "£31", "seller": f"seller of {listing_id}"}
+            client.post("/v1/listings", data=fields, files={"photos": photo.read_bytes()}).raise_for_status()
+            decision = {"listing_id": original["listing_id"], "other_listing_id": listing_id, "decision": "accept"}
+            client.post("/v1/admin/duplicates/review", json=decision).raise_for_status()
+        wait_for(lambda: all(is_embedded(client, listing_id) for listing_id in ids))
+        yield ids
+        for listing_id in ids:
+            client.delete(f"/v1/listings/{listing_id}").raise_for_status()
+
+
+def is_embedded(client: httpx.Client, listing_id: str) -> bool:
+    photos = client.get(f"/v1/listings/{listing_id}").json()["photos"]
+    return all(one["state"] == "embedded" for one in photos)
+
+
+def test_the_other_offers_of_a_result_open_in_place(page: Page, photo: Path, copies: list[str]) -> None:
+    page.goto("/")
+    choose_photo(page, photo)
+    offers = page.locator(".result").first.locator(".offers")
+    expect(offers.get_by_role("link")).to_have_count(0)
+    offers.get_by_text("Also offered by 2 other sellers").click()
+    for listing_id in copies:
+        expect(offers.get_by_role("link", name=f"Offer {listing_id}")).to_be_visible()
+    expect(offers.get_by_text("£31")).to_have_count(2)
+    expect(offers.locator("api-photo[data-state=shown]")).to_have_count(2)
+    assert page.locator(f".result[data-listing={copies[0]}]").count() == 0
+    assert findings(page) == []
+
+
+def test_a_filter_for_one_seller_leaves_no_other_offer(page: Page, photo: Path, copies: list[str]) -> None:
+    page.goto("/?" + urlencode({"seller": f"seller of {copies[0]}"}))
+    choose_photo(page, photo)
+    expect(page.locator(f".result[data-listing={copies[0]}]")).to_be_visible()
+    expect(page.locator(".offers")).to_have_count(0)
+    expect(page.get_by_text("No more results.")).to_be_visible()

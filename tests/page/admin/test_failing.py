@@ -19,7 +19,6 @@ NO_KEY = {"status": 401, "json": {"title": "Unauthorized", "detail": "An API key
 NO_CONTENT = {"status": 204}
 FINISHED_JOB = {"kind": "repair", "state": "succeeded", "counts": {}, "created_at": "2026-01-01T00:00:00Z"}
 
-GROUPS, REVIEW = "**/v1/admin/duplicates?*", "**/v1/admin/duplicates/review"
 JOBS = re.compile(r"/v1/jobs\?")
 RECALL = "**/v1/admin/recall?*"
 CONSISTENCY = "**/v1/admin/consistency"
@@ -39,80 +38,10 @@ def hold(page: Page, address: str, *, times: int | None = None) -> list[Route]:
     return held
 
 
-def duplicate_group(listing_id: str, other_id: str) -> dict[str, Any]:
-    ids = {"listing_id": listing_id, "other_listing_id": other_id, "photo_id": 1, "other_photo_id": 2}
-    link = ids | {"verdict": "The same picture.", "score": 1, "decision": None}
-    return {"listing_ids": [listing_id, other_id], "links": [link]}
-
-
-@pytest.fixture
-def pairs(page: Page) -> tuple[Locator, Locator]:
-    """Two pairs of duplicates to review; loading the next page with a third pair fails once."""
-    first = {"groups": [duplicate_group("lamp-1", "lamp-2"), duplicate_group("chair-1", "chair-2")], "cursor": "next"}
-    second = {"groups": [duplicate_group("sofa-1", "sofa-2")], "cursor": None}
-    answer(page, GROUPS, {"json": first}, BUSY, {"json": second})
-    page.goto("/admin?tab=duplicates")
-    return page.get_by_role("group", name="lamp-1 and"), page.get_by_role("group", name="chair-1 and")
-
-
-def decide(pair: Locator, decision: str) -> None:
-    pair.get_by_role("button", name=re.compile(f"^{decision}")).click()
-
-
 def go_offline_and_back(page: Page) -> None:
     for offline in (True, False):
         page.context.set_offline(offline)
         expect(page.get_by_text("You are offline. Results stay")).to_have_count(int(offline))
-
-
-def test_a_failed_decision_keeps_its_alert_while_the_next_one_is_stored(
-    page: Page, pairs: tuple[Locator, Locator]
-) -> None:
-    lamps, chairs = pairs
-    answer(page, REVIEW, BUSY, NO_CONTENT)
-    decide(lamps, "Reject")
-    decide(chairs, "Accept")
-    expect(chairs).to_contain_text("Decided: one item")
-    expect(lamps.get_by_role("alert")).to_contain_text("The server is busy")
-
-
-def test_try_again_resends_a_failed_decision(page: Page, pairs: tuple[Locator, Locator]) -> None:
-    answer(page, REVIEW, BUSY, NO_CONTENT)
-    decide(pairs[0], "Reject")
-    page.get_by_role("alert").get_by_role("button", name="Try again").click()
-    expect(pairs[0]).to_contain_text("Decided: different items")
-    expect(page.get_by_role("alert")).to_have_count(0)
-
-
-def test_a_decision_is_resent_after_a_key_is_entered(page: Page, pairs: tuple[Locator, Locator]) -> None:
-    answer(page, REVIEW, NO_KEY, NO_CONTENT)
-    decide(pairs[0], "Accept")
-    page.get_by_role("button", name="Enter a key").click()
-    page.get_by_label("Key", exact=True).fill("anything")
-    page.get_by_role("button", name="Use this key").click()
-    expect(pairs[0]).to_contain_text("Decided: one item")
-
-
-def test_leaving_the_tab_does_not_cancel_a_decision(page: Page, pairs: tuple[Locator, Locator]) -> None:
-    held = hold(page, REVIEW)
-    with page.expect_request(REVIEW):
-        decide(pairs[0], "Reject")
-    page.get_by_role("tab", name="Model").click()
-    expect(page.get_by_role("heading", name=re.compile("^Model "))).to_be_visible()
-    with page.expect_event("requestfinished", lambda request: request.url.endswith("/review")):
-        held[0].fulfill(**NO_CONTENT)
-
-
-def test_decisions_stay_visible_while_a_failed_page_of_groups_reloads(
-    page: Page, pairs: tuple[Locator, Locator]
-) -> None:
-    answer(page, REVIEW, NO_CONTENT)
-    decide(pairs[0], "Accept")
-    page.get_by_role("button", name="More groups").click()
-    expect(page.get_by_role("alert")).to_contain_text("The server is busy")
-    go_offline_and_back(page)
-    expect(page.get_by_role("group", name="sofa-1 and")).to_be_visible()
-    expect(pairs[0]).to_contain_text("Decided: one item")
 
 
 def test_reconnecting_does_not_request_loaded_data_again(page: Page, page_log: PageLog) -> None:

@@ -2,6 +2,7 @@
 
 import { listingAddress } from "./address.js";
 import { price, webAddress } from "./format.js";
+import { offers } from "./offers.js";
 import { thumbnail } from "./photos.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
@@ -41,6 +42,7 @@ function card(listing, { searchBy, preferenceOf, togglePreference }) {
           <span class="muted" dir="auto">${listing.location}</span>
           ${shopLink(listing, { label: `Shop page of ${short(name)}` })}
         </p>
+        ${offers(listing)}
       </div>
       ${togglePreference ? preferenceButtons(listing, short(name), preferenceOf(listing), togglePreference) : ""}
     </li>

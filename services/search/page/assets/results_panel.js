@@ -90,8 +90,11 @@ function farWords({ found, query }) {
     : "No exact match. The most similar come first.";
 }
 
+/** The number of listings in results, those that are also offered included. */
+const listingsIn = (results) => results.reduce((sum, { also_offered_by: others = [] }) => sum + 1 + others.length, 0);
+
 function endWords({ found, counts, query }) {
-  const isCut = found.answer && counts.total > found.listings.length;
+  const isCut = found.answer && counts.total > listingsIn(found.listings);
   if (!isCut) return "No more results.";
   return query.sort
     ? "These are the most similar listings. Sort by “Most similar” to see more."

@@ -10,6 +10,8 @@ const PAGE = 20;
 export class Pages {
   /** All items so far; null before the first page. */
   items = null;
+  /** The answer of the last page that was read. */
+  answer = null;
   #app;
   #path;
   #name;
@@ -31,9 +33,20 @@ export class Pages {
     return this.#task.running;
   }
 
+  get problem() {
+    return this.#task.problem;
+  }
+
   /** Load the first page. */
   load() {
     return this.#read(null);
+  }
+
+  /** Load the next page; resolve to whether there was one. */
+  async next() {
+    if (!this.#cursor || this.problem) return false;
+    await this.#read(this.#cursor);
+    return !this.problem;
   }
 
   /** Repeat the request of a page that failed. */
@@ -53,6 +66,7 @@ export class Pages {
     const page = await this.#task.run((signal) => call(address.pathname + address.search, { signal }));
     if (!page) return;
     const found = page[this.#name];
+    this.answer = page;
     this.#cursor = page.cursor;
     this.items = cursor ? [...this.items, ...found] : found;
     if (cursor) this.#app.say(`${found.length} ${this.#more.toLowerCase()} are shown.`);
