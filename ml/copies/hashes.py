@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MAX_DISTANCE = 12
 """Maximum differing bits, of 64, between two hashes that are worth a comparison of the pictures.
 
-Of 7,446 different marketplace photos, 458 pairs of different listings are within 12 bits, 12 of them copies: 11 within 8
-bits, one at 12. Of the 23 pairs within 8 bits, 12 are no copies: other colours, other models, other shots of one item.
+Of 7,446 different marketplace photos, 458 pairs of different listings are within 12 bits, 12 of them copies: 11 within
+8 bits, one at 12. Of the 23 pairs within 8 bits, 12 are no copies: other colours, other models, other shots of an item.
 Within 14 bits there are 2,984 pairs.
 """
 

@@ -218,7 +218,8 @@ class SplitUse(msgspec.Struct, frozen=True):
         measured: listings that were measured on.
         missing: held-out listings of the split that are not in this data.
         unknown: listings that are not in the split.
-        too_alike: unknown listings that share a photo with training or validation listings, so they are not unseen.
+        too_alike: unknown or held-out listings that are one item with training or validation listings, so they are not
+            measured.
     """
 
     rule: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from ml.evaluation.intervals import WELL_MEASURED, points_of_error
 from ml.training.recipes import TrainingError
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
     from ml.training.dataset.split import Split
     from ml.training.recipes import TrainConfig
-
-_WELL_MEASURED = 100
-"""Held-out listings that measure a share to within 10 points: the 95 % interval of a share of 0.5."""
 
 _HEADER = ("item", "listing_id", "other_listing_id", "photo_id", "other_photo_id", "verdict", "score")
 
@@ -63,7 +61,7 @@ class SplitSummary:
     @property
     def is_small(self) -> bool:
         """Whether the held-out listings are too few to measure well."""
-        return self.held_out < _WELL_MEASURED
+        return self.held_out < WELL_MEASURED
 
     def merging(self) -> str:
         """Say which listings are one item, and where they are listed."""
@@ -86,7 +84,7 @@ class SplitSummary:
         if self.is_small:
             sentences.append(
                 f"{_counted(self.held_out, 'listing')} can measure a share only to within "
-                f"{min(100, round(98 / self.held_out**0.5))} points. "
+                f"{points_of_error(self.held_out)} points. "
                 f"{self.listings_to_measure_well} listings in all measure it to within 10."
             )
         if self.categories == 1:
@@ -146,7 +144,7 @@ def summarise(
         measured_categories=len({photo.category for photo in split.held_out}),
         largest_category=max(categories.values(), default=0),
         listings_to_hold_one_out=_listings_to_hold_one_out(config),
-        listings_to_measure_well=round(_WELL_MEASURED / config.held_out),
+        listings_to_measure_well=round(WELL_MEASURED / config.held_out),
         unreadable=unreadable,
         copies=copies,
     )

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ml.evaluation.intervals import WELL_MEASURED, points_of_error
 from ml.evaluation.report.page import FIGURE_NAMES
 from services.cli.models.train import find_weights
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
+from services.ingest.cleaning.text import counted
 from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ml.evaluation.intervals import Estimate
-    from ml.evaluation.report.figures import CategoryReport, OodReport, RetrievalReport
+    from ml.evaluation.report.figures import CategoryReport, OodReport, RetrievalReport, SplitUse
     from services.ingest.models.evaluation import Evaluation
 
 
@@ -63,6 +67,22 @@ def _print(evaluation: Evaluation) -> None:
         _print_retrieval(report.retrieval)
     if report.ood is not None:
         _print_ood(report.ood)
+    for note in split_notes(split):
+        output.print(note, soft_wrap=True, markup=False)
+
+
+def split_notes(split: SplitUse) -> Iterator[str]:
+    """Say which listings were left out, and how little few listings can measure."""
+    if split.too_alike:
+        yield (
+            f"{counted(split.too_alike, 'listing')} not measured: one item with a listing that the model was trained "
+            "or calibrated on."
+        )
+    if split.measured < WELL_MEASURED:
+        yield (
+            f"{counted(split.measured, 'listing')} can measure a share only to within "
+            f"{points_of_error(split.measured)} points; {WELL_MEASURED} measure it to within 10."
+        )
 
 
 def _calibration_rows(category: CategoryReport) -> list[tuple[str, str]]:

@@ -79,8 +79,9 @@ def held_out_photos(
     """Choose the photos to measure on.
 
     By default, the photos of the listings that the split holds out. With `unseen`, also the photos of listings that the
-    split does not know (they came later, or from elsewhere), except items that training or validation contained. Items
-    can only be compared with training listings that are still in the catalogue.
+    split does not know (they came later, or from elsewhere). Never items that training or validation contained: copies
+    can be found, and listings accepted as one, after the training. Items can only be compared with training listings
+    that are still in the catalogue.
 
     Args:
         items: the item of each listing; see `ml.copies.items.item_of_listing`.
@@ -93,8 +94,8 @@ def held_out_photos(
     present, seen = {photo.listing_id for photo in photos}, {*split.train, *split.validation}
     unknown = present - seen - set(split.held_out)
     seen_items = {items[listing] for listing in present & seen}
-    too_alike = {listing for listing in unknown if items[listing] in seen_items}
-    chosen = present & set(split.held_out)
+    too_alike = {listing for listing in present - seen if items[listing] in seen_items}
+    chosen = (present & set(split.held_out)) - too_alike
     if unseen:
         chosen |= unknown - too_alike
     if not chosen:

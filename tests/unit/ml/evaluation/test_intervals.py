@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.evaluation.intervals import bootstrap, mean_of, ratio_of
+from ml.evaluation.intervals import WELL_MEASURED, bootstrap, mean_of, points_of_error, ratio_of
 
 
 def test_an_interval_contains_the_value_and_is_reproducible() -> None:
@@ -27,3 +27,7 @@ def test_a_ratio_resamples_the_same_photos_for_both_values() -> None:
     values = np.random.default_rng(0).random(100)
     estimate = bootstrap(ratio_of(2 * values, values), np.arange(100))
     assert [estimate.value, estimate.low, estimate.high] == pytest.approx([2.0, 2.0, 2.0])
+
+
+def test_few_listings_measure_a_share_to_within_many_points() -> None:
+    assert [points_of_error(listings) for listings in (0, 1, 9, WELL_MEASURED, 850, 10**6)] == [98, 98, 33, 10, 3, 1]

@@ -53,6 +53,13 @@ def test_unseen_excludes_new_listings_of_items_that_were_trained_on(bundle: Bund
     assert (held_out.use.unknown, held_out.use.too_alike) == (2, 1)
 
 
+@pytest.mark.parametrize("unseen", [False, True])
+def test_a_held_out_listing_that_turned_out_to_be_a_trained_item_is_not_measured(bundle: Bundle, unseen: bool) -> None:
+    listings, held_out = chosen(photos_of("trained:a", "held:a", "gone"), bundle, unseen=unseen)
+    assert listings == {"gone"}
+    assert (held_out.use.measured, held_out.use.too_alike) == (1, 1)
+
+
 def test_listings_outside_the_split_need_unseen(bundle: Bundle) -> None:
     with pytest.raises(NothingHeldOut, match="--unseen"):
         chosen(photos_of("trained", "new"), bundle, unseen=False)
