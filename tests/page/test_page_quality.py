@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.page.browsing import Demo
 
-MAX_BYTES_AT_START, MAX_BYTES_WITH_A_SEARCH = 125_000, 150_000
+MAX_BYTES_AT_START, MAX_BYTES_WITH_A_SEARCH = 125_000, 151_000
 TABS = {
     "ingest": "[aria-labelledby=jobs-title] tbody tr",
     "indexes": "[aria-labelledby=generations-title] tbody tr",

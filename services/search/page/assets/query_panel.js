@@ -49,7 +49,7 @@ function sendingPhoto(view) {
   `;
 }
 
-/** The categories that the photo looks like; weak guesses if it is unlike all photos that the model knows. */
+/** The categories that the photo looks like. */
 export function predicted(view) {
   if (view.sending) return "";
   const guesses = (view.found.answer?.categories ?? [])
@@ -59,7 +59,7 @@ export function predicted(view) {
   const isSet = (category) => view.query.category.includes(category);
   const isWeak = view.found.answer.in_distribution === false;
   return html`
-    <div class="guesses ${isWeak ? "weak" : ""}">
+    <div class=${isWeak ? "guesses weak" : "guesses"}>
       <h2>${isWeak ? "Weak guesses" : "Looks like"}</h2>
       <ul class="chips">
         ${guesses.map(

@@ -74,7 +74,7 @@ export function resultsOf(view, none) {
   if (!view.hasAnswer) return stoppedNotice(() => view.load());
   if (!listings.length) return none;
   return html`
-    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">${farWords(view)}</p>` : ""}
+    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">${isUnlike(view) ? "Unlike anything in this catalogue. The nearest" : "No exact match. The most similar"} come first.</p>` : ""}
     ${grid(listings, { searchBy: (one) => view.searchBy(one), ...preferencesOf(view) })}
     ${view.more.problem ? problem(view, view.more.problem) : ""}
     ${cursor && !view.more.problem ? html`<p class="more"><button type="button" @click=${() => view.loadMore()}>${view.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
@@ -82,13 +82,8 @@ export function resultsOf(view, none) {
   `;
 }
 
-/** A photo of this shop is unlike all photos that the model knows if the model learnt from another shop. */
-function farWords({ found, query }) {
-  const isOwn = ["listing", "photo"].includes(query.by);
-  return found.answer.in_distribution === false && !isOwn
-    ? "Unlike anything in this catalogue. The nearest come first."
-    : "No exact match. The most similar come first.";
-}
+/** A photo of this shop is unlike what its model knows if the model learnt elsewhere. */
+const isUnlike = ({ found, query }) => found.answer.in_distribution === false && !/listing|photo/.test(query.by);
 
 /** The number of listings in results, those that are also offered included. */
 const listingsIn = (results) => results.reduce((sum, { also_offered_by: others = [] }) => sum + 1 + others.length, 0);
