@@ -133,7 +133,7 @@ def test_results_stay_when_their_photo_has_expired(page: Page, demo: Demo, photo
 def test_a_photo_that_failed_to_load_appears_after_reconnecting(page: Page, demo: Demo, photo: Path) -> None:
     with demo.client() as client:
         answer = client.post("/v1/search", files={"image": photo.read_bytes()}).json()
-    page.route("**/v1/search/photo*", lambda route: route.fulfill(status=503, body="{}"), times=1)
+    page.route("**/v1/search/photo*", lambda route: route.fulfill(status=500, body="{}"), times=1)
     page.goto(f"/?token={answer['query_token']}")
     wait_for_results(page)
     expect(page.locator("crop-box api-photo[data-state=failed]")).to_be_attached()

@@ -44,59 +44,11 @@ export async function send(path, { method, json, form, signal, accept } = {}) {
   return response;
 }
 
-/**
- * Send a form with upload progress, which `fetch` does not report.
- * @param progress is called with a fraction, 0 to 1.
- */
-export function upload(path, form, { headers = {}, progress, signal }) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", addressOf(path));
-    for (const [name, value] of Object.entries({ ...authorization(), ...headers }))
-      request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.onload = () => {
-      const answer = parsed(request.responseText);
-      if (request.status < 300) resolve(answer);
-      else reject(problemOf(request.status, answer));
-    };
-    request.onerror = () => reject(lost());
-    request.onabort = () => reject(new DOMException("given up", "AbortError"));
-    signal?.addEventListener("abort", () => request.abort());
-    request.send(form);
-  });
-}
-
-/** Yield the data of each server-sent event. EventSource cannot be used: it cannot send a key. */
-export async function* events(path, { signal } = {}) {
-  const response = await send(path, { signal, accept: "text/event-stream" });
-  if (response.status === 204) return;
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const blocks = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) {
-        const lines = block.split("\n").filter((line) => line.startsWith("data:"));
-        if (lines.length) yield JSON.parse(lines.map((line) => line.slice(5).trimStart()).join("\n"));
-      }
-    }
-  } catch (error) {
-    if (error instanceof SyntaxError || error.name === "AbortError") throw error;
-    throw lost();
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
 /** Return the address of a path of the API, which may be on the ingest service. */
 export const addressOf = (path) => (INGEST_PATHS.some((start) => path.startsWith(start)) ? INGEST + path : path);
-const authorization = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
+export const authorization = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
 
-function lost() {
+export function lost() {
   return navigator.onLine
     ? new Problem("unreachable", "The server does not answer", "It may be starting. Try again in a moment.")
     : new Problem("offline", "You are offline", "The page continues by itself when the connection is back.");
@@ -105,7 +57,7 @@ function lost() {
 const KINDS = { 401: "key", 403: "key", 429: "busy", 503: "busy" };
 
 /** @param wait the Retry-After header. */
-function problemOf(status, body, wait = null) {
+export function problemOf(status, body, wait = null) {
   const kind = KINDS[status] ?? (status < 500 ? "refused" : "broken");
   const errors = (body?.errors ?? []).map(({ key: name, message }) => (name ? `${name}: ${message}` : message));
   const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
@@ -121,7 +73,7 @@ function problemOf(status, body, wait = null) {
 
 const jsonOf = async (response) => parsed(await response.text().catch(() => ""));
 
-function parsed(text) {
+export function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {

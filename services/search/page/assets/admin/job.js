@@ -1,6 +1,6 @@
 /** One job, followed live until it ends. */
 
-import { call, events } from "../api.js";
+import { call } from "../api.js";
 import { confirmed } from "../dialogs.js";
 import { duration, number, when } from "../format.js";
 import { Task } from "../task.js";
@@ -8,6 +8,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { countsPanel } from "./counts.js";
 import { hasEnded, kindOf, stateBadge, took } from "./jobs.js";
 import { REJECTS, Report, WARNINGS } from "./reports.js";
+import { events } from "./streams.js";
 import { TrialPanel } from "./trials.js";
 import { goesOn, trouble } from "./trouble.js";
 

@@ -1,10 +1,10 @@
 /** A bulk upload: its files and options, and sending them with progress. */
 
-import { upload } from "../api.js";
 import { confirmed } from "../dialogs.js";
 import { size } from "../format.js";
 import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { upload } from "./streams.js";
 import { goesOn, trouble } from "./trouble.js";
 
 /** Make the browser ask before it leaves the page. */
