@@ -265,6 +265,27 @@ def test_rejects_a_frozen_trunk_without_weights(photos: list[LabelledPhoto], tmp
         train(photos, FROZEN, weights=None, home=tmp_path, progress=ignore_progress)
 
 
+@pytest.mark.parametrize(
+    ("config", "starts_pretrained"),
+    [(TINY, False), pytest.param(FROZEN, True, marks=pytest.mark.slow)],
+    ids=["scratch", "frozen"],
+)
+def test_trains_on_the_fewest_listings_that_it_asks_for(
+    config: TrainConfig, starts_pretrained: bool, photos: list[LabelledPhoto], pretrained: Path, tmp_path: Path
+) -> None:
+    plain = [photo for photo in photos if photo.category == "plain"][::2]  # one photo of each listing
+    with pytest.raises(TooFewListings, match="needs a category with 3 listings"):
+        train(
+            plain[:2],
+            config,
+            weights=pretrained if starts_pretrained else None,
+            home=tmp_path,
+            progress=ignore_progress,
+        )
+    found = finished(plain[:3], config, weights=pretrained if starts_pretrained else None, home=tmp_path)
+    assert (found.result.metrics.held_out_photos, found.result.calibration) == (1, None)
+
+
 def test_rejects_too_few_listings(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     with pytest.raises(TooFewListings, match="There is 1 listing with a readable photo in 1 category"):
         train(photos[:2], TINY, weights=None, home=tmp_path, progress=ignore_progress)
