@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(os.environ.get("LOOKALIKE_TEST_DEMO", ROOT / "data" / "demo"))
+FOREIGN_HOST = "elsewhere.example"
+"""A name that Chromium, as the tests start it, finds on loopback."""
+
 CHROMIUM = os.environ.get("LOOKALIKE_TEST_CHROMIUM") or shutil.which("chromium")
 
 
@@ -88,7 +91,8 @@ def running_chromium() -> Iterator[Browser]:
 
 def launch_chromium(playwright: Playwright) -> Browser:
     """Start Chromium without its sandbox, which containers do not allow."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {FOREIGN_HOST} 127.0.0.1"]
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
 
 
 @dataclass
