@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from more_itertools import chunked
 
-from db.rows.payloads import payload_of
 from db.rows.search_rows import photos_of_groups
 from services.search.results.ranking import RankedListing
 from services.search.results.scores import displayed_scores
-from services.search.retrieval.candidates import Candidate
+from services.search.retrieval.candidates import Candidate, matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,14 +74,12 @@ def _nearest_by_group(
     stored: Sequence[tuple[PhotoWithListing, Vector]], request: PoolRequest
 ) -> Mapping[str, list[Candidate]]:
     """Return the listings of each group that pass the filter, by their nearest photos, nearest first."""
-    where = request.query.where
     by_listing: dict[str, Candidate] = {}
     for one in _by_cosine(stored, request.source.vectors):
         by_listing.setdefault(one.photo.listing.id, one)
     groups: dict[str, list[Candidate]] = defaultdict(list)
-    for one in by_listing.values():
-        if one.photo.listing.copy_group and where.matches(payload_of(one.photo.listing)):
-            groups[one.photo.listing.copy_group].append(one)
+    for one in matching(list(by_listing.values()), request.query.where):
+        groups[one.photo.listing.copy_group or ""].append(one)
     return groups
 
 

@@ -58,7 +58,7 @@ def find_candidates(
         hits = search(vectors, fetch)
         certain = settled(hits, fetch)
         nearest = best_per_listing(certain, read_photos([hit.photo_id for hit in certain]))
-        candidates = _matching(nearest, where)
+        candidates = matching(nearest, where)
         if fold:
             candidates = fold_copies(candidates)
         if len(candidates) >= count or all(len(of_vector) < fetch for of_vector in hits):
@@ -76,7 +76,8 @@ def fold_copies(candidates: list[Candidate]) -> list[Candidate]:
     return list(first.values())
 
 
-def _matching(candidates: Sequence[Candidate], where: Filter) -> list[Candidate]:
+def matching(candidates: Sequence[Candidate], where: Filter) -> list[Candidate]:
+    """Return the candidates that pass the filter by what the database says now."""
     others = [one for one in candidates if one.photo.listing.id not in where.excluded_listing_ids]
     if replace(where, excluded_listing_ids=frozenset()) == NO_FILTER:
         return others  # skips building the payloads, a dozen strings for each hit, which took 0.3 ms

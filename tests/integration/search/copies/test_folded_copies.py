@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from sqlmodel import col, select
 
 from db.models import Listing
 from db.rows import duplicates, embeddings, listings
+from db.rows.copy_groups import MAX_GROUP
 from db.rows.payloads import payload_of
 from services.search.app import create_app
 from services.search.query.parsing import query_of
@@ -240,6 +242,30 @@ def test_a_copy_that_the_filter_refuses_is_not_offered(unchanged: Resources) -> 
     service = SearchService(unchanged)
     page = service.by_listing("query", SearchFields(exclude_seller=["b", "e"]))
     assert shown_on(page) == [("a", []), ("c", []), ("d", []), ("f", [])]
+
+
+def test_copies_cost_one_read_of_the_database_and_none_where_no_result_has_any(
+    unchanged: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Mock(side_effect=unchanged.database.read)
+    monkeypatch.setattr(unchanged.database, "read", read)
+    service, reads = SearchService(unchanged), []
+    for fields in (SearchFields(k=3), SearchFields(k=3, fold_copies=False), SearchFields(k=1)):
+        read.reset_mock()
+        service.by_listing("query", fields)
+        reads.append(read.call_count)
+    assert (reads[0] - reads[1], reads[2] - reads[1]) == (1, 0)
+
+
+def test_one_item_of_many_copies_leaves_room_for_the_next_result(tmp_path: Path) -> None:
+    names = [f"n{number:03}" for number in range(MAX_GROUP + 1)]
+    with world(tmp_path / "data") as opened:
+        query = (listing("query"), [angle(0)])
+        add_all(opened, [query, *((listing(name), [angle(at / 4)]) for at, name in enumerate(names, start=1))])
+        opened.live.refresh()
+        group(opened, [names[:MAX_GROUP]])
+        page = SearchService(opened).by_listing("query", SearchFields(k=2))
+    assert [(name, len(others)) for name, others in shown_on(page)] == [(names[0], MAX_GROUP - 1), (names[-1], 0)]
 
 
 def test_each_listing_is_a_result_without_folding(unchanged: Resources) -> None:
