@@ -33,20 +33,6 @@ export const day = (text) => {
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleDateString(undefined, { dateStyle: "medium" });
 };
 
-export function duration(seconds) {
-  if (seconds === null || seconds === undefined) return "";
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
-}
-
-/** Format a number of bytes. */
-export function size(bytes) {
-  const units = ["B", "kB", "MB", "GB"];
-  const step = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  return `${(bytes / 1000 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
-}
-
 /** Return a web address that can be a link; null for `javascript:` and all else that is neither HTTP nor HTTPS. */
 export function webAddress(text) {
   try {

@@ -1,6 +1,6 @@
 /** The first part of a listings file, which is enough for a preview. */
 
-import { size } from "../format.js";
+import { size } from "./amounts.js";
 
 const ENOUGH = 8_000_000;
 const LINES = /\.(csv|tsv|tab|txt|jsonl|ndjson)$/i;

@@ -1,7 +1,7 @@
 /** A field for files: a drop zone with a button. The files chosen are shown by whoever takes them. */
 
-import { size } from "../format.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { size } from "./amounts.js";
 
 export class FileField {
   #id;

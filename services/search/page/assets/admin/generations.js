@@ -1,6 +1,7 @@
 /** The table of index generations, and what making one live does. */
 
-import { duration, number, when } from "../format.js";
+import { number, when } from "../format.js";
+import { duration } from "./amounts.js";
 import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 

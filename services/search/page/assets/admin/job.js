@@ -2,9 +2,10 @@
 
 import { call } from "../api.js";
 import { confirmed } from "../dialogs.js";
-import { duration, number, when } from "../format.js";
+import { number, when } from "../format.js";
 import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { duration } from "./amounts.js";
 import { countsPanel } from "./counts.js";
 import { hasEnded, kindOf, stateBadge, took } from "./jobs.js";
 import { REJECTS, Report, WARNINGS } from "./reports.js";

@@ -1,8 +1,9 @@
 /** Jobs in words, and the list of jobs. */
 
 import { adminAddress } from "../address.js";
-import { duration, number, when } from "../format.js";
+import { number, when } from "../format.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { duration } from "./amounts.js";
 import { Pages } from "./pages.js";
 import { table } from "./table.js";
 

@@ -1,9 +1,9 @@
 /** A bulk upload: its files and options, and sending them with progress. */
 
 import { confirmed } from "../dialogs.js";
-import { size } from "../format.js";
 import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { size } from "./amounts.js";
 import { upload } from "./streams.js";
 import { goesOn, trouble } from "./trouble.js";
 
