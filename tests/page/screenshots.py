@@ -1,7 +1,7 @@
 """Takes the screenshots in docs/screenshots: `python -m tests.page.screenshots` after `lookalike demo --no-serve`.
 
-It takes each view at the width of a phone, a tablet and a desktop, in the light and the dark colour scheme, and the
-views of feeds on a desktop in light and on a phone in dark.
+It takes the main views at the width of a phone, a tablet and a desktop, in the light and the dark colour scheme, and
+the others on a desktop in light and on a phone in dark.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from ml.evaluation.foreign_pictures import foreign_pictures
 from tests.page.browsing import ROOT, Demo, running_chromium, serving_demo_copy
 from tests.page.steps import choose_photo, wait_for_results
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 HEIGHT_OF_WIDTH = {390: 844, 820: 1180, 1280: 900}
 LOOKS = tuple(product(HEIGHT_OF_WIDTH, ("light", "dark")))
-FEED_LOOKS = ((1280, "light"), (390, "dark"))
+FEW_LOOKS = ((1280, "light"), (390, "dark"))
 LAMP = "da9985d7-78ec-404e-9bd4-f6c0050232d5"
 SHOPIFY_EXPORT = """\
 Handle,Title,Body (HTML),Vendor,Product Category,Tags,Variant Price,Image Src,Variant Grams,Status
@@ -129,6 +130,39 @@ def warnings(page: Page, _demo: Demo) -> None:
     heading.evaluate("heading => heading.scrollIntoView()")
 
 
+def unlike(page: Page, _demo: Demo) -> None:
+    """Search by a picture of nothing that the catalogue has."""
+    page.goto("/")
+    _search_by(page, foreign_pictures(1)["text"][0])
+
+
+def report(page: Page, _demo: Demo) -> None:
+    page.goto("/admin?tab=model&report=1")
+    page.frame_locator("iframe.report").locator("h1").first.wait_for()
+
+
+def duplicates(page: Page, _demo: Demo) -> None:
+    page.goto("/admin?tab=duplicates")
+    page.get_by_role("button", name="Same item").wait_for()
+
+
+def offers(page: Page, demo: Demo) -> None:
+    """Search for an item that two sellers offer."""
+    with demo.client() as client:
+        link = client.get("/v1/admin/duplicates", params={"state": "open"}).json()["groups"][0]["links"][0]
+        pair = {name: link[name] for name in ("listing_id", "other_listing_id")}
+        client.post("/v1/admin/duplicates/review", json={**pair, "decision": "accept"}).raise_for_status()
+        photo = client.get(f"/v1/photos/{link['photo_id']}").content
+    page.goto("/")
+    _search_by(page, photo)
+    page.locator(".offers summary").first.click()
+
+
+def _search_by(page: Page, photo: bytes) -> None:
+    page.set_input_files("input[type=file] >> nth=0", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    wait_for_results(page)
+
+
 def facets(page: Page, demo: Demo) -> None:
     """Search among listings with attributes."""
     _add_attributes(demo)
@@ -165,7 +199,7 @@ def _file(name: str, text: str) -> FilePayload:
 
 
 VIEWS: tuple[View, ...] = (start, search, filters, listing, admin, indexes)
-FEED_VIEWS: tuple[View, ...] = (preview, dry_run, warnings, facets)
+OTHER_VIEWS: tuple[View, ...] = (preview, dry_run, warnings, unlike, report, duplicates, offers, facets)
 
 
 def take_screenshots(folder: Path, only: Iterable[str]) -> None:
@@ -176,7 +210,7 @@ def take_screenshots(folder: Path, only: Iterable[str]) -> None:
         serving_demo_copy(Path(temporary)) as demo,
         running_chromium() as browser,
     ):
-        for views, looks in ((VIEWS, LOOKS), (FEED_VIEWS, FEED_LOOKS)):
+        for views, looks in ((VIEWS, LOOKS), (OTHER_VIEWS, FEW_LOOKS)):
             chosen = [view for view in views if not only or view.__name__ in only]
             for width, scheme in looks if chosen else ():
                 _take(browser, demo, chosen, width=width, scheme=scheme, folder=folder)
