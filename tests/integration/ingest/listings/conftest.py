@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from functools import cache
 from ipaddress import ip_network
@@ -43,6 +44,7 @@ def serve(
         @cache
         def start(kind: str) -> Serving:
             folder = tmp_path_factory.mktemp(kind)
+            stack.callback(shutil.rmtree, folder)
             resources = stack.enter_context(live_resources(kind, folder, tiny_bundle, like=live_data))
             resources.settings.fetch_allow = (ip_network("127.0.0.1/32"),)
             resources.settings.max_listing_photos = 3
