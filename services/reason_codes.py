@@ -74,7 +74,10 @@ class RejectReason(_ExplainedCode):
     MISSING_LISTING_ID = "missing_listing_id", "The row of the photo table names no listing."
     UNKNOWN_LISTING = "unknown_listing", "The photo belongs to a listing that does not exist."
     DUPLICATE_PHOTO = "duplicate_photo", "The listing names another photo with the same bytes; the first was used."
-    MISSING_FILE = "missing_file", "The photo folder or archive has no such file."
+    MISSING_FILE = (
+        "missing_file",
+        "The photo folder or archive has no such file. A photo that is stored under that name stays.",
+    )
     AMBIGUOUS_NAME = (
         "ambiguous_name",
         "Several photo files match this name; write the name of one, with its folder.",

@@ -183,7 +183,9 @@ class _Plan:
         plan.replaced = plan._match(left, lambda one: one.external_id)
         taken = {photo.external_id for photo in named.photos} | named.refused
         for row in left:
-            stays = row.external_id not in taken and (named.keeps_others or row.external_id in named.unavailable)
+            if row.external_id not in taken and row.external_id in named.unavailable:
+                continue  # it is named, and stays until it can be obtained again
+            stays = row.external_id not in taken and named.keeps_others
             (plan.kept if stays else plan.removed).append(row)
         return plan
 

@@ -121,7 +121,7 @@ def test_the_point_of_a_photo_that_is_no_longer_named_is_deleted(database: Datab
 def test_keeps_photos_that_are_unavailable_or_told_to_be_kept(database: Database) -> None:
     add_listings(database, LAMP)
     register(database, stored_photo(external_id="a"), stored_photo(external_id="b", content=b"two"))
-    assert register(database, unavailable=frozenset({"a"})) == {"removed": 1, "kept": 1}
+    assert register(database, unavailable=frozenset({"a"})) == {"removed": 1}
     assert register(database, keeps_others=True) == {"kept": 1}
 
 

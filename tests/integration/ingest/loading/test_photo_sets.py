@@ -73,6 +73,16 @@ def test_keeps_a_named_photo_that_cannot_be_obtained_this_time(feed: ShopFeed) -
     assert feed.names("1") == ["p1", "p2"]
 
 
+def test_calls_no_photo_unnamed_that_only_cannot_be_obtained(feed: ShopFeed) -> None:
+    feed.load([row("1", "p1|p2")])
+    feed.lose("p1")
+    feed.lose("p2")
+    loaded = feed.load([row("1", "p1|p2")])
+    assert feed.names("1") == ["p1", "p2"]
+    assert [one.reason for one in loaded.rejects] == ["missing_file", "missing_file"]
+    assert loaded.warnings == []
+
+
 def test_removes_old_photos_when_the_new_one_is_obtained_but_is_no_photo(feed: ShopFeed) -> None:
     feed.load([row("1", "p1|p2")])
     feed.photo("p1", b"<html>sold out</html>")
