@@ -21,6 +21,7 @@ from services.errors import ModelMissing
 from services.indexing.ann_recall import LEAST_ANN_RECALL, count_true_hits
 from services.indexing.damage_audit import DamageAudit
 from services.indexing.low_priority import lower_priority
+from services.repeated_failures import RepeatedFailures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ _SAVE_EVERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class AuditedSearch:
-    """A search that was answered. `hits` are best first, at least `K` unless fewer photos pass the filter."""
+    """A search that was answered. `hits` are best first, at least `k` unless fewer photos pass the filter."""
 
     generation: int
     engine: str
@@ -66,6 +67,8 @@ class AuditedSearch:
     vector: Vector
     where: Filter
     hits: Sequence[Hit]
+    k: int = K
+    """How many neighbours are compared: fewer than `K` if the search asked for fewer."""
     is_exact: bool = False
     """Whether the plan compares with every photo: it is never avoided, and finds less only where photos change."""
 
@@ -157,7 +160,7 @@ class RecallAuditor:
         live = self._live.current()
         if live.generation.id != sample.generation or sample.engine not in live.opened:
             return
-        true = live.index(sample.engine).search(sample.vector, K, sample.where, exact=True)
+        true = live.index(sample.engine).search(sample.vector, sample.k, sample.where, exact=True)
         tally = Tally(1, len(true), count_true_hits(true, sample.hits))
         self._count((sample.generation, sample.plan, sample.shape), tally)
         self._judge()
@@ -194,6 +197,7 @@ class AuditThread:
 
     def __init__(self, auditor: RecallAuditor, *, interval_s: float = 1.0) -> None:
         self._auditor, self._interval_s, self._stopping = auditor, interval_s, threading.Event()
+        self._failures = RepeatedFailures(log, "the indexes could not be audited; trying again")
         self._thread = threading.Thread(target=self._run, name="audit recall", daemon=True)
 
     def start(self) -> None:
@@ -217,12 +221,11 @@ class AuditThread:
                 self._attempt(self._auditor.save)
         self._attempt(self._auditor.save)
 
-    @staticmethod
-    def _attempt(work: Callable[[], object]) -> object:
+    def _attempt(self, work: Callable[[], object]) -> object:
         try:
             return work()
         except ModelMissing:  # nothing is indexed yet
             return None
-        except Exception:
-            log.warning("the indexes could not be audited; trying again", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the loop goes on
+            self._failures.failed(error)
             return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from db.session import is_database_unavailable
 from services.disk_errors import disk_problem
+from services.repeated_failures import RepeatedFailures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from services.web.ports import Indexes
 
 log = logging.getLogger(__name__)
-
-_LOG_EVERY_S = 60.0
-"""A failure that repeats itself is logged as rarely."""
 
 
 def index_refresh(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
@@ -51,18 +47,14 @@ def index_refresh(indexes: Indexes, *, interval_s: float) -> Callable[[Litestar]
 
 
 async def _refresh_until(stopping: asyncio.Event, indexes: Indexes, interval_s: float) -> None:
-    last, logged_at = "", 0.0
+    failures = RepeatedFailures(log, "refreshing the indexes failed; trying again")
     while not stopping.is_set():
         try:
             await to_thread.run_sync(indexes.refresh)
-        except Exception as error:
-            failure = "database" if is_database_unavailable(error) else repr(error)
-            if failure != last or time.monotonic() - logged_at >= _LOG_EVERY_S:
-                log.warning("refreshing the indexes failed; trying again", exc_info=error)
-                logged_at = time.monotonic()
-            last = failure
+        except Exception as error:  # noqa: BLE001 - the loop goes on
+            failures.failed(error)
         else:
-            last = ""
+            failures.worked()
         try:
             await asyncio.wait_for(stopping.wait(), interval_s)
         except TimeoutError:

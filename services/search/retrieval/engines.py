@@ -131,7 +131,7 @@ class Engines:
         self._costs.record(run.plan, size=situation.size, matching=situation.matching_or_guess, ms=run.mean_ms)
         count_plan(run.plan.name)
         if run.first_hits is not None:
-            vector, hits = run.first_hits
+            vector, hits, k = run.first_hits
             shape = filter_shape(run.where, size=situation.size, matching=situation.matching)
             self._auditor.offer(
                 AuditedSearch(
@@ -141,7 +141,8 @@ class Engines:
                     shape,
                     vector,
                     run.where,
-                    hits[:K],
+                    hits[:k],
+                    k,
                     is_exact=run.plan.exact,
                 )
             )
@@ -152,7 +153,7 @@ class _PlanRun:
 
     def __init__(self, index: VectorIndex, plan: SearchPlan, where: Filter) -> None:
         self.plan, self.where = plan, where
-        self.first_hits: tuple[Vector, Sequence[Hit]] | None = None
+        self.first_hits: tuple[Vector, Sequence[Hit], int] | None = None
         self._index = index
         self._took_s, self._searches = 0.0, 0
 
@@ -161,7 +162,7 @@ class _PlanRun:
         hits = self._index.search_each(vectors, k, self.where, exact=self.plan.exact, acorn=self.plan.acorn)
         self._took_s += time.perf_counter() - started
         self._searches += len(vectors)
-        self.first_hits = self.first_hits or (vectors[0], hits[0])
+        self.first_hits = self.first_hits or (vectors[0], hits[0], min(k, K))
         return hits
 
     @property

@@ -114,6 +114,14 @@ def test_exact_searches_are_counted_but_their_plan_is_never_avoided(resources: R
     assert auditor.low_recall_plans(generation, "none") == frozenset()
 
 
+def test_a_search_for_few_results_is_compared_with_as_few_neighbours(resources: Resources) -> None:
+    auditor = RecallAuditor(resources.database, resources.live)
+    SearchService(resources, auditor).by_listing("n0", SearchFields(engine=Engine.QDRANT, k=1))
+    assert audit_waiting(auditor) == 1
+    (tally,) = auditor.recalls().values()
+    assert tally.recall == 1.0
+
+
 def test_a_plan_with_full_recall_stays_in_use(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.search.retrieval.costs.ESTIMATES", _ivf_is_cheap())
     blinded(resources, monkeypatch, every=10**9)
