@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_DEPTH = 500
-"""Results that cursors lead to: the second page freezes the results down to this depth."""
+"""Results that cursors lead to: the second page freezes the results down to this depth.
+
+More follow only if listings of one item are parted meanwhile.
+"""
 
 MAX_FROZEN = 10 * MAX_DEPTH
 """Listings in a cursor, at most, with the copies that are folded into results."""
@@ -78,14 +81,14 @@ class FrozenResults:
         """Unpack what `packed` and `packed_sizes` returned.
 
         Raises:
-            BadQuery: they did not make these bytes, or there are too many results or listings.
+            BadQuery: they did not make these bytes, or there are too many listings.
         """
         raw = _decompressed(content, MAX_FROZEN * _BYTES_PER_LISTING)
         count, rest = divmod(len(raw), _BYTES_PER_LISTING)
         sizes = np.ones(count, dtype=np.uint8)
         if packed_sizes:
-            sizes = np.frombuffer(_decompressed(packed_sizes, MAX_DEPTH), np.uint8)
-        if rest or len(sizes) > MAX_DEPTH or int(sizes.sum()) != count or not sizes.all():
+            sizes = np.frombuffer(_decompressed(packed_sizes, MAX_FROZEN), np.uint8)
+        if rest or int(sizes.sum()) != count or not sizes.all():
             raise invalid_token("cursor")
         photo_ids = np.frombuffer(raw[: 8 * count], "<i8").astype(np.int64)
         steps = np.frombuffer(raw[8 * count :], "<u2").astype(np.float64)

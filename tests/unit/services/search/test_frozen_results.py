@@ -43,11 +43,16 @@ def test_damaged_bytes_unpack_to_nothing_or_are_rejected(content: bytes) -> None
     assert len(rest.photo_ids) == 0
 
 
-def test_more_results_than_cursors_lead_to_are_refused() -> None:
-    whole = FrozenResults.of([(number, 0.5)] for number in range(MAX_DEPTH))
-    assert len(FrozenResults.unpacked(whole.packed()).photo_ids) == MAX_DEPTH
+def test_parted_results_that_were_packed_can_be_unpacked() -> None:
+    parted = FrozenResults.of([[(0, 0.5), (1, 0.5)], *([(number, 0.4)] for number in range(2, MAX_DEPTH + 50))])
+    assert len(FrozenResults.unpacked(parted.packed(), parted.packed_sizes()).results()) == MAX_DEPTH + 49
+
+
+def test_more_listings_than_a_cursor_holds_are_refused() -> None:
+    count = MAX_FROZEN + 1
+    too_many = FrozenResults(np.arange(count), np.zeros(count), np.ones(count, dtype=np.uint8))
     with pytest.raises(BadQuery):
-        FrozenResults.unpacked(FrozenResults.of([(number, 0.5)] for number in range(MAX_DEPTH + 1)).packed())
+        FrozenResults.unpacked(too_many.packed())
 
 
 def test_sizes_that_do_not_add_up_to_the_listings_are_refused() -> None:
