@@ -104,6 +104,20 @@ def test_the_next_pair_follows_a_decision_and_the_last_one_can_be_undone(page: P
     assert reviews.decisions == {"lamp": "accept"}
 
 
+def test_a_decision_that_cannot_be_undone_any_more_does_not_hold_up_the_one_before(
+    page: Page, reviews: Reviews
+) -> None:
+    page.get_by_role("button", name="Same item").click()
+    expect(pair(page, "chair")).to_be_visible()
+    page.get_by_role("button", name="Different items").click()
+    expect(pair(page, "sofa")).to_be_visible()
+    reviews.failures.append({"status": 404, "json": {"title": "Not found", "detail": "There is no listing 'chair-1'."}})
+    page.keyboard.press("u")
+    expect(page.get_by_text("There is no listing 'chair-1'.")).to_be_visible()
+    page.get_by_role("button", name="Undo the decision about Title of lamp-1").click()
+    expect(pair(page, "lamp")).to_be_visible()
+
+
 def test_letters_decide_put_off_and_undo(page: Page, reviews: Reviews) -> None:
     expect(pair(page, "lamp")).to_be_visible()
     for key, following in (("s", "chair"), ("d", "sofa"), ("u", "chair"), ("l", "sofa")):

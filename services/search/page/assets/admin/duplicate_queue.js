@@ -83,7 +83,12 @@ export class DuplicateQueue {
     if (this.#sending.running || this.running) return;
     this.#request = request;
     const { pair, decision } = request;
-    if ((await review(this.#sending, pair, decision)) === undefined) return;
+    if ((await review(this.#sending, pair, decision)) === undefined) {
+      // A listing of the pair was deleted: the next undo is of the decision before it.
+      if (decision === "undecided" && this.#sending.problem?.status === 404) this.#done.pop();
+      this.#app.redraw();
+      return;
+    }
     if (decision === "undecided") {
       this.#done.pop();
       this.#first = keyOf(pair);
