@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEVER_CONFIDENT = 2.0
-"""A threshold that no probability reaches."""
-
-UNCALIBRATED_CONFIDENT_FROM = 0.5
-"""Threshold of a model without calibration: a guess, and reported as one."""
+"""A threshold that no probability reaches: of a model without calibration, too."""
 
 TARGET_PRECISION = 0.9
 """Share of confident categories that must be correct on validation."""

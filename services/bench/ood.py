@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
+from ml.bundle.calibration import NEVER_CONFIDENT
 from ml.bundle.ood import NearestDistances
 from ml.copies.items import item_of_listing
 from ml.evaluation.foreign_pictures import COUNT, foreign_pictures
@@ -217,7 +217,7 @@ def _separations(
 
 
 def _answers(name: str, outputs: NetworkOutputs, bundle: Bundle, detector: OodDetector) -> AlarmFigures:
-    threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
+    threshold = bundle.calibration.confident_from if bundle.calibration else NEVER_CONFIDENT
     is_foreign, is_likely = detector.scores(outputs.vectors) > 1, outputs.probabilities.max(axis=1) >= threshold
     return AlarmFigures(
         name,

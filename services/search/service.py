@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
+from ml.bundle.calibration import NEVER_CONFIDENT
 from ml.bundle.ood import is_in_distribution
 from ml.photos.crops import WHOLE_PHOTO
 from services import wire
@@ -191,7 +191,7 @@ class SearchService:
         bundle = self._resources.embedder_for(version).bundle
         order = np.argsort(-probabilities, kind="stable")[:k]
         categories = [wire.CategoryProbability(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order]
-        threshold = bundle.calibration.confident_from if bundle.calibration else UNCALIBRATED_CONFIDENT_FROM
+        threshold = bundle.calibration.confident_from if bundle.calibration else NEVER_CONFIDENT
         ood_score = None if bundle.ood is None else bundle.ood.score(vector)
         in_distribution = None if ood_score is None else is_in_distribution(ood_score)
         return wire.Classification(

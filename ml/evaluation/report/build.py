@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.bundle.calibration import UNCALIBRATED_CONFIDENT_FROM
+from ml.bundle.calibration import NEVER_CONFIDENT
 from ml.embedding.embedder import Embeddings
 from ml.evaluation.evaluate import columns_of
 from ml.evaluation.report.figures import Confusion, MissedPair, PhotoShown, Report
@@ -136,7 +136,7 @@ def _category(inputs: ReportInputs, bundle: Bundle) -> CategoryReport:
         unknown=sorted(set(names) - set(bundle.categories)),
         groups=inputs.groups(rows),
         calibration=calibration,
-        threshold=calibration.confident_from if calibration else UNCALIBRATED_CONFIDENT_FROM,
+        threshold=calibration.confident_from if calibration else NEVER_CONFIDENT,
     )
 
 

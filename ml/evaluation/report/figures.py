@@ -39,7 +39,7 @@ class Confident(msgspec.Struct, frozen=True):
     """The global confidence threshold on held-out photos.
 
     Attributes:
-        measured: whether calibration chose the threshold; otherwise it is the default.
+        measured: whether calibration chose the threshold; otherwise no prediction reaches it.
         share: share of photos at or above the threshold.
         right: share of those with the right category; None if there are none.
     """

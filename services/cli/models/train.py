@@ -105,7 +105,7 @@ def calibration_notes(bundle: Bundle) -> Iterator[str]:
     """Say what the validation listings were too few to calibrate, and how many it takes."""
     calibration = bundle.calibration
     if calibration is None:
-        yield "No listing was left to calibrate with, so scores are cosines, and `confident` is a guess."
+        yield "No listing was left to calibrate with, so scores are cosines, and no category is called confident."
         return
     if calibration.score_map is None:
         yield f"Scores are cosines, not probabilities: that needs {MIN_SAME} validation pairs of photos of one item."

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ml.bundle.bundle import Bundle
-from ml.bundle.calibration import NEVER_CONFIDENT, UNCALIBRATED_CONFIDENT_FROM, Calibration
+from ml.bundle.calibration import NEVER_CONFIDENT, Calibration
 from ml.bundle.manifest import SplitRecord
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.report.figures import Report
@@ -251,13 +251,13 @@ def test_a_category_is_confident_at_the_calibrated_threshold(
         assert SearchService(resources).classify(jpeg()).confident is confident
 
 
-def test_a_bundle_without_calibration_uses_the_default_threshold(
+def test_a_model_without_calibration_is_never_confident(
     tmp_path: Path, live_data: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
 ) -> None:
     assert tiny_bundle.calibration is None
     with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as resources:
         found = SearchService(resources).classify(jpeg())
-    assert found.confident == (found.categories[0].probability >= UNCALIBRATED_CONFIDENT_FROM)
+    assert not found.confident
 
 
 def test_rejects_a_damaged_calibration_with_the_file(with_manifest: Callable[..., Bundle]) -> None:
