@@ -106,7 +106,11 @@ def tidy(
             removed = erased.removed
             command.resource = None if erased.generation is None else f"generation {erased.generation}"
             for model in erased.models:
-                console.print(f"{model} names deleted listings. Train a new model, then delete it.", soft_wrap=True)
+                console.print(
+                    f"{model} names listings that the catalogue does not have. If it was trained here, train a new "
+                    "model, then delete it.",
+                    soft_wrap=True,
+                )
         else:
             removed = remove_unused(resources)
     if json:

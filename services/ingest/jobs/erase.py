@@ -16,6 +16,7 @@ from db.rows.access import audit
 from db.session import VALUES_PER_QUERY
 from db.vectors.damage import remove_index
 from ml.bundle.manifest import BundleError, read_manifest
+from ml.sample import MODEL
 from ml.training.run.run_folder import RunBusy, RunFolder
 from services.errors import Conflict
 from services.indexing.pruning import prune
@@ -109,9 +110,12 @@ def _remove_trainings(models: Path) -> None:
 
 
 def _models_naming_deleted(resources: Resources) -> Iterator[Path]:
+    """Yield the models that name listings which the catalogue does not have; the shipped one names drawn items only."""
+    shipped = read_manifest(MODEL).version
     for folder in sorted(resources.models.folder.glob("*")):
         with suppress(BundleError):
-            split = read_manifest(folder).split
+            manifest = read_manifest(folder)
+            split = None if manifest.version == shipped else manifest.split
             named = () if split is None else (*split.train, *split.validation, *split.held_out)
             with resources.database.read() as session:
                 some = chunked(named, VALUES_PER_QUERY)

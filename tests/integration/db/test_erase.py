@@ -16,6 +16,7 @@ from db.compaction import rewrite
 from db.models import Embedding, Photo
 from db.rows import jobs
 from ml.bundle.manifest import MANIFEST
+from ml.sample import MODEL
 from services.cli.serve import build_app
 from services.ingest.jobs.erase import NotErased, erase
 from services.ingest.pipeline.reindex import reindex
@@ -143,6 +144,11 @@ def test_erasing_removes_interrupted_trainings_and_names_the_models_that_name_de
     (named / MANIFEST).write_text(json.dumps(manifest | {"split": split | {"validation": [], "held_out": []}}))
     assert erase(resources).models == (named,)
     assert [path.name for path in models.iterdir() if path.name.startswith(("run-", "new-"))] == []
+
+
+def test_erasing_does_not_name_the_shipped_model(resources: Resources) -> None:
+    shutil.copytree(MODEL, resources.models.folder / "shipped")
+    assert erase(resources).models == ()
 
 
 @pytest.mark.postgres
