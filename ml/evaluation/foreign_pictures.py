@@ -1,4 +1,4 @@
-"""Draws pictures that belong into no catalogue, to measure out-of-distribution detection with."""
+"""Draws pictures that belong in no catalogue, to measure out-of-distribution detection with."""
 
 from __future__ import annotations
 

@@ -119,9 +119,8 @@ def measure_ood(
     bundle = find_bundle(resources, model)
     if bundle.ood is None:
         raise BadInput(f"Model {bundle.version} has no OOD detector. Train a model with `lookalike train`.")
-    found = {folder.name: _photos_of(folder, limit) for folder in folders}
-    sets = {**foreign_pictures(pictures), **found}
     rule, contents = _in_distribution(resources, bundle)
+    sets = _foreign_sets(folders, limit=limit, pictures=pictures, taken=rule)
     network = LogitsNetwork(bundle, threads=resources.settings.thread_count)
     outputs: dict[str, NetworkOutputs] = {}
     for number, (name, photos) in enumerate({rule: contents, **sets}.items()):
@@ -140,6 +139,15 @@ def measure_ood(
             for name, score in candidate_scores(bundle.ood, inside).items()
         ),
     )
+
+
+def _foreign_sets(folders: Sequence[Path], *, limit: int, pictures: int, taken: str) -> dict[str, list[bytes]]:
+    """Return the drawn pictures by kind, then the photos of each folder by its name, which nothing else may have."""
+    drawn = foreign_pictures(pictures)
+    found = {folder.name: _photos_of(folder, limit) for folder in folders}
+    if len(found) < len(folders) or found.keys() & {*drawn, taken}:
+        raise BadInput(f"Give each folder a name of its own, other than {', '.join([*drawn, taken])}.")
+    return {**drawn, **found}
 
 
 def candidate_scores(detector: OodDetector, inside: NetworkOutputs) -> dict[str, Candidate]:

@@ -162,7 +162,7 @@ def bench_duplicates(
 def bench_ood(
     foreign: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder with photos that belong into no category; repeat it for more sets."),
+        typer.Option(help="Folder with photos that belong in no category; repeat it for more sets."),
     ] = None,
     limit: Annotated[int, typer.Option(help="Number of photos of each folder, drawn at random.", min=1)] = 500,
     model: Model = None,

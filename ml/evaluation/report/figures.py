@@ -121,7 +121,7 @@ class ScoreReport(msgspec.Struct, frozen=True):
 
 
 class ForeignFigures(msgspec.Struct, frozen=True):
-    """One kind of drawn pictures that belong into no catalogue.
+    """One kind of drawn pictures that belong in no catalogue.
 
     Attributes:
         pictures: number of pictures.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml.bundle.manifest import SplitRecord
+from services.bench.inputs.random_photos import random_photo
 from services.bench.ood import OodBenchmark, measure_ood, render
 from services.bench.report import ResultTable
 from services.errors import BadInput
@@ -110,3 +111,13 @@ def test_rejects_a_folder_without_photos(resources: Resources, tmp_path: Path) -
         measure_ood(resources, model=None, folders=[tmp_path], limit=1, progress=silent, pictures=1)
     with pytest.raises(BadInput, match="this folder cannot be read"):
         measure_ood(resources, model=None, folders=[tmp_path / "none"], limit=1, progress=silent, pictures=1)
+
+
+@pytest.mark.parametrize("names", [["a/same", "b/same"], ["text"], ["held out"]])
+def test_rejects_folders_whose_names_are_not_their_own(resources: Resources, tmp_path: Path, names: list[str]) -> None:
+    folders = [tmp_path / name for name in names]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "a.jpg").write_bytes(random_photo(1, (120, 90)))
+    with pytest.raises(BadInput, match="a name of its own"):
+        measure_ood(resources, model=None, folders=folders, limit=1, progress=silent)

@@ -144,7 +144,7 @@ def test_prints_false_alarms_and_detected_pictures_of_a_model_with_a_detector(  
     ]
     assert own[4] == "0.000"  # its detector knows all photos of the shop
     assert [row[2] for row in drawn] == ["plain", "squares", "gradients", "noise", "text"]
-    assert "Drawn pictures that belong into no catalogue" in (tmp_path / "there" / "report.html").read_text()
+    assert "Drawn pictures that belong in no catalogue" in (tmp_path / "there" / "report.html").read_text()
 
 
 def test_escapes_hostile_listing_texts_in_the_report(evaluate, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

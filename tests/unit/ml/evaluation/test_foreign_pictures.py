@@ -1,4 +1,4 @@
-"""Drawn pictures that belong into no catalogue."""
+"""Drawn pictures that belong in no catalogue."""
 
 from __future__ import annotations
 
