@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from PIL import Image, ImageDraw
 
 from ml.bundle.bundle import Bundle
+from ml.bundle.calibration import Calibration
 from ml.evaluation.foreign_pictures import foreign_pictures
 from ml.sample import MODEL, render_listing
 from ml.sample.catalogue import make_listings
@@ -75,7 +76,9 @@ def test_drawn_items_of_the_demo_are_confident(demo: SearchService, tmp_path: Pa
 def detecting(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, jpeg: MakeJpeg) -> Bundle:
     """The tiny bundle with a detector that knows the shop's photos only."""
     known = [jpeg(seed=seed) for seed in range(2 * LISTINGS)]
-    return write_detecting(tmp_path_factory.mktemp("detecting") / "model", tiny_bundle, known)
+    calibration = Calibration(1.0, confident_from=0.5, confident_from_by_category={}, score_map=None, photos=40)
+    out = tmp_path_factory.mktemp("detecting") / "model"
+    return write_detecting(out, tiny_bundle, known, calibration=calibration)
 
 
 @pytest.fixture(scope="module")
