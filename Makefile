@@ -19,7 +19,7 @@ without = $(addprefix --constraint ,$(1)) $$(sed -En 's/^([a-z0-9.-]+)==.*/--no-
 SELF_CONTAINED := not shared and not server and not stack and not page
 # Hundreds of small databases and indexes are written and synced: in memory, where it has room for them.
 IN_MEMORY := $(shell df -k /dev/shm 2> /dev/null | awk 'NR == 2 && $$4 > 6000000 {print "TMPDIR=/dev/shm"}')
-PYTEST := $(IN_MEMORY) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo train test test-all lint types docs pins bench clean install
@@ -36,7 +36,7 @@ train: $(VENV)/.training ## Fine-tune the demo's model on its listings and make 
 	@$(BIN)/lookalike demo --train $(DEMO)
 
 test: $(VENV)/.developing ## Run the quick tests, in minutes
-	@$(PYTEST) -m "not slow and $(SELF_CONTAINED)" $(TESTS)
+	@$(IN_MEMORY) $(PYTEST) -m "not slow and $(SELF_CONTAINED)" $(TESTS)
 
 test-all: $(VENV)/.developing ## Run all tests, including all combinations, killed processes and training
 	@LOOKALIKE_TEST_FEEDS=300 $(PYTEST) -m "$(SELF_CONTAINED)" $(TESTS)
