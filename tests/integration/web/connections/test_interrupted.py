@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
-import pytest
 from litestar import Request, get, post
 from litestar.response import ServerSentEvent
 
 from db.rows.access import audit
-from services.cli.terminal.exit_codes import ExitCode, exit_on_sigterm
+from services.cli.terminal.exit_codes import ExitCode
 from services.web.app import AppPart, create_app
 from services.web.limits.open_requests import EVENT_STREAM
 from tests.servers import send_raw, serving, serving_on
@@ -26,6 +26,8 @@ from tests.worlds import resources_in
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    import pytest
 
 HALF_AN_UPLOAD = (
     b"POST /v1/listings HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=EDGE\r\n"
@@ -108,20 +110,21 @@ def test_a_stopping_server_answers_what_it_cuts_off_and_ends_event_streams(
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
-def closing_after_sigterm(closed: list[str]) -> None:
-    try:
-        signal.raise_signal(signal.SIGTERM)
-    finally:
-        signal.raise_signal(signal.SIGTERM)  # a second one does not interrupt the closing
-        closed.append("database")
+COMMAND = """
+import signal
+import subprocess
+import sys
+from services.cli.terminal.exit_codes import ExitCode, exit_on_sigterm
+
+exit_on_sigterm(ExitCode.TERMINATED)
+try:
+    signal.raise_signal(signal.SIGTERM)
+finally:
+    signal.raise_signal(signal.SIGTERM)  # a second one does not interrupt the closing
+    print("closed")
+"""
 
 
 def test_sigterm_ends_a_command_after_it_closed_what_it_opened() -> None:
-    before, closed = signal.getsignal(signal.SIGTERM), list[str]()
-    exit_on_sigterm(ExitCode.TERMINATED)
-    try:
-        with pytest.raises(SystemExit, match="143"):
-            closing_after_sigterm(closed)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert closed == ["database"]
+    ended = subprocess.run([sys.executable, "-c", COMMAND], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (ExitCode.TERMINATED, "closed\n", "")
