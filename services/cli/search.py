@@ -200,7 +200,8 @@ def _classify_here(photo: bytes, *, k: int, crop: str | None) -> Classification:
 
 
 def _print_results(answer: SearchAnswer) -> None:
-    columns = ["score", "listing", "title", "category", "price"]
+    score = "score" if answer.score_kind == "probability" else "score (cosine)"
+    columns = [score, "listing", "title", "category", "price"]
     rows = [[f"{one.score:.3f}", one.listing_id, one.title, one.category, _price(one)] for one in answer.results]
     if any(one.also_offered_by for one in answer.results):
         columns.append("also offered by")

@@ -29,7 +29,7 @@ from services.search.results.facets import count_facets
 from services.search.results.no_results import explain_no_results
 from services.search.results.paging import Pager, ResultPage
 from services.search.results.ranking_pool import PoolRanker, PoolRequest, pool_size
-from services.search.results.scores import score_map_of
+from services.search.results.scores import score_kind, score_map_of
 from services.search.retrieval.engines import Engines
 from services.search.stage_times import StageTimes
 
@@ -247,6 +247,7 @@ class SearchService:
         return ResultPage(
             tuple(results),
             origin,
+            score_kind(score_map),
             times.took_ms(),
             cursor=cursor,
             query_token=self._tokens.query_token(source.key),

@@ -74,4 +74,5 @@ from services.wire.search_answers import NoResults as NoResults
 from services.wire.search_answers import OtherOffer as OtherOffer
 from services.wire.search_answers import Plan as Plan
 from services.wire.search_answers import Result as Result
+from services.wire.search_answers import ScoreKind as ScoreKind
 from services.wire.search_answers import SearchAnswer as SearchAnswer

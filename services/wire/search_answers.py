@@ -29,6 +29,15 @@ InDistribution = Annotated[
         True,
     ),
 ]
+ScoreKind = Annotated[
+    Literal["probability", "cosine"],
+    described(
+        "What a result's similarity is. `probability`: the calibrated probability that both photos show the same item. "
+        "`cosine`: the cosine of the two vectors, which says which result is nearer, but not whether it is the same "
+        "item. Cosines are shown if the model is not calibrated, and for recommendations by `average`.",
+        "probability",
+    ),
+]
 ModelVersion = Annotated[str, described("The model that embedded the photos.", "resnet50-2026-03-01")]
 
 
@@ -74,9 +83,8 @@ class Result(ListingSummary, kw_only=True):
     score: Annotated[
         float,
         described(
-            "0 to 1: the calibrated probability that the two photos show the same item. If the model is not "
-            "calibrated, and for recommendations by `average`, the cosine similarity of the two vectors. "
-            "1 is the same picture.",
+            "0 to 1: the similarity of the two photos, which the answer's `score_kind` explains; 1 is the same "
+            "picture. With weights, the product of the factors in `why`.",
             0.8731,
         ),
     ]
@@ -130,6 +138,7 @@ class SearchAnswer(msgspec.Struct, omit_defaults=True):
     """Results, best first, one per item: see `fold_copies`."""
 
     results: list[Result]
+    score_kind: ScoreKind
     model_version: ModelVersion
     engine: Annotated[str, described("The index that answered.", "faiss")]
     plan: Plan

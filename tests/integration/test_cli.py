@@ -265,6 +265,7 @@ def test_search_verify_and_index_list_print_json(
     with resources_in(tmp_path / "data") as resources, resources.database.write() as session:
         duplicates.decide(session, ("listing-0", "listing-1"), "accept", key_id=None)
     _, out, _ = lookalike("search", "a.jpg")
+    assert "score (cosine)" in out, "the model is not calibrated"
     assert ("1 listings, found" in out, "also offered by" in out, "listing-0" in out) == (True, True, True)
     _, out, _ = lookalike("search", "a.jpg", "--no-fold-copies")
     assert ("2 listings, found" in out, "also offered by" in out) == (True, False)

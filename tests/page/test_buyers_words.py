@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.page.browsing import Demo, PageLog
 
@@ -158,6 +158,21 @@ def test_a_photo_unlike_the_catalogue_is_called_so_and_its_categories_weak_guess
     expect(page.locator(".found")).to_contain_text("Unlike anything in this catalogue. The nearest come first.")
     expect(page.locator(".guesses h2")).to_have_text("Weak guesses")
     expect(page.locator(".match")).to_have_count(0)
+
+
+def test_nothing_is_called_the_same_item_where_scores_are_cosines(page: Page, demo: Demo) -> None:
+    def as_cosines(route: Route) -> None:
+        fetched = route.fetch()
+        answer = fetched.json()
+        results = [one | {"score": 0.95} for one in answer["results"]]
+        route.fulfill(response=fetched, json=answer | {"score_kind": "cosine", "results": results})
+
+    page.route("**/v1/search", as_cosines)
+    with demo.client() as client:
+        listing = client.get("/v1/listings").json()["listings"][0]["listing_id"]
+    page.goto(f"/?listing={listing}")
+    wait_for_results(page)
+    expect(page.locator(".match, .far")).to_have_count(0)
 
 
 def test_a_photo_like_the_catalogue_has_guesses_that_are_not_called_weak(page: Page, photo: Path) -> None:

@@ -67,6 +67,14 @@ class FrozenResults:
         listings = zip(self.photo_ids.tolist(), self.cosines.tolist(), strict=True)
         return list(split_into(listings, self.sizes.tolist()))
 
+    def split(self, count: int) -> tuple[FrozenResults, FrozenResults]:
+        """Return the first `count` results, and those after them."""
+        listings = int(self.sizes[:count].sum())
+        return (
+            FrozenResults(self.photo_ids[:listings], self.cosines[:listings], self.sizes[:count]),
+            FrozenResults(self.photo_ids[listings:], self.cosines[listings:], self.sizes[count:]),
+        )
+
     def packed(self) -> bytes:
         """Pack photo ids and cosines into about 5 bytes each."""
         steps = np.rint((np.clip(self.cosines, -1, 1) + 1) / 2 * _STEPS).astype("<u2")

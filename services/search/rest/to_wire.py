@@ -24,6 +24,7 @@ def search_answer(page: ResultPage, urls: PhotoUrls) -> wire.SearchAnswer:
     origin = page.origin
     return wire.SearchAnswer(
         results=[_result(result, urls) for result in page.results],
+        score_kind=page.score_kind,
         model_version=origin.model_version,
         engine=origin.engine,
         plan=wire.Plan(origin.plan, origin.reason),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,15 +17,15 @@ from services.search.query.tokens import listing_hash, split_hashes
 from services.search.results.copies import CopyFolder, copies_of, still_one_item
 from services.search.results.ranking import score_candidates
 from services.search.results.ranking_pool import PoolRequest, reference_of
-from services.search.results.scores import score_map_of
+from services.search.results.scores import score_kind, score_map_of
 from services.search.retrieval.candidates import Candidate
 from services.wire import SORTED_LISTINGS, NoResults, SearchFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from db.rows.search_rows import PhotoWithListing
     from db.vectors.facets import Facet
+    from ml.bundle.score_map import ScoreMap
     from services.indexing.live import IndexSet
     from services.resources import Resources
     from services.search.query.parsing import Query
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from services.search.results.ranking import RankedListing
     from services.search.results.ranking_pool import PoolRanker
     from services.search.stage_times import StageTimes
+    from services.wire import ScoreKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class ResultPage:
     Attributes:
         results: best first.
         origin: where the results came from.
+        score_kind: what their similarities are.
         took_ms: milliseconds by stage, and in `total`.
         cursor: leads to the next page; None on the last one.
         query_token: searches by the same source again.
@@ -55,6 +56,7 @@ class ResultPage:
 
     results: tuple[RankedListing, ...]
     origin: SearchOrigin
+    score_kind: ScoreKind
     took_ms: dict[str, float]
     cursor: str | None = None
     query_token: str | None = None
@@ -98,24 +100,27 @@ class Pager:
         if live.generation.model_version != cursor.origin.model_version:
             raise Conflict("The model has changed since the first page. Search again from the start.")
         query = query_of(msgspec.structs.replace(cursor.fields, k=fields.k))
+        score_map = score_map_of(self._resources, cursor.source_key, cursor.origin.model_version)
         waiting = FrozenResults.unpacked(cursor.frozen, cursor.frozen_sizes) if cursor.frozen else None
-        results, rest = self._take(waiting or self._freeze(live, cursor, query, times), query, cursor, times=times)
-        following = _after(cursor, rest) if len(rest.photo_ids) else None
+        frozen = waiting or self._freeze(live, cursor, query, score_map=score_map, times=times)
+        items, rest = self._take(frozen, query, times)
         return ResultPage(
-            tuple(results),
+            tuple(_ranked(items, query, score_map)),
             cursor.origin,
+            score_kind(score_map),
             times.took_ms(),
-            cursor=self._tokens.cursor(following) if following else None,
+            cursor=self._cursor_after(cursor, rest),
             query_token=self._tokens.query_token(cursor.source_key),
-            empty=None if results else NoResults("end", "There are no more results."),
+            empty=None if items else NoResults("end", "There are no more results."),
         )
 
-    def _freeze(self, live: IndexSet, cursor: Cursor, query: Query, times: StageTimes) -> FrozenResults:
+    def _freeze(
+        self, live: IndexSet, cursor: Cursor, query: Query, *, score_map: ScoreMap | None, times: StageTimes
+    ) -> FrozenResults:
         """Search again, and return the results after the first page, in order, down to `MAX_DEPTH` results."""
         version = live.generation.model_version
         with times.stage("embed"):
             source = self._sources.from_key(cursor.source_key, SourceOptions(version, times))
-        score_map = score_map_of(self._resources, source.key, version)
         depth = SORTED_LISTINGS if query.ranking.is_sorted else MAX_DEPTH
         request = PoolRequest(source, query, depth, score_map)
         found = self._ranker.rank(live, request, times).results[:depth]
@@ -129,41 +134,41 @@ class Pager:
         return FrozenResults.of([(one.photo.id, one.cosine) for one in group] for group in following)
 
     def _take(
-        self, frozen: FrozenResults, query: Query, cursor: Cursor, *, times: StageTimes
-    ) -> tuple[list[RankedListing], FrozenResults]:
-        """Return the next `k` results that still exist and pass the filter, and the frozen results after them."""
-        waiting = frozen.results()
-        first = list(chain.from_iterable(waiting[: query.k]))
-        photos = self._photos(first, query, times)
-        if len(photos) < len(first) < len(frozen.photo_ids):  # some were deleted since
-            photos = self._photos(list(chain.from_iterable(waiting)), query, times)
-        taken, groups = 0, list[list[Candidate]]()
-        while taken < len(waiting) and len(groups) < query.k:
-            present = [Candidate(photos[photo_id], cosine) for photo_id, cosine in waiting[taken] if photo_id in photos]
-            groups += still_one_item(present)
-            taken += 1
-        left = [[(one.photo.id, one.cosine) for one in group] for group in groups[query.k :]]
-        return self._ranked(groups[: query.k], query, cursor), FrozenResults.of([*left, *waiting[taken:]])
+        self, frozen: FrozenResults, query: Query, times: StageTimes
+    ) -> tuple[list[list[Candidate]], FrozenResults]:
+        """Return the listings of the next `k` items, and the frozen results after them."""
+        following, rest = frozen.split(query.k)
+        items = self._items(following, query, times)
+        if len(items) < query.k:  # some were deleted since
+            items, rest = items + self._items(rest, query, times), FrozenResults.of(())
+        left = [[(one.photo.id, one.cosine) for one in item] for item in items[query.k :]]
+        return items[: query.k], FrozenResults.of([*left, *rest.results()])
 
-    def _ranked(self, groups: Sequence[Sequence[Candidate]], query: Query, cursor: Cursor) -> list[RankedListing]:
-        """Return each group as a result, its first listing, with the others as copies."""
-        score_map = score_map_of(self._resources, cursor.source_key, cursor.origin.model_version)
-        reference = reference_of(query.ranking)
-        firsts = [group[0] for group in groups]
-        results = score_candidates(firsts, query.ranking, reference=reference, score_map=score_map)
-        return [
-            replace(result, also_offered_by=copies_of(group[1:], score_map)) if len(group) > 1 else result
-            for result, group in zip(results, groups, strict=True)
-        ]
-
-    def _photos(
-        self, listings: Sequence[tuple[int, float]], query: Query, times: StageTimes
-    ) -> dict[int, PhotoWithListing]:
-        """Read the photos that still exist and pass the filter, by id, in one query."""
+    def _items(self, frozen: FrozenResults, query: Query, times: StageTimes) -> list[list[Candidate]]:
+        """Return the listings that still exist and pass the filter, by item; a result may be several items by now."""
+        if not len(frozen.photo_ids):
+            return []
         with times.reading(self._resources.database) as session:
-            photos = photos_with_listings(session, [photo_id for photo_id, _ in listings])
-        return {one.id: one for one in photos.values() if query.where.matches(payload_of(one.listing))}
+            read = photos_with_listings(session, frozen.photo_ids.tolist())
+        photos = {one.id: one for one in read.values() if query.where.matches(payload_of(one.listing))}
+        present = (
+            [Candidate(photos[photo_id], cosine) for photo_id, cosine in result if photo_id in photos]
+            for result in frozen.results()
+        )
+        return [item for listings in present for item in still_one_item(listings)]
+
+    def _cursor_after(self, cursor: Cursor, rest: FrozenResults) -> str | None:
+        if not len(rest.photo_ids):
+            return None
+        following = msgspec.structs.replace(cursor, seen=b"", frozen=rest.packed(), frozen_sizes=rest.packed_sizes())
+        return self._tokens.cursor(following)
 
 
-def _after(cursor: Cursor, rest: FrozenResults) -> Cursor:
-    return msgspec.structs.replace(cursor, seen=b"", frozen=rest.packed(), frozen_sizes=rest.packed_sizes())
+def _ranked(items: Sequence[Sequence[Candidate]], query: Query, score_map: ScoreMap | None) -> list[RankedListing]:
+    """Return each item as a result, its first listing, with the others as copies."""
+    firsts = [item[0] for item in items]
+    results = score_candidates(firsts, query.ranking, reference=reference_of(query.ranking), score_map=score_map)
+    return [
+        replace(result, also_offered_by=copies_of(item[1:], score_map))
+        for result, item in zip(results, items, strict=True)
+    ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ml.bundle.score_map import ScoreMap
     from services.resources import Resources
     from services.search.query.keys import QuerySourceKey
+    from services.wire import ScoreKind
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,11 @@ def score_map_of(resources: Resources, source_key: QuerySourceKey, model_version
         log.warning("scores are shown as cosines: %s", error)
         return None
     return calibration.score_map if calibration else None
+
+
+def score_kind(score_map: ScoreMap | None) -> ScoreKind:
+    """Return what `displayed_scores` are."""
+    return "cosine" if score_map is None else "probability"
 
 
 def displayed_scores(cosines: Sequence[float], score_map: ScoreMap | None) -> list[float]:

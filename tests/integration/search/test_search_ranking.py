@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ml.bundle.calibration import Calibration
+from ml.bundle.score_map import ScoreMap
 from services.errors import BadQuery
 from services.search.service import SearchService
 from services.wire import SORTED_LISTINGS, Recommendation, SearchFields
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
     from litestar.testing import TestClient
 
+    from services.resources import Resources
     from services.search.results.paging import ResultPage
     from services.wire import Sort
 
@@ -122,3 +126,23 @@ def test_an_unknown_order_is_refused(five_client: TestClient[Litestar]) -> None:
     answer = five_client.post("/v1/search", json={"listing_id": "query", "sort": "cheapest"})
     assert answer.status_code == 400
     assert "price_descending" in answer.text
+
+
+def test_says_whether_scores_are_probabilities_or_cosines(
+    five_service: SearchService, five_listings: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kinds() -> list[str]:
+        first = five_service.by_listing("query", SearchFields(k=1))
+        assert first.cursor
+        following = five_service.next_page(first.cursor, SearchFields(k=1))
+        liked = [
+            five_service.recommend(Recommendation(positive=["near"], strategy=strategy))
+            for strategy in ("best_score", "average")
+        ]
+        return [page.score_kind for page in (first, following, *liked)]
+
+    assert kinds() == ["cosine"] * 4, "there is no calibrated model"
+    calibration = Calibration(1.0, 0.5, {}, ScoreMap((-1.0, 0.0, 1.0), (0.0, 0.1, 1.0)), 100)
+    model = SimpleNamespace(bundle=SimpleNamespace(calibration=calibration, ood=None))
+    monkeypatch.setattr(type(five_listings), "embedder_for", lambda *_: model)
+    assert kinds() == ["probability"] * 3 + ["cosine"]

@@ -232,7 +232,7 @@ export class ListingView {
       : running || !this.similar
         ? skeleton(6)
         : this.similar.results.length
-          ? grid(this.similar.results, { searchBy })
+          ? grid(this.similar.results, this.similar.score_kind, { searchBy })
           : html`<p class="notice">There are no similar listings.</p>`;
     return html`<section aria-labelledby="similar" aria-busy=${running}>
       <h2 id="similar">Similar listings</h2>

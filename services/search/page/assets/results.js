@@ -9,20 +9,21 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 
 /**
  * @param listings from the API; without a `score` if they are not ranked.
+ * @param kind `score_kind` of their answer.
  * @param actions `searchBy(listing)`; and optionally `preferenceOf(listing)`, which returns "like", "unlike" or null,
  * and `togglePreference(listing, "like" | "unlike")`.
  */
-export function grid(listings, actions) {
+export function grid(listings, kind, actions) {
   return html`<ol class="grid">
     ${repeat(
       listings,
       (one) => one.listing_id,
-      (one) => card(one, actions),
+      (one) => card(one, kind, actions),
     )}
   </ol>`;
 }
 
-function card(listing, { searchBy, preferenceOf, togglePreference }) {
+function card(listing, kind, { searchBy, preferenceOf, togglePreference }) {
   const name = listing.title || "Untitled";
   return html`
     <li class="card result" data-listing=${listing.listing_id}>
@@ -33,7 +34,7 @@ function card(listing, { searchBy, preferenceOf, togglePreference }) {
         aria-label=${`Find listings that look like ${short(name)}${listing.sold ? " (sold)" : ""}`}
       >
         <api-photo src=${thumbnail(listing.photo_url, 320)} alt=""></api-photo>
-        ${listing.sold ? html`<span class="sold">Sold</span>` : ""} ${match(listing.score)}
+        ${listing.sold ? html`<span class="sold">Sold</span>` : ""} ${match(listing.score, kind)}
       </button>
       <div class="text">
         <h3 dir="auto"><a href=${listingAddress(listing.listing_id)}>${name}</a></h3>
@@ -63,8 +64,9 @@ export function shopLink({ url }, { label, className = "" } = {}) {
 }
 
 /**
- * Similarity in words, for every kind of search. A score is the probability that two photos show the same item; a
- * listing that only looks alike has a few per cent, and needs no word among similar listings.
+ * Similarity in words, for every kind of search. A probability says whether two photos show the same item; a listing
+ * that only looks alike has a few per cent, and needs no word among similar listings. A cosine does not say it: only
+ * their order means something.
  */
 const WORDS = [
   [0.9, "Same item", "same"],
@@ -72,15 +74,15 @@ const WORDS = [
   [0.1, "Very similar", ""],
 ];
 
-const wordsOf = (score) => WORDS.find(([from]) => score >= from);
+const wordsOf = (score, kind) => kind === "probability" && WORDS.find(([from]) => score >= from);
 
-function match(score) {
-  const [, words, kind] = wordsOf(score) ?? [];
-  return words ? html`<span class="match ${kind}">${words}</span>` : "";
+function match(score, kind) {
+  const [, words, style] = wordsOf(score, kind) || [];
+  return words ? html`<span class="match ${style}">${words}</span>` : "";
 }
 
-/** Whether no listing has a word. */
-export const isFarFrom = (listings) => !listings.some(({ score }) => wordsOf(score));
+/** Whether a listing has a word. */
+export const haveMatch = (listings, kind) => listings.some(({ score }) => wordsOf(score, kind));
 
 function preferenceButtons(listing, name, chosen, togglePreference) {
   const button = (kind, label, words) => html`

@@ -5,7 +5,7 @@ import { chipsOf, chosenFilters } from "./filter_chips.js";
 import { number } from "./format.js";
 import { buyersNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { chooseButton } from "./picker.js";
-import { grid, isFarFrom, skeleton } from "./results.js";
+import { grid, haveMatch, skeleton } from "./results.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
 /** Listings that a search leads to at most, and those that it can put in another order. */
@@ -74,8 +74,8 @@ export function resultsOf(view, none) {
   if (!view.hasAnswer) return stoppedNotice(() => view.load());
   if (!listings.length) return none;
   return html`
-    ${answer && !view.query.sort && isFarFrom(listings) ? html`<p class="far">${isUnlike(view) ? "Unlike anything in this catalogue. The nearest" : "No exact match. The most similar"} come first.</p>` : ""}
-    ${grid(listings, { searchBy: (one) => view.searchBy(one), ...preferencesOf(view) })}
+    ${farWords(view)}
+    ${grid(listings, answer?.score_kind, { searchBy: (one) => view.searchBy(one), ...preferencesOf(view) })}
     ${view.more.problem ? problem(view, view.more.problem) : ""}
     ${cursor && !view.more.problem ? html`<p class="more"><button type="button" @click=${() => view.loadMore()}>${view.more.running ? "Loading…" : "Show more"}</button></p>` : ""}
     ${cursor ? "" : html`<p class="muted end">${endWords(view)}</p>`}
@@ -84,6 +84,15 @@ export function resultsOf(view, none) {
 
 /** A photo of this shop is unlike what its model knows if the model learnt elsewhere. */
 const isUnlike = ({ found, query }) => found.answer.in_distribution === false && !/listing|photo/.test(query.by);
+
+/** Say that nothing found is what was searched for, as far as the scores tell. */
+function farWords(view) {
+  const { listings, answer } = view.found;
+  if (!answer || view.query.sort || haveMatch(listings, answer.score_kind)) return "";
+  if (isUnlike(view)) return html`<p class="far">Unlike anything in this catalogue. The nearest come first.</p>`;
+  if (answer.score_kind === "cosine") return "";
+  return html`<p class="far">No exact match. The most similar come first.</p>`;
+}
 
 /** The number of listings in results, those that are also offered included. */
 const listingsIn = (results) => results.reduce((sum, { also_offered_by: others = [] }) => sum + 1 + others.length, 0);
