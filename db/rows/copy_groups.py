@@ -82,6 +82,11 @@ def leave(session: Session, listing_ids: Collection[str]) -> None:
             _write(session, staying)
 
 
+def listings_of(session: Session, groups: Collection[str]) -> frozenset[str]:
+    """Return the listings of these groups."""
+    return frozenset(session.exec(select(Listing.id).where(col(Listing.copy_group).in_(groups))))
+
+
 def all_groups(session: Session) -> dict[str, str]:
     """Return the group of each listing that has one."""
     query = select(Listing.id, Listing.copy_group).where(col(Listing.copy_group).is_not(None))

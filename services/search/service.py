@@ -66,7 +66,7 @@ class SearchService:
         self._ranker = PoolRanker(resources.database, engines)
         self._copies = CopyFolder(resources.database)
         self._tokens = Tokens(resources.signer)
-        self._pager = Pager(resources, self._sources, self._ranker, self._tokens)
+        self._pager = Pager(resources, self._sources, self._ranker, self._copies, tokens=self._tokens)
 
     def by_photo(self, content: bytes, fields: SearchFields, times: StageTimes | None = None) -> ResultPage:
         """Find listings whose photos look like an uploaded photo.
@@ -231,6 +231,7 @@ class SearchService:
         version = live.generation.model_version
         with times.stage("embed"):
             source = build_source(SourceOptions(version, times, query.crop))
+        source = self._copies.without_own_copies(source, query, times)
         defaults = source_defaults(query, source)
         query = defaults.complete_query(query)
         score_map = score_map_of(self._resources, source.key, version)

@@ -181,8 +181,8 @@ class SharedOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, om
         bool,
         described(
             "Show the listings that a reviewer called the same item as one result: the most similar one, with the "
-            "others in `also_offered_by`. `k` counts such results; facets still count every listing. `false` shows "
-            "each listing as a result of its own.",
+            "others in `also_offered_by`. `k` counts such results; facets still count every listing. Listings "
+            "called the same item as the source are no results. `false` shows each listing as a result of its own.",
             True,
         ),
     ] = True

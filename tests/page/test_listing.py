@@ -69,6 +69,9 @@ def test_a_duplicate_is_shown_with_its_verdict(page: Page, demo: Demo, listing: 
             expect(page.locator("[aria-labelledby=duplicates] a.photo").first).to_have_attribute(
                 "href", "/listing?id=copied-lamp"
             )
+            similar = page.locator("[aria-labelledby=similar] .result[data-listing]")
+            expect(similar).to_have_count(12)
+            expect(similar.locator("xpath=self::*[@data-listing='copied-lamp']")).to_have_count(0)
         finally:
             client.delete("/v1/listings/copied-lamp").raise_for_status()
 

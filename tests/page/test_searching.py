@@ -192,13 +192,13 @@ def test_every_search_is_announced_to_screen_readers(page: Page, photo: Path) ->
     page.goto("/")
     choose_photo(page, photo)
     announcement = page.locator(".unseen[role=status]")
-    expect(announcement).to_have_text("24 results are shown.")
+    expect(announcement).to_have_text("24 listings shown.")
     announcement.evaluate("""(region) =>
         new MutationObserver(() => (region.dataset.changed = region.textContent.trim()))
         .observe(region, { characterData: true, childList: true, subtree: true })""")
     page.locator(".result .photo").nth(1).click()
     wait_for_results(page)
-    expect(announcement).to_have_attribute("data-changed", "24 results are shown.")
+    expect(announcement).to_have_attribute("data-changed", "24 listings shown.")
 
 
 def test_scrolling_down_loads_more_results_without_repeats(page: Page, photo: Path) -> None:

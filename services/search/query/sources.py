@@ -46,6 +46,7 @@ class QuerySource:
         negatives: vectors that results should not be near.
         seller, price, currency, place: of the source's listing; defaults for filters and ranking.
         excluded_listing_ids: the source's own listings, which are never results.
+        copy_groups: the groups of copies of those listings.
         category_probabilities: the most probable categories with their probabilities.
         in_distribution: whether the photo of these categories resembles a training photo; None if that is not known.
     """
@@ -58,6 +59,7 @@ class QuerySource:
     currency: str | None = None
     place: str = ""
     excluded_listing_ids: frozenset[str] = frozenset()
+    copy_groups: frozenset[str] = frozenset()
     category_probabilities: tuple[tuple[str, float], ...] = ()
     in_distribution: bool | None = None
 
@@ -77,8 +79,7 @@ class QuerySources:
             PhotoRejected: the bytes are no acceptable photo.
             Overloaded, ServiceUnavailable: see `QueryPhotoEmbedder.embed`.
         """
-        source = self._embedded(content, options, photo_ref=lambda: self._uploads.add(content))
-        return self._compared_with_training(source, options)
+        return self._compared_with_training(self._from_content(content, options), options)
 
     def fetch(self, url: str, seconds: float) -> bytes:
         """Fetch the photo at a public address, within the time limit.
@@ -135,6 +136,9 @@ class QuerySources:
         known = in_distribution(self._resources, options.model_version, source.vectors[0])
         return replace(source, in_distribution=known)
 
+    def _from_content(self, content: bytes, options: SourceOptions) -> QuerySource:
+        return self._embedded(content, options, photo_ref=lambda: self._uploads.add(content))
+
     def _embedded(
         self,
         content: bytes,
@@ -180,7 +184,7 @@ class QuerySources:
         if options.crop != WHOLE_PHOTO and isinstance(key.photo_ref, int):
             return self._from_stored_photo(StoredPhotoKey(key.photo_ref), options)
         if options.crop != WHOLE_PHOTO:
-            return self.from_upload(self._uploaded(str(key.photo_ref)), options)
+            return self._from_content(self._uploaded(str(key.photo_ref)), options)
         if key.model_version != options.model_version:
             raise Conflict("The model has changed since this query_token was issued. Search by the photo again.")
         vector = decode_vector(key.vector)
@@ -198,25 +202,34 @@ class QuerySources:
         return content
 
     def _from_recommendation(self, key: RecommendationKey, options: SourceOptions) -> QuerySource:
-        positive = self._stored.of_listings(key.positive, "positive", options)
-        negative = self._stored.of_listings(key.negative, "negative", options)
-        excluded = frozenset(key.positive) | frozenset(key.negative)
+        liked = self._stored.of_listings(key.positive, "positive", options)
+        disliked = self._stored.of_listings(key.negative, "negative", options)
+        positive, negative = liked.vectors, disliked.vectors
+        own = QuerySource(
+            key,
+            (),
+            excluded_listing_ids=frozenset(key.positive) | frozenset(key.negative),
+            copy_groups=liked.copy_groups | disliked.copy_groups,
+        )
         weights = key.positive_weights
         if key.query is not None:
             query = self.from_key(key.query, options)
             positive.append(query.vectors)
-            excluded |= query.excluded_listing_ids
+            own = replace(
+                own,
+                excluded_listing_ids=own.excluded_listing_ids | query.excluded_listing_ids,
+                copy_groups=own.copy_groups | query.copy_groups,
+            )
             weights = (*weights, 1.0) if weights else ()
         if key.strategy == "best_score":
-            vectors, negatives = _flat(positive), _flat(negative)
-            return QuerySource(key, vectors, negatives, excluded_listing_ids=excluded)
+            return replace(own, vectors=_flat(positive), negatives=_flat(negative))
         vector = average_vector(
             mean_vectors(positive),
             mean_vectors(negative),
             positive_weights=weights or None,
             negative_weights=key.negative_weights or None,
         )
-        return QuerySource(key, (vector,), excluded_listing_ids=excluded)
+        return replace(own, vectors=(vector,))
 
 
 def _from_stored_vectors(key: QuerySourceKey, name: str, listing: QueryListing) -> QuerySource:
@@ -239,6 +252,7 @@ def _with_listing(source: QuerySource, listing: ListingFields) -> QuerySource:
         currency=listing.currency,
         place=listing.location,
         excluded_listing_ids=frozenset({listing.id}),
+        copy_groups=frozenset({listing.copy_group} - {None}),
     )
 
 

@@ -35,6 +35,19 @@ class SourceOptions:
     crop: Crop = WHOLE_PHOTO
 
 
+@dataclass(frozen=True, slots=True)
+class ListingVectors:
+    """What a recommendation needs of several listings.
+
+    Attributes:
+        vectors: of each listing's photos.
+        copy_groups: the groups of copies of the listings.
+    """
+
+    vectors: list[tuple[Vector, ...]]
+    copy_groups: frozenset[str]
+
+
 class StoredVectors:
     """Reads query listings, query photos and their vectors. Thread-safe."""
 
@@ -67,14 +80,14 @@ class StoredVectors:
             raise ResourceNotFound("photo", photo_id)
         return listing
 
-    def of_listings(self, listing_ids: Sequence[str], field: str, options: SourceOptions) -> list[tuple[Vector, ...]]:
-        """Return the vectors of each listing's photos, in the order of the ids.
+    def of_listings(self, listing_ids: Sequence[str], field: str, options: SourceOptions) -> ListingVectors:
+        """Read the listings, with their vectors in the order of the ids.
 
         Raises:
             BadQuery: a listing does not exist or has no embedded photo; `field` names the request field.
         """
         with options.times.reading(self._database) as session:
-            known = {row.id for row in listings.listings_by_id(session, listing_ids)}
+            known = {row.id: row.copy_group for row in listings.listings_by_id(session, listing_ids)}
             stored = photos.photos_of(session, sorted(known))
             photo_ids = [row.id for row in stored if row.id is not None]
             points = embeddings.points(session, photo_ids, model_version=options.model_version)
@@ -86,4 +99,5 @@ class StoredVectors:
                 raise BadQuery(field, f"there is no listing {listing_id!r}")
             if listing_id not in by_listing:
                 raise BadQuery(field, f"listing {listing_id!r} has no embedded photo yet")
-        return [tuple(by_listing[listing_id]) for listing_id in listing_ids]
+        vectors = [tuple(by_listing[listing_id]) for listing_id in listing_ids]
+        return ListingVectors(vectors, frozenset(group for group in known.values() if group))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from more_itertools import chunked
 
+from db.rows import copy_groups
 from db.rows.search_rows import photos_of_groups
 from services.search.results.ranking import RankedListing
 from services.search.results.scores import displayed_scores
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from db.session import Database
     from db.vectors.base import Vector
     from ml.bundle.score_map import ScoreMap
+    from services.search.query.parsing import Query
+    from services.search.query.sources import QuerySource
     from services.search.results.ranking_pool import PoolRequest
     from services.search.stage_times import StageTimes
 
@@ -29,10 +32,18 @@ _GROUPS_PER_QUERY = 20
 
 
 class CopyFolder:
-    """Finds the other listings of each result's item. Thread-safe."""
+    """Finds the other listings of an item: of each result's, and of the source's. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def without_own_copies(self, source: QuerySource, query: Query, times: StageTimes) -> QuerySource:
+        """Return the source with the copies of its own listings left out of the results, unless copies are shown."""
+        if not query.fold_copies or not source.copy_groups:
+            return source
+        with times.reading(self._database) as session:
+            copies = copy_groups.listings_of(session, source.copy_groups)
+        return replace(source, excluded_listing_ids=source.excluded_listing_ids | copies)
 
     def with_copies(
         self, results: Sequence[RankedListing], request: PoolRequest, *, model_version: str, times: StageTimes

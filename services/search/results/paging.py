@@ -14,7 +14,7 @@ from services.search.query.frozen_results import MAX_DEPTH, FrozenResults
 from services.search.query.parsing import check_k, query_of
 from services.search.query.stored_vectors import SourceOptions
 from services.search.query.tokens import listing_hash, split_hashes
-from services.search.results.copies import CopyFolder, copies_of, still_one_item
+from services.search.results.copies import copies_of, still_one_item
 from services.search.results.ranking import score_candidates
 from services.search.results.ranking_pool import PoolRequest, reference_of
 from services.search.results.scores import score_kind, score_map_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from services.search.query.parsing import Query
     from services.search.query.sources import QuerySources
     from services.search.query.tokens import Cursor, SearchOrigin, Tokens
+    from services.search.results.copies import CopyFolder
     from services.search.results.ranking import RankedListing
     from services.search.results.ranking_pool import PoolRanker
     from services.search.stage_times import StageTimes
@@ -69,9 +70,11 @@ class ResultPage:
 class Pager:
     """Returns the pages after the first. Thread-safe."""
 
-    def __init__(self, resources: Resources, sources: QuerySources, ranker: PoolRanker, tokens: Tokens) -> None:
-        self._resources, self._sources, self._ranker, self._tokens = resources, sources, ranker, tokens
-        self._copies = CopyFolder(resources.database)
+    def __init__(
+        self, resources: Resources, sources: QuerySources, ranker: PoolRanker, copies: CopyFolder, *, tokens: Tokens
+    ) -> None:
+        self._resources, self._sources, self._ranker = resources, sources, ranker
+        self._copies, self._tokens = copies, tokens
 
     def next_page(
         self, cursor_text: str, fields: SearchFields, times: StageTimes, *, source_fields: object = ()

@@ -18,6 +18,7 @@ export function price(amount, currency) {
 }
 
 export const number = (value) => new Intl.NumberFormat().format(value);
+export const inListings = (count) => (count === 1 ? "1 listing" : `${number(count)} listings`);
 export const percent = (share) => `${Math.floor(share * 100 + 1e-9)} %`;
 export const decimals = (value, places = 3) => Number(value).toFixed(places);
 

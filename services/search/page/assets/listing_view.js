@@ -11,6 +11,7 @@ import { grid, shopLink, skeleton } from "./results.js";
 import { Task } from "./task.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
+const COPIES = 6;
 const SIMILAR = 12;
 
 const UNSEARCHED = {
@@ -57,8 +58,8 @@ export class ListingView {
   async load() {
     if (!this.listing) await this.#request("listing", "");
     if (!this.isSearchable) return;
-    if (!this.similar) this.#request("similar", `/similar?k=${SIMILAR}`);
-    if (!this.duplicates) await this.#request("duplicates", "/duplicates?k=6");
+    if (!this.similar) this.#request("similar", `/similar?k=${SIMILAR + COPIES}`);
+    if (!this.duplicates) await this.#request("duplicates", `/duplicates?k=${COPIES}`);
     await meet(this.#copies().map(({ listing_id: id }) => id));
     this.app.redraw();
   }
@@ -225,14 +226,17 @@ export class ListingView {
 
   #similar() {
     if (!this.isSearchable) return "";
-    const { running, problem } = this.tasks.similar;
+    const { problem } = this.tasks.similar;
+    const running = this.tasks.similar.running || this.tasks.duplicates.running;
     const searchBy = (one) => this.app.navigate(searchAddress({ ...NOTHING, by: "listing", source: one.listing_id }));
+    const copies = new Set(this.#copies().map(({ listing_id: id }) => id));
+    const others = (this.similar?.results ?? []).filter((one) => !copies.has(one.listing_id)).slice(0, SIMILAR);
     const shown = problem
       ? this.#problem(problem)
       : running || !this.similar
         ? skeleton(6)
-        : this.similar.results.length
-          ? grid(this.similar.results, this.similar.score_kind, { searchBy })
+        : others.length
+          ? grid(others, this.similar.score_kind, { searchBy })
           : html`<p class="notice">There are no similar listings.</p>`;
     return html`<section aria-labelledby="similar" aria-busy=${running}>
       <h2 id="similar">Similar listings</h2>

@@ -64,9 +64,8 @@ export function shopLink({ url }, { label, className = "" } = {}) {
 }
 
 /**
- * Similarity in words, for every kind of search. A probability says whether two photos show the same item; a listing
- * that only looks alike has a few per cent, and needs no word among similar listings. A cosine does not say it: only
- * their order means something.
+ * Similarity in words. A score is the probability that two photos show the same item; a listing that only looks alike
+ * has a few per cent, and needs no word. Cosines have none: only their order has a meaning.
  */
 const WORDS = [
   [0.9, "Same item", "same"],

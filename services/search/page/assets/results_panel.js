@@ -2,7 +2,7 @@
 
 import { NOTHING, filtersOf } from "./address.js";
 import { chipsOf, chosenFilters } from "./filter_chips.js";
-import { number } from "./format.js";
+import { inListings, number } from "./format.js";
 import { buyersNotice, slowNotice, stoppedNotice } from "./notices.js";
 import { chooseButton } from "./picker.js";
 import { grid, haveMatch, skeleton } from "./results.js";
@@ -41,8 +41,6 @@ export function foundCount(view, say = inFull) {
 }
 
 const reached = (sort) => (sort ? MOST_SORTED : MOST_FOUND);
-const inListings = (total) => (total === 1 ? "1 listing" : `${number(total)} listings`);
-
 /** The same in few words. */
 export const inShort = (total, sort) =>
   total > reached(sort) ? `${reached(sort)} of ${inListings(total)}` : inListings(total);

@@ -7,7 +7,7 @@ import { NOTHING, filtersOf } from "./address.js";
 import "./crop.js";
 import { chipsOf } from "./filter_chips.js";
 import { filterPanel } from "./filters.js";
-import { number } from "./format.js";
+import { inListings } from "./format.js";
 import { pickerOf } from "./pages.js";
 import { liked, photoPanel, predicted, trailPanel } from "./query_panel.js";
 import { foundCount, foundPanel, inShort, orderChoice } from "./results_panel.js";
@@ -85,5 +85,5 @@ function bar(view) {
 
 function showWords({ counts, counting, task }) {
   if (task.running || counting.isRunning || counts.total === null) return "Show results";
-  return counts.total === 1 ? "Show 1 listing" : `Show ${number(counts.total)} listings`;
+  return `Show ${inListings(counts.total)}`;
 }

@@ -4,6 +4,7 @@ import { NOTHING, asksForSomething, listingPath, read, searchAddress, settingsOf
 import { call } from "./api.js";
 import { Counting } from "./counting.js";
 import { dropPhoto, keepPhoto, keptPhoto } from "./kept_photos.js";
+import { inListings } from "./format.js";
 import { meet, notice } from "./known_listings.js";
 import { ofToken, remember, thumbnail } from "./photos.js";
 import { pageOf } from "./pages.js";
@@ -155,7 +156,7 @@ export class SearchView {
   adopt(answer) {
     notice(answer.results);
     this.found = { listings: answer.results, cursor: answer.cursor ?? null, answer };
-    this.app.say(answer.results.length ? `${answer.results.length} results are shown.` : "There are no results.");
+    this.app.say(answer.results.length ? `${inListings(answer.results.length)} shown.` : "There are no results.");
     if (this.query.by === "link") this.#rename({ by: "token", source: answer.query_token, crop: null });
     if (answer.renewed) this.#rename({ source: answer.renewed });
     this.counting.load(this.query, answer.results);
@@ -204,7 +205,7 @@ export class SearchView {
     notice(page.results ?? page.listings);
     const listings = [...this.found.listings, ...(page.results ?? page.listings)];
     this.found = { ...this.found, listings, cursor: page.cursor ?? null };
-    this.app.say(`${listings.length} listings shown.`);
+    this.app.say(`${inListings(listings.length)} shown.`);
     this.app.redraw();
   }
 

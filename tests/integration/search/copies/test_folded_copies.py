@@ -138,6 +138,11 @@ class Ranking:
     def vectors_of(self, name: str) -> list[Vector]:
         return [point.vector for point in self.points if point.payload.listing_id == name]
 
+    def not_results(self, sources: list[str], fields: SearchFields) -> set[str]:
+        """Return the sources, and the listings that are one item with them, unless copies are results."""
+        groups = {self.rows[name].copy_group for name in sources} - {None} if fields.fold_copies else set()
+        return {*sources, *(name for name, row in self.rows.items() if row.copy_group in groups)}
+
     def folded(self, queries: list[Vector], fields: SearchFields, *, without: set[str]) -> Shown:
         """Rank every listing that may be shown, then show those of a group at the place of the first."""
         where, best = query_of(fields).where, dict[str, float]()
@@ -183,13 +188,15 @@ def test_folded_pages_equal_folding_a_whole_ranking(fifty: Resources, service: S
     liked = rng.sample(NAMES, 2)
     queries = ranking.vectors_of(name)
     by_listing = service.by_listing(name, fields)
-    assert walk(service, by_listing, fields.k) == ranking.folded(queries, fields, without={name})
+    without = ranking.not_results([name], fields)
+    assert walk(service, by_listing, fields.k) == ranking.folded(queries, fields, without=without)
     assert by_listing.query_token
     by_token = service.by_token(by_listing.query_token, fields)
-    assert walk(service, by_token, fields.k) == ranking.folded(queries, fields, without={name})
+    assert walk(service, by_token, fields.k) == ranking.folded(queries, fields, without=without)
     recommended = service.recommend(Recommendation(positive=liked, strategy="best_score", **options(fields)))
     queries = list(chain.from_iterable(map(ranking.vectors_of, liked)))
-    assert walk(service, recommended, fields.k) == ranking.folded(queries, fields, without=set(liked))
+    without = ranking.not_results(liked, fields)
+    assert walk(service, recommended, fields.k) == ranking.folded(queries, fields, without=without)
 
 
 def options(fields: SearchFields) -> dict[str, object]:
@@ -203,10 +210,10 @@ def test_walks_show_every_listing_once_while_decisions_change(
 ) -> None:
     rng = random.Random(seed)
     group(fifty, random_groups(rng))
-    k = rng.choice([1, 3, 7])
+    k, without = rng.choice([1, 3, 7]), Ranking.of(fifty).not_results(["n00"], SearchFields())
     page = service.by_listing("n00", SearchFields(k=k))
     shown = walk(service, page, k, between=lambda: group(fifty, random_groups(rng)))
-    assert sorted(chain.from_iterable((first, *others) for first, others in shown)) == NAMES[1:]
+    assert sorted(chain.from_iterable((first, *others) for first, others in shown)) == sorted({*NAMES} - without)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +222,9 @@ def test_walks_show_every_listing_once_while_decisions_change(
 def test_reordered_results_are_folded_too(fifty: Resources, service: SearchService, fields: dict[str, object]) -> None:
     group(fifty, random_groups(random.Random(3)))
     page = service.by_listing("n00", SearchFields(k=6, **fields))  # type: ignore[arg-type]
-    expected = Ranking.of(fifty).folded(Ranking.of(fifty).vectors_of("n00"), SearchFields(), without={"n00"})
+    ranking = Ranking.of(fifty)
+    without = ranking.not_results(["n00"], SearchFields())
+    expected = ranking.folded(ranking.vectors_of("n00"), SearchFields(), without=without)
     assert sorted(walk(service, page, 6)) == sorted(expected)
 
 
@@ -224,6 +233,17 @@ def test_the_best_of_a_group_is_the_result_and_the_others_are_offered_beside_it(
     assert shown_on(page) == [("a", []), ("b", ["d", "e"]), ("c", [])]
     similarities = [copy.similarity for copy in page.results[1].also_offered_by]
     assert similarities == pytest.approx(np.cos(np.radians([4, 5])), abs=1e-3)
+
+
+def test_copies_of_the_source_and_of_what_is_liked_or_disliked_are_no_results(unchanged: Resources) -> None:
+    service = SearchService(unchanged)
+    by_listing = service.by_listing("d", SearchFields(k=9))
+    assert by_listing.query_token
+    liked = service.recommend(Recommendation(positive=["d"], k=9))
+    with_query = service.recommend(Recommendation(query_token=by_listing.query_token, negative=["query"], k=9))
+    assert sorted(listing_ids(by_listing)) == ["a", "c", "f", "query"]
+    assert (sorted(listing_ids(liked)), sorted(listing_ids(with_query))) == (["a", "c", "f", "query"], ["a", "c", "f"])
+    assert "b" in listing_ids(service.by_listing("d", SearchFields(k=9, fold_copies=False)))
 
 
 def test_undoing_a_decision_unfolds_at_once(small: Resources) -> None:
