@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from more_itertools import chunked
 from sqlalchemy import and_, or_, update
 from sqlmodel import Session, col, select
 
 from db.models import DuplicateReview, Listing, utc_now
+from db.rows.duplicate_groups import components, neighbours_of, reached
+from db.session import VALUES_PER_QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    from sqlalchemy import ColumnElement
 
 MAX_GROUP = 100
 """Listings in a group, at most: a search may fetch this many listings for each result."""
@@ -28,7 +32,7 @@ def join(session: Session, one: str, other: str) -> None:
     Raises:
         ImpossibleGroup: a review calls listings of the two groups different items, or the group would be too large.
     """
-    first, second = _members(session, one), _members(session, other)
+    first, second = same_item(session, one), same_item(session, other)
     if other in first:
         return
     different = _reviews(session, first | second, "reject")
@@ -47,15 +51,15 @@ def join(session: Session, one: str, other: str) -> None:
 
 def split(session: Session, one: str, other: str) -> None:
     """Group the listings around a pair again, after its accepted review was deleted or replaced."""
-    members = _members(session, one)
+    members = same_item(session, one)
     if other in members:
-        for component in _components(members, _accepted(session, members)):
+        for component in components(members, _accepted(session, members)):
             _write(session, component)
 
 
 def check_different(session: Session, one: str, other: str) -> None:
     """Raise ImpossibleGroup if other accepted reviews make two listings the same item."""
-    members = _members(session, one)
+    members = same_item(session, one)
     if other not in members:
         return
     links = [pair for pair in _accepted(session, members) if set(pair) != {one, other}]
@@ -87,15 +91,26 @@ def listings_of(session: Session, groups: Collection[str]) -> frozenset[str]:
     return frozenset(session.exec(select(Listing.id).where(col(Listing.copy_group).in_(groups))))
 
 
+def same_item(session: Session, listing_id: str) -> frozenset[str]:
+    """Return the listing with the others of its group."""
+    group = select(Listing.copy_group).where(Listing.id == listing_id).scalar_subquery()
+    return frozenset({listing_id, *session.exec(select(Listing.id).where(Listing.copy_group == group))})
+
+
 def all_groups(session: Session) -> dict[str, str]:
     """Return the group of each listing that has one."""
-    query = select(Listing.id, Listing.copy_group).where(col(Listing.copy_group).is_not(None))
+    return _groups(session)
+
+
+def groups_of(session: Session, listing_ids: Collection[str]) -> dict[str, str]:
+    """Return the group of each of these listings that has one."""
+    chunks = chunked(sorted(listing_ids), VALUES_PER_QUERY)
+    return {one: group for ids in chunks for one, group in _groups(session, col(Listing.id).in_(ids)).items()}
+
+
+def _groups(session: Session, *conditions: ColumnElement[bool]) -> dict[str, str]:
+    query = select(Listing.id, Listing.copy_group).where(col(Listing.copy_group).is_not(None), *conditions)
     return {listing_id: group for listing_id, group in session.exec(query) if group is not None}
-
-
-def _members(session: Session, listing_id: str) -> set[str]:
-    group = select(Listing.copy_group).where(Listing.id == listing_id).scalar_subquery()
-    return {listing_id, *session.exec(select(Listing.id).where(Listing.copy_group == group))}
 
 
 def _write(session: Session, members: Collection[str]) -> None:
@@ -117,7 +132,7 @@ def _accepted(session: Session, members: Collection[str]) -> list[tuple[str, str
 
 def _connect(session: Session, staying: Collection[str]) -> None:
     """Accept pairs of listings that were the same item only by way of listings that go."""
-    parts = sorted(min(part) for part in _components(staying, _accepted(session, staying)))
+    parts = sorted(min(part) for part in components(staying, _accepted(session, staying)))
     for one, other in pairwise(parts):
         _add(session, one, other, "accept")
 
@@ -139,40 +154,12 @@ def _add(session: Session, one: str, other: str, decision: str) -> None:
         session.flush()
 
 
-def _components(members: Collection[str], links: Iterable[tuple[str, str]]) -> list[set[str]]:
-    neighbours = _neighbours(links)
-    parts: list[set[str]] = []
-    for start in sorted(members):
-        if not any(start in part for part in parts):
-            parts.append(set(_reached(start, neighbours)))
-    return parts
-
-
 def _path(one: str, other: str, links: Iterable[tuple[str, str]]) -> list[str]:
     """Return the shortest way from one listing to another; empty if there is none."""
-    came_from = _reached(one, _neighbours(links))
+    came_from = reached(one, neighbours_of(links))
     if other not in came_from:
         return []
     path = [other]
     while path[-1] != one:
         path.append(came_from[path[-1]])
     return path[::-1]
-
-
-def _neighbours(links: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    neighbours: dict[str, set[str]] = defaultdict(set)
-    for one, other in links:
-        neighbours[one].add(other)
-        neighbours[other].add(one)
-    return neighbours
-
-
-def _reached(start: str, neighbours: dict[str, set[str]]) -> dict[str, str]:
-    """Return all connected listings, each with the one before it on a shortest way from the start."""
-    came_from, waiting = {start: start}, deque([start])
-    while waiting:
-        here = waiting.popleft()
-        for there in sorted(neighbours.get(here, set()) - came_from.keys()):
-            came_from[there] = here
-            waiting.append(there)
-    return came_from

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    from collections.abc import Iterable, Mapping, Sequence
 
 Decision: TypeAlias = Literal["accept", "reject"]
 
@@ -94,11 +93,12 @@ def group_listings(links: Sequence[Link], state: GroupState) -> list[Group]:
     A rejected link connects listings only in groups in state `rejected`.
     """
     connecting = [link for link in links if (link.decision == "reject") == (state == GroupState.REJECTED)]
-    members = _components(connecting)
     linked: dict[str, list[Link]] = defaultdict(list)
     for link in connecting:
-        linked[members[link.listing_id][0]].append(link)
-    all_groups = (Group(members[first], tuple(group)) for first, group in linked.items())
+        linked[link.listing_id].append(link)
+    pairs = [(link.listing_id, link.other_listing_id) for link in connecting]
+    parts = [sorted(part) for part in components(linked, pairs)]
+    all_groups = (Group(tuple(part), tuple(link for one in part for link in linked.get(one, []))) for part in parts)
     in_state = (group for group in all_groups if state in (GroupState.REJECTED, _state(group)))
     return sorted(in_state, key=lambda group: group.order)
 
@@ -108,20 +108,31 @@ def _state(group: Group) -> GroupState:
     return GroupState.OPEN if undecided else GroupState.ACCEPTED
 
 
-def _components(links: Sequence[Link]) -> dict[str, tuple[str, ...]]:
-    """Return for each listing all listings in its connected component, sorted."""
+def components(listing_ids: Iterable[str], links: Iterable[tuple[str, str]]) -> list[set[str]]:
+    """Return the connected components that these listings are in, in the order of their first ids."""
+    neighbours, parts, seen = neighbours_of(links), list[set[str]](), set[str]()
+    for start in sorted(listing_ids):
+        if start not in seen:
+            parts.append(set(reached(start, neighbours)))
+            seen |= parts[-1]
+    return parts
+
+
+def neighbours_of(links: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the linked listings of each listing that has any."""
     neighbours: dict[str, set[str]] = defaultdict(set)
-    for link in links:
-        neighbours[link.listing_id].add(link.other_listing_id)
-        neighbours[link.other_listing_id].add(link.listing_id)
-    members: dict[str, tuple[str, ...]] = {}
-    for start in neighbours:
-        if start in members:
-            continue
-        reached, waiting = {start}, [start]
-        while waiting:
-            further = neighbours[waiting.pop()] - reached
-            reached |= further
-            waiting.extend(further)
-        members |= dict.fromkeys(reached, tuple(sorted(reached)))
-    return members
+    for one, other in links:
+        neighbours[one].add(other)
+        neighbours[other].add(one)
+    return neighbours
+
+
+def reached(start: str, neighbours: Mapping[str, set[str]]) -> dict[str, str]:
+    """Return all connected listings, each with the one before it on a shortest way from the start."""
+    came_from, waiting = {start: start}, deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for there in sorted(neighbours.get(here, set()) - came_from.keys()):
+            came_from[there] = here
+            waiting.append(there)
+    return came_from

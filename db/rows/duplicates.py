@@ -15,7 +15,7 @@ from db.rows.duplicate_groups import NO_SHARED_PHOTO, Decision, Link, decided_li
 from db.rows.photo_queue import PhotoRef
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -41,6 +41,19 @@ class ListingCopy:
     photo_id: int
     verdict: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesOfListing:
+    """What is known of a listing's copies.
+
+    Attributes:
+        copies: surest first, without those that a review rejected.
+        compared: the listings that share a photo with it or were rejected as its duplicates.
+    """
+
+    copies: tuple[ListingCopy, ...]
+    compared: frozenset[str]
 
 
 def unsearched(session: Session, *, model_version: str, after: int, limit: int) -> list[PhotoRef]:
@@ -110,56 +123,46 @@ def pair_count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(DuplicatePair)).one()
 
 
-def linked_or_rejected_listings(session: Session, listing_id: str) -> set[str]:
-    """Return the listings that share a photo with this one, and those that a review rejected as its duplicates."""
-    related = {
-        one for link in links(session, of_listing=listing_id) for one in (link.listing_id, link.other_listing_id)
-    }
-    rejected = session.exec(
-        select(DuplicateReview).where(
-            or_(col(DuplicateReview.listing_id) == listing_id, col(DuplicateReview.other_listing_id) == listing_id),
-            DuplicateReview.decision == "reject",
-        )
-    )
-    related |= {one for row in rejected for one in (row.listing_id, row.other_listing_id)}
-    return related - {listing_id}
-
-
-def copies_of(session: Session, listing_id: str) -> list[ListingCopy]:
-    """Return the listings with a copy of one of this listing's photos, surest first, without rejected ones."""
-    copies = []
-    for link in links(session, of_listing=listing_id):
+def copies_of(session: Session, listing_id: str) -> CopiesOfListing:
+    """Return the listings with a copy of one of this listing's photos."""
+    found, copies = _links_of(session, listing_id), []
+    for link in found:
         is_first = link.listing_id == listing_id
         other = (link.other_listing_id, link.other_photo_id) if is_first else (link.listing_id, link.photo_id)
         if link.decision != "reject" and other[1] is not None:
             copies.append(ListingCopy(other[0], other[1], link.verdict, link.score))
-    return sorted(copies, key=lambda copy: (copy.verdict != "identical", -copy.score, copy.listing_id))
+    copies.sort(key=lambda copy: (copy.verdict != "identical", -copy.score, copy.listing_id))
+    decided = _decisions(session, _touching([listing_id]))
+    rejected = [pair for pair, decision in decided.items() if decision == "reject"]
+    compared = {one for pair in [*map(_listings, found), *rejected] for one in pair}
+    return CopiesOfListing(tuple(copies), frozenset(compared - {listing_id}))
 
 
-def links(session: Session, *, of_listing: str | None = None) -> list[Link]:
+def links(session: Session) -> list[Link]:
     """Return all pairs of listings that share a photo, each by its surest pair of photos, in id order."""
-    best: dict[tuple[str, str], Link] = {}
-    for pair, one, other in _pairs(session, of_listing):
-        first, second = sorted(((one, pair.photo_id), (other, pair.other_photo_id)))
-        listings = (first[0], second[0])
-        link = Link(*listings, first[1], second[1], pair.verdict, pair.score, None)
-        if listings not in best or _surer(link, best[listings]):
-            best[listings] = link
-    undecided = [best[listings] for listings in sorted(best)]
-    return decided_links(undecided, decisions(session), copy_groups.all_groups(session))
+    return decided_links(_surest(_pairs(session)), decisions(session), copy_groups.all_groups(session))
+
+
+def _links_of(session: Session, listing_id: str) -> list[Link]:
+    """Return the links of one listing, reading only what concerns it, its group and the listings linked to them."""
+    photo_ids = session.exec(select(Photo.id).where(Photo.listing_id == listing_id))
+    surest = _surest(_pairs(session, _with_photos([one for one in photo_ids if one is not None])))
+    decided = _decisions(session, _touching(copy_groups.same_item(session, listing_id)))
+    concerned = {one for pair in [*map(_listings, surest), *decided] for one in pair}
+    return decided_links(surest, decided, copy_groups.groups_of(session, concerned))
 
 
 def reviewable_links(session: Session) -> list[Link]:
     """Return all links, and the reviewed pairs without a shared photo, in id order."""
     shared = links(session)
-    known = {(link.listing_id, link.other_listing_id) for link in shared}
+    known = {_listings(link) for link in shared}
     others = {pair: decision for pair, decision in decisions(session).items() if pair not in known}
     first = _first_photos(session, {listing_id for pair in others for listing_id in pair})
     without = [
         Link(one, other, first.get(one), first.get(other), NO_SHARED_PHOTO, 0.0, decision)
         for (one, other), decision in others.items()
     ]
-    return sorted([*shared, *without], key=lambda link: (link.listing_id, link.other_listing_id))
+    return sorted([*shared, *without], key=_listings)
 
 
 def decide(session: Session, listing_ids: tuple[str, str], decision: Decision | None, *, key_id: str | None) -> None:
@@ -188,8 +191,21 @@ def decide(session: Session, listing_ids: tuple[str, str], decision: Decision | 
 
 def decisions(session: Session) -> dict[tuple[str, str], Decision]:
     """Return all decisions, by the two listing ids in order."""
-    rows = session.exec(select(DuplicateReview)).all()
-    return {(row.listing_id, row.other_listing_id): "accept" if row.decision == "accept" else "reject" for row in rows}
+    return _decisions(session)
+
+
+def _decisions(session: Session, *conditions: ColumnElement[bool]) -> dict[tuple[str, str], Decision]:
+    query = select(DuplicateReview.listing_id, DuplicateReview.other_listing_id, DuplicateReview.decision)
+    rows = session.exec(query.where(*conditions))
+    return {(one, other): "accept" if decision == "accept" else "reject" for one, other, decision in rows}
+
+
+def _touching(listing_ids: Collection[str]) -> ColumnElement[bool]:
+    return or_(col(DuplicateReview.listing_id).in_(listing_ids), col(DuplicateReview.other_listing_id).in_(listing_ids))
+
+
+def _listings(link: Link) -> tuple[str, str]:
+    return link.listing_id, link.other_listing_id
 
 
 def _pair(photo_id: int, copy: PhotoCopy, model_version: str) -> DuplicatePair:
@@ -227,18 +243,28 @@ _UNSEARCHED = (
 """Conditions of an embedded photo that was not searched since its bytes last changed."""
 
 
-def _pairs(session: Session, of_listing: str | None) -> list[tuple[DuplicatePair, str, str]]:
+def _pairs(session: Session, *conditions: ColumnElement[bool]) -> list[tuple[DuplicatePair, str, str]]:
     one, other = aliased(Photo), aliased(Photo)
     query = (
         select(DuplicatePair, one.listing_id, other.listing_id)
         .join(one, col(one.id) == DuplicatePair.photo_id)
         .join(other, col(other.id) == DuplicatePair.other_photo_id)
-        .where(col(one.listing_id) != other.listing_id)
+        .where(col(one.listing_id) != other.listing_id, *conditions)
         .order_by(col(DuplicatePair.photo_id), col(DuplicatePair.other_photo_id))
     )
-    if of_listing is not None:
-        query = query.where(or_(col(one.listing_id) == of_listing, col(other.listing_id) == of_listing))
     return [(pair, first, second) for pair, first, second in session.exec(query)]
+
+
+def _surest(pairs: Iterable[tuple[DuplicatePair, str, str]]) -> list[Link]:
+    """Return an undecided link for each two listings, with their surest pair of photos, in id order."""
+    best: dict[tuple[str, str], Link] = {}
+    for pair, one, other in pairs:
+        first, second = sorted(((one, pair.photo_id), (other, pair.other_photo_id)))
+        listings = (first[0], second[0])
+        link = Link(*listings, first[1], second[1], pair.verdict, pair.score, None)
+        if listings not in best or _surer(link, best[listings]):
+            best[listings] = link
+    return [best[listings] for listings in sorted(best)]
 
 
 def _first_photos(session: Session, listing_ids: Collection[str]) -> dict[str, int]:

@@ -66,11 +66,10 @@ def find_duplicates(
     """
     with times.reading(resources.database) as session:
         find_listing(session, listing_id)
-        known = duplicates.linked_or_rejected_listings(session, listing_id)
-        copies = duplicates.copies_of(session, listing_id)
-    answers = [wire.Duplicate(one.listing_id, one.photo_id, one.verdict, one.score) for one in copies]
+        found = duplicates.copies_of(session, listing_id)
+    answers = [wire.Duplicate(one.listing_id, one.photo_id, one.verdict, one.score) for one in found.copies]
     try:
-        similar = _similar(resources, search, listing_id, known, k=k, times=times) if k else []
+        similar = _similar(resources, search, listing_id, found.compared, k=k, times=times) if k else []
     except Overloaded:
         raise
     except (LookalikeError, OSError):

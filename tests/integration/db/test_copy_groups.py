@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from contextlib import suppress
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlmodel import select
 
 from db import migrate
-from db.models import DuplicateReview, Listing
+from db.models import DuplicatePair, DuplicateReview, Listing
 from db.rows import copy_groups, duplicates, listings
 from db.rows.copy_groups import MAX_GROUP, ImpossibleGroup
 from tests.angles import listing
 from tests.databases import new_database
-from tests.truth import add_listings
+from tests.truth import MODEL, add_listings, add_photos, stored_photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from db.rows.duplicate_groups import Decision
     from db.session import Database
@@ -190,3 +195,53 @@ def check(database: Database) -> None:
             expected |= dict.fromkeys(joined, joined)
     assert groups(database) == {frozenset(group) for group in expected.values() if len(group) > 1}
     assert not any(set(pair) <= expected[pair[0]] for pair, decision in decisions.items() if decision == "reject")
+
+
+def add_random_pairs(database: Database, names: list[str], seed: int) -> None:
+    """Add listings with a photo each, of which some pairs share a photo and some pairs are decided."""
+    rng = random.Random(seed)
+    add_listings(database, *map(listing, names))
+    photos = add_photos(database, *(stored_photo(name, name, content=name.encode()) for name in names))
+    every = list(combinations(photos, 2))
+    pairs = [
+        DuplicatePair(photo_id=a, other_photo_id=b, verdict="identical", score=1.0, model_version=MODEL)
+        for a, b in rng.sample(every, 20)
+    ]
+    with database.write() as session:
+        session.add_all(pairs)
+    for one, other in rng.sample(list(combinations(names, 2)), 20):
+        with suppress(ImpossibleGroup):
+            decide(database, one, other, rng.choice(["accept", "reject"]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_one_listing_is_a_copy_of_follows_from_all_links_and_decisions(database: Database, seed: int) -> None:
+    names = [f"n{number:02}" for number in range(12)]
+    add_random_pairs(database, names, seed)
+    with database.read() as session:
+        links, decisions = duplicates.links(session), duplicates.decisions(session)
+        for name in names:
+            own = [link for link in links if name in (link.listing_id, link.other_listing_id)]
+            other = [({link.listing_id, link.other_listing_id} - {name}).pop() for link in own]
+            rejected = {one for pair, what in decisions.items() if what == "reject" and name in pair for one in pair}
+            found = duplicates.copies_of(session, name)
+            assert found.compared == {*other, *rejected} - {name}
+            kept = {one for one, link in zip(other, own, strict=True) if link.decision != "reject"}
+            assert {copy.listing_id for copy in found.copies} == kept
+
+
+def test_copies_and_decisions_of_a_listing_are_read_by_indexes_alone(tmp_path: Path) -> None:
+    asked = list[tuple[str, Any]]()
+    with new_database("sqlite", tmp_path) as database:
+        add_random_pairs(database, list("abcdefgh"), seed=3)
+        event.listen(database.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        with database.read() as session:
+            duplicates.copies_of(session, "a")
+        with suppress(ImpossibleGroup):
+            decide(database, "a", "b")
+        queries = [one for one in asked if one[0].startswith("SELECT")]
+        with database.engine.connect() as connection:
+            plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all() for text, values in queries]
+    steps = [step[3] for plan in plans for step in plan]
+    assert any("SEARCH duplicate_review" in step for step in steps)
+    assert [step for step in steps if step.startswith("SCAN")] == []

@@ -43,7 +43,7 @@ def new_finder(resources: Resources, stopping: threading.Event | None = None) ->
 
 def copies_of_listing(resources: Resources, listing_id: str) -> dict[str, str]:
     with resources.database.read() as session:
-        return {copy.listing_id: copy.verdict for copy in duplicates.copies_of(session, listing_id)}
+        return {copy.listing_id: copy.verdict for copy in duplicates.copies_of(session, listing_id).copies}
 
 
 def photo_id(resources: Resources, external_id: str) -> int:

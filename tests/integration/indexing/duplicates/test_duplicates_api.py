@@ -75,7 +75,7 @@ def test_similar_listings_are_returned_after_the_copies(
 @on_both_slowly
 def test_duplicates_of_a_listing_name_the_surest_photo_of_each_copy(resources: Resources, shop: Marketplace) -> None:
     with resources.database.read() as session:
-        first = duplicates.copies_of(session, "listing-0")[0]
+        first = duplicates.copies_of(session, "listing-0").copies[0]
     assert first == ListingCopy("listing-1", photo_id(resources, "photo-1-a"), "identical", 1.0)
     answer = find_duplicates(
         resources, service := SearchService(resources), "listing-0", k=5, times=service.new_times()
