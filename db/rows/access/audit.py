@@ -30,10 +30,15 @@ def begin_entry(session: Session, entry: AuditEntry) -> int:
     return entry.id
 
 
-def end_entry(session: Session, entry_id: int, *, status: int, resource: str | None = None) -> None:
-    """Record the HTTP status or exit code, and the path of what was made; a removed entry stays removed."""
+def end_entry(session: Session, entry_id: int, *, status: int, resource: str | None = None, fields: str = "") -> None:
+    """Record the HTTP status or exit code, the path of what was made, and fields of the body, as a query of the path.
+
+    A removed entry stays removed.
+    """
     if (entry := session.get(AuditEntry, entry_id)) is not None:
         entry.status, entry.resource = status, resource
+        if fields:
+            entry.path = f"{entry.path}?{fields}"
 
 
 def newest_entries(session: Session, *, limit: int) -> Sequence[AuditEntry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -13,6 +14,7 @@ from db.rows.duplicate_groups import Group, GroupState
 from services.ingest.duplicates.review import page_of_groups, review
 from services.ingest.rest.operations import REVIEW
 from services.resources import Resources
+from services.web.access.audit_trail import audit_fields
 from services.web.parameters import query
 from services.web.problems import problem_responses
 from services.wire import DuplicateDecision, DuplicateGroup, DuplicateGroupPage, DuplicateLink, DuplicateListing
@@ -75,6 +77,7 @@ class DuplicateController(Controller):
         same item" holds for chains: if A and B, and B and C, are accepted, A and C are one item too, and rejecting
         them is refused.
         """
+        audit_fields(request.scope, msgspec.to_builtins(data))
         review(
             resources.database,
             (data.listing_id, data.other_listing_id),

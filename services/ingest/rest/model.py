@@ -9,7 +9,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 
 from db.models import Role
-from services.errors import Conflict, ResourceNotFound
+from services.errors import Conflict, ResourceNotFound, ServiceUnavailable
 from services.ingest.models.evaluation import latest_report
 from services.ingest.rest.operations import REPORT
 from services.resources import Resources
@@ -20,6 +20,8 @@ from services.web.problems import problem_responses
 from services.wire import ModelCard
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ml.bundle.bundle import Bundle
 
 _SELF_CONTAINED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
@@ -85,7 +87,21 @@ class ModelController(Controller):
             "X-Frame-Options": "SAMEORIGIN",
             "Cache-Control": "private, no-store",
         }
-        return Response(page.read_text(encoding="utf-8"), media_type="text/html", headers=headers)
+        return Response(_read(page), media_type="text/html", headers=headers)
+
+
+class _ReportUnreadable(ServiceUnavailable):
+    def __init__(self, page: Path, problem: str) -> None:
+        super().__init__(f"The report {page} cannot be read ({problem}). Write it again: lookalike evaluate.")
+
+
+def _read(page: Path) -> str:
+    try:
+        return page.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise _ReportUnreadable(page, f"byte {error.start} is not UTF-8") from error
+    except OSError as error:
+        raise _ReportUnreadable(page, error.strerror or "unknown error") from error
 
 
 def _report_url(resources: Resources, version: str, *, is_signed: bool) -> str:

@@ -252,7 +252,7 @@ def _with_listing(source: QuerySource, listing: ListingFields) -> QuerySource:
         currency=listing.currency,
         place=listing.location,
         excluded_listing_ids=frozenset({listing.id}),
-        copy_groups=frozenset({listing.copy_group} - {None}),
+        copy_groups=frozenset([listing.copy_group] if listing.copy_group else []),
     )
 
 

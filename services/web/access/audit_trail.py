@@ -7,6 +7,7 @@ import logging
 import threading
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from anyio import to_thread
 from litestar.datastructures import Headers, MutableScopeHeaders
@@ -15,11 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.models import AuditEntry
 from db.rows.access import audit
 from db.rows.access.keys import split_key
+from services.redaction import redacted
 from services.web.access.failures import address_of
 from services.web.request_ids import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from litestar import Litestar
     from litestar.types import Message, Scope
@@ -36,6 +38,14 @@ _KINDS_PER_WRITE = 20
 
 _PATH_LENGTH = 2000
 """Characters of a path with its query that are kept."""
+
+
+_FIELDS = "audited_fields"
+
+
+def audit_fields(scope: Scope, fields: Mapping[str, str]) -> None:
+    """Add fields of a call's body to its entry, as if they were its query."""
+    scope["state"][_FIELDS] = urlencode(fields)[:_PATH_LENGTH]
 
 
 class AuditTrail:
@@ -64,8 +74,9 @@ class AuditTrail:
                 self._count_refused(scope, status)
             return
         made = MutableScopeHeaders.from_message(message).get("location") if scope.get("method") == "POST" else None
+        fields = scope["state"].get(_FIELDS, "")
         try:
-            await to_thread.run_sync(self._end, entry_id, status, made)
+            await to_thread.run_sync(self._end, entry_id, status, made, fields)
         except Exception:  # the change is done, so the answer must not be an error
             log.exception("cannot write the status of request %s to the audit log", request_id(scope))
 
@@ -116,9 +127,9 @@ class AuditTrail:
                 self._refused |= taken
             raise
 
-    def _end(self, entry_id: int, status: int, resource: str | None) -> None:
+    def _end(self, entry_id: int, status: int, resource: str | None, fields: str) -> None:
         with self._database.write() as session:
-            audit.end_entry(session, entry_id, status=status, resource=resource)
+            audit.end_entry(session, entry_id, status=status, resource=resource, fields=fields)
 
 
 def _entry(scope: Scope, key_id: str | None, *, status: int | None = None) -> AuditEntry:
@@ -133,10 +144,10 @@ def _entry(scope: Scope, key_id: str | None, *, status: int | None = None) -> Au
 
 
 def _path_with_query(scope: Scope) -> str:
-    """Return the path with its query: it says which listings a deletion by filter was about."""
+    """Return the path with its query, which says what a deletion by filter was about, without signatures."""
     query = scope.get("query_string", b"").decode("latin-1")
     path = f"{scope['path']}?{query}" if query else scope["path"]
-    return path[:_PATH_LENGTH].replace("\0", "\\0")
+    return redacted(path)[:_PATH_LENGTH].replace("\0", "\\0")
 
 
 def _claimed_id(scope: Scope) -> str | None:

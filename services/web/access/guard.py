@@ -67,15 +67,20 @@ class Access:
         if "\0" in scope["path"] or (scope["path"] == _METRICS and self._metrics == "off"):
             raise NotFoundException
         needed = self._needed_role(scope, handler)
-        if needed is None or await self._has_signed_url(connection, handler):
+        if needed is None:
             return
+        if not await self._has_signed_url(connection, handler):
+            await self._check_key(connection, needed)
+        if needed is not Role.READ:
+            scope["state"]["audit_entry"] = await self._workers.run(self.trail.begin, scope)
+
+    async def _check_key(self, connection: ASGIConnection[Any, Any, Any, Any], needed: Role) -> None:
+        scope = connection.scope
         key = await self.keys.caller(connection.headers.get("authorization", ""), address_of(scope))
         scope["state"]["key_id"] = None if key is None else key.key_id
         if key is not None:
             _check_permissions(key, needed, connection.headers.get("origin", ""), path=scope["path"])
             await self._spend(key.key_id)
-        if needed is not Role.READ:
-            scope["state"]["audit_entry"] = await self._workers.run(self.trail.begin, scope)
 
     def _needed_role(self, scope: Scope, handler: BaseRouteHandler) -> Role | None:
         """Return the role that a call needs; None if everybody may make it."""

@@ -7,13 +7,14 @@ import shutil
 import time
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from litestar.testing import TestClient
 from sqlalchemy import delete
 
 from db.models import ApiKey, Role
-from db.rows.access import keys
+from db.rows.access import audit, keys
 from services.ingest.app import create_app
 from services.ingest.models.evaluation import PAGE, report_folder
 from services.signing import Purpose, Signer
@@ -118,3 +119,39 @@ def test_a_frame_opens_the_report_without_a_key_for_five_minutes(
         photo_sig = resources.signer.signature(Purpose.PHOTO, signed_report(tiny_bundle.version))
         other = client.get("/v1/admin/model/report", params={"v": tiny_bundle.version, "sig": photo_sig})
         assert other.status_code == 400
+
+
+def test_the_audit_log_has_reports_opened_by_signature_and_no_signature(
+    resources: Resources, tiny_bundle: Bundle, key: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
+    page.parent.mkdir(parents=True)
+    request.addfinalizer(lambda: shutil.rmtree(page.parent))
+    page.write_text("the report")
+    with TestClient(create_app(resources), raise_server_exceptions=False) as client:
+        url = client.get("/v1/admin/model", headers=key).json()["report_url"]
+        client.get(url)
+        client.get(url.replace("/report?", "?"))
+    with resources.database.read() as session:
+        entries = [(one.path, one.status) for one in audit.newest_entries(session, limit=2)]
+    query = f"v={tiny_bundle.version}&sig=***"
+    assert entries == [(f"/v1/admin/model?{query}", 401), (f"/v1/admin/model/report?{query}", 200)]
+
+
+@pytest.mark.parametrize("may_read", [True, False])
+def test_a_report_that_cannot_be_read_is_a_problem_that_names_it_and_the_command(
+    client: TestClient[Litestar],
+    resources: Resources,
+    tiny_bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    may_read: bool,
+) -> None:
+    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
+    page.parent.mkdir(parents=True)
+    page.write_bytes(b"<p>\xff")
+    if not may_read:
+        monkeypatch.setattr(type(page), "read_text", Mock(side_effect=PermissionError(13, "Permission denied")))
+    answer = client.get("/v1/admin/model/report")
+    shutil.rmtree(page.parent)
+    assert (answer.status_code, PAGE in answer.text, "lookalike evaluate" in answer.text) == (503, True, True)

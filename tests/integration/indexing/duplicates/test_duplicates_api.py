@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 
 from db.models import DuplicateReview, Role
 from db.rows import duplicates
-from db.rows.access import keys
+from db.rows.access import audit, keys
 from db.rows.duplicates import ListingCopy
 from ml.bundle.calibration import Calibration
 from ml.bundle.score_map import ScoreMap
@@ -208,3 +208,12 @@ def test_only_an_admin_can_review_and_the_key_is_stored(client: TestClient[Lites
     with resources.database.read() as session:
         stored_review = session.get_one(DuplicateReview, ("listing-0", "listing-1"))
     assert stored_review.key_id == key_ids["admin"]
+
+
+def test_the_audit_log_says_which_listings_a_review_was_about_and_what_it_decided(resources: Resources) -> None:
+    body = {"listing_id": "listing-0", "other_listing_id": "no such & id", "decision": "reject"}
+    with TestClient(build_app(resources), raise_server_exceptions=False) as client:
+        assert client.post("/v1/admin/duplicates/review", json=body).status_code == 404
+    with resources.database.read() as session:
+        (entry,) = audit.newest_entries(session, limit=1)
+    assert entry.path.partition("?")[2] == "listing_id=listing-0&other_listing_id=no+such+%26+id&decision=reject"
