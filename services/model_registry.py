@@ -13,10 +13,10 @@ from ml.bundle.store import install_copy
 from services.errors import ModelUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from db.session import Database
+    from ml.bundle.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +94,13 @@ class ModelRegistry:
         except BundleError as error:
             raise ModelUnusable(model_version, str(error)) from error
 
-    def metrics(self, model_version: str) -> Mapping[str, float]:
-        """Return the metrics that a version was exported with; empty if its bundle is missing."""
+    def manifest(self, model_version: str) -> Manifest | None:
+        """Return the manifest of a version's bundle; None if it is missing or damaged."""
         path = self.path(model_version)
         try:
-            return {} if path is None else read_manifest(path).metrics
+            return None if path is None else read_manifest(path)
         except BundleError:
-            return {}
+            return None
 
     def path(self, model_version: str) -> Path | None:
         """Return the folder of a registered version; None for an unknown version."""

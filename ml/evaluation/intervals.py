@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _RESAMPLES = 1000
 _PERCENTILES = (2.5, 97.5)
 _SEED = 0
+_Z = 1.96
+"""Standard deviations of half a 95 % interval."""
 
 
 WELL_MEASURED = 100
@@ -28,10 +30,22 @@ WELL_MEASURED = 100
 def points_of_error(listings: int) -> int:
     """Return to how many percentage points, 1 to 100, so many listings measure a share of any size.
 
-    Half the 95 % interval of a share of 0.5, by the normal approximation. Where all listings are right, a bootstrap
-    gives an interval without width.
+    Half the 95 % interval of a share of 0.5, by the normal approximation.
     """
     return min(100, max(1, round(98 / math.sqrt(max(listings, 1)))))
+
+
+def chance_difference(shares: tuple[float, float], counts: tuple[int, int]) -> float:
+    """Return half the 95 % interval of the difference of two shares, each measured on listings of its own.
+
+    By Agresti and Caffo 2000 ("Simple and effective confidence intervals for proportions and differences of
+    proportions"): one success and one failure are added to each, so that few listings that all succeed prove little.
+    """
+    variance = 0.0
+    for share, count in zip(shares, counts, strict=True):
+        adjusted = (share * count + 1) / (count + 2)
+        variance += adjusted * (1 - adjusted) / (count + 2)
+    return _Z * math.sqrt(variance)
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -42,7 +56,7 @@ class Estimate(msgspec.Struct, frozen=True):
     high: float
 
 
-def bootstrap(statistic: Statistic, groups: NDArray[np.int64]) -> Estimate:
+def bootstrap(statistic: Statistic, groups: NDArray[np.int64], *, is_share: bool = True) -> Estimate:
     """Return the figure over all photos, and the interval between percentiles 2.5 and 97.5 of its resamples.
 
     The percentile bootstrap (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13). It resamples
@@ -50,16 +64,23 @@ def bootstrap(statistic: Statistic, groups: NDArray[np.int64]) -> Estimate:
     evidence. The seed is fixed, so equal arguments give equal intervals, and all figures of a set of photos share
     their resamples.
 
+    Where all groups succeed or all fail, resamples do not differ. A share then has the exact interval of that many
+    successes (Clopper and Pearson 1934).
+
     Args:
         groups: (n,), the group of each photo, coded from 0.
+        is_share: whether the figure is in [0, 1], and 0 or 1 only if all groups fail or succeed.
     """
     rng, count = np.random.default_rng(_SEED), int(groups.max()) + 1
     figures = [
         statistic(rng.multinomial(count, np.full(count, 1 / count))[groups].astype(np.float64))
         for _ in range(_RESAMPLES)
     ]
-    low, high = np.percentile(figures, _PERCENTILES)
-    return Estimate(statistic(np.ones(len(groups))), float(low), float(high))
+    value, (low, high) = statistic(np.ones(len(groups))), np.percentile(figures, _PERCENTILES)
+    if is_share and value in (0.0, 1.0):
+        sure = (_PERCENTILES[0] / 100) ** (1 / count)
+        low, high = (sure, 1.0) if value else (0.0, 1 - sure)
+    return Estimate(value, float(low), float(high))
 
 
 def mean_of(values: NDArray[np.float64] | NDArray[np.bool_]) -> Statistic:

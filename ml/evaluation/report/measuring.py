@@ -198,7 +198,7 @@ def _ratios(
     for figure, values in per_query(ours).items() if figures else ():
         better = max(figures, key=lambda name: float(figures[name][figure].mean()))
         below = figures[better][figure]
-        ratio = bootstrap(ratio_of(values, below), groups) if below.any() else None
+        ratio = bootstrap(ratio_of(values, below), groups, is_share=False) if below.any() else None
         ratios.append(Ratio(figure, better, _finite(ratio)))
     return ratios
 

@@ -5,9 +5,11 @@ The same operation rebuilds the indexes and changes the model. Going back to a p
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from db.rows import embeddings, generations
+from ml.evaluation.intervals import chance_difference
 from services.errors import Conflict, ModelMissing
 from services.indexing.generations import build_and_promote, check_promotable, known_generation, promote_again
 from services.ingest.pipeline.embedding import PhotoEmbedder
@@ -19,13 +21,14 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from db.rows.generations import GenerationRecord
+    from ml.bundle.manifest import Manifest
     from services.ingest.pipeline.embedding import EmbeddingRun
     from services.resources import Resources
 
 
 _COMPARED_METRICS = ("category_accuracy", "same_listing_recall_at_1")
 _TOLERATED_LOSS = 0.05
-"""Each model is measured on its own held-out listings; with a few hundred, shares differ this much by chance."""
+"""Each model is measured on listings of its own, so a smaller loss is tolerated however many there are."""
 
 
 def reindex(
@@ -71,15 +74,27 @@ def reindex(
 
 
 def _check_model(resources: Resources, version: str, live: str) -> None:
-    """Raise Conflict if the model's metrics are worse than those of the live model, beyond chance."""
-    new, old = (dict(resources.models.metrics(one)) for one in (version, live))
+    """Raise Conflict if the model measures worse than the live model, beyond chance."""
+    new, old = (resources.models.manifest(one) for one in (version, live))
+    if new is None or old is None:
+        return
+    counts = _measured_listings(new), _measured_listings(old)
     for name in _COMPARED_METRICS:
-        if name in new and name in old and new[name] < old[name] - _TOLERATED_LOSS:
+        if name not in new.metrics or name not in old.metrics:
+            continue
+        shares = new.metrics[name], old.metrics[name]
+        if shares[1] - shares[0] > max(_TOLERATED_LOSS, chance_difference(shares, counts)):
+            folder = shlex.quote(str(resources.models.path(version)))
             raise Conflict(
-                f"Model {version} is worse than the live one: its {name.replace('_', ' ')} is {new[name]:.3f} instead "
-                f"of {old[name]:.3f}. The live generation is unchanged. To make the model live anyway, run "
-                "`lookalike reindex --force --model FOLDER` with its folder."
+                f"Model {version} is worse than the live one: its {name.replace('_', ' ')} is {shares[0]:.3f} instead "
+                f"of {shares[1]:.3f}, measured on {counts[0]:,} and {counts[1]:,} listings. The live generation is "
+                f"unchanged. To make the model live anyway: lookalike reindex --force --model {folder}"
             )
+
+
+def _measured_listings(manifest: Manifest) -> int:
+    """Return how many listings the metrics were measured on; without a split, at most as many as photos."""
+    return len(manifest.split.held_out) if manifest.split else round(manifest.metrics.get("held_out_photos", 0))
 
 
 def promote(resources: Resources, generation_id: int, *, progress: Progress = silent) -> GenerationRecord:

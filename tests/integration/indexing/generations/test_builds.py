@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,11 +102,31 @@ def test_a_worse_model_is_promoted_only_by_force(
     resources: Resources, other_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = resources.models.register(other_bundle.path).version
-    worth = {version: {"category_accuracy": 0.7}, "live": {"category_accuracy": 0.8}}
-    monkeypatch.setattr(ModelRegistry, "metrics", lambda _self, one: worth.get(one, worth["live"]))
-    with pytest.raises(Conflict, match=r"category accuracy is 0\.700 instead of 0\.800"):
+    measured_on(monkeypatch, version, accuracy=0.7, listings=500)
+    with pytest.raises(
+        Conflict, match=r"category accuracy is 0\.700 instead of 0\.800, measured on 500 and 500"
+    ) as error:
         reindex(resources, model_version=version)
+    assert str(error.value).endswith(f"--model {resources.models.path(version)}")
     assert reindex(resources, model_version=version, force=True)[0].forced
+
+
+def test_a_model_that_few_listings_measure_as_worse_is_promoted(
+    resources: Resources, other_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = resources.models.register(other_bundle.path).version
+    measured_on(monkeypatch, version, accuracy=0.7, listings=10)
+    assert not reindex(resources, model_version=version)[0].forced
+
+
+def measured_on(monkeypatch: pytest.MonkeyPatch, version: str, *, accuracy: float, listings: int) -> None:
+    """Let the bundles say that `version` was measured with this accuracy, and the live model with 0.8."""
+
+    def manifest(_self: ModelRegistry, one: str) -> SimpleNamespace:
+        metrics = {"category_accuracy": accuracy if one == version else 0.8}
+        return SimpleNamespace(metrics=metrics, split=SimpleNamespace(held_out=range(listings)))
+
+    monkeypatch.setattr(ModelRegistry, "manifest", manifest)
 
 
 def test_a_build_whose_process_died_is_cleaned_up(resources: Resources, tmp_path: Path) -> None:
