@@ -56,8 +56,8 @@ class KnownLinks:
 
     Attributes:
         shared: what the duplicate finder has found or a reviewer has accepted.
-        rejected: pairs of listing ids, in order, that a reviewer has called no duplicates. Only equal bytes still make
-            them one item.
+        rejected: pairs of listing ids, in order, that a reviewer has called no duplicates. Their photos are not
+            compared. Equal bytes, and links to a third listing, still make them one item.
     """
 
     shared: tuple[ItemLink, ...] = ()

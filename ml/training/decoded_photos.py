@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
     from ml.photos.preprocess import Preprocessing
     from ml.training.dataset.split import Split
-    from ml.training.dataset.summary import SplitSummary
+    from ml.training.dataset.summary import OnSplit
     from ml.training.run.training_run import TrainingRun
 
 
@@ -67,7 +67,7 @@ def split_items(
     run: TrainingRun,
     *,
     unreadable: int,
-    on_split: Callable[[SplitSummary], object],
+    on_split: OnSplit,
 ) -> tuple[dict[str, str], Split]:
     """Return the item of each listing, and the split; write `COPIES_FILE`, and call `on_split` in the first process.
 

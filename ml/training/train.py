@@ -39,7 +39,7 @@ from ml.training.run.training_run import TrainingRun
 from ml.training.strategies import train_end_of_trunk, train_heads, train_whole_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -48,14 +48,12 @@ if TYPE_CHECKING:
     from ml.labelled import LabelledPhoto
     from ml.training.dataset.classes import Classes
     from ml.training.dataset.labels import SplitLabels
-    from ml.training.dataset.summary import SplitSummary
+    from ml.training.dataset.summary import OnSplit
     from ml.training.decoded_photos import DecodedPhotos
     from ml.training.optimise import History
 
     StateDict: TypeAlias = Mapping[str, torch.Tensor]
     """Pretrained weights by name."""
-
-    OnSplit: TypeAlias = Callable[[SplitSummary], object]
 
 RECORD_FILE = "training.json"
 """The file in a run's folder with the run record and the metrics."""

@@ -6,19 +6,22 @@ import csv
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ml.evaluation.intervals import WELL_MEASURED, points_of_error
 from ml.training.recipes import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ml.copies.items import ItemLink
     from ml.labelled import LabelledPhoto
     from ml.training.dataset.split import Split
     from ml.training.recipes import TrainConfig
+
+    OnSplit: TypeAlias = Callable[["SplitSummary"], object]
+    """Called with the summary once the photos are split, before the long work."""
 
 _HEADER = ("item", "listing_id", "other_listing_id", "photo_id", "other_photo_id", "verdict", "score")
 
@@ -166,7 +169,7 @@ def write_copies(file: Path, shared: Iterable[ItemLink], items: Mapping[str, str
 
 
 def _listings_to_hold_one_out(config: TrainConfig) -> int:
-    """Return the fewest listings of different items of which one is held out and two are left to train on."""
+    """Return how many different items a category needs so that one is held out and two are trained on."""
 
     def suffices(listings: int) -> bool:
         held_out, validation = (round(share * listings) for share in (config.held_out, config.validation))

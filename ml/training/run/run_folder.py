@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
+log = logging.getLogger(__name__)
+
 _LOCK = "lock"
 _PREFIX = "run-"
+_GIVEN_UP = (
+    "this training starts anew instead of going on with %s: photos, categories, reviewed pairs, settings or weights "
+    "have changed since"
+)
 
 
 class RunBusy(RuntimeError):
@@ -47,6 +54,8 @@ class RunFolder:
     def claim(self) -> None:
         """Lock the folder while this object lives, and clear the folders of abandoned runs next to it.
 
+        Logs a warning for each that was not finished: what decides its outcome has changed.
+
         Raises:
             RunBusy: another process has locked the folder.
             OSError: the folder cannot be made.
@@ -58,7 +67,8 @@ class RunFolder:
         weakref.finalize(self, own_lock.release)
         for other in self.path.parent.glob(f"{_PREFIX}*"):
             if other != self.path and other.is_dir() and (lock := _try_lock(other)) is not None:
-                RunFolder(other).clear()
+                if RunFolder(other).clear():
+                    log.warning(_GIVEN_UP, other.name)
                 lock.release()
 
     def array(
@@ -79,11 +89,17 @@ class RunFolder:
         array: NDArray[Any] = np.load(file, mmap_mode="r")
         return array
 
-    def clear(self) -> None:
-        """Remove arrays, checkpoints and graphs, which are large; keep the TensorBoard logs and training.json."""
-        for pattern in ("*.npy", "*.partial", "*.pt", "*.xml", "*.bin"):
-            for file in self.path.glob(pattern):
-                file.unlink(missing_ok=True)
+    def clear(self) -> bool:
+        """Remove arrays, checkpoints and graphs, which are large; keep the TensorBoard logs and training.json.
+
+        Returns:
+            Whether there were any.
+        """
+        patterns = ("*.npy", "*.partial", "*.pt", "*.xml", "*.bin")
+        files = [file for pattern in patterns for file in self.path.glob(pattern)]
+        for file in files:
+            file.unlink(missing_ok=True)
+        return bool(files)
 
 
 def _try_lock(folder: Path) -> portalocker.Lock | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from db.rows import generations, listings
 from ml.bundle.manifest import BundleError
@@ -21,19 +21,17 @@ from services.ingest.pipeline.progress import Progress, silent
 from services.ingest.pipeline.reindex import reindex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from db.rows.generations import GenerationRecord
     from ml.bundle.bundle import Bundle
     from ml.labelled import LabelledPhoto
-    from ml.training.dataset.summary import SplitSummary
+    from ml.training.dataset.summary import OnSplit, SplitSummary
     from ml.training.recipes import TrainConfig
     from ml.training.result import TrainResult
     from services.ingest.pipeline.embedding import EmbeddingRun
     from services.resources import Resources
-
-    OnSplit: TypeAlias = Callable[[SplitSummary], object]
 
 
 class CannotTrain(BadInput):

@@ -181,13 +181,18 @@ def test_a_second_process_cannot_claim_the_same_run(tmp_path: Path) -> None:
         RunFolder.of(tmp_path, ["inputs"]).claim()
 
 
-def test_claiming_a_run_clears_abandoned_runs(tmp_path: Path) -> None:
+def test_claiming_a_run_clears_abandoned_runs_and_says_which_was_not_finished(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     abandoned = RunFolder.of(tmp_path, ["inputs"])
     abandoned.path.mkdir()
     abandoned.array("pixels", (2,), dtype=np.uint8, fill=lambda array: array.fill(1))
     (abandoned.path / RECORD_FILE).write_text("{}")
-    other = RunFolder.of(tmp_path, ["other inputs"])
-    other.claim()
+    for name in ("other inputs", "again others"):
+        RunFolder.of(tmp_path, [name]).claim()
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        f"this training starts anew instead of going on with {abandoned.path.name}"
+    ]
     assert [file.name for file in abandoned.path.iterdir() if file.name != "lock"] == [RECORD_FILE]
 
 
