@@ -118,11 +118,6 @@ def photos_with_same_bytes(session: Session, photo: PhotoRef) -> list[int]:
     return [photo_id for photo_id in session.exec(query) if photo_id is not None]
 
 
-def pair_count(session: Session) -> int:
-    """Return the number of pairs of photos."""
-    return session.exec(select(func.count()).select_from(DuplicatePair)).one()
-
-
 def copies_of(session: Session, listing_id: str) -> CopiesOfListing:
     """Return the listings with a copy of one of this listing's photos."""
     found, copies = _links_of(session, listing_id), []

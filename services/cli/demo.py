@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +19,13 @@ from ml.training.recipes import FINE_TUNED
 from services.cli.models.train import metric_rows, print_split
 from services.cli.serve import DEFAULT_PORT, run
 from services.cli.terminal.console import console, output, print_table, stage_bars
-from services.cli.terminal.examples import command_on, print_examples
-from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
+from services.cli.terminal.examples import command_on, print_examples, this_program
+from services.cli.terminal.listening import ListenAddress, check_closed, check_open_to, open_served
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.reports import Reports, print_summary
+from services.cli.terminal.resources import read_settings
 from services.errors import Conflict, ModelMissing
+from services.ingest.cleaning.text import counted
 from services.ingest.models.stored_quality import measure_stored
 from services.ingest.models.training import train_and_promote
 from services.ingest.pipeline.job_progress import JobCancelled
@@ -77,9 +79,11 @@ def demo(
     Draws photos, cleans the listings, embeds and indexes the photos, measures the model and the search, and looks for
     duplicates. A second run starts at once.
     """
-    if serve and not train:
-        check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')
     address = ListenAddress(host, port)
+    if serve and not train:
+        if not data_dir.exists():
+            check_closed(address, allow_anyone=read_settings().allow_anyone)  # before the folder is made
+        check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')
     with open_served(address, data_dir=data_dir) as resources:
         if train:
             _train(resources, listing_count)
@@ -89,7 +93,7 @@ def demo(
         record = _finished_build(resources, listing_count)
         if record is not None:
             console.print(f"The demo with {record.listings} listings is ready in {data_dir}.", soft_wrap=True)
-            _print_ready(resources, record, address.url)
+            _print_ready(resources, record, address.url, is_served=serve)
         if not serve:
             if record is None:
                 _build(resources, listing_count, url=address.url)
@@ -157,7 +161,7 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
     record = DemoRecord(count, version, metrics, time.monotonic() - started)
     (home / _RECORD).write_bytes(msgspec.json.encode(record))
     console.print(f"Built the demo in {record.seconds:.0f} s.")
-    _print_ready(resources, record, url)
+    _print_ready(resources, record, url, is_served=stopping is not None)
 
 
 @contextmanager
@@ -224,8 +228,10 @@ def _find_duplicates(resources: Resources, stopping: threading.Event | None = No
         return
     with stage_bars() as bars:
         pairs = find_copies(resources, _cancel_when(stopping, bars), served=stopping is not None)
-    pairs_found = "1 pair of copies" if pairs == 1 else f"{pairs} pairs of copies"
-    console.print(f"Compared all photos with their nearest neighbours: found {pairs_found}, to review under /admin.")
+    found = f"found copies in {counted(pairs, 'pair')} of listings"
+    console.print(
+        f"Compared all photos with their nearest neighbours: {found}, to review under /admin.", soft_wrap=True
+    )
 
 
 def _train(resources: Resources, count: int) -> None:
@@ -260,11 +266,11 @@ def _train(resources: Resources, count: int) -> None:
     )
 
 
-def _print_ready(resources: Resources, record: DemoRecord, url: str) -> None:
+def _print_ready(resources: Resources, record: DemoRecord, url: str, *, is_served: bool) -> None:
     """Print the measured quality, and commands to try."""
     if record.metrics:
         title = f"Quality of model {record.model_version} on unseen listings"
         print_table(title, ["", "measured"], metric_rows(record.metrics))
     home = resources.settings.data_dir
-    training = "make train" if home == _DATA_DIR else f"{sys.argv[0]} demo --train --data-dir {home}"
-    print_examples(resources, url, training=training)
+    again = f"{this_program()} demo --train --data-dir {shlex.quote(str(home))}"
+    print_examples(resources, url, is_served=is_served, training="make train" if home == _DATA_DIR else again)

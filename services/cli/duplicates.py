@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from db.rows import duplicates as stored_duplicates
+from db.rows import generations
 from db.rows.duplicate_groups import Group, GroupState, group_listings
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.indexing.duplicate_finder import DuplicateFinder
+from services.ingest.cleaning.text import counted
 from services.resources import Resources
 
 _SHOWN = 50
@@ -27,17 +29,29 @@ def duplicates(
             _find(resources)
         with resources.database.read() as session:
             found = group_listings(stored_duplicates.reviewable_links(session), state)
+            live = generations.live_generation(session)
+            version = "" if live is None else live.model_version
+            waiting = stored_duplicates.unsearched_count(session, model_version=version)
+    if waiting:
+        console.print(
+            f"{counted(waiting, 'photo')} not compared with others yet. To compare: lookalike duplicates --find"
+        )
     if json:
         print_json(found)
-    else:
+    elif found:
         _print(found, state)
+    else:
+        console.print(f"No groups are {state}.")
 
 
 def _find(resources: Resources) -> None:
     finder = DuplicateFinder(resources.database, resources.live, resources.photo_files, limits=resources.photo_limits)
     with stage_bars() as progress:
         found = finder.find(lambda so_far: progress("compare photos", so_far.photos, None))
-    console.print(f"Compared {found.photos} photos with their nearest neighbours; found {found.pairs} duplicate pairs.")
+    console.print(
+        f"Compared {counted(found.photos, 'photo')} with their nearest neighbours; "
+        f"found {counted(found.pairs, 'pair')} of copies."
+    )
 
 
 def _print(found: list[Group], state: GroupState) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json
 from services.cli.terminal.resources import open_resources
+from services.ingest.cleaning.text import counted
 from services.ingest.pipeline.deletions import delete_by_filter
 from services.wire import ListingDeletion, ListingsDeleted
 
@@ -53,7 +54,7 @@ def delete(
     if json:
         print_json(found)
     elif not found.dry_run:
-        output.print(f"Deleted {found.count} listings.")
+        output.print(f"Deleted {counted(found.count, 'listing')}.")
 
 
 def _delete(conditions: ListingDeletion, *, only_count: bool, ask: bool, quiet: bool) -> ListingsDeleted:
@@ -64,7 +65,7 @@ def _delete(conditions: ListingDeletion, *, only_count: bool, ask: bool, quiet: 
         if only_count or not found.count:
             return found
         if ask:
-            typer.confirm(f"Delete {found.count} listings with their photos?", abort=True, err=True)
+            typer.confirm(f"Delete {counted(found.count, 'listing')} with photos?", abort=True, err=True)
         with audited(resources.database):
             deleted = delete_by_filter(resources.database, replace(conditions, dry_run=False, expected=found.count))
         resources.live.refresh()
@@ -74,6 +75,9 @@ def _delete(conditions: ListingDeletion, *, only_count: bool, ask: bool, quiet: 
 
 def _print_found(found: ListingsDeleted) -> None:
     ids = ", ".join(found.listing_ids[:_SHOWN]) + (", ..." if found.count > _SHOWN else "")
+    passing = f"{counted(found.count, 'listing')} {'passes' if found.count == 1 else 'pass'} the conditions"
     console.print(
-        f"{found.count} listings pass the conditions{': ' if ids else '.'}{ids}", soft_wrap=True, markup=False
+        f"{passing}{': ' if ids else '.'}{ids}",
+        soft_wrap=True,
+        markup=False,
     )

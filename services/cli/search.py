@@ -17,6 +17,7 @@ from services.cli.terminal.console import console, output, print_json, print_tab
 from services.cli.terminal.resources import open_resources
 from services.client import ApiError, Client
 from services.errors import BadInput, LookalikeError
+from services.ingest.cleaning.text import counted
 from services.search.query.parsing import parse_crop
 from services.search.rest.photo_urls import PhotoUrls
 from services.search.rest.to_wire import search_answer
@@ -206,7 +207,7 @@ def _print_results(answer: SearchAnswer) -> None:
     if any(one.also_offered_by for one in answer.results):
         columns.append("also offered by")
         rows = [[*row, _others(one)] for row, one in zip(rows, answer.results, strict=True)]
-    found = f"{len(rows)} listings, found by {answer.engine} in {answer.took_ms['total']:.0f} ms"
+    found = f"{counted(len(rows), 'listing')}, found by {answer.engine} in {answer.took_ms['total']:.0f} ms"
     print_table(found, columns, rows)
     if answer.empty:
         console.print(answer.empty.detail)

@@ -132,7 +132,7 @@ def write_report(resources: Resources, progress: Progress) -> Path | None:
 
 
 def find_copies(resources: Resources, progress: Progress, *, served: bool) -> int:
-    """Find copies of photos, or wait until the threads of a server have (`served`); return the number of pairs.
+    """Find copies of photos, or wait until a server has (`served`), and return the number of pairs of listings.
 
     Raises:
         ModelMissing: no generation is live.
@@ -145,7 +145,7 @@ def find_copies(resources: Resources, progress: Progress, *, served: bool) -> in
         )
         finder.find(lambda found: progress("look for copies", found.photos, None))
     with resources.database.read() as session:
-        return duplicates.pair_count(session)
+        return len(duplicates.links(session))
 
 
 def _wait_until_compared(resources: Resources, progress: Progress) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import socket
+import subprocess
+import sys
 import threading
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+import services.cli
 from db.locks import hold_lock
 from db.rows import duplicates
 from services.cli.demo import DemoRecord, hold_build_lock
@@ -205,13 +210,48 @@ def test_the_demo_shows_where_to_put_the_api_key_once_one_exists(
     assert lookalike(*command)[1].count("curl -s -H 'Authorization: Bearer KEY'") == 3
 
 
+def test_the_demo_prints_commands_that_a_shell_can_run(
+    lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "my data"
+    with resources_in(home, model=tiny_bundle) as resources:
+        ingest(resources, marketplace(home / "catalogue", jpeg, count=2).inputs)
+    (home / "demo.json").write_bytes(msgspec.json.encode(DemoRecord(26, tiny_bundle.version, {}, 1.0)))
+    program = Path(services.cli.__file__).parent / "__main__.py"
+    started_as = SimpleNamespace(argv=[str(program)], executable=sys.executable)
+    monkeypatch.setattr("services.cli.terminal.examples.sys", started_as)
+    _, out, _ = lookalike("demo", "--no-serve", "--listings", "26", "--data-dir", str(home))
+    assert "Search page:" not in out
+    (serving,) = re.findall(r"To serve the search page at \S+: (.+)", out)
+    shown = subprocess.run(["/bin/sh", "-c", f"{serving} --help"], capture_output=True, text=True, check=False)
+    assert (shown.returncode, "Serve the search app" in shown.stdout) == (0, True)
+    (photo,) = {word for line in out.splitlines() if "curl" in line for word in shlex.split(line) if "image=@" in word}
+    assert Path(photo.removeprefix("image=@")).is_file()
+
+
+def test_a_demo_that_is_refused_makes_no_folder(lookalike: RunCommand, tmp_path: Path) -> None:
+    refused = lookalike("demo", "--host", "0.0.0.0", "--data-dir", str(tmp_path / "demo"))
+    assert_one_line_error(refused, "without an API key")
+    assert not (tmp_path / "demo").exists()
+
+
+def test_duplicates_without_any_says_how_to_compare_photos(
+    lookalike: RunCommand, tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    with resources_in(tmp_path / "data", model=tiny_bundle) as resources:
+        ingest(resources, marketplace(tmp_path / "shop", jpeg, count=2).inputs)
+    messages = lookalike("duplicates").err
+    assert "4 photos not compared with others yet. To compare: lookalike duplicates --find" in messages
+    assert "No groups are open." in messages
+
+
 def test_builds_the_demo_once_and_measures_it_on_all_listings(lookalike: RunCommand, tmp_path: Path) -> None:
     command = ("demo", "--no-serve", "--listings", "26", "--data-dir", str(tmp_path / "demo"))
     code, out, messages = lookalike(*command)
     assert code == 0
     assert re.search(r"category accuracy +\d", out)
     assert "report.html" in messages
-    assert re.search(r"found [1-9]\d* pairs of copies", messages)
+    assert re.search(r"found copies in [1-9]\d* pairs of listings", messages)
     again = lookalike(*command)
     assert "is ready in" in again[2]
     assert "store photos" not in again[2]
@@ -266,7 +306,7 @@ def test_search_verify_and_index_list_print_json(
         duplicates.decide(session, ("listing-0", "listing-1"), "accept", key_id=None)
     _, out, _ = lookalike("search", "a.jpg")
     assert "score (cosine)" in out, "the model is not calibrated"
-    assert ("1 listings, found" in out, "also offered by" in out, "listing-0" in out) == (True, True, True)
+    assert ("1 listing, found" in out, "also offered by" in out, "listing-0" in out) == (True, True, True)
     _, out, _ = lookalike("search", "a.jpg", "--no-fold-copies")
     assert ("2 listings, found" in out, "also offered by" in out) == (True, False)
     _, out, _ = lookalike("search", "a.jpg", "--no-sold", "--facet", "category", "--facet", "sold")

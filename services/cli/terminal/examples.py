@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.rows import photos
@@ -11,17 +13,16 @@ from services.cli.terminal.console import output
 from services.errors import Conflict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from services.resources import Resources
 
 
-def print_examples(resources: Resources, url: str, *, training: str) -> None:
+def print_examples(resources: Resources, url: str, *, is_served: bool, training: str) -> None:
     """Print commands to try.
 
     Args:
         resources: opened for the demo's data directory, with photos.
         url: base URL of the server.
+        is_served: whether this process serves.
         training: the command that fine-tunes the demo's model.
 
     Raises:
@@ -31,15 +32,21 @@ def print_examples(resources: Resources, url: str, *, training: str) -> None:
         needs_key = keys.any_key(session)
     photo, listing_id = _example(resources)
     curl = "curl -s -H 'Authorization: Bearer KEY'" if needs_key else "curl -s"
-    output.print(f"\nSearch page: {url}", style="bold", soft_wrap=True)
-    output.print("\nOr try these commands in another terminal:", style="bold")
+    image = shlex.quote(f"image=@{photo}")
+    if is_served:
+        output.print(f"\nSearch page: {url}", style="bold", soft_wrap=True)
+    else:
+        output.print(
+            f"\nTo serve the search page at {url}: {command_on(resources)} serve", style="bold", soft_wrap=True
+        )
+    output.print("\nOr try these commands in another terminal:" if is_served else "\nThen try these:", style="bold")
     for title, command in (
-        ("What looks like this photo?", f"{curl} -F image=@{photo} -F k=3 {url}/v1/search"),
-        ("Which category is it?", f"{curl} -F image=@{photo} {url}/v1/classify"),
+        ("What looks like this photo?", f"{curl} -F {image} -F k=3 {url}/v1/search"),
+        ("Which category is it?", f"{curl} -F {image} {url}/v1/classify"),
         ("More like this listing, under 50 pounds", f"{curl} '{url}/v1/listings/{listing_id}/similar?price_max=50'"),
-        ("Fine-tune the model on these listings, while the page stays open", training),
+        ("Fine-tune the model on these listings; a running server goes on", training),
     ):
-        output.print(f"  {title}\n    {command}", soft_wrap=True)
+        output.print(f"  {title}\n    {command}", soft_wrap=True, markup=False)
     output.print(f"API documentation: {url}/docs", soft_wrap=True)
     if needs_key:
         output.print(
@@ -47,9 +54,16 @@ def print_examples(resources: Resources, url: str, *, training: str) -> None:
         )
 
 
+def this_program() -> str:
+    """Return the words of a shell that run `lookalike` as this process was started."""
+    if Path(sys.argv[0]).name == "__main__.py":
+        return shlex.join([sys.executable, "-m", "services.cli"])
+    return shlex.quote(sys.argv[0])
+
+
 def command_on(resources: Resources) -> str:
     """Return the shell command that runs `lookalike` on the demo's data."""
-    return f"LOOKALIKE_DATA_DIR={resources.settings.data_dir} {sys.argv[0]}"
+    return f"LOOKALIKE_DATA_DIR={shlex.quote(str(resources.settings.data_dir))} {this_program()}"
 
 
 def _example(resources: Resources) -> tuple[Path, str]:

@@ -62,11 +62,15 @@ def check_open_to(resources: Resources, address: ListenAddress) -> None:
     Raises:
         BadInput: other machines reach the address, no key exists, and LOOKALIKE_ALLOW_ANYONE is not set.
     """
-    if address.is_loopback or resources.settings.allow_anyone:
-        return
     with resources.database.read() as session:
         if not keys.any_key(session):
-            raise BadInput(
-                f"--host {address.host}: without an API key, everyone who reaches this address could read and change "
-                "all. Create a key with `lookalike keys create --role admin`, or set LOOKALIKE_ALLOW_ANYONE=true."
-            )
+            check_closed(address, allow_anyone=resources.settings.allow_anyone)
+
+
+def check_closed(address: ListenAddress, *, allow_anyone: bool) -> None:
+    """Refuse an address that other machines reach, where no API key exists; see `check_open_to`."""
+    if not address.is_loopback and not allow_anyone:
+        raise BadInput(
+            f"--host {address.host}: without an API key, everyone who reaches this address could read and change "
+            "all. Create a key with `lookalike keys create --role admin`, or set LOOKALIKE_ALLOW_ANYONE=true."
+        )

@@ -168,7 +168,7 @@ def test_forgets_the_pairs_of_a_placeholder(resources: Resources, shop: Marketpl
         assert duplicates.save_search(session, PhotoRef(one.id or 0, one.sha256), copies, model_version=version) == 1
     with resources.database.write() as session:
         assert placeholders.set_aside(session, one.sha256, job_id="") == LISTINGS
-        assert duplicates.pair_count(session) == 0
+        assert duplicates.links(session) == []
 
 
 class _Sent:
