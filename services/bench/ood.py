@@ -10,7 +10,6 @@ import numpy as np
 
 from ml.bundle.calibration import NEVER_CONFIDENT
 from ml.bundle.ood import NearestDistances
-from ml.copies.items import item_of_listing
 from ml.evaluation.foreign_pictures import COUNT, foreign_pictures
 from ml.metrics import auroc, false_positive_rate_at_95
 from services.bench.inputs.logits import LogitsNetwork, NetworkOutputs
@@ -18,7 +17,8 @@ from services.bench.report import ResultTable
 from services.errors import BadInput
 from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import held_out_photos, split_of
-from services.ingest.models.labelled import known_links, labelled_photos
+from services.ingest.models.items import hash_photos, items_of_listings
+from services.ingest.models.labelled import labelled_photos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,7 +119,7 @@ def measure_ood(
     bundle = find_bundle(resources, model)
     if bundle.ood is None:
         raise BadInput(f"Model {bundle.version} has no OOD detector. Train a model with `lookalike train`.")
-    rule, contents = _in_distribution(resources, bundle)
+    rule, contents = _in_distribution(resources, bundle, progress)
     sets = _foreign_sets(folders, limit=limit, pictures=pictures, taken=rule)
     network = LogitsNetwork(bundle, threads=resources.settings.thread_count)
     outputs: dict[str, NetworkOutputs] = {}
@@ -245,13 +245,15 @@ def _photos_of(folder: Path, limit: int) -> list[bytes]:
         raise BadInput(f"{folder}: this folder cannot be read ({error.strerror}).") from error
 
 
-def _in_distribution(resources: Resources, bundle: Bundle) -> tuple[str, Iterator[bytes]]:
+def _in_distribution(resources: Resources, bundle: Bundle, progress: Progress) -> tuple[str, Iterator[bytes]]:
     """Return the photos of held-out listings or, if the catalogue has none, of listings that the model never saw."""
-    photos = labelled_photos(resources.database, resources.photo_files)
-    unseen = not {*split_of(bundle).held_out} & {photo.listing_id for photo in photos}
-    chosen = held_out_photos(
-        photos, item_of_listing(photos, known_links(resources.database).shared), bundle=bundle, unseen=unseen
+    stored = labelled_photos(resources.database, resources.photo_files)
+    unseen = not {*split_of(bundle).held_out} & {photo.listing_id for photo in stored}
+    photos, hashes = hash_photos(
+        stored, bundle.preprocessing, threads=resources.settings.thread_count, progress=progress
     )
+    items = items_of_listings(resources.database, photos, hashes, progress)
+    chosen = held_out_photos(photos, items, bundle=bundle, unseen=unseen)
     return chosen.use.rule, (photos[row].path.read_bytes() for row in chosen.rows)
 
 

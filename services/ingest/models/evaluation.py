@@ -16,7 +16,6 @@ from more_itertools import chunked
 from db.rows import listings
 from db.session import VALUES_PER_QUERY
 from ml.bundle.manifest import BundleError
-from ml.copies.items import find_item_links, item_of_listing
 from ml.embedding.bulk import embed_all
 from ml.embedding.open_embedder import open_embedder
 from ml.evaluation.baselines import baseline_vectors
@@ -31,7 +30,8 @@ from ml.photos.decode import PhotoError
 from services.errors import BadInput, ModelUnusable
 from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
-from services.ingest.models.labelled import known_links, labelled_photos
+from services.ingest.models.items import items_of_listings
+from services.ingest.models.labelled import labelled_photos
 from services.ingest.pipeline.progress import Progress, StageCounter, silent
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def evaluate_model(resources: Resources, request: EvaluationRequest, *, progress
         raise NothingHeldOut(bundle.version, unseen=False)  # checked before the long work
     embedder = _open(resources, bundle, resources.settings.precision)
     served = _embed(embedder, photos, progress)
-    items = _items(resources, served, progress)
+    items = items_of_listings(resources.database, served.photos, served.hashes, progress)
     held_out = held_out_photos(served.photos, items, bundle=bundle, unseen=request.unseen)
     computed = ReportInputs(
         photos=served.photos,
@@ -129,17 +129,6 @@ def evaluate_model(resources: Resources, request: EvaluationRequest, *, progress
     setup = _setup(resources, embedder, held_out, unreadable=len(photos) - len(served.photos))
     report = build_report(computed, bundle=bundle, setup=setup)
     return _write(resources, report, request.out or _report_folder(resources, bundle, request))
-
-
-def _items(resources: Resources, embedded: _Embedded, progress: Progress) -> dict[str, str]:
-    """Return the item of each listing, as a training on these photos would."""
-    shared = find_item_links(
-        embedded.photos,
-        embedded.hashes,
-        known_links(resources.database),
-        progress=lambda done, total: progress("compare photos", done, total),
-    )
-    return item_of_listing(embedded.photos, shared)
 
 
 def _open(resources: Resources, bundle: Bundle, precision: Precision) -> Embedder:

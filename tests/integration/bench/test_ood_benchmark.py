@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ml.bundle.manifest import SplitRecord
+from ml.sample.photo_edits import edited
 from services.bench.inputs.random_photos import random_photo
 from services.bench.ood import OodBenchmark, measure_ood, render
 from services.bench.report import ResultTable
@@ -66,6 +70,19 @@ def test_measures_on_held_out_photos_drawn_pictures_and_each_folder(benchmark: O
         "elsewhere": 3,
     }
     assert benchmark.references == 8
+
+
+def test_a_held_out_listing_that_shows_a_copy_of_a_training_photo_is_not_measured(
+    tmp_path: Path, tiny_bundle: Bundle, jpeg: MakeJpeg
+) -> None:
+    shop = marketplace(tmp_path / "shop", jpeg, count=4)
+    original = Image.open(io.BytesIO(jpeg(seed=0)))
+    shop.write_photo("photo-3-a", edited(original, "re-encoded", np.random.default_rng(0)))
+    bundle = write_detecting(tmp_path / "model", tiny_bundle, [jpeg(seed=seed) for seed in range(8)], split=SPLIT)
+    with resources_in(tmp_path / "data", model=bundle) as opened:
+        ingest(opened, shop.inputs)
+        figures = measure_ood(opened, model=None, folders=[], limit=1, progress=silent, pictures=1)
+    assert (figures.answers[0].name, figures.answers[0].photos) == ("held out", 2)
 
 
 def test_known_photos_are_in_distribution_and_foreign_ones_are_not_confident(benchmark: OodBenchmark) -> None:
