@@ -201,7 +201,6 @@ class ModelCard(msgspec.Struct):
         ),
     ]
     losses: Annotated[list[float], described("Training loss of each epoch.", [3.58, 2.41, 1.97])]
-    has_report: Annotated[bool, described("Whether `/v1/admin/model/report` has a report.", True)]
     report_url: Annotated[
         str | None,
         described(

@@ -126,6 +126,5 @@ def model_card(bundle: Bundle, *, report_url: str | None) -> ModelCard:
         confident_from=None if calibration is None else calibration.confident_from,
         ood_false_alarm_rate=None if bundle.ood is None else bundle.ood.calibration.false_alarm_rate,
         losses=[float(loss) for loss in history.get("losses", ())],
-        has_report=report_url is not None,
         report_url=report_url,
     )
