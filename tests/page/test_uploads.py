@@ -35,6 +35,17 @@ def test_a_file_that_is_not_a_photo_is_refused_with_the_reason(page: Page, conte
     expect(page.get_by_role("alert")).to_contain_text(message)
 
 
+def test_a_photo_that_cannot_be_used_is_not_sent_again(page: Page, page_log: PageLog) -> None:
+    page.goto("/")
+    expect(page.locator(".hero")).to_be_visible()
+    drop_or_paste(page, b"no photo")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Newest listings")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert [one.method for one in page_log.requests].count("POST") == 1
+
+
 def test_a_20_megabyte_photo_is_shrunk_before_upload(page: Page, page_log: PageLog) -> None:
     noise = Image.frombytes("RGB", (2900, 2400), random.Random(1).randbytes(2900 * 2400 * 3))
     content = io.BytesIO()

@@ -64,8 +64,7 @@ export function shopLink({ url }, { label, className = "" } = {}) {
 }
 
 /**
- * Similarity in words. A score is the probability that two photos show the same item; a listing that only looks alike
- * has a few per cent, and needs no word. Cosines have none: only their order has a meaning.
+ * Similarity in words, of probabilities of being the same item. What only looks alike has a few per cent, and no word.
  */
 const WORDS = [
   [0.9, "Same item", "same"],
@@ -80,7 +79,6 @@ function match(score, kind) {
   return words ? html`<span class="match ${style}">${words}</span>` : "";
 }
 
-/** Whether a listing has a word. */
 export const haveMatch = (listings, kind) => listings.some(({ score }) => wordsOf(score, kind));
 
 function preferenceButtons(listing, name, chosen, togglePreference) {

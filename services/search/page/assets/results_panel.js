@@ -41,7 +41,6 @@ export function foundCount(view, say = inFull) {
 }
 
 const reached = (sort) => (sort ? MOST_SORTED : MOST_FOUND);
-/** The same in few words. */
 export const inShort = (total, sort) =>
   total > reached(sort) ? `${reached(sort)} of ${inListings(total)}` : inListings(total);
 
@@ -83,7 +82,7 @@ export function resultsOf(view, none) {
 /** A photo of this shop is unlike what its model knows if the model learnt elsewhere. */
 const isUnlike = ({ found, query }) => found.answer.in_distribution === false && !/listing|photo/.test(query.by);
 
-/** Say that nothing found is what was searched for, as far as the scores tell. */
+/** Say that nothing found is what was searched for. */
 function farWords(view) {
   const { listings, answer } = view.found;
   if (!answer || view.query.sort || haveMatch(listings, answer.score_kind)) return "";

@@ -93,7 +93,7 @@ export class SearchView {
 
   freeze() {
     const { file, found, sourceListing, isPhotoGone } = this;
-    if (file && !this.isSent) return { file };
+    if (file && !this.isSent && !this.isRefused) return { file };
     return this.task.running || this.task.problem || !this.hasAnswer ? null : { found, sourceListing, isPhotoGone };
   }
 
@@ -156,7 +156,7 @@ export class SearchView {
   adopt(answer) {
     notice(answer.results);
     this.found = { listings: answer.results, cursor: answer.cursor ?? null, answer };
-    this.app.say(answer.results.length ? `${inListings(answer.results.length)} shown.` : "There are no results.");
+    this.app.say(`${inListings(answer.results.length)} shown.`);
     if (this.query.by === "link") this.#rename({ by: "token", source: answer.query_token, crop: null });
     if (answer.renewed) this.#rename({ source: answer.renewed });
     this.counting.load(this.query, answer.results);
@@ -219,6 +219,7 @@ export class SearchView {
     this.app.redraw();
     const query = { ...NOTHING, ...settingsOf(this.query) };
     const answer = await this.task.run((signal) => searchByFile(file, query, signal));
+    if (this.isRefused) kept.then(() => dropPhoto(name));
     if (!answer) return;
     this.isSent = true;
     kept.then(() => dropPhoto(name));
@@ -238,7 +239,7 @@ export class SearchView {
 
   /** Refine the search in place. A photo being sent is sent again with the changes. */
   choose(changes) {
-    if (this.file) {
+    if (this.file && !this.isRefused) {
       this.#rename(changes);
       this.take(this.file);
     } else this.#go({ ...this.query, ...changes }, { stay: true });
@@ -268,6 +269,11 @@ export class SearchView {
   /** Whether an answer has arrived since the view was opened. */
   get hasAnswer() {
     return this.found !== NOTHING_YET;
+  }
+
+  /** Whether the photo itself was refused. */
+  get isRefused() {
+    return this.file && this.task.problem?.status === 422;
   }
 
   get isRecommendation() {
