@@ -48,6 +48,13 @@ _WAITING = Metric(
     (),
     "Photos of requests that wait to be embedded, without those in the present batch.",
 )
+_REFUSED = Metric(
+    f"{PREFIX}_requests_refused_total",
+    "counter",
+    ("reason",),
+    'Requests refused before their route is found: from a page of another site (reason "site"), or under an unknown '
+    'host name ("host name"). No other metric counts them.',
+)
 _PLANS = Metric(f"{PREFIX}_search_plans_total", "counter", ("plan",), "Searches, by the query plan that answered them.")
 _RECALL = Metric(
     f"{PREFIX}_ann_recall",
@@ -63,6 +70,7 @@ METRICS = (
     Metric(
         f"{PREFIX}_request_duration_seconds", "histogram", _REQUEST_LABELS, "Duration of HTTP requests, in seconds."
     ),
+    _REFUSED,
     _BATCH,
     _WAITING,
     _PLANS,
@@ -73,6 +81,7 @@ METRICS = (
 # One collector per metric and process, in prometheus_client's default registry, which `/metrics` exposes
 _BATCH_COLLECTOR = Histogram(_BATCH.name, _BATCH.description, buckets=(1, 2, 4, 8, 16))
 _WAITING_COLLECTOR = Gauge(_WAITING.name, _WAITING.description, multiprocess_mode="livesum")
+_REFUSED_COLLECTOR = Counter(_REFUSED.name, _REFUSED.description, _REFUSED.labels)
 _PLANS_COLLECTOR = Counter(_PLANS.name, _PLANS.description, _PLANS.labels)
 _RECALL_COLLECTOR = Gauge(_RECALL.name, _RECALL.description, _RECALL.labels, multiprocess_mode="mostrecent")
 
@@ -100,6 +109,11 @@ class EmbeddingMetrics(BatchObserver):
     def batch_taken(self, photos: int) -> None:
         """Record the size of a batch."""
         _BATCH_COLLECTOR.observe(photos)
+
+
+def count_refused(reason: Literal["site", "host name"]) -> None:
+    """Count a request that was refused for its sender or its Host header."""
+    _REFUSED_COLLECTOR.labels(reason).inc()
 
 
 def count_plan(plan: str) -> None:

@@ -1,7 +1,7 @@
 """Refuses what pages of other sites send through a user's browser, and requests under a foreign host name.
 
 Browsers state the sender in headers that no page can change: Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/),
-towards loopback and HTTPS servers, and Origin. Programs send neither.
+towards loopback and HTTPS servers, and Origin. Programs send neither. If either names another site, it is believed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 
 from services.web.browsers.host_names import Authority, KnownHosts
+from services.web.metrics import count_refused
 from services.web.refusals import CrossSiteRefused, HostUnknown
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _OWN = {"same-origin", "none"}
 """Values of Sec-Fetch-Site for the server's own pages, and for an address that the user typed or a bookmark."""
+
+_OPAQUE = "null"
+"""Origin of forms of the server's own pages too, since these set `Referrer-Policy: no-referrer`
+(https://fetch.spec.whatwg.org/#append-a-request-origin-header). Sec-Fetch-Site then says whose form it is."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -50,12 +55,14 @@ class BrowserGuard(ASGIMiddleware):
         headers = Headers.from_scope(scope)
         sites, origins = headers.getall("sec-fetch-site", []), headers.getall("origin", [])
         if not (self._is_allowed(headers, origins) or _is_own(headers, sites, origins) or _is_visit(scope, headers)):
+            count_refused("site")
             raise CrossSiteRefused(", ".join(origins))
         host = _named_host(headers)
         own_address = (scope["server"] or ("",))[0]
         if host is None or not self._hosts.include(host, own_address=own_address):
             from_browser = bool(sites or origins)
             if host is None or from_browser or not await self._keys.any_exists():
+                count_refused("host name")
                 raise HostUnknown(headers.get("host", ""))
         await next_app(scope, receive, send)
 
@@ -66,9 +73,8 @@ class BrowserGuard(ASGIMiddleware):
 
 
 def _is_own(headers: Headers, sites: list[str], origins: list[str]) -> bool:
-    if sites:
-        return all(site in _OWN for site in sites)
-    return all(_is_origin_of(origin, headers.get("host", "")) for origin in origins)
+    named = [origin for origin in origins if not (sites and origin == _OPAQUE)]
+    return all(site in _OWN for site in sites) and all(_is_origin_of(one, headers.get("host", "")) for one in named)
 
 
 def _is_visit(scope: Scope, headers: Headers) -> bool:

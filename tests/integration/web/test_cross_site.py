@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -82,6 +83,14 @@ FOREIGN = [
     ("Sec-Fetch-Site: same-origin, cross-site",),
     ("Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"),
     ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: none"),
+    # two headers that contradict each other
+    ("Sec-Fetch-Site: same-origin", "Origin: https://evil.example"),
+    ("Sec-Fetch-Site: none", "Origin: https://evil.example"),
+    ("Sec-Fetch-Site: same-origin", "Origin: http://127.0.0.1:1"),
+    ("Sec-Fetch-Site: same-origin", "Origin: http://localhost:PORT"),
+    ("Sec-Fetch-Site: same-origin", "Origin: null", "Origin: https://evil.example"),
+    ("Sec-Fetch-Site: same-origin", "Origin: "),
+    ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-origin", "Origin: null"),
     # browsers that send no Sec-Fetch-Site
     ("Origin: null",),
     ("Origin: ",),
@@ -127,6 +136,7 @@ OWN = [
     ("Sec-Fetch-Site: same-origin",),
     ("Sec-Fetch-Site: same-origin", "Origin: http://127.0.0.1:PORT"),
     ("Sec-Fetch-Site: none",),
+    ("Sec-Fetch-Site: same-origin", "Origin: null"),  # a form of a page with `Referrer-Policy: no-referrer`
     ("Origin: http://127.0.0.1:PORT",),
     ("Origin: HTTP://127.0.0.1:PORT",),
     ("Host: localhost:PORT", "Origin: http://localhost:PORT"),
@@ -181,6 +191,28 @@ CALLS = [
 def test_no_call_answers_a_foreign_page(server: tuple[Resources, int], method: str, path: str) -> None:
     headers = [f"Host: 127.0.0.1:{server[1]}", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"]
     assert send_raw(server[1], f"{method} {path} HTTP/1.1", headers).status in (403, 405)
+
+
+@pytest.mark.parametrize(
+    ("reason", "headers"),
+    [
+        ("site", ["Host: localhost", "Origin: https://evil.example"]),
+        ("host name", ["Host: evil.example", "Sec-Fetch-Site: same-origin"]),
+        ("host name", ["Host: evil@example"]),
+    ],
+)
+def test_the_metrics_count_refused_requests_by_reason_alone(
+    server: tuple[Resources, int], reason: str, headers: list[str]
+) -> None:
+    def count() -> float:
+        text = send_raw(server[1], "GET /metrics HTTP/1.1", [f"Host: 127.0.0.1:{server[1]}"]).body.decode()
+        found = re.search(rf'^lookalike_requests_refused_total{{reason="{reason}"}} (\S+)', text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    before = count()
+    for path in ("/v1/jobs", "/v1/listings"):
+        send_raw(server[1], f"GET {path} HTTP/1.1", headers)
+    assert count() == before + 2
 
 
 def test_links_of_other_sites_lead_to_the_page_but_to_no_call(server: tuple[Resources, int]) -> None:

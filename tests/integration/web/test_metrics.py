@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from services.web.app import AppPart, create_app
-from services.web.metrics import METRICS, PREFIX, EmbeddingMetrics, count_plan, set_recall
+from services.web.metrics import METRICS, PREFIX, EmbeddingMetrics, count_plan, count_refused, set_recall
 from tests.worlds import resources_in
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def exposed_families(folder: Path) -> list[MetricFamily]:
     """Record a sample of every metric, and return the families of this project that `/metrics` exposes."""
     EmbeddingMetrics().batch_taken(2)
     count_plan("faiss exact")
+    count_refused("site")
     set_recall("faiss hnsw", "none", 0.9)
     with resources_in(folder) as resources:
         app = create_app(resources, title="Test", parts=[AppPart([fail], {})])
