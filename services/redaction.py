@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,12 @@ def redacted(text: str) -> str:
     return _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
 
 
+def redacted_path(path: str, query: str) -> str:
+    """Return a path with its query, with `***` in place of secrets, however the names of parameters are encoded."""
+    parameters = "&".join(map(_redacted_parameter, query.split("&")))
+    return redacted(f"{path}?{parameters}" if query else path)
+
+
 class RedactingFormatter(logging.Formatter):
     """Formats records, with their tracebacks, without passwords."""
 
@@ -74,6 +80,12 @@ def redact_logs_and_tracebacks() -> None:
         sys.excepthook = lambda _kind, error, trace: _write_traceback(error.with_traceback(trace))
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = lambda ended: _write_traceback(ended.exc_value)
+
+
+def _redacted_parameter(parameter: str) -> str:
+    name, equals, value = parameter.partition("=")
+    is_secret = re.fullmatch(_NAME, unquote_plus(name), re.IGNORECASE) is not None
+    return f"{name}={HIDDEN}" if is_secret and value else f"{name}{equals}{value}"
 
 
 def _write_traceback(error: BaseException | None) -> None:

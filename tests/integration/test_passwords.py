@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from services.cli.serve import build_app
 from services.database_urls import normal_database_url
 from services.errors import LookalikeError
-from services.redaction import RedactingFormatter, hide_secrets_of, redacted
+from services.redaction import RedactingFormatter, hide_secrets_of, redacted, redacted_path
 from services.resources import Resources
 from services.settings import Settings
 from tests.worlds import resources_in
@@ -87,6 +87,12 @@ def test_no_command_prints_a_password_or_a_traceback(
         printed = told.out + told.err
         assert [part for part in PARTS if part in printed] == [], f"{command}: {printed}"
         assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("name", ["sig", "%73ig", "%53%49%47", "api%5fkey"])
+@pytest.mark.parametrize("value", ["planted", "'planted", "a'planted", "a;planted", "<planted", "%27planted"])
+def test_no_secret_of_a_query_is_shown_however_it_is_encoded(name: str, value: str) -> None:
+    assert redacted_path("/v1/jobs", f"k=1&{name}={value}&v=2") == f"/v1/jobs?k=1&{name}=***&v=2"
 
 
 @pytest.mark.parametrize(

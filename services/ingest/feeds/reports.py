@@ -35,7 +35,7 @@ def warnings_csv(warnings: Iterable[WarningRecord]) -> Iterator[str]:
 
 
 def write_report(path: Path, lines: Iterable[str]) -> None:
-    """Write the lines of `rejects_csv` or `warnings_csv` atomically; after an error the old file is unchanged."""
+    """Write the lines of a report atomically: no reader sees half of it, and after an error the old file stays."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  (a descriptor, not a path)

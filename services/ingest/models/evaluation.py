@@ -28,6 +28,7 @@ from ml.network.openvino_runtime import Precision, load_openvino
 from ml.network.trunk_weights import WeightsError
 from ml.photos.decode import PhotoError
 from services.errors import BadInput, ModelUnusable
+from services.ingest.feeds.reports import write_report
 from services.ingest.models.bundles import find_bundle
 from services.ingest.models.held_out import NothingHeldOut, held_out_photos, split_of
 from services.ingest.models.items import items_of_listings
@@ -243,8 +244,8 @@ def _write(resources: Resources, report: Report, folder: Path) -> Evaluation:
     page = render(report, resources.photo_files.read)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        evaluation.page.write_text(page, encoding="utf-8")
-        evaluation.figures.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+        write_report(evaluation.page, [page])
+        write_report(evaluation.figures, [msgspec.json.format(msgspec.json.encode(report), indent=2).decode()])
     except OSError as error:
         problem = f"The report cannot be written to {folder} ({error.strerror})"
         raise BadInput(f"{problem}. Name another folder with --out.") from error

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.models import AuditEntry
 from db.rows.access import audit
 from db.rows.access.keys import split_key
-from services.redaction import redacted
+from services.redaction import redacted_path
 from services.web.access.failures import address_of
 from services.web.request_ids import request_id
 
@@ -39,13 +39,15 @@ _KINDS_PER_WRITE = 20
 _PATH_LENGTH = 2000
 """Characters of a path with its query that are kept."""
 
-
 _FIELDS = "audited_fields"
+
+_FIELD_LENGTH = 200
+"""Characters of a field that are kept: a longer listing id does not exist."""
 
 
 def audit_fields(scope: Scope, fields: Mapping[str, str]) -> None:
     """Add fields of a call's body to its entry, as if they were its query."""
-    scope["state"][_FIELDS] = urlencode(fields)[:_PATH_LENGTH]
+    scope["state"][_FIELDS] = urlencode({name: value[:_FIELD_LENGTH] for name, value in fields.items()})
 
 
 class AuditTrail:
@@ -146,8 +148,7 @@ def _entry(scope: Scope, key_id: str | None, *, status: int | None = None) -> Au
 def _path_with_query(scope: Scope) -> str:
     """Return the path with its query, which says what a deletion by filter was about, without signatures."""
     query = scope.get("query_string", b"").decode("latin-1")
-    path = f"{scope['path']}?{query}" if query else scope["path"]
-    return redacted(path)[:_PATH_LENGTH].replace("\0", "\\0")
+    return redacted_path(scope["path"], query)[:_PATH_LENGTH].replace("\0", "\\0")
 
 
 def _claimed_id(scope: Scope) -> str | None:

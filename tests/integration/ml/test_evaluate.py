@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from functools import partial
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import msgspec
 import numpy as np
@@ -17,7 +19,8 @@ from ml.bundle.calibration import NEVER_CONFIDENT, Calibration
 from ml.bundle.manifest import SplitRecord
 from ml.bundle.score_map import ScoreMap
 from ml.evaluation.report.figures import Report
-from services.ingest.models.evaluation import EvaluationRequest, evaluate_model
+from services.errors import BadInput
+from services.ingest.models.evaluation import PAGE, EvaluationRequest, evaluate_model
 from services.ingest.models.held_out import SplitMissing
 from services.search.service import SearchService
 from services.wire import SearchFields
@@ -171,6 +174,17 @@ def test_compares_storage_types(resources: Resources, tmp_path: Path) -> None:
     assert {row.storage for row in report.tradeoffs} == {"float32", "float16", "int8"}
     assert {row.bytes_per_vector for row in report.tradeoffs} >= {128, 64, 32}  # 32 components
     assert any(row.best for row in report.tradeoffs)
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_the_old_one(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / PAGE
+    page.write_text("the old report")
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(BadInput, match=r"No space left on device.*--out"):
+        evaluate_model(resources, EvaluationRequest(out=tmp_path))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(PAGE, "the old report")]
 
 
 def test_unseen_measures_on_listings_outside_training_and_validation(resources: Resources, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 import pytest
 from litestar.testing import TestClient
@@ -211,9 +212,13 @@ def test_only_an_admin_can_review_and_the_key_is_stored(client: TestClient[Lites
 
 
 def test_the_audit_log_says_which_listings_a_review_was_about_and_what_it_decided(resources: Resources) -> None:
-    body = {"listing_id": "listing-0", "other_listing_id": "no such & id", "decision": "reject"}
+    body = {"listing_id": "\N{OLD KEY}" * 1000, "other_listing_id": "no such & id", "decision": "reject"}
     with TestClient(build_app(resources), raise_server_exceptions=False) as client:
         assert client.post("/v1/admin/duplicates/review", json=body).status_code == 404
     with resources.database.read() as session:
         (entry,) = audit.newest_entries(session, limit=1)
-    assert entry.path.partition("?")[2] == "listing_id=listing-0&other_listing_id=no+such+%26+id&decision=reject"
+    assert parse_qs(entry.path.partition("?")[2]) == {
+        "listing_id": ["\N{OLD KEY}" * 200],
+        "other_listing_id": ["no such & id"],
+        "decision": ["reject"],
+    }
