@@ -205,3 +205,13 @@ def test_the_api_page_opens_with_calls_that_work_as_they_stand(page: Page, demo:
     assert tags == ["search", "catalogue", "ingest", "admin", "health"]
     first = page.locator(".opblock-summary-path").first.get_attribute("data-path")
     assert first == "/v1/search"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_documentation_of_the_api_has_the_colours_that_the_reader_prefers(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto("/docs")
+    heading = page.locator(".info h1")
+    expect(heading).to_be_visible()
+    red, green, blue = map(int, re.findall(r"\d+", heading.evaluate("one => getComputedStyle(one).color"))[:3])
+    assert (red + green + blue > 3 * 128) == (scheme == "dark")

@@ -28,13 +28,21 @@ _ONLY_US = (
 """Stops the browser from loading anything from another host. Litestar writes its script inline."""
 
 
+_DARK_IF_PREFERRED = (
+    b"<head><script>if (matchMedia('(prefers-color-scheme: dark)').matches) "
+    b"document.documentElement.classList.add('dark-mode')</script>"
+)
+"""Swagger UI has dark colours, but only its standalone layout turns them on."""
+
+
 class _Page(SwaggerRenderPlugin):
     """Swagger UI, whose examples name the address that the page was opened at."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         info = openapi_schema["info"]
         text = info["description"].replace(BASE_URL, str(request.base_url).rstrip("/"))
-        return super().render(request, openapi_schema | {"info": info | {"description": text}})
+        page = super().render(request, openapi_schema | {"info": info | {"description": text}})
+        return page.replace(b"<head>", _DARK_IF_PREFERRED, 1)
 
 
 def openapi_config(title: str, version: str, settings: Settings) -> OpenAPIConfig:

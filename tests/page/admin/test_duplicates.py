@@ -198,6 +198,12 @@ def test_the_buttons_stay_in_sight_and_nothing_is_wider_than_the_page(page: Page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_price_and_seller_of_a_pair_are_in_sight_with_its_photos(page: Page, reviews: Reviews) -> None:
+    page.set_viewport_size({"width": 1280, "height": 860})
+    for name in ("Price", "Seller"):
+        expect(pair(page, "lamp").get_by_role("row", name=name)).to_be_in_viewport(ratio=1)
+
+
 def test_photos_can_be_larger_on_a_phone(page: Page, reviews: Reviews) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     photo = pair(page, "lamp").locator("api-photo").first

@@ -102,7 +102,9 @@ def test_a_comparison_started_before_a_job_ended_is_repeated(page: Page) -> None
         page.get_by_role("button", name="Compare").click()
     event = json.dumps(FINISHED_JOB | {"job_id": "mended"})
     events[0].fulfill(content_type="text/event-stream", body=f"data: {event}\n\n")
-    expect(page.get_by_role("region", name="Consistency").get_by_role("row", name="faiss")).to_contain_text("matches")
+    expect(page.get_by_role("region", name="Indexes and database").get_by_role("row", name="FAISS")).to_contain_text(
+        "matches"
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import { call } from "../api.js";
 import { number } from "../format.js";
+import { engineName } from "./plans.js";
 import { Task } from "../task.js";
 import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
@@ -58,8 +59,8 @@ export class Consistency {
   template(isBusy) {
     return html`
       <section aria-labelledby="consistency-title">
-        <h2 id="consistency-title">Consistency</h2>
-        <p class="muted">Compare every photo of each open index with the database.</p>
+        <h2 id="consistency-title">Indexes and database</h2>
+        <p class="muted">Check whether each index has every photo that the database has, and no other.</p>
         ${trouble(this.#app, this.#task.problem, () => this.#compare())} ${this.#drift ? this.#table() : ""}
         <p class="actions">
           <button type="button" ?disabled=${this.#task.running} @click=${() => this.#compare()}>
@@ -80,7 +81,7 @@ export class Consistency {
   #table() {
     if (!this.#drift.length) return html`<p>No index is open in this process.</p>`;
     return table({
-      name: "Consistency",
+      name: "Indexes and database",
       caption: "How each index differs from the database",
       columns: COLUMNS,
       rows: this.#drift.map(row),
@@ -92,7 +93,7 @@ function row(one) {
   const figures = [one.expected, one.held, one.missing.length, one.extra.length, one.different.length];
   return html`
     <tr>
-      <th scope="row">${one.engine}</th>
+      <th scope="row">${engineName(one.engine)}</th>
       ${figures.map((value) => html`<td class="figure">${number(value)}</td>`)}
       <td>
         ${

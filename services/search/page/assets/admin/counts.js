@@ -47,7 +47,7 @@ const ordered = (found) =>
     .map(([outcome, value]) => [WORDS[outcome], value]);
 
 export function countsPanel(counts) {
-  const found = inWords(counts);
+  const found = inWords(counts).filter(([, figures]) => figures.some(([, value]) => value));
   if (!found.length && !counts.generation) return "";
   return html`
     <div class="counts">

@@ -5,6 +5,7 @@ import { number, when } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { lineChart } from "./chart.js";
+import { engineName, planName } from "./plans.js";
 import { floorOf, latest, MARK, seriesOf } from "./series.js";
 import { table } from "./table.js";
 import { trouble } from "./trouble.js";
@@ -103,7 +104,7 @@ function now({ indexes }) {
       ${indexes.map(
         ({ engine, ann_recall_at_10: recall }) => html`
           <div>
-            <dt>${engine}</dt>
+            <dt>${engineName(engine)}</dt>
             <dd>${exactly(recall)} ${verdict(recall)}</dd>
           </div>
         `,
@@ -116,9 +117,9 @@ function card(one, found) {
   const { recall } = latest(one);
   return html`
     <article class="card recall">
-      <h3>${one.plan}</h3>
+      <h3>${planName(one.plan)}</h3>
       <p class="muted">
-        ${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}${/ exact$/.test(one.plan) ? "; it compares with every photo" : ""}
+        ${one.shape === "none" ? "without a filter" : `filter: ${one.shape}`}
       </p>
       <p>
         <strong>${exactly(recall)}</strong> ${verdict(recall)}
@@ -137,7 +138,7 @@ function chart({ plan, shape, hours }, { span, until }) {
     span: { from, to: until, low, high: 1 },
     labels: { from: when(from), to: "now", low: low.toFixed(2), high: "1" },
     mark: { y: MARK, label: String(MARK) },
-    name: `Recall of ${plan}, filter ${shape}, in ${SPANS[span]}; latest ${exactly(hours.at(-1).recall)}`,
+    name: `Recall of ${planName(plan)}, filter ${shape}, in ${SPANS[span]}; latest ${exactly(hours.at(-1).recall)}`,
   });
 }
 
@@ -145,8 +146,8 @@ const hourTable = ({ plan, shape, hours }) => html`
   <details>
     <summary>As a table</summary>
     ${table({
-      name: `Recall of ${plan}, filter ${shape}, by hour`,
-      caption: `Recall of ${plan}, filter ${shape}, by hour, the latest first`,
+      name: `Recall of ${planName(plan)}, filter ${shape}, by hour`,
+      caption: `Recall of ${planName(plan)}, filter ${shape}, by hour, the latest first`,
       columns: ["Hour", "Queries", "Recall"],
       rows: hours.toReversed().map(
         ({ hour, queries, recall }) => html`

@@ -12,6 +12,7 @@ import { table } from "./table.js";
 import { trouble } from "./trouble.js";
 
 const MOST_ROWS = 200;
+const MOST_TEXT = 120; // characters of a cell that are shown at once
 
 /** `name` is the last part of the path; `code` the column whose values are counted. */
 export const REJECTS = {
@@ -19,7 +20,7 @@ export const REJECTS = {
   title: "Rejected",
   caption: "Rejected records",
   code: "reason",
-  columns: { file: "File", line: "Line", id: "Id", field: "Field", reason: "Reason", text: "Text" },
+  columns: { line: "Line", id: "Id", reason: "Reason", field: "Field", text: "Text", file: "File" },
 };
 export const WARNINGS = {
   name: "warnings",
@@ -27,13 +28,13 @@ export const WARNINGS = {
   caption: "What was repaired, guessed or left out in accepted records",
   code: "flag",
   columns: {
-    file: "File",
     line: "Line",
     id: "Id",
-    field: "Field",
     flag: "What",
+    field: "Field",
     before: "In the file",
     after: "Taken as",
+    file: "File",
   },
 };
 
@@ -153,8 +154,15 @@ export class Report {
   }
 }
 
-/** Line 0 stands for the whole file. */
+/** Line 0 stands for the whole file. A repaired record can have hundreds of cells. */
 const cell = (column, text) =>
-  html`<td data-column=${column} dir="auto">${column === "line" && text === "0" ? "" : text}</td>`;
+  html`<td data-column=${column} dir="auto">${column === "line" && text === "0" ? "" : text.length > MOST_TEXT ? folded(text) : text}</td>`;
+
+const folded = (text) => html`
+  <details>
+    <summary>${text.slice(0, MOST_TEXT)}…</summary>
+    ${text}
+  </details>
+`;
 
 const codeCell = (column, code) => html`<td data-column=${column} title=${explained(code)}>${inWords(code)}</td>`;
