@@ -1,4 +1,4 @@
-"""Groups of listings that reviews call the same item. `Listing.copy_group` follows from the accepted reviews."""
+"""Copy groups: listings that reviews call the same item. `Listing.copy_group` follows from the accepted reviews."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, update
 from sqlmodel import Session, col, select
 
 from db.models import DuplicateReview, Listing, utc_now
-from db.rows.duplicate_groups import components, neighbours_of, reached
+from db.rows.review_groups import components, neighbours_of, reached
 from db.session import VALUES_PER_QUERY
 
 if TYPE_CHECKING:
@@ -87,23 +87,23 @@ def leave(session: Session, listing_ids: Collection[str]) -> None:
 
 
 def listings_of(session: Session, groups: Collection[str]) -> frozenset[str]:
-    """Return the listings of these groups."""
+    """Return the listings of these copy groups."""
     return frozenset(session.exec(select(Listing.id).where(col(Listing.copy_group).in_(groups))))
 
 
 def same_item(session: Session, listing_id: str) -> frozenset[str]:
-    """Return the listing with the others of its group."""
+    """Return the listing with the others of its copy group."""
     group = select(Listing.copy_group).where(Listing.id == listing_id).scalar_subquery()
     return frozenset({listing_id, *session.exec(select(Listing.id).where(Listing.copy_group == group))})
 
 
 def all_groups(session: Session) -> dict[str, str]:
-    """Return the group of each listing that has one."""
+    """Return the copy group of each listing that has one."""
     return _groups(session)
 
 
 def groups_of(session: Session, listing_ids: Collection[str]) -> dict[str, str]:
-    """Return the group of each of these listings that has one."""
+    """Return the copy group of each of these listings that has one."""
     chunks = chunked(sorted(listing_ids), VALUES_PER_QUERY)
     return {one: group for ids in chunks for one, group in _groups(session, col(Listing.id).in_(ids)).items()}
 

@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 
 from db.models import DuplicatePair, DuplicateReview, DuplicateSearch, Embedding, Photo, PhotoState, utc_now
 from db.rows import copy_groups, feed
-from db.rows.duplicate_groups import NO_SHARED_PHOTO, Decision, Link, decided_links
 from db.rows.photo_queue import PhotoRef
+from db.rows.review_groups import NO_SHARED_PHOTO, Decision, Link, decided_links
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -161,7 +161,7 @@ def reviewable_links(session: Session) -> list[Link]:
 
 
 def decide(session: Session, listing_ids: tuple[str, str], decision: Decision | None, *, key_id: str | None) -> None:
-    """Save the decision on two listings, replacing any earlier one; None deletes it. Their groups of copies follow.
+    """Save the decision on two listings, replacing any earlier one; None deletes it. Their copy groups follow.
 
     Raises:
         ImpossibleGroup: other decisions contradict this one, or the group would be too large.

@@ -8,7 +8,7 @@ import typer
 
 from db.rows import duplicates as stored_duplicates
 from db.rows import generations
-from db.rows.duplicate_groups import Group, GroupState, group_listings
+from db.rows.review_groups import GroupState, ReviewGroup, review_groups
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.indexing.duplicate_finder import DuplicateFinder
@@ -28,7 +28,7 @@ def duplicates(
         if find:
             _find(resources)
         with resources.database.read() as session:
-            found = group_listings(stored_duplicates.reviewable_links(session), state)
+            found = review_groups(stored_duplicates.reviewable_links(session), state)
             live = generations.live_generation(session)
             version = "" if live is None else live.model_version
             waiting = stored_duplicates.unsearched_count(session, model_version=version)
@@ -54,7 +54,7 @@ def _find(resources: Resources) -> None:
     )
 
 
-def _print(found: list[Group], state: GroupState) -> None:
+def _print(found: list[ReviewGroup], state: GroupState) -> None:
     rows = [
         (
             len(group.listing_ids),

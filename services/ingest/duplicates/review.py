@@ -11,7 +11,7 @@ from more_itertools import chunked
 
 from db.rows import duplicates, listings
 from db.rows.copy_groups import ImpossibleGroup
-from db.rows.duplicate_groups import GroupState, group_listings
+from db.rows.review_groups import GroupState, review_groups
 from db.session import VALUES_PER_QUERY
 from services.errors import BadInput, BadQuery, Conflict, ResourceNotFound
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from db.models import Listing
-    from db.rows.duplicate_groups import Decision, Group
+    from db.rows.review_groups import Decision, ReviewGroup
     from db.session import Database
 
 
@@ -34,7 +34,7 @@ class GroupPage:
         cursor: of the next page; None on the last one.
     """
 
-    groups: list[Group]
+    groups: list[ReviewGroup]
     listings: Mapping[str, Listing]
     undecided_pairs: int
     cursor: str | None
@@ -49,7 +49,7 @@ def page_of_groups(database: Database, state: GroupState, *, limit: int, cursor:
     after = None if cursor is None else _from_cursor(cursor)
     with database.read() as session:
         links = duplicates.reviewable_links(session)
-        rest = [group for group in group_listings(links, state) if after is None or group.order > after]
+        rest = [group for group in review_groups(links, state) if after is None or group.order > after]
         page = rest[:limit]
         of_page = sorted({listing_id for group in page for listing_id in group.listing_ids})
         rows = [row for ids in chunked(of_page, VALUES_PER_QUERY) for row in listings.listings_by_id(session, ids)]
@@ -79,7 +79,7 @@ def review(database: Database, listing_ids: tuple[str, str], decision: Decision 
             raise Conflict(str(error)) from error
 
 
-def _to_cursor(group: Group) -> str:
+def _to_cursor(group: ReviewGroup) -> str:
     size, first = group.order
     return base64.urlsafe_b64encode(f"{-size} {first}".encode()).decode()
 

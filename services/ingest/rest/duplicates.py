@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from db.models import Role
-from db.rows.duplicate_groups import Group, GroupState
+from db.rows.review_groups import GroupState, ReviewGroup
 from services.ingest.duplicates.review import page_of_groups, review
 from services.ingest.rest.operations import REVIEW
 from services.resources import Resources
@@ -86,7 +86,7 @@ class DuplicateController(Controller):
         )
 
 
-def group_answer(group: Group, listings: Mapping[str, Listing]) -> DuplicateGroup:
+def group_answer(group: ReviewGroup, listings: Mapping[str, Listing]) -> DuplicateGroup:
     links = [
         DuplicateLink(
             link.listing_id,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from db.rows.duplicate_groups import Decision
+    from db.rows.review_groups import Decision
     from ml.bundle.bundle import Bundle
     from services.resources import Resources
     from tests.commands import RunCommand

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from db.rows.duplicate_groups import Decision
+    from db.rows.review_groups import Decision
     from db.session import Database
 
 

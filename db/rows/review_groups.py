@@ -1,4 +1,4 @@
-"""Groups of listings that are connected by shared photos, for review."""
+"""Review groups: listings that a reviewer sees together, because shared photos or reviews connect them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Link:
 
 
 class GroupState(StrEnum):
-    """Review state of a group: `open` has an undecided link, `accepted` has none, `rejected` only rejected links."""
+    """State of a review group: `open` has an undecided link, `accepted` has none, `rejected` only rejected links."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -47,7 +47,7 @@ class GroupState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ReviewGroup:
     """Connected listings in id order, with the links between them."""
 
     listing_ids: tuple[str, ...]
@@ -60,21 +60,21 @@ class Group:
 
 
 def decided_links(
-    links: Sequence[Link], decision_of: Mapping[tuple[str, str], Decision], group_of: Mapping[str, str]
+    links: Sequence[Link], decision_of: Mapping[tuple[str, str], Decision], copy_group_of: Mapping[str, str]
 ) -> list[Link]:
     """Return the links with their decisions: of a review, or implied by reviews of other pairs.
 
-    Listings of one group are the same item. If one of them is not the same item as a listing of another group, then no
-    listing of the two groups is.
+    Listings of one copy group are the same item. If one of them is not the same item as a listing of another copy
+    group, then no listing of the two is.
 
     Args:
         links: without decisions.
         decision_of: by the two listing ids in order.
-        group_of: the groups of `db.rows.copy_groups`.
+        copy_group_of: by listing id, as `db.rows.copy_groups` returns them.
     """
 
     def sides(pair: tuple[str, str]) -> frozenset[str]:
-        return frozenset(group_of.get(listing_id, listing_id) for listing_id in pair)
+        return frozenset(copy_group_of.get(listing_id, listing_id) for listing_id in pair)
 
     different = {sides(pair) for pair, decision in decision_of.items() if decision == "reject"}
     decided = []
@@ -87,8 +87,8 @@ def decided_links(
     return decided
 
 
-def group_listings(links: Sequence[Link], state: GroupState) -> list[Group]:
-    """Return the groups in a state that the links form, largest first.
+def review_groups(links: Sequence[Link], state: GroupState) -> list[ReviewGroup]:
+    """Return the review groups in a state that the links form, largest first.
 
     A rejected link connects listings only in groups in state `rejected`.
     """
@@ -98,12 +98,12 @@ def group_listings(links: Sequence[Link], state: GroupState) -> list[Group]:
         linked[link.listing_id].append(link)
     pairs = [(link.listing_id, link.other_listing_id) for link in connecting]
     parts = [sorted(part) for part in components(linked, pairs)]
-    all_groups = (Group(tuple(part), tuple(link for one in part for link in linked.get(one, []))) for part in parts)
-    in_state = (group for group in all_groups if state in (GroupState.REJECTED, _state(group)))
+    groups = (ReviewGroup(tuple(part), tuple(link for one in part for link in linked.get(one, []))) for part in parts)
+    in_state = (group for group in groups if state in (GroupState.REJECTED, _state(group)))
     return sorted(in_state, key=lambda group: group.order)
 
 
-def _state(group: Group) -> GroupState:
+def _state(group: ReviewGroup) -> GroupState:
     undecided = any(link.decision is None for link in group.links)
     return GroupState.OPEN if undecided else GroupState.ACCEPTED
 

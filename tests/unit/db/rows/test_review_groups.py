@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.rows.duplicate_groups import GroupState, Link, decided_links, group_listings
+from db.rows.review_groups import GroupState, Link, decided_links, review_groups
 
 
 def link(one: str, other: str, decision: str | None = None) -> Link:
@@ -10,20 +10,20 @@ def link(one: str, other: str, decision: str | None = None) -> Link:
 
 
 def test_linked_listings_are_one_group_and_the_largest_group_comes_first() -> None:
-    grouped = group_listings([link("a", "b"), link("c", "d"), link("d", "e")], GroupState.OPEN)
+    grouped = review_groups([link("a", "b"), link("c", "d"), link("d", "e")], GroupState.OPEN)
     assert [group.listing_ids for group in grouped] == [("c", "d", "e"), ("a", "b")]
 
 
 def test_a_rejected_link_does_not_join_groups_and_is_listed_separately() -> None:
     links = [link("a", "b"), link("b", "c", "reject"), link("c", "d")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("a", "b"), ("c", "d")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.REJECTED)] == [("b", "c")]
+    assert [group.listing_ids for group in review_groups(links, GroupState.OPEN)] == [("a", "b"), ("c", "d")]
+    assert [group.listing_ids for group in review_groups(links, GroupState.REJECTED)] == [("b", "c")]
 
 
 def test_a_group_is_accepted_if_all_its_links_are() -> None:
     links = [link("a", "b", "accept"), link("c", "d", "accept"), link("d", "e")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.ACCEPTED)] == [("a", "b")]
-    assert [group.listing_ids for group in group_listings(links, GroupState.OPEN)] == [("c", "d", "e")]
+    assert [group.listing_ids for group in review_groups(links, GroupState.ACCEPTED)] == [("a", "b")]
+    assert [group.listing_ids for group in review_groups(links, GroupState.OPEN)] == [("c", "d", "e")]
 
 
 def test_decisions_about_other_pairs_imply_those_of_a_group() -> None:
