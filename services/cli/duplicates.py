@@ -66,4 +66,4 @@ def _print(found: list[ReviewGroup], state: GroupState) -> None:
     ]
     print_table(f"Groups, {state}", ["listings", "ids", "photos are", "undecided pairs"], rows)
     if len(found) > _SHOWN:
-        output.print(f"{len(found) - _SHOWN} more groups; --json prints all of them.")
+        output.print(f"{counted(len(found) - _SHOWN, 'more group')}; --json prints all groups.")

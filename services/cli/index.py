@@ -15,6 +15,7 @@ from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
 from services.indexing.generations import check_promotable, known_generation, previous_generation
 from services.indexing.pruning import prune as prune_outdated
+from services.ingest.cleaning.text import counted
 from services.ingest.pipeline.reindex import promote as promote_generation
 from services.ingest.pipeline.reindex import reindex as build_generation
 
@@ -56,7 +57,7 @@ def reindex(
         print_json(generation)
     else:
         _print_live(generation)
-        output.print(f"Embedded {run.embedded} photos for it.")
+        output.print(f"Embedded {counted(run.embedded, 'photo')} for it.")
 
 
 @index_app.command("list")
@@ -124,7 +125,7 @@ def _announce(resources: Resources, generation_id: int) -> None:
         live = generations.live_generation(session)
         missing = embeddings.missing_count(session, model_version=model)
     before = f" instead of model {live.model_version}" if live and live.model_version != model else ""
-    photos = f"{missing} photos are embedded first" if missing else "No photo has to be embedded"
+    photos = f"First it embeds {counted(missing, 'photo')}" if missing else "No photo has to be embedded"
     console.print(
         f"Model {model} will answer searches{before}, from generation {generation_id}. {photos}.", soft_wrap=True
     )

@@ -24,6 +24,7 @@ from services.search.rest.to_wire import search_answer
 from services.search.service import SearchService
 from services.settings import Engine
 from services.wire import (
+    SORTED_LISTINGS,
     AttributeFilter,
     AttributeValue,
     Classification,
@@ -32,6 +33,7 @@ from services.wire import (
     Result,
     SearchAnswer,
     SearchFields,
+    Sort,
 )
 from services.wire.attributes import parse_condition_texts
 
@@ -77,6 +79,9 @@ def search(
     sold: Sold = None,
     facet: FacetNames = None,
     min_score: Annotated[float | None, typer.Option(help="Lowest score, 0 to 1.")] = None,
+    sort: Annotated[
+        Sort, typer.Option(help=f"Order of the {SORTED_LISTINGS} most similar listings; no others follow.")
+    ] = "similarity",
     diversity: Annotated[float, typer.Option(help="From 0, the most similar, to 1, the most varied.")] = 0.0,
     crop: Crop = None,
     fold_copies: Annotated[
@@ -230,8 +235,8 @@ def _others(result: Result) -> str:
 
 def _facet_title(name: str, facet: FacetAnswer) -> str:
     numbers = "" if facet.min is None else f"; from {_text(facet.min)} to {_text(facet.max)}"
-    more = f"; {facet.more} more values" if facet.more else ""
-    return f"{facet.photos} photos with {name}{numbers}{more}"
+    more = f"; {counted(facet.more, 'more value')}" if facet.more else ""
+    return f"{counted(facet.photos, 'photo')} with {name}{numbers}{more}"
 
 
 def _text(value: AttributeValue | None) -> str:

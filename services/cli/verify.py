@@ -14,6 +14,7 @@ from services.cli.terminal.resources import open_resources
 from services.errors import LookalikeError
 from services.indexing.agreement import Agreement, measure_agreement
 from services.indexing.consistency import Drift, live_drift, repair_live
+from services.ingest.cleaning.text import counted
 from services.ingest.photos.file_check import FileState, check_files, fetch_broken
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class PhotosBroken(LookalikeError):
         listings = sorted({one.listing_id for one in broken})
         ids = ", ".join(map(repr, listings[:5])) + (", ..." if len(listings) > 5 else "")
         super().__init__(
-            f"{len(broken):,} photos have no intact file. --repair fetches those that came from a URL. "
-            f"Send the photos of these {len(listings):,} listings again, or restore the photo folder: {ids}"
+            f"{counted(len(broken), 'photo')} without an intact file. --repair fetches photos that came from a URL. "
+            f"Send the photos of {counted(len(listings), 'listing')} again, or restore the photo folder: {ids}"
         )
 
 
@@ -160,7 +161,7 @@ def _print(drifts: list[Drift], agreements: list[Agreement], not_embedded: int) 
             [(one.shape, one.queries, one.agreeing) for one in agreements],
         )
     if not_embedded:
-        console.print(f"The live model has not embedded {not_embedded} photos. Embed them with `lookalike reindex`.")
+        console.print(f"The live model has not embedded {counted(not_embedded, 'photo')}. To embed: lookalike reindex")
 
 
 def _drifts(resources: Resources) -> list[Drift]:

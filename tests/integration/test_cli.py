@@ -309,6 +309,11 @@ def test_search_verify_and_index_list_print_json(
     assert ("1 listing, found" in out, "also offered by" in out, "listing-0" in out) == (True, True, True)
     _, out, _ = lookalike("search", "a.jpg", "--no-fold-copies")
     assert ("2 listings, found" in out, "also offered by" in out) == (True, False)
+    for sort, ids in (("price", ["listing-0", "listing-1"]), ("price_descending", ["listing-1", "listing-0"])):
+        _, out, _ = lookalike("search", "a.jpg", "--no-fold-copies", "--sort", sort, "--json")
+        assert [one["listing_id"] for one in json.loads(out)["results"]] == ids
+    _, _, messages = lookalike("search", "a.jpg", "--sort", "cheapest")
+    assert "price_descending" in messages
     _, out, _ = lookalike("search", "a.jpg", "--no-sold", "--facet", "category", "--facet", "sold")
     assert "4 photos with category" in out
     assert re.search(r"false +4", out)

@@ -64,8 +64,8 @@ def test_verify_photos_counts_missing_damaged_and_unused_files(lookalike: RunCom
         (3, "damaged"),
     ]
     assert (found["photos"], found["unused_files"]) == (4, 1)
-    assert "3 photos have no intact file" in error
-    assert "Send the photos of these 2 listings again" in error
+    assert "3 photos without an intact file" in error
+    assert "Send the photos of 2 listings again" in error
     code, out, _ = lookalike("verify", "--photos")
     assert code == 1
     assert "listing-0" in out

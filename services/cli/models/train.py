@@ -18,6 +18,7 @@ from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json, print_table, stage_bars
 from services.cli.terminal.resources import open_resources
 from services.errors import BadInput
+from services.ingest.cleaning.text import counted
 from services.ingest.models.training import TorchMissing, TrainedModel, train_and_promote
 
 if TYPE_CHECKING:
@@ -122,12 +123,12 @@ def _print(trained: TrainedModel) -> None:
         console.print(note, soft_wrap=True, markup=False)
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}. Embedded "
-        f"{trained.run.embedded} photos at {trained.run.photos_per_second:.0f} photos/s."
+        f"{counted(trained.run.embedded, 'photo')} at {trained.run.photos_per_second:.0f} photos/s."
     )
     if failed := trained.run.failed:
         reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in failed).items())
         console.print(
-            f"{len(failed)} photos could not be embedded ({reasons}). To list them in rejects.csv, "
+            f"{counted(len(failed), 'photo')} could not be embedded ({reasons}). For a list in rejects.csv, "
             "run `lookalike ingest` with their files again."
         )
     console.print("Next: lookalike serve")

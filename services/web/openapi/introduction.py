@@ -108,7 +108,7 @@ A list has a `cursor` while more follows: send it back unchanged to get the next
 ## Limits
 
 A photo has at most {_size(settings.max_upload_bytes)}, and a bulk upload at most {_size(settings.max_bulk_bytes)}. A
-search leads to at most 500 listings, 100 a page, and takes at most {settings.request_timeout_s:g} s. {rate}.
+search leads to at most 500 results, 100 a page, and takes at most {settings.request_timeout_s:g} s. {rate}.
 
 ## Python client
 

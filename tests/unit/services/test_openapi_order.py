@@ -9,9 +9,11 @@ import pytest
 from services.ingest.app import ingest_part
 from services.resources import Resources
 from services.search.app import search_part
+from services.search.query.frozen_results import MAX_DEPTH
 from services.settings import Settings
 from services.web.app import create_app
 from services.web.openapi.introduction import BASE_URL, CALLS, TAGS
+from services.wire import MAX_K
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +84,7 @@ def test_the_introduction_says_what_it_is_and_names_keys_errors_pages_and_the_li
     assert titles == [f"## {name}" for name in ("First calls", "Keys", "Errors", "Pages", "Limits", "Python client")]
     for named in (f"curl -s -F image=@photo.jpg -F k=3 {BASE_URL}/v1/search", "9 MiB", "90 calls a minute"):
         assert named in text
+    assert f"at most {MAX_DEPTH} results, {MAX_K} a page" in " ".join(text.split())
 
 
 def test_a_service_apart_introduces_its_own_calls(resources: Resources) -> None:

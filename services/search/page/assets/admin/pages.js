@@ -69,7 +69,7 @@ export class Pages {
     this.answer = page;
     this.#cursor = page.cursor;
     this.items = cursor ? [...this.items, ...found] : found;
-    if (cursor) this.#app.say(`${found.length} ${this.#more.toLowerCase()} are shown.`);
+    if (cursor) this.#app.say(`${this.#more} shown: ${found.length}.`);
     this.#app.redraw();
   }
 

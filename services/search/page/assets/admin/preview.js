@@ -45,9 +45,7 @@ export class PreviewPanel {
     });
     if (!answer) return;
     this.#found = answer;
-    this.#app.say(
-      answer.problem ? "The file cannot be read like this." : `${answer.records.length} records are shown.`,
-    );
+    this.#app.say(answer.problem ? "The file cannot be read like this." : `Records shown: ${answer.records.length}.`);
     this.#app.redraw();
   }
 
