@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, exists, func, or_
+from sqlalchemy import select as sql_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -238,27 +239,34 @@ _UNSEARCHED = (
 """Conditions of an embedded photo that was not searched since its bytes last changed."""
 
 
-def _pairs(session: Session, *conditions: ColumnElement[bool]) -> list[tuple[DuplicatePair, str, str]]:
-    one, other = aliased(Photo), aliased(Photo)
+def _pairs(session: Session, *conditions: ColumnElement[bool]) -> list[Link]:
+    """Return an undecided link for each pair of photos of two listings, in the order of the photos.
+
+    Reads columns: building objects took two thirds of the time of a review queue with 100,000 pairs.
+    """
+    one, other, pair = aliased(Photo), aliased(Photo), DuplicatePair
+    first_side = col(one.listing_id), col(pair.photo_id)
+    second_side = col(other.listing_id), col(pair.other_photo_id)
     query = (
-        select(DuplicatePair, one.listing_id, other.listing_id)
-        .join(one, col(one.id) == DuplicatePair.photo_id)
-        .join(other, col(other.id) == DuplicatePair.other_photo_id)
+        sql_select(*first_side, *second_side, col(pair.verdict), col(pair.score))
+        .join(one, col(one.id) == pair.photo_id)
+        .join(other, col(other.id) == pair.other_photo_id)
         .where(col(one.listing_id) != other.listing_id, *conditions)
-        .order_by(col(DuplicatePair.photo_id), col(DuplicatePair.other_photo_id))
+        .order_by(col(pair.photo_id), col(pair.other_photo_id))
     )
-    return [(pair, first, second) for pair, first, second in session.exec(query)]
+    found = []
+    for first, photo_id, second, other_photo_id, verdict, score in session.connection().execute(query):
+        (a, photo_a), (b, photo_b) = sorted(((first, photo_id), (second, other_photo_id)))
+        found.append(Link(a, b, photo_a, photo_b, verdict, score, None))
+    return found
 
 
-def _surest(pairs: Iterable[tuple[DuplicatePair, str, str]]) -> list[Link]:
-    """Return an undecided link for each two listings, with their surest pair of photos, in id order."""
+def _surest(pairs: Iterable[Link]) -> list[Link]:
+    """Return the surest link of each two listings, in id order."""
     best: dict[tuple[str, str], Link] = {}
-    for pair, one, other in pairs:
-        first, second = sorted(((one, pair.photo_id), (other, pair.other_photo_id)))
-        listings = (first[0], second[0])
-        link = Link(*listings, first[1], second[1], pair.verdict, pair.score, None)
-        if listings not in best or _surer(link, best[listings]):
-            best[listings] = link
+    for link in pairs:
+        if _listings(link) not in best or _surer(link, best[_listings(link)]):
+            best[_listings(link)] = link
     return [best[listings] for listings in sorted(best)]
 
 
