@@ -66,6 +66,9 @@ _MAX_CHANGED_FOREGROUND = 0.5
 """Maximum share of the item's tiles in another colour: a coloured band over an item on white covers up to half of them.
 With 0.4, 11 of 1,680 recognised edits of photos on white are lost."""
 
+_MAX_CHANGED_HUE = 0.5
+"""Maximum share of the coloured pixels in another hue."""
+
 _MAX_LEVEL_DIFFERENCE = 8.0
 """Maximum levels between tiles of identical pictures; saving again shifts the means of tiles by 1 to 4."""
 
@@ -145,4 +148,5 @@ def _is_edited(agreement: PixelAgreement, *, min_share: float) -> bool:
         and agreement.colour_difference <= _MAX_COLOUR_DIFFERENCE
         and agreement.recoloured <= _MAX_RECOLOURED
         and agreement.changed_foreground <= _MAX_CHANGED_FOREGROUND
+        and agreement.changed_hue <= _MAX_CHANGED_HUE
     )

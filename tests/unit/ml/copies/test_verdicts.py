@@ -18,7 +18,7 @@ from ml.photos.decode import PhotoError, decode
 from ml.sample import render_listing, write_sample_tables
 from ml.sample.photo_edits import EDITS, UNTOUCHED, edited
 from ml.sample.render import SMALLEST
-from tests.photos.drawn import mug_on_white
+from tests.photos.drawn import chair_on_white, mug_on_white
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ml.copies.local_features import LocalFeatures
 
 PHOTOS = 12
+WARMER = (1.05, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0.93, 0)
+"""The gains of red, green and blue of a warmer white balance, as a matrix for `Image.convert`."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,25 @@ def test_the_same_model_in_another_colour_is_not_a_copy() -> None:
 def test_a_plain_item_on_white_in_another_colour_is_not_a_copy(colour: str) -> None:
     assert compare(mug_on_white("#c04040"), mug_on_white(colour)) is None
     assert compare(mug_on_white(colour), mug_on_white("#c04040")) is None
+
+
+@pytest.mark.parametrize("colour", ["#7828b4", "#c81e1e", "#28963c"])
+def test_a_line_drawing_of_an_item_in_another_colour_is_not_a_copy(colour: str) -> None:
+    assert compare(chair_on_white("#2850c8"), chair_on_white(colour)) is None
+    assert compare(chair_on_white(colour), chair_on_white("#2850c8")) is None
+
+
+@pytest.mark.parametrize("edit", ["darker", "brighter", "re-encoded", "light crop", "frame", "watermark"])
+def test_an_edited_line_drawing_is_a_copy(edit: str) -> None:
+    original = chair_on_white("#2850c8")
+    copy = Image.open(io.BytesIO(edited(original, edit, np.random.default_rng(0))))
+    assert compare(copy, original) is not None
+
+
+def test_a_slightly_warmer_copy_is_a_copy(pictures: list[Image.Image], originals: list[ComparedPicture]) -> None:
+    warmer = [ComparedPicture.of(picture.convert("RGB", WARMER)) for picture in pictures]
+    verdicts = [copy.copy_of(original) for copy, original in zip(warmer, originals, strict=True)]
+    assert sum(verdict is not None for verdict in verdicts) >= 0.8 * PHOTOS
 
 
 @pytest.mark.parametrize("edit", ["darker", "brighter", "re-encoded", "light crop", "frame"])
