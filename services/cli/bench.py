@@ -186,4 +186,4 @@ def _print(benchmark: Benchmark, render: Callable[[Benchmark], BenchmarkReport],
         if isinstance(part, ResultTable):
             print_table(part.title, part.columns, part.rows)
         else:
-            output.print(part, soft_wrap=True)
+            output.print(part)

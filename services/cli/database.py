@@ -109,7 +109,6 @@ def tidy(
                 console.print(
                     f"{model} names listings that the catalogue does not have. If it was trained here, train a new "
                     "model, then delete it.",
-                    soft_wrap=True,
                 )
         else:
             removed = remove_unused(resources)

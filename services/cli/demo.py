@@ -92,7 +92,7 @@ def demo(
             check_open_to(resources, address)  # before the demo says that it is ready
         record = _finished_build(resources, listing_count)
         if record is not None:
-            console.print(f"The demo with {record.listings} listings is ready in {data_dir}.", soft_wrap=True)
+            console.print(f"The demo with {record.listings} listings is ready in {data_dir}.")
             _print_ready(resources, record, address.url, is_served=serve)
         if not serve:
             if record is None:
@@ -207,7 +207,7 @@ def _progress_while_serving(
         cancellable(stage, done, total)
         if not announced and any(opened.index.count() for opened in resources.live.current().opened.values()):
             announced = True
-            console.print(f"You can search the first photos now, while more are added: {url}", soft_wrap=True)
+            console.print(f"You can search the first photos now, while more are added: {url}")
 
     return announcing
 
@@ -219,7 +219,7 @@ def _measure(resources: Resources, stopping: threading.Event | None = None) -> N
         audit_sample_searches(resources)
         report = write_report(resources, _cancel_when(stopping, bars))
     if report is not None:
-        console.print(f"Wrote the model's report: {report}", soft_wrap=True)
+        console.print(f"Wrote the model's report: {report}")
 
 
 def _find_duplicates(resources: Resources, stopping: threading.Event | None = None) -> None:
@@ -229,9 +229,7 @@ def _find_duplicates(resources: Resources, stopping: threading.Event | None = No
     with stage_bars() as bars:
         pairs = find_copies(resources, _cancel_when(stopping, bars), served=stopping is not None)
     found = f"found copies in {counted(pairs, 'pair')} of listings"
-    console.print(
-        f"Compared all photos with their nearest neighbours: {found}, to review under /admin.", soft_wrap=True
-    )
+    console.print(f"Compared all photos with their nearest neighbours: {found}, to review under /admin.")
 
 
 def _train(resources: Resources, count: int) -> None:
@@ -262,7 +260,6 @@ def _train(resources: Resources, count: int) -> None:
         f"A running server uses it from now on. To return to model {live.model_version}:\n"
         f"  {command_on(resources)} index rollback\n"
         f"or, while a server runs: curl -X POST URL/v1/admin/indexes/{trained.generation.id}/rollback",
-        soft_wrap=True,
     )
 
 

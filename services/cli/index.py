@@ -126,12 +126,8 @@ def _announce(resources: Resources, generation_id: int) -> None:
         missing = embeddings.missing_count(session, model_version=model)
     before = f" instead of model {live.model_version}" if live and live.model_version != model else ""
     photos = f"First it embeds {counted(missing, 'photo')}" if missing else "No photo has to be embedded"
-    console.print(
-        f"Model {model} will answer searches{before}, from generation {generation_id}. {photos}.", soft_wrap=True
-    )
+    console.print(f"Model {model} will answer searches{before}, from generation {generation_id}. {photos}.")
 
 
 def _print_live(generation: GenerationRecord) -> None:
-    output.print(
-        f"Generation {generation.id} is live: model {generation.model_version} answers searches.", soft_wrap=True
-    )
+    output.print(f"Generation {generation.id} is live: model {generation.model_version} answers searches.")

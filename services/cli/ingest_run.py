@@ -76,7 +76,7 @@ def reported(*, as_json: bool) -> Iterator[IngestReport]:
         report.error = redacted(" ".join(str(error).split()) if expected else f"{type(error).__name__}: {error}")
         report.exit_code = exit_code_of(error)
         if isinstance(error, MissingColumns) and error.suggestion and not as_json:
-            console.print("Run it with --preview to see the mapping. Pass the mapping with --columns.", soft_wrap=True)
+            console.print("Run it with --preview to see the mapping. Pass the mapping with --columns.")
         raise
     finally:
         report.seconds = round(time.monotonic() - started, 3)
@@ -115,7 +115,7 @@ def run_reported(
         _print(report, inputs.options)
         if unused is not None:
             text = f"Photos were given ({unused.before}), and none is used: {unused.after}."
-            console.print(text, style="bold", soft_wrap=True, markup=False)
+            console.print(text, style="bold")
     if (
         unused is not None
         or counts["listings_rejected"] > max_rejected * counts["listings_read"]
@@ -140,13 +140,11 @@ def _print(report: IngestReport, options: IngestOptions) -> None:
     if report.dry_run:
         output.print(
             "Dry run: nothing was written. Photos were looked up by name only, so it is not known which are new.",
-            soft_wrap=True,
         )
     elif report.embedding_seconds is None:
         console.print(
             "There is no model yet, so no photos were embedded. Next: lookalike train. To try search without training, "
             f"set LOOKALIKE_MODEL={MODEL} (the demo's model, which knows only drawn items) and ingest again.",
-            soft_wrap=True,
         )
     else:
         embedded, seconds = report.counts["photos_embedded"], report.embedding_seconds
@@ -163,7 +161,6 @@ def _print_sync(report: IngestReport, options: IngestOptions) -> None:
         output.print(
             f"The file lacks {counted(counts['listings_kept'], 'listing')}, but none was removed: some of its records "
             "have no readable id, and may be those of missing listings. Mend these records and run the sync again.",
-            soft_wrap=True,
         )
         return
     gone = counts["listings_removed"] + counts["listings_sold"]
@@ -171,4 +168,4 @@ def _print_sync(report: IngestReport, options: IngestOptions) -> None:
     begin = f"Would be {outcome}" if report.dry_run else outcome.capitalize()
     ids = ", ".join(report.missing_ids[:_SHOWN_IDS]) + (", ..." if gone > _SHOWN_IDS else "")
     lacking = f" that the file lacks ({ids})" if gone else ", the file lacks none"
-    output.print(f"{begin}: {counted(gone, 'listing')}{lacking}", soft_wrap=True, markup=False)
+    output.print(f"{begin}: {counted(gone, 'listing')}{lacking}")

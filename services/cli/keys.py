@@ -47,9 +47,9 @@ def create(
         with audited(resources.database) as command, resources.database.write() as session:
             key = keys.create_key(session, name, role, origins=origins)
             command.resource = f"key {key.split('_')[1]}"
-        console.print(f"New API key for the database at {database_location(resources)}", soft_wrap=True)
+        console.print(f"New API key for the database at {database_location(resources)}")
     console.print("Copy it now: it cannot be shown again.")
-    output.print(key, soft_wrap=True)
+    output.print(key)
 
 
 def checked_origin(text: str) -> str:
@@ -80,7 +80,7 @@ def list_keys(json: Annotated[bool, typer.Option("--json", help="Print the keys 
     with open_resources() as resources:
         with resources.database.read() as session:
             known = keys.all_keys(session)
-        console.print(f"API keys of the database at {database_location(resources)}", soft_wrap=True)
+        console.print(f"API keys of the database at {database_location(resources)}")
     if json:
         print_json(known)
         return
@@ -121,7 +121,7 @@ def rotate() -> None:
     with open_resources() as resources, audited(resources.database) as command:
         command.resource = "signing keys"
         resources.signer.replace_keys()
-        console.print(f"New signing key for the database at {database_location(resources)}", soft_wrap=True)
+        console.print(f"New signing key for the database at {database_location(resources)}")
 
 
 @keys_app.command("audit")

@@ -78,6 +78,4 @@ def _print_found(found: ListingsDeleted) -> None:
     passing = f"{counted(found.count, 'listing')} {'passes' if found.count == 1 else 'pass'} the conditions"
     console.print(
         f"{passing}{': ' if ids else '.'}{ids}",
-        soft_wrap=True,
-        markup=False,
     )

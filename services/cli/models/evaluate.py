@@ -51,7 +51,7 @@ def evaluate(
         print_json(evaluation.report)
     else:
         _print(evaluation)
-    console.print(f"Report: {evaluation.page}", soft_wrap=True)
+    console.print(f"Report: {evaluation.page}")
 
 
 def _print(evaluation: Evaluation) -> None:
@@ -68,7 +68,7 @@ def _print(evaluation: Evaluation) -> None:
     if report.ood is not None:
         _print_ood(report.ood)
     for note in split_notes(split):
-        output.print(note, soft_wrap=True, markup=False)
+        output.print(note)
 
 
 def split_notes(split: SplitUse) -> Iterator[str]:

@@ -41,7 +41,7 @@ def _print(exported: Exported) -> None:
     columns = ("precision", "graph", "recall@1", "loss in points", "cosine to f32")
     title = f"Model {exported.version}; recall among the photos of validation listings only"
     print_table(title, columns, [_row(precision) for precision in exported.precisions])
-    output.print(f"Written: {exported.path}", soft_wrap=True)
+    output.print(f"Written: {exported.path}")
 
 
 def _row(precision: ExportedPrecision) -> tuple[str, ...]:

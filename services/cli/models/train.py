@@ -99,7 +99,7 @@ def find_weights(choice: str, resources: Resources, progress: Progress) -> Path 
 def print_split(summary: SplitSummary) -> None:
     """Say how the listings were split, and which figures so many listings can and cannot measure."""
     for sentence in summary.sentences():
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(sentence)
 
 
 def calibration_notes(bundle: Bundle) -> Iterator[str]:
@@ -120,7 +120,7 @@ def calibration_notes(bundle: Bundle) -> Iterator[str]:
 def _print(trained: TrainedModel) -> None:
     print_table("Quality on held-out listings", ["", "measured"], metric_rows(trained.bundle.metrics))
     for note in calibration_notes(trained.bundle):
-        console.print(note, soft_wrap=True, markup=False)
+        console.print(note)
     output.print(
         f"Model {trained.bundle.version} is live as generation {trained.generation.id}. Embedded "
         f"{counted(trained.run.embedded, 'photo')} at {trained.run.photos_per_second:.0f} photos/s."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -34,8 +35,11 @@ _LINE_EVERY_S = 30.0
 _FIRST_LINE_AFTER_S = 5.0
 """The same from the start of a stage to its first line: early enough to decide whether to wait."""
 
-console = Console(stderr=True, highlight=False)
-output = Console(highlight=False)
+_plain_console = partial(Console, highlight=False, markup=False, emoji=False, soft_wrap=True)
+"""Prints texts as they are: `[x]` and `:key:` may be part of a title or a path. It does not break lines."""
+
+console = _plain_console(stderr=True)
+output = _plain_console()
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -52,14 +56,13 @@ def print_json(result: object) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     table = Table(
         *(Column(name, overflow="fold", min_width=len(name)) for name in columns),
-        title=title,
-        title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    output.print(table)
+    output.print(f"\n{title}", style="italic")
+    output.print(table, soft_wrap=False)
 
 
 class StageBars:
@@ -89,7 +92,7 @@ class StageBars:
     @staticmethod
     def _print_line(text: str) -> None:
         if not console.is_terminal:
-            console.print(f"  {text}", soft_wrap=True)
+            console.print(f"  {text}")
 
     def end_all(self) -> None:
         """Complete the bars of stages whose total was not known."""

@@ -34,11 +34,9 @@ def print_examples(resources: Resources, url: str, *, is_served: bool, training:
     curl = "curl -s -H 'Authorization: Bearer KEY'" if needs_key else "curl -s"
     image = shlex.quote(f"image=@{photo}")
     if is_served:
-        output.print(f"\nSearch page: {url}", style="bold", soft_wrap=True)
+        output.print(f"\nSearch page: {url}", style="bold")
     else:
-        output.print(
-            f"\nTo serve the search page at {url}: {command_on(resources)} serve", style="bold", soft_wrap=True
-        )
+        output.print(f"\nTo serve the search page at {url}: {command_on(resources)} serve", style="bold")
     output.print("\nOr try these commands in another terminal:" if is_served else "\nThen try these:", style="bold")
     for title, command in (
         ("What looks like this photo?", f"{curl} -F {image} -F k=3 {url}/v1/search"),
@@ -46,12 +44,10 @@ def print_examples(resources: Resources, url: str, *, is_served: bool, training:
         ("More like this listing, under 50 pounds", f"{curl} '{url}/v1/listings/{listing_id}/similar?price_max=50'"),
         ("Fine-tune the model on these listings; a running server goes on", training),
     ):
-        output.print(f"  {title}\n    {command}", soft_wrap=True, markup=False)
-    output.print(f"API documentation: {url}/docs", soft_wrap=True)
+        output.print(f"  {title}\n    {command}")
+    output.print(f"API documentation: {url}/docs")
     if needs_key:
-        output.print(
-            f"Replace KEY by an API key. To create one: {command_on(resources)} keys create --role read", soft_wrap=True
-        )
+        output.print(f"Replace KEY by an API key. To create one: {command_on(resources)} keys create --role read")
 
 
 def this_program() -> str:

@@ -25,18 +25,18 @@ def print_preview(preview: Preview, *, as_json: bool) -> ExitCode:
         print_json(preview_answer(preview))
         return code
     if preview.problem:
-        output.print(preview.problem, soft_wrap=True, markup=False)
+        output.print(preview.problem)
         _print_suggestion(preview)
         return code
     for notice in preview.notices:
-        output.print(f"{notice.flag}: {' '.join(filter(None, (notice.before, notice.after)))}", markup=False)
+        output.print(f"{notice.flag}: {' '.join(filter(None, (notice.before, notice.after)))}")
     print_table(
         f"Columns{f' (preset {preview.preset})' if preview.preset else ''}",
         ["field", "columns", "first value"],
         [(one.name, ", ".join(one.columns), _short(one.sample)) for one in preview.fields],
     )
     if preview.unused:
-        output.print(f"Not used: {', '.join(preview.unused)}", soft_wrap=True, markup=False)
+        output.print(f"Not used: {', '.join(preview.unused)}")
     print_table(
         "First records",
         ["line", "id", "outcome", "title", "category", "price", "photos", "notes"],
@@ -49,7 +49,7 @@ def print_preview(preview: Preview, *, as_json: bool) -> ExitCode:
 
 def _print_suggestion(preview: Preview) -> None:
     output.print("\nA mapping to begin with, for --columns:\n")
-    output.print(preview.suggestion, soft_wrap=True, markup=False)
+    output.print(preview.suggestion)
 
 
 def _row(record: PreviewRecord) -> list[object]:

@@ -66,13 +66,13 @@ def print_summary(summary: IngestSummary, reports: Reports) -> None:
         output.print(f"Photos: {', '.join(f'{count} {name}' for name, count in changed.items() if count)}.")
     if summary.reasons:
         print_table("Rejected or not embedded", ["reason", "records"], summary.reasons.items())
-        output.print(f"File, line and reason of each record: {reports.rejects}", soft_wrap=True)
+        output.print(f"File, line and reason of each record: {reports.rejects}")
     if summary.warnings:
         warned = {flag: count for flag, count in summary.warnings.items() if flag not in _OF_SYNCS}
         rows = [(flag, count, ListingFlag(flag).explanation) for flag, count in warned.items()]
         if rows:
             print_table("Accepted with a warning", ["flag", "warnings", "meaning"], rows)
-        output.print(f"File, line, and values before and after: {reports.warnings}", soft_wrap=True)
+        output.print(f"File, line, and values before and after: {reports.warnings}")
 
 
 def _row(counts: dict[str, int], kind: str, changed: str) -> list[object]:

@@ -61,4 +61,4 @@ def warn_of_embedded_stores(settings: Settings) -> None:
 
 
 def _warn(text: str) -> None:
-    console.print(f"Warning: {text}", soft_wrap=True)
+    console.print(f"Warning: {text}")

@@ -33,7 +33,7 @@ def wait_for_stores(resources: Resources) -> None:
     except EngineAway as error:
         if not error.is_replaced:
             raise
-        console.print(f"Warning: {error}. FAISS answers until then.", soft_wrap=True)
+        console.print(f"Warning: {error}. FAISS answers until then.")
 
 
 def retry_until_ready(attempt: Callable[[], Value], wait_s: float) -> Value:
@@ -46,6 +46,6 @@ def retry_until_ready(attempt: Callable[[], Value], wait_s: float) -> Value:
             if time.monotonic() >= deadline:
                 raise
             if not announced:
-                console.print(f"Waiting up to {wait_s:.0f} s: {error}", soft_wrap=True)
+                console.print(f"Waiting up to {wait_s:.0f} s: {error}")
                 announced = True
         time.sleep(_RETRY_EVERY_S)
