@@ -9,8 +9,8 @@ import typer
 
 from services.bench import duplicates, embed, freshness, imports, ingest, ood, requests, search
 from services.bench.report import ResultTable
-from services.cli.serve import DEFAULT_PORT
 from services.cli.terminal.console import output, print_json, print_table, stage_bars
+from services.cli.terminal.listening import DEFAULT_PORT
 from services.cli.terminal.resources import open_resources
 from services.ingest.pipeline.progress import StageCounter
 

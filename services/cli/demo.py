@@ -17,13 +17,13 @@ from ml.bundle.manifest import read_manifest
 from ml.sample import MODEL
 from ml.training.recipes import FINE_TUNED
 from services.cli.models.train import metric_rows, print_split
-from services.cli.serve import DEFAULT_PORT, run
+from services.cli.serve import run
 from services.cli.terminal.console import console, output, print_table, stage_bars
 from services.cli.terminal.examples import command_on, print_examples, this_program
-from services.cli.terminal.listening import ListenAddress, check_closed, check_open_to, open_served
+from services.cli.terminal.listening import DEFAULT_HOST, DEFAULT_PORT, ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.reports import Reports, print_summary
-from services.cli.terminal.resources import read_settings
+from services.cli.terminal.resources import open_resources, read_settings
 from services.errors import Conflict, ModelMissing
 from services.ingest.cleaning.text import counted
 from services.ingest.models.stored_quality import measure_stored
@@ -70,7 +70,7 @@ def demo(
         bool, typer.Option("--train", help="Fine-tune the model on the demo's listings, make it live, and exit.")
     ] = False,
     data_dir: Annotated[Path, typer.Option(help="Folder for all files of the demo.")] = _DATA_DIR,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
     listing_count: Annotated[int, typer.Option("--listings", help="Number of different items.", min=26)] = 600,
 ) -> None:
@@ -80,11 +80,11 @@ def demo(
     duplicates. A second run starts at once.
     """
     address = ListenAddress(host, port)
-    if serve and not train:
-        if not data_dir.exists():
-            check_closed(address, allow_anyone=read_settings().allow_anyone)  # before the folder is made
+    serve = serve and not train
+    if serve:
         check_port(host, port, remedy='use --port {port} (make demo DEMO="--port {port}")')
-    with open_served(address, data_dir=data_dir) as resources:
+    settings = read_settings(data_dir=data_dir)
+    with open_served(address, settings) if serve else open_resources(settings, create=True) as resources:
         if train:
             _train(resources, listing_count)
             return
@@ -93,10 +93,10 @@ def demo(
         record = _finished_build(resources, listing_count)
         if record is not None:
             console.print(f"The demo with {record.listings} listings is ready in {data_dir}.")
-            _print_ready(resources, record, address.url, is_served=serve)
+            _print_ready(resources, record, address, is_served=serve)
         if not serve:
             if record is None:
-                _build(resources, listing_count, url=address.url)
+                _build(resources, listing_count, address=address)
             _measure(resources)
             _find_duplicates(resources)
         else:
@@ -109,7 +109,7 @@ def _serve(resources: Resources, count: int, address: ListenAddress, *, is_built
     def build(stopping: threading.Event) -> None:
         try:
             if not is_built:
-                _build(resources, count, url=address.url, stopping=stopping)
+                _build(resources, count, address=address, stopping=stopping)
             _measure(resources, stopping)
             if not is_built:
                 _find_duplicates(resources, stopping)
@@ -132,13 +132,15 @@ def _finished_build(resources: Resources, count: int | None) -> DemoRecord | Non
     return record if live is not None and count in (None, record.listings) else None
 
 
-def _build(resources: Resources, count: int, *, url: str, stopping: threading.Event | None = None) -> None:
+def _build(
+    resources: Resources, count: int, *, address: ListenAddress, stopping: threading.Event | None = None
+) -> None:
     """Build the demo, unless another process has built it in the meantime.
 
     Args:
         resources: opened for the demo's data directory.
         count: number of listings.
-        url: address of the search page, for the messages.
+        address: where the server listens, for the messages.
         stopping: set when the server of this process stops; None if this process does not serve.
 
     Raises:
@@ -150,7 +152,7 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
             return
         version = resources.begin_with(MODEL).model_version
         resources.load_live_model()  # fail now rather than after drawing the photos
-        progress = _progress_while_serving(resources, bars, url, stopping)
+        progress = _progress_while_serving(resources, bars, address.url, stopping)
         reposts = min(_MOST_REPOSTS, count // _LISTINGS_PER_REPOST)
         summary = ingest_sample(resources, home / "catalogue", listings=count, reposts=reposts, progress=progress)
         progress("measure quality", 0, None)
@@ -161,7 +163,7 @@ def _build(resources: Resources, count: int, *, url: str, stopping: threading.Ev
     record = DemoRecord(count, version, metrics, time.monotonic() - started)
     (home / _RECORD).write_bytes(msgspec.json.encode(record))
     console.print(f"Built the demo in {record.seconds:.0f} s.")
-    _print_ready(resources, record, url, is_served=stopping is not None)
+    _print_ready(resources, record, address, is_served=stopping is not None)
 
 
 @contextmanager
@@ -235,7 +237,7 @@ def _find_duplicates(resources: Resources, stopping: threading.Event | None = No
 def _train(resources: Resources, count: int) -> None:
     """Fine-tune the bundled model on the demo's listings, make it live, and print its quality before and after."""
     if _finished_build(resources, None) is None:
-        _build(resources, count, url=f"http://127.0.0.1:{DEFAULT_PORT}")
+        _build(resources, count, address=ListenAddress(DEFAULT_HOST, DEFAULT_PORT))
     with resources.database.read() as session:
         live = generations.live_generation(session)
     if live is None:
@@ -263,11 +265,12 @@ def _train(resources: Resources, count: int) -> None:
     )
 
 
-def _print_ready(resources: Resources, record: DemoRecord, url: str, *, is_served: bool) -> None:
+def _print_ready(resources: Resources, record: DemoRecord, address: ListenAddress, *, is_served: bool) -> None:
     """Print the measured quality, and commands to try."""
     if record.metrics:
         title = f"Quality of model {record.model_version} on unseen listings"
         print_table(title, ["", "measured"], metric_rows(record.metrics))
     home = resources.settings.data_dir
     again = f"{this_program()} demo --train --data-dir {shlex.quote(str(home))}"
-    print_examples(resources, url, is_served=is_served, training="make train" if home == _DATA_DIR else again)
+    with_make = home == _DATA_DIR and Path.cwd() == MODEL.parents[2]  # in the checkout, which has the Makefile
+    print_examples(resources, address, is_served=is_served, training="make train" if with_make else again)

@@ -15,12 +15,12 @@ from services.cli.terminal.audited import audited
 from services.cli.terminal.console import console, output, print_json, stage_bars
 from services.cli.terminal.exit_codes import ExitCode, exit_code_of
 from services.cli.terminal.reports import print_summary
-from services.cli.terminal.resources import open_resources
+from services.cli.terminal.resources import check_first_model, is_new, open_resources, read_settings
 from services.errors import LookalikeError, MissingColumns
 from services.ingest.cleaning.text import counted
 from services.ingest.loading.ledger import Ledger
 from services.ingest.loading.named_photos import unused_photos_notice
-from services.ingest.pipeline.ingest_job import create_ingest_job, run_ingest
+from services.ingest.pipeline.ingest_job import check_files, create_ingest_job, run_ingest
 from services.reason_codes import ListingFlag
 from services.redaction import redacted
 
@@ -99,7 +99,11 @@ def run_reported(
     """
     report.dry_run = inputs.options.dry_run
     report.rejects_file, report.warnings_file = str(reports.rejects), str(reports.warnings)
-    with open_resources(create=True) as resources, audited(resources.database) as command:
+    settings = read_settings()
+    if is_new(settings):  # refused before a database is made; a job of an existing database tells why it failed
+        check_first_model(settings)
+        check_files(inputs)
+    with open_resources(settings, create=True) as resources, audited(resources.database) as command:
         report.job_id = create_ingest_job(resources, inputs)
         command.resource = f"/v1/jobs/{report.job_id}"
         try:

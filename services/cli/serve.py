@@ -14,8 +14,9 @@ import typer
 
 from services.cli.terminal.console import console
 from services.cli.terminal.exit_codes import ExitCode, exit_on_sigterm
-from services.cli.terminal.listening import ListenAddress, check_open_to, open_served
+from services.cli.terminal.listening import DEFAULT_HOST, DEFAULT_PORT, ListenAddress, check_open_to, open_served
 from services.cli.terminal.ports import check_port
+from services.cli.terminal.resources import check_first_model, read_settings
 from services.cli.terminal.start_warnings import only_server, warn_of_embedded_stores, warn_of_missing_parts
 from services.cli.terminal.wait_for_stores import wait_for_stores
 from services.ingest.app import create_app as create_ingest_app
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     BackgroundWork = Callable[[threading.Event], None]
     """Gets an event that is set when the server stops."""
 
-DEFAULT_PORT = 8000
-
 _STARTUP_FAILURE = 3
 """Exit code when the server cannot start; uvicorn uses the same."""
 
@@ -51,7 +50,7 @@ class ServedApp(StrEnum):
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
     app: Annotated[
         ServedApp, typer.Option(help="App to serve. Separate apps need PostgreSQL and a Qdrant server.")
@@ -63,9 +62,11 @@ def serve(
     """
     check_port(host, port)
     address = ListenAddress(host, port)
-    with open_served(address) as resources:
-        if app != ServedApp.BOTH:
-            warn_of_embedded_stores(resources.settings)
+    settings = read_settings()
+    if app != ServedApp.BOTH:
+        warn_of_embedded_stores(settings)
+    check_first_model(settings)
+    with open_served(address, settings) as resources:
         wait_for_stores(resources)
         run(resources, address, app=app)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from services.cli.terminal.console import console
-from services.cli.terminal.resources import open_resources
+from services.cli.terminal.resources import check_first_model, open_resources, read_settings
 from services.cli.terminal.wait_for_stores import wait_for_stores
 from services.ingest.pipeline.worker import EmbeddingWorker
 
@@ -15,7 +15,9 @@ def worker() -> None:
 
     Any number of workers can run, on any machine that can reach the database, the photos and the indexes.
     """
-    with open_resources(create=True) as resources:
+    settings = read_settings()
+    check_first_model(settings)
+    with open_resources(settings, create=True) as resources:
         wait_for_stores(resources)
         resources.ensure_generation()
         resources.load_live_model()

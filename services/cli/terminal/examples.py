@@ -13,15 +13,16 @@ from services.cli.terminal.console import output
 from services.errors import Conflict
 
 if TYPE_CHECKING:
+    from services.cli.terminal.listening import ListenAddress
     from services.resources import Resources
 
 
-def print_examples(resources: Resources, url: str, *, is_served: bool, training: str) -> None:
+def print_examples(resources: Resources, address: ListenAddress, *, is_served: bool, training: str) -> None:
     """Print commands to try.
 
     Args:
         resources: opened for the demo's data directory, with photos.
-        url: base URL of the server.
+        address: where the server listens.
         is_served: whether this process serves.
         training: the command that fine-tunes the demo's model.
 
@@ -31,12 +32,13 @@ def print_examples(resources: Resources, url: str, *, is_served: bool, training:
     with resources.database.read() as session:
         needs_key = keys.any_key(session)
     photo, listing_id = _example(resources)
+    url, serving = address.url, shlex.join(["serve", *address.options])
     curl = "curl -s -H 'Authorization: Bearer KEY'" if needs_key else "curl -s"
     image = shlex.quote(f"image=@{photo}")
     if is_served:
         output.print(f"\nSearch page: {url}", style="bold")
     else:
-        output.print(f"\nTo serve the search page at {url}: {command_on(resources)} serve", style="bold")
+        output.print(f"\nTo serve the search page at {url}: {command_on(resources)} {serving}", style="bold")
     output.print("\nOr try these commands in another terminal:" if is_served else "\nThen try these:", style="bold")
     for title, command in (
         ("What looks like this photo?", f"{curl} -F {image} -F k=3 {url}/v1/search"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
-from services.errors import BadInput, LookalikeError
+from ml.bundle.manifest import BundleError, read_manifest
+from services.errors import BadInput, LookalikeError, ModelUnusable
 from services.redaction import redacted
 from services.resources import Resources
 from services.settings import Settings
@@ -67,9 +68,28 @@ def existing_database(settings: Settings) -> Settings:
     Raises:
         NoDatabase: the SQLite file is missing.
     """
-    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+    if settings.sqlite_file is not None and is_new(settings):
         raise NoDatabase(settings.sqlite_file)
     return settings
+
+
+def is_new(settings: Settings) -> bool:
+    """Say whether opening the settings' resources would create a database."""
+    return settings.sqlite_file is not None and not settings.sqlite_file.exists()
+
+
+def check_first_model(settings: Settings) -> None:
+    """Check the LOOKALIKE_MODEL that a database which does not exist yet would begin with.
+
+    Raises:
+        ModelUnusable: it is not a model bundle.
+    """
+    if settings.model is None or not is_new(settings):
+        return
+    try:
+        read_manifest(settings.model)
+    except BundleError as error:
+        raise ModelUnusable(str(settings.model), str(error)) from error
 
 
 def database_location(resources: Resources) -> str:

@@ -98,6 +98,18 @@ class FolderPhotos(IndexedPhotos):
         return content
 
 
+def check_exists(path: Path) -> None:
+    """Check that a folder or archive of photos exists.
+
+    Raises:
+        ListingsFileError: it does not exist, or cannot be reached.
+    """
+    try:
+        path.stat()
+    except OSError as error:
+        raise ListingsFileError(path, f"cannot be read ({error.strerror})", "Check the path") from error
+
+
 def open_photos(path: Path, *, max_bytes: int = DEFAULT_LIMITS.max_bytes) -> PhotoSource:
     """Open a folder, zip, tar or gzipped tar of photos, recognised by content. Use it as a context manager.
 

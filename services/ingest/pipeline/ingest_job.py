@@ -12,6 +12,7 @@ from db.models import JobState
 from db.processes import process_name
 from db.rows import embeddings, generations, jobs, photo_queue
 from services.errors import ListingsFileError
+from services.ingest.feeds.feed import open_listings
 from services.ingest.feeds.photo_tables import check_photo_table
 from services.ingest.loading.dry_run import find_photos
 from services.ingest.loading.ledger import Ledger
@@ -21,7 +22,7 @@ from services.ingest.loading.photo_loader import PhotoLoader
 from services.ingest.loading.placeholders import set_placeholders_aside
 from services.ingest.loading.spool import Spool
 from services.ingest.loading.sync import only_sync, plan_removal, refuse_foreign, remove_missing
-from services.ingest.photos.sources import open_photos
+from services.ingest.photos.sources import check_exists, open_photos
 from services.ingest.photos.web import WebPhotos
 from services.ingest.pipeline.job_progress import JobProgress
 from services.ingest.pipeline.outcome import record_outcome
@@ -48,6 +49,21 @@ class IngestResult:
 
     summary: IngestSummary
     embedding_seconds: float | None
+
+
+def check_files(inputs: IngestInputs) -> None:
+    """Open the files of an ingest, to refuse it before anything is written. Archives of photos are not unpacked.
+
+    Raises:
+        ListingsFileError: a file cannot be read.
+        MissingColumns: a column of the mapping is missing.
+    """
+    _check_photo_place(inputs)
+    if inputs.photos is not None:
+        check_exists(inputs.photos)
+    if inputs.photos_table is not None:
+        check_photo_table(inputs.photos_table, inputs.options.columns)
+    open_listings(inputs.listings, inputs.options.columns, has_photo_table=inputs.photos_table is not None)
 
 
 def create_ingest_job(resources: Resources, inputs: IngestInputs) -> str:
@@ -216,13 +232,17 @@ def _write(
         ledger.flush()
 
 
-def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
+def _check_photo_place(inputs: IngestInputs) -> None:
     if inputs.photos is None and inputs.photos_table is not None and not inputs.options.fetch_photos:
         raise ListingsFileError(
             inputs.photos_table,
             "a photo table without photos",
             "Say where the photos are: a folder or an archive of photos, or fetch photos that are named by URL",
         )
+
+
+def _open_source(inputs: IngestInputs, resources: Resources) -> PhotoSource:
+    _check_photo_place(inputs)
     limit = resources.photo_limits.max_bytes
     local = open_photos(inputs.photos, max_bytes=limit) if inputs.photos else None
     fetcher = resources.photo_fetcher if inputs.options.fetch_photos else None
