@@ -16,6 +16,7 @@ from services.cli.terminal.console import console, output, print_json, print_tab
 from services.cli.terminal.resources import existing_database, open_resources, read_settings
 from services.cli.terminal.wait_for_stores import retry_until_ready
 from services.errors import Conflict, LookalikeError
+from services.ingest.cleaning.text import counted
 from services.ingest.jobs.erase import erase as erase_deleted
 from services.ingest.jobs.tidy import tidy as remove_unused
 from services.resources import DatabaseAway
@@ -46,7 +47,9 @@ class DamageFound(LookalikeError):
     """The database is damaged."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"The database is damaged: {count} problems. docs/deployment.md says how to restore it.")
+        super().__init__(
+            f"The database is damaged: {counted(count, 'problem')}. docs/deployment.md says how to restore it."
+        )
 
 
 @db_app.command("check")
@@ -116,8 +119,8 @@ def tidy(
         print_json(removed)
     else:
         output.print(
-            f"Removed {removed.events} events, {removed.photos} photos, {removed.reports} rejects and warnings, "
-            f"and {removed.audit_entries} audit entries."
+            f"Removed: {counted(removed.events, 'event')}, {counted(removed.photos, 'photo')}; rejects and warnings: "
+            f"{removed.reports:,}; audit log: {counted(removed.audit_entries, 'call')}."
         )
 
 

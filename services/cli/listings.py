@@ -75,7 +75,6 @@ def _delete(conditions: ListingDeletion, *, only_count: bool, ask: bool, quiet: 
 
 def _print_found(found: ListingsDeleted) -> None:
     ids = ", ".join(found.listing_ids[:_SHOWN]) + (", ..." if found.count > _SHOWN else "")
-    passing = f"{counted(found.count, 'listing')} {'passes' if found.count == 1 else 'pass'} the conditions"
     console.print(
-        f"{passing}{': ' if ids else '.'}{ids}",
+        f"The conditions select {counted(found.count, 'listing')}{': ' if ids else '.'}{ids}",
     )

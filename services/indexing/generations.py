@@ -183,8 +183,8 @@ def _verify(database: Database, engine: str, opened: OpenIndex, generation: Gene
     found = _drift_after_catching_up(database, opened, generation)
     if not found.is_empty:
         raise Conflict(
-            f"The {engine} index of generation {generation.id} lacks {len(found.missing)} photos, has "
-            f"{len(found.extra)} too many, and {len(found.different)} that differ from the database. "
+            f"The {engine} index of generation {generation.id} differs from the database (photos missing: "
+            f"{len(found.missing)}, too many: {len(found.extra)}, different: {len(found.different)}). "
             "The live generation is unchanged; try again."
         )
     recall = ann_recall(database, opened.index, model_version=generation.model_version)

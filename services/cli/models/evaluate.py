@@ -62,7 +62,8 @@ def _print(evaluation: Evaluation) -> None:
         ("macro-F1", _estimate(category.macro_f1)),
         *_calibration_rows(category),
     ]
-    print_table(f"Category of {category.photos} photos of {split.measured} listings ({split.rule})", ["", ""], rows)
+    title = f"Category of {counted(category.photos, 'photo')} of {counted(split.measured, 'listing')} ({split.rule})"
+    print_table(title, ["", ""], rows)
     if report.retrieval is not None:
         _print_retrieval(report.retrieval)
     if report.ood is not None:
@@ -102,7 +103,7 @@ def _print_retrieval(retrieval: RetrievalReport) -> None:
         )
         for figure, name in FIGURE_NAMES.items()
     ]
-    print_table(f"Search by {retrieval.queries} photos among {retrieval.gallery}", columns, rows)
+    print_table(f"Search by {counted(retrieval.queries, 'photo')} among {retrieval.gallery:,}", columns, rows)
     if retrieval.skipped:
         output.print(f"No baselines: {retrieval.skipped}")
     else:

@@ -19,7 +19,7 @@ from services.ingest.cleaning.attributes import clean_attributes
 from services.ingest.cleaning.availability import is_out_of_stock
 from services.ingest.cleaning.listings import CleanListing, check_records, clean_listing
 from services.ingest.cleaning.repairs import Repair
-from services.ingest.cleaning.text import clean_line
+from services.ingest.cleaning.text import clean_line, counted
 from services.ingest.feeds.currencies import Currencies
 from services.ingest.feeds.feed import open_listings
 from services.ingest.loading.categories import unify_categories
@@ -94,7 +94,7 @@ def read_into(spool: Spool, inputs: IngestInputs, ledger: Ledger) -> None:
     _look_at_end(spool, feed, row)
     if mended > _FEW_NOT_UTF8:
         hint = 'If all of it is Windows-1252, set encoding = "cp1252" in the mapping\'s [file] table'
-        ledger.warn(warning_of(path.name, 0, "", Repair(ListingFlag.NOT_UTF8, "", f"{mended} records", hint)))
+        ledger.warn(warning_of(path.name, 0, "", Repair(ListingFlag.NOT_UTF8, "", counted(mended, "record"), hint)))
     for notice in (*feed.table.notices, *currencies.notices):
         ledger.warn(warning_of(path.name, 0, "", notice))
     spool.rows_name_photos |= _states_photos(feed)

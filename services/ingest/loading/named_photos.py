@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from db.rows.records import PhotoRecord, RejectedRecord, WarningRecord
-from services.ingest.cleaning.text import shorten
+from services.ingest.cleaning.text import counted, shorten
 from services.ingest.loading.photo_table import PhotoTable
 from services.ingest.loading.united import UnitedListing, unite
 from services.ingest.photos.urls import is_too_long
@@ -49,14 +49,14 @@ class NamedPhotos:
     def kept(self, file: str, count: int, *, unavailable: int) -> WarningRecord:
         """Return the warning that stored photos stay although the feed does not name them."""
         why = f"{unavailable} could not be obtained" if unavailable else "a record of the listing could not be read"
-        text = f"{count} photo{'s are' if count > 1 else ' is'} no longer named", f"kept, as {why}"
+        text = f"{counted(count, 'photo')} no longer named", f"kept, as {why}"
         return WarningRecord(file, self.line, shorten(self.listing_id), "photos", ListingFlag.PHOTOS_KEPT, *text)
 
     def removed(self, count: int) -> WarningRecord | None:
         """Return the warning that the photo table states that the listing has no photos, if it does."""
         if self.blank is None or self.photos:
             return None
-        text = f"{count} photo{'s' if count > 1 else ''}", "removed: the photo id is blank"
+        text = counted(count, "photo"), "removed: the photo id is blank"
         listing_id = shorten(self.listing_id)
         return WarningRecord(self.blank.file, self.blank.line, listing_id, "photos", ListingFlag.NO_PHOTO_ID, *text)
 

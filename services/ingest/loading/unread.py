@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from services.ingest.cleaning.text import TEXT_LIMIT, clean_line
+from services.ingest.cleaning.text import TEXT_LIMIT, clean_line, counted
 from services.reason_codes import ListingFlag, RejectReason
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Unread:
         if self.is_cut:
             return "the file may be cut off in its last record"
         if self.unknown:
-            return f"{self.unknown} record{'s' if self.unknown > 1 else ''} with an unreadable id may name them"
+            return f"{counted(self.unknown, 'record')} with an unreadable id may name them"
         return ""
 
 

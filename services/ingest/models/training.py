@@ -16,6 +16,7 @@ from ml.training.dataset.summary import TooFewListings
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.training.run.run_folder import RunBusy
 from services.errors import BadInput
+from services.ingest.cleaning.text import counted
 from services.ingest.models.labelled import known_links, labelled_photos
 from services.ingest.pipeline.progress import Progress, silent
 from services.ingest.pipeline.reindex import reindex
@@ -53,7 +54,7 @@ class NothingToTrainOn(CannotTrain):
     """No listing has a usable photo."""
 
     def __init__(self, listings: int) -> None:
-        problem = f"None of the {listings:,} listings has a usable photo" if listings else "There are no listings"
+        problem = f"None of {counted(listings, 'listing')} has a usable photo" if listings else "There are no listings"
         remedy = "Ingest them with photos" if listings else "Add some with photos"
         super().__init__(f"{problem} to train on. {remedy}: lookalike ingest FILE --photo-dir FOLDER")
 

@@ -12,6 +12,7 @@ from more_itertools import chunked
 from db.rows import listings
 from db.rows.listings import ListingConditions
 from services.errors import BadInput, BadQuery, Conflict
+from services.ingest.cleaning.text import counted
 from services.wire.deletions import MAX_EXAMPLE_IDS, ListingDeletion, ListingsDeleted
 from services.wire.fields import described_fields, out_of_limits
 
@@ -45,15 +46,12 @@ def delete_by_filter(database: Database, deletion: ListingDeletion) -> ListingsD
 def _check_expected(expected: int | None, count: int) -> None:
     if expected is None:
         raise BadQuery(
-            "expected", f"is missing. {_listings(count)} pass the conditions; send expected={count} to delete them"
+            "expected",
+            f"is missing. The conditions select {counted(count, 'listing')}; send expected={count} to delete them",
         )
     if expected != count:
-        problem = f"{_listings(count)} pass the conditions, not {expected}. Nothing was deleted"
+        problem = f"The conditions select {counted(count, 'listing')}, not {expected}. Nothing was deleted"
         raise Conflict(f"{problem}. Check them with dry_run=true.")
-
-
-def _listings(count: int) -> str:
-    return f"{count} listing{'' if count == 1 else 's'}"
 
 
 def _conditions(deletion: ListingDeletion) -> ListingConditions:

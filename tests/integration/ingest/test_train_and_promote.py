@@ -68,7 +68,7 @@ def test_refuses_to_train_on_listings_without_photos(tmp_path: Path) -> None:
     with resources_in(tmp_path) as resources:
         with resources.database.write() as session:
             listings.upsert_listings(session, [LAMP])
-        with pytest.raises(NothingToTrainOn, match="None of the 1 listings has a usable photo"):
+        with pytest.raises(NothingToTrainOn, match="None of 1 listing has a usable photo"):
             train_bundle(resources, weights=None, config=TINY, progress=silent)
 
 

@@ -67,7 +67,7 @@ def test_a_category_path_is_that_of_any_category_of_the_listing(stock: Resources
 def test_deletes_nothing_if_the_count_has_changed(stock: Resources, client: TestClient[Litestar]) -> None:
     answer = client.delete("/v1/listings", params={"seller": "A", "expected": 1})
     assert (answer.status_code, len(stored_ids(stock.database))) == (409, 4)
-    assert "2 listings pass the conditions, not 1" in answer.json()["detail"]
+    assert "The conditions select 2 listings, not 1" in answer.json()["detail"]
 
 
 UNCLEAR: list[tuple[dict[str, str | int], str]] = [
@@ -128,7 +128,9 @@ def test_the_command_counts_asks_and_deletes(
     stock.close()
     monkeypatch.setenv("LOOKALIKE_DATA_DIR", str(stock.settings.data_dir))
     counted = lookalike("listings", "delete", "--seller", "B", "--dry-run")
-    assert (counted.code, "2 listings pass the conditions: lamp-2, lamp-3" in counted.err) == (0, True)
+    assert (counted.code, "The conditions select 2 listings: lamp-2, lamp-3" in counted.err) == (0, True)
+    one = lookalike("listings", "delete", "--listing", "lamp-2", "--dry-run")
+    assert (one.code, "The conditions select 1 listing: lamp-2" in one.err) == (0, True)
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     asked = lookalike("listings", "delete", "--seller", "B")
     assert (asked.code, len(stored_ids(stock.database))) == (1, 4)
