@@ -111,7 +111,7 @@ def tidy(
             for model in erased.models:
                 console.print(
                     f"{model} names listings that the catalogue does not have. If it was trained here, train a new "
-                    "model, then delete it.",
+                    "model, then delete it."
                 )
         else:
             removed = remove_unused(resources)

@@ -24,6 +24,7 @@ from services.cli.terminal.listening import DEFAULT_HOST, DEFAULT_PORT, ListenAd
 from services.cli.terminal.ports import check_port
 from services.cli.terminal.reports import Reports, print_summary
 from services.cli.terminal.resources import open_resources, read_settings
+from services.cli.terminal.start_warnings import warn_of_no_detector
 from services.errors import Conflict, ModelMissing
 from services.ingest.cleaning.text import counted
 from services.ingest.models.stored_quality import measure_stored
@@ -99,6 +100,7 @@ def demo(
                 _build(resources, listing_count, address=address)
             _measure(resources)
             _find_duplicates(resources)
+            warn_of_no_detector(resources)
         else:
             _serve(resources, listing_count, address, is_built=record is not None)
 

@@ -60,7 +60,7 @@ def this_program() -> str:
 
 
 def command_on(resources: Resources) -> str:
-    """Return the shell command that runs `lookalike` on the demo's data."""
+    """Return the shell command that runs `lookalike` on the data directory of these resources."""
     return f"LOOKALIKE_DATA_DIR={shlex.quote(str(resources.settings.data_dir))} {this_program()}"
 
 

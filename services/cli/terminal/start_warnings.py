@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from db.locks import try_lock
+from ml.sample import MODEL
 from services.cli.terminal.console import console
+from services.cli.terminal.examples import command_on
 from services.errors import ModelMissing
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def warn_of_missing_parts(resources: Resources) -> None:
-    """Warn when no model is live, or when an index cannot be opened."""
+    """Warn when no model is live, when an index cannot be opened, or when the live model has no OOD detector."""
     try:
         current = resources.live.current()
     except ModelMissing as error:
@@ -26,6 +29,21 @@ def warn_of_missing_parts(resources: Resources) -> None:
     for engine, problem in current.unavailable.items():
         others = " and ".join(sorted(current.opened))
         _warn(f"the {engine} index is not open: {problem}. {f'Searches use {others}.' if others else ''}".rstrip())
+    warn_of_no_detector(resources)
+
+
+def warn_of_no_detector(resources: Resources) -> None:
+    """Warn when the live model cannot tell photos that are unlike its training photos."""
+    version = resources.live.current().generation.model_version
+    manifest = resources.models.manifest(version)
+    if manifest is not None and manifest.ood is None:
+        program = command_on(resources)
+        _warn(
+            f"model {version} cannot tell which photos are unlike its training photos, so `in_distribution` and "
+            f"`ood_score` are null: an older version trained it, or its listings were too few.\n"
+            f"  To train a new one: {program} train\n"
+            f"  In a demo, to use the model of this version: {program} reindex --model {shlex.quote(str(MODEL))}"
+        )
 
 
 @contextmanager
