@@ -48,9 +48,11 @@ def _find(resources: Resources) -> None:
     finder = DuplicateFinder(resources.database, resources.live, resources.photo_files, limits=resources.photo_limits)
     with stage_bars() as progress:
         found = finder.find(lambda so_far: progress("compare photos", so_far.photos, None))
+    with resources.database.read() as session:
+        pairs = len(stored_duplicates.links(session))
     console.print(
-        f"Compared {counted(found.photos, 'photo')} with their nearest neighbours; "
-        f"found {counted(found.pairs, 'pair')} of copies."
+        f"Compared {counted(found.photos, 'photo')} with their nearest neighbours: "
+        f"there are copies in {counted(pairs, 'pair')} of listings."
     )
 
 

@@ -99,6 +99,7 @@ def test_an_error_and_a_dialog_are_accessible(themed_page: Page) -> None:
     themed_page.goto("/?listing=nobody")
     expect(themed_page.get_by_role("alert").first).to_be_visible()
     assert findings(themed_page) == []
+    themed_page.route(re.compile(r"/v1/jobs\?"), lambda route: route.fulfill(status=401, json={"title": "No key"}))
     themed_page.goto("/admin")
     themed_page.get_by_role("button", name="Key", exact=True).click()
     expect(themed_page.get_by_role("dialog")).to_be_visible()

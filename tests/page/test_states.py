@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -145,11 +146,26 @@ def test_a_key_works_when_the_browser_blocks_session_storage(page: Page) -> None
     page.add_init_script(
         "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('', 'SecurityError'); } })"
     )
+    page.route(re.compile(r"/v1/jobs\?"), lambda route: route.fulfill(status=401, json={"title": "No key"}), times=1)
     page.goto("/admin")
     page.get_by_role("button", name="Key", exact=True).click()
     page.get_by_label("Key", exact=True).fill("a key")
     page.get_by_role("button", name="Use this key").click()
     expect(page.get_by_role("button", name="Key: set")).to_be_visible()
+
+
+def test_an_empty_catalogue_says_in_one_line_how_to_add_listings(page: Page) -> None:
+    page.route(re.compile(r"/v1/listings\?"), lambda route: route.fulfill(json={"listings": [], "cursor": None}))
+    page.goto("/")
+    notice = page.locator(".found .notice")
+    expect(notice).to_have_text("There are no listings yet. Add listings to search them.")
+    link = notice.get_by_role("link", name="Add listings")
+    box, inner = notice.bounding_box(), link.bounding_box()
+    assert box
+    assert inner
+    assert box["height"] < 4 * inner["height"]
+    link.click()
+    expect(page.get_by_role("heading", name="Ingest listings")).to_be_visible()
 
 
 def test_reconnecting_keeps_the_loaded_results(page: Page) -> None:

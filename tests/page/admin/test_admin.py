@@ -291,7 +291,7 @@ def test_no_tab_of_the_demo_is_empty(admin: Page) -> None:
     admin.goto("/admin?tab=recall")
     expect(admin.get_by_role("heading", name="Qdrant: every photo compared")).to_be_visible()
     admin.goto("/admin?tab=duplicates")
-    expect(admin.get_by_text(re.compile(r"^([89]|\d\d+) pairs are left"))).to_be_visible()
+    expect(admin.get_by_text(re.compile(r"^([89]|\d\d+) pairs of listings are left"))).to_be_visible()
     admin.goto("/admin?tab=model")
     expect(admin.get_by_role("link", name="Open the report")).to_be_visible()
     admin.goto("/admin?tab=indexes")

@@ -92,12 +92,13 @@ def test_a_pair_shows_what_a_reviewer_compares(page: Page, reviews: Reviews) -> 
 
 
 def test_the_next_pair_follows_a_decision_and_the_last_one_can_be_undone(page: Page, reviews: Reviews) -> None:
-    expect(page.get_by_text("3 pairs are left.")).to_be_visible()
+    expect(page.get_by_text("3 pairs of listings are left.")).to_be_visible()
     page.get_by_role("button", name="Same item").click()
     expect(pair(page, "chair")).to_be_visible()
-    expect(page.get_by_text("2 pairs are left.", exact=True)).to_be_visible()
+    expect(page.get_by_text("2 pairs of listings are left.", exact=True)).to_be_visible()
     page.get_by_role("button", name="Different items").click()
     expect(pair(page, "sofa")).to_be_visible()
+    expect(page.get_by_text("1 pair of listings is left.", exact=True)).to_be_visible()
     assert reviews.decisions == {"lamp": "accept", "chair": "reject"}
     page.get_by_role("button", name="Undo the decision about Title of chair-1").click()
     expect(pair(page, "chair")).to_be_visible()

@@ -134,14 +134,6 @@ def test_unknown_columns_get_a_suggestion_that_can_be_taken_and_completed(page: 
     assert findings(page) == []
 
 
-def test_a_broken_mapping_shows_the_servers_reason(page: Page) -> None:
-    choose(page, csv_file(HEADER, "1,Lamp,Home,,5,,"))
-    page.get_by_text("Column mapping").click()
-    page.locator("#mapping-columns").fill("[listings\n")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("alert")).to_contain_text("columns")
-
-
 @pytest.mark.usefixtures("no_page_errors")
 def test_only_the_first_lines_of_a_large_file_are_sent_for_a_preview(page: Page, page_log: PageLog) -> None:
     lines = [HEADER, *(f"{number},Lamp,Home,{'long ' * 40},5,," for number in range(50_000))]

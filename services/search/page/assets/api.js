@@ -1,6 +1,6 @@
 /** Calls to the REST API. Every failure is thrown as a `Problem`. */
 
-import { key } from "./session.js";
+import { key, wantKey } from "./session.js";
 
 /** Base URL of the ingest service; empty if it is this server. */
 const INGEST = document.querySelector("meta[name=lookalike-ingest]").content;
@@ -59,6 +59,7 @@ const KINDS = { 401: "key", 403: "key", 429: "busy", 503: "busy" };
 /** @param wait the Retry-After header. */
 export function problemOf(status, body, wait = null) {
   const kind = KINDS[status] ?? (status < 500 ? "refused" : "broken");
+  if (kind === "key") wantKey();
   const errors = (body?.errors ?? []).map(({ key: name, message }) => (name ? `${name}: ${message}` : message));
   const detail = [body?.detail, ...errors].filter(Boolean).join(" ");
   const { field, reason } = body ?? {};

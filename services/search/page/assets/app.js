@@ -5,7 +5,7 @@ import { ListingView } from "./listing_view.js";
 import { lostNotice } from "./notices.js";
 import { tryFailedPhotos } from "./photos.js";
 import { SearchView } from "./search_view.js";
-import { key, takeFromAddress } from "./session.js";
+import { isKeyOfUse, key, takeFromAddress } from "./session.js";
 import { html, render } from "./vendor/lit-html/lit-html.js";
 
 /** The admin view, its styles and the dialog are loaded on first use. */
@@ -195,7 +195,7 @@ class App {
         <a class="brand" href="/"><span class="mark" aria-hidden="true"></span>Lookalike</a>
         <nav aria-label="Main">
           ${link("/", "Search")} ${link(adminAddress("ingest"), "Admin")}
-          ${key() || at === "/admin" ? html`<button type="button" class="quiet" @click=${() => this.askForKey()}>${key() ? "Key: set" : "Key"}</button>` : ""}
+          ${isKeyOfUse() ? html`<button type="button" class="quiet" @click=${() => this.askForKey()}>${key() ? "Key: set" : "Key"}</button>` : ""}
         </nav>
       </header>
       ${navigator.onLine ? "" : html`<p class="offline" role="status">You are offline. Results stay on the screen; searching continues when the connection is back.</p>`}

@@ -7,7 +7,7 @@ import { skeleton } from "./results.js";
 import { resultsOf } from "./results_panel.js";
 import { html } from "./vendor/lit-html/lit-html.js";
 
-const newestAreMissing = html`<p class="notice">There are no listings yet. <a href="/admin">Add some</a>.</p>`;
+const newestAreMissing = html`<p class="notice">There are no listings yet. <a href="/admin">Add listings</a> to search them.</p>`;
 
 /** Draws a search; null until it is loaded. */
 let searchPage = null;

@@ -5,6 +5,13 @@
 
 const NAME = "lookalike-key";
 let given = "";
+let isWanted = false;
+
+/** Remember that the server refused a request for its key. */
+export const wantKey = () => (isWanted = true);
+
+/** Whether a key is of use: one is set, or the server wants one. */
+export const isKeyOfUse = () => isWanted || Boolean(key());
 
 export function key() {
   try {

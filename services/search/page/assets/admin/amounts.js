@@ -1,4 +1,9 @@
-/** Durations and sizes in words. */
+/** Numbers, durations and sizes in words. */
+
+import { number } from "../format.js";
+
+/** Return a number with its noun, such as "1 photo" or "2 photos". */
+export const counted = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "";

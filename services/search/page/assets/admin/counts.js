@@ -23,17 +23,15 @@ const WORDS = {
   put_in: "added",
   taken_out: "removed",
 };
-/** Counts of an ingest that are shown only if they are not 0. */
-const RARE = /^(listings|photos)_(failed|before|removed|sold|renamed|set_aside|kept)$/;
-const SUBJECTS = { listings: "Listings", photos: "Photos", events: "Change feed events" };
+const SUBJECTS = { listings: "Listings", photos: "Photos", events: "Recorded changes" };
 const OUTCOMES = Object.keys(WORDS);
 
-/** Return `[subject, [[words, value], …]]` for listings, photos, events and each index. */
+/** Return `[subject, [[words, value], …]]` for listings, photos, events and each index, without what is 0. */
 export function inWords(counts) {
   const bySubject = new Map();
   for (const [name, value] of Object.entries(counts)) {
     const outcome = OUTCOMES.find((one) => name.endsWith(`_${one}`));
-    if (!outcome || (!value && RARE.test(name))) continue;
+    if (!outcome || !value) continue;
     const subject = name.slice(0, -outcome.length - 1);
     if (!bySubject.has(subject)) bySubject.set(subject, []);
     bySubject.get(subject).push([outcome, value]);
@@ -47,7 +45,7 @@ const ordered = (found) =>
     .map(([outcome, value]) => [WORDS[outcome], value]);
 
 export function countsPanel(counts) {
-  const found = inWords(counts).filter(([, figures]) => figures.some(([, value]) => value));
+  const found = inWords(counts);
   if (!found.length && !counts.generation) return "";
   return html`
     <div class="counts">

@@ -1,9 +1,9 @@
 /** The pairs to review, one at a time: are the two listings the same item? */
 
 import { call } from "../api.js";
-import { number } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { counted } from "./amounts.js";
 import { comparison, keyOf, likeness, pairsOf, photos, titleOf } from "./duplicate_pair.js";
 import { Pages } from "./pages.js";
 import { goesOn, trouble } from "./trouble.js";
@@ -131,7 +131,7 @@ export class DuplicateQueue {
 
   #left() {
     const count = this.#groups.answer.undecided_pairs;
-    return count === 1 ? "1 pair is left." : `${number(count)} pairs are left.`;
+    return `${counted(count, "pair of listings is", "pairs of listings are")} left.`;
   }
 
   template() {

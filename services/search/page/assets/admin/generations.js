@@ -1,7 +1,7 @@
 /** The table of index generations, and what making one live does. */
 
 import { number, when } from "../format.js";
-import { duration } from "./amounts.js";
+import { counted, duration } from "./amounts.js";
 import { table } from "./table.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 
@@ -37,7 +37,7 @@ export function questionOf(one, generations) {
         ? `Model ${model} answers searches, from generation ${generation}, instead of model ${live.model_version}.`
         : `Model ${model} goes on answering searches, from generation ${generation}${live ? ` instead of ${live.generation}` : ""}.`,
       photos
-        ? `${number(photos)} ${photos === 1 ? "photo that it lacks is" : "photos that it lacks are"} embedded first${takes}.`
+        ? `${counted(photos, "photo that it lacks is", "photos that it lacks are")} embedded first${takes}.`
         : "No photo has to be embedded.",
       "Then its indexes are updated from the database and checked. Until that is done everything stays as it is, and no search fails.",
     ],

@@ -94,7 +94,10 @@ export class IndexesTab {
     return html`
       ${this.#job?.template() ?? ""} ${trouble(this.#app, this.#queueing.problem, () => this.#queue(this.#request))}
       <section aria-labelledby="generations-title">
-        <h2 id="generations-title">Generations</h2>
+        <h2 id="generations-title">Generations of the indexes</h2>
+        <p class="muted">
+          Each is a copy of the indexes, built with one model. The live one answers searches; “Reindex” builds the next.
+        </p>
         ${trouble(this.#app, this.#reading.problem, () => this.#loadGenerations())}
         ${this.#generations ? this.#table(isBusy) : ""}
         ${this.#reading.running && !this.#generations ? html`<p class="muted" role="status">Loading…</p>` : ""}

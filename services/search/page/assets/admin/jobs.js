@@ -1,9 +1,9 @@
 /** Jobs in words, and the list of jobs. */
 
 import { adminAddress } from "../address.js";
-import { number, when } from "../format.js";
+import { inListings, number, when } from "../format.js";
 import { html } from "../vendor/lit-html/lit-html.js";
-import { duration } from "./amounts.js";
+import { counted, duration } from "./amounts.js";
 import { Pages } from "./pages.js";
 import { table } from "./table.js";
 
@@ -30,8 +30,8 @@ const count = (of, name) => number(of[name] ?? 0);
 function inShort({ kind, counts }) {
   if (kind === "ingest" && counts.listings_read)
     return (
-      `${count(counts, "listings_accepted")} of ${count(counts, "listings_read")} listings, ` +
-      `${count(counts, "photos_accepted")} of ${count(counts, "photos_read")} photos`
+      `${count(counts, "listings_accepted")} of ${inListings(counts.listings_read)}, ` +
+      `${count(counts, "photos_accepted")} of ${counted(counts.photos_read ?? 0, "photo")}`
     );
   if (counts.generation) return `generation ${counts.generation}`;
   const done = Object.entries(counts).filter(([, value]) => value);

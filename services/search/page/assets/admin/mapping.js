@@ -3,6 +3,17 @@
 import { live } from "../vendor/lit-html/directives/live.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { FileField, fileName, removeButton } from "./file_field.js";
+import { isOfMapping, mappingProblem } from "./mapping_problem.js";
+
+const EXAMPLE = `[listings]
+id = "sku"
+title = "name"
+category = "product type"
+price = "price incl. VAT"
+photos = ["image 1", "image 2"]
+
+[attributes]
+colour = "Colour"`;
 
 const PRESETS = {
   "": "Recognise it by its columns",
@@ -71,7 +82,9 @@ export class Mapping {
     this.use(await file.text(), file);
   }
 
-  template(isDisabled) {
+  /** @param problem of the last preview or upload: shown here if it is one of the mapping. */
+  template(isDisabled, problem = null) {
+    const wrong = isOfMapping(problem) ? problem : null;
     return html`
       <div class="mapping">
         <label
@@ -83,20 +96,24 @@ export class Mapping {
             )}
           </select>
         </label>
-        <details ?open=${this.#isOpen} @toggle=${(event) => (this.#isOpen = event.target.open)}>
+        <details ?open=${this.#isOpen || wrong} @toggle=${(event) => (this.#isOpen = event.target.open)}>
           <summary>Column mapping</summary>
           <label for="mapping-columns"
-            >Which column is which field, as TOML. Its fields override those of the preset.</label
+            >Which column is which field, as TOML: <code>field = "column of your file"</code>. Its fields override those of
+            the preset. “Preview” shows what your file lacks.</label
           >
           <textarea
             id="mapping-columns"
-            rows="8"
+            rows="10"
             spellcheck="false"
-            placeholder='[listings]&#10;id = "sku"&#10;title = "name"'
+            placeholder=${EXAMPLE}
+            aria-invalid=${Boolean(wrong)}
+            aria-describedby="mapping-problem"
             .value=${live(this.#columns)}
             ?disabled=${isDisabled}
-            @change=${(event) => this.use(event.target.value)}
+            @input=${(event) => this.use(event.target.value)}
           ></textarea>
+          <div id="mapping-problem">${wrong ? mappingProblem(wrong.detail, this.#columns) : ""}</div>
           ${
             this.#file
               ? html`<p class="actions">

@@ -5,6 +5,7 @@ import { addressOf, call } from "../api.js";
 import { decimals, number, percent, when } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { counted } from "./amounts.js";
 import { lineChart } from "./chart.js";
 import { download } from "./download.js";
 import { table } from "./table.js";
@@ -25,7 +26,7 @@ const METRICS = {
 };
 const NUMBERS = ["queries", "gallery", "held_out_photos"];
 
-const counted = (value) => (value === null ? "not recorded" : number(value));
+const recorded = (value) => (value === null ? "not recorded" : number(value));
 
 export class ModelTab {
   #app;
@@ -87,7 +88,7 @@ export class ModelTab {
           ${card.losses.length ? lossChart(card.losses) : html`<p class="muted">The losses were not recorded.</p>`}
         </section>
         <section class="card" aria-labelledby="categories-title">
-          <h2 id="categories-title">${number(card.categories.length)} categories</h2>
+          <h2 id="categories-title">${counted(card.categories.length, "category", "categories")}</h2>
           <ul class="names">
             ${card.categories.map((name) => html`<li dir="auto">${name}</li>`)}
           </ul>
@@ -136,8 +137,8 @@ function facts(card) {
     ["Created", when(card.created_at)],
     ["Vector size", number(card.vector_size)],
     ["Photo size", `${card.photo_size} × ${card.photo_size} pixels`],
-    ["Training listings", counted(card.trained_on_listings)],
-    ["Held-out listings", counted(card.held_out_listings)],
+    ["Training listings", recorded(card.trained_on_listings)],
+    ["Held-out listings", recorded(card.held_out_listings)],
     ["Tells photos unlike the catalogue", unlike === null ? "no" : `yes, with at most ${percent(unlike)} false alarms`],
     ["Confident from", confident === null ? "not calibrated" : `a probability of ${decimals(confident, 2)}`],
   ];
@@ -176,7 +177,7 @@ function metricsTable(metrics) {
 function lossChart(losses) {
   const [first, last] = [losses[0], losses.at(-1)];
   const high = Math.max(...losses);
-  const summary = `from ${decimals(first, 2)} to ${decimals(last, 2)} in ${losses.length} epochs`;
+  const summary = `from ${decimals(first, 2)} to ${decimals(last, 2)} in ${counted(losses.length, "epoch")}`;
   return html`
     <p>Loss ${summary}</p>
     ${lineChart({

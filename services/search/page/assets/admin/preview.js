@@ -5,6 +5,7 @@ import { price } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { excerptNote, excerptOf } from "./excerpt.js";
+import { isOfMapping } from "./mapping_problem.js";
 import { presetName } from "./mapping.js";
 import { explained, inWords } from "./reports.js";
 import { formOf } from "./sending.js";
@@ -33,6 +34,10 @@ export class PreviewPanel {
 
   get running() {
     return this.#task.running;
+  }
+
+  get problem() {
+    return this.#task.problem;
   }
 
   /** Ask how a file will be read with these parts of the form. */
@@ -64,7 +69,8 @@ export class PreviewPanel {
   }
 
   template() {
-    const problem = trouble(this.#app, this.#task.problem, this.#again);
+    if (isOfMapping(this.problem)) return "";
+    const problem = trouble(this.#app, this.problem, this.#again);
     if (problem) return problem;
     if (this.running) return html`<p class="muted" role="status">Reading the first records…</p>`;
     return this.#found ? this.#preview(this.#found) : "";

@@ -4,6 +4,7 @@ import { call } from "../api.js";
 import { number, when } from "../format.js";
 import { Task } from "../task.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { counted } from "./amounts.js";
 import { lineChart } from "./chart.js";
 import { engineName, planName } from "./plans.js";
 import { floorOf, latest, MARK, seriesOf } from "./series.js";
@@ -60,7 +61,8 @@ export class RecallTab {
       <section aria-labelledby="recall-title" aria-busy=${this.#task.running}>
         <h2 id="recall-title">Recall of the indexes now</h2>
         <p class="muted">
-          The share of the true ten nearest photos that each index finds, for a hundred stored photos.
+          The share of the true ten nearest photos that each index finds, for a hundred stored photos. 1 means that none is
+          missed; below ${MARK}, rebuild the indexes.
         </p>
         ${this.#found ? now(this.#found) : ""}
         ${this.#task.running && !this.#found ? html`<p class="muted" role="status">Measuring…</p>` : ""}
@@ -73,6 +75,9 @@ export class RecallTab {
     return html`
       <section aria-labelledby="searches-title">
         <h2 id="searches-title">Recall of searches</h2>
+        <p class="muted">
+          A sample of your users’ searches is repeated with every photo compared: the share of its first ten that was found.
+        </p>
         <p class="actions">
           <label
             >In
@@ -123,7 +128,7 @@ function card(one, found) {
       </p>
       <p>
         <strong>${exactly(recall)}</strong> ${verdict(recall)}
-        <span class="muted">${number(one.queries)} ${one.queries === 1 ? "query" : "queries"}</span>
+        <span class="muted">${counted(one.queries, "query", "queries")}</span>
       </p>
       ${chart(one, found)} ${hourTable(one)}
     </article>

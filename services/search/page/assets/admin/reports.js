@@ -149,19 +149,19 @@ export class Report {
         rows: fitting.slice(0, MOST_ROWS).map(row),
         className: "rejects",
       })}
-      ${further > 0 || this.#isCut ? html`<p class="muted">${this.#isCut ? "Many" : number(further)} more are in the file.</p>` : ""}
+      ${further > 0 || this.#isCut ? html`<p class="muted">${this.#isCut ? "Many more are" : further === 1 ? "1 more is" : `${number(further)} more are`} in the file.</p>` : ""}
     `;
   }
 }
 
 /** Line 0 stands for the whole file. A repaired record can have hundreds of cells. */
 const cell = (column, text) =>
-  html`<td data-column=${column} dir="auto">${column === "line" && text === "0" ? "" : text.length > MOST_TEXT ? folded(text) : text}</td>`;
+  html`<td data-column=${column} dir="auto">${column === "line" && text === "0" ? "" : text.length > MOST_TEXT ? folded(text) : html`<span class="text">${text}</span>`}</td>`;
 
 const folded = (text) => html`
   <details>
     <summary>${text.slice(0, MOST_TEXT)}…</summary>
-    ${text}
+    <div class="whole">${text}</div>
   </details>
 `;
 

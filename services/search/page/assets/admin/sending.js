@@ -4,6 +4,7 @@ import { confirmed } from "../dialogs.js";
 import { Task } from "../task.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { size } from "./amounts.js";
+import { isOfMapping } from "./mapping_problem.js";
 import { upload } from "./streams.js";
 import { goesOn, trouble } from "./trouble.js";
 
@@ -94,9 +95,13 @@ export class Sending {
     this.#task.stop();
   }
 
-  /** The problem of the last upload; empty if there is none. */
-  problem() {
-    return trouble(this.#app, this.#task.problem, () => this.#again());
+  get problem() {
+    return this.#task.problem;
+  }
+
+  /** The notice of the last upload's problem; empty if there is none, or if it is one of the mapping. */
+  trouble() {
+    return isOfMapping(this.problem) ? "" : trouble(this.#app, this.#task.problem, () => this.#again());
   }
 
   template() {

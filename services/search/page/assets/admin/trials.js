@@ -2,7 +2,7 @@
 
 import { adminAddress } from "../address.js";
 import { confirmed } from "../dialogs.js";
-import { number, percent } from "../format.js";
+import { inListings, number, percent } from "../format.js";
 import { html } from "../vendor/lit-html/lit-html.js";
 import { mappingParts } from "./mapping.js";
 import { Sending } from "./sending.js";
@@ -29,7 +29,6 @@ export function takeReopened() {
 }
 
 const shareOf = (share) => (share < 0.01 ? "less than 1 %" : percent(share));
-const listings = (count) => `${number(count)} ${count === 1 ? "listing" : "listings"}`;
 
 export class TrialPanel {
   #app;
@@ -94,7 +93,7 @@ export class TrialPanel {
               </ul>`
             : ""
         }
-        ${this.#sending.running ? this.#sending.template() : this.#actions(job)} ${this.#sending.problem()}
+        ${this.#sending.running ? this.#sending.template() : this.#actions(job)} ${this.#sending.trouble()}
       </div>
     `;
   }
@@ -123,13 +122,13 @@ function goneOf({
 }) {
   if (spared)
     return {
-      sentence: `No listing would be removed: ${listings(spared)} that the file lacks would be kept, because some of its records have no readable id.`,
+      sentence: `No listing would be removed: ${inListings(spared)} that the file lacks would be kept, because some of its records have no readable id.`,
     };
   const count = removed || sold;
   if (!count) return { sentence: "No listing would be removed." };
   const what = removed ? "removed" : "marked sold";
   return {
-    sentence: `${number(count)} of ${listings(before)} (${shareOf(count / before)}) would be ${what}.`,
+    sentence: `${number(count)} of ${inListings(before)} (${shareOf(count / before)}) would be ${what}.`,
     isRemoval: true,
   };
 }

@@ -2,6 +2,7 @@
 
 import { live } from "../vendor/lit-html/directives/live.js";
 import { html } from "../vendor/lit-html/lit-html.js";
+import { counted } from "./amounts.js";
 import { FileField, fileName, removeButton } from "./file_field.js";
 import { Mapping } from "./mapping.js";
 import { PreviewPanel } from "./preview.js";
@@ -77,7 +78,7 @@ export class UploadForm {
     if (this.#sending.running) return;
     const added = files.map((file) => ({ file, role: guessed(file.name) }));
     this.#change([...this.#files, ...added]);
-    this.#app.say(`${added.length} ${added.length === 1 ? "file" : "files"} chosen.`);
+    this.#app.say(`${counted(added.length, "file")} chosen.`);
   }
 
   template() {
@@ -85,7 +86,7 @@ export class UploadForm {
       <section class="card upload" aria-labelledby="upload-title">
         <h2 id="upload-title">Ingest listings</h2>
         ${this.#field.template({ isDisabled: this.#sending.running })}
-        ${this.#files.length ? this.#chosenFiles() : ""} ${this.#sending.problem()} ${this.#preview.template()}
+        ${this.#files.length ? this.#chosenFiles() : ""} ${this.#sending.trouble()} ${this.#preview.template()}
       </section>
     `;
   }
@@ -96,7 +97,7 @@ export class UploadForm {
       <ul class="files">
         ${this.#files.map((one) => this.#fileRow(one))}
       </ul>
-      ${this.#mapping.template(isSending)} ${this.#options.template(isSending)}
+      ${this.#mapping.template(isSending, this.#preview.problem ?? this.#sending.problem)} ${this.#options.template(isSending)}
       ${isSending ? this.#sending.template() : this.#actions()}
     `;
   }
