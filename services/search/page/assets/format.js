@@ -22,17 +22,13 @@ export const inListings = (count) => (count === 1 ? "1 listing" : `${number(coun
 export const percent = (share) => `${Math.floor(share * 100 + 1e-9)} %`;
 export const decimals = (value, places = 3) => Number(value).toFixed(places);
 
-export function when(text) {
+function dated(text, style) {
   const date = new Date(text);
-  return Number.isNaN(date.getTime())
-    ? ""
-    : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(undefined, style);
 }
 
-export const day = (text) => {
-  const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleDateString(undefined, { dateStyle: "medium" });
-};
+export const when = (text) => dated(text, { dateStyle: "medium", timeStyle: "short" });
+export const day = (text) => dated(text, { dateStyle: "medium" });
 
 /** Return a web address that can be a link; null for `javascript:` and all else that is neither HTTP nor HTTPS. */
 export function webAddress(text) {

@@ -7,11 +7,9 @@ const NAME = "lookalike-key";
 let given = "";
 let isWanted = false;
 
-/** Remember that the server refused a request for its key. */
+/** The server wants a key. */
 export const wantKey = () => (isWanted = true);
-
-/** Whether a key is of use: one is set, or the server wants one. */
-export const isKeyOfUse = () => isWanted || Boolean(key());
+export const isKeyOfUse = () => isWanted || key();
 
 export function key() {
   try {
