@@ -15,6 +15,7 @@ from PIL import Image
 from ml.embedding.torch_tracing import trace_to_openvino
 from ml.evaluation.evaluate import evaluate
 from ml.labelled import LabelledPhoto
+from ml.training.dataset.training_data import TrainingData
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, Unfreezing
 from ml.training.train import train
 
@@ -79,7 +80,9 @@ def finished(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ml.training.finishing.evaluate", record_and_evaluate)
-        result = train(photos, config, weights=weights, home=home, progress=lambda at, *_: stages.append(at))
+        result = train(
+            TrainingData(photos), config, weights=weights, home=home, progress=lambda at, *_: stages.append(at)
+        )
     return FinishedRun(result, tuple(dict.fromkeys(stages)), *measured)
 
 

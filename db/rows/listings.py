@@ -279,3 +279,8 @@ def _columns(record: ListingRecord) -> dict[str, Any]:
         "flags": list(record.flags),
         "other_categories": [list(path) for path in record.other_categories],
     }
+
+
+def words(session: Session) -> Iterator[tuple[str, str, str]]:
+    """Yield id, title and description of every listing, in id order."""
+    yield from session.exec(select(Listing.id, Listing.title, Listing.description).order_by(col(Listing.id)))

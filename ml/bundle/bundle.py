@@ -4,6 +4,7 @@
     weights.safetensors  float32 weights for torch
     model.xml, model.bin the same network as an OpenVINO graph with float16 weights, for serving
     model-int8.*         the same graph with an int8 trunk, for faster serving (optional)
+    text.safetensors     a classifier of words (optional)
     ood-references.safetensors   vectors of training photos: what resembles none is out of distribution (optional)
 
 `ml.bundle.writer` writes a bundle. It is verified when it is loaded, and never changes.
@@ -18,6 +19,7 @@ import msgspec
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from ml.bundle.fusion import TextModel
 from ml.bundle.manifest import (
     COPY_AGAIN,
     FLOAT_FILES,
@@ -26,6 +28,7 @@ from ml.bundle.manifest import (
     INT8_GRAPH,
     MANIFEST,
     REFERENCES,
+    TEXT,
     WEIGHTS,
     BundleError,
     ModelDescription,
@@ -37,6 +40,7 @@ from ml.bundle.manifest import (
 )
 from ml.bundle.ood import OodDetector
 from ml.photos.preprocess import Preprocessing
+from ml.text.classifier import TextClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +66,7 @@ class Bundle:
             bf16 vectors, at the loss in `precisions`.
         precisions: quality of each precision compared with float32, by name; empty if not measured.
         ood: tells photos that resemble no training photo; None if it was not fitted.
+        text: tells the category from words; None if it was not fitted.
     """
 
     path: Path
@@ -79,6 +84,7 @@ class Bundle:
     has_int8: bool = False
     precisions: Mapping[str, PrecisionQuality] = field(default_factory=dict)
     ood: OodDetector | None = None
+    text: TextModel | None = None
 
     @property
     def description(self) -> ModelDescription:
@@ -91,12 +97,18 @@ class Bundle:
             calibration=self.calibration,
             split=self.split,
             ood=self.ood,
+            text=self.text,
         )
 
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the bundle's files, without the manifest."""
-        return bundle_files(has_float=self.has_float, has_int8=self.has_int8, has_ood=self.ood is not None)
+        return bundle_files(
+            has_float=self.has_float,
+            has_int8=self.has_int8,
+            has_ood=self.ood is not None,
+            has_text=self.text is not None,
+        )
 
     @property
     def weights_path(self) -> Path:
@@ -124,7 +136,10 @@ class Bundle:
         manifest = read_manifest(path)
         bundle = _from_manifest(path, manifest)
         has_ood = manifest.ood is not None or _mentions_any((REFERENCES,), path, manifest)
-        for name in bundle_files(has_float=bundle.has_float, has_int8=bundle.has_int8, has_ood=has_ood):
+        has_text = manifest.fusion is not None or _mentions_any((TEXT,), path, manifest)
+        for name in bundle_files(
+            has_float=bundle.has_float, has_int8=bundle.has_int8, has_ood=has_ood, has_text=has_text
+        ):
             _verify_file(path / name, manifest.files.get(name))
         if bundle.has_float:
             check_finite(path / WEIGHTS)
@@ -132,7 +147,11 @@ class Bundle:
         if manifest.version != expected:
             problem = f"states version {manifest.version}, but the files have version {expected}"
             raise BundleError(path / MANIFEST, problem, COPY_AGAIN)
-        return replace(bundle, ood=_ood_detector(path, manifest)) if has_ood else bundle
+        return replace(
+            bundle,
+            ood=_ood_detector(path, manifest) if has_ood else None,
+            text=_text_model(path, manifest) if has_text else None,
+        )
 
 
 def _from_manifest(path: Path, manifest: Manifest) -> Bundle:
@@ -171,6 +190,21 @@ def _ood_detector(path: Path, manifest: Manifest) -> OodDetector:
         return OodDetector.of(references, manifest.ood, vector_size=manifest.vector_size)
     except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise BundleError(path / REFERENCES, f"cannot be used ({error})", COPY_AGAIN) from error
+
+
+def _text_model(path: Path, manifest: Manifest) -> TextModel:
+    """Load the text model from its verified file.
+
+    Raises:
+        BundleError: the manifest has no fusion weights, or the arrays cannot be used.
+    """
+    if manifest.fusion is None:
+        raise BundleError(path / MANIFEST, f"has no fusion weights for {TEXT}", COPY_AGAIN)
+    try:
+        classifier = TextClassifier.of(load_file(path / TEXT), categories=len(manifest.categories))
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BundleError(path / TEXT, f"cannot be used ({error})", COPY_AGAIN) from error
+    return TextModel(classifier, manifest.fusion)
 
 
 def _has_float(path: Path, manifest: Manifest) -> bool:

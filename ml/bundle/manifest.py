@@ -14,12 +14,14 @@ from safetensors import SafetensorError, safe_open
 
 from ml.bundle.calibration import Calibration  # noqa: TC001 - msgspec reads the annotation
 from ml.bundle.canonical import CanonicalVectors  # noqa: TC001 - msgspec reads the annotation
+from ml.bundle.fusion import FusionWeights  # noqa: TC001 - msgspec reads the annotation
 from ml.bundle.ood import OodCalibration  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ml.bundle.fusion import TextModel
     from ml.bundle.ood import OodDetector
     from ml.photos.preprocess import Preprocessing
 
@@ -40,6 +42,9 @@ INT8_FILES = (INT8_GRAPH, INT8_GRAPH_WEIGHTS)
 
 REFERENCES = "ood-references.safetensors"
 """The reference vectors of the OOD detector: a bundle has the file and the manifest's `ood`, or neither."""
+
+TEXT = "text.safetensors"
+"""The text classifier: a bundle has the file and the manifest's `fusion`, or neither."""
 
 COPY_AGAIN = "Copy the bundle again from where it was made, or export it again"
 
@@ -107,6 +112,7 @@ class ModelDescription:
         calibration: fitted on the validation listings; None if not fitted.
         split: listings of training, validation and measurement; None if not recorded.
         ood: tells photos that resemble no training photo; None if not fitted.
+        text: tells the category from words; None if not fitted.
     """
 
     categories: Sequence[str]
@@ -116,6 +122,7 @@ class ModelDescription:
     calibration: Calibration | None = None
     split: SplitRecord | None = None
     ood: OodDetector | None = None
+    text: TextModel | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -136,6 +143,7 @@ class Manifest(msgspec.Struct, frozen=True):
     split: SplitRecord | None = None
     precisions: dict[str, PrecisionQuality] = {}
     ood: OodCalibration | None = None
+    fusion: dict[str, FusionWeights] | None = None
 
 
 class _BundleFormat(msgspec.Struct, frozen=True):
@@ -145,19 +153,20 @@ class _BundleFormat(msgspec.Struct, frozen=True):
 
 
 def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]) -> str:
-    """Return the version id: the first 12 hex digits of a SHA-256 over everything that determines an embedding.
+    """Return the version id: the first 12 hex digits of a SHA-256 over everything that determines an answer.
 
     Weights count by the safetensors file, or by the int8 graph's two files in a bundle without float files.
     """
     decisive = files[WEIGHTS].sha256 if WEIGHTS in files else [files[name].sha256 for name in INT8_FILES]
-    content = json.dumps([decisive, preprocessing.to_json(), list(categories)], sort_keys=True)
+    words = [files[TEXT].sha256] if TEXT in files else []
+    content = json.dumps([decisive, preprocessing.to_json(), list(categories), *words], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def bundle_files(*, has_float: bool, has_int8: bool, has_ood: bool = False) -> tuple[str, ...]:
+def bundle_files(*, has_float: bool, has_int8: bool, has_ood: bool = False, has_text: bool = False) -> tuple[str, ...]:
     """Return the names of a bundle's files, without the manifest."""
     graphs = (*(FLOAT_FILES if has_float else ()), *(INT8_FILES if has_int8 else ()))
-    return (*graphs, REFERENCES) if has_ood else graphs
+    return (*graphs, *([REFERENCES] if has_ood else []), *([TEXT] if has_text else []))
 
 
 def fingerprint(file: Path) -> Fingerprint:

@@ -20,6 +20,7 @@ from ml.bundle.manifest import (
     INT8_FILES,
     MANIFEST,
     REFERENCES,
+    TEXT,
     WEIGHTS,
     BundleError,
     Manifest,
@@ -69,16 +70,15 @@ def write_manifest(
 ) -> None:
     """Write model.json for the weights and graphs in `folder`: the float files, the int8 graph, or both.
 
-    Writes the references of the description's OOD detector, too.
+    Writes the references of the description's OOD detector and its text classifier, too.
 
     Raises:
         BundleError: a weight is NaN or infinite, or a file is missing.
         ValueError: a metric is NaN or infinite, there are no categories, or a category occurs twice.
     """
     _check_description(description)
-    if description.ood is not None:
-        (folder / REFERENCES).write_bytes(save({"references": description.ood.references}))
-    files = _fingerprints(folder, has_ood=description.ood is not None)
+    _write_arrays(folder, description)
+    files = _fingerprints(folder, description)
     manifest = Manifest(
         format=FORMAT,
         version=bundle_version(files, description.preprocessing, description.categories),
@@ -95,17 +95,30 @@ def write_manifest(
         split=description.split,
         precisions=dict(precisions or {}),
         ood=None if description.ood is None else description.ood.calibration,
+        fusion=None if description.text is None else dict(description.text.fusion),
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
 
 
-def _fingerprints(folder: Path, *, has_ood: bool) -> dict[str, Fingerprint]:
+def _write_arrays(folder: Path, description: ModelDescription) -> None:
+    if description.ood is not None:
+        (folder / REFERENCES).write_bytes(save({"references": description.ood.references}))
+    if description.text is not None:
+        (folder / TEXT).write_bytes(save(description.text.classifier.arrays))
+
+
+def _fingerprints(folder: Path, description: ModelDescription) -> dict[str, Fingerprint]:
     """Return the fingerprint of each file of the bundle in `folder`, by name, after checking the weights."""
     has_int8 = any((folder / name).exists() for name in INT8_FILES)
     has_float = not has_int8 or any((folder / name).exists() for name in FLOAT_FILES)
     if has_float:
         check_finite(folder / WEIGHTS)
-    names = bundle_files(has_float=has_float, has_int8=has_int8, has_ood=has_ood)
+    names = bundle_files(
+        has_float=has_float,
+        has_int8=has_int8,
+        has_ood=description.ood is not None,
+        has_text=description.text is not None,
+    )
     return {name: fingerprint(folder / name) for name in names}
 
 

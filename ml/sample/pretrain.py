@@ -25,6 +25,7 @@ from ml.sample import CARD, MODEL
 from ml.sample.card import model_card
 from ml.sample.catalogue import make_listings
 from ml.sample.render import PHOTOS, render_photos
+from ml.training.dataset.training_data import TrainingData
 from ml.training.recipes import SAMPLE
 from ml.training.train import train
 
@@ -56,7 +57,7 @@ def pretrain(out: Path, work: Path) -> Bundle:
         render_photos(drawn, photos, _print_progress)
         all_drawn.touch()
     labelled = _labelled(drawn, photos)
-    result = train(labelled, SAMPLE, weights=None, home=work, progress=_print_progress)
+    result = train(TrainingData(labelled), SAMPLE, weights=None, home=work, progress=_print_progress)
     split = result.split_record()
     chosen = draw_precision_photos(labelled, result.preprocessing, split=split)
     whole = work / "bundle"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ml.bundle.manifest import ModelDescription, SplitRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ml.bundle.calibration import Calibration
+    from ml.bundle.fusion import TextModel
     from ml.bundle.ood import OodDetector
-    from ml.evaluation.evaluate import HeldOutMetrics
     from ml.network.model import LookalikeNet
     from ml.photos.preprocess import Preprocessing
     from ml.training.dataset.split import Split
@@ -64,9 +66,10 @@ class TrainResult:
     Attributes:
         network: on the CPU, in evaluation mode, calibrated.
         categories: names, in the order of the probabilities.
-        metrics: measured on `split.held_out`.
+        metrics: measured on `split.held_out`, by name.
         calibration: fitted on `split.validation`; None if that is empty.
         ood: tells photos that resemble no photo of `split.train`; None if `split.validation` is too small.
+        text: tells the category from words; None if the training listings have none in common.
         folder: of the run; call `folder.clear()` once the network is saved elsewhere.
         writes_files: whether this process writes files; False only in later processes of `torchrun`.
     """
@@ -74,9 +77,10 @@ class TrainResult:
     network: LookalikeNet
     categories: tuple[str, ...]
     preprocessing: Preprocessing
-    metrics: HeldOutMetrics
+    metrics: Mapping[str, float]
     calibration: Calibration | None
     ood: OodDetector | None
+    text: TextModel | None
     split: Split
     record: RunRecord
     folder: RunFolder
@@ -87,11 +91,12 @@ class TrainResult:
         return ModelDescription(
             categories=self.categories,
             preprocessing=self.preprocessing,
-            metrics=self.metrics.by_name(),
+            metrics=self.metrics,
             record=self.record.to_json(),
             calibration=self.calibration,
             split=self.split_record(),
             ood=self.ood,
+            text=self.text,
         )
 
     def split_record(self) -> SplitRecord:

@@ -12,14 +12,12 @@ run's folder, so a training that was stopped continues from there.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 
-from ml.copies.items import KnownLinks
 from ml.network.device import precision_name, training_device
 from ml.network.model import FROZEN_TRUNK_PARTS, RANDOM_TRUNK_PARTS, LookalikeNet
 from ml.network.openvino_runtime import available_cores
@@ -37,18 +35,19 @@ from ml.training.run.run_folder import RunFolder
 from ml.training.run.tensorboard import TensorBoardLog
 from ml.training.run.training_run import TrainingRun
 from ml.training.strategies import train_end_of_trunk, train_heads, train_whole_network
+from ml.training.words import fit_text_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from ml.labelled import LabelledPhoto
     from ml.training.dataset.classes import Classes
     from ml.training.dataset.labels import SplitLabels
     from ml.training.dataset.summary import OnSplit
+    from ml.training.dataset.training_data import TrainingData
     from ml.training.decoded_photos import DecodedPhotos
     from ml.training.optimise import History
 
@@ -75,13 +74,12 @@ class _Fitted(NamedTuple):
 
 
 def train(
-    photos: Sequence[LabelledPhoto],
+    data: TrainingData,
     config: TrainConfig,
     *,
     weights: Path | None,
     home: Path,
     progress: Progress,
-    known: KnownLinks = KnownLinks(),  # noqa: B008 - immutable
     on_split: OnSplit = lambda _summary: None,
 ) -> TrainResult:
     """Train a network by a recipe, and measure it on the listings that it holds out.
@@ -93,7 +91,6 @@ def train(
         weights: pretrained weights for a frozen trunk; None for a random one.
         home: the run's folder is made here. It holds `training.json`, `copies.csv`, TensorBoard logs and, until it is
             cleared, 150 KB per photo at 224 px and 35 KB per photo and view.
-        known: links between listings that are known before their photos are compared.
         on_split: called in the first process once the photos are split, before the long work.
 
     Raises:
@@ -105,24 +102,23 @@ def train(
     """
     _check_trunk(config, weights)
     torch.set_num_threads(available_cores())
-    ordered = sorted(photos, key=lambda photo: photo.photo_id)  # the order of the arguments must not matter
+    data = replace(data, photos=sorted(data.photos, key=lambda photo: photo.photo_id))  # their order must not matter
     device = training_device()
     processes = join_processes(device)
-    folder = RunFolder.of(home, _inputs(ordered, config, weights, known))
+    folder = RunFolder.of(home, _inputs(data, config, weights))
     if processes.is_first:
         folder.claim()
     processes.wait()
     run = TrainingRun(config, device, folder, Stages(progress), processes)
-    return _train(ordered, weights, run, known=known, on_split=on_split)
+    return _train(data, weights, run, on_split=on_split)
 
 
-def _train(
-    photos: Sequence[LabelledPhoto], weights: Path | None, run: TrainingRun, *, known: KnownLinks, on_split: OnSplit
-) -> TrainResult:
+def _train(data: TrainingData, weights: Path | None, run: TrainingRun, *, on_split: OnSplit) -> TrainResult:
     config, preprocessing = run.config, Preprocessing(run.config.size)
     pretrained = None if weights is None else load_state_dict(weights)  # fails before the photos are decoded
-    decoded = decode_all(photos, preprocessing, run)
-    items, split = split_items(decoded, known, run, unreadable=len(photos) - len(decoded.photos), on_split=on_split)
+    decoded = decode_all(data.photos, preprocessing, run)
+    unreadable = len(data.photos) - len(decoded.photos)
+    items, split = split_items(decoded, data.known, run, unreadable=unreadable, on_split=on_split)
     classes = classes_of(decoded.photos, split.train, min_listings=config.class_from)
     labels = labels_of(decoded.photos, decoded.rows, split, items=items, classes=classes)
     network = _initial_network(classes, preprocessing, pretrained, run=run)
@@ -134,20 +130,22 @@ def _train(
         fill_memory(network, descriptors, labels, config=config)
         calibration = calibrate_on_validation(network, descriptors, labels, categories=names)
         ood = fit_ood(network, descriptors, labels)
+        text, accuracies = fit_text_model(network, descriptors, labels, split, words=data.words, categories=names)
         metrics = evaluate_held_out(network, descriptors, decoded, held_out=labels.held_out.rows, categories=names)
         log_projector(network, descriptors, decoded, validation=labels.validation.rows, log=log)
         log.close()
-    record = _record(run, fitted, pretrained, photos=photos, decoded=decoded, classes=classes)
+    record = _record(run, fitted, pretrained, unreadable=unreadable, decoded=decoded, classes=classes)
     if run.processes.is_first:
-        summary = {**record.to_json(), "metrics": metrics.by_name()}
+        summary = {**record.to_json(), "metrics": metrics.by_name() | accuracies}
         (run.folder.path / RECORD_FILE).write_text(json.dumps(summary, indent=2))
     return TrainResult(
         network=network,
         categories=classes.categories,
         preprocessing=preprocessing,
-        metrics=metrics,
+        metrics=metrics.by_name() | accuracies,
         calibration=calibration,
         ood=ood,
+        text=text,
         split=split,
         record=record,
         folder=run.folder,
@@ -216,7 +214,7 @@ def _record(
     fitted: _Fitted,
     pretrained: StateDict | None,
     *,
-    photos: Sequence[LabelledPhoto],
+    unreadable: int,
     decoded: DecodedPhotos,
     classes: Classes,
 ) -> RunRecord:
@@ -229,7 +227,7 @@ def _record(
         torch_version=str(torch.__version__),
         folded_batch_norms=None if pretrained is None else batch_norms_are_folded(pretrained),
         photos=len(decoded.photos),
-        unreadable=len(photos) - len(decoded.photos),
+        unreadable=unreadable,
         classes=len(classes.paths),
         history=fitted.history,
         unfrozen_history=fitted.unfrozen_history,
@@ -238,14 +236,8 @@ def _record(
     )
 
 
-def _inputs(
-    photos: Sequence[LabelledPhoto], config: TrainConfig, weights: Path | None, known: KnownLinks
-) -> list[object]:
+def _inputs(data: TrainingData, config: TrainConfig, weights: Path | None) -> list[object]:
     """Return everything that decides the outcome, as JSON values; the name of the run's folder is their hash."""
-    digest = hashlib.sha256()
-    for photo in photos:
-        digest.update(json.dumps([photo.photo_id, photo.listing_id, photo.category_path, photo.sha256]).encode())
     trunk = None if weights is None else weights_sha256(weights)
-    links = [sorted((one.listing_id, one.other_listing_id) for one in known.shared), sorted(known.rejected)]
     decisive = {name: value for name, value in asdict(config).items() if name != "int8"}
-    return [decisive, trunk, digest.hexdigest(), links, str(torch.__version__)]
+    return [decisive, trunk, data.fingerprint(), str(torch.__version__)]

@@ -41,7 +41,10 @@ COMMANDS: Mapping[str, Target] = {
     ),
     "worker": Target("services.cli.worker:worker", "Embed new photos until stopped."),
     "search": Target("services.cli.search:search", "Find listings that look like a photo or like another listing."),
-    "classify": Target("services.cli.search:classify", "Predict the category of a photo."),
+    "classify": Target(
+        "services.cli.search:classify",
+        "Predict the category of an item from photos, its title and description, or both.",
+    ),
     "duplicates": Target(
         "services.cli.duplicates:duplicates", "List groups of listings that share photos, the largest first."
     ),

@@ -13,6 +13,7 @@ import typer
 from db.rows import photos
 from db.vectors.attributes import attribute_text
 from ml.photos.formats import FORMAT_NAMES
+from ml.text.classifier import Words
 from services.cli.terminal.console import console, output, print_json, print_table
 from services.cli.terminal.resources import open_resources
 from services.client import ApiError, Client
@@ -100,20 +101,24 @@ def search(
 
 
 def classify(
-    photo: Annotated[Path, typer.Argument(help=f"Photo to classify: {FORMAT_NAMES}.")],
+    photos: Annotated[
+        list[Path] | None, typer.Argument(metavar="PHOTO", help=f"Photos of the item: {FORMAT_NAMES}.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Title of the listing.")] = "",
+    description: Annotated[str, typer.Option(help="Description of the listing.")] = "",
     k: Annotated[int, typer.Option("-k", help="Number of categories.", min=1)] = 5,
     crop: Crop = None,
     server: Server = "",
     key: Key = "",
     json: Json = False,
 ) -> None:
-    """Predict the category of a photo."""
-    content = _read(photo)
+    """Predict the category of an item from photos, its title and description, or both."""
+    contents, words = [_read(photo) for photo in photos or ()], Words(title, description)
     if server:
         with _open_client(server, key) as client:
-            answer = client.classify(content, k=k, crop=crop)
+            answer = client.classify(*contents, title=title, description=description, k=k, crop=crop)
     else:
-        answer = _classify_here(content, k=k, crop=crop)
+        answer = _classify_here(contents, words, k=k, crop=crop)
     print_json(answer) if json else _print_categories(answer)
 
 
@@ -199,10 +204,10 @@ def _search_server(subject: bytes | str, fields: SearchFields, *, server: str, k
         return client.search(subject, fields) if isinstance(subject, bytes) else client.similar(subject, fields)
 
 
-def _classify_here(photo: bytes, *, k: int, crop: str | None) -> Classification:
+def _classify_here(photos: Sequence[bytes], words: Words, *, k: int, crop: str | None) -> Classification:
     box = parse_crop(crop)
     with open_resources(needs_model=True) as resources:
-        return SearchService(resources).classify(photo, k, box)
+        return SearchService(resources).classify(photos, words, k=k, crop=box)
 
 
 def _print_results(answer: SearchAnswer) -> None:
@@ -247,7 +252,10 @@ def _print_categories(answer: Classification) -> None:
     rows = [(guess.category, f"{guess.probability:.3f}") for guess in answer.categories]
     if answer.in_distribution is False:
         output.print("The photo is unlike anything that the model was trained on. The categories are guesses.")
-    print_table("Confident" if answer.confident else "Not confident", ["category", "probability"], rows)
+    sure = "Confident" if answer.confident else "Not confident"
+    print_table(f"{sure}, by {answer.based_on}", ["category", "probability"], rows)
+    for one in answer.evidence if len(answer.evidence) > 1 else ():
+        output.print(f"By the {one.source} alone: {one.category} ({one.probability:.3f})", markup=False)
 
 
 def _read(photo: Path) -> bytes:

@@ -19,6 +19,7 @@ from services.wire import (
     SearchAnswer,
     SearchFields,
     StoredSearch,
+    WordsToClassify,
 )
 from services.wire.attributes import condition_texts
 
@@ -85,19 +86,28 @@ def recommend(judged: Recommendation) -> Call[SearchAnswer]:
     return json_call("/v1/recommend", judged, SearchAnswer, repeatable=True)
 
 
-def classify(photo: Photo, *, k: int = 5, crop: str | None = None) -> Call[Classification]:
-    """Return the `k` most likely categories (1 to 100) of a photo or of a part of it.
+def classify(
+    *photos: Photo, title: str = "", description: str = "", k: int = 5, crop: str | None = None
+) -> Call[Classification]:
+    """Return the `k` most likely categories (1 to 100) of an item.
 
     Args:
-        photo: the photo.
+        photos: up to 12 photos of the item; none if there is a title or a description.
+        title: the listing's title.
+        description: the listing's description.
         k: number of categories.
-        crop: the part, as `x,y,width,height` in fractions of the photo's size.
+        crop: the part of each photo, as `x,y,width,height` in fractions of its size.
 
     Raises:
-        Rejected: the photo is invalid (see `reason`), or a field is.
+        Rejected: a photo is invalid (see `reason`), or a field is; or there are only words, and the model knows none.
     """
-    form = {"k": k} if crop is None else {"k": k, "crop": crop}
-    return Call("POST", "/v1/classify", json_reader(Classification), form=form, files=[Upload.of("image", photo)])
+    if not photos:
+        words = WordsToClassify(title=title, description=description, k=k)
+        return json_call("/v1/classify", words, Classification, repeatable=True)
+    form = {"k": k, "title": title, "description": description, "crop": crop}
+    given = {name: value for name, value in form.items() if value}
+    files = [Upload.of("image", photo) for photo in photos]
+    return Call("POST", "/v1/classify", json_reader(Classification), form=given, files=files)
 
 
 def listing(listing_id: str) -> Call[ListingAnswer]:

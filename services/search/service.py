@@ -7,18 +7,16 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
-from ml.bundle.calibration import NEVER_CONFIDENT
-from ml.bundle.ood import is_in_distribution
 from ml.photos.crops import WHOLE_PHOTO
-from services import wire
+from ml.text.classifier import Words
 from services.errors import BadQuery
 from services.indexing.recall_audit import RecallAuditor
+from services.search.classification import Classifier
 from services.search.query.categories import KnownCategories
 from services.search.query.defaults import source_defaults
 from services.search.query.keys import ListingKey, StoredPhotoKey
-from services.search.query.parsing import check_k, check_list_lengths, plain_fields, query_of
+from services.search.query.parsing import check_list_lengths, plain_fields, query_of
 from services.search.query.photo_embedder import QueryPhotoEmbedder
 from services.search.query.recommendation import recommendation_key
 from services.search.query.sources import QuerySources
@@ -34,9 +32,10 @@ from services.search.retrieval.engines import Engines
 from services.search.stage_times import StageTimes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ml.photos.crops import Crop
+    from services import wire
     from services.indexing.live import IndexSet
     from services.resources import Resources
     from services.search.query.keys import QuerySourceKey
@@ -55,6 +54,7 @@ class SearchService:
         self._resources = resources
         self._embedder = QueryPhotoEmbedder(resources)
         self._sources = QuerySources(resources, self._embedder)
+        self._classifier = Classifier(resources, self._embedder)
         self._categories = KnownCategories(resources)
         auditor = auditor or RecallAuditor(resources.database, resources.live)
         engines = Engines(
@@ -173,34 +173,31 @@ class SearchService:
         return self._sources.photo(key, SourceOptions(version, times or self.new_times()))
 
     def classify(
-        self, content: bytes, k: int = 5, crop: Crop = WHOLE_PHOTO, *, times: StageTimes | None = None
+        self,
+        photos: Sequence[bytes],
+        words: Words = Words(),  # noqa: B008 - immutable
+        *,
+        k: int = 5,
+        crop: Crop = WHOLE_PHOTO,
+        times: StageTimes | None = None,
     ) -> wire.Classification:
-        """Return the `k` most probable categories of a photo, or of a part of it.
+        """Return the `k` most probable categories of an item.
+
+        Args:
+            photos: up to `wire.MAX_CLASSIFIED_PHOTOS` photos of the item.
+            words: what the seller wrote. Photos or words may be missing, but not both.
+            k: number of categories.
+            crop: the part of each photo that shows the item.
+            times: the clock of the request.
 
         Raises:
-            PhotoRejected: the bytes are no acceptable photo.
-            BadQuery: `k` is not 1 to 100.
+            PhotoRejected: the bytes of a photo are no acceptable photo.
+            BadQuery: `k` is not 1 to 100, or nothing is known of the item.
+            Conflict: there are only words, and the model knows none.
             Overloaded: too many photos are waiting to be embedded.
             ServiceUnavailable: there is no model.
         """
-        check_k(k)
-        version = self._resources.live.current().generation.model_version
-        wait_s = (times or self.new_times()).left_s()
-        embeddings = self._embedder.embed(content, crop, version, wait_s=wait_s)
-        (vector,), (probabilities,) = embeddings.vectors, embeddings.probabilities
-        bundle = self._resources.embedder_for(version).bundle
-        order = np.argsort(-probabilities, kind="stable")[:k]
-        categories = [wire.CategoryProbability(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order]
-        threshold = bundle.calibration.confident_from if bundle.calibration else NEVER_CONFIDENT
-        ood_score = None if bundle.ood is None else bundle.ood.score(vector)
-        in_distribution = None if ood_score is None else is_in_distribution(ood_score)
-        return wire.Classification(
-            categories,
-            confident=bool(probabilities[order[0]] >= threshold) and in_distribution is not False,
-            in_distribution=in_distribution,
-            ood_score=ood_score,
-            model_version=bundle.version,
-        )
+        return self._classifier.classify(photos, words, k=k, crop=crop, times=times or self.new_times())
 
     def new_times(self) -> StageTimes:
         """Start the clock of a request, which ends at its deadline. Methods without one start their own."""

@@ -11,6 +11,10 @@ from services.wire.attributes import FacetCount as FacetCount
 from services.wire.attributes import NumberRange as NumberRange
 from services.wire.bulk import BulkMode as BulkMode
 from services.wire.bulk import BulkOptions as BulkOptions
+from services.wire.classification import MAX_CLASSIFIED_PHOTOS as MAX_CLASSIFIED_PHOTOS
+from services.wire.classification import Classification as Classification
+from services.wire.classification import Evidence as Evidence
+from services.wire.classification import WordsToClassify as WordsToClassify
 from services.wire.deletions import ListingDeletion as ListingDeletion
 from services.wire.deletions import ListingsDeleted as ListingsDeleted
 from services.wire.ingest import DriftAnswer as DriftAnswer
@@ -64,7 +68,6 @@ from services.wire.search_answers import BatchEntry as BatchEntry
 from services.wire.search_answers import BatchProblem as BatchProblem
 from services.wire.search_answers import CategoryCount as CategoryCount
 from services.wire.search_answers import CategoryProbability as CategoryProbability
-from services.wire.search_answers import Classification as Classification
 from services.wire.search_answers import Duplicate as Duplicate
 from services.wire.search_answers import ListingAnswer as ListingAnswer
 from services.wire.search_answers import ListingPhoto as ListingPhoto

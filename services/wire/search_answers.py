@@ -200,30 +200,6 @@ class BatchAnswer(msgspec.Struct):
     ]
 
 
-class Classification(msgspec.Struct):
-    """The most probable categories of a photo."""
-
-    categories: Annotated[list[CategoryProbability], described("Likeliest first.")]
-    confident: Annotated[
-        bool,
-        described(
-            "Whether to fill in the first category automatically: it is likely enough, and the photo is not out of "
-            "distribution.",
-            True,
-        ),
-    ]
-    in_distribution: InDistribution
-    ood_score: Annotated[
-        float | None,
-        described(
-            "Out-of-distribution score, 0 or more: how unlike the nearest training photos the photo is. Above 1, "
-            "`in_distribution` is false. Null if the model cannot tell.",
-            0.6127,
-        ),
-    ]
-    model_version: ModelVersion
-
-
 class NewestListings(msgspec.Struct):
     """A page of listings, newest first."""
 

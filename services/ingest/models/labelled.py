@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from db.rows import duplicates, photos
+from db.rows import duplicates, listings, photos
 from ml.copies.items import ItemLink, KnownLinks
 from ml.labelled import LabelledPhoto
+from ml.text.classifier import Words
 
 if TYPE_CHECKING:
     from db.photo_bytes.base import PhotoStore
@@ -27,6 +28,12 @@ def labelled_photos(database: Database, files: PhotoStore) -> list[LabelledPhoto
             )
             for row in photos.labelled_photos(session)
         ]
+
+
+def words_of_listings(database: Database) -> dict[str, Words]:
+    """Return title and description of each listing that has either."""
+    with database.read() as session:
+        return {listing_id: Words(*written) for listing_id, *written in listings.words(session) if any(written)}
 
 
 def known_links(database: Database) -> KnownLinks:

@@ -13,11 +13,12 @@ from ml.export.quantize import QuantizerMissing
 from ml.network.trunk_weights import WeightsError
 from ml.sample import MODEL
 from ml.training.dataset.summary import TooFewListings
+from ml.training.dataset.training_data import TrainingData
 from ml.training.recipes import FROM_SCRATCH, FROZEN_TRUNK, TrainingError
 from ml.training.run.run_folder import RunBusy
 from services.errors import BadInput
 from services.ingest.cleaning.text import counted
-from services.ingest.models.labelled import known_links, labelled_photos
+from services.ingest.models.labelled import known_links, labelled_photos, words_of_listings
 from services.ingest.pipeline.progress import Progress, silent
 from services.ingest.pipeline.reindex import reindex
 
@@ -128,12 +129,12 @@ def train_bundle(
     photos = labelled_photos(resources.database, resources.photo_files)
     if not photos:
         raise NothingToTrainOn(_listing_count(resources))
-    known = known_links(resources.database)
+    data = TrainingData(photos, known_links(resources.database), words_of_listings(resources.database))
     config = config or (FROZEN_TRUNK if weights else FROM_SCRATCH)
     folder = resources.models.folder
     unfinished = new_bundle_folder(folder)
     try:
-        result = train(photos, config, weights=weights, home=folder, progress=progress, known=known, on_split=on_split)
+        result = train(data, config, weights=weights, home=folder, progress=progress, on_split=on_split)
         if not result.writes_files:
             return None
         bundle = _export(result, photos, unfinished, int8=config.int8, progress=progress)

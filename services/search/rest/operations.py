@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 from litestar.datastructures import UploadFile
 
 from ml.photos.formats import FORMAT_NAMES
@@ -31,11 +30,12 @@ class PhotoQuery(wire.TextOptions, kw_only=True):
     image: PhotoFile
 
 
-class ClassifyForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A photo to classify."""
+class ClassifyForm(wire.WordsToClassify, kw_only=True, forbid_unknown_fields=True):
+    """An item to classify: photos, words, or both."""
 
-    image: PhotoFile
-    k: Annotated[int, described("Number of categories.", 5, minimum=1, maximum=wire.MAX_K)] = 5
+    image: Annotated[
+        list[UploadFile], described(f"Photos of the item. {FORMAT_NAMES}.", maxItems=wire.MAX_CLASSIFIED_PHOTOS)
+    ] = []  # noqa: RUF012 - msgspec copies it
     crop: wire.CropText | None = None
 
 
@@ -91,7 +91,8 @@ RECOMMEND = operation(
     )
 )
 CLASSIFY = operation(
-    body=form_content(ClassifyForm, _IMAGE), body_description="`curl -F image=@lamp.jpg -F k=3 .../v1/classify`"
+    body={**form_content(ClassifyForm, _IMAGE), **json_content(wire.WordsToClassify)},
+    body_description="`curl -F image=@lamp.jpg -F title='Brass lamp' -F k=3 .../v1/classify`",
 )
 SIMILAR = operation(query=wire.SearchParameters)
 

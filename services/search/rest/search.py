@@ -11,6 +11,7 @@ from litestar.exceptions import ClientException
 from litestar.params import SkipValidation
 
 from db.models import Role
+from ml.text.classifier import Words
 from services import wire
 from services.errors import BadQuery, LookalikeError
 from services.search.query.parsing import parse_crop, plain_fields
@@ -157,8 +158,8 @@ class SearchController(Controller):
         status_code=200,
         operation_class=operations.CLASSIFY,
         response_description="The most probable categories",
-        responses=problem_responses(422),
-        summary="Classify a photo",
+        responses=problem_responses(409, 422),
+        summary="Predict the category of an item",
     )
     async def classify(
         self,
@@ -166,11 +167,16 @@ class SearchController(Controller):
         search_service: NamedDependency[SearchService],
         workers: NamedDependency[WorkerThreads],
     ) -> wire.Classification:
-        """Return the most probable categories of an uploaded photo."""
-        form = converted(form_values(await request.form(), ClassifyForm), ClassifyForm, strict=False)
+        """Return the most probable categories of an item, by photos (form), by words (JSON), or by both (form)."""
+        if is_json(request):
+            asked = converted(await request.json(), wire.WordsToClassify, strict=True)
+            form = ClassifyForm(title=asked.title, description=asked.description, k=asked.k)
+        else:
+            form = converted(form_values(await request.form(), ClassifyForm), ClassifyForm, strict=False)
         crop = parse_crop(form.crop)
-        content, times = await form.image.read(), search_service.new_times()
-        return await workers.run(search_service.classify, content, form.k, crop, times=times)
+        photos, times = [await photo.read() for photo in form.image], search_service.new_times()
+        words = Words(form.title, form.description)
+        return await workers.run(search_service.classify, photos, words, k=form.k, crop=crop, times=times)
 
 
 async def _search(

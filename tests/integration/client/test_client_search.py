@@ -110,6 +110,14 @@ def test_classifies_a_whole_photo_or_a_part_of_it(client: Client, jpeg: MakeJpeg
     assert whole.categories[0].probability != part.categories[0].probability
 
 
+def test_classifies_several_photos_and_refuses_words_that_the_model_does_not_know(
+    client: Client, jpeg: MakeJpeg
+) -> None:
+    assert client.classify(jpeg(), jpeg(seed=2), title="A lamp").based_on == "photos"
+    with pytest.raises(Rejected, match="tells no category from words alone"):
+        client.classify(title="A lamp")
+
+
 def test_returns_a_listing_its_photos_and_the_categories(client: Client, shop: Marketplace) -> None:
     listing = client.listing("listing-4")
     assert (listing.title, listing.category, listing.price) == ("Item 4", "Phones", 5.0)

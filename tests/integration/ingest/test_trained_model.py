@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ml.embedding.open_embedder import open_embedder
+from ml.text.classifier import Words
 from ml.training.recipes import FROM_SCRATCH
 from services.ingest.models.training import train_and_promote
 from services.search.service import SearchService
@@ -52,9 +53,15 @@ def test_a_trained_model_goes_live_embeds_every_photo_and_agrees_in_both_runtime
 
         service = SearchService(resources)
         assert service.by_photo(jpeg(seed=6), SearchFields(k=1)).results[0].photo.listing.id == "listing-3"
-        classification = service.classify(jpeg(seed=6)).categories
+        classification = service.classify([jpeg(seed=6)]).categories
         assert {entry.category for entry in classification} == {name.split(" / ")[0] for name in CATEGORIES}
         assert sum(entry.probability for entry in classification) == pytest.approx(1, abs=1e-3)
+
+        assert bundle.text is not None
+        assert bundle.text.fusion == {}, "too few listings to fit weights"
+        assert {"accuracy_title", "accuracy_photos_and_text"} <= bundle.metrics.keys()
+        by_title = service.classify([], Words("Item 3"))
+        assert (by_title.based_on, by_title.confident) == ("title", False)
 
         pixels = np.stack([bundle.preprocessing.load(jpeg(seed=seed)) for seed in range(4)])
         openvino = open_embedder(bundle, threads=1, precision="f32").embed(pixels)

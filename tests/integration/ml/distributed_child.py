@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ml.labelled import LabelledPhoto
+from ml.training.dataset.training_data import TrainingData
 from ml.training.losses import contrastive_loss
 from ml.training.run.distributed import TrainingProcesses, join_processes
 from ml.training.train import train
@@ -37,7 +38,7 @@ def train_together(folder: Path) -> None:
     ]
     config = replace(TINY, epochs=1)
     with small_trunks(), described_in_f32():
-        result = train(photos, config, weights=None, home=folder / "models", progress=lambda *_: None)
+        result = train(TrainingData(photos), config, weights=None, home=folder / "models", progress=lambda *_: None)
     processes = join_processes(torch.device("cpu"))
     saved = {
         "weights": result.network.projection.weight,

@@ -262,7 +262,7 @@ def test_a_category_is_confident_at_the_calibrated_threshold(
     calibration = msgspec.structs.replace(CALIBRATION, confident_from=threshold)
     with resources_in(tmp_path / "data", model=with_manifest(calibration=calibration), like=live_data) as resources:
         resources.ensure_generation()
-        assert SearchService(resources).classify(jpeg()).confident is confident
+        assert SearchService(resources).classify([jpeg()]).confident is confident
 
 
 def test_a_model_without_calibration_is_never_confident(
@@ -270,7 +270,7 @@ def test_a_model_without_calibration_is_never_confident(
 ) -> None:
     assert tiny_bundle.calibration is None
     with resources_in(tmp_path / "data", model=tiny_bundle, like=live_data) as resources:
-        found = SearchService(resources).classify(jpeg())
+        found = SearchService(resources).classify([jpeg()])
     assert not found.confident
 
 

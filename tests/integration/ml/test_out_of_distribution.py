@@ -51,7 +51,7 @@ def plain_square() -> bytes:
 
 
 def test_a_plain_square_is_not_confident_although_its_category_is_likely(demo: SearchService) -> None:
-    found = demo.classify(plain_square())
+    found = demo.classify([plain_square()])
     assert found.categories[0].probability > 0.9
     assert (found.confident, found.in_distribution) == (False, False)
     assert found.ood_score is not None
@@ -59,7 +59,7 @@ def test_a_plain_square_is_not_confident_although_its_category_is_likely(demo: S
 
 
 def test_foreign_pictures_are_not_confident(demo: SearchService) -> None:
-    found = [demo.classify(picture) for pictures in foreign_pictures(3).values() for picture in pictures]
+    found = [demo.classify([picture]) for pictures in foreign_pictures(3).values() for picture in pictures]
     assert sum(one.confident for one in found) <= 1
     assert sum(one.in_distribution is False for one in found) >= len(found) - 1
 
@@ -67,7 +67,7 @@ def test_foreign_pictures_are_not_confident(demo: SearchService) -> None:
 def test_drawn_items_of_the_demo_are_confident(demo: SearchService, tmp_path: Path) -> None:
     for listing in make_listings(DRAWN, np.random.default_rng(7)):
         render_listing(listing, tmp_path)
-    found = [demo.classify(file.read_bytes()) for file in sorted(tmp_path.iterdir())]
+    found = [demo.classify([file.read_bytes()]) for file in sorted(tmp_path.iterdir())]
     assert len(found) == 2 * DRAWN
     assert sum(one.confident and one.in_distribution is True for one in found) >= 2 * DRAWN - 1  # 5 % false alarms
 

@@ -16,6 +16,7 @@ import pytest
 
 from ml.embedding.open_embedder import open_embedder
 from ml.training.dataset.summary import TooFewListings
+from ml.training.dataset.training_data import TrainingData
 from ml.training.optimise import ValidationScores
 from ml.training.recipes import TrainingError
 
@@ -122,7 +123,7 @@ def test_clearing_a_run_keeps_its_record_and_logs_and_removes_large_files(
     assert (result.record.photos, result.record.unreadable) == (40, 2)
     assert from_scratch.stages == ("decode photos", "hash photos", "compare photos", "train", "describe photos")
     copy = shutil.copytree(result.folder.path, tmp_path / "copy")
-    assert json.loads((copy / RECORD_FILE).read_text())["metrics"] == result.metrics.by_name()
+    assert json.loads((copy / RECORD_FILE).read_text())["metrics"] == result.metrics
     large = {".npy", ".pt", ".bin"}
     assert {file.suffix for file in copy.iterdir()} >= large
     RunFolder(copy).clear()
@@ -167,7 +168,7 @@ def test_a_training_killed_in_any_stage_resumes_to_the_same_network(
 
     uninterrupted: FinishedRun = request.getfixturevalue("frozen" if config is FROZEN else "unfrozen")
     with pytest.raises(TrainingKilled):
-        train(photos, config, weights=pretrained, home=tmp_path, progress=die)
+        train(TrainingData(photos), config, weights=pretrained, home=tmp_path, progress=die)
     resumed = finished(photos, config, weights=pretrained, home=tmp_path)
     assert resumed.stages == uninterrupted.stages[uninterrupted.stages.index(stage) :], "finished stages are skipped"
     assert resumed.result.metrics == uninterrupted.result.metrics
@@ -267,7 +268,7 @@ def test_the_trained_end_of_a_trunk_is_kept_only_if_validation_improves(
 
 def test_rejects_a_frozen_trunk_without_weights(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="needs pretrained weights"):
-        train(photos, FROZEN, weights=None, home=tmp_path, progress=ignore_progress)
+        train(TrainingData(photos), FROZEN, weights=None, home=tmp_path, progress=ignore_progress)
 
 
 @pytest.mark.parametrize(
@@ -281,25 +282,25 @@ def test_trains_on_the_fewest_listings_that_it_asks_for(
     plain = [photo for photo in photos if photo.category == "plain"][::2]  # one photo of each listing
     with pytest.raises(TooFewListings, match="needs a category with 3 listings"):
         train(
-            plain[:2],
+            TrainingData(plain[:2]),
             config,
             weights=pretrained if starts_pretrained else None,
             home=tmp_path,
             progress=ignore_progress,
         )
     found = finished(plain[:3], config, weights=pretrained if starts_pretrained else None, home=tmp_path)
-    assert (found.result.metrics.held_out_photos, found.result.calibration) == (1, None)
+    assert (found.result.metrics["held_out_photos"], found.result.calibration) == (1, None)
 
 
 def test_rejects_too_few_listings(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     with pytest.raises(TooFewListings, match="There is 1 listing with a readable photo in 1 category"):
-        train(photos[:2], TINY, weights=None, home=tmp_path, progress=ignore_progress)
+        train(TrainingData(photos[:2]), TINY, weights=None, home=tmp_path, progress=ignore_progress)
 
 
 def test_rejects_photos_that_are_all_unreadable(photos: list[LabelledPhoto], tmp_path: Path) -> None:
     gone = [replace(photo, path=tmp_path / "gone.jpg") for photo in photos]
     with pytest.raises(TooFewListings, match="no photo can be read"):
-        train(gone, TINY, weights=None, home=tmp_path, progress=ignore_progress)
+        train(TrainingData(gone), TINY, weights=None, home=tmp_path, progress=ignore_progress)
 
 
 def run_in_two_processes(folder: Path) -> None:

@@ -165,7 +165,7 @@ function metricsTable(metrics) {
     rows: found.map(
       ([name, value]) => html`
         <tr>
-          <th scope="row">${METRICS[name] ?? name.replaceAll("_", " ")}</th>
+          <th scope="row">${METRICS[name] ?? name.replace(/^accuracy_/, "Category right by ").replaceAll("_", " ")}</th>
           <td class="figure">${NUMBERS.includes(name) ? number(value) : decimals(value)}</td>
         </tr>
       `,

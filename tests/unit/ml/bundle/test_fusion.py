@@ -1,0 +1,68 @@
+"""Joining what photos and words say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ml.bundle.calibration import MIN_CONFIDENT, NEVER_CONFIDENT
+from ml.bundle.fusion import FusionWeights, basis_of, fit_fusion, joined
+
+RNG = np.random.default_rng(0)
+ACTUAL = RNG.integers(0, 3, 400)
+
+
+def guesses(distance: float, sharpness: float = 1.0) -> np.ndarray:
+    """Log-probabilities (400, 3) from noisy sightings of the categories this many deviations apart; exact at 1."""
+    seen = distance * np.eye(3)[ACTUAL] + RNG.normal(size=(400, 3))
+    return joined(sharpness * distance * seen, None, FusionWeights(1, 0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("known", "basis"),
+    [
+        ((1, False, False), "photo"),
+        ((3, False, False), "photos"),
+        ((0, True, False), "title"),
+        ((0, False, True), "text"),
+        ((2, True, True), "photos and text"),
+        ((1, True, False), "photo and title"),
+    ],
+)
+def test_names_what_is_known(known: tuple[int, bool, bool], basis: str) -> None:
+    photos, title, description = known
+    assert basis_of(photos, has_title=title, has_description=description) == basis
+
+
+def test_nothing_is_no_basis() -> None:
+    with pytest.raises(ValueError, match="nothing is known"):
+        basis_of(0, has_title=False, has_description=False)
+
+
+def test_independent_sources_are_more_often_right_together() -> None:
+    photos, words = guesses(1.0), guesses(1.5)
+    weights = fit_fusion(photos, words, ACTUAL)
+    assert weights is not None
+    rights = [(found.argmax(axis=1) == ACTUAL).mean() for found in (photos, words, joined(photos, words, weights))]
+    assert rights[2] > max(rights[:2]) + 0.03
+
+
+def test_too_sure_a_source_is_trusted_less() -> None:
+    calm, loud = (fit_fusion(None, guesses(1.5, sharpness), ACTUAL) for sharpness in (1.0, 3.0))
+    assert calm is not None
+    assert loud is not None
+    assert (calm.words, loud.words * 3) == (pytest.approx(1.0, abs=0.2), pytest.approx(1.0, abs=0.2))
+    assert (calm.photos, loud.photos) == (0.0, 0.0)
+
+
+def test_the_threshold_is_that_of_nine_of_ten_right() -> None:
+    sure = fit_fusion(None, guesses(3.0), ACTUAL)
+    unsure = fit_fusion(None, guesses(0.3), ACTUAL)
+    assert sure is not None
+    assert unsure is not None
+    assert sure.confident_from < 1 < NEVER_CONFIDENT == unsure.confident_from
+
+
+def test_too_few_listings_give_no_weights() -> None:
+    few = slice(MIN_CONFIDENT - 1)
+    assert fit_fusion(guesses(1.0)[few], None, ACTUAL[few]) is None
