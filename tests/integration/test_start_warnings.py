@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml.bundle.bundle import Bundle
 from ml.sample import MODEL
 from services.cli.terminal.start_warnings import only_server, warn_of_missing_parts
 from tests.worlds import resources_in
@@ -44,7 +45,7 @@ def test_says_how_to_replace_a_model_without_ood_detector(
     assert "`in_distribution` and `ood_score` are null" in (text := printed(capsys))
     assert f"LOOKALIKE_DATA_DIR={resources.settings.data_dir} " in text
     assert text.endswith(f"reindex --model {MODEL}")
-    with resources_in(tmp_path / "new", model=MODEL) as new:
+    with resources_in(tmp_path / "new", model=Bundle.load(MODEL)) as new:
         new.ensure_generation()
         new.live.refresh()
         warn_of_missing_parts(new)
