@@ -17,7 +17,10 @@ NO_NEIGHBOUR = -1
 """Pads a query's neighbours when the gallery has fewer than k."""
 
 CALIBRATION_BINS = 15
-"""Bins of equal width, as in Guo et al. 2017 (arXiv:1706.04599), section 2."""
+"""As in Guo et al. 2017 (arXiv:1706.04599), section 2, but of equal count instead of equal width: with few predictions
+in a bin, chance alone makes a gap (Nixon et al. 2019, arXiv:1904.01685)."""
+
+_DRAWS = 200
 
 _QUERIES_AT_ONCE = 256
 """Bounds the score matrix: 256 queries against 100,000 photos take 100 MB."""
@@ -121,14 +124,23 @@ def confusion_matrix(predicted: NDArray[np.int64], actual: NDArray[np.int64], cl
 def reliability(
     confidence: NDArray[Any], correct: NDArray[np.bool_], *, bins: int = CALIBRATION_BINS
 ) -> tuple[ReliabilityBin, ...]:
-    """Return the reliability diagram: the predictions (n,) in bins of equal width by probability, ascending."""
-    edges = np.linspace(0, 1, bins + 1)
-    bin_of = np.clip(np.ceil(np.asarray(confidence, dtype=np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
-    counts = np.bincount(bin_of, minlength=bins)
+    """Return the reliability diagram: the predictions (n,) in up to `bins` bins of equal count, by probability.
+
+    Equal probabilities share a bin.
+    """
+    edges, bin_of = _equal_mass(confidence, bins)
+    counts = np.bincount(bin_of, minlength=len(edges))
     divisors = np.maximum(counts, 1)
-    means = np.bincount(bin_of, confidence, bins) / divisors, np.bincount(bin_of, correct, bins) / divisors
-    columns = (edges[:-1], edges[1:], counts, *means)
+    means = np.bincount(bin_of, confidence, len(edges)) / divisors, np.bincount(bin_of, correct, len(edges)) / divisors
+    columns = (np.append(0.0, edges[:-1]), edges, counts, *means)
     return tuple(ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _equal_mass(confidence: NDArray[Any], bins: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the upper edges of the bins, ascending, and the bin of each prediction."""
+    wide = np.asarray(confidence, dtype=np.float64)
+    edges = np.unique(np.quantile(wide, np.arange(1, bins + 1) / bins, method="inverted_cdf"))
+    return edges, np.searchsorted(edges, wide)
 
 
 def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
@@ -138,6 +150,18 @@ def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     """
     total = sum(one.count for one in bins)
     return sum(one.count * abs(one.confidence - one.share_right) for one in bins) / total
+
+
+def calibration_floor(confidence: NDArray[Any], *, bins: int = CALIBRATION_BINS) -> float:
+    """Return the expected calibration error that perfectly calibrated predictions (n,) have on average: not 0.
+
+    By drawing outcomes from the probabilities 200 times; Roelofs et al. 2022, arXiv:2012.08668, section 3.
+    """
+    edges, bin_of = _equal_mass(confidence, bins)
+    expected = np.bincount(bin_of, confidence, len(edges))
+    draws = np.random.default_rng(0).random((_DRAWS, len(bin_of))) < np.asarray(confidence)
+    gaps = [np.abs(expected - np.bincount(bin_of, drawn, len(edges))).sum() for drawn in draws]
+    return float(np.mean(gaps) / len(bin_of))
 
 
 def auroc(scores: NDArray[Any], foreign_scores: NDArray[Any]) -> float:

@@ -59,7 +59,7 @@ class HeldOutMetrics:
 
     Attributes:
         category_accuracy, category_macro_f1: of the most probable category, over all held-out photos.
-        calibration_error: expected calibration error of its probability, in 15 bins.
+        calibration_error: expected calibration error of its probability, in 15 bins of equal count.
         retrieval: None if no held-out listing has two different photos.
     """
 

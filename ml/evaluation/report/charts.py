@@ -73,7 +73,7 @@ def _chart(content: Markup, label: str, *, x: str, y: str) -> Markup:
 
 def _bar(one: ReliabilityBin) -> Markup:
     value = one.share_right
-    width = round(_x(one.high) - _x(one.low) - 1, 1)
+    width = max(1.0, round(_x(one.high) - _x(one.low) - 1, 1))
     bar = Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{} predictions: {}</title></rect>')
     return bar.format(_x(one.low), _y(value), width, round(_y(0) - _y(value), 1), one.count, _decimal(value))
 

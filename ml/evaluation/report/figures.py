@@ -11,10 +11,17 @@ from ml.metrics import ReliabilityBin  # noqa: TC001
 
 
 class Reliability(msgspec.Struct, frozen=True):
-    """Calibration of probabilities: 15 bins and their expected calibration error."""
+    """Calibration of probabilities.
+
+    Attributes:
+        bins: up to 15, of equal count.
+        error: expected calibration error.
+        floor: the error that perfectly calibrated probabilities would have by chance.
+    """
 
     bins: tuple[ReliabilityBin, ...]
     error: float
+    floor: float
 
 
 class CategoryFigures(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from ml.evaluation.report.figures import (
 )
 from ml.metrics import (
     auroc,
+    calibration_floor,
     confusion_matrix,
     expected_calibration_error,
     false_positive_rate_at_95,
@@ -242,4 +243,4 @@ def _confident(
 
 def _reliability(confidence: NDArray[np.float32] | NDArray[np.float64], right: NDArray[np.bool_]) -> Reliability:
     bins = reliability(confidence, right)
-    return Reliability(bins, expected_calibration_error(bins))
+    return Reliability(bins, expected_calibration_error(bins), calibration_floor(confidence))

@@ -88,7 +88,8 @@ def split_notes(split: SplitUse) -> Iterator[str]:
 
 def _calibration_rows(category: CategoryReport) -> list[tuple[str, str]]:
     before = [] if category.before is None else [("before temperature scaling", f"{category.before.error:.3f}")]
-    return [("expected calibration error", f"{category.after.error:.3f}"), *before]
+    after = f"{category.after.error:.3f} (perfectly calibrated: {category.after.floor:.3f})"
+    return [("expected calibration error", after), *before]
 
 
 def _print_retrieval(retrieval: RetrievalReport) -> None:

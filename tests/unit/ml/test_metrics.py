@@ -10,6 +10,7 @@ from ml.metrics import (
     accuracy,
     auroc,
     average_precision,
+    calibration_floor,
     confusion_matrix,
     expected_calibration_error,
     false_positive_rate_at_95,
@@ -100,23 +101,29 @@ def test_the_confusion_matrix_has_true_classes_as_rows() -> None:
 
 
 def test_calibration_error_weights_each_bin_by_its_predictions() -> None:
-    confidence = np.array([0.9, 0.9, 0.9, 0.6])
-    correct = np.array([True, True, False, False])
-    # Ten bins. (0.8, 0.9]: three at 0.9, two of them correct. (0.5, 0.6]: one at 0.6, and wrong.
+    confidence = np.array([0.9, 0.6, 0.9, 0.9])
+    correct = np.array([True, False, True, False])
     bins = reliability(confidence, correct, bins=10)
-    assert [one.count for one in bins] == [0, 0, 0, 0, 0, 1, 0, 0, 3, 0]
+    assert [(one.low, one.high, one.count) for one in bins] == [(0.0, 0.6, 1), (0.6, 0.9, 3)]
     assert expected_calibration_error(bins) == pytest.approx(3 / 4 * (0.9 - 2 / 3) + 1 / 4 * 0.6)
 
 
-def test_calibration_error_of_calibrated_predictions_is_near_zero() -> None:
+def test_bins_have_equal_counts() -> None:
+    confidence = np.random.default_rng(0).beta(8, 2, 1500)
+    bins = reliability(confidence, confidence > 0.5)
+    assert {one.count for one in bins} == {100}
+    assert bins[-1].high == confidence.max()
+
+
+def test_calibration_error_of_calibrated_predictions_is_that_of_chance() -> None:
     rng = np.random.default_rng(0)
-    confidence = rng.random(100_000)
-    assert expected_calibration_error(reliability(confidence, rng.random(100_000) < confidence)) < 0.01
-
-
-def test_probabilities_0_and_1_fall_into_the_outer_bins() -> None:
-    bins = reliability(np.array([0.0, 1.0]), np.array([False, True]))
-    assert (len(bins), bins[0].count, bins[-1].count) == (15, 1, 1)
+    for count in (300, 30_000):
+        confidence = rng.random(count)
+        errors = [
+            expected_calibration_error(reliability(confidence, rng.random(count) < confidence)) for _ in range(50)
+        ]
+        assert np.mean(errors) == pytest.approx(calibration_floor(confidence), rel=0.1)
+    assert calibration_floor(rng.random(300)) > 5 * calibration_floor(rng.random(30_000))
 
 
 def test_auroc_counts_the_pairs_in_which_the_foreign_photo_scores_higher() -> None:
