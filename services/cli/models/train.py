@@ -134,8 +134,12 @@ def _print(trained: TrainedModel) -> None:
     console.print("Next: lookalike serve")
 
 
+_COUNTS = ("held_out_photos", "queries", "gallery", "photos")
+
+
 def metric_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
     """Return rows of a metric's name in words and its value: shares with three digits, counts as whole numbers."""
     return [
-        (name.replace("_", " "), f"{value:.3f}" if value <= 1 else f"{value:.0f}") for name, value in metrics.items()
+        (name.replace("_", " "), f"{value:,.0f}" if name in _COUNTS else f"{value:.3f}")
+        for name, value in metrics.items()
     ]
