@@ -39,6 +39,8 @@ class ClassifyForm(wire.WordsToClassify, kw_only=True, forbid_unknown_fields=Tru
     crop: wire.CropText | None = None
 
 
+_A_PHOTO = {"properties": {"image": {"minItems": 1}}, "required": ["image"]}
+_A_WORD = [{"properties": {name: {"pattern": r"\w"}}, "required": [name]} for name in ("title", "description")]
 _ONE_SOURCE_OR_CURSOR = [
     {"properties": {name: {"type": "integer" if name == "photo_id" else "string"}}, "required": [name]}
     for name in ("listing_id", "photo_id", "query_token", "image_url", "cursor")
@@ -91,7 +93,10 @@ RECOMMEND = operation(
     )
 )
 CLASSIFY = operation(
-    body={**form_content(ClassifyForm, _IMAGE), **json_content(wire.WordsToClassify)},
+    body={
+        **form_content(ClassifyForm, _IMAGE, anyOf=[_A_PHOTO, *_A_WORD]),
+        **json_content(wire.WordsToClassify, anyOf=_A_WORD),
+    },
     body_description="`curl -F image=@lamp.jpg -F title='Brass lamp' -F k=3 .../v1/classify`",
 )
 SIMILAR = operation(query=wire.SearchParameters)

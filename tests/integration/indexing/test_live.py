@@ -71,7 +71,7 @@ def test_a_failed_build_is_dropped_and_the_live_generation_stays(
             return opened
 
     first = build_and_promote(database, stores, MODEL)
-    with pytest.raises(Conflict, match="lacks 1 photos"):
+    with pytest.raises(Conflict, match="photos missing: 1,"):
         build_and_promote(database, [Losing(database, tmp_path / "faiss", threads=1)], MODEL)
     assert live.current().generation.id == first.id
     with database.read() as session:
