@@ -143,7 +143,7 @@ class Bundle:
             _verify_file(path / name, manifest.files.get(name))
         if bundle.has_float:
             check_finite(path / WEIGHTS)
-        expected = bundle_version(manifest.files, bundle.preprocessing, bundle.categories)
+        expected = bundle_version(manifest.files, bundle.preprocessing, bundle.categories, fusion=manifest.fusion)
         if manifest.version != expected:
             problem = f"states version {manifest.version}, but the files have version {expected}"
             raise BundleError(path / MANIFEST, problem, COPY_AGAIN)
@@ -196,15 +196,15 @@ def _text_model(path: Path, manifest: Manifest) -> TextModel:
     """Load the text model from its verified file.
 
     Raises:
-        BundleError: the manifest has no fusion weights, or the arrays cannot be used.
+        BundleError: the manifest has no fusion weights, or they or the arrays cannot be used.
     """
     if manifest.fusion is None:
         raise BundleError(path / MANIFEST, f"has no fusion weights for {TEXT}", COPY_AGAIN)
     try:
         classifier = TextClassifier.of(load_file(path / TEXT), categories=len(manifest.categories))
+        return TextModel.of(classifier, manifest.fusion)
     except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise BundleError(path / TEXT, f"cannot be used ({error})", COPY_AGAIN) from error
-    return TextModel(classifier, manifest.fusion)
 
 
 def _has_float(path: Path, manifest: Manifest) -> bool:

@@ -8,7 +8,7 @@ has its own weights, which calibrate it at once: several photos agree more than 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,11 +26,37 @@ _WEIGHTS = (0.05, 5.0)
 """Bounds of a weight."""
 
 
+class Basis(NamedTuple):
+    """What is known of an item.
+
+    Attributes:
+        photos: 0, 1, or 2 for several.
+        words: `title`, or `text` with a description; empty for none.
+    """
+
+    photos: Literal[0, 1, 2]
+    words: Literal["", "title", "text"]
+
+    @classmethod
+    def of(cls, photos: int, words: Literal["", "title", "text"]) -> Basis:
+        """Return the basis of an item with this many photos."""
+        return cls(0 if photos == 0 else 1 if photos == 1 else 2, words)
+
+    @property
+    def name(self) -> str:
+        """In words: `photo`, `photos and title`, `text`; `none` if nothing is known."""
+        seen = ("", "photo", "photos")[self.photos]
+        return " and ".join(filter(None, (seen, self.words))) or "none"
+
+
+BASES = tuple(Basis(photos, words) for photos in (0, 1, 2) for words in ("", "title", "text") if photos or words)
+
+
 class FusionWeights(msgspec.Struct, frozen=True):
     """How much photos and words count on one basis.
 
     Attributes:
-        photos, words: multiply the log-probabilities; 0 for what the basis lacks.
+        photos, words: multiply the log-probabilities, 0 to 5; 0 for what the basis lacks.
         confident_from: probability from which nine of ten categories were correct; above 1 if none is enough.
         listings: number of validation listings that they were fitted on.
     """
@@ -46,33 +72,26 @@ class TextModel:
     """What words say, and how it is joined with what photos say.
 
     Attributes:
-        fusion: the weights by basis; see `basis_of`.
+        fusion: the weights by the name of a basis.
     """
 
     classifier: TextClassifier
     fusion: Mapping[str, FusionWeights]
 
-    def weights(self, basis: str) -> FusionWeights:
+    @classmethod
+    def of(cls, classifier: TextClassifier, fusion: Mapping[str, FusionWeights]) -> TextModel:
+        """Return the model; raise ValueError if the weights cannot be used."""
+        for name, one in fusion.items():
+            if name not in {basis.name for basis in BASES}:
+                raise ValueError(f"the fusion weights name an unknown basis, {name!r}")
+            if not (0 <= one.photos <= _WEIGHTS[1] and 0 <= one.words <= _WEIGHTS[1] and one.confident_from >= 0):
+                raise ValueError(f"the fusion weights of {name!r} are out of range")
+        return cls(classifier, fusion)
+
+    def weights(self, basis: Basis) -> FusionWeights:
         """Return the weights of a basis; where validation had too few such items, both count in full."""
-        photos, words = (float(any(part in names for part in basis.split(" and "))) for names in (_PHOTOS, _WORDS))
-        return self.fusion.get(basis) or FusionWeights(photos, words, NEVER_CONFIDENT, 0)
-
-
-_PHOTOS, _WORDS = ("photo", "photos"), ("title", "text")
-
-
-def basis_of(photos: int, *, has_title: bool, has_description: bool) -> str:
-    """Return what is known of an item: `photo`, `photos and title`, `text`, ...; a text has a description.
-
-    Raises:
-        ValueError: nothing is known.
-    """
-    parts = ["photos" if photos > 1 else "photo"] if photos else []
-    if has_title or has_description:
-        parts.append("text" if has_description else "title")
-    if not parts:
-        raise ValueError("nothing is known of the item")
-    return " and ".join(parts)
+        in_full = FusionWeights(float(basis.photos > 0), float(basis.words != ""), NEVER_CONFIDENT, 0)
+        return self.fusion.get(basis.name, in_full)
 
 
 def joined(

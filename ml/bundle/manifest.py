@@ -152,13 +152,19 @@ class _BundleFormat(msgspec.Struct, frozen=True):
     format: int
 
 
-def bundle_version(files: Mapping[str, Fingerprint], preprocessing: Preprocessing, categories: Sequence[str]) -> str:
+def bundle_version(
+    files: Mapping[str, Fingerprint],
+    preprocessing: Preprocessing,
+    categories: Sequence[str],
+    *,
+    fusion: Mapping[str, FusionWeights] | None = None,
+) -> str:
     """Return the version id: the first 12 hex digits of a SHA-256 over everything that determines an answer.
 
     Weights count by the safetensors file, or by the int8 graph's two files in a bundle without float files.
     """
     decisive = files[WEIGHTS].sha256 if WEIGHTS in files else [files[name].sha256 for name in INT8_FILES]
-    words = [files[TEXT].sha256] if TEXT in files else []
+    words = [files[TEXT].sha256, msgspec.to_builtins(fusion)] if TEXT in files else []
     content = json.dumps([decisive, preprocessing.to_json(), list(categories), *words], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 

@@ -79,9 +79,10 @@ def write_manifest(
     _check_description(description)
     _write_arrays(folder, description)
     files = _fingerprints(folder, description)
+    fusion = None if description.text is None else dict(description.text.fusion)
     manifest = Manifest(
         format=FORMAT,
-        version=bundle_version(files, description.preprocessing, description.categories),
+        version=bundle_version(files, description.preprocessing, description.categories, fusion=fusion),
         architecture=ARCHITECTURE,
         categories=tuple(description.categories),
         vector_size=vector_size,
@@ -95,7 +96,7 @@ def write_manifest(
         split=description.split,
         precisions=dict(precisions or {}),
         ood=None if description.ood is None else description.ood.calibration,
-        fusion=None if description.text is None else dict(description.text.fusion),
+        fusion=fusion,
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
 

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ml.text.features import has_words, hashed_ngrams
+from ml.text.features import hashed_ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+
+MAX_TITLE = 1000
+"""Characters of a title that count, so that the description does too."""
 
 
 class Words(NamedTuple):
@@ -22,19 +26,9 @@ class Words(NamedTuple):
     description: str = ""
 
     @property
-    def has_title(self) -> bool:
-        """Whether the title has a word."""
-        return has_words(self.title)
-
-    @property
-    def has_description(self) -> bool:
-        """Whether the description has a word."""
-        return has_words(self.description)
-
-    @property
     def text(self) -> str:
-        """Both, the title first, so that a bound on the length cuts the description."""
-        return f"{self.title}\n{self.description}"
+        """Both, as one text; all of the title if there is no description."""
+        return f"{self.title[:MAX_TITLE]}\n{self.description}" if self.description else self.title
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +64,8 @@ class TextClassifier:
                 raise ValueError(f"the {name} are {stated}; they must be {np.dtype(dtype)} of shape {shape}")
             if name != "hashes" and not np.isfinite(array).all():
                 raise ValueError(f"the {name} must be finite")
+        if not (rarities > 0).all():
+            raise ValueError("the rarities must be above 0")
         if not (np.diff(hashes.astype(np.int64)) > 0).all():
             raise ValueError("the hashes must ascend")
         return cls(hashes, rarities, weights, biases)
@@ -79,15 +75,18 @@ class TextClassifier:
         """The arrays to store, by name."""
         return {name: getattr(self, name) for name in self.__slots__}
 
+    def knows(self, text: str) -> bool:
+        """Say whether a text has a known n-gram; others say nothing of its category."""
+        return len(known_rows(hashed_ngrams(text), self.hashes)) > 0
+
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return the log-probabilities of the categories: (n, c). Unknown n-grams count nothing."""
-        logits = np.stack([self._logits(hashed_ngrams(text)) for text in texts])
+        logits = np.empty((len(texts), len(self.biases)))
+        for row, text in enumerate(texts):
+            known = known_rows(hashed_ngrams(text), self.hashes)
+            values = unit_length(self.rarities[known].astype(np.float32))
+            logits[row] = values @ self.weights[known].astype(np.float32) + self.biases
         return np.asarray(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
-
-    def _logits(self, hashes: NDArray[np.uint32]) -> NDArray[np.float64]:
-        rows = known_rows(hashes, self.hashes)
-        values = unit_length(self.rarities[rows].astype(np.float32))
-        return (values @ self.weights[rows].astype(np.float32) + self.biases).astype(np.float64)
 
 
 def known_rows(hashes: NDArray[np.uint32], known: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from ml.bundle.fusion import TextModel, basis_of, fit_fusion, joined
+from ml.bundle.fusion import BASES, Basis, TextModel, fit_fusion, joined
 from ml.metrics import accuracy
 from ml.text.classifier import Words
 from ml.text.fitting import fit_text_classifier
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ml.training.dataset.labels import SplitLabels
     from ml.training.dataset.split import Split
 
-_CASES = tuple((photos, words) for photos in (0, 1, 2) for words in ("", "title", "text") if photos or words)
-"""What may be known of a listing: no photo, one, or all of several; and no words, its title, or its whole text."""
+_ONE_PHOTO = Basis(1, "")
+"""Calibrated by the network's temperature."""
 
 _NO_WORDS = Words()
 
@@ -46,7 +46,7 @@ class _Listings:
         counts: (m,), the number of photos.
         by_photos: log-probabilities (m, c): of the first photo under 1, the mean of all photos under 2.
         by_words: log-probabilities (m, c): of the title, and of the whole text.
-        has: (m,), whether it has a title, and whether it has a description.
+        has: (m,), whether its title, and its text with a description, has a known word.
         actual: (m,), the correct columns.
     """
 
@@ -56,8 +56,9 @@ class _Listings:
     has: Mapping[str, NDArray[np.bool_]]
     actual: NDArray[np.int64]
 
-    def known(self, photos: int, words: str) -> _Known:
-        """Return what is known of the listings that have this many photos and these words."""
+    def known(self, basis: Basis) -> _Known:
+        """Return what is known of the listings that have at least that much."""
+        photos, words = basis
         rows = self.counts >= photos
         if words:
             rows &= self.has[words]
@@ -94,12 +95,11 @@ def fit_text_model(
         )
         for photos, rows in ((split.validation, labels.validation.rows), (split.held_out, labels.held_out.rows))
     )
-    fitted = {_basis(*case): fit_fusion(*validation.known(*case)) for case in _CASES}
+    fitted = {basis.name: fit_fusion(*validation.known(basis)) for basis in BASES if basis != _ONE_PHOTO}
     model = TextModel(classifier, {basis: weights for basis, weights in fitted.items() if weights is not None})
-    accuracies = {case: _accuracy(model, held_out, case) for case in _CASES}
-    return model, {
-        f"accuracy_{_basis(*case)}".replace(" ", "_"): value for case, value in accuracies.items() if value is not None
-    }
+    accuracies = {basis.name: _accuracy(model, held_out.known(basis), basis) for basis in BASES}
+    named = {f"accuracy_{name.replace(' ', '_')}": value for name, value in accuracies.items() if value is not None}
+    return model, named
 
 
 def _fit_classifier(
@@ -133,29 +133,23 @@ def _listings(
     total = np.zeros((len(names), len(categories)))
     np.add.at(total, listing_of, seen)
     written = [words.get(str(name), _NO_WORDS) for name in names]
-    empty = np.empty((0, len(categories)))
     return _Listings(
         counts=counts,
         by_photos={1: seen[first], 2: total / counts[:, None]},
         by_words={
-            "title": classifier.log_probabilities([one.title for one in written]) if written else empty,
-            "text": classifier.log_probabilities([one.text for one in written]) if written else empty,
+            "title": classifier.log_probabilities([one.title for one in written]),
+            "text": classifier.log_probabilities([one.text for one in written]),
         },
         has={
-            "title": np.array([one.has_title for one in written], np.bool_),
-            "text": np.array([one.has_description for one in written], np.bool_),
+            "title": np.array([classifier.knows(one.title) for one in written], np.bool_),
+            "text": np.array([bool(one.description) and classifier.knows(one.text) for one in written], np.bool_),
         },
         actual=np.array([categories.index(photos[row].category) for row in first], np.int64),
     )
 
 
-def _basis(photos: int, words: str) -> str:
-    return basis_of(photos, has_title=words == "title", has_description=words == "text")
-
-
-def _accuracy(model: TextModel, listings: _Listings, case: tuple[int, str]) -> float | None:
-    known = listings.known(*case)
+def _accuracy(model: TextModel, known: _Known, basis: Basis) -> float | None:
     if not len(known.actual):
         return None
-    found = joined(known.photos, known.words, model.weights(_basis(*case)))
+    found = joined(known.photos, known.words, model.weights(basis))
     return accuracy(found.argmax(axis=1), known.actual)

@@ -101,11 +101,11 @@ def classify(
     Raises:
         Rejected: a photo is invalid (see `reason`), or a field is; or there are only words, and the model knows none.
     """
-    if not photos:
+    if not photos and crop is None:
         words = WordsToClassify(title=title, description=description, k=k)
         return json_call("/v1/classify", words, Classification, repeatable=True)
     form = {"k": k, "title": title, "description": description, "crop": crop}
-    given = {name: value for name, value in form.items() if value}
+    given = {name: value for name, value in form.items() if value not in (None, "")}
     files = [Upload.of("image", photo) for photo in photos]
     return Call("POST", "/v1/classify", json_reader(Classification), form=given, files=files)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import msgspec
 import numpy as np
 
 from ml.bundle.calibration import NEVER_CONFIDENT
-from ml.bundle.fusion import FusionWeights, basis_of, joined
+from ml.bundle.fusion import Basis, FusionWeights, joined
 from ml.bundle.ood import is_in_distribution
 from services import wire
-from services.errors import BadQuery, Conflict
+from services.errors import BadQuery, Conflict, PhotoRejected
 from services.search.query.parsing import check_k
 
 if TYPE_CHECKING:
@@ -42,22 +41,20 @@ class Classifier:
             raise BadQuery("image", f"has {len(photos)} photos; send at most {wire.MAX_CLASSIFIED_PHOTOS}")
         version = self._resources.live.current().generation.model_version
         bundle = self._resources.embedder_for(version).bundle
-        seen, vectors = self._seen(photos, crop, version, times) if photos else (None, None)
-        said = _said(bundle, words, has_photos=bool(photos))
-        has_words = said is not None
-        basis = basis_of(
-            len(photos), has_title=has_words and words.has_title, has_description=has_words and words.has_description
-        )
+        distinct = list(dict.fromkeys(photos))
+        seen, vectors = self._seen(distinct, crop, version, times) if photos else (None, [])
+        kind, said = _said(bundle, words, has_photos=bool(photos))
+        basis = Basis.of(len(distinct), kind)
         weights = _weights(bundle, basis)
         probabilities = np.exp(joined(seen, said, weights)[0])
         order = np.argsort(-probabilities, kind="stable")[:k]
-        ood_score = None if bundle.ood is None or vectors is None else max(map(bundle.ood.score, vectors))
+        ood_score = max(map(bundle.ood.score, vectors)) if bundle.ood and vectors else None
         in_distribution = None if ood_score is None else is_in_distribution(ood_score)
         return wire.Classification(
             [wire.CategoryProbability(bundle.categories[i], round(float(probabilities[i]), 4)) for i in order],
             confident=bool(probabilities[order[0]] >= weights.confident_from) and in_distribution is not False,
-            based_on=basis,
-            evidence=_evidence(bundle, photos=seen, words=said),
+            based_on=basis.name,
+            evidence=_evidence(bundle, basis, seen=seen, said=said),
             in_distribution=in_distribution,
             ood_score=ood_score,
             model_version=bundle.version,
@@ -67,49 +64,67 @@ class Classifier:
         self, photos: Sequence[bytes], crop: Crop, version: str, times: StageTimes
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
         """Return the mean log-probabilities of the photos, (1, c), and the vector of each."""
-        found = [self._embedder.embed(photo, crop, version, wait_s=times.left_s()) for photo in photos]
+        found = []
+        for number, photo in enumerate(photos, start=1):
+            try:
+                found.append(self._embedder.embed(photo, crop, version, wait_s=times.left_s()))
+            except PhotoRejected as error:
+                if len(photos) == 1:
+                    raise
+                raise PhotoRejected(error.reason, f"Photo {number} of {len(photos)}: {error}") from error
         probabilities = np.concatenate([one.probabilities for one in found]).astype(np.float64)
         logarithms = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
         return logarithms.mean(axis=0, keepdims=True), [one.vectors[0] for one in found]
 
 
-def _said(bundle: Bundle, words: Words, *, has_photos: bool) -> NDArray[np.float64] | None:
-    """Return the log-probabilities of the words, (1, c); None without words, or if only the photos can be used.
+def _said(
+    bundle: Bundle, words: Words, *, has_photos: bool
+) -> tuple[Literal["", "title", "text"], NDArray[np.float64] | None]:
+    """Return which words can be used, and their log-probabilities, (1, c).
+
+    Without photos, words that the model does not know give the frequencies of the categories.
 
     Raises:
         BadQuery: there are neither photos nor words.
-        Conflict: there are only words, and the model knows none.
+        Conflict: there are only words, and the model knows none at all.
     """
-    if not (words.has_title or words.has_description):
+    if not has_photos and not words.text.strip():
+        raise BadQuery("image", "is missing. Send a photo, a `title`, a `description`, or several of these")
+    if bundle.text is None:
         if has_photos:
-            return None
-        raise BadQuery("image", "is missing. Send a photo, a `title` with a word, or both")
-    if bundle.text is not None:
-        return bundle.text.classifier.log_probabilities([words.text])
-    if has_photos:
-        return None
-    raise Conflict(
-        f"Model {bundle.version} tells no category from words alone. Send a photo, or train a model on listings with "
-        "titles: lookalike train"
-    )
+            return "", None
+        raise Conflict(
+            f"Model {bundle.version} tells no category from words alone. Send a photo, or train a model on listings "
+            "with titles: lookalike train"
+        )
+    if not bundle.text.classifier.knows(words.text):
+        return "", None if has_photos else bundle.text.classifier.log_probabilities([""])
+    return "text" if words.description.strip() else "title", bundle.text.classifier.log_probabilities([words.text])
 
 
-def _weights(bundle: Bundle, basis: str) -> FusionWeights:
-    """Return the weights of a basis; one photo is calibrated by the network, as several are where none were fitted."""
-    if basis == "photo" or (basis == "photos" and (bundle.text is None or basis not in bundle.text.fusion)):
-        threshold = bundle.calibration.confident_from if bundle.calibration else NEVER_CONFIDENT
-        return FusionWeights(1.0, 0.0, threshold, 0)
+def _weights(bundle: Bundle, basis: Basis) -> FusionWeights:
+    """Return the weights of a basis. The network calibrates one photo, and several where no weights were fitted."""
+    if basis.words == "" and (bundle.text is None or basis.name not in bundle.text.fusion):
+        threshold = bundle.calibration.confident_from if bundle.calibration and basis.photos else NEVER_CONFIDENT
+        return FusionWeights(1.0, 1.0, threshold, 0)
     assert bundle.text is not None, "only a text model joins words"
     return bundle.text.weights(basis)
 
 
-def _evidence(bundle: Bundle, **sources: NDArray[np.float64] | None) -> list[wire.Evidence]:
-    """Return the most probable category by each source alone; None stands for what is not known."""
+def _evidence(
+    bundle: Bundle, basis: Basis, *, seen: NDArray[np.float64] | None, said: NDArray[np.float64] | None
+) -> list[wire.Evidence]:
+    """Return the most probable category by the photos alone, and by the words alone."""
     found = []
-    for source, logarithms in sources.items():
-        if logarithms is not None:
-            probabilities = np.exp(logarithms[0] - np.logaddexp.reduce(logarithms[0]))
-            best = int(probabilities.argmax())
-            fields = {"source": source, "category": bundle.categories[best]}
-            found.append(msgspec.convert(fields | {"probability": round(float(probabilities[best]), 4)}, wire.Evidence))
+    if seen is not None:
+        by_photos = joined(seen, None, _weights(bundle, Basis(basis.photos, "")))
+        found.append(wire.Evidence("photos", *_first(bundle, by_photos)))
+    if said is not None and basis.words:
+        by_words = joined(None, said, _weights(bundle, Basis(0, basis.words)))
+        found.append(wire.Evidence("words", *_first(bundle, by_words)))
     return found
+
+
+def _first(bundle: Bundle, logarithms: NDArray[np.float64]) -> tuple[str, float]:
+    best = int(logarithms[0].argmax())
+    return bundle.categories[best], round(float(np.exp(logarithms[0, best])), 4)

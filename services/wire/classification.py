@@ -21,9 +21,11 @@ MAX_CLASSIFIED_PHOTOS = 12
 class WordsToClassify(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a seller wrote about an item, to predict its category."""
 
-    title: Annotated[str, described("Title of the listing.", "Brass lamp")] = ""
+    title: Annotated[
+        str, described("Title of the listing; with a description, its first 1,000 characters count.", "Brass lamp")
+    ] = ""
     description: Annotated[
-        str, described("Its description; the first 10,000 characters of both count.", "Hardly used, 40 cm high.")
+        str, described("Its description; the first 10,000 characters of both together count.", "Used, 40 cm high.")
     ] = ""
     k: Annotated[int, described("Number of categories.", 5, minimum=1, maximum=MAX_K)] = 5
 
@@ -52,7 +54,8 @@ class Classification(msgspec.Struct):
         str,
         described(
             "What the answer rests on: `photo` or `photos`, `title`, `text` (with a description), or both, such as "
-            "`photos and title`. Words are missing here if the model knows none.",
+            "`photos and title`. Words of which the model knows none do not count. `none`: it knows nothing, and the "
+            "probabilities are the frequencies of the categories.",
             "photo and title",
         ),
     ]
@@ -61,8 +64,8 @@ class Classification(msgspec.Struct):
     ood_score: Annotated[
         float | None,
         described(
-            "Out-of-distribution score, 0 or more: how unlike the nearest training photos the photo is. Above 1, "
-            "`in_distribution` is false. Null if the model cannot tell.",
+            "Out-of-distribution score, 0 or more: how unlike the nearest training photos the most unlike photo is. "
+            "Above 1, `in_distribution` is false. Null without photos, or if the model cannot tell.",
             0.6127,
         ),
     ]

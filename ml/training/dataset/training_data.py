@@ -33,7 +33,7 @@ class TrainingData:
     def fingerprint(self) -> list[object]:
         """Return JSON values that equal data share."""
         digest = hashlib.sha256()
-        for photo in self.photos:
+        for photo in sorted(self.photos, key=lambda photo: photo.photo_id):
             written = self.words.get(photo.listing_id)
             stated = [photo.photo_id, photo.listing_id, photo.category_path, photo.sha256, written]
             digest.update(json.dumps(stated).encode())

@@ -40,7 +40,7 @@ class ClassifyForm(wire.WordsToClassify, kw_only=True, forbid_unknown_fields=Tru
 
 
 _A_PHOTO = {"properties": {"image": {"minItems": 1}}, "required": ["image"]}
-_A_WORD = [{"properties": {name: {"pattern": r"\w"}}, "required": [name]} for name in ("title", "description")]
+_A_WORD = [{"properties": {name: {"pattern": r"\S"}}, "required": [name]} for name in ("title", "description")]
 _ONE_SOURCE_OR_CURSOR = [
     {"properties": {name: {"type": "integer" if name == "photo_id" else "string"}}, "required": [name]}
     for name in ("listing_id", "photo_id", "query_token", "image_url", "cursor")

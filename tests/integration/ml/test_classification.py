@@ -80,6 +80,8 @@ def test_a_title_alone_tells_the_category(client: TestClient[Litestar], resource
         (2, {"title": "A lamp", "description": "new"}, "photos and text", ["photos", "words"]),
         (0, {"description": "a new lamp"}, "text", ["words"]),
         (1, {"title": " !? "}, "photo", ["photos"]),
+        (1, {"title": "台灯"}, "photo", ["photos"]),
+        (0, {"title": "台灯"}, "none", []),
     ],
 )
 @pytest.mark.usefixtures("words")
@@ -111,13 +113,25 @@ def test_several_photos_count_together_in_any_order(client: TestClient[Litestar]
     assert one["based_on"] == "photos"
 
 
+def test_the_same_photo_twice_is_one_photo(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    photo = ("image", ("a.jpg", jpeg(), "image/jpeg"))
+    once, twice = (client.post("/v1/classify", files=[photo] * count).json() for count in (1, 2))
+    assert once == twice
+
+
+def test_a_refused_photo_of_several_is_named(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
+    files = [("image", ("a.jpg", content, "image/jpeg")) for content in (jpeg(), b"no photo")]
+    refused = client.post("/v1/classify", files=files)
+    assert (refused.status_code, "Photo 2 of 2" in refused.text) == (422, True)
+
+
 def test_a_model_without_words_uses_the_photo_and_says_so(client: TestClient[Litestar], jpeg: MakeJpeg) -> None:
     assert classify(client, 1, jpeg, title="A lamp")["based_on"] == "photo"
     refused = client.post("/v1/classify", json={"title": "A lamp"})
     assert (refused.status_code, "lookalike train" in refused.text) == (409, True)
 
 
-@pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": " - ", "description": "?"}])
+@pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": " ", "description": "\n"}])
 def test_an_item_of_which_nothing_is_known_is_refused(client: TestClient[Litestar], body: dict[str, str]) -> None:
     refused = client.post("/v1/classify", json=body)
     assert (refused.status_code, refused.json()["field"]) == (400, "image")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
 from ml.bundle.calibration import MIN_CONFIDENT, NEVER_CONFIDENT
-from ml.bundle.fusion import FusionWeights, basis_of, fit_fusion, joined
+from ml.bundle.fusion import Basis, FusionWeights, TextModel, fit_fusion, joined
 
 RNG = np.random.default_rng(0)
 ACTUAL = RNG.integers(0, 3, 400)
@@ -19,24 +22,34 @@ def guesses(distance: float, sharpness: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("known", "basis"),
+    ("photos", "words", "name"),
     [
-        ((1, False, False), "photo"),
-        ((3, False, False), "photos"),
-        ((0, True, False), "title"),
-        ((0, False, True), "text"),
-        ((2, True, True), "photos and text"),
-        ((1, True, False), "photo and title"),
+        (1, "", "photo"),
+        (3, "", "photos"),
+        (0, "title", "title"),
+        (0, "text", "text"),
+        (2, "text", "photos and text"),
+        (1, "title", "photo and title"),
+        (0, "", "none"),
     ],
 )
-def test_names_what_is_known(known: tuple[int, bool, bool], basis: str) -> None:
-    photos, title, description = known
-    assert basis_of(photos, has_title=title, has_description=description) == basis
+def test_names_what_is_known(photos: int, words: Literal["", "title", "text"], name: str) -> None:
+    assert Basis.of(photos, words).name == name
 
 
-def test_nothing_is_no_basis() -> None:
-    with pytest.raises(ValueError, match="nothing is known"):
-        basis_of(0, has_title=False, has_description=False)
+@pytest.mark.parametrize(
+    "fusion",
+    [
+        {"nonsense": FusionWeights(1, 1, 0.9, 40)},
+        {"title": FusionWeights(0, -3, 0.9, 40)},
+        {"title": FusionWeights(0, 1e308, 0.9, 40)},
+        {"title": FusionWeights(0, 1, -1, 40)},
+        {"title": FusionWeights(0, float("nan"), 0.9, 40)},
+    ],
+)
+def test_weights_that_nobody_fitted_are_refused(fusion: dict[str, FusionWeights]) -> None:
+    with pytest.raises(ValueError, match="fusion weights"):
+        TextModel.of(Mock(), fusion)
 
 
 def test_independent_sources_are_more_often_right_together() -> None:

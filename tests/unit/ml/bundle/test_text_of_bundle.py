@@ -63,6 +63,12 @@ def test_other_words_make_another_version(bundle: Path, plain: Bundle, tmp_path:
     assert len({plain.version, Bundle.load(bundle).version, Bundle.load(other).version}) == 3
 
 
+def test_other_fusion_weights_make_another_version(bundle: Path, plain: Bundle, tmp_path: Path) -> None:
+    classifier = text_model(len(plain.categories)).classifier
+    other = write(tmp_path / "other", plain, TextModel(classifier, {"title": FusionWeights(0.0, 1.0, 0.8, 40)}))
+    assert Bundle.load(bundle).version != Bundle.load(other).version
+
+
 def test_detects_a_missing_or_damaged_file(bundle: Path) -> None:
     content = (bundle / TEXT).read_bytes()
     (bundle / TEXT).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

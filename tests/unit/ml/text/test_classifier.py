@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.text.classifier import TextClassifier, Words
-from ml.text.features import MAX_CHARACTERS, hashed_ngrams
+from ml.text.features import _WORD, MAX_CHARACTERS, _normalised, hashed_ngrams
 from ml.text.fitting import fit_text_classifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LAMPS, PHONES = 0, 1
 LISTINGS = [
@@ -38,6 +41,7 @@ def classifier() -> TextClassifier:
         ("lammp brass", LAMPS),  # misspelt
         ("ｓｍａｒｔｐｈｏｎｅ", PHONES),  # full width
         ("Comes with a charger", PHONES),
+        ("Lämp", LAMPS),  # accents do not count
     ],
 )
 def test_words_their_forms_and_misspellings_tell_the_category(
@@ -74,6 +78,32 @@ def test_any_text_has_probabilities(classifier: TextClassifier, text: str) -> No
     assert probabilities.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"), [("İstanbul", 1), ("नमस्ते दुनिया", 2), ("שָׁלוֹם", 1), ("e\u0301te\u0301", 1), ("_-_", 0), ("℡", 1)]
+)
+def test_marks_do_not_part_words(text: str, words: int) -> None:
+    assert len(_WORD.findall(_normalised(text))) == words
+
+
+def test_a_text_in_a_language_without_spaces_counts_to_its_end() -> None:
+    assert zlib.crc32("灯".encode()) not in hashed_ngrams("漢" * 200)
+    assert len(np.intersect1d(hashed_ngrams("漢" * 200 + "台灯"), hashed_ngrams("台灯"))) > 2
+
+
+def test_only_the_most_frequent_ngrams_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.text.fitting.MAX_NGRAMS", 30)
+    words, categories = zip(*LISTINGS, strict=True)
+    few = fit_text_classifier(words, np.array(categories), count=3)
+    assert few is not None
+    assert few.weights.shape == (30, 3)
+    assert few.knows("lamp")
+    assert not few.knows("zzz")
+
+
+def test_a_long_title_leaves_room_for_the_description() -> None:
+    assert zlib.crc32(b"brass") in hashed_ngrams(Words("lamp " * 3000, "brass").text)
+
+
 @pytest.mark.parametrize("text", ["a" * 100_000, "ab " * 50_000, "\ud800\0" * 9, "\ufdfa" * 20_000])
 def test_what_counts_of_a_hostile_text_is_bounded(text: str) -> None:
     assert len(hashed_ngrams(text)) <= 6 * MAX_CHARACTERS
@@ -85,15 +115,18 @@ def test_hashes_do_not_depend_on_the_process_or_the_byte_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("name", "changed", "message"),
     [
-        ("weights", np.zeros((1, 3), np.float16), "the weights are float16 of shape"),
-        ("biases", np.array([0, 0, np.nan], np.float32), "the biases must be finite"),
-        ("rarities", np.zeros(0, np.float16), "the rarities are"),
-        ("hashes", None, "the hashes must ascend"),
+        ("weights", lambda _: np.zeros((1, 3), np.float16), "the weights are float16 of shape"),
+        ("biases", lambda _: np.array([0, 0, np.nan], np.float32), "the biases must be finite"),
+        ("rarities", lambda _: np.zeros(0, np.float16), "the rarities are"),
+        ("rarities", lambda array: -array, "the rarities must be above 0"),
+        ("hashes", lambda array: array[::-1], "the hashes must ascend"),
     ],
 )
-def test_damaged_arrays_are_refused(classifier: TextClassifier, name: str, value: Any, message: str) -> None:
-    changed = classifier.hashes[::-1] if value is None else value
+def test_damaged_arrays_are_refused(
+    classifier: TextClassifier, name: str, changed: Callable[[Any], Any], message: str
+) -> None:
+    arrays = classifier.arrays
     with pytest.raises(ValueError, match=message):
-        TextClassifier.of(classifier.arrays | {name: changed}, categories=3)
+        TextClassifier.of(arrays | {name: changed(arrays[name])}, categories=3)
