@@ -91,7 +91,7 @@ def compare(one: Image.Image, other: Image.Image) -> CopyMatch | None:
     return ComparedPicture.of(one).copy_of(ComparedPicture.of(other))
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("edit", [pytest.param(one, marks=[pytest.mark.slow] if "," in one else []) for one in EDITS])
 def test_recognises_a_copy_after(edit: str, verdicts_after: Callable[[str], list[Verdict | None]]) -> None:
     verdicts = verdicts_after(edit)
     # Drawn photos are plainer than real ones, so text spoils more of their content.
