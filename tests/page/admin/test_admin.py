@@ -18,6 +18,7 @@ from playwright.sync_api import expect
 from tests.page.browsing import Demo, PageLog, serving_demo_copy
 from tests.page.steps import results
 from tests.page.test_page_quality import findings
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,10 @@ def new_key(folder: Path, role: str) -> str:
 def guarded_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, str]]:
     """A demo server that requires API keys, and its admin key."""
     with serving_demo_copy(tmp_path_factory.mktemp("key-required")) as demo:
-        yield demo, new_key(demo.folder, "admin")
+        key = new_key(demo.folder, "admin")
+        with demo.client() as client:  # the server reads the keys once a second
+            wait_for(lambda: client.get("/v1/categories").status_code == 401)
+        yield demo, key
 
 
 @pytest.fixture
