@@ -191,9 +191,6 @@ def test_checks_the_target_of_a_redirect(site: Site, fetcher: PhotoFetcher, targ
         ("/403", "unreachable"),
         ("/expired", "expired_url"),
         ("/expired?X-Amz-Date=20991231T000000Z&X-Amz-Expires=60", "expired_url"),
-        ("/dripping", "unreachable"),
-        ("/dripping-headers", "unreachable"),
-        ("/silent", "unreachable"),
         ("/promising-more", "unreachable"),
         ("/promising-too-much", "too_large"),
         ("/endless", "too_large"),
@@ -201,6 +198,15 @@ def test_checks_the_target_of_a_redirect(site: Site, fetcher: PhotoFetcher, targ
 )
 def test_gives_up_on_slow_endless_and_false_answers(site: Site, fetcher: PhotoFetcher, path: str, reason: str) -> None:
     assert rejection_by(fetcher, f"{site.url}{path}") == reason
+
+
+@pytest.mark.parametrize("path", ["/dripping", "/dripping-headers", "/silent"])
+def test_gives_up_on_an_answer_that_does_not_end_in_time(site: Site, path: str) -> None:
+    hasty = PhotoFetcher(replace(LIMITS, timeout_s=0.2, total_s=0.5))
+    try:
+        assert rejection_by(hasty, f"{site.url}{path}") == "unreachable"
+    finally:
+        hasty.close()
 
 
 def test_decompresses_an_answer_that_should_not_be_compressed(site: Site, patient: PhotoFetcher) -> None:

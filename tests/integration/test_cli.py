@@ -240,6 +240,7 @@ def test_duplicates_without_any_says_how_to_compare_photos(
     assert "No groups are open." in messages
 
 
+@pytest.mark.slow
 def test_builds_the_demo_once_and_measures_it_on_all_listings(lookalike: RunCommand, tmp_path: Path) -> None:
     command = ("demo", "--no-serve", "--listings", "26", "--data-dir", str(tmp_path / "demo"))
     code, out, messages = lookalike(*command)

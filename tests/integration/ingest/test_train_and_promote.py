@@ -137,6 +137,7 @@ def test_a_model_that_cannot_be_opened_leaves_its_run_but_no_bundle(
     assert (run / "checkpoint.pt").is_file()
 
 
+@pytest.mark.slow
 def test_training_again_replaces_a_damaged_bundle(resources: Resources) -> None:
     first = train_bundle(resources, weights=None, config=TINY, progress=silent)
     assert first is not None

@@ -102,6 +102,7 @@ def fitted(
     return fit(task, config, checkpoint=checkpoint, log=TensorBoardLog(None), progress=progress)
 
 
+@pytest.mark.slow
 def test_a_tiny_network_overfits_one_batch(tmp_path: Path) -> None:
     network = tiny_network()
     history = fitted(network_task(network), NETWORK, tmp_path / "checkpoint.pt")

@@ -170,6 +170,7 @@ def test_reexporting_without_int8_removes_its_files_and_measurements(int8_bundle
     ]
 
 
+@pytest.mark.slow
 def test_quantising_prints_nothing_and_reports_no_usage(
     resnet_bundle: Bundle, photos: NDArray[np.uint8], tmp_path: Path
 ) -> None:

@@ -150,7 +150,7 @@ def test_logs_loss_and_validation_scores_of_each_epoch(from_scratch: FinishedRun
         pytest.param("decode photos", FROZEN, marks=pytest.mark.slow),
         ("describe mirrored photos", FROZEN),
         pytest.param("train", FROZEN, marks=pytest.mark.slow),
-        ("train the end of the trunk", UNFROZEN),
+        pytest.param("train the end of the trunk", UNFROZEN, marks=pytest.mark.slow),
         pytest.param("describe photos again", UNFROZEN, marks=pytest.mark.slow),
     ],
 )

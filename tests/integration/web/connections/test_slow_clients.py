@@ -125,6 +125,7 @@ def accepts_another_byte(client: RawConnection) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_large_upload_may_take_long_while_data_keeps_arriving(tmp_path: Path) -> None:
     pieces, timeout_s = 20, 6 * TIMEOUT_S  # a piece takes a fifteenth of it, which leaves room on a slow machine
     with serving(tmp_path, timeout_s) as port:
