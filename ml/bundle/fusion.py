@@ -124,7 +124,7 @@ def fit_fusion(
     used = np.array([photos is not None, words is not None])
 
     def weights_of(logarithms: NDArray[np.float64]) -> FusionWeights:
-        both = np.where(used, np.exp(logarithms), 0.0)
+        both = np.where(used, np.clip(np.exp(logarithms), *_WEIGHTS), 0.0)
         return FusionWeights(float(both[0]), float(both[1]), NEVER_CONFIDENT, len(actual))
 
     def loss(logarithms: NDArray[np.float64]) -> float:

@@ -68,6 +68,14 @@ def test_too_sure_a_source_is_trusted_less() -> None:
     assert (calm.photos, loud.photos) == (0.0, 0.0)
 
 
+def test_fitted_weights_are_in_the_range_that_a_bundle_may_have() -> None:
+    sure = joined(1000 * np.eye(3)[ACTUAL], None, FusionWeights(0.001, 0, 1, 0))
+    weights = fit_fusion(sure, guesses(1.0), ACTUAL)
+    assert weights is not None
+    assert TextModel.of(Mock(), {"photo and title": weights}).fusion
+    assert weights.photos == pytest.approx(5.0)
+
+
 def test_the_threshold_is_that_of_nine_of_ten_right() -> None:
     sure = fit_fusion(None, guesses(3.0), ACTUAL)
     unsure = fit_fusion(None, guesses(0.3), ACTUAL)
