@@ -16,7 +16,7 @@ from db.rows.photo_queue import PhotoRef
 from db.rows.review_groups import NO_SHARED_PHOTO, Decision, Link, decided_links
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -121,38 +121,42 @@ def photos_with_same_bytes(session: Session, photo: PhotoRef) -> list[int]:
 
 def copies_of(session: Session, listing_id: str) -> CopiesOfListing:
     """Return the listings with a copy of one of this listing's photos."""
-    found, copies = _links_of(session, listing_id), []
+    decided = _decisions(session, _touching(copy_groups.same_item(session, listing_id)))
+    found, copies = _links_of(session, listing_id, decided), []
     for link in found:
         is_first = link.listing_id == listing_id
         other = (link.other_listing_id, link.other_photo_id) if is_first else (link.listing_id, link.photo_id)
         if link.decision != "reject" and other[1] is not None:
             copies.append(ListingCopy(other[0], other[1], link.verdict, link.score))
     copies.sort(key=lambda copy: (copy.verdict != "identical", -copy.score, copy.listing_id))
-    decided = _decisions(session, _touching([listing_id]))
-    rejected = [pair for pair, decision in decided.items() if decision == "reject"]
+    rejected = [pair for pair, decision in decided.items() if decision == "reject" and listing_id in pair]
     compared = {one for pair in [*map(_listings, found), *rejected] for one in pair}
     return CopiesOfListing(tuple(copies), frozenset(compared - {listing_id}))
 
 
 def links(session: Session) -> list[Link]:
     """Return all pairs of listings that share a photo, each by its surest pair of photos, in id order."""
-    return decided_links(_surest(_pairs(session)), decisions(session), copy_groups.all_groups(session))
+    return _links(session, decisions(session))
 
 
-def _links_of(session: Session, listing_id: str) -> list[Link]:
-    """Return the links of one listing, reading only what concerns it, its group and the listings linked to them."""
+def _links(session: Session, decided: Mapping[tuple[str, str], Decision]) -> list[Link]:
+    return decided_links(_surest(_pairs(session)), decided, copy_groups.all_groups(session))
+
+
+def _links_of(session: Session, listing_id: str, decided: Mapping[tuple[str, str], Decision]) -> list[Link]:
+    """Return the links of one listing, by the decisions about its copy group, without reading those of others."""
     photo_ids = session.exec(select(Photo.id).where(Photo.listing_id == listing_id))
     surest = _surest(_pairs(session, _with_photos([one for one in photo_ids if one is not None])))
-    decided = _decisions(session, _touching(copy_groups.same_item(session, listing_id)))
     concerned = {one for pair in [*map(_listings, surest), *decided] for one in pair}
     return decided_links(surest, decided, copy_groups.groups_of(session, concerned))
 
 
 def reviewable_links(session: Session) -> list[Link]:
     """Return all links, and the reviewed pairs without a shared photo, in id order."""
-    shared = links(session)
+    decided = decisions(session)
+    shared = _links(session, decided)
     known = {_listings(link) for link in shared}
-    others = {pair: decision for pair, decision in decisions(session).items() if pair not in known}
+    others = {pair: decision for pair, decision in decided.items() if pair not in known}
     first = _first_photos(session, {listing_id for pair in others for listing_id in pair})
     without = [
         Link(one, other, first.get(one), first.get(other), NO_SHARED_PHOTO, 0.0, decision)
