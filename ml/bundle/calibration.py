@@ -153,7 +153,12 @@ def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDAr
 
     The logarithm of a probability is its logit divided by the temperature, plus a constant that softmax cancels.
     """
-    return softmax(temperature * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny, dtype=np.float64)))
+    return softmax(temperature * logarithms(probabilities))
+
+
+def logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the logarithms of probabilities, finite also where float32 has rounded one to 0."""
+    return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float32).tiny, dtype=np.float64)))
 
 
 def _threshold(top: NDArray[Any], correct: NDArray[np.bool_]) -> float:

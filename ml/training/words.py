@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from ml.bundle.calibration import logarithms
 from ml.bundle.fusion import BASES, Basis, TextModel, fit_fusion, joined
 from ml.metrics import accuracy
 from ml.text.classifier import Words
@@ -114,8 +115,7 @@ def _fit_classifier(
 def _log_probabilities(network: LookalikeNet, descriptors: NDArray[np.float32]) -> NDArray[np.float64]:
     if not len(descriptors):
         return np.empty((0, network.category_of_class.shape[1]))
-    probabilities = network.predict(torch.from_numpy(np.array(descriptors)))[1].numpy().astype(np.float64)
-    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    return logarithms(network.predict(torch.from_numpy(np.array(descriptors)))[1].numpy())
 
 
 def _listings(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ml.bundle.calibration import NEVER_CONFIDENT
+from ml.bundle.calibration import NEVER_CONFIDENT, logarithms
 from ml.bundle.fusion import Basis, FusionWeights, joined
 from ml.bundle.ood import is_in_distribution
 from services import wire
@@ -72,9 +72,8 @@ class Classifier:
                 if len(photos) == 1:
                     raise
                 raise PhotoRejected(error.reason, f"Photo {number} of {len(photos)}: {error}") from error
-        probabilities = np.concatenate([one.probabilities for one in found]).astype(np.float64)
-        logarithms = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-        return logarithms.mean(axis=0, keepdims=True), [one.vectors[0] for one in found]
+        seen = logarithms(np.concatenate([one.probabilities for one in found]))
+        return seen.mean(axis=0, keepdims=True), [one.vectors[0] for one in found]
 
 
 def _said(
@@ -125,6 +124,6 @@ def _evidence(
     return found
 
 
-def _first(bundle: Bundle, logarithms: NDArray[np.float64]) -> tuple[str, float]:
-    best = int(logarithms[0].argmax())
-    return bundle.categories[best], round(float(np.exp(logarithms[0, best])), 4)
+def _first(bundle: Bundle, joint: NDArray[np.float64]) -> tuple[str, float]:
+    best = int(joint[0].argmax())
+    return bundle.categories[best], round(float(np.exp(joint[0, best])), 4)
