@@ -43,6 +43,15 @@ def client(resources: Resources) -> Iterator[TestClient[Litestar]]:
         yield opened
 
 
+@pytest.fixture
+def report(resources: Resources, tiny_bundle: Bundle) -> Iterator[Path]:
+    """Where the live model's report lies, in a folder that is removed afterwards."""
+    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
+    page.parent.mkdir(parents=True)
+    yield page
+    shutil.rmtree(page.parent)
+
+
 def test_returns_the_card_of_the_live_model(client: TestClient[Litestar], tiny_bundle: Bundle) -> None:
     card = client.get("/v1/admin/model").json()
     assert card["model_version"] == tiny_bundle.version
@@ -53,12 +62,9 @@ def test_returns_the_card_of_the_live_model(client: TestClient[Litestar], tiny_b
 
 
 def test_serves_the_report_and_forbids_it_to_load_anything(
-    client: TestClient[Litestar], resources: Resources, tiny_bundle: Bundle, request: pytest.FixtureRequest
+    client: TestClient[Litestar], tiny_bundle: Bundle, report: Path
 ) -> None:
-    folder = report_folder(resources.settings, tiny_bundle.version)
-    folder.mkdir(parents=True)
-    (folder / PAGE).write_text("<!doctype html><p>R@1 0.675 ü", encoding="utf-8")
-    request.addfinalizer(lambda: shutil.rmtree(folder))
+    report.write_text("<!doctype html><p>R@1 0.675 ü", encoding="utf-8")
     card = client.get("/v1/admin/model").json()
     assert card["report_url"] == f"/v1/admin/model/report?v={tiny_bundle.version}"
     for path in ("/v1/admin/model/report", card["report_url"]):
@@ -99,12 +105,9 @@ def key(resources: Resources) -> Iterator[dict[str, str]]:
 
 
 def test_a_frame_opens_the_report_without_a_key_for_five_minutes(
-    resources: Resources, tiny_bundle: Bundle, key: dict[str, str], request: pytest.FixtureRequest
+    resources: Resources, tiny_bundle: Bundle, key: dict[str, str], report: Path
 ) -> None:
-    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
-    page.parent.mkdir(parents=True)
-    request.addfinalizer(lambda: shutil.rmtree(page.parent))
-    page.write_text("the report")
+    report.write_text("the report")
     with TestClient(create_app(resources), raise_server_exceptions=False) as client:
         assert client.get("/v1/admin/model/report").status_code == 401
         url = client.get("/v1/admin/model", headers=key).json()["report_url"]
@@ -121,12 +124,9 @@ def test_a_frame_opens_the_report_without_a_key_for_five_minutes(
 
 
 def test_the_audit_log_has_reports_opened_by_signature_and_no_signature(
-    resources: Resources, tiny_bundle: Bundle, key: dict[str, str], request: pytest.FixtureRequest
+    resources: Resources, tiny_bundle: Bundle, key: dict[str, str], report: Path
 ) -> None:
-    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
-    page.parent.mkdir(parents=True)
-    request.addfinalizer(lambda: shutil.rmtree(page.parent))
-    page.write_text("the report")
+    report.write_text("the report")
     with TestClient(create_app(resources), raise_server_exceptions=False) as client:
         url = client.get("/v1/admin/model", headers=key).json()["report_url"]
         for opened in (url, url.replace("sig=", "%73ig=")):
@@ -134,26 +134,23 @@ def test_the_audit_log_has_reports_opened_by_signature_and_no_signature(
         client.get(url.replace("/report?", "?"))
     with resources.database.read() as session:
         entries = [(one.path, one.status) for one in audit.newest_entries(session, limit=3)]
-    query, report = f"v={tiny_bundle.version}&sig=***", "/v1/admin/model/report"
+    query, call = f"v={tiny_bundle.version}&sig=***", "/v1/admin/model/report"
     encoded = query.replace("sig", "%73ig")
-    assert entries == [(f"/v1/admin/model?{query}", 401), (f"{report}?{encoded}", 200), (f"{report}?{query}", 200)]
+    assert entries == [(f"/v1/admin/model?{query}", 401), (f"{call}?{encoded}", 200), (f"{call}?{query}", 200)]
 
 
 @pytest.mark.parametrize("may_read", [True, False])
 def test_a_report_that_cannot_be_read_is_a_problem_that_names_it_and_the_command(
     resources: Resources,
-    tiny_bundle: Bundle,
+    report: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     may_read: bool,
 ) -> None:
-    page = report_folder(resources.settings, tiny_bundle.version) / PAGE
-    page.parent.mkdir(parents=True)
-    page.write_bytes(b"<p>\xff")
+    report.write_bytes(b"<p>\xff")
     if not may_read:
-        monkeypatch.setattr(type(page), "read_text", Mock(side_effect=PermissionError(13, "Permission denied")))
+        monkeypatch.setattr(type(report), "read_text", Mock(side_effect=PermissionError(13, "Permission denied")))
     # an app of its own: the other may still know the key of an earlier test
     with TestClient(create_app(resources), raise_server_exceptions=False) as client:
         answer = client.get("/v1/admin/model/report")
-    shutil.rmtree(page.parent)
     assert (answer.status_code, PAGE in answer.text, "lookalike evaluate" in answer.text) == (503, True, True)
